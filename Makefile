@@ -1,0 +1,77 @@
+# make test    everything, from nothing: the environment, the static checks, the tests  (TESTS=tests/unit, ARGS="-k uid")
+# make demo    sample mailboxes on an embedded server, archived, in the console         (ARGS=--headless)
+# make bench   speed against mbsync and a bare socket                                   (ARGS=...)
+# make check   the static checks alone
+# make lock    requirements.lock from pyproject.toml
+# make wheel   dist/archivar-*.whl
+# make clean   nothing but the sources left
+#
+# PYTHON=/path/to/python3 chooses the interpreter of the environment.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+TESTS ?= tests
+ARGS ?=
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+export PYTHON
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# An environment whose interpreter has gone, or which came here from another folder, is made anew.
+FIT := $(shell grep -qsF '$(CURDIR)/$(VENV)/bin/python' $(BIN)/pip && $(BIN)/python -c '' 2>/dev/null && echo fit)
+
+.PHONY: test demo bench check lock wheel clean stale
+
+test: $(READY)
+	@.ci/needs dovecot-imapd isync tmux
+	@code=0; \
+	$(MAKE) --no-print-directory check || code=1; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS) $(ARGS) || code=1; \
+	exit $$code
+
+demo: $(READY)
+	@$(BIN)/archivar demo $(ARGS)
+
+bench: $(READY)
+	@.ci/needs dovecot-imapd isync
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+check: $(READY)
+	@code=0; \
+	$(BIN)/ruff check . || code=1; \
+	$(BIN)/ruff format --check . || code=1; \
+	$(BIN)/mypy || code=1; \
+	$(BIN)/lint-imports || code=1; \
+	exit $$code
+
+# Hashes and markers for every platform and every Python from 3.11 on; no registry's address. Versions stay as they are
+# unless pyproject.toml or ARGS (--upgrade, --upgrade-package NAME) want others.
+lock:
+	@python=$$(.ci/needs python); \
+	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	"$$python" -m venv "$$folder"; \
+	"$$folder/bin/pip" install -qq uv; \
+	"$$folder/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --extra demo --extra test --group install \
+	  --output-file requirements.lock $(ARGS) pyproject.toml >/dev/null
+
+wheel: $(READY)
+	@$(BIN)/python -m build --wheel --no-isolation
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements.lock pyproject.toml $(if $(FIT),,stale)
+	@python=$$(.ci/needs python); \
+	echo "Making $(VENV) with $$("$$python" --version) ($$python)"; \
+	rm -rf $(VENV); \
+	"$$python" -m venv $(VENV); \
+	$(BIN)/python -m pip install -qq --require-hashes -r requirements.lock; \
+	$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .; \
+	touch $@

@@ -1,0 +1,407 @@
+"""The archive as a whole: volumes and catalog kept in step. The one door to what is on disk.
+
+Order of every write: volume first (durable), catalog second. ``open`` brings the catalog up to the ledger's end, so a crash
+between the two is mended before anybody looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import uuid
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from core import config
+from core.archive import catalog, intake
+from core.archive.catalog import Detail
+from core.archive.envelope import describe
+from core.archive.intake import Part, Prepared
+from core.archive.ledger import ZERO_HASH, Draft, Entry, Head
+from core.archive.preparation import Fresh, Preparation, Ready
+from core.archive.volume import CHUNK, Incomplete, Meta, Sealed, Volume
+from core.db.database import LOCK_SECONDS, Database
+from core.db.migrate import check, migrate, refuse_newer
+from core.errors import BusyError, DamagedError
+
+CATALOG_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -32768", "temp_store = MEMORY")
+DEFAULT_VOLUME_BYTES = 4 * 1024**3
+#: A damaged message has no readable envelope, but it stays listed, so that it can be named and fetched again.
+_EMPTY = describe(b"")
+
+
+class Archive:
+    """An open archive. ``database`` is archive.sqlite; volumes are reached through here only."""
+
+    def __init__(self, home: config.Home, database: Database) -> None:
+        self.home = home
+        self.database = database
+        self._volumes: dict[int, Volume] = {}
+        self._opening = asyncio.Lock()
+        self._current = 0
+        self._appending = asyncio.Lock()
+        self._preparation = Preparation(self._sift)
+
+    # Opening -----------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    async def open(cls, home: config.Home, *, actor: str = "archivar", follow: bool = True) -> Archive:
+        """Open the archive in ``home``; an empty home gets a new one. With ``follow`` the catalog is brought up to date.
+
+        Raises ``HomeError`` (newer than the program), ``DamagedError`` (volumes missing or older than the catalog).
+        """
+        if home.catalog.exists():
+            await _refuse_newer(home.catalog)
+        numbers = home.volume_numbers()
+        new = not numbers and not await _has_seen_volumes(home.catalog)
+        if not new:
+            _check_numbers(home, numbers)
+            # Refuses a volume of a newer program before the catalog is touched.
+            await (await Volume.open(home.volume(numbers[-1]))).close()
+        database = await Database.open(home.catalog, pragmas=CATALOG_PRAGMAS)
+        archive = cls(home, database)
+        try:
+            await migrate(database)
+            if new:
+                await archive._make_first_volume()
+            await archive._find_volumes()
+            if not (await archive.head()).seq:
+                await archive._begin(actor)
+            if follow:
+                await archive.catch_up()
+        except BaseException:
+            await archive.close()
+            raise
+        return archive
+
+    async def close(self) -> None:
+        """Close all files. Safe to call twice."""
+        await self._preparation.close()
+        volumes, self._volumes = list(self._volumes.values()), {}
+        for volume in volumes:
+            await volume.close()
+        await self.database.close()
+
+    async def _make_first_volume(self) -> None:
+        async with _locked(self.home.volumes):
+            if not self.home.volume(1).exists():
+                await Volume.create(self.home.volume(1), Meta(uuid.uuid4().hex, 1, Head(0, ZERO_HASH)))
+
+    async def _begin(self, actor: str) -> None:
+        volume = await self._volume(1)
+        async with _locked(self.home.volumes):
+            if not (await volume.head()).seq:
+                await volume.append([Draft("archive.created", {"archive_id": volume.meta.archive_id}, actor)])
+
+    async def _find_volumes(self) -> None:
+        numbers = self.home.volume_numbers()
+        _check_numbers(self.home, numbers)
+        for number in numbers[:-1]:
+            _protect(self.home.volume(number))
+        self._current = numbers[-1]
+        volume = await self._volume(self._current)
+        async with self.database.transaction() as transaction:
+            await transaction.execute(
+                "INSERT OR IGNORE INTO applied (id, archive_id, volume, seq, hash) VALUES (1, ?, 1, 0, ?)",
+                (volume.meta.archive_id, ZERO_HASH),
+            )
+            known = await transaction.value("SELECT archive_id FROM applied")
+        if known != volume.meta.archive_id:
+            raise DamagedError(
+                "The volumes belong to another archive than the catalog.", "Put the right ones back from the backup."
+            )
+
+    async def _volume(self, number: int) -> Volume:
+        if number not in self._volumes:
+            async with self._opening:
+                if number not in self._volumes:
+                    self._volumes[number] = await Volume.open(self.home.volume(number))
+        return self._volumes[number]
+
+    async def volumes(self) -> AsyncIterator[Volume]:
+        """All volumes, the oldest first."""
+        for number in self.home.volume_numbers():
+            yield await self._volume(number)
+
+    # The catalog follows the ledger --------------------------------------------------------------------------------------
+
+    async def head(self) -> Head:
+        """The end of the ledger."""
+        return await (await self._volume(self._current)).head()
+
+    async def catch_up(self, *, accept: bool = False) -> int:
+        """Apply what the ledger has and the catalog has not; the number of entries applied.
+
+        Raises ``DamagedError`` when the ledger does not go on from what the catalog knows; with ``accept`` only when an entry
+        cannot be read.
+        """
+        row = await self.database.one("SELECT volume, seq, hash FROM applied")
+        start, seq, digest = (row[0], row[1], bytes(row[2])) if row else (1, 0, ZERO_HASH)
+        # After that row was read: so the ledger's end is never older than what was applied.
+        self._current = self.home.volume_numbers()[-1]
+        head = await self.head()
+        if head.seq == seq and head.hash != digest and seq:
+            raise DamagedError(
+                f"Entry {seq} of the ledger is not the one that the catalog has seen: volumes were replaced or changed.",
+                "archivar verify names the difference.",
+            )
+        if head.seq < seq:
+            raise DamagedError(
+                f"The ledger ends at entry {head.seq}, but the catalog has seen entry {seq}: volumes were lost or replaced.",
+                "Put the newest volumes back; archivar verify names the difference, archivar rebuild accepts it.",
+            )
+        if head.seq == seq:
+            return 0
+        count = 0
+        reached = Head(seq, digest)
+        for number in range(start, self._current + 1):
+            volume = await self._volume(number)
+            async for entry in volume.entries(after=seq):
+                if not accept and not entry.follows(reached):
+                    raise DamagedError(
+                        f"Entry {entry.seq} of the ledger does not follow from entry {reached.seq}: the ledger was changed.",
+                        "archivar verify names the difference, archivar rebuild accepts it.",
+                    )
+                reached = Head(entry.seq, entry.hash)
+                details = await self._read_details(entry, volume)
+                async with self.database.transaction() as transaction:
+                    if (await catalog.applied(transaction)).seq < entry.seq:
+                        await catalog.apply(transaction, entry, number, details)
+                        count += 1
+        return count
+
+    async def _read_details(self, entry: Entry, volume: Volume) -> dict[bytes, Detail]:
+        digests = catalog.digests(entry)
+        known = await self.known(digests)
+        details: dict[bytes, Detail] = {}
+        for sha256 in digests:
+            if sha256 in known or sha256 in details:
+                continue
+            try:
+                raw = await volume.raw(sha256)
+            except (DamagedError, KeyError):
+                details[sha256] = Detail(0, _EMPTY)
+            else:
+                details[sha256] = Detail(len(raw), await asyncio.to_thread(describe, raw))
+        return details
+
+    async def known(self, digests: Sequence[bytes]) -> set[bytes]:
+        """Those of ``digests`` that are in the archive."""
+        found: set[bytes] = set()
+        for start in range(0, len(digests), CHUNK):
+            chunk = digests[start : start + CHUNK]
+            marks = ",".join("?" * len(chunk))
+            rows = await self.database.read(f"SELECT sha256 FROM message WHERE sha256 IN ({marks})", chunk)
+            found.update(bytes(row[0]) for row in rows)
+        return found
+
+    async def rebuild(self) -> int:
+        """Empty the projection and replay all volumes; the number of entries applied.
+
+        An archive opened without ``follow`` can be rebuilt even when catalog and ledger disagree.
+        """
+        async with self.database.transaction() as transaction:
+            await catalog.clear(transaction)
+        return await self.catch_up(accept=True)
+
+    @asynccontextmanager
+    async def changing(self) -> AsyncIterator[None]:
+        """While this lasts no other process changes users or profiles, and the catalog knows all that was changed before.
+
+        For changes that must be checked against what is there. Raises ``BusyError``.
+        """
+        async with _locked(self.home.path, "Somebody else is changing users or profiles."):
+            await self.catch_up()
+            yield
+
+    # Writing -----------------------------------------------------------------------------------------------------------
+
+    def expect(self, size: int) -> None:
+        """Say that ``size`` bytes of messages are about to come."""
+        self._preparation.expect(size)
+
+    async def prepare(self, raws: Sequence[bytes]) -> Ready:
+        """Do all that can be done with messages before they are written: hash, split, describe, compress.
+
+        Several batches may be prepared at once while another is written.
+        """
+        return await self._preparation.prepare(raws, self._current)
+
+    async def _sift(self, messages: Sequence[Prepared]) -> Fresh:
+        fresh = await self._fresh(messages)
+        volume = await self._volume(self._current)
+        # Small parts hardly ever repeat; those that do are dropped when written.
+        large = [piece.sha256 for message in fresh for piece in message.pieces if piece.end - piece.start >= intake.LARGE]
+        return Fresh(fresh, volume.meta.number, set(await volume.known_parts(list(dict.fromkeys(large)))))
+
+    async def _fresh(self, messages: Sequence[Prepared]) -> list[Prepared]:
+        """Those that the archive does not have yet, each once."""
+        known = await self.known([message.sha256 for message in messages])
+        return list({message.sha256: message for message in messages if message.sha256 not in known}.values())
+
+    async def append(self, drafts: Sequence[Draft], ready: Ready | None = None) -> list[Entry]:
+        """Store what is ``ready`` and append ``drafts``; durable when this returns, and in the catalog.
+
+        Messages that the archive has already are not written again. Raises ``StorageError``, ``BusyError``: then nothing was
+        written, or all of it is in the volume and the catalog catches up with it at the next chance.
+        """
+        fresh = await self._fresh(ready.messages) if ready else []
+        async with self._appending:
+            number, entries = await self._append_to_volume(drafts, fresh, ready)
+        details = {message.sha256: Detail(len(message.raw), message.envelope) for message in fresh}
+        await self._apply(entries, number, details)
+        return entries
+
+    async def _append_to_volume(
+        self, drafts: Sequence[Draft], fresh: list[Prepared], ready: Ready | None
+    ) -> tuple[int, list[Entry]]:
+        # Parts of messages that the archive has already are not wanted: they would lie in the volume for nothing.
+        wanted = {piece.sha256 for message in fresh for piece in message.pieces}
+        parts: Iterable[Part] = (part for part in (ready.parts if ready else ()) if part.sha256 in wanted)
+        made_for = ready.volume if ready else self._current
+        while True:
+            volume = await self._volume(self._current)
+            if await volume.is_sealed() or await self._is_full(volume):
+                # Before anything is written: when the next volume cannot be made, nothing was.
+                await self._next_volume(volume)
+                continue
+            if made_for != self._current:
+                # Another volume was begun in between: it has none of the parts that were left out as known.
+                parts, made_for = intake.parts(fresh, ()), self._current
+            try:
+                entries = await volume.append(drafts, fresh, parts)
+            except Incomplete:
+                # A part that was left out as known did not get into the volume: a batch before this one failed.
+                parts = intake.parts(fresh, ())
+                continue
+            except Sealed:
+                await self._next_volume(volume)
+                continue
+            return volume.meta.number, entries
+
+    async def _next_volume(self, volume: Volume) -> None:
+        number = volume.meta.number + 1
+        async with _locked(self.home.volumes):
+            head = await volume.seal()
+            if not self.home.volume(number).exists():
+                await Volume.create(self.home.volume(number), Meta(volume.meta.archive_id, number, head))
+            _protect(volume.path)
+        self._current = number
+
+    async def _is_full(self, volume: Volume) -> bool:
+        if await volume.size() < await self.volume_bytes():
+            return False
+        # A volume holds one entry at least, however small the limit.
+        return (await volume.head()).seq > volume.meta.previous.seq
+
+    async def volume_bytes(self) -> int:
+        """The size at which a volume is sealed (setting ``volume_bytes``)."""
+        return int(await self.database.value("SELECT value FROM setting WHERE name = 'volume_bytes'") or DEFAULT_VOLUME_BYTES)
+
+    async def _apply(self, entries: Iterable[Entry], number: int, details: Mapping[bytes, Detail]) -> None:
+        for entry in entries:
+            async with self.database.transaction() as transaction:
+                reached = (await catalog.applied(transaction)).seq
+                if reached == entry.seq - 1:
+                    await catalog.apply(transaction, entry, number, details)
+                    continue
+            if reached < entry.seq:
+                # Another process appended in between and has not applied it (yet).
+                await self.catch_up()
+
+    # Reading -----------------------------------------------------------------------------------------------------------
+
+    async def raw(self, sha256: bytes) -> bytes:
+        """A message, byte for byte, matched with its hash. Raises ``KeyError`` (not archived), ``DamagedError``."""
+        number = await self.database.value("SELECT volume FROM message WHERE sha256 = ?", (sha256,))
+        if number is None:
+            raise KeyError(sha256.hex())
+        try:
+            return await (await self._volume(number)).raw(sha256)
+        except KeyError:
+            raise DamagedError(
+                f"Message {sha256.hex()[:16]} is missing in volume {number:06}.", "Run archivar verify."
+            ) from None
+
+    async def entry_times(self, seqs: Collection[int]) -> dict[int, str]:
+        """The times of ledger entries, by seq."""
+        found: dict[int, str] = {}
+        async for volume in self.volumes():
+            found.update(await volume.times(sorted(set(seqs) - found.keys())))
+        return found
+
+    async def entries(self, after: int = 0) -> AsyncIterator[Entry]:
+        """Ledger entries of all volumes with a seq over ``after``, in order."""
+        async for volume in self.volumes():
+            async for entry in volume.entries(after):
+                yield entry
+
+
+@asynccontextmanager
+async def _locked(folder: Path, busy: str = "Another process is making a volume.") -> AsyncIterator[None]:
+    """Hold the folder's flock; others in this process wait for it as well. Raises ``BusyError``."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        deadline = asyncio.get_running_loop().time() + LOCK_SECONDS
+        while not _try_lock(descriptor):
+            if asyncio.get_running_loop().time() > deadline:
+                raise BusyError(busy, "Try again in a moment.")
+            await asyncio.sleep(0.01)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _protect(path: Path) -> None:
+    """A sealed volume is not written again; its mode says so to everybody."""
+    if path.stat().st_mode & 0o222:
+        path.chmod(0o400)
+
+
+def _check_numbers(home: config.Home, numbers: Sequence[int]) -> None:
+    if not numbers:
+        raise DamagedError(
+            f"All volumes are missing in {home.volumes}.", "Is their disk mounted? Else put them back from the backup."
+        )
+    if missing := set(range(1, numbers[-1])) - set(numbers):
+        raise DamagedError(f"Volume {min(missing):06} is missing.", "Put it back from the backup; nothing was changed.")
+
+
+async def _has_seen_volumes(path: Path) -> bool:
+    """Does the catalog know of volumes? A crash at the very beginning leaves one that does not."""
+    if not path.exists():
+        return False
+    database = await Database.open(path, read_only=True)
+    try:
+        if not await database.one("SELECT 1 FROM sqlite_schema WHERE name = 'applied'"):
+            return False
+        return await database.one("SELECT 1 FROM applied") is not None
+    finally:
+        await database.close()
+
+
+async def _refuse_newer(path: Path) -> None:
+    """Raises ``HomeError`` for a catalog of a newer program, by its header: even opening it would leave files beside it."""
+    with path.open("rb") as file:
+        header = file.read(100)
+    if header[:16] == b"SQLite format 3\0" and len(header) == 100:
+        refuse_newer(path, int.from_bytes(header[60:64], "big"))
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists() or not log.stat().st_size:
+        return
+    # A process that did not end in order left changes that are not in the file yet.
+    database = await Database.open(path, read_only=True)
+    try:
+        await check(database)
+    finally:
+        await database.close()

@@ -1,0 +1,201 @@
+"""The catalog: what the ledger says, as tables to ask. Each function applies one kind of ledger entry.
+
+Invariant: the same entries and messages give the same catalog, whether applied one by one in a run or replayed by
+``rebuild``; ids apart, which follow from the order of the entries and so agree as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core import sequence
+from core.archive.envelope import Envelope
+from core.archive.ledger import Entry, Head
+from core.db.database import Transaction
+
+#: Tables that hold nothing but the projection, in an order in which they may be emptied.
+TABLES = ("source_message", "source_folder", "placement", "folder", "message", "address", "user", "profile")
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What the catalog says of a message beside its hash: size in bytes, and the envelope."""
+
+    size: int
+    envelope: Envelope
+
+
+Details = Mapping[bytes, Detail]
+Payload = dict[str, Any]
+
+
+async def applied(transaction: Transaction) -> Head:
+    """Up to where the ledger has been applied."""
+    row = await transaction.one("SELECT seq, hash FROM applied")
+    return Head(row[0], bytes(row[1])) if row else Head(0, bytes(32))
+
+
+async def apply(transaction: Transaction, entry: Entry, volume: int, details: Details) -> None:
+    """Apply one entry of ``volume`` and record that it was. ``details`` holds the messages new in this entry."""
+    handler = _HANDLERS.get(entry.kind)
+    if handler is not None:
+        await handler(transaction, entry.seq, entry.payload, volume, details)
+    await transaction.execute("UPDATE applied SET volume = ?, seq = ?, hash = ?", (volume, entry.seq, entry.hash))
+
+
+async def clear(transaction: Transaction) -> None:
+    """Empty the projection; the next replay starts at the first entry."""
+    for table in TABLES:
+        await transaction.execute(f"DELETE FROM {table}")
+    await transaction.execute("DELETE FROM folder_state")
+    await transaction.execute("UPDATE applied SET volume = 1, seq = 0, hash = ?", (bytes(32),))
+
+
+def digests(entry: Entry) -> list[bytes]:
+    """The SHA-256 of the messages that an entry says were archived."""
+    if entry.kind != "archived":
+        return []
+    return [bytes.fromhex(message[0]) for message in entry.payload["messages"]]
+
+
+async def _user_saved(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    user = dict(payload["user"])
+    # No entry may ever fail to be applied, whatever two processes appended at the same moment: the later one steps back.
+    taken = "SELECT 1 FROM user WHERE name = ? AND id <> ?"
+    while await transaction.one(taken, (user["name"], user["id"])):
+        user["name"] += f" ({user['id']})"
+    await transaction.execute(
+        "INSERT INTO user (id, name, login, full_name, removed) VALUES (:id, :name, :login, :full_name, :removed) "
+        "ON CONFLICT (id) DO UPDATE SET name = :name, login = :login, full_name = :full_name, removed = :removed",
+        {key: user[key] for key in ("id", "name", "login", "full_name", "removed")},
+    )
+    await transaction.execute("DELETE FROM address WHERE user_id = ?", (user["id"],))
+    # A removed user keeps the archive but gives the addresses free.
+    addresses = [] if user["removed"] else user["addresses"]
+    await transaction.many(
+        "INSERT OR REPLACE INTO address (address, user_id, position) VALUES (?, ?, ?)",
+        [(address, user["id"], position) for position, address in enumerate(addresses)],
+    )
+
+
+async def _profile_saved(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    definition = json.dumps(payload["definition"], ensure_ascii=False, sort_keys=True)
+    await transaction.execute(
+        "INSERT INTO profile (name, definition) VALUES (?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET name = excluded.name, definition = excluded.definition",
+        (payload["name"], definition),
+    )
+
+
+async def _profile_removed(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    await transaction.execute("DELETE FROM profile WHERE name = ?", (payload["name"],))
+
+
+async def _archived(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    folder = await _folder(transaction, payload["owner"], payload["folder"])
+    source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
+    await transaction.many(
+        "INSERT OR IGNORE INTO message (sha256, volume, size, header_sha256, subject, sender, recipients, date, "
+        "message_id, attachments) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [_message_row(sha256, volume, detail) for sha256, detail in details.items()],
+    )
+    messages = [(bytes.fromhex(sha256), *rest) for sha256, *rest in payload["messages"]]
+    await transaction.many(
+        "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT id, ?, ? FROM message WHERE sha256 = ?",
+        [(folder, seq, message[0]) for message in messages],
+    )
+    await transaction.many(
+        "INSERT OR REPLACE INTO source_message "
+        "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags) "
+        "SELECT ?, ?, id, ?, ?, ?, ? FROM message WHERE sha256 = ?",
+        [(source, uid, folder, size, internaldate, flags, sha256) for sha256, uid, size, internaldate, flags in messages],
+    )
+
+
+def _message_row(sha256: bytes, volume: int, detail: Detail) -> tuple[Any, ...]:
+    envelope = detail.envelope
+    return (
+        sha256,
+        volume,
+        detail.size,
+        envelope.header_sha256,
+        envelope.subject,
+        envelope.sender,
+        envelope.recipients,
+        envelope.date,
+        envelope.message_id,
+        envelope.attachments,
+    )
+
+
+async def _moved(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    await transaction.execute(
+        "CREATE TEMP TABLE IF NOT EXISTS moving (from_source INTEGER, from_uid INTEGER, from_folder INTEGER, "
+        "message_id INTEGER, source INTEGER, uid INTEGER, folder INTEGER, size INTEGER, internaldate INTEGER, flags TEXT)"
+    )
+    await transaction.execute("DELETE FROM moving")
+    sources: dict[tuple[str, int], int] = {}
+    folders: dict[str, int] = {}
+    rows = []
+    for move in payload["moves"]:
+        from_name, from_validity, from_uid, path, name, validity, uid, size, internaldate, flags = move
+        for key in ((from_name, from_validity), (name, validity)):
+            if key not in sources:
+                sources[key] = await _source_folder(transaction, payload["source"], *key)
+        if path not in folders:
+            folders[path] = await _folder(transaction, payload["owner"], path)
+        origin = (sources[from_name, from_validity], from_uid)
+        rows.append((sources[name, validity], uid, folders[path], size, internaldate, flags, *origin))
+    await transaction.many(
+        "INSERT INTO moving (from_source, from_uid, from_folder, message_id, source, uid, folder, size, internaldate, "
+        "flags) SELECT source_folder_id, uid, folder_id, message_id, ?, ?, ?, ?, ?, ? FROM source_message "
+        "WHERE source_folder_id = ? AND uid = ?",
+        rows,
+    )
+    for statement in (
+        "DELETE FROM source_message WHERE (source_folder_id, uid) IN (SELECT from_source, from_uid FROM moving)",
+        "INSERT OR REPLACE INTO source_message (source_folder_id, uid, message_id, folder_id, size, internaldate, flags) "
+        "SELECT source, uid, message_id, folder, size, internaldate, flags FROM moving",
+        # A twin that is still in the old folder keeps the old placement open.
+        "UPDATE placement SET until_seq = :seq WHERE until_seq IS NULL "
+        "AND message_id IN (SELECT message_id FROM moving) AND EXISTS (SELECT 1 FROM moving "
+        "WHERE moving.message_id = placement.message_id AND from_folder = placement.folder_id AND folder <> from_folder) "
+        "AND NOT EXISTS (SELECT 1 FROM source_message s WHERE s.message_id = placement.message_id "
+        "AND s.folder_id = placement.folder_id AND s.gone_seq IS NULL)",
+        "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT message_id, folder, :seq FROM moving "
+        "WHERE folder <> from_folder",
+    ):
+        await transaction.execute(statement, {"seq": seq} if ":seq" in statement else ())
+
+
+async def _vanished(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
+    await transaction.many(
+        "UPDATE source_message SET gone_seq = ? WHERE source_folder_id = ? AND uid = ? AND gone_seq IS NULL",
+        [(seq, source, uid) for uid in sequence.unpack(payload["uids"])],
+    )
+
+
+async def _folder(transaction: Transaction, owner: str, path: str) -> int:
+    await transaction.execute("INSERT OR IGNORE INTO folder (owner, path) VALUES (?, ?)", (owner, path))
+    return int(await transaction.value("SELECT id FROM folder WHERE owner = ? AND path = ?", (owner, path)))
+
+
+async def _source_folder(transaction: Transaction, source: str, name: str, uidvalidity: int) -> int:
+    key = (source, name, uidvalidity)
+    await transaction.execute("INSERT OR IGNORE INTO source_folder (source, name, uidvalidity) VALUES (?, ?, ?)", key)
+    sql = "SELECT id FROM source_folder WHERE source = ? AND name = ? AND uidvalidity = ?"
+    return int(await transaction.value(sql, key))
+
+
+_HANDLERS: dict[str, Callable[[Transaction, int, Payload, int, Details], Awaitable[None]]] = {
+    "user.saved": _user_saved,
+    "profile.saved": _profile_saved,
+    "profile.removed": _profile_removed,
+    "archived": _archived,
+    "moved": _moved,
+    "vanished": _vanished,
+}

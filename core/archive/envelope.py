@@ -1,0 +1,238 @@
+"""What the catalog says of a message: subject, people, date, attachments, and a hash of its header block.
+
+What holds here, for any bytes at all: nothing is raised, time is linear, and every text is one line of bounded length
+without NULs that can be encoded as UTF-8. Other control characters are kept: they are a display's to escape.
+
+The fields are cut out of the header block by one regular expression, and only those with encoded words or 8-bit bytes are
+decoded further; attachments are counted by the splitter's scan, which reads no body. Measured on 44 KB with an attachment
+(2 shared cores): 97 µs in all, 50 if the caller brings the scan. fast-mail-parser in metadata mode takes 32 µs and releases
+the GIL (here it is held), but it is right only for mail that is well formed: one malformed line before the fields or bare
+CR line ends lose the whole header, a character split between two encoded words is broken, 31 June becomes 1 July, and a
+header of 700 kB of encoded words takes 9.4 s (quadratic). Every one of these would need this code behind it anyway, and a
+message must not be described differently depending on which of two parsers came to read it.
+"""
+
+from __future__ import annotations
+
+import binascii
+import codecs
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_tz
+from functools import lru_cache
+
+from core.archive.splitter import LONGEST_HEADER, Part, header_end, parts
+
+LONGEST_SUBJECT = 998
+LONGEST_SENDER = 320
+LONGEST_RECIPIENTS = 2_000
+LONGEST_MESSAGE_ID = 998
+LONGEST_DATE = 200
+LONGEST_VALUE = 32 * 1024  # raw bytes looked at: a character can take 28 bytes as an encoded word of its own
+MOST_REPEATS = 20  # of one field
+
+# Searched in lower case with a line end before, which lets `re` look for the literal first (no IGNORECASE, no MULTILINE).
+_FIELD = re.compile(rb"\n(subject|from|sender|to|cc|date|message-id)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_ANY_FIELD = re.compile(rb"\n[!-9;-~]++[ \t]*+:")
+_DISPOSITION = re.compile(rb"\ncontent-disposition[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_TYPE = re.compile(rb"\ncontent-type[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_NAME = re.compile(rb"[;\s](?:file)?name(?:\*[0-9]*)?\*?\s*=")
+# RFC 2047 section 2, with the language of RFC 2231 section 5, and tolerant of blanks and a few "?" in the text.
+_ENCODED_WORD = re.compile(rb"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?]*+(?:\?(?!=)[^?]*+){0,8})\?=")
+_CUT_CHARACTER = re.compile(rb"[\xc0-\xff][\x80-\xbf]{0,3}\Z")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+# Text codecs of Python that tell nothing (US-ASCII) or are no charsets: those raise, warn or take quadratic time.
+_NO_CHARSETS = frozenset({"ascii", "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "unicode_escape"})
+# Labels that senders use for more than they say (as browsers read them, WHATWG Encoding), or that Python does not know.
+_CHARSETS = {
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "euc_kr": "cp949",
+    "shift_jis": "cp932",
+    "iso2022_jp": "iso2022_jp_ext",
+    "iso-8859-8-i": "iso8859-8",
+    "windows-874": "cp874",
+    "x-gbk": "gb18030",
+    "x-sjis": "cp932",
+    "utf-8mb4": "utf-8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The envelope of one message; texts are decoded (RFC 2047), ``date`` is UTC seconds since 1970 or None.
+
+    ``sender`` and ``recipients`` (To and Cc, comma-separated) are header text such as ``Anna Muster <anna@example.test>``;
+    ``message_id`` keeps its angle brackets. ``attachments`` counts parts marked as attachment or carrying a file name,
+    and embedded messages as one each. ``readable`` is false when the header block holds no header field at all.
+    """
+
+    subject: str
+    sender: str
+    recipients: str
+    date: int | None
+    message_id: str
+    header_sha256: bytes
+    attachments: int
+    readable: bool
+
+
+def describe(raw: bytes, scan: Sequence[Part] | None = None) -> Envelope:
+    """Read the envelope of a raw message. Never raises; what is missing or unreadable is empty, None or 0.
+
+    ``scan`` is ``splitter.parts(raw)`` if the caller has it already. ``header_sha256`` is of the bytes up to and including
+    the empty line, as IMAP returns for BODY.PEEK[HEADER] (RFC 3501 6.4.5), and of the whole message without one.
+    """
+    end_of_header = header_end(raw)
+    header = b"\n" + raw[: min(end_of_header, LONGEST_HEADER)]
+    if header.find(b"\n", 1) < 0:
+        header = header.replace(b"\r", b"\n")  # old Macintosh line ends; no server knows them as such
+    lower = header.lower()
+    fields: dict[bytes, list[bytes]] = {}
+    for found in _FIELD.finditer(lower):
+        values = fields.setdefault(found[1], [])
+        if len(values) < MOST_REPEATS:
+            start, end = found.span(2)
+            value = header[start : min(end, start + LONGEST_VALUE)]
+            values.append(value if len(value) < LONGEST_VALUE else _CUT_CHARACTER.sub(b"", value))
+    people = ", ".join(filter(None, (_text(value) for value in (*fields.get(b"to", ()), *fields.get(b"cc", ())))))
+    return Envelope(
+        subject=_first(fields, b"subject", LONGEST_SUBJECT),
+        sender=_first(fields, b"from", LONGEST_SENDER) or _first(fields, b"sender", LONGEST_SENDER),
+        recipients=people[:LONGEST_RECIPIENTS].rstrip(),
+        date=_date(_first(fields, b"date", LONGEST_DATE)),
+        message_id=_first(fields, b"message-id", LONGEST_MESSAGE_ID),
+        header_sha256=hashlib.sha256(memoryview(raw)[:end_of_header]).digest(),
+        attachments=_attachments(raw, parts(raw) if scan is None else scan),
+        readable=bool(fields) or _ANY_FIELD.search(lower) is not None,
+    )
+
+
+def _first(fields: dict[bytes, list[bytes]], name: bytes, longest: int) -> str:
+    """The first value of a field that is not empty (RFC 5322 3.6 allows one; some send an empty one before it)."""
+    for value in fields.get(name, ()):
+        if text := _text(value):
+            return text[:longest].rstrip()
+    return ""
+
+
+def _text(value: bytes) -> str:
+    """A field's value as one line: encoded words decoded, blanks folded, no NULs, no lone surrogates."""
+    plain = value.isascii()
+    if plain and b"=?" not in value:
+        text = value.decode("ascii")
+    else:
+        text = _decoded(value)
+        if not text.isascii():
+            text = _SURROGATE.sub("\ufffd", text)
+    return " ".join(text.replace("\0", "").split())
+
+
+def _decoded(value: bytes) -> str:
+    """Decode RFC 2047 words; neighbours in one charset are joined as bytes first, since some senders split characters."""
+    texts: list[str] = []
+    joined = bytearray()
+    charset = ""
+    done = 0
+    for word in _ENCODED_WORD.finditer(value):
+        content = _content(word[2], word[3])
+        if content is None:
+            continue
+        label = word[1].decode("ascii", "replace").lower()
+        between = value[done : word.start()]
+        # Blanks between two encoded words are not part of the text (RFC 2047 section 6.2).
+        apart = bool(between.strip())
+        if joined and (apart or label != charset):
+            texts.append(_characters(bytes(joined), charset))
+            joined.clear()
+        if apart:
+            texts.append(_characters(between, ""))
+        joined += content
+        charset = label
+        done = word.end()
+    texts.append(_characters(bytes(joined), charset))
+    texts.append(_characters(value[done:], ""))
+    return "".join(texts)
+
+
+def _content(encoding: bytes, text: bytes) -> bytes | None:
+    """The bytes of an encoded word, None if it cannot be decoded (and is to be kept as it is)."""
+    if encoding in b"Qq":
+        return binascii.a2b_qp(text, header=True)
+    try:
+        return binascii.a2b_base64(text + b"===")  # padding is often missing, and more of it does no harm
+    except binascii.Error:
+        return None
+
+
+def _characters(content: bytes, label: str) -> str:
+    """Decode as labelled if that fits, else as UTF-8, else as labelled with U+FFFD for what is wrong.
+
+    Windows-1252, the most usual of unlabelled 8-bit text, stands in for a label that says nothing.
+    """
+    codec = _codec(label)
+    for attempt in (codec, "utf-8"):
+        try:
+            return content.decode(attempt or "utf-8")
+        except UnicodeError:
+            continue
+    return content.decode(codec or "cp1252", "replace")
+
+
+@lru_cache(maxsize=256)
+def _codec(label: str) -> str:
+    """The Python codec for a charset label; empty when it is missing, unknown, no charset, or US-ASCII (often a lie)."""
+    try:
+        name = codecs.lookup(_CHARSETS.get(label, label)).name
+        if name in _NO_CHARSETS:
+            return ""
+        b"?".decode(name)
+    except UnicodeError:
+        return name  # a charset of more than one byte a character
+    except (LookupError, ValueError):
+        return ""  # unknown, or a codec that is not for text
+    return _CHARSETS.get(name, name)
+
+
+def _date(text: str) -> int | None:
+    """UTC seconds of a Date field; None for 31 June, before 1970, after 9999, or a zone of a day or more."""
+    try:
+        parsed = parsedate_tz(text)
+        if parsed is None:
+            return None
+        year, month, day, hour, minute, second = parsed[:6]
+        zone = timedelta(seconds=parsed[9] or 0)
+        if abs(zone) >= timedelta(days=1):
+            return None
+        # 60 is a leap second, which datetime does not know
+        moment = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC) - zone
+    except (ValueError, IndexError, TypeError, OverflowError):  # what parsedate_tz and datetime raise on odd text
+        return None
+    return int(moment.timestamp()) if moment.year >= 1970 else None
+
+
+def _attachments(raw: bytes, scan: Sequence[Part]) -> int:
+    """Count what a mail program lists as attached; what is inside an embedded message belongs to that."""
+    return sum(
+        not part.leaf or _is_attachment(b"\n" + raw[part.head : min(part.body, part.head + LONGEST_HEADER)].lower())
+        for part in scan
+        if not part.embedded
+    )
+
+
+def _is_attachment(lower: bytes) -> bool:
+    if b"name" not in lower and b"attachment" not in lower and b"message/" not in lower:
+        return False  # most headers, told without a regular expression
+    disposition = _DISPOSITION.search(lower)
+    if disposition and (disposition[1].lstrip().startswith(b"attachment") or _NAME.search(disposition[1])):
+        return True
+    kind = _TYPE.search(lower)
+    return kind is not None and (
+        _NAME.search(kind[1]) is not None or kind[1].lstrip().startswith((b"message/rfc822", b"message/global;"))
+    )

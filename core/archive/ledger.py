@@ -1,0 +1,133 @@
+"""Entries of the ledger: what each kind says, how it is encoded, how the chain is computed.
+
+Kinds and payloads (version 1)::
+
+    archive.created   {archive_id}
+    user.saved        {user: {id, name, addresses, login, full_name, removed}}
+    profile.saved     {name, definition}                      definition: the profile as JSON, never a password
+    profile.removed   {name}
+    archived          {run, source, owner, folder, server_folder, uidvalidity,
+                       messages: [[sha256, uid, size, internaldate, flags]]}
+    moved             {run, source, owner, moves: [[from folder, from uidvalidity, from uid, folder, server_folder,
+                       uidvalidity, uid, size, internaldate, flags]]}
+    vanished          {run, source, server_folder, uidvalidity, uids}         uids: an IMAP sequence set such as 1:5,9
+    run.finished      {run, profile, status, totals, problems}
+    exported          {owner, folder, format, messages}
+    verified          {parts, messages, entries, findings}
+
+``sha256`` is in hexadecimal digits, ``internaldate`` in seconds since 1970 or null, ``flags`` in one text with blanks between.
+``source`` names a mailbox on a server and where it goes (``imap://login@host -> owner/top folder``), ``server_folder`` the
+folder's name exactly as on the wire, ``folder`` its path in the owner's archive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from core.errors import DamagedError, ProtocolError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+VERSION = 1
+ZERO_HASH = bytes(32)
+LARGEST_PAYLOAD = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry that is still to be appended."""
+
+    kind: str
+    payload: dict[str, Any]
+    actor: str = "archivar"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry as it stands in a volume; ``plain`` is the payload's JSON."""
+
+    seq: int
+    at: str
+    kind: str
+    actor: str
+    plain: bytes
+    hash: bytes
+
+    def follows(self, before: Head) -> bool:
+        """Is this the entry after ``before``, unchanged?"""
+        return self.seq == before.seq + 1 and chain(before.hash, self.at, self.kind, self.actor, self.plain) == self.hash
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The payload. Raises ``DamagedError`` when this program cannot read it."""
+        try:
+            # Nothing but what UTF-8 can hold: the catalog must be able to take any text of the ledger.
+            value = json.loads(self.plain.decode("utf-8", "replace"))
+        except (ValueError, RecursionError) as error:
+            raise DamagedError(f"Ledger entry {self.seq} cannot be read: {error}.") from error
+        if not isinstance(value, dict) or value.get("v") != VERSION:
+            raise DamagedError(f"Ledger entry {self.seq} has a payload of an unknown version.")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the chain: the last entry's seq and hash."""
+
+    seq: int
+    hash: bytes
+
+
+def encode(payload: dict[str, Any]) -> bytes:
+    """The payload as canonical JSON. Raises ``ProtocolError`` on a number that no catalog could hold: it must never get in."""
+    _check_numbers(payload)
+    return json.dumps({"v": VERSION, **payload}, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode(
+        "utf-8", "surrogatepass"
+    )
+
+
+def _check_numbers(value: Any) -> None:
+    if isinstance(value, dict):
+        value = value.values()
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise ProtocolError(f"{value} is no number that can be true.", "It came from the server.")
+    elif not isinstance(value, str) and isinstance(value, Iterable):
+        for item in value:
+            _check_numbers(item)
+
+
+def compress(plain: bytes) -> bytes:
+    return zstd.compress(plain, 3)
+
+
+def decompress(stored: bytes) -> bytes:
+    """The reverse of ``compress``. Raises ``DamagedError``."""
+    try:
+        # A damaged frame must not unfold to gigabytes.
+        decompressor = zstd.ZstdDecompressor()
+        plain = decompressor.decompress(stored, LARGEST_PAYLOAD)
+        if not decompressor.eof or decompressor.unused_data:
+            raise DamagedError("A ledger payload cannot be decompressed: it does not end where it should.")
+        return plain
+    except (zstd.ZstdError, TypeError) as error:
+        raise DamagedError(f"A ledger payload cannot be decompressed: {error}.") from error
+
+
+def chain(previous: bytes, at: str, kind: str, actor: str, plain: bytes) -> bytes:
+    """The hash of an entry, from the hash of the one before."""
+    digest = hashlib.sha256(previous)
+    for text in (at, kind, actor):
+        data = text.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(4, "big"))
+        digest.update(data)
+    digest.update(hashlib.sha256(plain).digest())
+    return digest.digest()

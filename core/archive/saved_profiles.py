@@ -1,0 +1,96 @@
+"""Saved profiles and their passwords. Definitions are in the ledger; passwords are not: they are this machine's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from core.archive import users
+from core.archive.archive import Archive
+from core.archive.ledger import Draft
+from core.errors import InputError
+from core.profiles.profile import Profile, from_json
+from core.secrets import Secret
+
+
+async def all_profiles(archive: Archive) -> list[Profile]:
+    """All profiles by name."""
+    rows = await archive.database.read("SELECT definition FROM profile ORDER BY name")
+    return [from_json(json.loads(row[0])) for row in rows]
+
+
+async def find(archive: Archive, name: str) -> Profile:
+    """The profile called ``name``. Raises ``InputError``."""
+    row = await archive.database.one("SELECT definition FROM profile WHERE name = ?", (name,))
+    if row is None:
+        names = ", ".join(profile.name for profile in await all_profiles(archive)) or "none yet"
+        raise InputError(f'There is no profile "{name}".', f"Profiles: {names}. Save one with archivar profile apply.")
+    return from_json(json.loads(row[0]))
+
+
+async def save(archive: Archive, profile: Profile, password: Secret | None = None, *, actor: str = "archivar") -> None:
+    """Save a profile, and its password (encrypted) when one is given. Raises ``InputError``; then nothing is saved."""
+    async with archive.changing():
+        await users.find(archive, profile.target.user)
+        box = archive.home.key.encrypt(password, purpose=_purpose(profile.name)) if password is not None else None
+        # Forgotten first and stored last: a crash in between leaves a profile without a password, never one that would
+        # send the old password to a new server.
+        if box is not None or profile.login.password_file:
+            await _forget(archive, profile.name)
+        await archive.append([Draft("profile.saved", {"name": profile.name, "definition": profile.as_json()}, actor)])
+        if box is not None:
+            async with archive.database.transaction() as transaction:
+                await transaction.execute("INSERT OR REPLACE INTO password (profile, box) VALUES (?, ?)", (profile.name, box))
+
+
+async def _forget(archive: Archive, name: str) -> None:
+    async with archive.database.transaction() as transaction:
+        await transaction.execute("DELETE FROM password WHERE profile = ?", (name,))
+
+
+async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> None:
+    """Delete a profile and its password; archived mail is not touched. Raises ``InputError``."""
+    async with archive.changing():
+        profile = await find(archive, name)
+        active = "SELECT id FROM run WHERE profile = ? AND status IN ('queued', 'running', 'interrupted')"
+        if run := await archive.database.value(active, (profile.name,)):
+            raise InputError(f"{profile.name} is being run (run {run}).", f"Wait, or archivar cancel {run}.")
+        await archive.append([Draft("profile.removed", {"name": profile.name}, actor)])
+        async with archive.database.transaction() as transaction:
+            await transaction.execute("DELETE FROM password WHERE profile = ?", (profile.name,))
+
+
+async def has_password(archive: Archive, profile: Profile) -> bool:
+    """Is there a stored password, or a file named for it?"""
+    stored = await archive.database.value("SELECT 1 FROM password WHERE profile = ?", (profile.name,))
+    return bool(stored or profile.login.password_file)
+
+
+async def password(archive: Archive, profile: Profile) -> Secret:
+    """The password of a profile: from its file, or decrypted. Raises ``InputError``, ``HomeError``."""
+    if profile.login.password_file:
+        return read_password(Path(profile.login.password_file))
+    box = await archive.database.value("SELECT box FROM password WHERE profile = ?", (profile.name,))
+    if box is None:
+        raise InputError(
+            f"No password is stored for {profile.name}.", "Enter it with archivar profile apply, or name a password_file."
+        )
+    return archive.home.key.decrypt(box, purpose=_purpose(profile.name))
+
+
+def read_password(path: Path) -> Secret:
+    """The first line of a password file. Raises ``InputError``."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.readline().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise InputError(f"login.password_file {path} is not UTF-8 text.") from None
+    except OSError as error:
+        raise InputError(f"login.password_file {path} cannot be read: {error.strerror}.") from None
+    if not text:
+        raise InputError(f"login.password_file {path} is empty.", "Its first line must be the password.")
+    return Secret(text)
+
+
+def _purpose(name: str) -> str:
+    return f"profile:{name.casefold()}"

@@ -1,0 +1,94 @@
+"""What the archive knows of mailboxes on servers: UIDs, messages that went, folders that were complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from core.archive.archive import Archive
+
+CHUNK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One folder under one UIDVALIDITY: the UIDs that were there when it was last looked at."""
+
+    uidvalidity: int
+    uids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A message that vanished from a folder and may turn up in another. ``path`` is its place in the archive."""
+
+    name: str
+    uidvalidity: int
+    uid: int
+    size: int
+    internaldate: int | None
+    header_sha256: bytes
+    path: str
+
+
+async def known(archive: Archive, source: str, name: str) -> list[Known]:
+    """The folder ``name`` (as on the wire) of a mailbox, by each UIDVALIDITY that it had."""
+    rows = await archive.database.read(
+        "SELECT f.uidvalidity, m.uid FROM source_folder f LEFT JOIN source_message m "
+        "ON m.source_folder_id = f.id AND m.gone_seq IS NULL WHERE f.source = ? AND f.name = ?",
+        (source, name),
+    )
+    found: dict[int, set[int]] = {}
+    for uidvalidity, uid in rows:
+        uids = found.setdefault(uidvalidity, set())
+        if uid is not None:
+            uids.add(uid)
+    return [Known(uidvalidity, frozenset(uids)) for uidvalidity, uids in found.items()]
+
+
+async def inhabited(archive: Archive, source: str) -> set[str]:
+    """Names of the folders that had messages when they were last looked at."""
+    rows = await archive.database.read(
+        "SELECT DISTINCT f.name FROM source_folder f WHERE f.source = ? AND EXISTS "
+        "(SELECT 1 FROM source_message m WHERE m.source_folder_id = f.id AND m.gone_seq IS NULL)",
+        (source,),
+    )
+    return {row[0] for row in rows}
+
+
+async def gone(archive: Archive, source: str, wanted: Iterable[tuple[int, int | None]]) -> list[Gone]:
+    """Vanished messages of a mailbox whose (size, INTERNALDATE) is among ``wanted``, the last to go first."""
+    pairs: Sequence[tuple[int, int | None]] = list(set(wanted))
+    found: list[Gone] = []
+    for start in range(0, len(pairs), CHUNK):
+        chunk = pairs[start : start + CHUNK]
+        marks = ",".join(["(?, ?)"] * len(chunk))
+        rows = await archive.database.read(
+            f"WITH wanted (size, internaldate) AS (VALUES {marks}) "
+            "SELECT f.name, f.uidvalidity, s.uid, s.size, s.internaldate, m.header_sha256, folder.path "
+            "FROM wanted w JOIN source_message s ON s.size = w.size AND s.internaldate IS w.internaldate "
+            "AND s.gone_seq IS NOT NULL JOIN source_folder f ON f.id = s.source_folder_id "
+            "JOIN message m ON m.id = s.message_id JOIN folder ON folder.id = s.folder_id "
+            "WHERE f.source = ? ORDER BY s.gone_seq DESC, s.uid",
+            [*(value for pair in chunk for value in pair), source],
+        )
+        found += [Gone(*row) for row in rows]
+    return found
+
+
+async def signatures(archive: Archive, source: str) -> dict[str, str]:
+    """The signature of each folder that was complete at its last visit, by name."""
+    rows = await archive.database.read("SELECT name, signature FROM folder_state WHERE source = ?", (source,))
+    return dict(rows)
+
+
+async def remember(archive: Archive, source: str, name: str, signature: str, messages: int) -> None:
+    """Note that a folder was complete; an empty ``signature`` forgets it."""
+    async with archive.database.transaction() as transaction:
+        if signature:
+            await transaction.execute(
+                "INSERT OR REPLACE INTO folder_state (source, name, signature, messages) VALUES (?, ?, ?, ?)",
+                (source, name, signature, messages),
+            )
+        else:
+            await transaction.execute("DELETE FROM folder_state WHERE source = ? AND name = ?", (source, name))

@@ -1,0 +1,309 @@
+"""A volume: one SQLite file of parts, messages and ledger entries. Written once, append only."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import struct
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.archive.intake import PLAIN, ZSTD, Part, Prepared
+from core.archive.ledger import Draft, Entry, Head, chain, compress, decompress, encode
+from core.db.database import Database, Row, Transaction, durable
+from core.errors import DamagedError, HomeError, StorageError
+from core.model import now, timestamp
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+FORMAT = 1
+APPLICATION_ID = 0x41524356
+PRAGMAS = ("journal_mode = TRUNCATE", "synchronous = FULL", "cache_size = -16384")
+#: A verify reads a whole volume under SQLite's lock: whoever wants to write waits for it and does not fail.
+PATIENCE_SECONDS = 600.0
+#: SQLite takes up to 32,766 parameters a statement since 3.32; this keeps statements short.
+CHUNK = 500
+#: SQLite keeps no value of 2 GB or more.
+LARGEST_PART = 2**31
+
+SCHEMA = f"""
+PRAGMA page_size = 16384;
+PRAGMA application_id = {APPLICATION_ID};
+BEGIN EXCLUSIVE;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+CREATE TABLE part (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, codec INTEGER NOT NULL, size INTEGER NOT NULL,
+    data BLOB NOT NULL) STRICT;
+CREATE TABLE message (sha256 BLOB PRIMARY KEY, size INTEGER NOT NULL, recipe BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE ledger (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, actor TEXT NOT NULL,
+    payload BLOB NOT NULL, hash BLOB NOT NULL) STRICT;
+COMMIT;
+"""
+
+
+def _meta(path: Path, rows: Iterable[Row]) -> Meta:
+    """Read table meta, which may hold anything. Raises ``HomeError``, ``DamagedError``."""
+    values: dict[Any, Any] = dict(rows)
+    match values:
+        case {"format": int(found)} if found > FORMAT:
+            raise HomeError(
+                f"{path.name} was written by a newer Archivar (volume format {found}).",
+                "Install the newer version; nothing was changed.",
+            )
+        case {
+            "format": 1,
+            "archive_id": str(archive_id),
+            "number": int(number),
+            "previous_seq": int(seq),
+            "previous_hash": bytes(digest),
+        }:
+            return Meta(archive_id, number, Head(seq, digest))
+    raise DamagedError(f"{path.name} does not say what it is.", "Put it back from the backup.")
+
+
+class Incomplete(Exception):
+    """A message needs a part that is neither new nor in the volume: nothing was written."""
+
+
+class Sealed(Exception):
+    """The volume was sealed by another process: append to the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What a volume says of itself."""
+
+    archive_id: str
+    number: int
+    previous: Head
+
+
+def pack(ids: Sequence[int]) -> bytes:
+    """A recipe from part ids."""
+    return struct.pack(f">{len(ids)}Q", *ids)
+
+
+def unpack(recipe: bytes) -> tuple[int, ...]:
+    """The part ids of a recipe. Raises ``DamagedError`` when it is no whole number of ids."""
+    if not isinstance(recipe, bytes) or len(recipe) % 8:
+        raise DamagedError("a recipe is cut short")
+    return struct.unpack(f">{len(recipe) // 8}Q", recipe)
+
+
+def plain(codec: int, size: int, data: bytes) -> bytes:
+    """The bytes of a stored part. Raises ``DamagedError`` when they cannot be had; the SHA-256 is for the caller to check."""
+    if not isinstance(data, bytes) or not isinstance(size, int) or not 0 <= size < LARGEST_PART:
+        raise DamagedError("is no part")
+    if codec == PLAIN:
+        return data
+    if codec != ZSTD:
+        raise DamagedError(f"unknown codec {codec}")
+    try:
+        # max_length guards against a damaged frame that would unfold to gigabytes.
+        result = zstd.ZstdDecompressor().decompress(data, size + 1)
+    except zstd.ZstdError as error:
+        raise DamagedError(f"cannot be decompressed: {error}") from error
+    if len(result) != size:
+        raise DamagedError(f"unfolds to {len(result)} bytes instead of {size}")
+    return result
+
+
+class Volume:
+    """An open volume file."""
+
+    def __init__(self, database: Database, meta: Meta) -> None:
+        self._database = database
+        self._reading: Database | None = None
+        self._opening = asyncio.Lock()
+        self.meta = meta
+
+    @property
+    def path(self) -> Path:
+        return self._database.path
+
+    @property
+    def database(self) -> Database:
+        return self._database
+
+    @classmethod
+    async def create(cls, path: Path, meta: Meta) -> None:
+        """Make an empty volume at ``path``: written aside, synced, renamed, so that it is there whole or not at all."""
+        temporary = path.with_name(f".{path.name}.new")
+        for leftover in (temporary, temporary.with_name(f"{temporary.name}-journal")):
+            leftover.unlink(missing_ok=True)
+        database = await Database.open(temporary)
+        try:
+            await database.script(SCHEMA)
+            async with database.transaction() as transaction:
+                await transaction.many(
+                    "INSERT INTO meta (key, value) VALUES (?, ?)",
+                    [
+                        ("format", FORMAT),
+                        ("archive_id", meta.archive_id),
+                        ("number", meta.number),
+                        ("previous_seq", meta.previous.seq),
+                        ("previous_hash", meta.previous.hash),
+                    ],
+                )
+        finally:
+            await database.close()
+        try:
+            durable(temporary)
+            os.replace(temporary, path)
+            durable(path.parent)
+        except OSError as error:
+            raise StorageError(f"{path.name} cannot be made: {error.strerror}.", "Make space and run again.") from error
+
+    @classmethod
+    async def open(cls, path: Path, *, read_only: bool = False) -> Volume:
+        """Open an existing volume; a transaction that a crash left half done is rolled back by SQLite here.
+
+        Raises ``DamagedError``, and ``HomeError`` for one of a newer program, which is left as it is.
+        """
+        if not path.exists():
+            raise DamagedError(f"Volume {path.name} is missing.", "Put it back from the backup.")
+        database = await Database.open(path, patience=PATIENCE_SECONDS)
+        try:
+            meta = _meta(path, await database.read("SELECT key, value FROM meta"))
+            await database.configure(("cache_size = -4096",) if read_only else PRAGMAS)
+        except BaseException:
+            await database.close()
+            raise
+        return cls(database, meta)
+
+    async def close(self) -> None:
+        if self._reading is not None:
+            await self._reading.close()
+            self._reading = None
+        await self._database.close()
+
+    async def _reader(self) -> Database:
+        """A connection of its own for reading, so that nobody waits for a batch that is being written."""
+        async with self._opening:
+            if self._reading is None:
+                self._reading = await Database.open(self.path, pragmas=("cache_size = -4096",), read_only=True)
+        return self._reading
+
+    # Reading -----------------------------------------------------------------------------------------------------------
+
+    async def head(self) -> Head:
+        """The last entry of the chain up to and including this volume."""
+        row = await self._database.one("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
+        return Head(row[0], bytes(row[1])) if row else self.meta.previous
+
+    async def is_sealed(self) -> bool:
+        return await self._database.value("SELECT 1 FROM meta WHERE key = 'sealed'") is not None
+
+    async def entries(self, after: int = 0) -> AsyncIterator[Entry]:
+        """Ledger entries with a seq over ``after``, in order."""
+        sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT 16"
+        while rows := await self._database.read(sql, (after,)):
+            for seq, at, kind, actor, payload, digest in rows:
+                yield Entry(seq, at, kind, actor, decompress(payload), digest)
+            after = rows[-1][0]
+
+    async def times(self, seqs: Sequence[int]) -> dict[int, str]:
+        """The times of those entries of ``seqs`` that are in this volume."""
+        found: dict[int, str] = {}
+        for start in range(0, len(seqs), CHUNK):
+            chunk = seqs[start : start + CHUNK]
+            marks = ",".join("?" * len(chunk))
+            found.update(await self._database.read(f"SELECT seq, at FROM ledger WHERE seq IN ({marks})", chunk))
+        return found
+
+    async def raw(self, sha256: bytes) -> bytes:
+        """The message, put together and matched with its SHA-256. Raises ``DamagedError``, ``KeyError`` when not here."""
+        row = await self._database.one("SELECT size, recipe FROM message WHERE sha256 = ?", (sha256,))
+        if row is None:
+            raise KeyError(sha256.hex())
+        joined = b"".join([await self._part(part) for part in unpack(row[1])])
+        if hashlib.sha256(joined).digest() != sha256:
+            raise DamagedError(
+                f"Message {sha256.hex()[:16]} in {self.path.name} does not match its SHA-256.", "Run archivar verify."
+            )
+        return joined
+
+    async def _part(self, number: int) -> bytes:
+        row = await self._database.one("SELECT codec, size, data FROM part WHERE id = ?", (number,))
+        if row is None:
+            raise DamagedError(f"Part {number} is missing in {self.path.name}.", "Run archivar verify.")
+        try:
+            return plain(*row)
+        except DamagedError as error:
+            raise DamagedError(f"Part {number} in {self.path.name} {error.message}.", "Run archivar verify.") from error
+
+    async def known_parts(self, digests: Sequence[bytes]) -> dict[bytes, int]:
+        """Ids of those parts that are in this volume already."""
+        found: dict[bytes, int] = {}
+        reader = await self._reader()
+        for start in range(0, len(digests), CHUNK):
+            chunk = digests[start : start + CHUNK]
+            marks = ",".join("?" * len(chunk))
+            found.update(await reader.read(f"SELECT sha256, id FROM part WHERE sha256 IN ({marks})", chunk))
+        return found
+
+    # Writing -----------------------------------------------------------------------------------------------------------
+
+    async def append(
+        self, drafts: Iterable[Draft], messages: Sequence[Prepared] = (), parts: Iterable[Part] = ()
+    ) -> list[Entry]:
+        """Store ``parts`` and ``messages`` and append ``drafts`` to the ledger, in one durable transaction.
+
+        ``messages`` may use parts of this volume beside the new ``parts``; those already here are left as they are. Raises
+        ``Incomplete``, ``Sealed``, ``StorageError``, ``BusyError``; then nothing was written.
+        """
+        async with self._database.transaction() as transaction:
+            if await transaction.value("SELECT 1 FROM meta WHERE key = 'sealed'"):
+                raise Sealed
+            await self._store(transaction, messages, parts)
+            row = await transaction.one("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
+            head = Head(row[0], bytes(row[1])) if row else self.meta.previous
+            entries = []
+            for draft in drafts:
+                at = timestamp(now())
+                data = encode(draft.payload)
+                head = Head(head.seq + 1, chain(head.hash, at, draft.kind, draft.actor, data))
+                entries.append(Entry(head.seq, at, draft.kind, draft.actor, data, head.hash))
+            await transaction.many(
+                "INSERT INTO ledger (seq, at, kind, actor, payload, hash) VALUES (?, ?, ?, ?, ?, ?)",
+                [(e.seq, e.at, e.kind, e.actor, compress(e.plain), e.hash) for e in entries],
+            )
+        return entries
+
+    async def _store(self, transaction: Transaction, messages: Sequence[Prepared], parts: Iterable[Part]) -> None:
+        if not messages:
+            return
+        await transaction.many(
+            "INSERT OR IGNORE INTO part (sha256, codec, size, data) VALUES (?, ?, ?, ?)",
+            ((part.sha256, part.codec, part.size, part.data) for part in parts),
+        )
+        wanted = list({piece.sha256 for message in messages for piece in message.pieces})
+        ids: dict[bytes, int] = {}
+        for start in range(0, len(wanted), CHUNK):
+            chunk = wanted[start : start + CHUNK]
+            marks = ",".join("?" * len(chunk))
+            ids.update(await transaction.read(f"SELECT sha256, id FROM part WHERE sha256 IN ({marks})", chunk))
+        if len(ids) < len(wanted):
+            raise Incomplete
+        await transaction.many(
+            "INSERT OR IGNORE INTO message (sha256, size, recipe) VALUES (?, ?, ?)",
+            [(m.sha256, len(m.raw), pack([ids[piece.sha256] for piece in m.pieces])) for m in messages],
+        )
+
+    async def seal(self) -> Head:
+        """Close the volume for ever; the end of the chain in it."""
+        if not await self.is_sealed():
+            async with self._database.transaction() as transaction:
+                await transaction.execute("INSERT OR IGNORE INTO meta VALUES ('sealed', ?)", (timestamp(now()),))
+        return await self.head()
+
+    async def size(self) -> int:
+        """Bytes of the file as of the last commit."""
+        pages = await self._database.value("PRAGMA page_count")
+        return int(pages) * int(await self._database.value("PRAGMA page_size"))

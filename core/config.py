@@ -1,0 +1,162 @@
+"""Where the archive lives: finding, checking and making the home folder, and becoming its owner."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import HomeError
+from core.secrets import KeyFile
+
+HOME_VARIABLE = "ARCHIVAR_HOME"
+#: Names that may lie in a home; anything else means that the folder belongs to something else.
+OURS = {"volumes", "archive.sqlite", "archive.sqlite-wal", "archive.sqlite-shm", "secret.key", "service.lock", "log"}
+#: What an account must be able to read to run the program: interpreter, its library, our own code.
+PROGRAM = (sys.executable, os.path.dirname(os.__file__), os.path.dirname(__file__))
+_VOLUME = re.compile(r"(?!000000)([0-9]{6}|[1-9][0-9]{6,})\.sqlite")
+
+
+def default_home() -> Path:
+    """``ARCHIVAR_HOME``, else ``/var/lib/archivar`` for root, else the XDG data folder."""
+    if path := os.environ.get(HOME_VARIABLE):
+        return Path(path)
+    if os.geteuid() == 0:
+        return Path("/var/lib/archivar")
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(data) / "archivar"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of one archive, with the names of what is in it."""
+
+    path: Path
+
+    @property
+    def volumes(self) -> Path:
+        return self.path / "volumes"
+
+    @property
+    def catalog(self) -> Path:
+        return self.path / "archive.sqlite"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "service.lock"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log" / "service.log"
+
+    @property
+    def key(self) -> KeyFile:
+        return KeyFile(self.path / "secret.key")
+
+    @property
+    def exists(self) -> bool:
+        """Is there an archive here? A home without volumes but with a catalog counts: it must not be begun anew."""
+        return self.catalog.exists() or bool(self.volume_numbers())
+
+    def volume(self, number: int) -> Path:
+        return self.volumes / f"{number:06}.sqlite"
+
+    def volume_numbers(self) -> list[int]:
+        """The numbers of the volumes that are there; files with any other name are none of ours."""
+        return sorted(int(path.stem) for path in self.volumes.glob("*.sqlite") if _VOLUME.fullmatch(path.name))
+
+
+def find(path: Path | None = None) -> Home:
+    """The home of an archive that is there. Raises ``HomeError``; touches nothing."""
+    home = Home((path or default_home()).absolute())
+    check(home)
+    if not home.exists:
+        raise HomeError(
+            f"There is no archive in {home.path}.",
+            "If it lies on a disk of its own, is that mounted? Else begin one: archivar user add, or archivar.",
+        )
+    return home
+
+
+def find_or_create(path: Path | None = None) -> Home:
+    """The home of an archive, begun if there is none. Raises ``HomeError`` before anything is touched."""
+    home = Home((path or default_home()).absolute())
+    check(home)
+    if home.exists:
+        return home
+    if home.path.is_dir() and (strange := sorted(set(os.listdir(home.path)) - OURS - {"lost+found"})):
+        raise HomeError(
+            f"{home.path} holds something else ({strange[0]}), so no archive is begun there.",
+            "Choose an empty folder with --home.",
+        )
+    try:
+        home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if home.path.stat().st_mode & 0o077:
+            home.path.chmod(0o700)
+        home.volumes.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise HomeError(f"{home.path} cannot be made: {error.strerror}.", "Choose another folder with --home.") from error
+    return home
+
+
+def check(home: Home) -> None:
+    """Refuse a home that is no folder, not ours or not writable. As root, become the owner of the home first."""
+    try:
+        status = home.path.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise HomeError(f"{home.path} cannot be read: {error.strerror}.", "Choose another folder with --home.") from error
+    if not home.path.is_dir():
+        raise HomeError(f"{home.path} is not a folder.", "Choose another one with --home.")
+    if status.st_uid != os.geteuid():
+        if os.geteuid() != 0:
+            raise HomeError(
+                f"{home.path} belongs to {_account(status.st_uid)}, not to {_account(os.geteuid())}.",
+                f"Run archivar as {_account(status.st_uid)} or as root, or choose another folder with --home.",
+            )
+        _become(status.st_uid, status.st_gid)
+        for place in PROGRAM:
+            if not os.access(place, os.R_OK | os.X_OK):
+                raise HomeError(
+                    f"{home.path} belongs to {_account(status.st_uid)}, who cannot read the program in {place}.",
+                    "Install it where every account can read it, such as /opt or /usr/local.",
+                )
+    for path in (home.path, home.volumes):
+        _check_access(path, os.R_OK | os.W_OK | os.X_OK)
+    _check_access(home.catalog, os.R_OK | os.W_OK)
+    numbers = home.volume_numbers()
+    for number in numbers:
+        # Sealed volumes are read-only on purpose.
+        _check_access(home.volume(number), os.R_OK | (os.W_OK if number == numbers[-1] else 0))
+
+
+def _check_access(path: Path, mode: int) -> None:
+    if path.exists() and not os.access(path, mode):
+        what = "writable" if mode & os.W_OK else "readable"
+        raise HomeError(
+            f"{path} is not {what} for {_account(os.geteuid())}.", "Correct its owner and mode, or choose another home."
+        )
+
+
+def _account(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"the account with number {uid}"
+
+
+def _become(uid: int, gid: int) -> None:
+    """Continue as another account, for good: what root writes there, its owner could not read later."""
+    try:
+        entry = pwd.getpwuid(uid)
+        os.initgroups(entry.pw_name, entry.pw_gid)
+        os.environ["HOME"] = entry.pw_dir
+        gid = entry.pw_gid
+    except KeyError:
+        os.setgroups([gid])
+    os.setgid(gid)
+    os.setuid(uid)

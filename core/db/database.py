@@ -1,0 +1,229 @@
+"""One SQLite file, opened for asyncio: reads, write transactions, errors in plain words."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
+from core.tasks import spawn
+
+Row = tuple[Any, ...]
+LOCK_SECONDS = 30.0
+
+_REASONS: dict[int, tuple[type[ArchivarError], str, str]] = {
+    sqlite3.SQLITE_FULL: (
+        StorageError,
+        "the disk is full",
+        "Make space and run again: it carries on where it stopped.",
+    ),
+    sqlite3.SQLITE_BUSY: (BusyError, "it is locked by another process", "Try again in a moment."),
+    sqlite3.SQLITE_LOCKED: (BusyError, "it is locked by another process", "Try again in a moment."),
+    sqlite3.SQLITE_READONLY: (StorageError, "it cannot be written", "Check the owner and mode of the home folder."),
+    sqlite3.SQLITE_PERM: (StorageError, "access is denied", "Check the owner and mode of the home folder."),
+    sqlite3.SQLITE_CANTOPEN: (StorageError, "it cannot be opened", "Check the owner and mode of the home folder."),
+    sqlite3.SQLITE_IOERR: (StorageError, "reading or writing failed", "Check the disk and the system log."),
+    sqlite3.SQLITE_CORRUPT: (DamagedError, "the file is damaged", "Run archivar verify."),
+    sqlite3.SQLITE_NOTADB: (DamagedError, "the file is no database (any more)", "Run archivar verify."),
+}
+#: Errors without a code of their own that a damaged file causes; the same from a wrong statement would fail every test.
+_DAMAGE = ("no such table", "no such column", "no such index", "Could not decode to UTF-8")
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours, with the file's name and what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = (getattr(error, "sqlite_errorcode", None) or sqlite3.SQLITE_ERROR) & 0xFF
+        if str(error).startswith(_DAMAGE):
+            code = sqlite3.SQLITE_CORRUPT
+        if code == sqlite3.SQLITE_IOERR and _no_space(path):
+            code = sqlite3.SQLITE_FULL
+        if code not in _REASONS:
+            raise
+        kind, reason, hint = _REASONS[code]
+        raise kind(f"{path.name}: {reason} ({error}).", hint) from error
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise InputError(f"{path.name}: a value cannot be stored ({error}).") from error
+
+
+def _no_space(path: Path) -> bool:
+    # SQLite calls it an input/output error where it cannot make the file that it shares with other processes.
+    try:
+        status = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return status.f_bavail * status.f_frsize < 64 * 1024
+
+
+class Database:
+    """A connection with one writer at a time. ``read`` may be called at any time, ``transaction`` takes its turn."""
+
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+        self._connection = connection
+        self._turn = asyncio.Lock()
+        self.path = path
+
+    @classmethod
+    async def open(
+        cls, path: Path, *, pragmas: Sequence[str] = (), read_only: bool = False, patience: float = LOCK_SECONDS
+    ) -> Database:
+        """Open ``path`` (made when missing, unless ``read_only``) and set ``pragmas`` in their order.
+
+        ``patience``: seconds to wait for the locks of others before ``BusyError``.
+        """
+        mode = "ro" if read_only else "rwc"
+        uri = f"{path.absolute().as_uri()}?mode={mode}"
+        with translated(path):
+            connection = aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=patience)
+            try:
+                await connection
+            except sqlite3.Error:
+                # Its thread still reports to the loop, which may be closed at once after an error.
+                await asyncio.to_thread(connection._thread.join)
+                raise
+        database = cls(connection, path)
+        try:
+            await database.configure(pragmas)
+        except BaseException:
+            await connection.close()
+            raise
+        return database
+
+    async def configure(self, pragmas: Sequence[str]) -> None:
+        """Set ``pragmas`` in their order."""
+        for pragma in pragmas:
+            await self.read(f"PRAGMA {pragma}")
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+    async def read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
+        """All rows of a query."""
+        with translated(self.path):
+            return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
+
+    async def one(self, sql: str, parameters: Iterable[Any] = ()) -> Row | None:
+        """The first row of a query, or None."""
+        rows = await self.read(sql, parameters)
+        return rows[0] if rows else None
+
+    async def value(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
+        """The first column of the first row, or None."""
+        row = await self.one(sql, parameters)
+        return row[0] if row else None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """A write transaction: committed at the end, rolled back when anything is raised.
+
+        Cancelled while it begins, it is rolled back; cancelled while it is committed, it is committed: what a thread is doing
+        cannot be called back, so it is waited for.
+        """
+        async with self._turn:
+            with translated(self.path):
+                try:
+                    await _to_the_end(self._connection.execute_fetchall("BEGIN IMMEDIATE"))
+                    yield Transaction(self._connection)
+                    await _to_the_end(self._connection.execute_fetchall("COMMIT"))
+                except BaseException:
+                    await _to_the_end(self._rollback())
+                    raise
+
+    async def _rollback(self) -> None:
+        # A statement whose caller was cancelled may still be running in the connection's thread; this one comes after it.
+        await self._connection.execute_fetchall("SELECT 1")
+        if self._connection.in_transaction:
+            await self._connection.execute_fetchall("ROLLBACK")
+
+    async def backup(self, target: Path) -> None:
+        """A consistent copy of the whole file, under its name only when it is whole and on the disk."""
+        aside = target.with_name(f"{target.name}.new")
+        aside.unlink(missing_ok=True)
+        with translated(target):
+            copy = await aiosqlite.connect(aside)
+            try:
+                await self._connection.backup(copy)
+            except BaseException:
+                aside.unlink(missing_ok=True)
+                raise
+            finally:
+                await copy.close()
+        aside.chmod(0o600)
+        durable(aside)
+        os.replace(aside, target)
+        durable(target.parent)
+
+    async def script(self, sql: str) -> None:
+        """Several statements; the caller says where the transaction begins and ends."""
+        with translated(self.path):
+            await self._connection.executescript(sql)
+
+
+class Transaction:
+    """The statements of one write transaction."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def execute(self, sql: str, parameters: Iterable[Any] = ()) -> None:
+        """Run one statement."""
+        # One way to the connection's thread and back; with a cursor to close it would be two.
+        await self._connection.execute_fetchall(sql, parameters)
+
+    async def insert(self, sql: str, parameters: Iterable[Any] = ()) -> int:
+        """Run one INSERT; the new row's id."""
+        row = await self._connection.execute_insert(sql, parameters)
+        return int(row[0]) if row else 0
+
+    async def many(self, sql: str, rows: Iterable[Iterable[Any]]) -> None:
+        """Run one statement for each of ``rows``."""
+        async with self._connection.executemany(sql, rows):
+            pass
+
+    async def read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
+        return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
+
+    async def one(self, sql: str, parameters: Iterable[Any] = ()) -> Row | None:
+        rows = await self.read(sql, parameters)
+        return rows[0] if rows else None
+
+    async def value(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
+        row = await self.one(sql, parameters)
+        return row[0] if row else None
+
+
+def durable(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+async def _to_the_end(work: Awaitable[Any]) -> None:
+    """Await ``work`` to its end even when cancelled, and only then be cancelled."""
+    task = spawn(_awaited(work), name="statement")
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled
+
+
+async def _awaited(work: Awaitable[Any]) -> None:
+    await work

@@ -1,0 +1,81 @@
+"""Brings archive.sqlite to the program's schema: numbered scripts, each in one transaction with its record.
+
+A backup is made first when the file already holds anything; a file newer than the program is refused untouched.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from core.db.database import Database
+from core.errors import HomeError
+from core.model import now, timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    number: int
+    name: str
+    sql: str
+
+
+def migrations() -> list[Migration]:
+    """All scripts of the program, in order."""
+    found = []
+    for item in resources.files("core.db.migrations").iterdir():
+        if item.name.endswith(".sql") and item.name[:4].isdigit():
+            found.append(Migration(int(item.name[:4]), item.name, item.read_text(encoding="utf-8")))
+    return sorted(found, key=lambda migration: migration.number)
+
+
+async def check(database: Database) -> int:
+    """The schema number of ``database``. Raises ``HomeError`` when it is newer than the program."""
+    version = int(await database.value("PRAGMA user_version"))
+    refuse_newer(database.path, version)
+    return version
+
+
+def refuse_newer(path: Path, version: int) -> None:
+    """Raises ``HomeError`` when ``version`` is newer than the program."""
+    newest = migrations()[-1].number
+    if version > newest:
+        raise HomeError(
+            f"{path.name} was written by a newer Archivar (schema {version}, this program knows {newest}).",
+            "Install the newer version; nothing was changed.",
+        )
+
+
+async def migrate(database: Database) -> None:
+    """Apply what is missing."""
+    version = await check(database)
+    missing = [migration for migration in migrations() if migration.number > version]
+    if missing and version:
+        await database.backup(database.path.with_name(f"{database.path.name}.before-{missing[-1].number:04}"))
+    for migration in missing:
+        async with database.transaction() as transaction:
+            # Another process may have been quicker.
+            if int(await transaction.value("PRAGMA user_version")) >= migration.number:
+                continue
+            for statement in statements(migration.sql):
+                await transaction.execute(statement)
+            await transaction.execute(
+                "INSERT INTO migration (number, name, at) VALUES (?, ?, ?)",
+                (migration.number, migration.name, timestamp(now())),
+            )
+            await transaction.execute(f"PRAGMA user_version = {migration.number}")
+
+
+def statements(sql: str) -> Iterator[str]:
+    """The statements of a script, one by one, so that they can share a transaction with others."""
+    pending = ""
+    for line in sql.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""
+    if pending.strip():
+        yield pending

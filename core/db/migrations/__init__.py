@@ -1,0 +1,1 @@
+"""The schema of archive.sqlite as numbered SQL scripts, read with ``importlib.resources``."""

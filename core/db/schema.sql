@@ -1,0 +1,147 @@
+-- The schema of archive.sqlite as all migrations make it, to be read; a test holds the two together.
+
+CREATE TABLE migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL, at TEXT NOT NULL);
+
+-- Where the projection stands: everything of the ledger up to seq has been applied.
+CREATE TABLE applied (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    archive_id TEXT NOT NULL,
+    volume INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    hash BLOB NOT NULL
+);
+
+-- The projection of the ledger -----------------------------------------------------------------------------------------
+
+CREATE TABLE user (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL COLLATE NOCASE UNIQUE,
+    login TEXT NOT NULL,
+    full_name TEXT NOT NULL,
+    removed INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE address (
+    address TEXT PRIMARY KEY COLLATE NOCASE,
+    user_id TEXT NOT NULL REFERENCES user (id),
+    position INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX address_user ON address (user_id);
+
+CREATE TABLE profile (
+    name TEXT PRIMARY KEY COLLATE NOCASE,
+    definition TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY,
+    sha256 BLOB NOT NULL UNIQUE,
+    volume INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    header_sha256 BLOB NOT NULL,
+    subject TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    recipients TEXT NOT NULL,
+    date INTEGER,
+    message_id TEXT NOT NULL,
+    attachments INTEGER NOT NULL
+);
+
+CREATE TABLE folder (
+    id INTEGER PRIMARY KEY,
+    owner TEXT NOT NULL REFERENCES user (id),
+    path TEXT NOT NULL,
+    UNIQUE (owner, path)
+);
+
+-- Where a message was, from one ledger entry to another; until_seq NULL means still.
+CREATE TABLE placement (
+    id INTEGER PRIMARY KEY,
+    message_id INTEGER NOT NULL REFERENCES message (id),
+    folder_id INTEGER NOT NULL REFERENCES folder (id),
+    since_seq INTEGER NOT NULL,
+    until_seq INTEGER
+);
+CREATE UNIQUE INDEX placement_now ON placement (folder_id, message_id) WHERE until_seq IS NULL;
+CREATE INDEX placement_message ON placement (message_id);
+
+-- What is known of the servers: one row per folder and UIDVALIDITY, one per UID.
+CREATE TABLE source_folder (
+    id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    name TEXT NOT NULL,
+    uidvalidity INTEGER NOT NULL,
+    UNIQUE (source, name, uidvalidity)
+);
+
+CREATE TABLE source_message (
+    source_folder_id INTEGER NOT NULL REFERENCES source_folder (id),
+    uid INTEGER NOT NULL,
+    message_id INTEGER NOT NULL REFERENCES message (id),
+    folder_id INTEGER NOT NULL REFERENCES folder (id),
+    size INTEGER NOT NULL,
+    internaldate INTEGER,
+    flags TEXT NOT NULL,
+    gone_seq INTEGER,
+    PRIMARY KEY (source_folder_id, uid)
+) WITHOUT ROWID;
+CREATE INDEX source_message_gone ON source_message (size, internaldate) WHERE gone_seq IS NOT NULL;
+CREATE INDEX source_message_message ON source_message (message_id);
+
+-- State of this machine, not of the archive ----------------------------------------------------------------------------
+
+CREATE TABLE password (profile TEXT PRIMARY KEY COLLATE NOCASE, box BLOB NOT NULL) WITHOUT ROWID;
+
+-- A folder whose STATUS and rules are as they were when it was last complete need not be listed again.
+CREATE TABLE folder_state (
+    source TEXT NOT NULL,
+    name TEXT NOT NULL,
+    signature TEXT NOT NULL,
+    messages INTEGER NOT NULL,
+    PRIMARY KEY (source, name)
+) WITHOUT ROWID;
+
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    profile TEXT NOT NULL COLLATE NOCASE,
+    status TEXT NOT NULL,
+    requested TEXT NOT NULL,
+    started TEXT,
+    finished TEXT,
+    cancel_requested INTEGER NOT NULL DEFAULT 0,
+    dry_run INTEGER NOT NULL DEFAULT 0,
+    resumed INTEGER NOT NULL DEFAULT 0,
+    started_seq INTEGER NOT NULL DEFAULT 0,
+    resumed_seq INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT '',
+    result TEXT
+);
+-- One run of a profile at a time.
+CREATE UNIQUE INDEX run_active ON run (profile) WHERE status IN ('queued', 'running', 'interrupted');
+CREATE INDEX run_profile ON run (profile, id);
+
+CREATE TABLE run_progress (
+    run INTEGER PRIMARY KEY REFERENCES run (id),
+    at TEXT NOT NULL,
+    snapshot TEXT NOT NULL
+);
+
+CREATE TABLE run_event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run INTEGER NOT NULL REFERENCES run (id),
+    at TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    mailbox TEXT NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE INDEX run_event_run ON run_event (run, id);
+
+CREATE TABLE service (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    pid INTEGER NOT NULL,
+    started TEXT NOT NULL,
+    heartbeat TEXT NOT NULL,
+    stop_requested INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -1,0 +1,72 @@
+"""Errors that a person can act on: a sentence, a remedy, an exit code.
+
+Two families: an *item's* error (one message, one folder, one mailbox) is counted and named as a ``model.Problem`` and the
+run goes on; what is raised from here stops the command or the run. Foreign exceptions are translated at the one place
+where their library is imported. Exit codes are those of the command line contract.
+"""
+
+
+class ArchivarError(Exception):
+    """Base of all errors that are shown to a person: what happened (``message``) and what to do (``hint``)."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class InputError(ArchivarError):
+    """Wrong usage or input: nothing was changed."""
+
+    exit_code = 2
+
+
+class HomeError(InputError):
+    """The home folder cannot be used: not writable, not ours, newer than the program, or not there."""
+
+
+class ConnectError(ArchivarError):
+    """The server could not be reached or refused us; ``step`` is the step of the connection that failed."""
+
+    def __init__(self, step: str, message: str, hint: str = "", *, retry: bool = False) -> None:
+        super().__init__(message, hint)
+        self.step = step
+        self.retry = retry
+
+
+class Dropped(ConnectError):
+    """The connection ended or fell silent in the middle of the work; trying again may help."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__("connection", message, hint, retry=True)
+
+
+class ProtocolError(ArchivarError):
+    """The server answered NO or BAD to a command, or something that cannot be read."""
+
+
+class StorageError(ArchivarError):
+    """The archive could not be written (disk full, read-only, input/output error); nothing half written is visible."""
+
+
+class DamagedError(ArchivarError):
+    """The archive itself is damaged."""
+
+    exit_code = 4
+
+
+class BusyError(ArchivarError):
+    """Somebody else holds the lock."""
+
+    exit_code = 5
+
+
+class Cancelled(ArchivarError):
+    """The run was cancelled."""
+
+    exit_code = 130

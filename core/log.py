@@ -1,0 +1,24 @@
+"""The service's log: times in UTC, one line an event, old files turned over. Never a password, never a message's content."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import time
+from pathlib import Path
+
+MAX_BYTES = 2 * 1024 * 1024
+KEEP = 3
+
+
+def to_file(path: Path) -> None:
+    """Log to ``path`` from now on."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=KEEP, encoding="utf-8")
+    formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # Their debug output holds what goes over the wire.
+    for name in ("imapclient", "aiosqlite", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,170 @@
+"""The values that all parts speak of: users, runs, progress, problems.
+
+Times are aware UTC, sizes are bytes, states are ``StrEnum``. Values are frozen; only the engine's tallies change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+
+def now() -> datetime:
+    """The present time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def timestamp(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds and ``Z``: ``2026-01-31T09:05:00.250Z``; sorts as text."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment(text: str) -> datetime:
+    """The reverse of ``timestamp``."""
+    return datetime.fromisoformat(text)
+
+
+class RunStatus(StrEnum):
+    """Where a run is. The last four are final and are the results of the command line contract."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    SUCCEEDED = "succeeded"
+    WITH_ERRORS = "completed_with_errors"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+    @property
+    def final(self) -> bool:
+        return self in (RunStatus.SUCCEEDED, RunStatus.WITH_ERRORS, RunStatus.CANCELLED, RunStatus.FAILED)
+
+    @property
+    def exit_code(self) -> int:
+        return {
+            RunStatus.SUCCEEDED: 0,
+            RunStatus.WITH_ERRORS: 1,
+            RunStatus.FAILED: 3,
+            RunStatus.CANCELLED: 130,
+        }.get(self, 3)
+
+
+class Phase(StrEnum):
+    """What a run is doing with a mailbox."""
+
+    WAITING = "waiting"
+    CONNECTING = "connecting"
+    LISTING = "listing"
+    ARCHIVING = "archiving"
+    CHECKING = "checking"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person whose mail is archived. ``id`` never changes; the first address is the primary one."""
+
+    id: str
+    name: str
+    addresses: tuple[str, ...] = ()
+    login: str = ""
+    full_name: str = ""
+    removed: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "name": self.name,
+            "addresses": list(self.addresses),
+            "login": self.login,
+            "full_name": self.full_name,
+            "removed": self.removed,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One message (``uid``), folder or mailbox (``uid`` None) that could not be archived, and why."""
+
+    folder: str
+    uid: int | None
+    reason: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"folder": self.folder, "uid": self.uid, "reason": self.reason}
+
+
+COUNTERS = ("found", "archived", "known", "moved", "excluded", "failed", "deleted", "bytes")
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of messages; ``bytes`` are the raw bytes archived in this run."""
+
+    found: int = 0
+    archived: int = 0
+    known: int = 0
+    moved: int = 0
+    excluded: int = 0
+    failed: int = 0
+    deleted: int = 0
+    bytes: int = 0
+
+    def add(self, other: Tally) -> None:
+        for name in COUNTERS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def as_json(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in COUNTERS}
+
+
+@dataclass(slots=True)
+class MailboxResult:
+    """How one mailbox of a run ended."""
+
+    mailbox: str
+    user: str
+    status: RunStatus = RunStatus.QUEUED
+    tally: Tally = field(default_factory=Tally)
+    problems: list[Problem] = field(default_factory=list)
+    excluded_folders: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "mailbox": self.mailbox,
+            "user": self.user,
+            "status": self.status.value,
+            **self.tally.as_json(),
+            "problems": [problem.as_json() for problem in self.problems],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as kept in the queue: asked for, going on, or finished with ``result`` (the contract's JSON object)."""
+
+    id: int
+    profile: str
+    status: RunStatus
+    requested: datetime
+    started: datetime | None = None
+    finished: datetime | None = None
+    cancel_requested: bool = False
+    dry_run: bool = False
+    resumed: int = 0
+    reason: str = ""
+    result: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """One line of a run's append-only story. ``kind`` is started | folder | problem | warning | resumed | finished."""
+
+    id: int
+    run: int
+    at: datetime
+    kind: str
+    mailbox: str
+    text: str

@@ -1,0 +1,129 @@
+"""Which folders of a mailbox are archived: patterns, and what is left out unless somebody asks for it.
+
+A pattern is a path with ``/`` between levels, whatever the server's separator: ``*`` stands for anything within one level,
+``**`` for any number of levels, and ``Name/**`` is the folder ``Name`` with all below it. Case counts, except in INBOX
+(RFC 3501 section 5.1).
+An exclusion beats an inclusion; an inclusion that names a folder beats the default exclusions.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+#: Special use (RFC 6154, Kerio's plain LIST) that is not archived unless asked for, with the reason shown.
+EXCLUDED_USES = {"\\junk": "junk mail", "\\all": "a view of all other folders"}
+
+#: Folders of Kerio Connect without mail, in English and German (KERIO.md: IMAP).
+NOT_MAIL = {
+    name.casefold(): "no mail folder"
+    for name in (
+        "Calendar",
+        "Contacts",
+        "Tasks",
+        "Notes",
+        "Kalender",
+        "Kontakte",
+        "Aufgaben",
+        "Notizen",
+    )
+}
+JUNK = {name.casefold() for name in ("Junk E-mail", "Junk-E-Mail", "Junk", "Spam")}
+PUBLIC = {name.casefold() for name in ("Public Folders", "Öffentliche Ordner")}
+
+
+#: Longer patterns are a mistake: no server has such a name.
+LONGEST_PATTERN = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One pattern, and its levels."""
+
+    pattern: str
+    levels: tuple[str, ...]
+
+    @staticmethod
+    def valid(pattern: str) -> bool:
+        """Can this be a pattern? Empty levels and controls are in no folder's path; ``***`` has no meaning."""
+        levels = pattern.removesuffix("/").split("/")
+        if len(pattern) > LONGEST_PATTERN or not all(levels) or "***" in pattern:
+            return False
+        return not any(unicodedata.category(character) in ("Cc", "Cs") for character in pattern)
+
+    @classmethod
+    def of(cls, pattern: str) -> Rule:
+        levels = pattern.strip("/").split("/")
+        if levels[0].isascii() and levels[0].upper() == "INBOX":
+            levels[0] = "INBOX"
+        return cls(pattern, tuple(levels))
+
+    def matches(self, path: str) -> bool:
+        return _matches(self.levels, path.split("/"), "**", lambda level, name: _matches(level, name, "*", str.__eq__))
+
+
+def _matches(pattern: Sequence[str], items: Sequence[str], star: str, same: Callable[[str, str], bool]) -> bool:
+    """Is ``items`` described by ``pattern``, in which ``star`` stands for any number of items?
+
+    Only the last star is ever tried again, so no pattern and no name from a server takes more than their product in time.
+    """
+    at = position = 0
+    retry: tuple[int, int] | None = None
+    while position < len(items):
+        if at < len(pattern) and pattern[at] == star:
+            at += 1
+            retry = (at, position)
+        elif at < len(pattern) and same(pattern[at], items[position]):
+            at += 1
+            position += 1
+        elif retry is not None:
+            retry = (retry[0], retry[1] + 1)
+            at, position = retry
+        else:
+            return False
+    return all(one == star for one in pattern[at:])
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRules:
+    """Include nothing in particular = everything but the default exclusions."""
+
+    include: tuple[Rule, ...] = ()
+    exclude: tuple[Rule, ...] = ()
+
+    @classmethod
+    def of(cls, include: Iterable[str], exclude: Iterable[str]) -> FolderRules:
+        return cls(tuple(Rule.of(pattern) for pattern in include), tuple(Rule.of(pattern) for pattern in exclude))
+
+    def reason_to_exclude(self, path: str, uses: Sequence[str] = ()) -> str:
+        """Why the folder at ``path`` (levels joined by ``/``) is not archived; empty when it is."""
+        for rule in self.exclude:
+            if rule.matches(path):
+                return f"excluded by {rule.pattern}"
+        if self.include:
+            if not any(rule.matches(path) for rule in self.include):
+                return "not in the list of folders to include"
+            # A pattern that means everything is no wish for junk; naming a folder is.
+            if any(rule.matches(path) for rule in self.include if not rule.pattern.startswith("*")):
+                return ""
+        return default_exclusion(path, uses)
+
+
+def default_exclusion(path: str, uses: Sequence[str] = ()) -> str:
+    """Why a folder is left out unless asked for; empty when it is not. Attributes go before names."""
+    for use in uses:
+        if use.lower() in EXCLUDED_USES:
+            return EXCLUDED_USES[use.lower()]
+    # Some servers keep all folders below INBOX.
+    top = path.removeprefix("INBOX/").split("/", 1)[0].casefold()
+    if top.startswith("#"):
+        return "belongs to the server"
+    if top in PUBLIC:
+        return "public folders"
+    if top in NOT_MAIL:
+        return NOT_MAIL[top]
+    # A server that announces special uses has said which folder is junk; then the name alone means nothing.
+    if top in JUNK and not any(use.lower() in ("\\archive", "\\sent", "\\drafts", "\\trash") for use in uses):
+        return "junk mail"
+    return ""

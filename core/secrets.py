@@ -1,0 +1,124 @@
+"""Passwords: kept encrypted (AES-256-GCM) with a key that lies beside the databases, never inside one.
+
+What holds here: a ``Secret`` shows itself as ``<secret>`` in logs, tracebacks and locals; the key file has mode 0600; each
+ciphertext is bound to the profile it belongs to (additional authenticated data), so rows cannot be swapped.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from tempfile import mkstemp
+from typing import NoReturn
+
+from core.errors import HomeError, StorageError
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+
+
+class Secret:
+    """A text that must not be seen by accident; ``reveal()`` is the only way to it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not to be serialised")
+
+
+class KeyFile:
+    """``secret.key`` of a home; made at the first need."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def encrypt(self, secret: Secret, *, purpose: str) -> bytes:
+        """Nonce and ciphertext of ``secret``, bound to ``purpose`` (say ``profile:Staff``)."""
+        # The library costs 40 ms to import and most commands need no password.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + AESGCM(self._key(create=True)).encrypt(nonce, _bytes(secret.reveal()), _bytes(purpose))
+
+    def decrypt(self, box: bytes, *, purpose: str) -> Secret:
+        """The reverse. Raises ``HomeError`` when key and box do not belong together."""
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        try:
+            plain = AESGCM(self._key(create=False)).decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], _bytes(purpose))
+        except (InvalidTag, ValueError):
+            raise HomeError(
+                f"The stored password of {purpose} cannot be decrypted with {self.path.name}.",
+                "Enter the password again (archivar profile apply).",
+            ) from None
+        return Secret(plain.decode("utf-8", "surrogateescape"))
+
+    def _key(self, *, create: bool) -> bytes:
+        try:
+            key = self.path.read_bytes()
+        except FileNotFoundError:
+            if not create:
+                raise HomeError(
+                    f"{self.path.name} is missing, so stored passwords cannot be read.",
+                    "Put it back from the backup, or enter the passwords again (archivar profile apply).",
+                ) from None
+            self._make()
+            return self._key(create=False)
+        except OSError as error:
+            raise HomeError(f"{self.path} cannot be read: {error.strerror}.", "Correct its owner and mode (0600).") from error
+        if len(key) != KEY_BYTES:
+            raise HomeError(
+                f"{self.path.name} is damaged ({len(key)} bytes instead of {KEY_BYTES}).",
+                "Put it back from the backup; or delete it and enter the passwords again (archivar profile apply).",
+            )
+        return key
+
+    def _make(self) -> None:
+        """A new key, whole or not at all: cut short by a full disk it would lose every password stored with it."""
+        try:
+            descriptor, name = mkstemp(prefix=f"{self.path.name}.", dir=self.path.parent)
+            temporary = Path(name)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(os.urandom(KEY_BYTES))
+                    file.flush()
+                    os.fsync(file.fileno())
+                # Never over a key that another process made meanwhile and has used already.
+                with suppress(FileExistsError):
+                    os.link(temporary, self.path)
+            finally:
+                temporary.unlink(missing_ok=True)
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be written: {error.strerror}.", "Make space and try again.") from error
+
+
+def _bytes(text: str) -> bytes:
+    # What a terminal or variable held that was no UTF-8 comes back as it was.
+    return text.encode("utf-8", "surrogateescape")
