@@ -1,0 +1,54 @@
+"""What every command needs: the home that was asked for, the open archive, a loop to run in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from core import config
+from core.archive.archive import Archive
+
+T = TypeVar("T")
+
+
+class Context:
+    """Set once by ``main`` from the options that may stand anywhere."""
+
+    home: Path | None = None
+
+    def find(self) -> config.Home:
+        return config.find(self.home)
+
+    @asynccontextmanager
+    async def archive(self, *, create: bool = False, follow: bool = True) -> AsyncIterator[Archive]:
+        """The open archive; with ``create`` begun when there is none."""
+        home = config.find_or_create(self.home) if create else self.find()
+        archive = await Archive.open(home, actor=actor(), follow=follow)
+        try:
+            yield archive
+        finally:
+            await archive.close()
+
+
+context = Context()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine to its end."""
+    return asyncio.run(work)
+
+
+def actor() -> str:
+    """Who does it, for the ledger: the account at the terminal, also behind sudo."""
+    name = os.environ.get("SUDO_USER")
+    if name:
+        return f"cli:{name}"
+    try:
+        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:
+        return f"cli:{os.getuid()}"

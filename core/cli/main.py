@@ -1,0 +1,139 @@
+"""Puts the commands together and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+import typer
+
+from core.cli.context import context
+from core.cli.help import Group
+from core.cli.output import output
+from core.errors import ArchivarError, InputError, StorageError
+
+Console = Callable[[Path | None], None]
+
+HELP = """Archives mailboxes of Kerio Connect and any other IMAP server.
+
+At a terminal, archivar without a command opens the console.
+"""
+#: Which module has a command: only that one is imported, since a command line is used many times an hour.
+MODULES = {
+    "users": ("user",),
+    "profiles": ("profile",),
+    "runs": ("run", "runs", "watch", "cancel", "missing"),
+    "archive": ("folders", "show", "export", "verify", "rebuild", "ledger"),
+    "service": ("service", "status"),
+}
+
+
+def build(console: Console | None = None, command: str | None = None) -> typer.Typer:
+    """The commands, or only those beside ``command``; ``console`` opens the console, for commands that end there."""
+    app = typer.Typer(
+        name="archivar",
+        cls=Group,
+        help=HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        # Rich's tracebacks show local variables, and some of those are secret.
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    # Without it Typer would make a lone command the whole program.
+    app.callback()(lambda: None)
+    known = any(command in names for names in MODULES.values()) or command == "demo"
+    for module, names in MODULES.items():
+        if not known or command in names:
+            import_module(f"core.cli.{module}").register(app)
+    if not known or command == "demo":
+        from core.cli import demo
+
+        demo.register(app, console)
+    return app
+
+
+def main(arguments: Sequence[str], console: Console | None = None) -> int:
+    """Do what ``arguments`` say; the exit code."""
+    try:
+        return _do(_take_options(list(arguments)), console)
+    except ArchivarError as error:
+        try:
+            output.error(error)
+        except StorageError:
+            # Said on stderr already; stdout takes no more.
+            return error.exit_code
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+
+
+def _do(arguments: list[str], console: Console | None) -> int:
+    if not arguments:
+        _write_help(build(console))
+        raise InputError("The console needs a terminal.", "Give a command, or start archivar at a terminal.")
+    if arguments == ["--version"]:
+        from core import __version__
+
+        output.line(f"archivar {__version__}")
+        return 0
+    try:
+        code = build(console, arguments[0])(arguments, prog_name="archivar", standalone_mode=False)
+    except typer.Exit as stop:
+        return stop.exit_code
+    except OSError as error:
+        # Typer writes its help texts itself.
+        if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
+            raise
+        output.stdout_failed(error)
+        return 0
+    except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            for line in str(error).splitlines():
+                output.note(line)
+            return 2
+        wrong = _usage_error(error)
+        if wrong is None:
+            raise
+        raise wrong from None
+    return code if isinstance(code, int) else 0
+
+
+def _write_help(app: typer.Typer) -> None:
+    command = typer.main.get_command(app)
+    for line in command.get_help(command.make_context("archivar", ["--help"], resilient_parsing=True)).splitlines():
+        output.note(line)
+
+
+def _take_options(arguments: list[str]) -> list[str]:
+    """Take ``--home`` and ``--json``, which may stand anywhere, out of the arguments."""
+    output.json_wanted = "--json" in arguments[: arguments.index("--")] if "--" in arguments else "--json" in arguments
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            return [*rest, word, *words]
+        if word == "--json":
+            continue
+        if word == "--home" or word.startswith("--home="):
+            folder = next(words, "") if word == "--home" else word.removeprefix("--home=")
+            if not folder or "\0" in folder:
+                raise InputError("--home needs a folder.", "See archivar --help.")
+            context.home = Path(folder)
+        else:
+            rest.append(word)
+    return rest
+
+
+def _usage_error(error: Exception) -> InputError | None:
+    """Typer's own sentence about wrong usage, or None when it is no such error."""
+    describe = getattr(error, "format_message", None)
+    if describe is None:
+        return None
+    command = getattr(getattr(error, "ctx", None), "command_path", "archivar")
+    # The prefix is of the library that Typer checks values with, and says nothing.
+    said = str(describe()).replace("Value error, ", "")
+    return InputError(said, f"See {command} --help.")

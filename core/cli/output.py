@@ -1,0 +1,147 @@
+"""Everything that leaves the command line: the only writer to stdout and stderr. Outside text passes through ``safe``.
+
+What holds here: at a terminal no line is wider than it, in a file or pipe none is broken; a reader who has enough (``| head``)
+ends nothing and changes no exit code; a stdout that cannot be written is an error, a stderr that cannot is none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from core.cli import words
+from core.errors import ArchivarError, StorageError
+from core.format import safe
+
+#: Longer lines are cut: no person reads on, and no terminal should have to.
+LONGEST = 10_000
+
+
+class Output:
+    """Where a command writes. With ``json_wanted`` stdout is for the one object alone and text goes to stderr."""
+
+    def __init__(self) -> None:
+        self.json_wanted = False
+        self._json_written = False
+
+    @property
+    def for_person(self) -> bool:
+        """Is somebody watching? Then progress may be drawn."""
+        return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+    def line(self, text: str = "", *, indent: int = 0) -> None:
+        """A line for people: to stdout, or to stderr beside JSON. Broken, it goes on after ``indent`` blanks."""
+        self._text(self._people, text, indent)
+
+    def note(self, text: str) -> None:
+        """A line beside the result: always to stderr."""
+        self._text(sys.stderr, text)
+
+    def verbatim(self, text: str) -> None:
+        """A line that is to be copied: never broken to fit."""
+        self._write(self._people, safe(text, LONGEST) + "\n")
+
+    def progress(self, text: str = "") -> None:
+        """A line at the terminal that the next one takes the place of; an empty one clears it."""
+        self._write(sys.stderr, f"\r\x1b[K{words.shortened(safe(text, 200), (_width(sys.stderr) or 80) - 1)}\r")
+
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+        """A table; the columns headed as in ``right`` are set flush right. A last column without any text is left out."""
+        clean = [[safe(cell, LONGEST) for cell in row] for row in (head, *rows)]
+        flush = frozenset(head.index(name) for name in right)
+        for line in words.columns(clean, _width(self._people), flush):
+            self._write(self._people, line + "\n")
+
+    def json(self, value: Any) -> None:
+        """The one object of ``--json``. ASCII only, so that no control character of outside text is in it."""
+        self._json_written = True
+        self._write(sys.stdout, json.dumps(value, ensure_ascii=True, indent=2) + "\n")
+
+    def raw(self, data: bytes) -> None:
+        """Bytes as they are for a file or pipe; made harmless for a terminal."""
+        if sys.stdout is None:
+            return
+        if sys.stdout.isatty():
+            for line in data.decode("utf-8", "replace").splitlines():
+                self._write(sys.stdout, safe(line, LONGEST) + "\n")
+            return
+        try:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            self._failed(sys.stdout, error)
+
+    def error(self, error: ArchivarError) -> None:
+        """What went wrong and what to do; with ``--json`` as the one object too, unless there was one already."""
+        self._text(sys.stderr, f"archivar: {safe(error.message, 4000)}")
+        if error.hint:
+            self._text(sys.stderr, safe(error.hint, 4000))
+        if self.json_wanted and not self._json_written:
+            self.json({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
+
+    def stdout_failed(self, error: OSError) -> None:
+        """Somebody else could not write to stdout: an error, unless the reader had enough. Raises ``StorageError``."""
+        self._failed(sys.stdout, error)
+
+    def ask_password(self, prompt: str) -> str:
+        """Ask at the terminal without showing what is typed; an empty text when there is no terminal."""
+        import getpass
+
+        if sys.stdin is None or not sys.stdin.isatty():
+            return ""
+        try:
+            return getpass.getpass(safe(prompt), stream=sys.stderr)
+        except EOFError:
+            self.note("")
+            return ""
+
+    @property
+    def _people(self) -> TextIO | None:
+        return sys.stderr if self.json_wanted else sys.stdout
+
+    def _text(self, stream: TextIO | None, text: str, indent: int = 0) -> None:
+        for line in words.wrapped(safe(text, LONGEST), _width(stream), indent):
+            self._write(stream, line + "\n")
+
+    def _write(self, stream: TextIO | None, text: str) -> None:
+        # None: the program was started without it.
+        if stream is None:
+            return
+        try:
+            try:
+                stream.write(text)
+            except UnicodeEncodeError:
+                known = stream.encoding or "ascii"
+                stream.write(words.plain(text).encode(known, "replace").decode(known))
+            stream.flush()
+        except OSError as error:
+            self._failed(stream, error)
+
+    def _failed(self, stream: TextIO, error: OSError) -> None:
+        # What is still in the buffer would be tried once more at the end of the program, and complained about.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            self._json_written = True
+            raise StorageError(f"The output cannot be written: {error.strerror}.", "Write it elsewhere.") from error
+
+
+def _width(stream: TextIO | None) -> int | None:
+    """The columns of the terminal that ``stream`` is; None when it is none, and lines may be of any length."""
+    if stream is None or not stream.isatty():
+        return None
+    if os.environ.get("COLUMNS", "").isdigit():
+        return max(shutil.get_terminal_size().columns, 20)
+    try:
+        return max(os.get_terminal_size(stream.fileno()).columns or 80, 20)
+    except OSError:
+        return 80
+
+
+output = Output()

@@ -1,0 +1,229 @@
+"""``archivar run``, ``runs``, ``watch``, ``cancel``, ``missing``: archiving, and looking whether all of it is there."""
+
+from __future__ import annotations
+
+import asyncio
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.archive import saved_profiles
+from core.archive.archive import Archive
+from core.cli.context import context, run
+from core.cli.help import Command
+from core.cli.output import output
+from core.cli.watching import show_result, watch
+from core.cli.words import WORDS, counted, day_and_time
+from core.errors import InputError
+from core.format import number, when
+from core.model import Run, now, timestamp
+from core.service.detach import ensure_running
+from core.service.queue import Queue
+
+if TYPE_CHECKING:
+    from core.engine.examine import MissingFolder
+
+#: Missing messages that are named for each folder; --json names all.
+SHOWN_MISSING = 10
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run", cls=Command)(run_profile)
+    app.command("runs", cls=Command)(runs)
+    app.command("watch", cls=Command)(watch_run)
+    app.command("cancel", cls=Command)(cancel)
+    app.command("missing", cls=Command)(missing)
+
+
+def run_profile(
+    name: Name,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be archived.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the end.")] = False,
+) -> None:
+    """Archive: run a profile and watch.
+
+    The service does the work; leaving (Ctrl-C) does not stop it. Exit code 0: everything is archived, 1: with errors,
+    3: failed, 130: cancelled, or left before the end.
+    """
+
+    async def work() -> int:
+        async with context.archive() as archive:
+            profile = await saved_profiles.find(archive, name)
+            queued, new = await Queue(archive.database).enqueue(profile.name, dry_run=dry_run)
+            if not new:
+                what = "a dry run" if queued.dry_run else "not a dry run"
+                differs = f", which is {what}" if queued.dry_run != dry_run else ""
+                output.note(f"{profile.name} is being run already (run {queued.id}{differs}).")
+            await ensure_running(archive.home)
+            if detach:
+                if output.json_wanted:
+                    output.json({"run": queued.id, "profile": profile.name, "status": queued.status.value})
+                output.note(f"Run {queued.id} goes on in the service. See it: archivar watch {queued.id}")
+                return 0
+            return _finished(await _watch(archive, queued))
+
+    raise typer.Exit(run(work()))
+
+
+async def _watch(archive: Archive, wanted: Run) -> Run:
+    try:
+        return await watch(archive, wanted)
+    except asyncio.CancelledError:
+        # Ctrl-C: the run is the service's, not ours.
+        output.note(f"Run {wanted.id} goes on in the service.")
+        output.note(f"See it: archivar watch {wanted.id}. End it: archivar cancel {wanted.id}.")
+        raise
+
+
+def _finished(ended: Run) -> int:
+    if output.json_wanted:
+        output.json(ended.result or as_json(ended))
+    else:
+        show_result(ended)
+    return ended.status.exit_code
+
+
+def as_json(one: Run) -> dict[str, Any]:
+    """A run for ``runs --json``."""
+    return {
+        "run": one.id,
+        "profile": one.profile,
+        "status": one.status.value,
+        "dry_run": one.dry_run,
+        "requested": timestamp(one.requested),
+        "started": timestamp(one.started) if one.started else None,
+        "finished": timestamp(one.finished) if one.finished else None,
+        "reason": one.reason,
+        "totals": one.result["totals"] if one.result else None,
+    }
+
+
+def runs(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only runs of this profile.")] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many, the newest first.")] = 20,
+) -> None:
+    """List past and present runs."""
+
+    async def work() -> None:
+        async with context.archive() as archive:
+            found = await Queue(archive.database).runs(name, limit=limit)
+        if output.json_wanted:
+            output.json({"runs": [as_json(one) for one in found]})
+            return
+        if not found:
+            output.line("No runs yet." if name is None else f'No runs of "{name}".')
+            return
+        rows = [
+            (str(one.id), one.profile, when(one.requested, now()), WORDS[one.status], one.reason or _counts(one))
+            for one in found
+        ]
+        output.table(("RUN", "PROFILE", "WHEN", "STATUS", "RESULT"), rows, right=("RUN",))
+
+    run(work())
+
+
+def _counts(one: Run) -> str:
+    if one.dry_run:
+        return "dry run"
+    if not one.result:
+        return ""
+    totals = one.result["totals"]
+    failed = f", {number(totals['failed'])} failed" if totals["failed"] else ""
+    return f"{number(totals['archived'])} archived{failed}"
+
+
+def watch_run(
+    number_: Annotated[int | None, typer.Argument(metavar="RUN", help="The run; without it the last one.")] = None,
+) -> None:
+    """Watch a run until it ends; leaving does not stop it."""
+
+    async def work() -> int:
+        async with context.archive() as archive:
+            return _finished(await _watch(archive, await _chosen(Queue(archive.database), number_)))
+
+    raise typer.Exit(run(work()))
+
+
+async def _chosen(queue: Queue, wanted: int | None) -> Run:
+    if wanted is not None:
+        return await queue.run(wanted)
+    found = await queue.active() or await queue.runs(limit=1)
+    if not found:
+        raise InputError("There was no run yet.", "Start one with archivar run NAME.")
+    return found[0]
+
+
+def cancel(number_: Annotated[int, typer.Argument(metavar="RUN", help="The run's number.")]) -> None:
+    """Cancel a run.
+
+    What it has archived so far stays, and the next run carries on from there.
+    """
+
+    async def work() -> int:
+        async with context.archive() as archive:
+            queue = Queue(archive.database)
+            before = await queue.run(number_)
+            if before.status.final:
+                raise InputError(f"Run {number_} has ended already ({before.status.value}).", "archivar runs shows all runs.")
+            await queue.request_cancel(number_)
+            _finished(await _watch(archive, before))
+        return 0
+
+    raise typer.Exit(run(work()))
+
+
+def missing(name: Name) -> None:
+    """Compare the server with the archive.
+
+    Every message of every folder is looked for. Exit code 1 if one is missing, or if a folder cannot be compared.
+    """
+    from core.engine import examine
+
+    async def work() -> int:
+        async with context.archive() as archive:
+            profile = await saved_profiles.find(archive, name)
+            secret = await saved_profiles.password(archive, profile)
+            found = await examine.missing(archive, profile, secret)
+        found.sort(key=lambda folder: (folder.path != "INBOX", folder.path.casefold()))
+        count = sum(len(folder.missing) for folder in found)
+        errors = sum(bool(folder.error) for folder in found)
+        if output.json_wanted:
+            value = {"profile": profile.name, "missing": count, "folders": [folder.as_json() for folder in found]}
+            output.json(value)
+        else:
+            _show_missing(found, count, profile.name)
+        return 1 if count or errors else 0
+
+    raise typer.Exit(run(work()))
+
+
+def _show_missing(found: list[MissingFolder], count: int, profile: str) -> None:
+    rows = []
+    for folder in found:
+        if folder.excluded:
+            state = f"- {folder.excluded}"
+        elif folder.error:
+            state = f"! cannot be compared: {folder.error}"
+        else:
+            state = f"! {number(len(folder.missing))} missing" if folder.missing else "✔ complete"
+        known = "" if folder.excluded or folder.error else number(folder.archived)
+        rows.append((folder.path, "" if folder.error else number(folder.found), known, state))
+    output.table(("FOLDER", "ON SERVER", "ARCHIVED", "STATE"), rows, right=("ON SERVER", "ARCHIVED"))
+    output.line()
+    for folder in found:
+        for uid, size, date in folder.missing[:SHOWN_MISSING]:
+            output.line(f"{folder.path}, UID {uid}: {counted(size, 'byte')}, {day_and_time(date) or 'no date'}", indent=2)
+        if len(folder.missing) > SHOWN_MISSING:
+            output.line(f"{folder.path}: {number(len(folder.missing) - SHOWN_MISSING)} more (--json names all)", indent=2)
+    errors = sum(bool(folder.error) for folder in found)
+    if errors:
+        output.line(f"{counted(errors, 'folder')} could not be compared.")
+    if count:
+        output.line(
+            f"{counted(count, 'message')} missing in the archive. To fetch what is missing: archivar run {quote(profile)}"
+        )
+    elif not errors:
+        output.line("Nothing is missing in the archive.")

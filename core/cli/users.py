@@ -1,0 +1,149 @@
+"""``archivar user``: whose mail is archived."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from core.archive import users
+from core.cli.context import actor, context, run
+from core.cli.help import Command, Group
+from core.cli.output import output
+from core.cli.words import counted
+from core.errors import InputError
+from core.format import size
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="User name, or one of the user's addresses.")]
+Emails = Annotated[
+    list[str] | None,
+    typer.Option("--email", metavar="ADDRESS", help="E-mail address; repeat it for more, the primary one first."),
+]
+Login = Annotated[str | None, typer.Option("--login", metavar="LOGIN", help="Name on the mail server, if not the address.")]
+FullName = Annotated[str | None, typer.Option("--full-name", metavar="NAME", help="The person's name.")]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(cls=Group, help="Users: whose mail is archived.", no_args_is_help=True)
+    group.command("add", cls=Command)(add)
+    group.command("list", cls=Command)(list_users)
+    group.command("show", cls=Command)(show)
+    group.command("edit", cls=Command)(edit)
+    group.command("remove", cls=Command)(remove)
+    app.add_typer(group, name="user")
+
+
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new user's name.")],
+    email: Emails = None,
+    login: Login = None,
+    full_name: FullName = None,
+) -> None:
+    """Add a user."""
+
+    async def work() -> None:
+        async with context.archive(create=True) as archive:
+            user, again = await users.add(
+                archive, name, email or [], login=login or "", full_name=full_name or "", actor=actor()
+            )
+        if output.json_wanted:
+            output.json({"user": user.as_json()})
+        output.note(f"User {user.name} added." + (" The archive kept under this name is theirs again." if again else ""))
+        if not user.addresses:
+            output.note(f"No e-mail address yet: archivar user edit {quote(user.name)} --email ADDRESS")
+
+    run(work())
+
+
+def list_users(
+    everybody: Annotated[bool, typer.Option("--all", help="Removed users too, whose archive was kept.")] = False,
+) -> None:
+    """List all users."""
+
+    async def work() -> None:
+        async with context.archive() as archive:
+            found = await users.all_users(archive, removed=everybody)
+        if output.json_wanted:
+            output.json({"users": [user.as_json() for user in found]})
+            return
+        if not found:
+            output.line("No users yet. Add one with archivar user add NAME --email ADDRESS.")
+            return
+        rows = [
+            (user.name + (" (removed)" if user.removed else ""), user.full_name, user.login, ", ".join(user.addresses))
+            for user in found
+        ]
+        output.table(("NAME", "FULL NAME", "LOGIN", "ADDRESSES"), rows)
+
+    run(work())
+
+
+def show(name: Name) -> None:
+    """Show one user and the size of the archive."""
+
+    async def work() -> None:
+        # Here alone, since reading messages takes libraries that take their time.
+        from core.archive import reading
+
+        async with context.archive() as archive:
+            user = await users.find(archive, name, removed=True)
+            folders = await reading.folders(archive, user.id)
+        messages, total = sum(folder.messages for folder in folders), sum(folder.bytes for folder in folders)
+        if output.json_wanted:
+            output.json({"user": user.as_json(), "folders": len(folders), "messages": messages, "bytes": total})
+            return
+        output.line(f"Name        {user.name}" + (" (removed; the archive is kept)" if user.removed else ""))
+        output.line(f"Full name   {user.full_name or '-'}")
+        output.line(f"Addresses   {', '.join(user.addresses) or '-'}", indent=12)
+        output.line(f"Login       {user.login or '-'}")
+        output.line(f"Archive     {counted(messages, 'message')}, {size(total)}, {counted(len(folders), 'folder')}")
+
+    run(work())
+
+
+def edit(
+    name: Name,
+    new_name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="A new name; the archive keeps to it.")] = None,
+    email: Emails = None,
+    login: Login = None,
+    full_name: FullName = None,
+) -> None:
+    """Change a user. With --email all addresses are replaced."""
+
+    async def work() -> None:
+        if new_name is None and email is None and login is None and full_name is None:
+            raise InputError("Nothing to change was given.", "Use --name, --email, --login or --full-name.")
+        async with context.archive() as archive:
+            user = await users.find(archive, name)
+            changed = replace(
+                user,
+                name=user.name if new_name is None else new_name.strip(),
+                addresses=user.addresses if email is None else tuple(filter(None, email)),
+                login=user.login if login is None else login.strip(),
+                full_name=user.full_name if full_name is None else full_name.strip(),
+            )
+            changed = await users.edit(archive, changed, actor=actor())
+        if output.json_wanted:
+            output.json({"user": changed.as_json()})
+        output.note(f"User {changed.name} changed.")
+
+    run(work())
+
+
+def remove(name: Name) -> None:
+    """Remove a user; the archive stays.
+
+    It can be read and exported under the name, and adding the user again gives it back.
+    """
+
+    async def work() -> None:
+        async with context.archive() as archive:
+            user = await users.find(archive, name)
+            await users.remove(archive, user, actor=actor())
+        if output.json_wanted:
+            output.json({"removed": user.as_json()})
+        output.note(f"User {user.name} removed. The archive is kept: archivar folders {quote(user.name)}")
+
+    run(work())

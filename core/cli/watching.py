@@ -1,0 +1,209 @@
+"""Watching a run from the command line: a moving display at a terminal, plain lines elsewhere, nothing beside JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from core.archive.archive import Archive
+from core.cli.output import output
+from core.cli.words import WORDS, cells, counted, current_folder, plain, progress_line, shortened
+from core.engine.progress import Snapshot
+from core.format import duration, number, size
+from core.model import COUNTERS, Run, RunEvent, RunStatus
+from core.service.detach import ensure_running
+from core.service.lock import is_running
+from core.service.queue import Queue
+
+#: Asking whether anything changed costs 8 µs; drawing is what must not be done more than 4 times a second.
+TICK_SECONDS = 0.05
+DRAW_SECONDS = 0.25
+#: Between plain lines, so that a log of a night's run stays readable.
+LINE_SECONDS = 5.0
+#: Problems that are named after a run; --json names all.
+SHOWN_PROBLEMS = 50
+#: What is said when the run has ended, and so need not be said before.
+_TOLD_LATER = ("started", "finished", "warning", "problem")
+
+
+async def watch(archive: Archive, run: Run) -> Run:
+    """Show ``run`` until it has ended. A service that died is started again, and the run carries on."""
+    queue = Queue(archive.database)
+    view = _Moving() if output.for_person and not output.json_wanted else _Lines()
+    seen = 0
+    version, drawn = -1, 0.0
+    with view:
+        while True:
+            if not is_running(archive.home):
+                run = await queue.run(run.id)
+                if not run.status.final:
+                    await ensure_running(archive.home)
+            now = await queue.version()
+            if now != version:
+                run = await queue.run(run.id)
+                if not run.status.final and time.monotonic() - drawn < DRAW_SECONDS:
+                    await asyncio.sleep(TICK_SECONDS)
+                    continue
+                version, drawn = now, time.monotonic()
+                events = await queue.events(run.id, after=seen)
+                for event in events:
+                    seen = event.id
+                    if event.kind not in _TOLD_LATER:
+                        view.event(event)
+                view.update(run, await queue.snapshot(run.id))
+                if run.status.final and not events:
+                    return run
+                if run.status.final:
+                    version = -1
+                    continue
+            await asyncio.sleep(TICK_SECONDS)
+
+
+class _Lines:
+    """Plain lines on stderr, for logs and pipes."""
+
+    def __init__(self) -> None:
+        # The first line after a while: a run of seconds needs none.
+        self._last = time.monotonic()
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def event(self, event: RunEvent) -> None:
+        output.note(_sentence(event))
+
+    def update(self, run: Run, snapshot: Snapshot | None) -> None:
+        if run.status.final or time.monotonic() - self._last < LINE_SECONDS:
+            return
+        self._last = time.monotonic()
+        output.note(f"Run {run.id}: {progress_line(snapshot) if snapshot else run.status.value}")
+
+
+def _sentence(event: RunEvent) -> str:
+    return f"{event.kind[:1].upper()}{event.kind[1:]}: {event.text}"
+
+
+class _Moving:
+    """Two lines that move, on the terminal's stderr: bar, count, rate and time left; then the folder."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._live = Live(
+            console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
+
+    def __enter__(self) -> _Moving:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def event(self, event: RunEvent) -> None:
+        from rich.text import Text
+
+        from core.format import safe
+
+        self._console.print(Text(safe(_sentence(event))))
+
+    def update(self, run: Run, snapshot: Snapshot | None) -> None:
+        from rich.text import Text
+
+        lines = drawing(run, snapshot, self._console.width)
+        if not (self._console.encoding or "").lower().startswith("utf"):
+            lines = [plain(line) for line in lines]
+        text = Text("\n".join(lines), no_wrap=True, overflow="crop")
+        text.highlight_regex("^[^ ]+ [^ ]+", "bold")
+        text.highlight_regex("[━=]+", "cyan")
+        text.highlight_regex("! .*$", "yellow")
+        self._live.update(text, refresh=True)
+
+
+def drawing(run: Run, snapshot: Snapshot | None, width: int) -> list[str]:
+    """The lines of the moving display, none wider than ``width`` columns. What matters least goes first where room is short."""
+    state = "■ cancelling" if run.cancel_requested and not run.status.final else WORDS[run.status]
+    if snapshot is None:
+        return [shortened(state, width - 1)]
+    if snapshot.fraction is None:
+        phase = next((line.phase for line in snapshot.mailboxes if line.phase != "done"), "")
+        return [shortened(f"{state}  {phase}", width - 1)]
+    share = f"{snapshot.fraction:4.0%}"
+    facts = [f"{number(snapshot.messages_done)} of {number(snapshot.messages_total)}"]
+    if snapshot.message_rate:
+        facts.append(f"{number(round(snapshot.message_rate))} msg/s")
+    if snapshot.seconds_left is not None and not run.status.final:
+        facts.append(f"{duration(snapshot.seconds_left)} left")
+    room = width - 1
+    rest = " · ".join(facts)
+    bar = min(30, room - cells(state) - cells(share) - cells(rest) - 6)
+    first = f"{state}  {_bar(snapshot.fraction, bar)}{share}  {rest}"
+    second = [f"{size(snapshot.bytes_done)} of {size(snapshot.bytes_total)}"]
+    if failed := snapshot.totals.get("failed", 0):
+        second.append(f"! {number(failed)} failed")
+    last = "  " + " · ".join(second)
+    folder = current_folder(snapshot)
+    if folder and room - cells(last) - 5 >= 12:
+        last = f"  {shortened(folder, room - cells(last) - 5)} · {last.strip()}"
+    return [shortened(first, room), shortened(last, room)]
+
+
+def _bar(fraction: float, width: int) -> str:
+    if width < 5:
+        return ""
+    done = round(fraction * width)
+    return "━" * done + "·" * (width - done) + " "
+
+
+def show_result(run: Run) -> None:
+    """A finished run in words."""
+    what = "Dry run" if run.dry_run else "Run"
+    took = f" in {duration(_seconds(run))}" if run.started and run.finished and run.status is not RunStatus.FAILED else ""
+    output.line(f"{what} {run.id} of {run.profile}: {WORDS[run.status]}{took}")
+    if run.reason:
+        output.line(run.reason)
+    if run.result is None:
+        return
+    if counts := _counts(run):
+        output.line(counts, indent=2)
+    for warning in run.result["warnings"]:
+        output.line(f"Warning: {warning}", indent=2)
+    problems = [
+        (mailbox["mailbox"], problem)
+        for mailbox in run.result["mailboxes"]
+        for problem in mailbox["problems"]
+        if problem["reason"] not in (run.reason, "") and not run.reason.startswith(problem["reason"])
+    ]
+    for mailbox, problem in problems[:SHOWN_PROBLEMS]:
+        where = ", ".join(filter(None, (mailbox, problem["folder"], f"UID {problem['uid']}" if problem["uid"] else "")))
+        output.line(f"Problem: {where}: {problem['reason']}", indent=2)
+    if len(problems) > SHOWN_PROBLEMS:
+        more = counted(len(problems) - SHOWN_PROBLEMS, "more problem")
+        output.line(f"{more}; all of them: archivar watch {run.id} --json")
+
+
+def _seconds(run: Run) -> float:
+    assert run.started is not None
+    assert run.finished is not None
+    return (run.finished - run.started).total_seconds()
+
+
+def _counts(run: Run) -> str:
+    assert run.result is not None
+    totals: dict[str, Any] = run.result["totals"]
+    if run.status is RunStatus.FAILED and not any(totals.values()):
+        return ""
+    parts = [f"{number(totals['found'])} found"]
+    if run.dry_run:
+        new = totals["found"] - totals["known"] - totals["excluded"] - totals["moved"] - totals["failed"]
+        parts.append(f"{number(max(new, 0))} would be archived")
+    else:
+        parts.append(f"{number(totals['archived'])} archived" + (f" ({size(totals['bytes'])})" if totals["bytes"] else ""))
+    others = [name for name in COUNTERS if name not in ("found", "archived", "bytes") and totals[name]]
+    return ", ".join([*parts, *(f"{number(totals[name])} {name}" for name in others)])

@@ -1,0 +1,148 @@
+"""How the command line says things: states, quantities, how wide a text is. Pure functions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from core.engine.progress import Snapshot
+from core.format import duration, number, safe, size
+from core.model import RunStatus
+
+WORDS = {
+    RunStatus.QUEUED: "… queued",
+    RunStatus.RUNNING: "▶ running",
+    RunStatus.INTERRUPTED: "… interrupted, will carry on",
+    RunStatus.SUCCEEDED: "✔ succeeded",
+    RunStatus.WITH_ERRORS: "! completed with errors",
+    RunStatus.CANCELLED: "■ cancelled",
+    RunStatus.FAILED: "✘ failed",
+}
+#: For terminals and files that know no more than ASCII.
+_PLAIN = str.maketrans({"✔": "+", "✘": "x", "●": "*", "○": "-", "■": "#", "▶": ">", "…": "...", "·": "-", "━": "="})
+#: A column that is no wider than this is never shortened, so that times, states and numbers stay whole.
+_WHOLE = 20
+#: What is broken is never broken to less than this.
+_NARROWEST = 12
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """``1 message``, ``1,240 messages``, ``1 entry``, ``2 entries``."""
+    return f"{number(count)} {noun if count == 1 else plural or noun + 's'}"
+
+
+def minute(text: str) -> str:
+    """A time of the ledger as it can be read: ``2026-01-31 09:05 UTC``."""
+    return f"{text[:10]} {text[11:16]} UTC"
+
+
+def day_and_time(seconds: int | None) -> str:
+    """Seconds since 1970, in UTC; empty when unknown or in no year that a calendar has."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC") if seconds is not None else ""
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+def progress_line(snapshot: Snapshot) -> str:
+    """A run's progress in one line of plain text."""
+    share = "" if snapshot.fraction is None else f"{snapshot.fraction:.0%}, "
+    left = "" if snapshot.seconds_left is None else f", {duration(snapshot.seconds_left)} left"
+    if not snapshot.messages_total:
+        return f"{share}{_phase(snapshot)}"
+    folder = current_folder(snapshot)
+    return (
+        f"{share}{number(snapshot.messages_done)} of {counted(snapshot.messages_total, 'message')}, "
+        f"{size(snapshot.bytes_done)}, {number(round(snapshot.message_rate))} msg/s{left}" + (f", {folder}" if folder else "")
+    )
+
+
+def _phase(snapshot: Snapshot) -> str:
+    return next((line.phase for line in snapshot.mailboxes if line.phase != "done"), "finishing")
+
+
+def current_folder(snapshot: Snapshot) -> str:
+    """The folder that is being archived, safe to show; empty between folders."""
+    return next((safe(line.folder, 300) for line in snapshot.mailboxes if line.folder and line.phase != "done"), "")
+
+
+def plain(text: str) -> str:
+    """``text`` with glyphs that every terminal has."""
+    return text.translate(_PLAIN)
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal ``text`` takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def shortened(text: str, width: int) -> str:
+    """``text`` in at most ``width`` columns; of a path, beginning and end say most, so the middle goes."""
+    if cells(text) <= width:
+        return text
+    head, tail = text, text
+    room = max(width - 1, 1)
+    while cells(head) > (room + 1) // 2:
+        head = head[:-1]
+    while cells(tail) > room // 2:
+        tail = tail[1:]
+    return f"{head}…{tail}"
+
+
+def wrapped(text: str, width: int | None, indent: int = 0) -> list[str]:
+    """``text`` in lines of at most ``width`` columns, broken at blanks where there are any; all but the first indented."""
+    if width is None or cells(text) <= width:
+        return [text]
+    lines: list[str] = []
+    room = width
+    while cells(text) > room:
+        end = len(text)
+        while cells(text[:end]) > room:
+            end -= 1 + (cells(text[:end]) - room) // 2
+        end = max(end, 1)
+        blank = text.rfind(" ", 0, end + 1)
+        end = blank if blank > 0 and text[:blank].strip() else end
+        lines.append(text[:end].rstrip())
+        text = text[end:].lstrip(" ")
+        room = max(width - indent, _NARROWEST)
+    if text:
+        lines.append(text)
+    return [lines[0], *(" " * indent + line for line in lines[1:])]
+
+
+def columns(rows: list[list[str]], width: int | None, right: frozenset[int] = frozenset()) -> list[str]:
+    """The lines of a table, its head first. Columns in ``right`` are set flush right.
+
+    With a ``width`` none is longer: the last column goes on in the next line, the widest of the others are shortened.
+    """
+    while len(rows[0]) > 1 and not any(row[-1] for row in rows[1:]):
+        rows = [row[:-1] for row in rows]
+    last = len(rows[0]) - 1
+    widths = [max(cells(row[column]) for row in rows) for column in range(last + 1)]
+    if width is not None:
+        # The last column may be wrapped, but not to shreds.
+        wanted = min(widths[last], max(width // 3, _NARROWEST))
+        while sum(widths[:last]) + 2 * last + wanted > width:
+            widest = max(range(last), key=lambda column: widths[column], default=0)
+            if not last or widths[widest] <= _WHOLE:
+                break
+            widths[widest] -= 1
+    lines = []
+    for row in rows:
+        before = ""
+        for column in range(last):
+            cell = shortened(row[column], widths[column])
+            blanks = " " * (widths[column] - cells(cell))
+            before += (blanks + cell if column in right else cell + blanks) + "  "
+        end = row[last]
+        if last in right:
+            end = " " * (widths[last] - cells(end)) + end
+        indent = cells(before)
+        room = None if width is None else max(width - indent, _NARROWEST)
+        first, *others = wrapped(end, room) if end else [""]
+        lines.append((before + first).rstrip())
+        lines += [" " * indent + line for line in others]
+    return lines

@@ -1,0 +1,185 @@
+"""Progress of a run: counted by the engine, pulled by a ticker, shown by whoever watches. Pure computation.
+
+A ``Snapshot`` is what one row of ``run_progress`` holds: plain JSON values, at most 4 a second.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from core.model import MailboxResult, Phase, RunStatus, Tally
+
+#: Rates are those of the last seconds, so that a pause shows.
+WINDOW_SECONDS = 10.0
+#: Rows of a snapshot that name mailboxes; the rest is in the counts.
+SHOWN_PROBLEMS = 20
+_UNLISTED = (Phase.WAITING, Phase.CONNECTING, Phase.LISTING)
+
+
+@dataclass(slots=True)
+class MailboxProgress:
+    """What is known of one mailbox while it is archived. ``bytes_total`` grows as folders are listed."""
+
+    result: MailboxResult
+    phase: Phase = Phase.WAITING
+    folder: str = ""
+    messages_total: int = 0
+    messages_done: int = 0
+    bytes_total: int = 0
+    bytes_done: int = 0
+
+    @property
+    def tally(self) -> Tally:
+        return self.result.tally
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxLine:
+    """One mailbox in a snapshot; ``bytes_*`` and ``messages_*`` are of what is to be downloaded."""
+
+    mailbox: str
+    user: str
+    phase: str
+    status: str
+    folder: str
+    messages_total: int
+    messages_done: int
+    bytes_total: int
+    bytes_done: int
+    archived: int
+    moved: int
+    failed: int
+
+    @property
+    def fraction(self) -> float:
+        """Share done, 0 to 1; 0 until its folders are listed."""
+        if self.phase in _UNLISTED:
+            return 0.0
+        if self.phase == Phase.DONE or not self.bytes_total:
+            return 1.0
+        return min(self.bytes_done / self.bytes_total, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A run at one moment. ``seconds_left`` is None while it cannot be known; rates are per second."""
+
+    run: int
+    profile: str
+    elapsed: float
+    messages_total: int
+    messages_done: int
+    bytes_total: int
+    bytes_done: int
+    message_rate: float
+    byte_rate: float
+    seconds_left: float | None
+    mailboxes_total: int
+    mailboxes_done: int
+    mailboxes_unlisted: int
+    totals: dict[str, int]
+    mailboxes: tuple[MailboxLine, ...]
+    problems: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def fraction(self) -> float | None:
+        """Share done, 0 to 1; None while nothing is known of any mailbox."""
+        if self.mailboxes_total and self.mailboxes_done == self.mailboxes_total:
+            return 1.0
+        if self.mailboxes_unlisted == self.mailboxes_total:
+            return None
+        # The mean of the mailboxes: a share of all bytes would fall back whenever another mailbox has been listed.
+        return min(sum(line.fraction for line in self.mailboxes) / self.mailboxes_total, 1.0)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Snapshot:
+        lines = tuple(MailboxLine(**line) for line in value["mailboxes"])
+        return cls(**{**value, "mailboxes": lines, "problems": tuple(value["problems"])})
+
+
+@dataclass(slots=True)
+class Progress:
+    """The whole run. ``snapshot`` is called with the seconds since the run began."""
+
+    run: int
+    profile: str
+    mailboxes: Sequence[MailboxProgress]
+    _samples: deque[tuple[float, int, int]] = field(default_factory=deque)
+
+    def snapshot(self, elapsed: float) -> Snapshot:
+        messages_done = sum(mailbox.messages_done for mailbox in self.mailboxes)
+        bytes_done = sum(mailbox.bytes_done for mailbox in self.mailboxes)
+        bytes_total = sum(mailbox.bytes_total for mailbox in self.mailboxes)
+        message_rate, byte_rate = self._rates(elapsed, messages_done, bytes_done)
+        unlisted = sum(_unlisted(mailbox) for mailbox in self.mailboxes)
+        totals = Tally()
+        for mailbox in self.mailboxes:
+            totals.add(mailbox.tally)
+        left = None
+        if byte_rate > 0 and not unlisted:
+            left = max(bytes_total - bytes_done, 0) / byte_rate
+        return Snapshot(
+            run=self.run,
+            profile=self.profile,
+            elapsed=round(elapsed, 3),
+            messages_total=sum(mailbox.messages_total for mailbox in self.mailboxes),
+            messages_done=messages_done,
+            bytes_total=bytes_total,
+            bytes_done=bytes_done,
+            message_rate=round(message_rate, 1),
+            byte_rate=round(byte_rate, 1),
+            seconds_left=None if left is None else round(left, 1),
+            mailboxes_total=len(self.mailboxes),
+            mailboxes_done=sum(mailbox.phase is Phase.DONE for mailbox in self.mailboxes),
+            mailboxes_unlisted=unlisted,
+            totals=totals.as_json(),
+            mailboxes=tuple(_line(mailbox) for mailbox in self.mailboxes),
+            problems=tuple(self._problems()),
+        )
+
+    def _rates(self, elapsed: float, messages: int, size: int) -> tuple[float, float]:
+        if not messages:
+            # Connecting and listing are no part of the rate.
+            self._samples.clear()
+        self._samples.append((elapsed, messages, size))
+        while len(self._samples) > 2 and self._samples[0][0] < elapsed - WINDOW_SECONDS:
+            self._samples.popleft()
+        then, messages_then, size_then = self._samples[0]
+        if elapsed <= then:
+            return 0.0, 0.0
+        return (messages - messages_then) / (elapsed - then), (size - size_then) / (elapsed - then)
+
+    def _problems(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for mailbox in self.mailboxes:
+            for problem in mailbox.result.problems[-SHOWN_PROBLEMS:]:
+                found.append({"mailbox": mailbox.result.mailbox, **problem.as_json()})
+        return found[-SHOWN_PROBLEMS:]
+
+
+def _unlisted(mailbox: MailboxProgress) -> bool:
+    return mailbox.phase in _UNLISTED
+
+
+def _line(mailbox: MailboxProgress) -> MailboxLine:
+    status = mailbox.result.status if mailbox.phase is Phase.DONE else RunStatus.RUNNING
+    return MailboxLine(
+        mailbox=mailbox.result.mailbox,
+        user=mailbox.result.user,
+        phase=mailbox.phase.value,
+        status=status.value if mailbox.phase is not Phase.WAITING else RunStatus.QUEUED.value,
+        folder=mailbox.folder,
+        messages_total=mailbox.messages_total,
+        messages_done=mailbox.messages_done,
+        bytes_total=mailbox.bytes_total,
+        bytes_done=mailbox.bytes_done,
+        archived=mailbox.tally.archived,
+        moved=mailbox.tally.moved,
+        failed=mailbox.tally.failed,
+    )

@@ -1,0 +1,5 @@
+"""Reading mailboxes over IMAP, and the only importer of imapclient and imaplib.
+
+What holds here: one thread per session (imapclient is not thread-safe); EXAMINE and BODY.PEEK only, so nothing becomes \\Seen;
+every error leaves as ``ConnectError``, ``Dropped`` or ``ProtocolError`` with a remedy; the password is in no text that leaves.
+"""

@@ -1,0 +1,278 @@
+"""Connecting and logging in, step by step, so that a failure can say which step it was and what to do.
+
+Blocking; a session runs it in its thread.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import imaplib
+import re
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import imapclient
+from imapclient.exceptions import CapabilityError, IMAPClientAbortError, IMAPClientError
+
+from core.errors import ConnectError
+from core.imap import tls
+from core.imap.opening import Opening
+from core.imap.replies import busy
+from core.profiles.profile import Access, Server
+from core.secrets import Secret
+
+# The longest line we take: a SEARCH or FLAGS reply of a folder with a million messages. imaplib's own limit is 1,000,000.
+imaplib._MAXLINE = 64 * 1024 * 1024  # type: ignore[attr-defined]
+
+#: The steps in the order in which they come.
+STEPS = {
+    Access.IMAP: ("lookup", "tcp", "greeting", "login", "folders"),
+    Access.IMAP_TLS: ("lookup", "tcp", "greeting", "tls", "certificate", "login", "folders"),
+    Access.IMAP_SSL: ("lookup", "tcp", "tls", "certificate", "greeting", "login", "folders"),
+}
+#: Connecting waits no longer than this, however patient the profile is with a slow server.
+CONNECT_SECONDS = 30.0
+#: SQLite keeps no value that is longer, and no mail server a message.
+LONGEST_LITERAL = 2**31 - 1
+
+#: imaplib's errors: bytes shown by repr, after BAD in a list.
+_DRESSED = re.compile(r"""(?:[A-Z]+ command error: (BAD|NO) \[)?(b(?:'.*'|".*"))\]?""", re.DOTALL)
+
+Report = Callable[[str, str], None]
+
+
+class _Protocol(imaplib.IMAP4):
+    """imaplib on a socket that is already connected."""
+
+    def __init__(self, ready: socket.socket, host: str, port: int) -> None:
+        self._ready = ready
+        super().__init__(host, port)
+
+    def _get_capabilities(self) -> None:
+        # The first command. imaplib wants a text after OK; servers exist that leave it out.
+        tag: Any = self.tagpre
+        self.tagre = re.compile(rb"(?P<tag>" + tag + rb"\d+) (?P<type>[A-Z]+) ?(?P<data>.*)", re.ASCII)
+        super()._get_capabilities()  # type: ignore[misc]
+
+    def _create_socket(self, timeout: float | None = None) -> socket.socket:
+        return self._ready
+
+    def read(self, size: int) -> bytes:
+        """A literal, whole, in one piece of memory: pages of it that nothing was written to yet take none."""
+        if size > LONGEST_LITERAL:
+            raise self.abort(f"the server announced a message of {size} bytes")
+        # Not imaplib's own ``read``: newer ones gather pieces and join them, and hold a large message twice.
+        stream: Any = self._file if hasattr(self, "_file") else self.file
+        data: bytes = stream.read(size)
+        if len(data) < size:
+            raise self.abort("the connection ended in the middle of a message")
+        return data
+
+
+class Client(imapclient.IMAPClient):  # type: ignore[misc]
+    """imapclient on a connected socket, without its log of every byte."""
+
+    def __init__(self, ready: socket.socket, host: str, port: int) -> None:
+        self._ready = ready
+        super().__init__(host, port, ssl=False)
+        self.quiet()
+
+    def _create_IMAP4(self) -> _Protocol:
+        return _Protocol(self._ready, self.host, self.port)
+
+    def quiet(self) -> None:
+        """At debug 5, as imapclient sets it, imaplib makes a repr of every body: that halves the speed, and shows passwords."""
+        self._imap.debug = 0
+        self._imap._mesg = lambda *_: None
+
+    @property
+    def protocol(self) -> Any:
+        return self._imap
+
+
+def connect(
+    server: Server,
+    username: str,
+    password: Secret,
+    report: Report = lambda step, text: None,
+    opening: Opening | None = None,
+) -> Client:
+    """A logged-in connection. ``report(step, text)`` is told each step that succeeded. Raises ``ConnectError``."""
+    opening = opening or Opening()
+    try:
+        return _connect(server, username, password, report, opening)
+    finally:
+        opening.done()
+
+
+def _connect(server: Server, username: str, password: Secret, report: Report, opening: Opening) -> Client:
+    port = server.effective_port
+    ready = _open_socket(server, port, report, opening)
+    try:
+        if server.access is Access.IMAP_SSL:
+            ready = _wrap(ready, server, port, report)
+        client = _greet(ready, server, port, report)
+    except BaseException:
+        ready.close()
+        raise
+    try:
+        if server.access is Access.IMAP_TLS:
+            _starttls(client, server, port, report)
+        client.socket().settimeout(server.timeout)
+        _login(client, server, username, password)
+        report("login", f"logged in as {username}")
+    except BaseException:
+        _drop(client)
+        raise
+    return client
+
+
+def _drop(client: Client) -> None:
+    try:
+        client.shutdown()
+    except OSError:
+        # It is gone already, which is what was wanted.
+        return
+
+
+def _open_socket(server: Server, port: int, report: Report, opening: Opening) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(server.host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, socket.gaierror) else "not a host name"
+        raise ConnectError(
+            "lookup",
+            f"The name {server.host} cannot be found ({reason}).",
+            "Check the server name and the DNS of this machine.",
+        ) from error
+    addresses = list(dict.fromkeys(str(item[4][0]) for item in found))
+    report("lookup", ", ".join(addresses[:3]))
+    try:
+        connection = socket.create_connection((server.host, port), timeout=min(server.timeout, CONNECT_SECONDS))
+    except ConnectionRefusedError as error:
+        raise ConnectError(
+            "tcp",
+            f"{server.host} refused the connection on port {port}.",
+            f"Is the IMAP service running there, and is {port} its port for {server.access.value}?",
+            retry=True,
+        ) from error
+    except TimeoutError as error:
+        raise ConnectError(
+            "tcp", f"{server.host} did not answer on port {port}.", "Check the port and the firewall in between.", retry=True
+        ) from error
+    except OSError as error:
+        raise ConnectError(
+            "tcp",
+            f"{server.host} cannot be reached on port {port} ({error.strerror}).",
+            "Check server name, port and network.",
+            retry=True,
+        ) from error
+    opening.begin(connection)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    report("tcp", f"connected to port {port}")
+    return connection
+
+
+def _wrap(plain: socket.socket, server: Server, port: int, report: Report) -> ssl.SSLSocket:
+    with tls.errors(server, port):
+        wrapped = tls.context(server).wrap_socket(plain, server_hostname=server.host)
+    _report_tls(wrapped, server, report)
+    return wrapped
+
+
+def _report_tls(wrapped: ssl.SSLSocket, server: Server, report: Report) -> None:
+    report("tls", wrapped.version() or "TLS")
+    verdict = "not checked: all certificates are accepted" if server.accept_all_certificates else "valid for this server"
+    report("certificate", verdict)
+
+
+def _greet(ready: socket.socket, server: Server, port: int, report: Report) -> Client:
+    try:
+        client = Client(ready, server.host, port)
+    except TimeoutError as error:
+        hint = "Servers speak TLS on port 993: use access imap-ssl." if server.access is not Access.IMAP_SSL else ""
+        raise ConnectError(
+            "greeting", f"{server.host} sent no greeting on port {port}.", hint or "Is it an IMAP server?", retry=True
+        ) from error
+    except (imaplib.IMAP4.error, IMAPClientError, OSError) as error:
+        text = words(error)
+        if isinstance(ready, ssl.SSLSocket) or "BYE" in text.upper():
+            hint = "It may have too many connections: try again later, or lower connections."
+        else:
+            hint = f"Is {port} an IMAP port? With TLS from the first byte use access imap-ssl."
+        raise ConnectError("greeting", f"{server.host} did not greet as an IMAP server ({text}).", hint, retry=True) from error
+    welcome = client.protocol.welcome or b""
+    report("greeting", welcome.decode("utf-8", "replace").removeprefix("* OK").strip())
+    return client
+
+
+def _starttls(client: Client, server: Server, port: int, report: Report) -> None:
+    try:
+        with tls.errors(server, port):
+            client.starttls(tls.context(server))
+    except (CapabilityError, IMAPClientAbortError, imaplib.IMAP4.error) as error:
+        raise ConnectError(
+            "tls",
+            f"{server.host} does not offer STARTTLS on port {port}.",
+            "Use access imap-ssl (port 993), or switch TLS on at the server.",
+        ) from error
+    client.quiet()
+    _report_tls(client.socket(), server, report)
+
+
+def _login(client: Client, server: Server, username: str, password: Secret) -> None:
+    if client.has_capability("LOGINDISABLED"):
+        raise ConnectError("login", f"{server.host} takes no password without TLS.", "Use access imap-tls or imap-ssl.")
+    plain = client.has_capability("AUTH=PLAIN")
+    if re.search(r"[\r\n\0]", username + password.reveal()):
+        raise ConnectError("login", "User name or password holds a line break.", "Enter them again, on one line.")
+    try:
+        if plain:
+            client.protocol.authenticate("PLAIN", lambda _: f"\0{username}\0{password.reveal()}".encode())
+        else:
+            # RFC 3501 knows only ASCII here; servers that take more take UTF-8. imaplib quotes the password but not the name.
+            client.protocol._encoding = "utf-8"
+            client.protocol.login(client.protocol._quote(username), password.reveal())
+    except (imaplib.IMAP4.error, OSError) as error:
+        # Not chained: what the server said may repeat the password.
+        text = _without(password, username, words(error))
+        if isinstance(error, imaplib.IMAP4.abort | OSError) or busy(text):
+            raise ConnectError(
+                "login",
+                f"{server.host} broke off the login ({text}).",
+                "It may be busy or have too many connections: try again later; see the server's log.",
+                retry=True,
+            ) from None
+        raise ConnectError(
+            "login",
+            f"{server.host} refused the login of {username} ({text}).",
+            "Check user name and password, and that the account may use IMAP.",
+        ) from None
+
+
+def _without(password: Secret, username: str, text: str) -> str:
+    """``text`` without the password in any form in which it was sent."""
+    plain = password.reveal()
+    sent = base64.b64encode(f"\0{username}\0{plain}".encode()).decode()
+    for form in (sent, plain.replace("\\", "\\\\").replace('"', '\\"'), plain, repr(plain.encode())[2:-1]):
+        if form:
+            text = text.replace(form, "***")
+    return text
+
+
+def words(error: BaseException) -> str:
+    """What the server or the system said, without the dressing that imaplib puts around it."""
+    said = error.args[-1] if error.args else str(error)
+    if isinstance(said, str) and (match := _DRESSED.fullmatch(said)):
+        try:
+            said = ast.literal_eval(match[2])
+        except (ValueError, SyntaxError):
+            said = match[2]
+        if isinstance(said, bytes) and match[1]:
+            said = match[1].encode() + b" " + said
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return text.rstrip(".") or type(error).__name__

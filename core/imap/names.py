@@ -1,0 +1,159 @@
+"""Replies that name folders: LIST and STATUS lines, and modified UTF-7 (RFC 3501 sections 5.1.3, 7.2.2, 7.2.4). Pure functions.
+
+A folder's identity is its name as on the wire, kept as text of Latin-1 characters (one a byte); its ``path`` is for people and
+for the archive: decoded, levels joined by ``/`` whatever the server's separator.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from imapclient import imap_utf7
+
+#: imaplib's form of a reply line: bytes, or a pair of the line up to a literal and the literal.
+Reply = bytes | tuple[bytes, bytes] | None
+
+# The delimiter has quotes (RFC 3501 section 9, ``mailbox-list``); servers exist that leave them out.
+_LIST = re.compile(
+    rb'\((?P<flags>[^)]*)\) +(?:"(?P<quoted>(?:\\.|[^"\\])*)"|NIL|(?P<bare>[^\s"()])) +(?P<name>.+)',
+    re.DOTALL | re.IGNORECASE,
+)
+_QUOTED = re.compile(rb'"((?:\\.|[^"\\])*)"(.*)', re.DOTALL)
+_HALF_QUOTED = re.compile(rb'"(?!(?:\\.|[^"\\])*")', re.DOTALL)
+_NEVER_CLOSED = re.compile(rb"&[^-]*$")
+_STATUS_ITEM = re.compile(rb"([A-Z0-9.]+) (\d{1,20})(?!\d)")
+
+#: The largest number that the database keeps; what a server says beyond it is nonsense.
+LARGEST = 2**63 - 1
+#: Why a line of ``folders`` could not be used.
+UNREADABLE = "the server's folder list has a line that cannot be read"
+#: As much of such a line as is shown.
+_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder as LIST named it. ``attributes`` are in lower case, with their backslash."""
+
+    name: str
+    path: str
+    attributes: tuple[str, ...] = ()
+
+    @property
+    def selectable(self) -> bool:
+        return not {"\\noselect", "\\nonexistent"} & set(self.attributes)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A folder's STATUS: numbers by item name, such as ``{"UIDNEXT": 17}``."""
+
+    items: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def signature(self) -> str:
+        """Equal signatures mean: nothing came, nothing went. Empty when the server did not say enough."""
+        if not {"UIDVALIDITY", "UIDNEXT", "MESSAGES"} <= self.items.keys():
+            return ""
+        return ":".join(str(self.items.get(key, "")) for key in ("UIDVALIDITY", "UIDNEXT", "MESSAGES", "HIGHESTMODSEQ"))
+
+
+def folders(replies: Iterable[Reply]) -> tuple[list[Folder], list[str]]:
+    """The folders of LIST replies, doubles dropped, and the lines that cannot be read, as text."""
+    found: dict[str, Folder] = {}
+    unreadable: list[str] = []
+    for line, literal in _joined(replies):
+        match = _LIST.match(line)
+        name, rest = _name(match["name"], literal) if match else (b"", b"")
+        # Behind the name only a list may follow (RFC 5258 section 6): else it is a name with blanks, or a quote never closed.
+        if match is None or not re.match(rb"\s*(\(|$)", rest) or (literal is None and _HALF_QUOTED.match(match["name"])):
+            unreadable.append((line + (literal or b"")).decode("utf-8", "replace")[:_SHOWN])
+            continue
+        delimiter = _unescape(match["quoted"] or match["bare"] or b"").decode("latin-1")
+        attributes = tuple(flag.lower() for flag in match["flags"].decode("latin-1").split())
+        wire = name.decode("latin-1")
+        found.setdefault(wire, Folder(wire, path(wire, delimiter), attributes))
+    return list(found.values()), unreadable
+
+
+def statuses(replies: Iterable[Reply]) -> dict[str, Status]:
+    """STATUS replies by the folder's name as on the wire; absurd numbers are passed over.
+
+    HIGHESTMODSEQ may have 64 bits (RFC 4551 section 4): nobody reckons with it.
+    """
+    found = {}
+    for line, literal in _joined(replies):
+        name, rest = _name(line, literal)
+        items = {key.decode(): int(value) for key, value in _STATUS_ITEM.findall(rest.upper())}
+        kept = {key: value for key, value in items.items() if value <= LARGEST or key == "HIGHESTMODSEQ"}
+        found[name.decode("latin-1")] = Status(kept)
+    return found
+
+
+def path(wire: str, delimiter: str) -> str:
+    """The readable path of a folder: ``INBOX.Entw&APw-rfe`` with ``.`` is ``INBOX/Entwürfe``.
+
+    A ``/`` inside a level becomes a division slash, so that levels stay what they are.
+    """
+    levels = wire.split(delimiter) if delimiter else [wire]
+    readable = [_decode(level).replace("/", "\u2215") for level in levels]
+    if levels[0].upper() == "INBOX":
+        readable[0] = "INBOX"
+    return "/".join(readable)
+
+
+def quote(wire: str) -> bytes:
+    """A folder's name as a quoted string for a command."""
+    name = wire.encode("latin-1")
+    return b'"' + name.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+
+
+def needs_literal(wire: str) -> bool:
+    """Does the name hold what a quoted string may not (RFC 3501 section 9, ``QUOTED-CHAR``)?"""
+    return "\r" in wire or "\n" in wire
+
+
+def _decode(level: str) -> str:
+    raw = level.encode("latin-1")
+    if not raw.isascii() or _NEVER_CLOSED.search(raw):
+        # A server that sends plain UTF-8 or something broken: show it as well as can be.
+        return raw.decode("utf-8", "replace")
+    try:
+        text: str = imap_utf7.decode(raw)
+        # Pairs of surrogates are characters beyond the basic plane; a lone one is an error of the server.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except (UnicodeError, ValueError, IndexError):
+        return level
+
+
+def _joined(replies: Iterable[Reply]) -> Iterator[tuple[bytes, bytes | None]]:
+    """Each reply line with its literal, if it has one; the rest of a line after a literal is appended to the line."""
+    pending: tuple[bytes, bytes] | None = None
+    for reply in replies:
+        if isinstance(reply, tuple):
+            if pending:
+                yield pending
+            pending = (reply[0], reply[1])
+        elif reply is not None and pending is not None:
+            yield pending[0] + reply, pending[1]
+            pending = None
+        elif reply:
+            yield reply, None
+    if pending:
+        yield pending
+
+
+def _name(data: bytes, literal: bytes | None) -> tuple[bytes, bytes]:
+    """The name at the start of ``data``, and what follows it."""
+    if literal is not None:
+        return literal, re.sub(rb"^.*?\{\d+\+?\}", b"", data, count=1, flags=re.DOTALL)
+    if match := _QUOTED.match(data):
+        return _unescape(match.group(1)), match.group(2)
+    name, _, rest = data.partition(b" ")
+    return name, rest
+
+
+def _unescape(data: bytes) -> bytes:
+    return re.sub(rb"\\(.)", rb"\1", data, flags=re.DOTALL)

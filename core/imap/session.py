@@ -1,0 +1,297 @@
+"""A session with one mailbox: the few commands that archiving needs, on a thread of its own.
+
+Every command is one round trip. A cancelled session is closed from outside (``abort``), which ends a read that is waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import imaplib
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from imapclient.exceptions import IMAPClientError
+
+from core import sequence
+from core.errors import Dropped, ProtocolError
+from core.imap import names, replies
+from core.imap.connection import Client, Report, connect, words
+from core.imap.names import Folder, Reply, Status
+from core.imap.opening import Opening
+from core.imap.replies import Listed
+from core.profiles.profile import Server
+from core.secrets import Secret
+
+T = TypeVar("T")
+STATUS_ITEMS = ("MESSAGES", "UIDNEXT", "UIDVALIDITY")
+LOGOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A folder opened for reading. ``exists`` counts its messages."""
+
+    uidvalidity: int
+    uidnext: int
+    exists: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a FETCH of bodies brought: message bytes by UID (None for NIL), and the server's words when it said NO or BAD."""
+
+    bodies: dict[int, bytes | None]
+    refusal: str = ""
+
+    @property
+    def busy(self) -> bool:
+        """Was it refused for now only?"""
+        return replies.busy(self.refusal)
+
+
+class Busy(ProtocolError):
+    """The server would not do it now; later it may ([UNAVAILABLE], throttling)."""
+
+
+class Session:
+    """An open session. Not for use by two tasks at once."""
+
+    def __init__(self, client: Client, executor: ThreadPoolExecutor, capabilities: frozenset[str]) -> None:
+        self._client = client
+        self._executor = executor
+        self.capabilities = capabilities
+
+    @classmethod
+    async def open(cls, server: Server, username: str, password: Secret, report: Report = lambda step, text: None) -> Session:
+        """Connect and log in. Raises ``ConnectError``."""
+        executor = ThreadPoolExecutor(1, thread_name_prefix="imap")
+        loop, opening = asyncio.get_running_loop(), Opening()
+        try:
+            connecting = loop.run_in_executor(executor, connect, server, username, password, report, opening)
+            try:
+                client = await asyncio.shield(connecting)
+            except asyncio.CancelledError:
+                # The thread would wait for a silent server to its timeout, and the program for the thread.
+                connecting.add_done_callback(_close_late)
+                opening.end()
+                raise
+        except BaseException:
+            executor.shutdown(wait=False)
+            raise
+        session = cls(client, executor, frozenset())
+        try:
+            session.capabilities = await session._call(session._read_capabilities)
+        except BaseException:
+            session.abort()
+            await session.close()
+            raise
+        return session
+
+    async def _call(self, function: Callable[..., T], *arguments: Any) -> T:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._executor, function, *arguments)
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+        except imaplib.IMAP4.abort as error:
+            raise Dropped(f"The connection was lost ({words(error)}).") from error
+        except TimeoutError as error:
+            raise Dropped("The server fell silent.", "If it is only slow, raise timeout.") from error
+        except (ssl.SSLError, OSError, EOFError) as error:
+            raise Dropped(f"The connection was lost ({words(error)}).") from error
+        except (imaplib.IMAP4.error, IMAPClientError) as error:
+            raise _refused(f"The server answered: {words(error)}.") from error
+
+    def _read_capabilities(self) -> frozenset[str]:
+        # Most servers tell the capabilities after login within the OK, which saves a round trip.
+        told = self._protocol.untagged_responses.pop("CAPABILITY", None)
+        if told and told[-1]:
+            return frozenset(told[-1].decode("latin-1").upper().split())
+        self._client._cached_capabilities = None
+        try:
+            told = self._client.capabilities()
+        except imaplib.IMAP4.abort:
+            raise
+        except (imaplib.IMAP4.error, IMAPClientError):
+            # What it announced before the login will do.
+            return frozenset(str(item).upper() for item in self._protocol.capabilities)
+        return frozenset(item.decode("latin-1").upper() for item in told)
+
+    @property
+    def _protocol(self) -> Any:
+        return self._client.protocol
+
+    async def folders(self) -> list[Folder]:
+        """All folders; those that can only hold others included."""
+        return (await self._call(self._list, False))[0]
+
+    async def folders_with_status(self) -> tuple[list[Folder], dict[str, Status], list[str]]:
+        """All folders, STATUS by name, unreadable lines: one round trip with LIST-STATUS (RFC 5819), else two."""
+        found, status, unreadable = await self._call(self._list, "LIST-STATUS" in self.capabilities)
+        if "LIST-STATUS" not in self.capabilities:
+            wanted = [folder.name for folder in found if folder.selectable and not names.needs_literal(folder.name)]
+            status = await self._call(self._status, wanted)
+        return found, status, unreadable
+
+    def _items(self) -> bytes:
+        modseq = ("HIGHESTMODSEQ",) if {"CONDSTORE", "QRESYNC"} & self.capabilities else ()
+        return "({})".format(" ".join(STATUS_ITEMS + modseq)).encode()
+
+    def _list(self, with_status: bool) -> tuple[list[Folder], dict[str, Status], list[str]]:
+        arguments = [b'""', b'"*"']
+        returned = [b"SPECIAL-USE"] if {"SPECIAL-USE", "LIST-EXTENDED"} <= self.capabilities else []
+        if with_status:
+            returned.append(b"STATUS " + self._items())
+        if returned:
+            arguments.append(b"RETURN (" + b" ".join(returned) + b")")
+        untagged = self._command("LIST", *arguments, wanted=("LIST", "STATUS"))
+        found, unreadable = names.folders(untagged["LIST"])
+        return found, names.statuses(untagged["STATUS"]), unreadable
+
+    def _status(self, wanted: Sequence[str]) -> dict[str, Status]:
+        """All STATUS commands at once: they are answered in order (RFC 3501 section 5.5), so this is one round trip."""
+        protocol, items = self._protocol, self._items()
+        protocol.untagged_responses.pop("STATUS", None)
+        found: list[Reply] = []
+        # Not more at once than fits the buffers of both sides, or both could wait for each other for ever.
+        for start in range(0, len(wanted), 200):
+            lines = {protocol._new_tag(): names.quote(name) for name in wanted[start : start + 200]}
+            # In one piece, so that the server finds them all there.
+            protocol.send(b"".join(b"%b STATUS %b %b\r\n" % (tag, name, items) for tag, name in lines.items()))
+            for tag in lines:
+                try:
+                    protocol._command_complete("STATUS", tag)
+                except imaplib.IMAP4.abort:
+                    raise
+                except imaplib.IMAP4.error:
+                    # NO and BAD are about one folder: they show again, with their reason, when it is opened.
+                    continue
+            found += protocol.untagged_responses.pop("STATUS", [])
+        return names.statuses(found)
+
+    def _command(self, name: str, *arguments: bytes, wanted: Sequence[str]) -> dict[str, list[Reply]]:
+        protocol = self._protocol
+        for key in wanted:
+            protocol.untagged_responses.pop(key, None)
+        kind, data = protocol._simple_command(name, *arguments)
+        if kind != "OK":
+            raise _refused(f"The server answered {name} with {kind}: {_words(data)}.")
+        return {key: protocol.untagged_responses.pop(key, []) for key in wanted}
+
+    async def examine(self, folder: Folder) -> Selected:
+        """Open a folder for reading only. Raises ``ProtocolError`` when the server refuses."""
+        return await self._call(self._examine, folder)
+
+    def _examine(self, folder: Folder) -> Selected:
+        protocol = self._protocol
+        protocol.untagged_responses = {}
+        protocol.is_readonly = True
+        arguments = [names.quote(folder.name)]
+        if names.needs_literal(folder.name):
+            arguments, protocol.literal = [], folder.name.encode("latin-1")
+        found = self._command("EXAMINE", *arguments, wanted=("UIDVALIDITY", "UIDNEXT", "EXISTS"))
+        protocol.state = "SELECTED"
+        numbers = {key: _number(values) for key, values in found.items()}
+        if not numbers["UIDVALIDITY"]:
+            raise ProtocolError("The server gives the folder no UIDVALIDITY, so its messages cannot be told apart.")
+        if numbers["EXISTS"] is None:
+            raise ProtocolError("The server does not say how many messages the folder has.")
+        return Selected(numbers["UIDVALIDITY"], numbers["UIDNEXT"] or 0, numbers["EXISTS"])
+
+    async def listing(self) -> dict[int, Listed]:
+        """All messages of the open folder: the truth about it, in one round trip."""
+        fetched = await self._call(self._fetch, "1:*", "(UID FLAGS INTERNALDATE RFC822.SIZE)")
+        if fetched[1]:
+            raise _refused(f"The server would not list the folder: {fetched[1]}.")
+        return replies.listing(fetched[0])
+
+    async def headers(self, uids: Iterable[int]) -> dict[int, bytes | None]:
+        """Header blocks by UID."""
+        fetched = await self._call(self._fetch, sequence.pack(uids), "(UID BODY.PEEK[HEADER])")
+        return replies.bodies(fetched[0])
+
+    async def bodies(self, uids: Iterable[int]) -> Fetched:
+        """Messages by UID, byte for byte, without making them \\Seen."""
+        fetched = await self._call(self._fetch, sequence.pack(uids), "(UID BODY.PEEK[])")
+        return Fetched(replies.bodies(fetched[0]), fetched[1])
+
+    async def present(self, uids: Iterable[int]) -> set[int]:
+        """Those of ``uids`` that the open folder still has. Raises ``ProtocolError`` when the server would not say."""
+        wanted = set(uids)
+        fetched = await self._call(self._fetch, sequence.pack(wanted), "(UID)")
+        if fetched[1]:
+            raise _refused(f"The server would not list the folder: {fetched[1]}.")
+        return replies.uids(fetched[0]) & wanted
+
+    def _fetch(self, uids: str, items: str) -> tuple[list[Reply], str]:
+        protocol = self._protocol
+        protocol.untagged_responses.pop("FETCH", None)
+        try:
+            kind, data = protocol.uid("FETCH", uids, items)
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error as error:
+            # BAD comes as an exception; what arrived before it is good all the same.
+            return protocol.untagged_responses.pop("FETCH", []), words(error)
+        if kind != "OK":
+            return protocol.untagged_responses.pop("FETCH", []), f"{kind} {_words(data)}"
+        return [item for item in data if item], ""
+
+    async def close(self) -> None:
+        """LOGOUT and close; a connection that is gone already is no error."""
+        try:
+            await self._call(self._log_out)
+        except (Dropped, ProtocolError):
+            self.abort()
+        finally:
+            self._executor.submit(self._shut_down)
+            self._executor.shutdown(wait=False)
+
+    def _log_out(self) -> None:
+        # Nothing depends on the answer.
+        self._protocol.sock.settimeout(LOGOUT_SECONDS)
+        self._client.logout()
+
+    def _shut_down(self) -> None:
+        try:
+            self._protocol.shutdown()
+        except OSError:
+            # Closed already.
+            return
+
+    def abort(self) -> None:
+        """Close at once, from any thread: a read that waits for the server ends with an error."""
+        try:
+            # The plain socket below TLS: unwrapping would wait for the other side.
+            socket.socket.shutdown(self._protocol.sock, socket.SHUT_RDWR)
+        except OSError:
+            # Closed already.
+            return
+
+
+def _close_late(connecting: asyncio.Future[Client]) -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().protocol.shutdown()
+
+
+def _number(values: list[Reply]) -> int | None:
+    for value in reversed(values):
+        # int() would refuse thousands of digits.
+        if isinstance(value, bytes) and re.fullmatch(rb"\s*\d{1,19}\s*", value) and int(value) <= names.LARGEST:
+            return int(value)
+    return None
+
+
+def _words(data: Any) -> str:
+    parts = [item for item in data or [] if isinstance(item, bytes)]
+    return b" ".join(parts).decode("utf-8", "replace").rstrip(".") or "no reason given"
+
+
+def _refused(text: str) -> ProtocolError:
+    return Busy(text) if replies.busy(text) else ProtocolError(text)

@@ -1,0 +1,50 @@
+"""Starts the service as a process of its own, which outlives the terminal that asked for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import core
+from core.config import Home
+from core.errors import ArchivarError, StorageError
+from core.service.lock import is_running
+
+#: A service that did not take its lock in this time did not start.
+START_SECONDS = 20.0
+# A shell between us and the service: it ends at once, so the service is nobody's child and leaves no zombie.
+_LAUNCH = '"$@" </dev/null >/dev/null 2>>"$ARCHIVAR_LOG" &'
+
+
+async def ensure_running(home: Home) -> None:
+    """Start the service of ``home`` if none is alive, and wait until it is. Raises ``ArchivarError``."""
+    if is_running(home):
+        return
+    await asyncio.to_thread(_launch, home)
+    deadline = asyncio.get_running_loop().time() + START_SECONDS
+    while not is_running(home):
+        if asyncio.get_running_loop().time() > deadline:
+            raise ArchivarError("The service did not start.", f"See {home.log}.")
+        await asyncio.sleep(0.02)
+
+
+def _launch(home: Home) -> None:
+    try:
+        home.log.parent.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{home.log.parent} cannot be made: {error.strerror}.", "Make space and try again.") from error
+    source = str(Path(core.__file__).resolve().parent.parent)
+    path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
+    # -P: a folder called "core" where the administrator happens to stand is not ours.
+    command = [sys.executable, "-P", "-m", "core.service", str(home.path)]
+    subprocess.run(
+        ["/bin/sh", "-c", _LAUNCH, "archivar", *command],
+        check=True,
+        cwd="/",
+        env={**os.environ, "PYTHONPATH": path, "ARCHIVAR_LOG": str(home.log)},
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )

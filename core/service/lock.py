@@ -1,0 +1,58 @@
+"""The lock that makes the service of a home the only one. The kernel drops it when its holder dies, however it dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+
+from core.config import Home
+from core.errors import BusyError
+
+#: Somebody who only asks holds the lock for microseconds; a service waits that out.
+PATIENCE_SECONDS = 2.0
+
+
+class ServiceLock:
+    """Held from ``acquire`` to ``release``, or to the end of the process."""
+
+    def __init__(self, home: Home) -> None:
+        self._path = home.lock
+        self._descriptor = -1
+
+    def acquire(self) -> None:
+        """Raises ``BusyError`` when another service holds it."""
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    self.release()
+                    raise BusyError(
+                        f"A service is running for {self._path.parent} already.", "archivar service status shows it."
+                    ) from None
+                time.sleep(0.01)
+            else:
+                return
+
+    def release(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def is_running(home: Home) -> bool:
+    """Is a service alive for this home?"""
+    try:
+        descriptor = os.open(home.lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,202 @@
+"""The queue of runs, their progress and their story: rows in archive.sqlite, the only channel between processes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from core.db.database import Database, Row, Transaction
+from core.engine.progress import Snapshot
+from core.errors import BusyError, InputError
+from core.model import Run, RunEvent, RunStatus, moment, now, timestamp
+
+_COLUMNS = "id, profile, status, requested, started, finished, cancel_requested, dry_run, resumed, reason, result"
+#: Time, kind, mailbox, text.
+Event = tuple[datetime, str, str, str]
+_ACTIVE = "status IN ('queued', 'running', 'interrupted')"
+
+
+def _run(row: Row) -> Run:
+    return Run(
+        id=row[0],
+        profile=row[1],
+        status=RunStatus(row[2]),
+        requested=moment(row[3]),
+        started=moment(row[4]) if row[4] else None,
+        finished=moment(row[5]) if row[5] else None,
+        cancel_requested=bool(row[6]),
+        dry_run=bool(row[7]),
+        resumed=row[8],
+        reason=row[9],
+        result=json.loads(row[10]) if row[10] else None,
+    )
+
+
+class Queue:
+    """Runs as every process sees them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # For those who ask and watch -----------------------------------------------------------------------------------------
+
+    async def enqueue(self, profile: str, *, dry_run: bool = False) -> tuple[Run, bool]:
+        """Ask for a run; False beside it when one of this profile is under way already, which is then returned.
+
+        Raises ``BusyError`` when the one under way only tries (``dry_run``) and this one shall not, or the reverse.
+        """
+        async with self._database.transaction() as transaction:
+            row = await transaction.one(f"SELECT {_COLUMNS} FROM run WHERE profile = ? AND {_ACTIVE}", (profile,))
+            if row is not None:
+                under_way = _run(row)
+                if under_way.dry_run != dry_run:
+                    raise BusyError(
+                        f"{profile} is being {'tried out' if under_way.dry_run else 'archived'} (run {under_way.id}).",
+                        "Try again when that has ended.",
+                    )
+                return under_way, False
+            run = await transaction.insert(
+                "INSERT INTO run (profile, status, requested, dry_run) VALUES (?, 'queued', ?, ?)",
+                (profile, timestamp(now()), dry_run),
+            )
+            row = await transaction.one(f"SELECT {_COLUMNS} FROM run WHERE id = ?", (run,))
+        assert row is not None
+        return _run(row), True
+
+    async def request_cancel(self, run: int) -> Run:
+        """Ask for the end of a run; the service ends it, also one that it has not begun. Raises ``InputError``."""
+        async with self._database.transaction() as transaction:
+            await transaction.execute(f"UPDATE run SET cancel_requested = 1 WHERE id = ? AND {_ACTIVE}", (run,))
+        return await self.run(run)
+
+    async def run(self, run: int) -> Run:
+        """One run. Raises ``InputError`` when there is none of that number."""
+        row = await self._database.one(f"SELECT {_COLUMNS} FROM run WHERE id = ?", (run,))
+        if row is None:
+            raise InputError(f"There is no run {run}.", "archivar runs lists them.")
+        return _run(row)
+
+    async def runs(self, profile: str | None = None, *, limit: int = 50) -> list[Run]:
+        """The last runs, the newest first."""
+        condition, parameters = ("WHERE profile = ?", [profile]) if profile else ("", [])
+        sql = f"SELECT {_COLUMNS} FROM run {condition} ORDER BY id DESC LIMIT ?"
+        return [_run(row) for row in await self._database.read(sql, [*parameters, limit])]
+
+    async def active(self) -> list[Run]:
+        """Runs that are queued or going on, the oldest first."""
+        return [_run(row) for row in await self._database.read(f"SELECT {_COLUMNS} FROM run WHERE {_ACTIVE} ORDER BY id")]
+
+    async def latest(self) -> dict[str, Run]:
+        """The last run of each profile, by its name."""
+        columns = ", ".join(f"run.{name}" for name in _COLUMNS.split(", "))
+        sql = f"SELECT {columns} FROM run JOIN (SELECT max(id) AS id FROM run GROUP BY profile) newest ON newest.id = run.id"
+        return {run.profile: run for run in map(_run, await self._database.read(sql))}
+
+    async def snapshot(self, run: int) -> Snapshot | None:
+        """The progress of a run as last written."""
+        text = await self._database.value("SELECT snapshot FROM run_progress WHERE run = ?", (run,))
+        return Snapshot.from_json(json.loads(text)) if text else None
+
+    async def events(self, run: int, *, after: int = 0, limit: int = 200) -> list[RunEvent]:
+        """The story of a run from event ``after`` on, in order."""
+        rows = await self._database.read(
+            "SELECT id, run, at, kind, mailbox, text FROM run_event WHERE run = ? AND id > ? ORDER BY id LIMIT ?",
+            (run, after, limit),
+        )
+        return [RunEvent(row[0], row[1], moment(row[2]), row[3], row[4], row[5]) for row in rows]
+
+    async def version(self) -> int:
+        """A number that changes when another process has written anything (8 µs to ask)."""
+        return int(await self._database.value("PRAGMA data_version"))
+
+    async def service(self) -> tuple[int, datetime] | None:
+        """Process id and start of the service that was started last; whether it lives, its lock tells."""
+        row = await self._database.one("SELECT pid, started FROM service")
+        return (row[0], moment(row[1])) if row else None
+
+    async def request_stop(self) -> None:
+        """Ask the service to end; its runs carry on with the next one."""
+        async with self._database.transaction() as transaction:
+            await transaction.execute("UPDATE service SET stop_requested = 1")
+
+    # For the service -------------------------------------------------------------------------------------------------------
+
+    async def announce(self, pid: int) -> None:
+        """Say that this process is the service now."""
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                "INSERT OR REPLACE INTO service (id, pid, started, heartbeat) VALUES (1, ?, ?, ?)",
+                (pid, timestamp(now()), timestamp(now())),
+            )
+
+    async def stop_requested(self) -> bool:
+        return bool(await self._database.value("SELECT stop_requested FROM service"))
+
+    async def take_up(self, run: Run, seq: int, *, tries: int) -> bool:
+        """Count that a run lost its service; False when that happened more than ``tries`` times at the same place (``seq``).
+
+        A service that ended in order has marked its runs as interrupted, and that does not count.
+        """
+        async with self._database.transaction() as transaction:
+            before = await transaction.value("SELECT resumed_seq FROM run WHERE id = ?", (run.id,))
+            died = run.status is not RunStatus.INTERRUPTED
+            resumed = run.resumed + died if before == seq else int(died)
+            await transaction.execute("UPDATE run SET resumed = ?, resumed_seq = ? WHERE id = ?", (resumed, seq, run.id))
+        return resumed <= tries
+
+    async def begin(self, run: Run, started: datetime, seq: int) -> int:
+        """Mark a run as running; the ledger's seq at its first start."""
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                "UPDATE run SET status = 'running', started = coalesce(started, ?), "
+                "started_seq = CASE WHEN started IS NULL THEN ? ELSE started_seq END WHERE id = ?",
+                (timestamp(started), seq, run.id),
+            )
+            return int(await transaction.value("SELECT started_seq FROM run WHERE id = ?", (run.id,)))
+
+    async def interrupt(self, run: int) -> None:
+        """The service ends, the run does not: the next service takes it up."""
+        async with self._database.transaction() as transaction:
+            await transaction.execute("UPDATE run SET status = 'interrupted' WHERE id = ? AND status = 'running'", (run,))
+
+    async def finish(
+        self,
+        run: int,
+        status: RunStatus,
+        result: dict[str, Any],
+        reason: str = "",
+        snapshot: Snapshot | None = None,
+        events: Sequence[Event] = (),
+    ) -> None:
+        """Write the result, the last progress and the last events in one transaction."""
+        async with self._database.transaction() as transaction:
+            await _report(transaction, run, snapshot, events)
+            await transaction.execute(
+                "UPDATE run SET status = ?, finished = ?, reason = ?, result = ? WHERE id = ?",
+                (status.value, result["finished"], _storable(reason), json.dumps(result), run),
+            )
+
+    async def report(self, run: int, snapshot: Snapshot | None, events: Sequence[Event]) -> bool:
+        """Write progress and events in one transaction; has somebody asked to cancel?"""
+        async with self._database.transaction() as transaction:
+            await _report(transaction, run, snapshot, events)
+            return bool(await transaction.value("SELECT cancel_requested FROM run WHERE id = ?", (run,)))
+
+
+async def _report(transaction: Transaction, run: int, snapshot: Snapshot | None, events: Sequence[Event]) -> None:
+    if snapshot is not None:
+        await transaction.execute(
+            "INSERT OR REPLACE INTO run_progress (run, at, snapshot) VALUES (?, ?, ?)",
+            (run, timestamp(now()), json.dumps(snapshot.as_json())),
+        )
+    await transaction.many(
+        "INSERT INTO run_event (run, at, kind, mailbox, text) VALUES (?, ?, ?, ?, ?)",
+        [(run, timestamp(at), kind, _storable(mailbox), _storable(text)) for at, kind, mailbox, text in events],
+    )
+
+
+def _storable(text: str) -> str:
+    # A lone surrogate in outside text is nothing that SQLite takes.
+    return text.encode("utf-8", "replace").decode()

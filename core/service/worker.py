@@ -1,0 +1,314 @@
+"""The service process: takes runs from the queue, does them, writes down how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from core import log
+from core.archive import saved_profiles
+from core.archive.archive import Archive
+from core.config import Home
+from core.engine.progress import MailboxProgress, Progress
+from core.engine.run import Job, ProfileRun, finished_entry, result
+from core.errors import ArchivarError, BusyError, DamagedError, StorageError
+from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now
+from core.profiles.profile import Profile
+from core.service.lock import ServiceLock
+from core.service.queue import Queue
+from core.tasks import spawn
+
+TICK_SECONDS = 0.25
+#: How soon a queued run is seen.
+QUEUE_SECONDS = 0.1
+#: A service that was started for a run ends when nothing came for this long.
+IDLE_SECONDS = 5.0
+#: A run whose service died this often without getting a step further has failed.
+TRIES = 5
+PARALLEL_RUNS = 4
+#: A queue that cannot be used (locked, disk full) is tried again so often, so many seconds apart.
+FAILURES, FAILURE_SECONDS = 30, 1.0
+#: The result of a run is tried to be written so often, while the disk is full.
+WRITES, WRITE_SECONDS = 20, 0.5
+
+logger = logging.getLogger("archivar.service")
+
+
+async def serve(home: Home, *, until_idle: bool) -> None:
+    """Run the service of ``home`` until it is told to stop, or is idle. Raises ``BusyError`` when there is one."""
+    lock = ServiceLock(home)
+    lock.acquire()
+    try:
+        archive = await Archive.open(home, actor="service")
+        try:
+            while await Service(archive, until_idle=until_idle).run():
+                # Who queued a run while the lock was held relies on us; who comes from now on starts a service.
+                lock.release()
+                if not await Queue(archive.database).active() or not _taken(lock):
+                    return
+        finally:
+            await archive.close()
+    finally:
+        lock.release()
+
+
+def _taken(lock: ServiceLock) -> bool:
+    try:
+        lock.acquire()
+    except BusyError:
+        return False
+    return True
+
+
+def main(home: Home, *, until_idle: bool = True) -> None:
+    """The process: log to the home's log file, serve."""
+    log.to_file(home.log)
+    logger.info("service started, process %d", os.getpid())
+    try:
+        asyncio.run(serve(home, until_idle=until_idle))
+    except ArchivarError as error:
+        logger.error("service ended: %s", error)
+        raise
+    except Exception:
+        logger.exception("service ended by an error of the program")
+        raise
+    logger.info("service ended")
+
+
+class Service:
+    """The loop of the service."""
+
+    def __init__(self, archive: Archive, *, until_idle: bool) -> None:
+        self._archive = archive
+        self._queue = Queue(archive.database)
+        self._until_idle = until_idle
+        self._stopping = asyncio.Event()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._given_up: set[int] = set()
+        self._failures = 0
+
+    async def run(self) -> bool:
+        """Serve until stopped or idle (True); runs still going on then are marked as interrupted."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        # A terminal that goes away is none of our business.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        await self._queue.announce(os.getpid())
+        idle_since = loop.time()
+        try:
+            while not self._stopping.is_set():
+                busy = await self._look()
+                if busy is None:
+                    return False
+                if busy:
+                    idle_since = loop.time()
+                elif self._until_idle and loop.time() - idle_since > IDLE_SECONDS:
+                    return True
+                await self._pause(QUEUE_SECONDS)
+            return False
+        finally:
+            await self._end()
+
+    async def _look(self) -> bool | None:
+        """One look at the queue: is there work? None when the service shall stop."""
+        try:
+            await self._start_waiting()
+            if await self._queue.stop_requested():
+                return None
+        except (BusyError, StorageError) as error:
+            self._failures += 1
+            if self._failures >= FAILURES:
+                raise
+            logger.error("the queue cannot be used, trying again: %s", error)
+            await self._pause(FAILURE_SECONDS)
+            return True
+        self._failures = 0
+        return bool(self._tasks)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _start_waiting(self) -> None:
+        for number in [number for number, task in self._tasks.items() if task.done()]:
+            # An error of the program in one run must not end the others; its log has it.
+            task = self._tasks.pop(number)
+            if not task.cancelled() and (error := task.exception()):
+                self._given_up.add(number)
+                logger.error("run %d ended by an error of the program", number, exc_info=error)
+        for run in await self._queue.active():
+            if run.id in self._tasks or run.id in self._given_up:
+                continue
+            # One that is to be cancelled needs no place among the others: it ends at once.
+            if len(self._tasks) < PARALLEL_RUNS or run.cancel_requested:
+                self._tasks[run.id] = spawn(self._work(run), name=f"run {run.id}")
+
+    async def _work(self, run: Run) -> None:
+        """Do a run; one that nobody works at although it was begun has lost its service, and is taken up."""
+        work = RunWork(self._archive, self._queue, run)
+        if run.status is not RunStatus.QUEUED:
+            if not await self._queue.take_up(run, (await self._archive.head()).seq, tries=TRIES):
+                await work.fail(
+                    f"The service died {TRIES} times in this run without getting further. See {self._archive.home.log}."
+                )
+                return
+            logger.info("run %d (%s) was interrupted and is carried on", run.id, run.profile)
+            await self._queue.report(run.id, None, [(now(), "resumed", "", "interrupted; carried on by a new service")])
+        await work.do()
+
+    async def _end(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
+
+
+class RunWork:
+    """One run from start to result."""
+
+    def __init__(self, archive: Archive, queue: Queue, run: Run) -> None:
+        self._archive = archive
+        self._queue = queue
+        self._run = run
+        self._started = run.started or now()
+        self._warnings: list[str] = []
+        self._events: list[tuple[datetime, str, str, str]] = []
+        self._mailboxes: list[MailboxProgress] = []
+        self._before = Tally()
+        self._value: dict[str, Any] | None = None
+        self._in_ledger = False
+
+    async def do(self) -> None:
+        """Do the run and write its result. Cancelled from outside (the service ends) it is left as interrupted."""
+        try:
+            head = await self._archive.head()
+            first_seq = await self._queue.begin(self._run, self._started, head.seq)
+            await self._count_before(first_seq, head.seq)
+            profile = await saved_profiles.find(self._archive, self._run.profile)
+            self._warnings += profile.warnings()
+            # What is known of the mailbox before anything can fail, so that a failure has a row to stand in.
+            self._mailboxes = [MailboxProgress(MailboxResult(profile.target.folder, profile.target.user))]
+            if self._run.cancel_requested:
+                await self._finish(RunStatus.CANCELLED)
+            else:
+                await self._archive_profile(profile)
+        except asyncio.CancelledError:
+            await self._queue.interrupt(self._run.id)
+            raise
+        except ArchivarError as error:
+            await self.fail(str(error))
+        except Exception as error:
+            logger.exception("run %d failed by an error of the program", self._run.id)
+            await self.fail(f"An error of the program ended the run ({type(error).__name__}). See the service's log.")
+
+    async def _archive_profile(self, profile: Profile) -> None:
+        password = await saved_profiles.password(self._archive, profile)
+        work = await ProfileRun.prepare(self._archive, Job(self._run, profile, password, self._emit))
+        self._mailboxes = work.mailboxes
+        logger.info("run %d (%s) started", self._run.id, self._run.profile)
+        self._emit("started", "", "")
+        cancelled = await self._watch(spawn(work.execute(), name=f"archive {profile.name}"), work.progress)
+        await self._finish(RunStatus.CANCELLED if cancelled else work.status())
+
+    async def _count_before(self, first_seq: int, seq: int) -> None:
+        """Count what this run did before it was interrupted."""
+        if first_seq == seq:
+            return
+        async for entry in self._archive.entries(first_seq):
+            if entry.kind == "archived" and entry.payload["run"] == self._run.id:
+                self._before.archived += len(entry.payload["messages"])
+                self._before.bytes += sum(row[2] for row in entry.payload["messages"])
+            elif entry.kind == "moved" and entry.payload["run"] == self._run.id:
+                self._before.moved += len(entry.payload["moves"])
+
+    async def _watch(self, task: asyncio.Task[None], progress: Progress) -> bool:
+        """Write progress while ``task`` runs; True when it was cancelled on request. Raises what the task raises."""
+        begun = time.monotonic()
+        try:
+            while True:
+                done, _ = await asyncio.wait({task}, timeout=TICK_SECONDS)
+                events, self._events = self._events, []
+                wanted = await self._queue.report(self._run.id, progress.snapshot(time.monotonic() - begun), events)
+                if done:
+                    task.result()
+                    return False
+                if wanted:
+                    task.cancel()
+                    await asyncio.wait({task})
+                    if not task.cancelled() and (error := task.exception()):
+                        raise error
+                    return task.cancelled()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+
+    def _emit(self, kind: str, mailbox: str, text: str) -> None:
+        if kind == "warning" and text not in self._warnings:
+            self._warnings.append(text)
+        self._events.append((now(), kind, mailbox, text))
+
+    async def _finish(self, status: RunStatus, reason: str = "") -> None:
+        """Write the result: ledger first. Called again after an error it goes on where it was."""
+        if self._value is None:
+            if reason:
+                self._name_reason(reason)
+            self._add_before()
+            for mailbox in self._mailboxes:
+                if status in (RunStatus.CANCELLED, RunStatus.FAILED) and not mailbox.result.status.final:
+                    mailbox.result.status = status
+                mailbox.phase = Phase.DONE
+            self._value = result(self._run, status, self._started, now(), self._warnings, self._mailboxes)
+            self._emit("finished", "", status.value)
+        if status is RunStatus.FAILED and not reason:
+            reason = next((problem.reason for mailbox in self._mailboxes for problem in mailbox.result.problems), "")
+        if not self._in_ledger:
+            await self._archive.append([finished_entry(self._value)])
+            self._in_ledger = True
+        progress = Progress(self._run.id, self._run.profile, self._mailboxes)
+        elapsed = (now() - self._started).total_seconds()
+        snapshot = replace(progress.snapshot(elapsed), message_rate=0.0, byte_rate=0.0, seconds_left=None)
+        await self._queue.finish(self._run.id, status, self._value, reason, snapshot, self._events)
+        self._events = []
+        logger.info("run %d (%s): %s", self._run.id, self._run.profile, status.value)
+
+    def _name_reason(self, reason: str) -> None:
+        if not self._mailboxes:
+            self._mailboxes = [MailboxProgress(MailboxResult(self._run.profile, ""))]
+        problems = self._mailboxes[0].result.problems
+        if not any(problem.reason == reason for problem in problems):
+            problems.append(Problem(self._mailboxes[0].folder, None, reason))
+
+    def _add_before(self) -> None:
+        """Archived before the interruption, so found known after it: the run's own work all the same."""
+        if self._mailboxes:
+            tally = self._mailboxes[0].tally
+            tally.known = max(tally.known - self._before.archived - self._before.moved, 0)
+            tally.add(self._before)
+
+    async def fail(self, reason: str) -> None:
+        """Write that the run failed, also when the disk is full: what the failed batch took is free again by then.
+
+        What cannot be written at all stays open, and the next look at the queue takes it up.
+        """
+        for _ in range(WRITES):
+            try:
+                await self._finish(RunStatus.FAILED, reason)
+            except (BusyError, StorageError) as error:
+                logger.error("the result of run %d cannot be written yet: %s", self._run.id, error)
+                await asyncio.sleep(WRITE_SECONDS)
+            except DamagedError as error:
+                # Nothing more is written to a damaged ledger; the queue still tells how it went.
+                logger.error("the result of run %d cannot be written to the ledger: %s", self._run.id, error)
+                self._in_ledger = True
+            else:
+                return
