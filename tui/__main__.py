@@ -1,0 +1,52 @@
+"""The ``archivar`` command: the console for a person at a terminal, the command line for everything else.
+
+Nothing but the standard library is imported before it is known what is wanted, so that the command line never waits for
+Textual and ``--version`` waits for nothing.
+"""
+
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Do what ``sys.argv`` says; the exit codes are those of the command line contract."""
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        from core import __version__
+
+        sys.stdout.write(f"archivar {__version__}\n")
+    elif _names_no_command(arguments) and _at_terminal():
+        _console(Path(home) if (home := _home(arguments)) else None)
+    else:
+        from core.cli.main import main as command_line
+
+        raise SystemExit(command_line(arguments, _console))
+
+
+def _console(home: Path | None) -> None:
+    """Open the console on an archive."""
+    from tui.app import run
+
+    run(home)
+
+
+def _names_no_command(arguments: list[str]) -> bool:
+    return not arguments or bool(_home(arguments))
+
+
+def _home(arguments: list[str]) -> str:
+    """The folder when ``arguments`` are ``--home FOLDER`` or ``--home=FOLDER`` and nothing else, or an empty string."""
+    match arguments:
+        case ["--home", home]:
+            return home
+        case [option] if option.startswith("--home="):
+            return option.removeprefix("--home=")
+    return ""
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+if __name__ == "__main__":
+    main()

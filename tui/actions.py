@@ -1,0 +1,56 @@
+"""What can be done in a place: one table from which come its keys, its footer, its help and the command palette."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.binding import Binding, BindingType
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """``name`` is the method ``action_<name>``; the first of ``keys`` is the one in the footer. ``id`` is for rebinding."""
+
+    id: str
+    name: str
+    keys: tuple[str, ...]
+    label: str
+    help: str
+    footer: bool = True
+
+    @property
+    def shown_keys(self) -> str:
+        names = {"question_mark": "?", "escape": "esc", "ctrl+p": "^p"}
+        return " or ".join(names.get(key, key) for key in self.keys)
+
+
+#: Valid in every place.
+EVERYWHERE = (
+    Action("help", "help", ("question_mark", "f1"), "Help", "The keys of this place"),
+    Action("commands", "command_palette", ("ctrl+p",), "Commands", "Everything that can be done here, by name"),
+)
+
+MOVING = (
+    ("↑ ↓", "Choose a line, or scroll; also k and j"),
+    ("page up, page down", "One page"),
+    ("home, end", "To the beginning, to the end"),
+    ("tab", "To the next panel"),
+)
+
+
+def bindings(actions: Sequence[Action]) -> list[BindingType]:
+    """The key bindings of ``actions``."""
+    return [
+        Binding(
+            key,
+            action.name,
+            action.label,
+            show=action.footer and position == 0,
+            key_display=action.shown_keys.split(" or ")[0],
+            id=f"{action.id}-{key}" if position else action.id,
+            priority=action.name == "command_palette",
+        )
+        for action in actions
+        for position, key in enumerate(action.keys)
+    ]

@@ -1,0 +1,212 @@
+"""The console as an application: themes, commands, the watch over the archive, and what happens when something fails."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.panel import Panel
+from rich.text import Text
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES, Theme
+from textual.widget import Widget
+from textual.widgets import Input, Static
+from textual.worker import Worker, WorkerState
+
+from tui import palette
+from tui.actions import EVERYWHERE, bindings
+from tui.gateway.views import Gateway, Refused
+from tui.screens.help import Help
+from tui.screens.home import HomePlace
+from tui.screens.place import Place
+from tui.screens.start import StartPlace
+from tui.screens.trouble import Trouble
+
+#: Seconds between two looks at the archive's version, which costs microseconds.
+TICK = 0.25
+#: Seconds between two loads of the same place: figures that change faster cannot be read.
+PACE = 0.5
+#: Seconds after which a place is loaded although nothing was written: elapsed times run on, a service may have died.
+RESTLESS, IDLE = 1.0, 5.0
+#: Seconds between two looks for an archive that is not there yet.
+AGAIN = 2.0
+
+
+class Console(App[None]):
+    """The console. ``open_gateway`` opens the archive and may raise ``Refused``."""
+
+    TITLE = "Archivar"
+    CSS_PATH = "console.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(EVERYWHERE)
+
+    def __init__(self, open_gateway: Callable[[], Awaitable[Gateway]], *, few_colours: bool = False) -> None:
+        # Filters for colours are made in App.__init__, so it must know at once.
+        super().__init__(ansi_color=True if few_colours else None)
+        self._open_gateway = open_gateway
+        self._few_colours = few_colours
+        self._gateway: Gateway | None = None
+        self._wake = asyncio.Event()
+        self._loaded = 0.0
+        self._stale = False
+        for theme in palette.load():
+            if theme.ansi or not few_colours:
+                self.register_theme(theme)
+        self.theme = palette.ANSI if few_colours else palette.kept()
+        for name in BUILTIN_THEMES:
+            self.unregister_theme(name)
+
+    @property
+    def gateway(self) -> Gateway:
+        """The door to the archive; places exist only while it is open."""
+        if self._gateway is None:
+            raise Refused("The archive is not open.")
+        return self._gateway
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return {"tone-muted": "ansi_default"}
+
+    def get_loading_widget(self) -> Widget:
+        # Textual's own moves, and sends 47 kB a second for it.
+        return Static("Loading …")
+
+    def on_mount(self) -> None:
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
+        self.run_worker(self._watch(), name="watch", exit_on_error=False)
+
+    def _keep_theme(self, theme: Theme) -> None:
+        if not self._few_colours and not palette.keep(theme.name):
+            self.notify("This theme is for now only: it cannot be saved.", markup=False)
+
+    # Watching ------------------------------------------------------------------------------------------------------------
+
+    def reload(self) -> None:
+        """Load the present place soon."""
+        self._wake.set()
+
+    async def _watch(self) -> None:
+        while True:
+            woken = await self._tick_or_wake(TICK if self._gateway else AGAIN)
+            if self._gateway is None:
+                await self._open()
+            elif place := self.place:
+                try:
+                    changed = await self._gateway.changed()
+                except Refused as trouble:
+                    place.say(f"! {trouble.message} {trouble.hint}")
+                    continue
+                self._stale |= changed
+                age = time.monotonic() - self._loaded
+                if woken or (self._stale and age >= PACE) or age >= (RESTLESS if place.restless else IDLE):
+                    self._stale = False
+                    await place.load_or_say()
+                    self._loaded = time.monotonic()
+
+    async def _tick_or_wake(self, seconds: float) -> bool:
+        if self._gateway is None and self.place is None:
+            return True
+        try:
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        except TimeoutError:
+            return False
+        self._wake.clear()
+        return True
+
+    @property
+    def place(self) -> Place | None:
+        """The place in front, or the one behind a question."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Place)), None)
+
+    async def _open(self) -> None:
+        start = self.place
+        try:
+            self._gateway = await self._open_gateway()
+        except Refused as trouble:
+            if isinstance(start, StartPlace):
+                start.show(trouble)
+            else:
+                await self.push_screen(StartPlace(trouble))
+            return
+        if isinstance(start, StartPlace):
+            await self.switch_screen(HomePlace())
+        else:
+            await self.push_screen(HomePlace())
+
+    async def on_unmount(self) -> None:
+        if self._gateway:
+            await self._gateway.close()
+
+    # Doing ---------------------------------------------------------------------------------------------------------------
+
+    def work(self, job: Coroutine[Any, Any, None]) -> None:
+        """Do ``job`` in the background; what the core refuses is shown."""
+        self.run_worker(self._shown(job), exit_on_error=False)
+
+    async def _shown(self, job: Coroutine[Any, Any, None]) -> None:
+        try:
+            await job
+        except Refused as trouble:
+            await self.push_screen(Trouble(trouble.message, trouble.hint))
+
+    def leave(self, busy: int) -> None:
+        """Leave the console, saying what goes on without it."""
+        message = ""
+        if busy:
+            message = f"{'A run goes' if busy == 1 else f'{busy} runs go'} on without the console; archivar shows it again."
+        self.exit(message=Text(message) if message else None)
+
+    async def action_quit(self) -> None:
+        self.leave(0)
+
+    def action_help_quit(self) -> None:
+        self.notify("q leaves the console, from Home. Runs go on without it.", markup=False)
+
+    def action_help(self) -> None:
+        if place := self.place:
+            self.push_screen(Help(place.ACTIONS))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action of the present place, and the theme."""
+        if isinstance(screen, Place):
+            for action in screen.ACTIONS:
+                yield SystemCommand(action.label, action.help, self._command(screen, action.name))
+        yield SystemCommand("Help", "The keys of this place", self.action_help)
+        if not self._few_colours:
+            yield SystemCommand("Theme", "Dark, light or high contrast; kept for the next time", self.action_change_theme)
+
+    def on_command_palette_opened(self) -> None:
+        # A cursor that blinks sends bytes for ever.
+        for field in self.screen.query(Input):
+            field.cursor_blink = False
+
+    def _command(self, screen: Place, name: str) -> Callable[[], Awaitable[Any]]:
+        return lambda: screen.run_action(name)
+
+    # Failing -------------------------------------------------------------------------------------------------------------
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A job that failed for a reason nobody foresaw becomes a message, and the watch begins anew behind it."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            if not isinstance(self.screen, Trouble):
+                self.push_screen(Trouble("This did not work: the console has a fault.", fault(event.worker.error)))
+            if event.worker.name == "watch":
+                self.set_timer(AGAIN, lambda: self.run_worker(self._watch(), name="watch", exit_on_error=False))
+
+    def _fatal_error(self) -> None:
+        # Textual's own shows a traceback with all local values, in which there may be mail or a password.
+        error = sys.exception()
+        text = "The console has a fault and was closed. Runs go on without it; archivar shows them again.\n"
+        self.panic(Panel(Text(text + (fault(error) if error else "")), title="Archivar", expand=False))
+
+
+def fault(error: BaseException) -> str:
+    """An unforeseen error as text to report: what kind and where, but nothing of what was being worked on."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    return f"Please report it with this line: {type(error).__name__} in {places or 'an unknown place'}"

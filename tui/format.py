@@ -1,0 +1,251 @@
+"""Views as lines of a given width: cells, columns, bars. Pure functions; a width is always counted in terminal cells.
+
+Nothing here can make a line wider than asked for, whatever the text: characters on whose width terminals disagree are
+replaced first (``steady``).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, chop_cells
+
+from tui.gateway.views import HomeView, MailboxRow, ProblemRow, ProfileRow, State, Tone
+
+GAP = 2
+#: Terminals give these one or two columns (new in recent Unicode) or one or none (spacing vowel signs): either shifts a line.
+_DISPUTED = re.compile(
+    "[\u2630-\u2637\u268a-\u268f\u302e\u302f\u3248-\u324f\u4dc0-\u4dff\U0001d300-\U0001d37f\U00016ff0-\U00016ff1]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a line in one tone."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+Line = tuple[Span, ...]
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """``text`` in exactly ``width`` cells: filled with blanks, or cut with an ellipsis."""
+    room = width - cell_len(text)
+    if room < 0:
+        text = cut(text, width)
+        room = width - cell_len(text)
+    return " " * room + text if right else text + " " * room
+
+
+def cut(text: str, width: int) -> str:
+    """``text`` in at most ``width`` cells; an ellipsis marks what is missing."""
+    if cell_len(text) <= width:
+        return text
+    if width <= 1:
+        return "…"[:width]
+    return chop_cells(text, width - 1)[0].rstrip() + "…"
+
+
+def join(texts: Sequence[str], width: int, separator: str = "  ") -> str:
+    """As many of ``texts`` as fit, the first first; only when not even that one fits is it cut."""
+    line = ""
+    for text in texts:
+        longer = f"{line}{separator}{text}" if line else text
+        if cell_len(longer) > width:
+            return line or cut(text, width)
+        line = longer
+    return line
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """``text`` in lines of at most ``width`` cells, broken between words where possible."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        if line and cell_len(line) + 1 + cell_len(word) <= width:
+            line = f"{line} {word}"
+            continue
+        if line:
+            lines.append(line)
+        *full, line = chop_cells(word, max(width, 2)) or [""]
+        lines += full
+    return [*lines, line] if line or not lines else lines
+
+
+def percent(fraction: float | None) -> str:
+    """``61 %`` in five cells; 100 only when nothing is left."""
+    if fraction is None:
+        return "    –"
+    return f"{int(min(max(fraction, 0.0), 1.0) * 100):3} %"
+
+
+def bar(fraction: float | None, width: int) -> str:
+    """A bar of block characters in ``width`` cells; one that is not full leaves its last cell."""
+    share = min(max(fraction or 0.0, 0.0), 1.0)
+    full = int(share * width)
+    return "█" * full + "░" * (width - full)
+
+
+def steady(text: str) -> str:
+    """``text`` without characters on whose width terminals disagree."""
+    return text if text.isascii() else _DISPUTED.sub("\ufffd", _without_spacing_marks(text))
+
+
+def _without_spacing_marks(text: str) -> str:
+    """Vowel signs of Indic scripts have a column of their own, for terminals, or none, for the library that measures here."""
+    return "".join("\ufffd" if unicodedata.category(character) == "Mc" else character for character in text)
+
+
+def shared(natural: Sequence[int], least: Sequence[int], width: int) -> list[int]:
+    """Widths of columns that together take ``width``: the widest gives way first, the last one takes what is left."""
+    widths = list(natural)
+    excess = sum(widths) + GAP * (len(widths) - 1) - width
+    while excess > 0:
+        index = max(range(len(widths)), key=lambda column: widths[column] - least[column])
+        if widths[index] <= least[index]:
+            break
+        widths[index] -= 1
+        excess -= 1
+    widths[-1] += -excess
+    return widths
+
+
+class ProfileTable:
+    """The profiles of Home as lines; columns that the width has no room for are left out, the least telling first."""
+
+    def __init__(self, rows: Sequence[ProfileRow], width: int) -> None:
+        self._rows = rows
+        columns = {
+            "Profile": ([row.name for row in rows], 10),
+            "Mailbox": ([row.mailbox for row in rows], 12),
+            "Server": ([row.server for row in rows], 12),
+            "Schedule": ([row.schedule for row in rows], 8),
+            "State": ([str(row.state) for row in rows], 9),
+            "Last run": (["  ".join(row.facts) for row in rows], 16),
+        }
+        natural = {title: max(cell_len(text) for text in (title, *texts)) for title, (texts, _) in columns.items()}
+        # What a running profile needs, so that columns do not come and go with every run.
+        natural["Last run"] = max(natural["Last run"], cell_len("61 %  3 min 20 s left"))
+        shown = list(columns)
+        for title in ("Server", "Schedule"):
+            if sum(natural[title] for title in shown) + GAP * (len(shown) - 1) > width:
+                shown.remove(title)
+        least = [natural["State"] if title == "State" else columns[title][1] for title in shown]
+        self._columns = dict(zip(shown, shared([natural[title] for title in shown], least, width), strict=True))
+
+    @property
+    def header(self) -> Line:
+        return _spaced([Span(fit(title, width), Tone.MUTED) for title, width in self._columns.items()])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Line:
+        row = self._rows[index]
+        texts = {
+            "Profile": (row.name, Tone.STRONG),
+            "Mailbox": (row.mailbox, Tone.PLAIN),
+            "Server": (row.server, Tone.MUTED),
+            "Schedule": (row.schedule, Tone.MUTED),
+            "State": (str(row.state), row.state.tone),
+            "Last run": (join(row.facts, self._columns["Last run"]), Tone.PLAIN),
+        }
+        return _spaced([Span(fit(texts[title][0], width), texts[title][1]) for title, width in self._columns.items()])
+
+
+class MailboxTable:
+    """The mailboxes of a run as lines: one each where there is room, else the folder at work on a second one."""
+
+    WIDE = 96
+    STATE = 13
+
+    def __init__(self, rows: Sequence[MailboxRow], width: int) -> None:
+        rows = sorted(rows, key=lambda row: row.rank)
+        self._wide = width >= self.WIDE
+        self._lines = [(row, part) for row in rows for part in ((0,) if self._wide or not row.folder else (0, 1))]
+        self._bar = 12 if self._wide else 8
+        self._messages = max([8, *(len(row.messages) for row in rows)])
+        self._size = max([4, *(len(row.size) for row in rows)])
+        rest = max(width - (self.STATE + self._bar + 6 + self._messages + self._size + 4 * GAP), 8)
+        self._mailbox = (rest - GAP) // 2 if self._wide else rest
+        self._folder = rest - GAP - self._mailbox if self._wide else width - self.STATE - GAP
+
+    @property
+    def header(self) -> Line:
+        titles = [
+            fit("State", self.STATE),
+            fit("Mailbox", self._mailbox),
+            fit("Done", self._bar + 6),
+            fit("Messages", self._messages, right=True),
+            fit("Size", self._size, right=True),
+        ]
+        if self._wide:
+            titles.append(fit("Folder", self._folder))
+        return _spaced([Span(title, Tone.MUTED) for title in titles])
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __getitem__(self, index: int) -> Line:
+        row, part = self._lines[index]
+        if part:
+            return (Span(" " * (self.STATE + GAP)), Span(fit(row.folder, self._folder), Tone.MUTED))
+        spans = [
+            Span(fit(str(row.state), self.STATE), row.state.tone),
+            Span(fit(row.mailbox, self._mailbox)),
+            Span(f"{bar(row.fraction, self._bar)} {percent(row.fraction)}", Tone.BUSY if row.rank == 0 else Tone.PLAIN),
+            Span(fit(row.messages, self._messages, right=True)),
+            Span(fit(row.size, self._size, right=True)),
+        ]
+        if self._wide:
+            spans.append(Span(fit(row.folder, self._folder), Tone.MUTED))
+        return _spaced(spans)
+
+
+def problem_lines(problems: Sequence[ProblemRow], notes: Sequence[str], more: int, width: int) -> list[Line]:
+    """Problems in full: the place, then the reason, indented. ``more`` of them are not shown."""
+    lines: list[Line] = []
+    for note in notes:
+        first, *rest = wrap(note, width - 2)
+        lines += [
+            (Span("! ", Tone.WARN), Span(fit(first, width - 2))),
+            *((Span("  "), Span(fit(text, width - 2))) for text in rest),
+        ]
+    for problem in problems:
+        place = join(problem.place, width - 2, " · ")
+        lines.append((Span("✗ ", Tone.BAD), Span(fit(place, width - 2), Tone.STRONG)))
+        lines += [(Span("  "), Span(fit(text, width - 2))) for text in wrap(problem.reason, width - 2)]
+    if more > 0:
+        lines.append((Span("  "), Span(fit(f"and {more:,} more: archivar watch RUN --json lists all", width - 2), Tone.MUTED)))
+    return lines
+
+
+def bullets(texts: Sequence[str], width: int) -> list[Line]:
+    """Each text after a ``!``, wrapped."""
+    return problem_lines((), texts, 0, width)
+
+
+def header(left: Sequence[str], state: str, clock: str, width: int) -> str:
+    """The top line: ``left``, cut at its end if need be, and at the right the state and the time."""
+    right = f"  {state}  {clock} "
+    return fit(f" {' · '.join(left)}", width - cell_len(right)) + right
+
+
+def service(view: HomeView) -> State:
+    """The service in the header: it need not be alive while nothing is to be done."""
+    if view.service_running:
+        return State("●", "running", Tone.GOOD)
+    return State("!", "not running", Tone.WARN) if view.busy else State("○", "idle", Tone.MUTED)
+
+
+def _spaced(spans: Sequence[Span]) -> Line:
+    """Columns with gaps between them. A gap takes the tone before it: every change of tone costs 25 bytes on the line."""
+    line: list[Span] = []
+    for span in spans:
+        line += [Span(" " * GAP, line[-1].tone), span] if line else [span]
+    return tuple(line)

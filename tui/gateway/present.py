@@ -1,0 +1,279 @@
+"""The core's values as views. Pure functions; the one place where texts from outside become part of the console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from core import format as texts
+from core.engine.progress import MailboxLine, Snapshot
+from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus
+from core.profiles.profile import Profile
+from tui.format import steady
+from tui.gateway.views import MailboxRow, ProblemRow, ProfileRow, RunView, State, Tone
+
+#: Problems that are shown in full; the command line lists all.
+SHOWN_PROBLEMS = 500
+
+_STATES = {
+    RunStatus.QUEUED: State("○", "queued", Tone.BUSY),
+    RunStatus.RUNNING: State("●", "running", Tone.BUSY),
+    RunStatus.INTERRUPTED: State("!", "interrupted", Tone.WARN),
+    RunStatus.SUCCEEDED: State("✔", "done", Tone.GOOD),
+    RunStatus.WITH_ERRORS: State("!", "with errors", Tone.WARN),
+    RunStatus.CANCELLED: State("■", "cancelled", Tone.WARN),
+    RunStatus.FAILED: State("✗", "failed", Tone.BAD),
+}
+STOPPING = State("■", "stopping", Tone.WARN)
+NEVER = State("·", "never run", Tone.MUTED)
+_PHASES = {
+    Phase.WAITING: State("○", "waiting", Tone.MUTED),
+    Phase.CONNECTING: State("●", "connecting", Tone.BUSY),
+    Phase.LISTING: State("●", "listing", Tone.BUSY),
+    Phase.ARCHIVING: State("●", "archiving", Tone.BUSY),
+    Phase.CHECKING: State("●", "checking", Tone.BUSY),
+}
+_RUNNING, _WRONG, _WAITING, _DONE = range(4)
+
+
+def text(value: str, limit: int = 300) -> str:
+    """Text from outside as it may be shown: one line that moves nothing, shifts nothing and has no markup."""
+    return steady(texts.safe(value, limit))
+
+
+def state(run: Run) -> State:
+    """Where a run is."""
+    return STOPPING if run.cancel_requested and not run.status.final else _STATES[run.status]
+
+
+# Home --------------------------------------------------------------------------------------------------------------------
+
+
+def profile_row(profile: Profile, run: Run | None, snapshot: Snapshot | None, now: datetime) -> ProfileRow:
+    """A profile with its last run, and how far that is."""
+    return ProfileRow(
+        key=profile.name,
+        name=text(profile.name),
+        mailbox=text(profile.login.username),
+        server=text(profile.server.host),
+        schedule="manual",
+        state=state(run) if run else NEVER,
+        facts=_facts(run, snapshot, now) if run else (),
+        active=run is not None and not run.status.final,
+        last_run=run.id if run else None,
+    )
+
+
+def _facts(run: Run, snapshot: Snapshot | None, now: datetime) -> tuple[str, ...]:
+    if not run.status.final:
+        if snapshot is None:
+            return (f"since {texts.when(run.started or run.requested, now)}",)
+        return tuple(fact for fact in (_percent(snapshot), _left(snapshot), _rate(snapshot)) if fact)
+    totals = _totals(run)
+    facts = [texts.when(run.finished or run.requested, now)]
+    if totals["failed"]:
+        facts.append(f"{_count(totals['failed'], 'problem')}")
+    if totals["archived"]:
+        facts.append(f"+{texts.number(totals['archived'])}")
+    elif run.status is RunStatus.SUCCEEDED:
+        facts.append("nothing new")
+    return (*facts, "dry run") if run.dry_run else tuple(facts)
+
+
+def attention(profiles: Iterable[Profile], latest: Mapping[str, Run]) -> list[str]:
+    """What an administrator should know: the last runs that went wrong first, then what is not safe."""
+    found: list[str] = []
+    warnings: list[str] = []
+    for profile in profiles:
+        name, run = text(profile.name, 60), latest.get(profile.name)
+        if run and run.status is RunStatus.FAILED:
+            found.append(f"{name} failed: {text(run.reason, 160) or 'no reason is known'}")
+        elif run and run.status is RunStatus.WITH_ERRORS:
+            failed = _totals(run)["failed"]
+            what = f"{_count(failed, 'message')} could not be archived" if failed else "something could not be archived"
+            found.append(f"{name}: {what}. o shows which and why; the next run tries again.")
+        elif run and run.status is RunStatus.INTERRUPTED:
+            found.append(f"{name} was interrupted; it carries on by itself.")
+        warnings += [text(warning) for warning in profile.warnings()]
+    return found + warnings
+
+
+# Run ---------------------------------------------------------------------------------------------------------------------
+
+
+def run_view(run: Run, snapshot: Snapshot | None, events: Sequence[RunEvent], now: datetime) -> RunView:
+    """Everything about one run."""
+    result = run.result or {}
+    problems, count = _problems(result) if run.result else _live_problems(snapshot)
+    return RunView(
+        id=run.id,
+        profile=text(run.profile),
+        state=state(run),
+        active=not run.status.final,
+        cancelling=run.cancel_requested,
+        fraction=snapshot.fraction if snapshot else None,
+        facts=_times(run, now),
+        counts=_counts(snapshot) if snapshot and not run.status.final else (),
+        summary=summary(run) if run.status.final else (),
+        mailboxes=tuple(_mailboxes(run, snapshot)),
+        mailboxes_done=_mailboxes_done(run, snapshot),
+        problems=tuple(problems[:SHOWN_PROBLEMS]),
+        problem_count=count,
+        notes=_notes(result, events),
+    )
+
+
+def with_note(view: RunView, note: str) -> RunView:
+    """``view`` with one more warning, at the top."""
+    return replace(view, notes=(note, *view.notes))
+
+
+def _times(run: Run, now: datetime) -> tuple[str, ...]:
+    facts = []
+    if run.dry_run:
+        facts.append("dry run, nothing is kept")
+    if run.started is None:
+        facts.append(f"asked for {texts.when(run.requested, now)}")
+    else:
+        facts.append(f"started {texts.when(run.started, now)}")
+        facts.append(
+            f"{'took' if run.finished else 'for'} {texts.duration(int(((run.finished or now) - run.started).total_seconds()))}"
+        )
+    if run.resumed:
+        facts.append(f"carried on {_count(run.resumed, 'time')} after an interruption")
+    return tuple(facts)
+
+
+def _counts(snapshot: Snapshot) -> tuple[str, ...]:
+    counts = [f"{texts.number(snapshot.messages_done)} of {texts.number(snapshot.messages_total)} messages"]
+    if snapshot.bytes_total:
+        counts.append(_of(snapshot.bytes_done, snapshot.bytes_total))
+    counts += [fact for fact in (_left(snapshot), _rate(snapshot)) if fact]
+    return (*counts, f"{texts.size(snapshot.byte_rate)}/s") if snapshot.byte_rate else tuple(counts)
+
+
+def summary(run: Run) -> tuple[str, ...]:
+    """How a run ended, in sentences."""
+    totals = _totals(run)
+    heads = {
+        RunStatus.SUCCEEDED: "Everything is archived.",
+        RunStatus.WITH_ERRORS: "Finished, but not everything could be archived. The next run tries again.",
+        RunStatus.CANCELLED: "Cancelled. What was archived is kept; the next run carries on from there.",
+        RunStatus.FAILED: f"Failed: {text(run.reason) or 'no reason is known'}",
+    }
+    head = heads.get(run.status, "")
+    if run.status is RunStatus.SUCCEEDED and run.dry_run:
+        head = "Dry run: nothing was archived. This is what a run would find."
+    if run.result is None:
+        return (head,)
+    verb = "to archive" if run.dry_run else "archived now"
+    new = f"{texts.number(totals['archived'])} {verb} ({texts.size(totals['bytes'])})"
+    counts = [new if totals["archived"] else "nothing new"]
+    for name, words in (("known", "known before"), ("moved", "moved"), ("excluded", "excluded by rules")):
+        if totals[name]:
+            counts.append(f"{texts.number(totals[name])} {words}")
+    counts.append(f"{texts.number(totals['failed'])} failed" if totals["failed"] else "none failed")
+    if totals["deleted"]:
+        counts.append(f"{texts.number(totals['deleted'])} deleted at the source")
+    return (head, f"{_count(totals['found'], 'message')} found: {', '.join(counts)}.")
+
+
+def _mailboxes(run: Run, snapshot: Snapshot | None) -> Iterable[MailboxRow]:
+    if run.result:
+        for mailbox in run.result.get("mailboxes", ()):
+            status = RunStatus(mailbox["status"])
+            archived, size = texts.number(mailbox["archived"]), texts.size(mailbox["bytes"])
+            done = _share_done(mailbox, status)
+            rank = _DONE if status is RunStatus.SUCCEEDED else _WRONG
+            yield MailboxRow(_STATES[status], text(mailbox["mailbox"]), done, f"+{archived}", size, "", rank)
+    elif snapshot:
+        for line in snapshot.mailboxes:
+            yield _live_mailbox(line)
+
+
+def _share_done(mailbox: Mapping[str, Any], status: RunStatus) -> float | None:
+    if status is RunStatus.SUCCEEDED:
+        return 1.0
+    done = sum(mailbox[name] for name in ("archived", "known", "moved", "excluded"))
+    return min(done / mailbox["found"], 1.0) if mailbox["found"] else None
+
+
+def _live_mailbox(line: MailboxLine) -> MailboxRow:
+    phase, status = Phase(line.phase), RunStatus(line.status)
+    listed = phase in (Phase.ARCHIVING, Phase.CHECKING, Phase.DONE)
+    fraction = (line.bytes_done / line.bytes_total if line.bytes_total else 1.0) if listed else None
+    if phase is Phase.DONE:
+        rank = _DONE if status is RunStatus.SUCCEEDED else _WRONG
+    else:
+        rank = _WAITING if phase is Phase.WAITING else _RUNNING
+    return MailboxRow(
+        state=_STATES[status] if phase is Phase.DONE else _PHASES[phase],
+        mailbox=text(line.mailbox),
+        fraction=fraction,
+        messages=f"{texts.number(line.messages_done)}/{texts.number(line.messages_total)}" if line.messages_total else "",
+        size=_of(line.bytes_done, line.bytes_total, "/") if line.bytes_total else "",
+        folder=text(line.folder) if rank == _RUNNING else "",
+        rank=rank,
+    )
+
+
+def _mailboxes_done(run: Run, snapshot: Snapshot | None) -> str:
+    if run.result or snapshot is None:
+        return ""
+    return f"{texts.number(snapshot.mailboxes_done)} of {texts.number(snapshot.mailboxes_total)} done"
+
+
+def _problems(result: Mapping[str, Any]) -> tuple[list[ProblemRow], int]:
+    found = [(mailbox["mailbox"], problem) for mailbox in result.get("mailboxes", ()) for problem in mailbox["problems"]]
+    return [_problem(mailbox, problem) for mailbox, problem in found[:SHOWN_PROBLEMS]], len(found)
+
+
+def _live_problems(snapshot: Snapshot | None) -> tuple[list[ProblemRow], int]:
+    if snapshot is None:
+        return [], 0
+    shown = [_problem(problem["mailbox"], problem) for problem in reversed(snapshot.problems)]
+    return shown, max(snapshot.totals.get("failed", 0), len(shown))
+
+
+def _problem(mailbox: str, problem: Mapping[str, Any]) -> ProblemRow:
+    place = [text(problem["folder"])] if problem["folder"] else []
+    if problem["uid"] is not None:
+        place.append(f"UID {problem['uid']}")
+    return ProblemRow((*place, text(mailbox)), text(problem["reason"]))
+
+
+def _notes(result: Mapping[str, Any], events: Sequence[RunEvent]) -> tuple[str, ...]:
+    warnings = result.get("warnings") or [event.text for event in events if event.kind == "warning"]
+    return tuple(dict.fromkeys(text(warning) for warning in warnings))
+
+
+# Pieces ------------------------------------------------------------------------------------------------------------------
+
+
+def _totals(run: Run) -> dict[str, int]:
+    return dict.fromkeys(COUNTERS, 0) | ((run.result or {}).get("totals") or {})
+
+
+def _percent(snapshot: Snapshot) -> str:
+    return "listing folders" if snapshot.fraction is None else f"{int(snapshot.fraction * 100)} %"
+
+
+def _left(snapshot: Snapshot) -> str:
+    return "" if snapshot.seconds_left is None else f"{texts.duration(snapshot.seconds_left)} left"
+
+
+def _rate(snapshot: Snapshot) -> str:
+    return f"{texts.number(round(snapshot.message_rate))} msg/s" if snapshot.message_rate else ""
+
+
+def _of(done: int, total: int, between: str = " of ") -> str:
+    """``84 of 137 MB``: the unit once when it is the same."""
+    (number, unit), whole = texts.size(done).split(" "), texts.size(total)
+    same = whole.endswith(f" {unit}") or done == 0
+    return f"{number if same else texts.size(done)}{between}{whole}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{texts.number(number)} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,133 @@
+"""What screens are made of: values whose texts are safe to show, and the protocol of whoever supplies them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Tone(StrEnum):
+    """How a text is meant; themes give it a colour. Never the only sign of anything: a glyph or a word says it as well."""
+
+    PLAIN = "plain"
+    STRONG = "strong"
+    MUTED = "muted"
+    BUSY = "busy"
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state as a glyph, a word and a tone."""
+
+    glyph: str
+    word: str
+    tone: Tone
+
+    def __str__(self) -> str:
+        return f"{self.glyph} {self.word}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow:
+    """A profile on Home. ``key`` is its true name, for the gateway only; ``facts`` begin with the most important."""
+
+    key: str
+    name: str
+    mailbox: str
+    server: str
+    schedule: str
+    state: State
+    facts: tuple[str, ...]
+    active: bool
+    last_run: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HomeView:
+    """All of Home. ``busy`` counts the runs that wait or go on."""
+
+    path: str
+    service_running: bool
+    busy: int
+    profiles: tuple[ProfileRow, ...]
+    attention: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxRow:
+    """A mailbox of a run. ``fraction`` is None while unknown; ``rank`` sorts: what runs, what went wrong, the rest."""
+
+    state: State
+    mailbox: str
+    fraction: float | None
+    messages: str
+    size: str
+    folder: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemRow:
+    """What could not be archived, and why: ``place`` is mailbox, folder and UID."""
+
+    place: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run: going on, with ``counts`` that begin with the most important, or over, with ``summary`` sentences."""
+
+    id: int
+    profile: str
+    state: State
+    active: bool
+    cancelling: bool
+    fraction: float | None
+    facts: tuple[str, ...]
+    counts: tuple[str, ...]
+    summary: tuple[str, ...]
+    mailboxes: tuple[MailboxRow, ...]
+    mailboxes_done: str
+    problems: tuple[ProblemRow, ...]
+    problem_count: int
+    notes: tuple[str, ...]
+
+
+class Refused(Exception):
+    """The core could not do it: what happened, and what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class NoArchive(Refused):
+    """There is no archive in the home folder (yet)."""
+
+
+class Gateway(Protocol):
+    """What the console can ask. Every method may raise ``Refused``."""
+
+    async def home(self) -> HomeView:
+        """All of Home; starts a service if a run waits for one."""
+
+    async def run(self, run_id: int) -> RunView:
+        """One run."""
+
+    async def start(self, profile: str) -> int:
+        """Ask for a run of the profile with this key, or join the one that goes on; its number."""
+
+    async def cancel(self, run_id: int) -> None:
+        """Ask the service to stop a run."""
+
+    async def changed(self) -> bool:
+        """Whether anything was written since the last call; cheap enough for four calls a second."""
+
+    async def close(self) -> None:
+        """Close what is open. No other call follows."""

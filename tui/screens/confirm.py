@@ -1,0 +1,38 @@
+"""A question before something that cannot be taken back: what will happen, and one key for each answer."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui.actions import Action, bindings
+
+ACTIONS = (
+    Action("yes", "answer(True)", ("y",), "Yes", "Do it"),
+    Action("no", "answer(False)", ("n", "escape"), "No", "Leave it as it is"),
+)
+
+
+class Confirm(ModalScreen[bool]):
+    """``y`` is yes, ``n`` or escape is no; enter answers nothing, so that nobody says yes by habit."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+
+    def __init__(self, question: str, text: str, yes: str, no: str) -> None:
+        super().__init__()
+        self._question, self._text, self._yes, self._no = question, text, yes, no
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box") as box:
+            box.border_title = Content(self._question)
+            yield Static(Content(self._text))
+            yield Static(Content(f"y  {self._yes}      n  {self._no}"), classes="keys")
+
+    def action_answer(self, yes: bool) -> None:
+        self.dismiss(yes)

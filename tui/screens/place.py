@@ -1,0 +1,85 @@
+"""What all places have in common: the top line, the footer, and loading their view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from tui.actions import Action
+from tui.format import cut
+from tui.gateway.views import Refused
+from tui.widgets.panel import Panel
+from tui.widgets.row import Row
+
+if TYPE_CHECKING:
+    from tui.console import Console
+
+
+#: Columns of a screen that a list in a panel cannot use: borders, padding and the scroll bar.
+BESIDE = 5
+
+
+class Place(Screen[None]):
+    """A screen between the top line and the footer. ``ACTIONS`` is all that can be done in it."""
+
+    ACTIONS: ClassVar[tuple[Action, ...]] = ()
+
+    def compose(self) -> ComposeResult:
+        yield Row(id="top")
+        yield from self.content()
+        yield Row(id="trouble")
+        yield Footer(show_command_palette=False)
+
+    def content(self) -> ComposeResult:
+        """The widgets of the place."""
+        yield from ()
+
+    @property
+    def restless(self) -> bool:
+        """Whether something goes on here, so that times must run on."""
+        return False
+
+    @property
+    def console(self) -> Console:
+        return cast("Console", self.app)
+
+    async def load(self) -> None:
+        """Get the view and show it. May raise ``Refused``."""
+
+    def on_mount(self) -> None:
+        self.reload()
+
+    def on_screen_resume(self) -> None:
+        self.reload()
+
+    def reload(self) -> None:
+        """Load soon, without waiting."""
+        self.console.reload()
+
+    async def load_or_say(self) -> None:
+        """Load; what the core refuses is said above the footer, and what was shown stays."""
+        try:
+            await self.load()
+        except Refused as trouble:
+            self.say(f"! {trouble.message} {trouble.hint}")
+        else:
+            self.say("")
+
+    def say(self, text: str) -> None:
+        """Show ``text`` above the footer, or nothing."""
+        row = self.query_one("#trouble", Row)
+        row.display = bool(text)
+        row.show(lambda width: cut(f" {text}", width))
+
+    def show_top(self, compose: Callable[[int, str], str]) -> None:
+        """The top line: ``compose`` gets width and time."""
+        clock = datetime.now().astimezone().strftime("%H:%M")
+        self.query_one("#top", Row).show(lambda width: compose(width, clock))
+
+    def panel(self, id: str) -> Panel:
+        return self.query_one(f"#{id}", Panel)

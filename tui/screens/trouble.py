@@ -1,0 +1,31 @@
+"""Something did not work: what, and what to do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+
+class Trouble(ModalScreen[None]):
+    """A message until it is closed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "close", show=False)]
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__()
+        self._text = "\n\n".join(text for text in (message, hint) if text)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box") as box:
+            box.border_title = Content("! That did not work")
+            yield Static(Content(self._text))
+            yield Static(Content("esc  close"), classes="keys")
+
+    def action_close(self) -> None:
+        self.dismiss(None)

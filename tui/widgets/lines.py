@@ -1,0 +1,200 @@
+"""A list of lines that is drawn on demand: any length, only visible lines are composed, only changed cells are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Protocol
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.format import Line, Span, fit
+from tui.gateway.views import Tone
+
+
+class Source(Protocol):
+    """Lines of one width, made when they are looked at."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Line: ...
+
+
+#: Makes the source for a width in cells.
+Compose = Callable[[int], Source]
+
+
+def _nothing(_width: int) -> Source:
+    return []
+
+
+class Lines(ScrollView):
+    """Shows what ``show`` is given; it is asked again when the width changes."""
+
+    DEFAULT_CSS = """
+    Lines {
+        height: 1fr; background: transparent; overflow-x: hidden; overflow-y: auto;
+        scrollbar-size-vertical: 1; scrollbar-gutter: stable;
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"lines--cursor", *(f"lines--{tone}" for tone in Tone)}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", show=False),
+        Binding("down,j", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("home,g", "edge(0)", show=False),
+        Binding("end,G", "edge(1)", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None, can_focus: bool = True) -> None:
+        super().__init__(id=id)
+        self.can_focus = can_focus
+        self._compose_source: Compose = _nothing
+        self._source: Source = []
+        self._shown: dict[int, Line] = {}
+
+    def show(self, compose: Compose) -> None:
+        """Replace what is shown; what looks the same is not sent again."""
+        self._compose_source = compose
+        self._rebuild()
+
+    @property
+    def text_width(self) -> int:
+        return max(self.scrollable_content_region.width, 1)
+
+    def _rebuild(self) -> None:
+        if not self.is_mounted or not self.size.width:
+            return
+        self._source = self._compose_source(self.text_width)
+        size = Size(self.text_width, len(self._source))
+        if size != self.virtual_size:
+            self.virtual_size = size
+            self.refresh()
+        else:
+            self._refresh_changes()
+
+    def _refresh_changes(self) -> None:
+        top = self.scroll_offset.y
+        for index in range(top, top + self.size.height):
+            before, after = self._shown.get(index), self._line(index)
+            if before is not None and before != after:
+                # One region: Textual sends a line from its left edge for each.
+                self.refresh(Region(0, index - top, changed_until(before, after), 1))
+
+    def _line(self, index: int) -> Line:
+        return self._source[index] if index < len(self._source) else ()
+
+    def render_line(self, y: int) -> Strip:
+        index = self.scroll_offset.y + y
+        line = self._line(index)
+        if len(self._shown) > 4 * max(self.size.height, 1):
+            self._shown.clear()
+        self._shown[index] = line
+        return self._strip(line, {tone: self._style(tone) for tone in {span.tone for span in line}})
+
+    def _style(self, tone: Tone) -> Style:
+        return self.rich_style + self.get_component_rich_style(f"lines--{tone}", partial=True)
+
+    def _strip(self, line: Line, styles: dict[Tone, Style]) -> Strip:
+        strip = Strip([Segment(span.text, styles[span.tone]) for span in line])
+        return strip.adjust_cell_length(self.size.width, self.rich_style).simplify()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._shown.clear()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        self._shown.clear()
+        self._rebuild()
+
+    def action_move(self, step: int) -> None:
+        self.scroll_to(y=self.scroll_offset.y + step, animate=False)
+
+    def action_page(self, direction: int) -> None:
+        self.action_move(direction * max(self.size.height - 1, 1))
+
+    def action_edge(self, end: int) -> None:
+        self.scroll_to(y=self.max_scroll_y if end else 0, animate=False)
+
+
+class Choice(Lines):
+    """Lines of which one is chosen: marked with ``▸`` and a bar."""
+
+    MARK = "▸ "
+
+    class Moved(Message):
+        """Another line is chosen."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.cursor = 0
+
+    @property
+    def text_width(self) -> int:
+        return max(super().text_width - len(self.MARK), 1)
+
+    def choose(self, index: int) -> None:
+        """Choose a line; numbers outside are brought in."""
+        before, self.cursor = self.cursor, min(max(index, 0), max(len(self._source) - 1, 0))
+        top = self.scroll_offset.y
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False)
+        elif self.cursor >= top + self.size.height:
+            self.scroll_to(y=self.cursor - self.size.height + 1, animate=False)
+        if before != self.cursor:
+            self.refresh_line(before)
+            self.refresh_line(self.cursor)
+            self.post_message(self.Moved())
+
+    def _line(self, index: int) -> Line:
+        line = super()._line(index)
+        return (Span(self.MARK if index == self.cursor else "  "), *line) if line else line
+
+    def _style(self, tone: Tone) -> Style:
+        return super()._style(tone)
+
+    def render_line(self, y: int) -> Strip:
+        strip = super().render_line(y)
+        if self.scroll_offset.y + y != self.cursor or not len(self._source):
+            return strip
+        # One style for the whole line: every tone on this background would have to be readable in every theme.
+        style = self.rich_style + self.get_component_rich_style("lines--cursor", partial=True)
+        return Strip([Segment(fit(strip.text, self.size.width), style)], self.size.width)
+
+    def _rebuild(self) -> None:
+        super()._rebuild()
+        self.choose(self.cursor)
+
+    def action_move(self, step: int) -> None:
+        self.choose(self.cursor + step)
+
+    def action_edge(self, end: int) -> None:
+        self.choose(len(self._source) - 1 if end else 0)
+
+
+def changed_until(before: Line, after: Line) -> int:
+    """The cell up to which (exclusive) two lines differ; pieces of characters of several widths are taken whole."""
+    widths = [cell_len(span.text) for span in after]
+    end = sum(widths)
+    if [cell_len(span.text) for span in before] != widths:
+        return max(end, sum(cell_len(span.text) for span in before))
+    for old, new, width in zip(reversed(before), reversed(after), reversed(widths), strict=True):
+        if old != new:
+            return end - _same_at_end(old, new, width)
+        end -= width
+    return end
+
+
+def _same_at_end(old: Span, new: Span, width: int) -> int:
+    if old.tone != new.tone or not len(old.text) == len(new.text) == width:
+        return 0
+    pairs = zip(reversed(old.text), reversed(new.text), strict=True)
+    return next(index for index, (one, other) in enumerate(pairs) if one != other)

@@ -1,0 +1,29 @@
+"""One line of plain text that fills its width and is sent again only when it says something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.content import Content
+from textual.widget import Widget
+
+
+class Row(Widget):
+    """Shows ``compose(width)``; never as markup."""
+
+    DEFAULT_CSS = "Row { height: 1; }"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._compose_text: Callable[[int], str] = lambda _width: ""
+        self._shown = ""
+
+    def show(self, compose: Callable[[int], str]) -> None:
+        """Replace the text; it is asked for again when the width changes."""
+        self._compose_text = compose
+        if compose(self.size.width) != self._shown:
+            self.refresh()
+
+    def render(self) -> Content:
+        self._shown = self._compose_text(self.size.width)
+        return Content(self._shown)
