@@ -1,0 +1,127 @@
+"""``python -m tests.benchmarks``: measures and prints the table. ``--messages`` and ``--rounds`` make it shorter."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from core.format import size
+from tests.benchmarks.contestant import Home, Measured
+from tests.benchmarks.server import PASSWORD, drain, fill, mbsync
+from tests.servers.dovecot import Dovecot, missing
+from tests.servers.proxy import Proxy
+
+LOGINS = ("office@example.test", "sales@example.test", "support@example.test")
+MEMORY_BAR = 250 * 1000 * 1000
+LARGE_MESSAGE = 100_000_000
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("--messages", type=int, default=3000, help="messages of the large mailbox")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds in which the contestants take turns")
+    options = parser.parse_args()
+    console = Console(width=max(Console().width, 150) if not sys.stdout.isatty() else None)
+    if needed := missing() or (None if shutil.which("mbsync") else "isync"):
+        console.print(f"The benchmarks need the Debian package {needed}.", markup=False)
+        return 2
+    table = Table("what", "figure", "reference", "ratio", "bar", title="Archivar beside its references, medians of one run")
+    with _folder() as folder, Dovecot(folder / "server", dict.fromkeys(LOGINS, PASSWORD)) as server:
+        for row in [*_speed(folder, server, options.messages, options.rounds), *_memory_and_disk(folder, server)]:
+            table.add_row(*row)
+    console.print(table)
+    return 0
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="archivar-bench-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _speed(folder: Path, server: Dovecot, messages: int, rounds: int) -> Iterator[tuple[str, ...]]:
+    mailbox = fill(server, LOGINS[0], messages)
+    drained, synced, ours = [], [], list[Measured]()
+    # Once for nothing: the server's files are in memory and its indexes made for everybody after that.
+    drain(server, mailbox.login)
+    for number in range(rounds):
+        drained.append(drain(server, mailbox.login))
+        synced.append(mbsync(server, mailbox.login, folder / f"mbsync{number}"))
+        home = Home(folder / f"home{number}", server)
+        profile = home.add(mailbox.login)
+        ours.append(home.run(profile))
+        home.stop()
+        assert ours[-1].result["totals"]["archived"] == messages
+    wall, run = median(one.wall for one in ours), median(one.run for one in ours)
+    yield (
+        f"first archive, {messages:,} messages / {size(mailbox.bytes)}, whole command",
+        f"{wall:.2f} s ({messages / wall:,.0f} msg/s)",
+        f"mbsync {median(synced):.2f} s",
+        f"{wall / median(synced):.2f}",
+        "at most 0.5",
+    )
+    yield (
+        "messages per second, from the run's start to its end",
+        f"{messages / run:,.0f} msg/s",
+        f"bare socket {messages / median(drained):,.0f} msg/s",
+        f"{median(drained) / run:.2f}",
+        "at least 0.4",
+    )
+    with Proxy(server.host, server.plain_port) as proxy:
+        home = Home(folder / "home0", server, port=proxy.port)
+        profile = home.apply(mailbox.login)
+        home.run(profile)
+        proxy.reset_counters()
+        again = home.run(profile)
+        home.stop()
+    assert again.result["totals"]["archived"] == 0
+    yield (
+        "a run with nothing new, round trips from connect to logout",
+        f"{proxy.turns} ({again.run:.2f} s)",
+        f"{len(server.folders(mailbox.login))} folders; 3 of them before and for the login",
+        "",
+        "at most 3 after login",
+    )
+    yield _memory(f"peak memory of the service, {messages:,} messages", max(one.peak for one in ours))
+
+
+def _memory(what: str, peak: int) -> tuple[str, ...]:
+    return (what, size(peak), "", f"{peak / MEMORY_BAR:.2f}", f"under {size(MEMORY_BAR)}")
+
+
+def _memory_and_disk(folder: Path, server: Dovecot) -> Iterator[tuple[str, ...]]:
+    raw = 0
+    home = Home(folder / "home-shared", server)
+    for login in LOGINS[1:]:
+        raw += fill(server, login, 1000).bytes
+    for login in LOGINS[1:]:
+        home.run(home.add(login))
+    yield (
+        "bytes on disk against raw, two mailboxes with shared attachments",
+        size(home.volume_bytes()),
+        f"raw {size(raw)}",
+        f"{home.volume_bytes() / raw:.2f}",
+        "at most 0.6",
+    )
+    line = b"A message that is far too large for a mailbox, as they come all the same.\r\n"
+    server.deliver(LOGINS[1], "INBOX", b"Subject: large\r\n\r\n" + line * (LARGE_MESSAGE // len(line)))
+    measured = home.run(LOGINS[1].split("@", 1)[0])
+    home.stop()
+    assert measured.result["totals"]["archived"] == 1
+    yield _memory(f"peak memory of the service, one message of {size(LARGE_MESSAGE)}", measured.peak)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Fixtures that several kinds of tests need: real servers and real odd mail."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from tests.servers.dovecot import Dovecot, missing
+
+ODD_MAIL = Path(__file__).resolve().parents[2] / "shared" / "fixtures" / "odd-mail.tar.xz"
+USERS = {"alice@example.test": "secret", "bob@example.test": "geheim"}
+
+
+class StartDovecot(Protocol):
+    """Starts a Dovecot that lasts as long as the test; options as for ``Dovecot``."""
+
+    def __call__(self, users: Mapping[str, str] = USERS, **options: Any) -> Dovecot: ...
+
+
+@pytest.fixture
+def dovecot(tmp_path: Path) -> Iterator[StartDovecot]:
+    """A function that starts a Dovecot, by default with the users alice and bob; any number in one test."""
+    package = missing()
+    if package is not None:
+        pytest.skip(f"needs the Debian package {package}")
+    with ExitStack() as servers:
+        count = 0
+
+        def start(users: Mapping[str, str] = USERS, **options: Any) -> Dovecot:
+            nonlocal count
+            count += 1
+            return servers.enter_context(Dovecot(tmp_path / f"dovecot{count}", users, **options))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def fixtures_mail() -> list[bytes]:
+    """Real and deliberately broken mail, one raw message an item, when it lies beside the checkout."""
+    if not ODD_MAIL.exists():
+        pytest.skip("needs ../shared/fixtures/odd-mail.tar.xz beside the checkout")
+    with tarfile.open(ODD_MAIL) as archive:
+        files = (archive.extractfile(member) for member in archive if member.isfile())
+        return [file.read() for file in files if file is not None]

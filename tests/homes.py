@@ -1,0 +1,283 @@
+"""Homes on disk for tests: made, filled, damaged and looked at, with the service and the command line as real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from core import config
+from core.archive import catalog, saved_profiles, users
+from core.archive import verify as proof
+from core.archive.archive import Archive
+from core.archive.ledger import Draft, Entry
+from core.archive.verify import Verdict
+from core.config import Home
+from core.model import Run
+from core.profiles.profile import Access, Login, Profile, Server, Target
+from core.secrets import Secret
+from core.service.queue import Queue
+
+ROOT = Path(__file__).resolve().parents[1]
+ALICE = "alice@example.test"
+SOURCE = f"imap://{ALICE}@mail.example.test"
+DEADLINE = 30.0
+Tables = dict[str, list[tuple[Any, ...]]]
+
+
+def wait_for(condition: Callable[[], Any], what: str, *, seconds: float = DEADLINE) -> Any:
+    """Look again and again until ``condition`` says something true; what it said."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain: {what}"
+        threading.Event().wait(0.002)
+    return value
+
+
+# -- what is in a home
+
+
+def tables(home: Home) -> Tables:
+    """All rows of the catalog's tables."""
+    with closing(sqlite3.connect(f"{home.catalog.as_uri()}?mode=ro", uri=True)) as connection:
+        return {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in catalog.TABLES}
+
+
+def rows(path: Path, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+    """Rows of a query, asked past the product."""
+    with closing(sqlite3.connect(path, timeout=30)) as connection:
+        return connection.execute(sql, parameters).fetchall()
+
+
+def change(path: Path, *statements: str) -> None:
+    """Change a database past the product, even one that is read-only."""
+    mode = path.stat().st_mode
+    path.chmod(0o600)
+    with closing(sqlite3.connect(path, timeout=30)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+    path.chmod(mode)
+
+
+def files(folder: Path) -> dict[str, tuple[int, str]]:
+    """Modification time and SHA-256 of every file below a folder; folders with an empty hash."""
+    return {
+        str(path.relative_to(folder)): (
+            path.stat().st_mtime_ns,
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+        )
+        for path in [folder, *folder.rglob("*")]
+    }
+
+
+def verdict(home: Home) -> Verdict:
+    return asyncio.run(proof.verify(home))
+
+
+def findings(home: Home) -> list[str]:
+    """What verify finds, one text each."""
+    return [f"{finding.where}: {finding.text}" for finding in verdict(home).findings]
+
+
+async def entries(archive: Archive) -> list[Entry]:
+    return [entry async for entry in archive.entries()]
+
+
+async def raws(archive: Archive) -> dict[str, bytes]:
+    """Every message of the catalog as it reads back, by SHA-256."""
+    found = await archive.database.read("SELECT sha256 FROM message")
+    return {bytes(row[0]).hex(): await archive.raw(bytes(row[0])) for row in found}
+
+
+# -- making and filling
+
+
+def message(number: int, size: int = 300, *, seed: int = 0) -> bytes:
+    """A message of its own, with an incompressible attachment from 16 KiB on."""
+    head = f"From: a@example.test\r\nTo: {ALICE}\r\nSubject: message {number}\r\nMessage-ID: <{seed}.{number}@example.test>\r\n"
+    if size < 16 * 1024:
+        return (head + "\r\n" + "x" * size + "\r\n").encode()
+    block = b"".join(hashlib.sha256(f"{seed}/{number}/{index}".encode()).hexdigest().encode() for index in range(size // 64))
+    return (
+        head.encode()
+        + b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
+        + b"--b\r\nContent-Type: text/plain\r\n\r\nText\r\n"
+        + b'--b\r\nContent-Type: application/octet-stream; name="a.bin"\r\n\r\n'
+        + block
+        + b"\r\n--b--\r\n"
+    )
+
+
+def archived(messages: Mapping[int, bytes], *, owner: str, folder: str = "INBOX", run: int = 1) -> Draft:
+    """The ledger's entry about messages (UID -> raw) of a folder."""
+    listed = [[hashlib.sha256(raw).hexdigest(), uid, len(raw), 1_700_000_000 + uid, "\\Seen"] for uid, raw in messages.items()]
+    payload = {"run": run, "source": SOURCE, "owner": owner, "folder": f"{ALICE}/{folder}", "server_folder": folder}
+    return Draft("archived", payload | {"uidvalidity": 7, "messages": listed})
+
+
+async def store(archive: Archive, messages: Mapping[int, bytes], *, folder: str = "INBOX", run: int = 1) -> list[Entry]:
+    """Archive messages (UID -> raw) for alice, as the engine does."""
+    owner = (await users.find(archive, "alice")).id
+    ready = await archive.prepare(list(messages.values()))
+    return await archive.append([archived(messages, owner=owner, folder=folder, run=run)], ready)
+
+
+async def begin(path: Path, *, volume_bytes: int = 0) -> Archive:
+    """A new archive with the user alice, still open."""
+    archive = await Archive.open(config.find_or_create(path))
+    if volume_bytes:
+        async with archive.database.transaction() as transaction:
+            await transaction.execute("INSERT INTO setting VALUES ('volume_bytes', ?)", (str(volume_bytes),))
+    await users.add(archive, "alice", [ALICE])
+    return archive
+
+
+async def filled(path: Path, *, batches: int = 4, count: int = 3, size: int = 20_000, volume_bytes: int = 0) -> Home:
+    """A small archive of several entries, closed: messages with and without parts of their own, a move, something vanished."""
+    archive = await begin(path, volume_bytes=volume_bytes)
+    try:
+        for batch in range(batches):
+            first = batch * count
+            messages = {first + index + 1: message(first + index, size if index % 2 else 200) for index in range(count)}
+            await store(archive, messages)
+        owner = (await users.find(archive, "alice")).id
+        move = ["INBOX", 7, 1, f"{ALICE}/Done", "Done", 3, 1, 100, 1_700_000_000, ""]
+        payload: dict[str, Any] = {"run": 1, "source": SOURCE}
+        await archive.append([Draft("moved", payload | {"owner": owner, "moves": [move]})])
+        await archive.append([Draft("vanished", payload | {"server_folder": "INBOX", "uidvalidity": 7, "uids": "2:3"})])
+        return archive.home
+    finally:
+        await archive.close()
+
+
+def profile(host: str, port: int, *, name: str = "Test", login: str = ALICE, timeout: float = 20.0) -> Profile:
+    return Profile(name, Server(host, Access.IMAP, port, timeout=timeout), Login(login), Target("alice", login))
+
+
+async def with_profile(path: Path, *profiles: Profile, password: str = "secret", volume_bytes: int = 0) -> Home:
+    """A new archive with alice and these profiles, closed."""
+    archive = await begin(path, volume_bytes=volume_bytes)
+    try:
+        for one in profiles:
+            await saved_profiles.save(archive, one, Secret(password))
+        return archive.home
+    finally:
+        await archive.close()
+
+
+# -- processes
+
+
+def start_service(home: Home) -> subprocess.Popen[bytes]:
+    """The service of a home as a child of the test, so that its process id is known from the first moment."""
+    command = [sys.executable, "-P", "-m", "core.service", str(home.path)]
+    return subprocess.Popen(command, cwd="/", env=environment(), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def end(process: subprocess.Popen[Any]) -> int:
+    """Ask a process to end and wait for it."""
+    process.terminate()
+    try:
+        return process.wait(DEADLINE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "ARCHIVAR_HOME": "/nonexistent", **more}
+
+
+def command(home: Home | Path, *arguments: str) -> list[str]:
+    path = home.path if isinstance(home, Home) else home
+    return [sys.executable, "-P", "-m", "tui", *arguments, "--home", str(path)]
+
+
+def cli(home: Home | Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        command(home, *arguments),
+        cwd="/",
+        env=environment(**more),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def run_row(home: Home, run: int = 0) -> Run:
+    """A run as its row tells; without a number the last one."""
+
+    async def look() -> Run:
+        archive = await Archive.open(home, follow=False)
+        try:
+            queue = Queue(archive.database)
+            return await queue.run(run) if run else (await queue.runs(limit=1))[0]
+        finally:
+            await archive.close()
+
+    return asyncio.run(look())
+
+
+def status(home: Home, run: int = 1) -> str:
+    """A run's status, asked quickly."""
+    with closing(sqlite3.connect(f"{home.catalog.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+        return str(connection.execute("SELECT status FROM run WHERE id = ?", (run,)).fetchone()[0])
+
+
+FINAL = {"succeeded", "completed_with_errors", "cancelled", "failed"}
+
+
+def wait_until_final(home: Home, run: int = 1) -> Run:
+    wait_for(lambda: status(home, run) in FINAL, f"the end of run {run} in {home.path}")
+    return run_row(home, run)
+
+
+def enqueue(home: Home, name: str = "Test", *, dry_run: bool = False) -> int:
+    async def ask() -> int:
+        archive = await Archive.open(home)
+        try:
+            return (await Queue(archive.database).enqueue(name, dry_run=dry_run))[0].id
+        finally:
+            await archive.close()
+
+    return asyncio.run(ask())
+
+
+NOBODY = 65534
+
+
+def as_nobody(work: Callable[[], object], *, already: bool = False) -> str:
+    """Do ``work`` in a child that is the account nobody (or, with ``already``, becomes it by itself); its error, if any."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        told = ""
+        try:
+            if not already:
+                os.setgroups([])
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+            work()
+        except BaseException as error:
+            told = f"{type(error).__name__}: {error}"
+        os.write(writing, told.encode()[:4000])
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        said = pipe.read().decode()
+    os.waitpid(child, 0)
+    return said

@@ -1,0 +1,186 @@
+"""What several tests need: an archive with a user, profiles for test servers, and runs in this process.
+
+A run here goes through ``core.engine.run.ProfileRun`` as the service's does, with backoff of milliseconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from core import config
+from core.archive import users
+from core.archive.archive import Archive
+from core.engine import examine
+from core.engine.progress import Snapshot
+from core.engine.run import Job, ProfileRun
+from core.model import MailboxResult, Run, RunStatus, Tally, now
+from core.profiles.profile import Access, Login, Profile, Server, Target
+from core.profiles.rules import FolderRules
+from core.secrets import Secret
+
+ALICE = "alice@example.test"
+SHORT_BACKOFF = (0.001, 0.001, 0.001)
+
+
+class Address(Protocol):
+    """Where something listens: a server or a proxy before it."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """An address, for servers with several ports."""
+
+    host: str
+    port: int
+
+
+def profile(
+    address: Address,
+    *,
+    access: Access = Access.IMAP,
+    username: str = ALICE,
+    include: Iterable[str] = (),
+    exclude: Iterable[str] = (),
+    timeout: float = 20.0,
+    ca_file: Path | None = None,
+    accept_all: bool = False,
+    host: str = "",
+) -> Profile:
+    """A single-mailbox profile for a test server, archiving for the user alice."""
+    server = Server(
+        host or address.host,
+        access,
+        address.port,
+        accept_all_certificates=accept_all,
+        ca_file=str(ca_file or ""),
+        timeout=timeout,
+    )
+    return Profile("Test", server, Login(username), Target("alice", ALICE), FolderRules.of(include, exclude))
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How one run ended: the result of its mailbox, and the story it told."""
+
+    status: RunStatus
+    result: MailboxResult
+    snapshot: Snapshot
+    events: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def tally(self) -> Tally:
+        return self.result.tally
+
+    @property
+    def problems(self) -> list[tuple[str, int | None]]:
+        """(folder, UID) of each problem."""
+        return [(problem.folder, problem.uid) for problem in self.result.problems]
+
+    @property
+    def reasons(self) -> str:
+        return "\n".join(problem.reason for problem in self.result.problems)
+
+    def told(self, kind: str) -> list[str]:
+        return [text for one, text in self.events if one == kind]
+
+
+class Sandbox:
+    """An open archive with the user alice, and what tests ask of it."""
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+        self.runs = 0
+
+    async def run(self, profile: Profile, password: str = "secret", *, backoff: tuple[float, ...] = SHORT_BACKOFF) -> Outcome:
+        """Run ``profile`` to its end."""
+        self.runs += 1
+        events: list[tuple[str, str]] = []
+        run = Run(self.runs, profile.name, RunStatus.RUNNING, now())
+        job = Job(run, profile, Secret(password), lambda kind, mailbox, text: events.append((kind, text)), backoff)
+        work = await ProfileRun.prepare(self.archive, job)
+        await work.execute()
+        return Outcome(work.status(), work.mailboxes[0].result, work.progress.snapshot(1.0), events)
+
+    async def missing(self, profile: Profile, password: str = "secret") -> dict[str, list[int]]:
+        """UIDs on the server that the archive does not have, by folder; folders without any are left out."""
+        found = await examine.missing(self.archive, profile, Secret(password))
+        return {one.path: [uid for uid, _, _ in one.missing] for one in found if one.missing or one.error}
+
+    async def digests(self) -> set[str]:
+        """SHA-256 of all messages, each read back from its volume and hashed here."""
+        rows = await self.archive.database.read("SELECT sha256 FROM message")
+        return {hashlib.sha256(await self.archive.raw(bytes(row[0]))).hexdigest() for row in rows}
+
+    async def places(self) -> Counter[tuple[str, str]]:
+        """(folder below the mailbox, SHA-256) of all that is placed somewhere now."""
+        return Counter((folder, digest) for folder, digest, until in await self.history() if until is None)
+
+    async def history(self) -> list[tuple[str, str, int | None]]:
+        """(folder below the mailbox, SHA-256, closing ledger entry or None) of all placements, the oldest first."""
+        rows = await self.archive.database.read(
+            "SELECT folder.path, message.sha256, placement.until_seq FROM placement "
+            "JOIN folder ON folder.id = placement.folder_id JOIN message ON message.id = placement.message_id "
+            "ORDER BY placement.since_seq, placement.id"
+        )
+        return [(path.removeprefix(f"{ALICE}/"), bytes(digest).hex(), until) for path, digest, until in rows]
+
+    async def entries(self, kind: str) -> list[dict[str, Any]]:
+        """Payloads of the ledger's entries of one kind."""
+        return [entry.payload async for entry in self.archive.entries() if entry.kind == kind]
+
+
+@asynccontextmanager
+async def sandbox(path: Path) -> AsyncIterator[Sandbox]:
+    """A new archive in ``path`` with the user alice, open while the block lasts."""
+    archive = await Archive.open(config.find_or_create(path))
+    try:
+        await users.add(archive, "alice", [ALICE])
+        yield Sandbox(archive)
+    finally:
+        await archive.close()
+
+
+def placed(expected: Mapping[str, Sequence[str]]) -> Counter[tuple[str, str]]:
+    """``Dovecot.expected`` in the form of ``Sandbox.places``: a message counts once in a folder."""
+    return Counter((folder, digest) for folder, digests in expected.items() for digest in set(digests))
+
+
+def all_digests(expected: Mapping[str, Sequence[str]]) -> set[str]:
+    return {digest for digests in expected.values() for digest in digests}
+
+
+def sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def mail(subject: str, body: str = "Text.", *, message_id: str = "") -> bytes:
+    """A plain message with CRLF line ends."""
+    lines = ["From: sender@example.test", f"To: {ALICE}", f"Subject: {subject}"]
+    lines.append(f"Message-ID: <{message_id or subject.replace(' ', '.')}@example.test>")
+    return "\r\n".join([*lines, "Date: Thu, 01 Feb 2024 10:00:00 +0000", "", body, ""]).encode()
+
+
+class Limited(dict[str, str]):
+    """Answers for ``Script.answers`` that are given so many times, and then no more."""
+
+    def __init__(self, answers: Mapping[str, str], times: int) -> None:
+        super().__init__(answers)
+        self._times = times
+
+    def __getitem__(self, key: str) -> str:
+        answer = super().__getitem__(key)
+        self._times -= 1
+        if self._times <= 0:
+            self.clear()
+        return answer

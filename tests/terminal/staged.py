@@ -1,0 +1,235 @@
+"""A gateway whose archive is made of values in memory, and a console on it: ``python -m tests.terminal.staged SCENE``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from core.engine.progress import MailboxLine, Snapshot
+from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, now
+from core.profiles.profile import Access, Login, Profile, Server, Target
+from tui.gateway import present
+from tui.gateway.views import HomeView, Refused, RunView
+
+#: Escapes that set a title, move, colour and clear; markup; direction and width tricks; and length.
+HOSTILE = (
+    "\x1b]2;OWNED\x07\x1b[2J\x1b[31m\x9b5A[/b][red]x[/] {bad}\u202egnp.exe\u2066\u200b\u200d\ufeff\U000e0041"
+    "\r\n\t\x00\x7f" + "Z" + "\u0301" * 40 + "\U0001f468\u200d\U0001f469\u200d\U0001f467\u2764\ufe0f\U0001f44d\U0001f3fd"
+    "\u0939\u093f\u2630\u3164\ud800漢字" + "long " * 2000
+)
+
+
+def profile(name: str, login: str = "", *, host: str = "mail.example.test", **server: Any) -> Profile:
+    login = login or f"{name.lower()}@example.test"
+    return Profile(name, Server(host, **server), Login(login), Target("alice", login))
+
+
+def result(problems: list[dict[str, Any]] | None = None, *, status: str = "succeeded", **totals: int) -> dict[str, Any]:
+    counts = dict.fromkeys(COUNTERS, 0) | totals
+    mailbox = {"mailbox": "anna@example.test", "user": "anna", "status": status, **counts, "problems": problems or []}
+    return {"status": status, "warnings": [], "totals": counts, "mailboxes": [mailbox]}
+
+
+def line(
+    mailbox: str = "anna@example.test", *, phase: Phase = Phase.ARCHIVING, folder: str = "INBOX", done: float = 0.61
+) -> MailboxLine:
+    status = RunStatus.SUCCEEDED if phase is Phase.DONE else RunStatus.RUNNING
+    messages, size = int(2030 * done), int(137e6 * done)
+    return MailboxLine(mailbox, "anna", phase.value, status.value, folder, 2030, messages, 137_000_000, size, messages, 0, 0)
+
+
+def snapshot(run: int = 7, *lines: MailboxLine, problems: tuple[dict[str, Any], ...] = (), name: str = "Staff") -> Snapshot:
+    lines = lines or (line(),)
+    return Snapshot(
+        run=run,
+        profile=name,
+        elapsed=12.0,
+        messages_total=sum(each.messages_total for each in lines),
+        messages_done=sum(each.messages_done for each in lines),
+        bytes_total=sum(each.bytes_total for each in lines),
+        bytes_done=sum(each.bytes_done for each in lines),
+        message_rate=1240.4,
+        byte_rate=31e6,
+        seconds_left=200.0,
+        mailboxes_total=len(lines),
+        mailboxes_done=sum(each.phase == "done" for each in lines),
+        mailboxes_unlisted=sum(each.phase in ("waiting", "connecting", "listing") for each in lines),
+        totals=dict.fromkeys(COUNTERS, 0) | {"failed": len(problems)},
+        mailboxes=lines,
+        problems=problems,
+    )
+
+
+def problem(folder: str = "INBOX", uid: int | None = 17, reason: str = "The server sent nothing for it.") -> dict[str, Any]:
+    return {"mailbox": "anna@example.test", "folder": folder, "uid": uid, "reason": reason}
+
+
+class StagedGateway:
+    """Holds profiles, runs and snapshots; ``touch`` makes the console look again."""
+
+    def __init__(self, *profiles: Profile, moment: datetime | None = None) -> None:
+        self.profiles = list(profiles)
+        self.runs: dict[int, Run] = {}
+        self.snapshots: dict[int, Snapshot] = {}
+        self.events: list[RunEvent] = []
+        self.service_running = False
+        self.refusal: Refused | None = None
+        self.moment = moment or now()
+        self.closed = False
+        self._changed = True
+
+    def touch(self) -> None:
+        self._changed = True
+
+    def add_run(self, profile: str, status: RunStatus, *, run: int = 7, **values: Any) -> Run:
+        values = {
+            "requested": self.moment - timedelta(minutes=3),
+            "started": self.moment - timedelta(minutes=2, seconds=10),
+        } | values
+        self.runs[run] = Run(run, profile, status, **values)
+        self.touch()
+        return self.runs[run]
+
+    def _ask(self) -> None:
+        if self.refusal:
+            raise self.refusal
+
+    async def home(self) -> HomeView:
+        self._ask()
+        latest = {run.profile: run for run in sorted(self.runs.values(), key=lambda run: run.id)}
+        rows = [(each, latest.get(each.name)) for each in self.profiles]
+        return HomeView(
+            path="/var/lib/archivar",
+            service_running=self.service_running,
+            busy=sum(not run.status.final for run in latest.values()),
+            profiles=tuple(
+                present.profile_row(each, run, self.snapshots.get(run.id) if run else None, self.moment) for each, run in rows
+            ),
+            attention=tuple(present.attention(self.profiles, latest)),
+        )
+
+    async def run(self, run_id: int) -> RunView:
+        self._ask()
+        return present.run_view(self.runs[run_id], self.snapshots.get(run_id), self.events, self.moment)
+
+    async def start(self, profile: str) -> int:
+        self._ask()
+        for run in self.runs.values():
+            if run.profile == profile and not run.status.final:
+                return run.id
+        self.service_running = True
+        return self.add_run(profile, RunStatus.QUEUED, run=max(self.runs, default=0) + 1, started=None).id
+
+    async def cancel(self, run_id: int) -> None:
+        self._ask()
+        self.runs[run_id] = replace(self.runs[run_id], cancel_requested=True)
+        self.touch()
+
+    async def changed(self) -> bool:
+        self._ask()
+        changed, self._changed = self._changed, False
+        return changed
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def ordinary() -> StagedGateway:
+    """A morning: one runs, one is fine, one has problems, one has never run."""
+    gateway = StagedGateway(
+        profile("Staff", "anna@example.test"),
+        profile("Alice"),
+        profile("Journal", access=Access.IMAP_TLS, accept_all_certificates=True),
+        profile("New one", "sales@example.test"),
+    )
+    day = timedelta(days=1)
+    gateway.add_run("Staff", RunStatus.RUNNING, run=7)
+    gateway.snapshots[7] = snapshot(7, problems=(problem(), problem("Archive/2019", 4711, "It is not there any more.")))
+    fine = result(found=1240, archived=12, known=1228, bytes=3_400_000)
+    gateway.add_run("Alice", RunStatus.SUCCEEDED, run=5, finished=gateway.moment - day, result=fine)
+    bad = result(
+        [problem(), problem("Junk", 9)], status="completed_with_errors", found=312, archived=310, failed=2, bytes=44_000_000
+    )
+    gateway.add_run("Journal", RunStatus.WITH_ERRORS, run=6, finished=gateway.moment, result=bad)
+    gateway.service_running = True
+    return gateway
+
+
+def hostile() -> StagedGateway:
+    """Names, folders and reasons of somebody who wants the terminal."""
+    gateway = StagedGateway(profile(HOSTILE, HOSTILE, host=HOSTILE, accept_all_certificates=True), profile("Alice"))
+    gateway.add_run(HOSTILE, RunStatus.RUNNING, run=7)
+    problems = (problem(HOSTILE, 17, HOSTILE), problem())
+    gateway.snapshots[7] = snapshot(7, line(HOSTILE, folder=HOSTILE), line("bob@example.test"), problems=problems, name=HOSTILE)
+    gateway.events = [RunEvent(1, 7, gateway.moment, "warning", HOSTILE, HOSTILE)]
+    gateway.add_run("Alice", RunStatus.FAILED, run=6, finished=gateway.moment, reason=HOSTILE)
+    gateway.service_running = True
+    return gateway
+
+
+class BusyGateway(StagedGateway):
+    """Four mailboxes at full speed: every look finds all of them further on."""
+
+    looks = 0
+
+    async def changed(self) -> bool:
+        self.looks += 1
+        return True
+
+    async def run(self, run_id: int) -> RunView:
+        done = min(self.looks / 400, 0.99)
+        lines = [line(f"box{number}@example.test", folder=f"Archive/{self.looks // 8}", done=done) for number in range(4)]
+        self.snapshots[run_id] = snapshot(run_id, *lines)
+        return await super().run(run_id)
+
+
+def busy() -> StagedGateway:
+    """One profile with four mailboxes at full speed."""
+    gateway = BusyGateway(profile("Staff"))
+    gateway.add_run("Staff", RunStatus.RUNNING)
+    gateway.snapshots[7] = snapshot(7)
+    return gateway
+
+
+class FaultyGateway(StagedGateway):
+    """Has a mistake of the kind that nobody foresees; ``password`` is a local value that nobody must see."""
+
+    async def start(self, profile: str) -> int:
+        password = "hunter2"
+        raise KeyError(password + profile)
+
+
+def faulty() -> StagedGateway:
+    """Running fails in the background, opening the last result fails in the screen itself."""
+    from tui.screens.home import HomePlace
+
+    gateway = FaultyGateway(profile("Staff"))
+    gateway.service_running = True
+
+    async def fail(self: HomePlace) -> None:
+        password = "hunter2"
+        raise KeyError(password + str(self))
+
+    HomePlace.action_result = fail  # type: ignore[method-assign]
+    return gateway
+
+
+SCENES = {"ordinary": ordinary, "hostile": hostile, "empty": StagedGateway, "busy": busy, "faulty": faulty}
+
+
+def main(scene: str) -> None:
+    """The real start of the console, with a staged archive behind it."""
+    import tui.gateway.core
+    from tui.app import run
+
+    async def open_gateway(_path: object = None) -> StagedGateway:
+        return SCENES[scene]()
+
+    tui.gateway.core.open_gateway = open_gateway  # type: ignore[assignment]
+    run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,95 @@
+"""A terminal of its own for a test: tmux on a socket nobody else uses."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self
+
+from rich.cells import cell_len
+
+DEADLINE = 30.0
+PAUSE = 0.05
+
+
+class Tmux:
+    """One pane with a program in it. Use it as a context manager: the server ends with it."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        size: tuple[int, int] = (80, 24),
+        term: str = "xterm-256color",
+        environment: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+    ) -> None:
+        self.size = size
+        self._socket = f"archivar-{uuid.uuid4().hex}"
+        self._cwd = cwd
+        variables = {"TERM": term, "LANG": "C.UTF-8", **(environment or {})}
+        cleared = ["-u", "NO_COLOR", "-u", "COLORTERM", "-u", "TMUX"]
+        self._command = shlex.join(["env", *cleared, *(f"{key}={value}" for key, value in variables.items()), *command])
+
+    def __enter__(self) -> Self:
+        width, height = self.size
+        where = ("-c", self._cwd) if self._cwd else ()
+        # The shell after it keeps the pane open, so that what the program leaves behind can be seen.
+        script = f"{self._command}; echo exit code $?; exec cat"
+        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height), *where, script)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.tmux("kill-server", check=False)
+
+    def tmux(self, *arguments: str, check: bool = True) -> str:
+        """Run a tmux command on this server; its output."""
+        command = ["tmux", "-u", "-L", self._socket, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=check, timeout=DEADLINE).stdout
+
+    def keys(self, *keys: str) -> None:
+        """Press keys by their tmux names."""
+        self.tmux("send-keys", *keys)
+
+    def resize(self, width: int, height: int) -> None:
+        """Make the window larger or smaller."""
+        self.size = (width, height)
+        self.tmux("resize-window", "-x", str(width), "-y", str(height))
+
+    @property
+    def lines(self) -> list[str]:
+        """What is on the screen, as text."""
+        return self.tmux("capture-pane", "-p").split("\n")[: self.size[1]]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def coloured(self) -> str:
+        """What is on the screen, with its attributes as escape sequences."""
+        return self.tmux("capture-pane", "-p", "-e")
+
+    @property
+    def title(self) -> str:
+        return self.tmux("display-message", "-p", "#{pane_title}").strip()
+
+    def until(self, condition: Callable[[], object], seconds: float = DEADLINE) -> None:
+        """Wait until ``condition`` holds; after ``seconds`` fail with what is shown."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, self.text
+            time.sleep(PAUSE)
+
+    def until_shown(self, *texts: str, seconds: float = DEADLINE) -> None:
+        """Wait until all of ``texts`` are on the screen."""
+        self.until(lambda: all(text in self.text for text in texts), seconds)
+
+    @property
+    def straight(self) -> bool:
+        """Whether every framed line begins and ends with its frame, in the first and in the last column."""
+        framed = [line for line in self.lines if line[:1] in tuple("│┃╭╰┏┗")]
+        return bool(framed) and all(line[-1] in "│┃╮╯┓┛" and cell_len(line) == self.size[0] for line in framed)

@@ -1,0 +1,97 @@
+"""The catalog says what the ledger says, whatever the ledger says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.archive import users
+from core.archive.archive import Archive
+from core.archive.ledger import Draft
+from core.archive.verify import verify
+from tests import homes
+from tests.homes import ALICE, SOURCE, message
+
+FOLDERS = ("INBOX", "Work", "Done")
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["store", "move", "vanish"]), st.sampled_from(FOLDERS), st.sampled_from(FOLDERS), st.integers(1, 5)
+    ),
+    max_size=12,
+)
+
+
+def _move(source: str, uid: int, target: str, new: int) -> list[Any]:
+    return [source, 7, uid, f"{ALICE}/{target}", target, 7, new, 100, None, ""]
+
+
+@given(steps=STEPS)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_one_by_one_or_replayed_the_catalog_is_the_same(
+    tmp_path_factory: Any, steps: list[tuple[str, str, str, int]]
+) -> None:
+    """Any order of archiving, moving and vanishing: applied in the run, by rebuild and by verify, ids and all."""
+    archive = await homes.begin(tmp_path_factory.mktemp("catalog") / "home")
+    try:
+        owner = (await users.find(archive, "alice")).id
+        for number, (what, folder, other, uid) in enumerate(steps):
+            if what == "store":
+                await homes.store(archive, {uid: message(number % 4), 50 + uid: message(uid)}, folder=folder)
+            elif what == "move":
+                moves = [_move(folder, uid, other, 60 + number), _move(folder, uid + 1, folder, 80 + number)]
+                await archive.append([Draft("moved", {"run": 1, "source": SOURCE, "owner": owner, "moves": moves})])
+            else:
+                payload = {"run": 1, "source": SOURCE, "server_folder": folder, "uidvalidity": 7, "uids": f"{uid}:{uid + 2}"}
+                await archive.append([Draft("vanished", payload)])
+        before = homes.tables(archive.home)
+        assert (await verify(archive.home)).findings == []
+        await archive.rebuild()
+        assert homes.tables(archive.home) == before
+        open_ = await archive.database.read(
+            "SELECT folder_id, message_id FROM source_message WHERE gone_seq IS NULL EXCEPT "
+            "SELECT folder_id, message_id FROM placement WHERE until_seq IS NULL"
+        )
+        assert open_ == [], "what is on the server is placed in the archive"
+    finally:
+        await archive.close()
+
+
+async def test_a_move_keeps_the_history_and_a_twin_keeps_its_place(tmp_path: Path) -> None:
+    """The old placement is closed with the entry's number, not overwritten (P4); not while a twin is still there."""
+    archive = await homes.begin(tmp_path / "home")
+    owner = (await users.find(archive, "alice")).id
+    await homes.store(archive, {1: message(1), 2: message(1), 3: message(3)})
+    payload = {"run": 1, "source": SOURCE, "owner": owner}
+    (first,) = await archive.append(
+        [Draft("moved", payload | {"moves": [_move("INBOX", 1, "Done", 9), _move("INBOX", 3, "Done", 10)]})]
+    )
+    (second,) = await archive.append([Draft("moved", payload | {"moves": [_move("INBOX", 2, "Done", 11)]})])
+    rows = await archive.database.read(
+        "SELECT message_id, folder.path, since_seq, until_seq FROM placement JOIN folder ON folder.id = folder_id ORDER BY 1, 3"
+    )
+    await archive.close()
+    inbox, done = f"{ALICE}/INBOX", f"{ALICE}/Done"
+    stored = first.seq - 1
+    assert rows == [
+        (1, inbox, stored, second.seq),
+        (1, done, first.seq, None),
+        (2, inbox, stored, first.seq),
+        (2, done, first.seq, None),
+    ]
+
+
+async def test_two_users_of_one_name_in_the_ledger_do_not_stop_the_archive(tmp_path: Path) -> None:
+    """Two processes that did not know of each other: the later user gets another name, and the archive opens."""
+    archive = await homes.begin(tmp_path / "home")
+    user = {"id": "b" * 12, "name": "ALICE", "addresses": [ALICE], "login": "", "full_name": "a\udcff", "removed": False}
+    await archive.append([Draft("user.saved", {"user": user}), Draft("user.saved", {"user": user})])
+    assert [one.name for one in await users.all_users(archive)] == ["alice", f"ALICE ({'b' * 12})"]
+    home = archive.home
+    await archive.close()
+    archive = await Archive.open(home)
+    await archive.rebuild()
+    await archive.close()
+    assert (await verify(home)).findings == []

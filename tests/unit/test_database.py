@@ -1,0 +1,168 @@
+"""One SQLite file for asyncio: transactions whole or not at all, errors in words, whatever is cancelled when."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from core.db.database import Database, Transaction
+from core.errors import BusyError, DamagedError, InputError, StorageError
+from core.tasks import spawn
+
+
+async def _numbers(path: Path, patience: float = 5.0) -> Database:
+    database = await Database.open(path, patience=patience)
+    await database.script("CREATE TABLE IF NOT EXISTS number (value INTEGER PRIMARY KEY)")
+    return database
+
+
+async def test_a_transaction_is_rolled_back_by_any_exception(tmp_path: Path) -> None:
+    """What was inserted before the exception is not there, and the next transaction works."""
+    database = await _numbers(tmp_path / "a.sqlite")
+    try:
+
+        async def fail() -> None:
+            async with database.transaction() as transaction:
+                await transaction.execute("INSERT INTO number VALUES (1)")
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await fail()
+        async with database.transaction() as transaction:
+            await transaction.execute("INSERT INTO number VALUES (2)")
+        assert await database.read("SELECT value FROM number") == [(2,)]
+    finally:
+        await database.close()
+
+
+async def test_a_transaction_cancelled_at_any_moment_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Cancelled once or twice, after any number of turns of the loop: both rows or none, and the connection stays usable."""
+    database = await _numbers(tmp_path / "a.sqlite")
+    random = Random(7)
+
+    async def work(number: int) -> None:
+        async with database.transaction() as transaction:
+            await transaction.execute("INSERT INTO number VALUES (?)", (number * 2,))
+            await transaction.execute("INSERT INTO number VALUES (?)", (number * 2 + 1,))
+
+    try:
+        for number in range(300):
+            task = spawn(work(number), name="work")
+            for _ in range(random.choice((1, 2))):
+                for _ in range(random.randrange(40)):
+                    await asyncio.sleep(0)
+                task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled() or task.exception() is None
+            rows = await database.value("SELECT count(*) FROM number WHERE value / 2 = ?", (number,))
+            assert rows in (0, 2), number
+        async with database.transaction() as transaction:
+            await transaction.execute("INSERT INTO number VALUES (100000)")
+    finally:
+        await database.close()
+
+
+async def test_a_transaction_cancelled_while_it_waits_for_the_lock_keeps_no_lock(tmp_path: Path) -> None:
+    """Somebody else holds the lock; the one that was cancelled waiting for it does not get it afterwards."""
+    path = tmp_path / "a.sqlite"
+    database, other = await _numbers(path), await _numbers(path)
+
+    async def wait() -> None:
+        async with database.transaction():
+            raise AssertionError("it was cancelled before")
+
+    try:
+        async with other.transaction() as transaction:
+            task = spawn(wait(), name="waiting")
+            await asyncio.wait([task], timeout=0.05)
+            task.cancel()
+            await transaction.execute("INSERT INTO number VALUES (1)")
+        await asyncio.wait([task])
+        assert task.cancelled()
+        async with other.transaction() as transaction:
+            await transaction.execute("INSERT INTO number VALUES (2)")
+        async with database.transaction() as transaction:
+            assert await transaction.value("SELECT count(*) FROM number") == 2
+    finally:
+        await database.close()
+        await other.close()
+
+
+async def test_transactions_of_one_connection_take_turns(tmp_path: Path) -> None:
+    """Fifty at once, each reading and writing what the others write: no update is lost."""
+    database = await _numbers(tmp_path / "a.sqlite")
+
+    async def next_number(transaction: Transaction) -> int:
+        return int(await transaction.value("SELECT coalesce(max(value), 0) + 1 FROM number"))
+
+    async def work() -> None:
+        async with database.transaction() as transaction:
+            await transaction.execute("INSERT INTO number VALUES (?)", (await next_number(transaction),))
+
+    try:
+        await asyncio.gather(*(work() for _ in range(50)))
+        assert await database.value("SELECT max(value) FROM number") == 50
+    finally:
+        await database.close()
+
+
+async def test_errors_of_sqlite_are_told_in_words_with_the_file_s_name(tmp_path: Path) -> None:
+    """Locked, not a database, damaged, read-only, out of range: each as the error that a command can act on."""
+    path = tmp_path / "a.sqlite"
+    database = await _numbers(path, patience=0.05)
+    other = await _numbers(path)
+    try:
+        async with other.transaction():
+            with pytest.raises(BusyError, match=r"a\.sqlite: it is locked"):
+                async with database.transaction():
+                    pass
+        with pytest.raises(InputError, match="cannot be stored"):
+            async with database.transaction() as transaction:
+                await transaction.execute("INSERT INTO number VALUES (?)", (2**70,))
+        with pytest.raises(InputError, match="cannot be stored"):
+            await database.read("SELECT ?", ("\ud800",))
+        with pytest.raises(DamagedError, match="damaged"):
+            await database.read("SELECT * FROM nowhere")
+        with pytest.raises(sqlite3.OperationalError):
+            await database.read("SELEKT 1")
+    finally:
+        await database.close()
+        await other.close()
+    reader = await Database.open(path, read_only=True)
+    try:
+        with pytest.raises(StorageError, match="cannot be written"):
+            await reader.read("INSERT INTO number VALUES (3)")
+    finally:
+        await reader.close()
+    (tmp_path / "b.sqlite").write_bytes(b"no database at all, " * 100)
+    with pytest.raises(DamagedError, match=r"b\.sqlite"):
+        await Database.open(tmp_path / "b.sqlite", pragmas=("journal_mode = WAL",))
+    with pytest.raises(StorageError, match="cannot be opened"):
+        await Database.open(tmp_path / "no" / "c.sqlite")
+
+
+async def test_a_backup_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that fails on the way leaves no file; one that was made holds all rows."""
+    database = await _numbers(tmp_path / "a.sqlite")
+    try:
+        await database.read("INSERT INTO number VALUES (1)")
+
+        async def fail(*_: object) -> None:
+            raise sqlite3.OperationalError("full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(database._connection, "backup", fail)
+            with pytest.raises(sqlite3.OperationalError):
+                await database.backup(tmp_path / "copy")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a.sqlite"]
+        await database.backup(tmp_path / "copy")
+    finally:
+        await database.close()
+    assert (tmp_path / "copy").stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(tmp_path / "copy")) as copy:
+        assert copy.execute("SELECT value FROM number").fetchall() == [(1,)]

@@ -1,0 +1,413 @@
+"""Profile files: what is taken, what is refused and how that is said, and the way back to a file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import InputError
+from core.format import safe
+from core.profiles.profile import (
+    MAX_FILE_BYTES,
+    Access,
+    Login,
+    Profile,
+    Server,
+    Target,
+    as_toml,
+    from_json,
+    parse,
+    read,
+)
+from core.profiles.rules import FolderRules, Rule
+
+MINIMAL = """\
+name = "Alice"
+kind = "mailbox"
+[server]
+host = "mail.example.test"
+[login]
+username = "alice@example.test"
+[target]
+user = "alice"
+"""
+SECTIONS = ("server", "login", "folders", "filter", "delete", "target")
+
+
+def having(section: str, line: str) -> str:
+    """The minimal file with ``line`` in ``section``, instead of the line for the same key if there is one."""
+    key = line.partition("=")[0].strip()
+    lines = [one for one in MINIMAL.splitlines() if not one.startswith(f"{key} ")]
+    if section == "":
+        return "\n".join([line, *lines])
+    if f"[{section}]" not in lines:
+        lines.append(f"[{section}]")
+    lines.insert(lines.index(f"[{section}]") + 1, line)
+    return "\n".join(lines)
+
+
+def line_of(text: str, beginning: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), 1) if line.startswith(beginning))
+
+
+def refusal(text: str) -> InputError:
+    with pytest.raises(InputError) as refused:
+        parse(text, Path("/etc/archivar/alice.toml"))
+    assert refused.value.exit_code == 2
+    return refused.value
+
+
+def test_the_least_that_is_needed_gets_the_defaults() -> None:
+    """Name, kind, host, user name and user are enough: TLS, 300 s, 4 connections, all folders, the mailbox's own name."""
+    profile = parse(MINIMAL, Path("alice.toml")).profile
+    assert profile.server == Server("mail.example.test", Access.IMAP_SSL, 0, False, "", 300.0, 4)
+    assert profile.server.effective_port == 993
+    assert profile.target == Target("alice", "alice@example.test")
+    assert profile.folders == FolderRules()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'name = "Alice"\nkind = "mailbox"\nserver.host = "mail.example.test"\nlogin.username = "alice@example.test"\n'
+        'target.user = "alice"\n',
+        'name = "Alice"\nkind = "mailbox"\nserver = { host = "mail.example.test" }\n'
+        'login = { username = "alice@example.test" }\ntarget = { user = "alice" }\n',
+        MINIMAL.replace("\n", "\r\n"),
+        "# a comment\n\n" + MINIMAL.replace("[server]", "[ server ]  # where"),
+    ],
+)
+def test_every_way_to_write_toml_is_read(text: str) -> None:
+    """Dotted keys, inline tables, comments and Windows line ends all mean the same profile."""
+    assert parse(text, Path("x.toml")) == parse(MINIMAL, Path("x.toml"))
+
+
+def test_settings_that_mean_the_default_are_taken() -> None:
+    """What needs a later version may stand in the file with the value that this version has."""
+    text = MINIMAL + (
+        '[filter]\nseen = "any"\nolder_than = ""\n[delete]\nwhen = "never"\nage = ""\ntrash_too = false\non_trash = "keep"\n'
+    )
+    assert parse(text, Path("x.toml")) == parse(MINIMAL, Path("x.toml"))
+
+
+WRONG = [
+    ("", "name = 7", "= 7 is not allowed", "a text in quotes"),
+    ("", 'name = ""', "is missing or empty", 'name = "Alice"'),
+    ("", 'name = "a\\nb"', "is not allowed", "one line of text"),
+    ("", 'name = "a\\u001b[2Jb"', "is not allowed", "one line of text"),
+    ("", 'name = "a\\u202eb"', "is not allowed", "one line of text"),
+    ("", 'name = "-rf"', "is not allowed", "does not begin with -"),
+    ("", f'name = "{"n" * 101}"', "(101 characters) is not allowed", "up to 100 characters"),
+    ("", 'kind = "folder"', "is not allowed", "mailbox, mailboxes, catchall"),
+    ("", "kind = true", "= true is not allowed", "a text"),
+    ("server", 'host = "imap://mail.example.test"', "is not allowed", "a host name or an IP address"),
+    ("server", 'host = "mail.example.test:993"', "is not allowed", "the port is a key of its own"),
+    ("server", 'host = "mail example.test"', "is not allowed", "a host name or an IP address"),
+    ("server", 'host = "user@mail.example.test"', "is not allowed", "a host name or an IP address"),
+    ("server", 'host = "-mail"', "is not allowed", "a host name or an IP address"),
+    ("server", 'host = ["a"]', '= ["a"] is not allowed', "a text in quotes"),
+    ("server", f'host = "{"h" * 254}"', "is not allowed", "up to 253 characters"),
+    ("server", "port = 0", "= 0 is not allowed", "from 1 to 65535"),
+    ("server", "port = 70000", "= 70000 is not allowed", "from 1 to 65535"),
+    ("server", "port = -1", "= -1 is not allowed", "from 1 to 65535"),
+    ("server", "port = true", "= true is not allowed", "from 1 to 65535"),
+    ("server", "port = 993.0", "= 993.0 is not allowed", "from 1 to 65535"),
+    ("server", 'port = "993"', '= "993" is not allowed', "from 1 to 65535"),
+    ("server", f"port = 1{'0' * 300}", "is not allowed", "from 1 to 65535"),
+    ("server", 'access = "ssl"', '= "ssl" is not allowed', "imap, imap-tls, imap-ssl"),
+    ("server", 'accept_all_certificates = "yes"', '= "yes" is not allowed', "true or false"),
+    ("server", "accept_all_certificates = 1", "= 1 is not allowed", "true or false"),
+    ("server", 'ca_file = "nowhere.pem"', "there is no such file (/etc/archivar/nowhere.pem)", "a file that exists"),
+    ("server", "ca_file = 1", "= 1 is not allowed", "a text in quotes"),
+    ("server", "timeout = inf", "= inf is not allowed", "from 1 to 86400"),
+    ("server", "timeout = nan", "= nan is not allowed", "from 1 to 86400"),
+    ("server", "timeout = -1", "= -1 is not allowed", "from 1 to 86400"),
+    ("server", "timeout = 0.5", "= 0.5 is not allowed", "from 1 to 86400"),
+    ("server", f"timeout = 1{'0' * 400}", "is not allowed", "from 1 to 86400"),
+    ("server", 'timeout = "5 min"', "is not allowed", "seconds, from 1 to 86400"),
+    ("server", "connections = 0", "= 0 is not allowed", "from 1 to 16"),
+    ("server", "connections = 17", "= 17 is not allowed", "from 1 to 16"),
+    ("server", "connections = 2.5", "= 2.5 is not allowed", "from 1 to 16"),
+    ("login", 'method = "oauth"', "is not allowed", "password, kerio-master, master-user, plain-authzid"),
+    ("login", 'username = "a\\u0007b"', "is not allowed", "one line of text"),
+    ("login", "username = 1979-05-27", "= 1979-05-27 is not allowed", "a text in quotes"),
+    ("login", 'password_file = "nowhere.txt"', "there is no such file (/etc/archivar/nowhere.txt)", "a file that exists"),
+    ("login", 'password_file = "~nobody-of-that-name/x"', "cannot be found", "a file that exists"),
+    ("login", f'password_file = "/{"x" * 300}"', "File name too long", "a file that exists"),
+    ("login", 'password_file = "/"', "this is no file", "a file that exists"),
+    ("login", "password_env = 1", "= 1 is not allowed", "a text in quotes"),
+    ("folders", 'include = "INBOX"', '= "INBOX" is not allowed', "a list of texts"),
+    ("folders", 'include = ["INBOX", 1]', '= ["INBOX", 1] is not allowed', "a list of texts"),
+    ("folders", 'include = [""]', '= "" is not allowed', "Name/**"),
+    ("folders", 'exclude = ["a//b"]', '= "a//b" is not allowed', "Name/**"),
+    ("folders", 'exclude = ["***"]', '= "***" is not allowed', "Name/**"),
+    ("folders", 'exclude = ["a\\u001bb"]', "is not allowed", "Name/**"),
+    ("filter", 'seen = "maybe"', "is not allowed", "any, seen, unseen"),
+    ("filter", "older_than = 3", "= 3 is not allowed", "a text"),
+    ("delete", 'when = "always"', "is not allowed", "never, immediately, older-than"),
+    ("delete", "age = 3", "= 3 is not allowed", "a text"),
+    ("delete", 'trash_too = "no"', "is not allowed", "true or false"),
+    ("delete", 'on_trash = "drop"', "is not allowed", "keep, follow"),
+    ("target", 'user = ["alice"]', "is not allowed", "a text in quotes"),
+    ("target", 'user = "al\\nice"', "is not allowed", "one line of text"),
+    ("target", 'folder = "/alice"', "is not allowed", "a path such as"),
+    ("target", 'folder = "alice//mail"', "is not allowed", "a path such as"),
+    ("target", 'folder = "../../etc"', "is not allowed", "a path such as"),
+    ("target", 'folder = "alice/./x"', "is not allowed", "a path such as"),
+    ("target", 'folder = "alice\\u001b]0;x"', "is not allowed", "a path such as"),
+    ("target", f'folder = "{"x" * 501}"', "is not allowed", "a path such as"),
+]
+
+
+@pytest.mark.parametrize(("section", "line", "what", "allowed"), WRONG, ids=[f"{one[0]}.{one[1][:30]}" for one in WRONG])
+def test_a_wrong_value_is_refused_with_key_line_and_what_is_allowed(section: str, line: str, what: str, allowed: str) -> None:
+    """Whatever key has a wrong value, the message names the file, the line, the key and the value, the hint what is allowed."""
+    text = having(section, line)
+    error = refusal(text)
+    key = line.partition("=")[0].strip()
+    name = f"{section}.{key}" if section else key
+    assert error.message.startswith(f"alice.toml, line {line_of(text, f'{key} =')}: {name} ")
+    assert what in error.message
+    assert allowed in error.hint
+    assert len(error.message) < 250
+
+
+LATER = [
+    ("", 'kind = "mailboxes"'),
+    ("", 'kind = "catchall"'),
+    ("login", 'method = "kerio-master"'),
+    ("login", 'method = "master-user"'),
+    ("login", 'method = "plain-authzid"'),
+    ("filter", 'seen = "seen"'),
+    ("filter", 'older_than = "3 months"'),
+    ("delete", 'when = "immediately"'),
+    ("delete", 'age = "1 year"'),
+    ("delete", "trash_too = true"),
+    ("delete", 'on_trash = "follow"'),
+]
+
+
+@pytest.mark.parametrize(("section", "line"), LATER, ids=[one[1] for one in LATER])
+def test_what_needs_a_later_version_is_refused_and_never_ignored(section: str, line: str) -> None:
+    """A setting that this version would not follow is refused with that reason, so that nobody relies on it."""
+    text = having(section, line)
+    error = refusal(text)
+    assert "is not possible in this version" in error.message
+    assert f"line {line_of(text, line)}" in error.message
+    assert error.hint.startswith("Allowed: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('[users]\nmode = "all"\n', "is for profiles of kind mailboxes, which this version cannot run"),
+        ("users = []\n", "is for profiles of kind mailboxes, which this version cannot run"),
+        ('[catchall]\nunknown = "leave"\n', "is for profiles of kind catchall, which this version cannot run"),
+        ('[schedule]\nevery = "15 minutes"\n', "is not possible in this version"),
+        ("[schedule]\n", "is not possible in this version"),
+    ],
+)
+def test_sections_of_a_later_version_are_refused(text: str, reason: str) -> None:
+    """Sections for user selections, catch-all mailboxes and schedules are refused, even when they are empty."""
+    text = text + MINIMAL if "=" in text.splitlines()[0] else MINIMAL + text
+    error = refusal(text)
+    name = next(name for name in ("users", "catchall", "schedule") if name in text)
+    assert (
+        error.message
+        == f"alice.toml, line {line_of(text, name if text.startswith(name) else f'[{name}]')}: [{name}] {reason}"
+        + (": profiles are started by hand or by cron." if name == "schedule" else ".")
+    )
+
+
+@pytest.mark.parametrize("section", ["", *SECTIONS])
+def test_an_unknown_key_is_refused_in_every_section(section: str) -> None:
+    """A mistyped key is named with its line, together with the keys that there are."""
+    text = having(section, "pasword_flie = 1")
+    error = refusal(text)
+    name = f"{section}.pasword_flie" if section else "pasword_flie"
+    assert error.message == f"alice.toml, line {line_of(text, 'pasword_flie')}: {name} is unknown."
+    assert error.hint.startswith("Allowed: ")
+    assert {"": "[server]", "login": "password_file", "server": "host"}.get(section, "") in error.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (MINIMAL + "[sever]\nport = 1\n", "line 9: [sever] is an unknown section."),
+        ("[name]\nx = 1\n", "line 1: [name] is no section."),
+        (MINIMAL.replace("[server]", "[[server]]"), "line 3: server = [a table] is not allowed."),
+        ('server = "mail.example.test"\n', 'line 1: server = "mail.example.test" is not allowed.'),
+        ("[server.host]\nx = 1\n", "line 1: server.host = a table is not allowed."),
+        ('server.host = "h"\nserver.prt = 3\n', "line 2: server.prt is unknown."),
+        ('name = "a"\nserver = { host = "h", prt = 3 }\n', "line 2: server.prt is unknown."),
+        ('name = "a"\n[server]\n"host" = "h"\n\'prt\' = 3\n', "line 4: server.prt is unknown."),
+        ('[server]\nhost = "h"\n[login]\nport = 1\n', "line 4: login.port is unknown."),
+    ],
+)
+def test_the_line_is_found_however_the_file_is_written(text: str, message: str) -> None:
+    """Dotted keys, inline tables, quoted keys and arrays of tables are named with the line they stand in."""
+    assert refusal(text).message == f"alice.toml, {message}"
+
+
+@pytest.mark.parametrize("key", ["name", "kind", "server.host", "login.username", "target.user"])
+def test_what_is_missing_is_named_with_an_example(key: str) -> None:
+    """Without a key that must be there the file is refused, and the hint shows how to write it."""
+    section, _, name = key.rpartition(".")
+    text = "\n".join(line for line in MINIMAL.splitlines() if not line.startswith(f"{name} "))
+    error = refusal(text)
+    assert f"{key} is missing or empty." in error.message
+    assert error.hint.startswith(f"Write {name} = ")
+    assert not section or f"[{section}]" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('name = "Alice\n', "alice.toml, line 1, column 14: "),
+        ('name = "A"\nname = "B"\n', "alice.toml, line 2, column "),
+        (MINIMAL + "[server]\n", "alice.toml, line 9, column "),
+        ('name = "A"\nkind = \n', "alice.toml, line 2, column 8: "),
+        ('name = """a\nb\n', "alice.toml, line 2: "),
+        ("x = " + "[" * 100_000, "alice.toml: values are nested too deeply."),
+        ("x = " + "9" * 5000, "alice.toml: a number has too many digits."),
+    ],
+)
+def test_broken_toml_is_refused_with_its_line(text: str, message: str) -> None:
+    """A slip in the syntax, a key or section given twice: the line is told, and nothing of Python."""
+    error = refusal(text)
+    assert error.message.startswith(message)
+    assert error.hint == 'The file must be TOML: key = "value" below [section].'
+    assert "sys." not in error.message
+
+
+def test_settings_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    """Two sources of a password, an authority beside accept-all, and accept-all without TLS cannot be meant."""
+    (tmp_path / "x.pem").write_text("pem")
+    both = having("login", 'password_file = "x.pem"\npassword_env = "X"')
+    for text, key in (
+        (both, "login.password_env and password_file are both given"),
+        (having("server", 'ca_file = "x.pem"\naccept_all_certificates = true'), "contradict each other"),
+        (having("server", 'access = "imap"\naccept_all_certificates = true'), "has no meaning with access imap"),
+    ):
+        with pytest.raises(InputError, match=re.escape(key)):
+            parse(text, tmp_path / "alice.toml")
+
+
+def test_files_are_named_relative_to_the_profile_file(tmp_path: Path) -> None:
+    """A password file's path counts from the folder of the profile file, and is kept as an absolute one."""
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "alice").write_text("word")
+    text = having("login", 'password_file = "secrets/alice"')
+    assert parse(text, tmp_path / "alice.toml").profile.login.password_file == str(tmp_path / "secrets" / "alice")
+
+
+def test_an_ipv6_address_may_have_brackets() -> None:
+    """An IPv6 address is taken with and without brackets, and kept without."""
+    for host in ("[2001:db8::1]", "2001:db8::1"):
+        assert parse(having("server", f'host = "{host}"'), Path("x.toml")).profile.server.host == "2001:db8::1"
+
+
+def test_files_that_are_no_profile_are_refused(tmp_path: Path) -> None:
+    """A missing file, a folder, an endless device, another encoding and a huge file are each refused in one sentence."""
+    (tmp_path / "latin.toml").write_bytes(MINIMAL.encode() + 'full = "Jörg"\n'.encode("latin-1"))
+    (tmp_path / "huge.toml").write_bytes(b"#" * (MAX_FILE_BYTES + 1))
+    for path, message in (
+        (tmp_path / "none.toml", "none.toml cannot be read: No such file or directory."),
+        (tmp_path, "cannot be read: Is a directory."),
+        (Path("/dev/zero"), "/dev/zero is too large for a profile"),
+        (Path("a\0b"), "cannot be read: this cannot be a file's name."),
+        (tmp_path / "latin.toml", "latin.toml, line 9: this is not UTF-8 text."),
+        (tmp_path / "huge.toml", "huge.toml is too large for a profile (more than 256 KiB)."),
+    ):
+        with pytest.raises(InputError) as refused:
+            read(path)
+        assert message in refused.value.message
+        assert refused.value.hint
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    """A file that an editor on Windows saved with a byte order mark is read like any other."""
+    path = tmp_path / "alice.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + MINIMAL.encode())
+    assert read(path) == parse(MINIMAL, path)
+
+
+VISIBLE = st.characters(exclude_categories=("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+
+
+def one_line(longest: int) -> st.SearchStrategy[str]:
+    return st.text(VISIBLE, min_size=1, max_size=longest).map(str.strip).filter(lambda text: bool(text) and text[0] != "-")
+
+
+LEVEL = one_line(20).filter(lambda text: "/" not in text and text not in (".", ".."))
+PATTERN = st.text(st.characters(codec="utf-8"), min_size=1, max_size=150).filter(Rule.valid)
+PROFILES = st.builds(
+    Profile,
+    name=one_line(60),
+    server=st.builds(
+        Server,
+        host=st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}(\.[a-z0-9]{1,10}){0,3}", fullmatch=True),
+        access=st.just(Access.IMAP_TLS),
+        port=st.integers(0, 65535),
+        accept_all_certificates=st.booleans(),
+        timeout=st.floats(1, 86400) | st.integers(1, 86400).map(float),
+        connections=st.integers(1, 16),
+    ),
+    login=st.builds(Login, username=one_line(60)),
+    target=st.builds(Target, user=one_line(60), folder=st.lists(LEVEL, min_size=1, max_size=4).map("/".join)),
+    folders=st.builds(FolderRules.of, st.lists(PATTERN, max_size=4), st.lists(PATTERN, max_size=4)),
+)
+
+
+@given(PROFILES)
+def test_a_profile_written_to_a_file_reads_back_the_same(profile: Profile) -> None:
+    """What ``profile show`` prints can be applied again and is the same profile, even copied from a terminal."""
+    text = as_toml(profile)
+    assert parse(text, Path("x.toml")).profile == profile
+    assert [safe(line, 10_000) for line in text.split("\n")] == text.split("\n")
+    assert from_json(profile.as_json()) == profile
+
+
+@given(st.text(alphabet="ab=\"[]{}.\n\\u0 #'", max_size=60))
+def test_no_text_whatever_ends_in_anything_but_a_refusal(text: str) -> None:
+    """Any text is either a profile or refused with a message and a hint."""
+    for candidate in (text, MINIMAL + text):
+        try:
+            parse(candidate, Path("x.toml"))
+        except InputError as error:
+            refused = error
+        else:
+            continue
+        assert refused.message.startswith("x.toml")
+        assert refused.hint
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matching", "others"),
+    [
+        ("INBOX", ["INBOX"], ["INBOX/A", "A"]),
+        ("inbox/**", ["INBOX", "INBOX/a/b"], ["INBOXES"]),
+        ("Projects/*", ["Projects/A"], ["Projects", "Projects/A/B"]),
+        ("**/Old", ["Old", "a/Old", "a/b/Old"], ["Older", "a/Old/b"]),
+        ("a/**/b", ["a/b", "a/x/y/b"], ["a/x/b/c", "ab"]),
+        ("**", ["a", "a/b"], []),
+        ("*2*4", ["2024", "24", "x2y4"], ["2024/x", "x2y"]),
+        ("a[b](c)+.", ["a[b](c)+."], ["ab"]),
+        ("a\nb", [], ["a/b"]),
+    ],
+)
+def test_patterns_choose_folders_level_by_level(pattern: str, matching: list[str], others: list[str]) -> None:
+    """``*`` stays within a level, ``**`` takes any number of levels, and everything else means itself."""
+    rule = Rule.of(pattern)
+    assert [path for path in matching if not rule.matches(path)] == []
+    assert [path for path in others if rule.matches(path)] == []
+
+
+def test_no_pattern_takes_for_ever() -> None:
+    """Many stars against a name that nearly matches are decided at once: the names come from servers."""
+    assert not Rule.of("*a" * 40 + "b").matches("a" * 2000)
+    assert not Rule.of("**/a/" * 40 + "b").matches("/".join("a" * 500))

@@ -1,0 +1,98 @@
+"""What watchers are shown of a run: never backwards, never beyond the end, and the same after a trip through the database."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.engine.progress import SHOWN_PROBLEMS, MailboxProgress, Progress, Snapshot
+from core.model import COUNTERS, MailboxResult, Phase, Problem, RunStatus
+
+
+@dataclass
+class Simulated:
+    """A mailbox that is stepped through its life."""
+
+    progress: MailboxProgress
+    sizes: list[int]
+
+    def step(self) -> None:
+        mailbox = self.progress
+        order = [Phase.WAITING, Phase.CONNECTING, Phase.LISTING, Phase.ARCHIVING, Phase.CHECKING, Phase.DONE]
+        if mailbox.phase is Phase.LISTING and not mailbox.messages_total:
+            mailbox.messages_total, mailbox.bytes_total = len(self.sizes), sum(self.sizes)
+        if mailbox.phase is Phase.ARCHIVING and mailbox.messages_done < len(self.sizes):
+            mailbox.bytes_done += self.sizes[mailbox.messages_done]
+            mailbox.messages_done += 1
+            mailbox.tally.archived += 1
+        elif mailbox.phase is not Phase.DONE:
+            mailbox.phase = order[order.index(mailbox.phase) + 1]
+
+
+def run_of(sizes: list[list[int]]) -> tuple[Progress, list[Simulated]]:
+    boxes = [MailboxProgress(MailboxResult(f"m{number}@example.test", "alice")) for number in range(len(sizes))]
+    return Progress(7, "Staff", boxes), [Simulated(box, one) for box, one in zip(boxes, sizes, strict=True)]
+
+
+@given(st.lists(st.lists(st.integers(0, 1000), max_size=5), min_size=1, max_size=4), st.data())
+def test_the_share_done_never_falls_and_ends_at_one(sizes: list[list[int]], data: st.DataObject) -> None:
+    """Whatever the order in which mailboxes are listed and archived, 0 <= share <= 1, rising, 1 only at the end."""
+    progress, mailboxes = run_of(sizes)
+    reached, elapsed = 0.0, 0.0
+    while unfinished := [one for one in mailboxes if one.progress.phase is not Phase.DONE]:
+        data.draw(st.sampled_from(unfinished)).step()
+        elapsed += 0.25
+        snapshot = progress.snapshot(elapsed)
+        share = snapshot.fraction or 0.0
+        assert reached <= share <= 1.0
+        reached = share
+        assert snapshot.message_rate >= 0
+        assert snapshot.byte_rate >= 0
+        assert snapshot.seconds_left is None or snapshot.seconds_left >= 0
+        assert Snapshot.from_json(json.loads(json.dumps(snapshot.as_json()))) == snapshot
+    assert reached == 1.0
+    assert progress.snapshot(elapsed + 1).totals["archived"] == sum(map(len, sizes))
+
+
+def test_nothing_is_claimed_before_anything_is_listed() -> None:
+    """No share and no time left while the folders of no mailbox are known."""
+    progress, mailboxes = run_of([[10], [10]])
+    assert progress.snapshot(0.0).fraction is None
+    mailboxes[0].step()
+    snapshot = progress.snapshot(0.5)
+    assert (snapshot.fraction, snapshot.seconds_left) == (None, None)
+    assert [line.status for line in snapshot.mailboxes] == ["running", "queued"]
+
+
+def test_the_time_left_is_that_of_the_last_seconds() -> None:
+    """100 of 1,000 bytes in each second leave nine after the first; a pause makes it longer, then unknown."""
+    progress, [mailbox] = run_of([[100] * 10])
+    while mailbox.progress.phase is not Phase.ARCHIVING:
+        mailbox.step()
+    progress.snapshot(0.0)
+    mailbox.step()
+    assert progress.snapshot(1.0).seconds_left == pytest.approx(9.0)
+    slower = progress.snapshot(4.0)
+    assert slower.byte_rate == pytest.approx(25.0)
+    assert slower.seconds_left == pytest.approx(36.0)
+    for moment in range(5, 30):
+        progress.snapshot(float(moment))
+    assert progress.snapshot(30.0).seconds_left is None
+
+
+def test_a_snapshot_holds_the_last_problems_and_all_counts() -> None:
+    """However many there are, a row stays small; the counts are complete."""
+    progress, [mailbox] = run_of([[]])
+    result = mailbox.progress.result
+    result.problems += [Problem("INBOX", uid, "reason") for uid in range(1, 101)]
+    for name in COUNTERS:
+        setattr(result.tally, name, 3)
+    mailbox.progress.phase, result.status = Phase.DONE, RunStatus.WITH_ERRORS
+    snapshot = progress.snapshot(1.0)
+    assert [problem["uid"] for problem in snapshot.problems] == list(range(101 - SHOWN_PROBLEMS, 101))
+    assert snapshot.totals == dict.fromkeys(COUNTERS, 3)
+    assert (snapshot.mailboxes_done, snapshot.mailboxes[0].status, snapshot.fraction) == (1, "completed_with_errors", 1.0)

@@ -1,0 +1,97 @@
+"""The queue: one run of a profile at a time, and its story told once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from core.archive.archive import Archive
+from core.engine.progress import Progress
+from core.errors import BusyError, InputError
+from core.model import RunStatus, now
+from core.service.queue import Queue
+from tests import homes
+
+
+@pytest.fixture
+async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
+    archive = await homes.begin(tmp_path / "home")
+    yield archive
+    await archive.close()
+
+
+async def test_a_profile_asked_for_by_many_at_once_is_queued_once(archive: Archive) -> None:
+    """Twenty processes ask: one run, which all get, and one who is told that it is new."""
+    others = [await Archive.open(archive.home) for _ in range(4)]
+    try:
+        queues = [Queue(one.database) for one in others]
+        results = await asyncio.gather(*(queues[number % 4].enqueue(("Staff", "staff")[number % 2]) for number in range(20)))
+    finally:
+        for one in others:
+            await one.close()
+    assert {run.id for run, _ in results} == {1}
+    assert sum(new for _, new in results) == 1
+
+
+async def test_a_dry_run_is_not_taken_for_a_run(archive: Archive) -> None:
+    """Asked for the other kind, the answer is busy and not the wrong result."""
+    queue = Queue(archive.database)
+    run, _ = await queue.enqueue("Staff", dry_run=True)
+    with pytest.raises(BusyError, match=f"run {run.id}"):
+        await queue.enqueue("Staff")
+    assert (await queue.enqueue("Staff", dry_run=True))[1] is False
+
+
+async def test_the_next_run_can_be_asked_for_when_the_last_has_ended(archive: Archive) -> None:
+    """Every final state makes room; the last run of each profile is told."""
+    queue = Queue(archive.database)
+    for status in (RunStatus.SUCCEEDED, RunStatus.WITH_ERRORS, RunStatus.CANCELLED, RunStatus.FAILED):
+        run, new = await queue.enqueue("Staff")
+        assert new
+        await queue.begin(run, now(), 0)
+        await queue.finish(run.id, status, {"finished": "2026-01-01T00:00:00.000Z"}, "why")
+        assert (await queue.run(run.id)).status is status
+    assert [run.id for run in await queue.runs("STAFF")] == [4, 3, 2, 1]
+    assert (await queue.latest())["Staff"].id == 4
+    assert await queue.active() == []
+
+
+async def test_result_progress_and_last_events_are_seen_together(archive: Archive) -> None:
+    """Who sees a run as ended sees all that it told, also text that is no Unicode."""
+    queue = Queue(archive.database)
+    run, _ = await queue.enqueue("Staff")
+    snapshot = Progress(run.id, "St\udcffaff", []).snapshot(1.0)
+    events = [(now(), "problem", "a\udcff", "b\ud800"), (now(), "finished", "", "failed")]
+    result = {"finished": "2026-01-01T00:00:00.000Z", "x": "\udcff"}
+    await queue.finish(run.id, RunStatus.FAILED, result, "c\udcff", snapshot, events)
+    ended = await queue.run(run.id)
+    assert (ended.status, ended.reason) == (RunStatus.FAILED, "c?")
+    assert await queue.snapshot(run.id) == snapshot
+    assert [(event.kind, event.mailbox, event.text) for event in await queue.events(run.id)] == [
+        ("problem", "a?", "b?"),
+        ("finished", "", "failed"),
+    ]
+
+
+async def test_a_number_that_is_no_run_is_told(archive: Archive) -> None:
+    """Asked for, or asked to be cancelled."""
+    queue = Queue(archive.database)
+    for ask in (queue.run, queue.request_cancel):
+        with pytest.raises(InputError, match="no run 7"):
+            await ask(7)
+
+
+async def test_another_process_s_writing_is_noticed(archive: Archive) -> None:
+    """``version`` changes with what others commit, and not by itself."""
+    queue = Queue(archive.database)
+    before = await queue.version()
+    assert await queue.version() == before
+    other = await Archive.open(archive.home)
+    try:
+        await Queue(other.database).enqueue("Staff")
+    finally:
+        await other.close()
+    assert await queue.version() != before

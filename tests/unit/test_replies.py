@@ -1,0 +1,131 @@
+"""FETCH replies as servers really send them: nothing is read into the wrong message, nothing is made up."""
+
+from __future__ import annotations
+
+import calendar
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.imap.names import Reply
+from core.imap.replies import Listed, bodies, busy, internaldate, listing, uids
+
+DATE = "17-Jul-1996 02:44:25 -0700"
+SECONDS = int(datetime(1996, 7, 17, 9, 44, 25, tzinfo=UTC).timestamp())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'1 (UID 7 FLAGS (\\Seen \\Recent Key) INTERNALDATE "17-Jul-1996 02:44:25 -0700" RFC822.SIZE 44827)',
+        b'1 (FLAGS (\\Seen Key) RFC822.SIZE 44827 INTERNALDATE "17-Jul-1996 02:44:25 -0700" UID 7)',
+        b'1 (rfc822.size 44827 uid 7 internaldate "17-Jul-1996 02:44:25 -0700" flags (\\Seen Key))',
+        b'1 (RFC822.SIZE 44827 MODSEQ (12121231000) UID 7 INTERNALDATE "17-Jul-1996 02:44:25 -0700" FLAGS (\\Seen Key))',
+    ],
+)
+def test_a_listing_is_read_in_any_order_and_case(line: bytes) -> None:
+    r"""UID, size, date and flags, without \Recent, which is about the session."""
+    assert listing([line]) == {7: Listed(44827, SECONDS, "\\Seen Key")}
+
+
+def test_keywords_cannot_pose_as_another_message() -> None:
+    """A keyword may be called UID or RFC822.SIZE: what is in the list of flags is a flag."""
+    assert listing([b"1 (FLAGS (UID 99 RFC822.SIZE 1) UID 3 RFC822.SIZE 20)"]) == {3: Listed(20, None, "UID 99 RFC822.SIZE 1")}
+    assert bodies([(b"1 (FLAGS (UID 99) UID 3 BODY[] {2}", b"ab"), b")"]) == {3: b"ab"}
+    assert bodies([(b"1 (BODY[] {2}", b"ab"), b" FLAGS (UID 99) UID 3)"]) == {3: b"ab"}
+    assert bodies([b"1 (FLAGS (UID 99) UID 3 BODY[] NIL)"]) == {3: None}
+
+
+def test_what_was_not_asked_for_is_passed_over() -> None:
+    """Changes of flags, replies without UID or without size, nothing at all."""
+    assert listing([b"1 (FLAGS (\\Seen))", b"2 (UID 5 FLAGS ())", b"3 (RFC822.SIZE 3)", None, b""]) == {}
+    assert bodies([b"1 (FLAGS (\\Seen))", b"2 (UID 5 FLAGS (\\Seen))", None]) == {}
+    assert uids([b"1 (FLAGS (\\Seen))", b"2 (UID 5)", (b"3 (UID 6 BODY[] {1}", b"x"), b")"]) == {5, 6}
+
+
+@pytest.mark.parametrize(
+    ("replies", "expected"),
+    [
+        ([(b"1 (UID 7 BODY[] {3}", b"abc"), b")"], {7: b"abc"}),
+        ([(b"1 (BODY[] {3}", b"abc"), b" UID 7)"], {7: b"abc"}),
+        ([(b"1 (BODY[] {3}", b"abc"), b" FLAGS (\\Seen) UID 7)"], {7: b"abc"}),
+        ([(b"1 (FLAGS (\\Seen) UID 7 BODY[] {3}", b"abc"), b")"], {7: b"abc"}),
+        ([(b"1 (UID 7 BODY[HEADER] {0}", b""), b")"], {7: b""}),
+        ([b'1 (UID 7 BODY[] "")'], {7: b""}),
+        ([b'1 (UID 7 BODY[] "a \\"quoted\\" \\\\ one")'], {7: b'a "quoted" \\ one'}),
+        (
+            [b'1 (BODY[] "it says UID 9 and BODY[] NIL and FLAGS (\\\\Seen)" UID 7)'],
+            {7: b"it says UID 9 and BODY[] NIL and FLAGS (\\Seen)"},
+        ),
+        ([b"1 (UID 7 BODY[] NIL)"], {7: None}),
+        ([b"1 (BODY[] NIL UID 7)"], {7: None}),
+        ([(b"1 (BODY[] {3}", b"abc"), b")"], {}),
+        ([(b"1 (BODY[] {3}", b"abc"), (b"2 (UID 8 BODY[] {1}", b"x"), b")"], {8: b"x"}),
+        ([(b"1 (UID 7 BODY[] {3}", b"abc"), b")", b"1 (UID 7 FLAGS (\\Seen))"], {7: b"abc"}),
+    ],
+)
+def test_bodies_are_read_in_all_their_forms(replies: list[Reply], expected: dict[int, bytes | None]) -> None:
+    """Literal, quoted string and NIL; the UID before or after; whose body it is must be said, else it is nobody's."""
+    assert bodies(replies) == expected
+
+
+@given(st.dictionaries(st.integers(1, 2**32 - 1), st.binary(max_size=60), max_size=6), st.booleans(), st.booleans())
+def test_any_bytes_in_a_literal_are_kept(messages: dict[int, bytes], uid_first: bool, noise: bool) -> None:
+    """Whatever stands in a message is content, wherever the server puts the UID."""
+    replies: list[Reply] = []
+    for uid, raw in messages.items():
+        if noise:
+            replies.append(b"9 (FLAGS (\\Seen))")
+        head, tail = (b"1 (UID %d BODY[]" % uid, b")") if uid_first else (b"1 (BODY[]", b" UID %d)" % uid)
+        replies += [(head + b" {%d}" % len(raw), raw), tail]
+    assert bodies(replies) == messages
+
+
+@given(st.datetimes(datetime(1, 1, 3), datetime(9998, 12, 31)), st.integers(-99 * 60, 99 * 60))  # noqa: DTZ001
+def test_every_internaldate_is_the_moment_it_names(moment: datetime, minutes: int) -> None:
+    """All years, months and zones, in seconds since 1970."""
+    moment = moment.replace(microsecond=0)
+    sign, (hours, rest) = "-" if minutes < 0 else "+", divmod(abs(minutes), 60)
+    months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905
+    text = f"{moment.day:2}-{months[moment.month - 1]}-{moment.year:04} {moment:%H:%M:%S} {sign}{hours:02}{rest:02}"
+    assert internaldate(text) == calendar.timegm(moment.timetuple()) - minutes * 60
+
+
+@pytest.mark.parametrize("text", ["", "31-Jun-2024 10:00:00 +0000", "01-Foo-2024 10:00:00 +0000", "yesterday", "1-Jan-2024"])
+def test_what_is_no_date_is_none(text: str) -> None:
+    """31 June, unknown months and nonsense do not raise."""
+    assert internaldate(text) is None
+
+
+def test_leap_seconds_and_the_year_0_are_taken() -> None:
+    """Second 60 is a second; year 0, which servers send, is some early moment."""
+    moment = datetime(2017, 1, 1, 1, 0, 0, tzinfo=timezone(timedelta(hours=1)))
+    assert internaldate("31-Dec-2016 23:59:60 +0000") == moment.timestamp()
+    assert internaldate("01-Jan-0000 00:00:00 +0000") is not None
+
+
+@given(st.text())
+def test_no_text_breaks_the_reader_of_dates(text: str) -> None:
+    """Any text is a date or none."""
+    internaldate(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "later"),
+    [
+        ("NO [UNAVAILABLE] x", True),
+        ("[INUSE]", True),
+        ("NO [LIMIT] too much", True),
+        ("Too many simultaneous connections", True),
+        ("Maximum number of connections from user+IP exceeded (mail_max_userip_connections=1)", True),
+        ("Request is throttled. Suggested Backoff Time: 100", True),
+        ("[AUTHENTICATIONFAILED] Invalid credentials", False),
+        ("Too many failed login attempts", False),
+        ("no such message; the limit of patience", False),
+    ],
+)
+def test_what_may_work_later_is_told_from_what_never_will(text: str, later: bool) -> None:
+    """By response code or by well-known words; a locked account is not to be knocked at again."""
+    assert busy(text) is later

@@ -1,0 +1,240 @@
+"""Lines of the console: whatever the text, a line is as wide as asked for, and a state is a glyph and a word."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from core.engine.progress import MailboxLine
+from core.format import safe
+from core.model import Phase, RunStatus
+from tests.terminal.staged import HOSTILE, StagedGateway, line, problem, profile, result, snapshot
+from tui.format import (
+    GAP,
+    Line,
+    MailboxTable,
+    ProfileTable,
+    Span,
+    bar,
+    bullets,
+    cut,
+    fit,
+    header,
+    join,
+    percent,
+    problem_lines,
+    service,
+    shared,
+    steady,
+    wrap,
+)
+from tui.gateway import present
+from tui.gateway.views import HomeView, ProblemRow, ProfileRow, RunView, Tone
+from tui.widgets.lines import changed_until
+
+WIDTHS = st.integers(1, 140)
+
+
+def width(shown: Line) -> int:
+    return sum(cell_len(span.text) for span in shown)
+
+
+def plain(shown: Line) -> str:
+    return "".join(span.text for span in shown)
+
+
+@given(st.text(), WIDTHS)
+def test_fitted_text_is_exactly_as_wide_as_asked(text: str, cells: int) -> None:
+    """Wide, combining and strange characters included."""
+    shown = steady(safe(text))
+    assert cell_len(fit(shown, cells)) == cell_len(fit(shown, cells, right=True)) == cells
+
+
+@given(st.text(), WIDTHS)
+def test_cut_text_is_never_too_wide(text: str, cells: int) -> None:
+    """Cutting leaves at most what was asked for."""
+    assert cell_len(cut(steady(safe(text)), cells)) <= cells
+
+
+@given(st.text(max_size=200), st.integers(2, 60))
+def test_wrapped_text_is_never_too_wide_and_loses_nothing(text: str, cells: int) -> None:
+    """Every line fits, and put together they have all that is not blank."""
+    shown = steady(safe(text))
+    lines = wrap(shown, cells)
+    assert all(cell_len(part) <= cells for part in lines)
+    assert "".join("".join(lines).split()) == "".join(shown.split())
+
+
+def test_facts_are_left_out_whole() -> None:
+    """What does not fit is not shown in half; the most important stays."""
+    facts = ("61 %", "3 min 20 s left", "1,240 msg/s")
+    assert join(facts, 40) == "61 %  3 min 20 s left  1,240 msg/s"
+    assert join(facts, 25) == "61 %  3 min 20 s left"
+    assert join(facts, 3) == "61…"
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text", "blocks"),
+    [(None, "–", 0), (0.0, "0 %", 0), (0.999, "99 %", 9), (1.0, "100 %", 10), (7.0, "100 %", 10), (-1.0, "0 %", 0)],
+)
+def test_a_bar_is_full_when_everything_is_done(fraction: float | None, text: str, blocks: int) -> None:
+    """Neither bar nor number rounds up to the end."""
+    assert percent(fraction).strip() == text
+    assert bar(fraction, 10) == "█" * blocks + "░" * (10 - blocks)
+
+
+@given(st.lists(st.tuples(st.integers(1, 200), st.integers(1, 12)), min_size=1, max_size=6), st.integers(90, 200))
+def test_columns_share_what_there_is(columns: list[tuple[int, int]], cells: int) -> None:
+    """Together they take exactly the width, and none is narrower than it may be."""
+    natural = [max(wanted, least) for wanted, least in columns]
+    widths = shared(natural, [least for _, least in columns], cells)
+    assert sum(widths) + GAP * (len(widths) - 1) == cells
+    assert all(each >= least for each, (_, least) in zip(widths, columns, strict=True))
+
+
+def rows(*profiles: str) -> list[ProfileRow]:
+    gateway = StagedGateway(*(profile(name, name if name is HOSTILE else "") for name in profiles))
+    run = gateway.add_run(profiles[0], RunStatus.RUNNING)
+    return [
+        present.profile_row(each, run if each.name == profiles[0] else None, snapshot(), gateway.moment)
+        for each in gateway.profiles
+    ]
+
+
+@pytest.mark.parametrize("cells", [60, 74, 90, 114, 200])
+def test_profile_lines_fill_their_width(cells: int) -> None:
+    """Hostile names included."""
+    table = ProfileTable(rows(HOSTILE, "Alice"), cells)
+    assert {width(table[index]) for index in range(len(table))} | {width(table.header)} == {cells}
+
+
+def test_columns_that_tell_least_are_left_out_first() -> None:
+    """At 80 columns the server is not shown, at 120 everything is."""
+    assert "Server" not in plain(ProfileTable(rows("Staff", "Alice"), 74).header)
+    assert "Server" in plain(ProfileTable(rows("Staff", "Alice"), 114).header)
+    assert "manual" in plain(ProfileTable(rows("Staff", "Alice"), 114)[0])
+
+
+@pytest.mark.parametrize("cells", [74, 114])
+def test_mailbox_lines_fill_their_width(cells: int) -> None:
+    """In one line or in two, whatever the folder is called."""
+    table = MailboxTable(view(line(HOSTILE, folder=HOSTILE), line(folder="漢字" * 60)).mailboxes, cells)
+    assert {width(table[index]) for index in range(len(table))} | {width(table.header)} == {cells}
+    assert len(table) == (4 if cells < MailboxTable.WIDE else 2)
+
+
+def view(*lines: MailboxLine, status: RunStatus = RunStatus.RUNNING, **values: Any) -> RunView:
+    gateway = StagedGateway(profile("Staff"))
+    run = gateway.add_run("Staff", status, **values)
+    return present.run_view(run, snapshot(7, *lines), [], gateway.moment)
+
+
+def test_what_runs_is_on_top_and_what_is_done_is_last() -> None:
+    """Thousands of waiting or finished mailboxes do not hide the one at work."""
+    lines = [line("done", phase=Phase.DONE), line("waits", phase=Phase.WAITING), line("works")]
+    table = MailboxTable(view(*lines).mailboxes, 114)
+    assert [plain(table[index]).split()[2] for index in range(3)] == ["works", "waits", "done"]
+
+
+def test_problems_say_where_and_why_in_full() -> None:
+    """Folder, UID, mailbox and the whole reason, however many lines that takes."""
+    reason = "The server answered NO to the request for this message, three times in a row, with the text: internal error 17."
+    lines = problem_lines([ProblemRow(("Archive/2019", "UID 4711", "anna@example.test"), reason)], (), 0, 60)
+    assert plain(lines[0]).rstrip() == "✗ Archive/2019 · UID 4711 · anna@example.test"
+    assert " ".join(plain(each).strip() for each in lines[1:]) == reason
+
+
+def test_problems_that_are_not_shown_are_counted() -> None:
+    """A list that is too long says how much is missing and where it is."""
+    assert "and 9,500 more" in plain(problem_lines((), (), 9500, 70)[-1])
+
+
+def test_attention_is_wrapped_and_not_cut() -> None:
+    """A warning is read to its end."""
+    text = "Journal accepts all certificates: anyone in between can read the mail and the password."
+    assert " ".join(plain(each)[2:].strip() for each in bullets([text], 50)) == text
+
+
+@pytest.mark.parametrize("status", [*RunStatus])
+def test_every_state_is_a_glyph_and_a_word(status: RunStatus) -> None:
+    """Nothing is said by colour alone."""
+    run = StagedGateway().add_run("Staff", status)
+    shown = present.state(run)
+    assert len(shown.glyph) == 1
+    assert shown.word.isascii()
+
+
+def test_states_that_mean_different_things_look_different() -> None:
+    """No two states share their word."""
+    words = [present.state(StagedGateway().add_run("Staff", status)).word for status in RunStatus]
+    assert len({*words, present.STOPPING.word, present.NEVER.word}) == len(words) + 2
+
+
+def test_a_result_is_told_in_words() -> None:
+    """Archived, known, moved, excluded, failed and bytes, in a sentence."""
+    counts = result(found=1283, archived=1228, known=12, moved=3, excluded=40, bytes=137_000_000)
+    shown = view(status=RunStatus.SUCCEEDED, result=counts, finished=StagedGateway().moment)
+    assert shown.summary == (
+        "Everything is archived.",
+        "1,283 messages found: 1,228 archived now (137 MB), 12 known before, 3 moved, 40 excluded by rules, none failed.",
+    )
+
+
+def test_a_failed_run_gives_its_reason() -> None:
+    """And a reason from outside does nothing."""
+    shown = view(status=RunStatus.FAILED, reason="\x1b[2Jmail.example.test refused the password.")
+    assert shown.summary == ("Failed: ␛[2Jmail.example.test refused the password.",)
+
+
+def test_problems_of_a_finished_run_are_all_there() -> None:
+    """The result has all, the snapshot only the last ones."""
+    problems = [problem(uid=uid) for uid in range(700)]
+    shown = view(status=RunStatus.WITH_ERRORS, result=result(problems, status="completed_with_errors", failed=700))
+    assert shown.problem_count == 700
+    assert len(shown.problems) == present.SHOWN_PROBLEMS
+
+
+def test_the_time_left_is_shown_when_it_is_known() -> None:
+    """Numbers of a running run, the most telling first."""
+    assert view().counts == ("1,238 of 2,030 messages", "84 of 137 MB", "3 min 20 s left", "1,240 msg/s", "31 MB/s")
+
+
+@given(st.text(), WIDTHS)
+def test_the_top_line_is_as_wide_as_the_terminal(name: str, cells: int) -> None:
+    """State and time stay where they are, whatever the name."""
+    cells += 40
+    shown = header(("Archivar", steady(safe(name))), "● running", "14:02", cells)
+    assert cell_len(shown) == cells
+    assert shown.endswith("● running  14:02 ")
+
+
+def test_a_service_that_is_missed_is_told_from_one_that_is_not_needed() -> None:
+    """No service is alive: fine while nothing is to be done, and worth a sign while a run waits."""
+    idle = HomeView("/home", service_running=False, busy=0, profiles=(), attention=())
+    waiting = HomeView("/home", service_running=False, busy=1, profiles=(), attention=())
+    assert (str(service(idle)), str(service(waiting))) == ("○ idle", "! not running")
+
+
+def test_text_has_no_character_whose_width_is_disputed() -> None:
+    """Every character that can be shown takes as many columns as the library that measures believes: no marks with a width."""
+    disputed = [
+        code
+        for code in range(0x110000)
+        if (shown := present.text(chr(code))) != "\ufffd" and any(unicodedata.category(each) == "Mc" for each in shown)
+    ]
+    assert disputed == []
+
+
+def test_only_changed_until_are_sent() -> None:
+    """Up to the last character that differs; a piece with wide characters is taken whole."""
+    before = (Span("● archiving  "), Span("61 %"), Span("  "), Span("漢字"))
+    assert changed_until(before, (*before[:1], Span("62 %"), *before[2:])) == 15
+    assert changed_until(before, (*before[:3], Span("字字"))) == 23
+    assert changed_until(before, (Span("● archiving  ", Tone.BAD), *before[1:])) == 13
+    assert changed_until(before, before[:2]) == 23
+    assert changed_until(before, before) == 0

@@ -1,0 +1,416 @@
+"""Home, Run and what belongs to them, as text on 80 columns and 24 lines, over a staged archive."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from textual.pilot import Pilot
+from textual.widgets import Footer
+
+from core.model import Phase, RunStatus
+from tests.terminal.staged import HOSTILE, StagedGateway, hostile, line, ordinary, problem, profile, result, snapshot
+from tui.console import Console, fault
+from tui.gateway.views import NoArchive, Refused
+from tui.screens.confirm import Confirm
+from tui.screens.help import Help
+from tui.screens.home import HomePlace
+from tui.screens.run import RunPlace
+from tui.screens.start import StartPlace
+from tui.screens.trouble import Trouble
+
+BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+class Shown:
+    """A console under test and what it shows."""
+
+    def __init__(self, console: Console, pilot: Pilot[None]) -> None:
+        self.console = console
+        self.pilot = pilot
+
+    @property
+    def lines(self) -> list[str]:
+        """The screen's lines as they are sent to the terminal."""
+        return [strip.text for strip in self.console.screen._compositor.render_strips()]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    async def until(self, condition: Callable[[], object], seconds: float = 10.0) -> None:
+        """Wait until ``condition`` holds; after ``seconds`` fail with what is shown."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, self.text
+            await self.pilot.pause(0.02)
+
+    async def until_shown(self, *texts: str) -> None:
+        """Wait until all of ``texts`` are on the screen."""
+        await self.until(lambda: all(text in self.text for text in texts))
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+
+@asynccontextmanager
+async def shown(gateway: StagedGateway, size: tuple[int, int] = (80, 24), *, few_colours: bool = False) -> AsyncIterator[Shown]:
+    """The console over ``gateway``, with Home loaded."""
+
+    async def open_gateway() -> StagedGateway:
+        return gateway
+
+    console = Console(open_gateway, few_colours=few_colours)
+    async with console.run_test(size=size, notifications=True) as pilot:
+        screen = Shown(console, pilot)
+        await screen.until_shown("Needs attention")
+        yield screen
+
+
+def straight(lines: list[str], size: tuple[int, int]) -> bool:
+    """Every line is as wide as the screen, and every line of a box ends with its border."""
+    framed = all(text.rstrip()[-1] in "│┃╮╯┓┛" for text in lines if text[:1] in "│┃╭╰┏┗")
+    return framed and len(lines) == size[1] and all(cell_len(text) == size[0] for text in lines)
+
+
+@BOTH_SIZES
+async def test_home_shows_profiles_last_results_and_warnings(size: tuple[int, int]) -> None:
+    """Everything an administrator asks first stands on the first screen."""
+    async with shown(ordinary(), size) as screen:
+        await screen.until_shown("Profiles (4)", "Staff", "● running", "61 %", "3 min 20 s left", "✔ done", "yesterday", "+12")
+        await screen.until_shown("! with errors", "2 problems", "· never run", "service ● running", "accepts all certificates")
+        assert straight(screen.lines, size)
+
+
+async def test_the_keys_of_a_place_stand_at_its_foot() -> None:
+    """No key has to be known by heart."""
+    async with shown(ordinary()) as screen:
+        await screen.until_shown("enter Run", "o Last result", "? Help", "q Quit", "^p Commands")
+
+
+async def test_without_profiles_home_says_what_to_do() -> None:
+    """An empty archive names the command for the first profile, and offers no key that has no sense."""
+    async with shown(StagedGateway()) as screen:
+        await screen.until_shown("archivar profile apply FILE.toml", "✔ Nothing.", "q Quit")
+        assert "enter Run" not in screen.text
+
+
+@pytest.mark.parametrize("key", ["enter", "r"])
+async def test_running_a_profile_shows_its_run(key: str) -> None:
+    """Enter and r ask for a run of the chosen profile and open it."""
+    gateway = ordinary()
+    async with shown(gateway) as screen:
+        await screen.press("down", key)
+        await screen.until_shown("run 8", "Alice", "○ queued", "Waiting for the service to begin")
+        assert gateway.runs[8].profile == "Alice"
+
+
+async def test_a_profile_that_runs_is_watched_and_not_run_twice() -> None:
+    """Enter on a running profile opens the run that goes on."""
+    gateway = ordinary()
+    async with shown(gateway) as screen:
+        await screen.press("enter")
+        await screen.until_shown("run 7", "1,238 of 2,030 messages", "84 of 137 MB", "1,240 msg/s", "● archiving", "INBOX")
+        assert len(gateway.runs) == 3
+
+
+async def test_the_last_result_is_one_key_away() -> None:
+    """o opens the last run with its summary and its problems."""
+    async with shown(ordinary()) as screen:
+        await screen.press("down", "down", "o")
+        await screen.until_shown("run 6", "312 messages found: 310 archived now (44 MB), 2 failed.", "✗ Junk · UID 9")
+        assert "c Cancel" not in screen.text
+
+
+async def test_a_profile_without_a_run_has_no_result() -> None:
+    """o says so instead of opening nothing."""
+    async with shown(ordinary()) as screen:
+        await screen.press("end", "o")
+        await screen.until_shown("New one has not run yet")
+
+
+@BOTH_SIZES
+async def test_a_run_is_shown_live(size: tuple[int, int]) -> None:
+    """What the service writes is on the screen within a moment, and so is the end."""
+    gateway = ordinary()
+    async with shown(gateway, size) as screen:
+        await screen.press("enter")
+        await screen.until_shown("61 %")
+        gateway.snapshots[7] = snapshot(7, line(done=0.83, folder="Archive/2024"))
+        gateway.touch()
+        await screen.until_shown("83 %", "Archive/2024", "1,684")
+        done = result(found=2030, archived=2030, bytes=137_000_000)
+        gateway.add_run("Staff", RunStatus.SUCCEEDED, run=7, finished=gateway.moment, result=done)
+        await screen.until_shown("✔ done", "Everything is archived.", "2,030 archived now (137 MB), none failed")
+        assert straight(screen.lines, size)
+
+
+async def test_problems_come_as_they_happen() -> None:
+    """The panel appears with the first problem and names folder, UID and reason."""
+    gateway = ordinary()
+    gateway.snapshots[7] = snapshot(7)
+    async with shown(gateway) as screen:
+        await screen.press("enter")
+        await screen.until_shown("INBOX")
+        assert "Problems" not in screen.text
+        gateway.snapshots[7] = snapshot(7, problems=(problem("Drafts", 3, "The server sent an empty message."),))
+        gateway.touch()
+        await screen.until_shown("Problems (1)", "✗ Drafts · UID 3", "The server sent an empty message.")
+
+
+async def test_cancelling_asks_first() -> None:
+    """c asks, n lets the run go on, y stops it; enter is no answer."""
+    gateway = ordinary()
+    async with shown(gateway) as screen:
+        await screen.press("enter")
+        await screen.until_shown("c Cancel")
+        await screen.press("c")
+        await screen.until_shown("Cancel run 7 of Staff?", "y  cancel the run", "n  let it go on")
+        await screen.press("enter")
+        assert isinstance(screen.console.screen, Confirm)
+        await screen.press("n")
+        assert not gateway.runs[7].cancel_requested
+        await screen.press("c", "y")
+        await screen.until(lambda: gateway.runs[7].cancel_requested)
+        await screen.until_shown("■ stopping")
+
+
+async def test_leaving_a_run_leaves_it_alone() -> None:
+    """Escape goes back to Home, where the run is still going on."""
+    gateway = ordinary()
+    async with shown(gateway) as screen:
+        await screen.press("enter")
+        await screen.until_shown("goes on without this window")
+        await screen.press("escape")
+        await screen.until_shown("Profiles (4)", "● running")
+        assert not gateway.runs[7].cancel_requested
+
+
+async def test_leaving_the_console_closes_the_archive() -> None:
+    """q leaves; whatever was opened is closed."""
+    gateway = ordinary()
+    async with shown(gateway) as screen:
+        await screen.press("q")
+        await screen.until(lambda: screen.console._exit)
+    assert gateway.closed
+
+
+async def test_help_lists_the_keys_of_the_place() -> None:
+    """? shows what can be done here and not what can be done elsewhere."""
+    async with shown(ordinary()) as screen:
+        await screen.press("question_mark")
+        await screen.until_shown("enter or r", "Open the profile's last run")
+        await screen.press("escape", "enter")
+        await screen.until_shown("run 7")
+        await screen.press("question_mark")
+        await screen.until(lambda: isinstance(screen.console.screen, Help))
+        await screen.until_shown("Stop this run")
+        assert "last run" not in screen.text
+
+
+async def test_every_action_is_in_the_command_palette() -> None:
+    """All actions of the place and the theme, and nothing that has no sense here."""
+    async with shown(ordinary()) as screen:
+        commands = {command.title for command in screen.console.get_system_commands(screen.console.screen)}
+        assert commands == {"Run", "Last result", "Quit", "Help", "Theme"}
+        await screen.press("ctrl+p")
+        await screen.until_shown("Last result", "Theme")
+        await screen.press(*"last", "enter")
+        await screen.press("enter")
+        await screen.until(lambda: isinstance(screen.console.screen, RunPlace))
+
+
+async def test_a_theme_chosen_in_the_palette_is_kept() -> None:
+    """The next console starts with it."""
+    async with shown(ordinary()) as screen:
+        assert screen.console.theme == "dark"
+        assert sorted(screen.console.available_themes) == ["ansi", "dark", "high-contrast", "light"]
+        screen.console.theme = "light"
+        await screen.pilot.pause()
+    assert Console(lambda: asyncio.sleep(0, ordinary())).theme == "light"
+
+
+async def test_few_colours_mean_the_terminals_own() -> None:
+    """With 16 colours or fewer no other theme is offered."""
+    async with shown(ordinary(), few_colours=True) as screen:
+        assert screen.console.theme == "ansi"
+        assert list(screen.console.available_themes) == ["ansi"]
+
+
+@BOTH_SIZES
+async def test_hostile_texts_leave_home_alone(size: tuple[int, int]) -> None:
+    """Escapes, markup, direction, width and length in names and reasons change no line of the layout."""
+    async with shown(hostile(), size) as screen:
+        await screen.until_shown("Alice", "✗ failed", "[/b]")
+        assert straight(screen.lines, size)
+        assert not set(screen.text) & set("\x1b\x07\x9b\u202e\u2066\u200b\u200d\ufeff")
+
+
+@BOTH_SIZES
+async def test_hostile_texts_leave_run_alone(size: tuple[int, int]) -> None:
+    """The same in folders, mailboxes, problems and warnings, and in the question before cancelling."""
+    async with shown(hostile(), size) as screen:
+        await screen.press("enter")
+        await screen.until_shown("bob@example.test", "Problems (2)", "61 %")
+        assert straight(screen.lines, size)
+        assert not set(screen.text) & set("\x1b\x07\x9b\u202e\u2066\u200b\u200d\ufeff")
+        await screen.press("c")
+        await screen.until(lambda: isinstance(screen.console.screen, Confirm))
+        await screen.until_shown("Cancel run 7 of")
+        assert all(cell_len(text) == size[0] for text in screen.lines)
+
+
+async def test_hostile_texts_in_a_refusal_are_harmless() -> None:
+    """What the core says is shown as it is, without markup."""
+    gateway = ordinary()
+    async with shown(gateway) as screen:
+        gateway.refusal = Refused("archive.sqlite [/b][red]is locked", "Try again in a moment.")
+        await screen.until_shown("! archive.sqlite [/b][red]is locked Try again in a moment.")
+        gateway.refusal = None
+        gateway.touch()
+        await screen.until(lambda: "is locked" not in screen.text)
+
+
+async def test_an_action_that_is_refused_says_why() -> None:
+    """A run that cannot be asked for opens a message with what to do, and the console goes on."""
+    gateway = ordinary()
+
+    async def refuse(profile: str) -> int:
+        raise Refused("The disk is full.", "Make space and run again.")
+
+    gateway.start = refuse  # type: ignore[method-assign]
+    async with shown(gateway) as screen:
+        await screen.press("enter")
+        await screen.until_shown("The disk is full.", "Make space and run again.")
+        await screen.press("escape")
+        await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
+
+
+async def test_a_fault_in_an_action_becomes_a_message() -> None:
+    """An error that nobody foresaw names its kind and place, nothing of its values, and the console goes on."""
+    gateway = ordinary()
+
+    async def fail(profile: str) -> int:
+        password = "hunter2"
+        raise KeyError(password)
+
+    gateway.start = fail  # type: ignore[method-assign]
+    async with shown(gateway) as screen:
+        await screen.press("enter")
+        await screen.until(lambda: isinstance(screen.console.screen, Trouble))
+        await screen.until_shown("KeyError in test_tui_screens.py")
+        assert "hunter2" not in screen.text
+        await screen.press("escape")
+        await screen.until_shown("Profiles (4)")
+
+
+def test_a_fault_tells_where_but_not_what() -> None:
+    """Neither values nor messages of foreign errors leave the program."""
+    with pytest.raises(ValueError, match="secret") as raised:
+        raise ValueError("secret")
+    assert fault(raised.value).startswith("Please report it with this line: ValueError in test_tui_screens.py:")
+    assert "secret" not in fault(raised.value)
+
+
+async def test_the_first_start_says_what_to_do_and_goes_away() -> None:
+    """Without an archive the console shows how to begin one, and Home as soon as there is one."""
+    gateway = ordinary()
+    there = False
+
+    async def open_gateway() -> StagedGateway:
+        if not there:
+            raise NoArchive("There is no archive in /var/lib/archivar yet.")
+        return gateway
+
+    console = Console(open_gateway)
+    async with console.run_test(size=(80, 24)) as pilot:
+        screen = Shown(console, pilot)
+        commands = ("archivar demo", "archivar user add alice", "archivar profile apply alice.toml")
+        await screen.until_shown("There is no archive in /var/lib/archivar yet.", *commands)
+        there = True
+        await screen.press("r")
+        await screen.until_shown("Profiles (4)")
+
+
+async def test_an_archive_that_cannot_be_opened_says_why() -> None:
+    """Not the first start, but the trouble and its remedy."""
+
+    async def open_gateway() -> StagedGateway:
+        raise Refused("Volume 000002 is missing.", "Put it back from the backup; nothing was changed.")
+
+    console = Console(open_gateway)
+    async with console.run_test(size=(80, 24)) as pilot:
+        screen = Shown(console, pilot)
+        await screen.until_shown("! Volume 000002 is missing.", "Put it back from the backup; nothing was changed.")
+        assert isinstance(console.screen, StartPlace)
+        assert "archivar demo" not in screen.text
+
+
+async def test_the_chosen_profile_stays_chosen() -> None:
+    """A profile that is saved meanwhile moves the others, not the choice."""
+    gateway = ordinary()
+    async with shown(gateway) as screen:
+        await screen.press("down")
+        gateway.profiles.insert(0, profile("Accounting"))
+        gateway.touch()
+        await screen.until_shown("Profiles (5)")
+        place = screen.console.screen
+        assert isinstance(place, HomePlace)
+        assert place.chosen is not None
+        assert place.chosen.key == "Alice"
+        await screen.until_shown("▸ Alice")
+
+
+async def test_a_thousand_profiles_can_be_walked_through() -> None:
+    """The list scrolls with the cursor and back."""
+    async with shown(StagedGateway(*(profile(f"Box {number:04}") for number in range(1000)))) as screen:
+        await screen.press("end")
+        await screen.until_shown("▸ Box 0999")
+        await screen.press("pageup", "home")
+        await screen.until_shown("▸ Box 0000")
+
+
+async def test_ten_thousand_mailboxes_are_drawn_in_no_time() -> None:
+    """A run over all mailboxes of a large server: the one at work is on top, and a look takes less than a second."""
+    gateway = ordinary()
+    waiting = [line(f"box{number}@example.test", phase=Phase.WAITING) for number in range(10_000)]
+    gateway.snapshots[7] = snapshot(7, *waiting, line("busy@example.test"))
+    async with shown(gateway) as screen:
+        await screen.press("enter")
+        await screen.until_shown("busy@example.test", "0 of 10,001 done")
+        begun = time.monotonic()
+        place = screen.console.screen
+        assert isinstance(place, RunPlace)
+        await place.load()
+        await screen.pilot.pause()
+        assert time.monotonic() - begun < 1.0
+
+
+async def test_a_smaller_window_is_laid_out_anew() -> None:
+    """Nothing of the larger one stays behind."""
+    async with shown(ordinary(), (120, 40)) as screen:
+        await screen.until_shown("manual")
+        await screen.pilot.resize_terminal(80, 24)
+        await screen.until(lambda: straight(screen.lines, (80, 24)) and "manual" not in screen.text)
+        assert screen.console.screen.query_one(Footer).region.bottom == 24
+
+
+async def test_a_run_that_ended_elsewhere_keeps_its_words() -> None:
+    """A cancelled run says that what it had is kept."""
+    gateway = ordinary()
+    gateway.runs[5] = replace(gateway.runs[5], status=RunStatus.CANCELLED, reason=HOSTILE)
+    async with shown(gateway) as screen:
+        await screen.press("down", "o")
+        await screen.until_shown("■ cancelled", "What was archived is kept; the next run carries on from")
