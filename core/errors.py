@@ -31,12 +31,20 @@ class HomeError(InputError):
 
 
 class ConnectError(ArchivarError):
-    """The server could not be reached or refused us; ``step`` is the step of the connection that failed."""
+    """The server could not be reached or refused us; ``step`` is the step of the connection that failed.
 
-    def __init__(self, step: str, message: str, hint: str = "", *, retry: bool = False) -> None:
+    ``retry``: trying again may help. ``busy``: the server has too much to do. ``master``: the login that all mailboxes of a
+    profile share was refused.
+    """
+
+    def __init__(
+        self, step: str, message: str, hint: str = "", *, retry: bool = False, busy: bool = False, master: bool = False
+    ) -> None:
         super().__init__(message, hint)
         self.step = step
         self.retry = retry
+        self.busy = busy
+        self.master = master
 
 
 class Dropped(ConnectError):

@@ -59,6 +59,7 @@ class Phase(StrEnum):
     LISTING = "listing"
     ARCHIVING = "archiving"
     CHECKING = "checking"
+    DELETING = "deleting"
     DONE = "done"
 
 
@@ -120,6 +121,26 @@ class Tally:
         return {name: getattr(self, name) for name in COUNTERS}
 
 
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a dry run says of one folder. ``delete`` holds the UIDs that would be deleted on the server."""
+
+    folder: str
+    new: int
+    bytes: int
+    excluded: int
+    delete: tuple[int, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "folder": self.folder,
+            "new": self.new,
+            "bytes": self.bytes,
+            "excluded": self.excluded,
+            "delete": list(self.delete),
+        }
+
+
 @dataclass(slots=True)
 class MailboxResult:
     """How one mailbox of a run ended."""
@@ -130,15 +151,19 @@ class MailboxResult:
     tally: Tally = field(default_factory=Tally)
     problems: list[Problem] = field(default_factory=list)
     excluded_folders: dict[str, str] = field(default_factory=dict)
+    forecast: list[Forecast] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return {
+        value: dict[str, Any] = {
             "mailbox": self.mailbox,
             "user": self.user,
             "status": self.status.value,
             **self.tally.as_json(),
             "problems": [problem.as_json() for problem in self.problems],
         }
+        if self.forecast is not None:
+            value["folders"] = [one.as_json() for one in self.forecast]
+        return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +17,16 @@ from core import config
 from core.archive import users
 from core.archive.archive import Archive
 from core.engine import examine
+from core.engine.examine import ServerFolder, Step
 from core.engine.progress import Snapshot
 from core.engine.run import Job, ProfileRun
-from core.model import MailboxResult, Run, RunStatus, Tally, now
-from core.profiles.profile import Access, Login, Profile, Server, Target
+from core.model import MailboxResult, Run, RunStatus, Tally, User, now
+from core.profiles.deletion import Deletion
+from core.profiles.filter import Filter
+from core.profiles.mailboxes import Mailbox, of_target
+from core.profiles.profile import Access, Login, Method, Profile, Server, Target
 from core.profiles.rules import FolderRules
+from core.profiles.selection import Selection
 from core.secrets import Secret
 
 ALICE = "alice@example.test"
@@ -56,6 +61,8 @@ def profile(
     ca_file: Path | None = None,
     accept_all: bool = False,
     host: str = "",
+    filter: Filter | None = None,
+    deletion: Deletion | None = None,
 ) -> Profile:
     """A single-mailbox profile for a test server, archiving for the user alice."""
     server = Server(
@@ -66,7 +73,32 @@ def profile(
         ca_file=str(ca_file or ""),
         timeout=timeout,
     )
-    return Profile("Test", server, Login(username), Target("alice", ALICE), FolderRules.of(include, exclude))
+    rules = FolderRules.of(include, exclude)
+    target = Target("alice", ALICE)
+    return Profile("Test", server, Login(username), target, rules, filter or Filter(), deletion or Deletion())
+
+
+def many(
+    address: Address, method: Method, *, username: str = "", selection: Selection | None = None, connections: int = 4
+) -> Profile:
+    """A profile for many mailboxes on a test server without TLS."""
+    server = Server(address.host, Access.IMAP, address.port, timeout=20.0, connections=connections)
+    return Profile("Staff", server, Login(username, "", method), selection=selection or Selection())
+
+
+def mailbox_of(profile: Profile) -> Mailbox:
+    """The mailbox of a single-mailbox profile, for the user alice."""
+    return of_target(profile, User("id", "alice", (ALICE,)))
+
+
+async def connection_test(profile: Profile, password: Secret, tick: Callable[[Step], None] = lambda step: None) -> list[Step]:
+    """The connection test of a single-mailbox profile."""
+    return await examine.connection_test(profile, mailbox_of(profile), password, tick)
+
+
+async def folder_tree(profile: Profile, password: Secret) -> list[ServerFolder]:
+    """The folder tree of a single-mailbox profile."""
+    return await examine.folder_tree(profile, mailbox_of(profile), password)
 
 
 @dataclass(slots=True)
@@ -77,6 +109,7 @@ class Outcome:
     result: MailboxResult
     snapshot: Snapshot
     events: list[tuple[str, str]] = field(default_factory=list)
+    mailboxes: list[MailboxResult] = field(default_factory=list)
 
     @property
     def tally(self) -> Tally:
@@ -102,20 +135,24 @@ class Sandbox:
         self.archive = archive
         self.runs = 0
 
-    async def run(self, profile: Profile, password: str = "secret", *, backoff: tuple[float, ...] = SHORT_BACKOFF) -> Outcome:
-        """Run ``profile`` to its end."""
+    async def run(
+        self, profile: Profile, password: str = "secret", *, backoff: tuple[float, ...] = SHORT_BACKOFF, dry_run: bool = False
+    ) -> Outcome:
+        """Run ``profile`` to its end; ``result`` is that of its first mailbox."""
         self.runs += 1
         events: list[tuple[str, str]] = []
-        run = Run(self.runs, profile.name, RunStatus.RUNNING, now())
+        run = Run(self.runs, profile.name, RunStatus.RUNNING, now(), dry_run=dry_run)
         job = Job(run, profile, Secret(password), lambda kind, mailbox, text: events.append((kind, text)), backoff)
         work = await ProfileRun.prepare(self.archive, job)
         await work.execute()
-        return Outcome(work.status(), work.mailboxes[0].result, work.progress.snapshot(1.0), events)
+        results = [mailbox.result for mailbox in work.mailboxes]
+        return Outcome(work.status(), results[0], work.progress.snapshot(1.0), events, results)
 
     async def missing(self, profile: Profile, password: str = "secret") -> dict[str, list[int]]:
         """UIDs on the server that the archive does not have, by folder; folders without any are left out."""
         found = await examine.missing(self.archive, profile, Secret(password))
-        return {one.path: [uid for uid, _, _ in one.missing] for one in found if one.missing or one.error}
+        folders = [folder for mailbox in found for folder in mailbox.folders]
+        return {one.path: [uid for uid, _, _ in one.missing] for one in folders if one.missing or one.error}
 
     async def digests(self) -> set[str]:
         """SHA-256 of all messages, each read back from its volume and hashed here."""

@@ -11,7 +11,7 @@ import fcntl
 import os
 import uuid
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from core import config
@@ -324,6 +324,21 @@ class Archive:
             raise DamagedError(
                 f"Message {sha256.hex()[:16]} is missing in volume {number:06}.", "Run archivar verify."
             ) from None
+
+    async def read_back(self, digests: Collection[bytes]) -> AsyncIterator[tuple[bytes, bytes | DamagedError]]:
+        """(SHA-256, message) of each of ``digests``, from the disk and matched with its hash; or what is wrong with it."""
+        by_volume: dict[int | None, list[bytes]] = {}
+        for sha256 in dict.fromkeys(digests):
+            number = await self.database.value("SELECT volume FROM message WHERE sha256 = ?", (sha256,))
+            by_volume.setdefault(number, []).append(sha256)
+        for number, wanted in by_volume.items():
+            if number is None:
+                for sha256 in wanted:
+                    yield sha256, DamagedError(f"Message {sha256.hex()[:16]} is not in the archive.")
+                continue
+            async with aclosing((await self._volume(number)).read_back(wanted)) as found:
+                async for one in found:
+                    yield one
 
     async def entry_times(self, seqs: Collection[int]) -> dict[int, str]:
         """The times of ledger entries, by seq."""

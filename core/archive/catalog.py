@@ -109,8 +109,8 @@ async def _archived(transaction: Transaction, seq: int, payload: Payload, volume
     )
     await transaction.many(
         "INSERT OR REPLACE INTO source_message "
-        "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags) "
-        "SELECT ?, ?, id, ?, ?, ?, ? FROM message WHERE sha256 = ?",
+        "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched) "
+        "SELECT ?, ?, id, ?, ?, ?, ?, 1 FROM message WHERE sha256 = ?",
         [(source, uid, folder, size, internaldate, flags, sha256) for sha256, uid, size, internaldate, flags in messages],
     )
 
@@ -134,31 +134,33 @@ def _message_row(sha256: bytes, volume: int, detail: Detail) -> tuple[Any, ...]:
 async def _moved(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
     await transaction.execute(
         "CREATE TEMP TABLE IF NOT EXISTS moving (from_source INTEGER, from_uid INTEGER, from_folder INTEGER, "
-        "message_id INTEGER, source INTEGER, uid INTEGER, folder INTEGER, size INTEGER, internaldate INTEGER, flags TEXT)"
+        "message_id INTEGER, source INTEGER, uid INTEGER, folder INTEGER, size INTEGER, internaldate INTEGER, flags TEXT, "
+        "ours INTEGER)"
     )
     await transaction.execute("DELETE FROM moving")
     sources: dict[tuple[str, int], int] = {}
     folders: dict[str, int] = {}
     rows = []
     for move in payload["moves"]:
-        from_name, from_validity, from_uid, path, name, validity, uid, size, internaldate, flags = move
+        from_name, from_validity, from_uid, path, name, validity, uid, size, internaldate, flags, *ours = move
         for key in ((from_name, from_validity), (name, validity)):
             if key not in sources:
                 sources[key] = await _source_folder(transaction, payload["source"], *key)
         if path not in folders:
             folders[path] = await _folder(transaction, payload["owner"], path)
         origin = (sources[from_name, from_validity], from_uid)
-        rows.append((sources[name, validity], uid, folders[path], size, internaldate, flags, *origin))
+        rows.append((sources[name, validity], uid, folders[path], size, internaldate, flags, bool(ours), *origin))
     await transaction.many(
         "INSERT INTO moving (from_source, from_uid, from_folder, message_id, source, uid, folder, size, internaldate, "
-        "flags) SELECT source_folder_id, uid, folder_id, message_id, ?, ?, ?, ?, ?, ? FROM source_message "
+        "flags, ours) SELECT source_folder_id, uid, folder_id, message_id, ?, ?, ?, ?, ?, ?, ? FROM source_message "
         "WHERE source_folder_id = ? AND uid = ?",
         rows,
     )
     for statement in (
         "DELETE FROM source_message WHERE (source_folder_id, uid) IN (SELECT from_source, from_uid FROM moving)",
-        "INSERT OR REPLACE INTO source_message (source_folder_id, uid, message_id, folder_id, size, internaldate, flags) "
-        "SELECT source, uid, message_id, folder, size, internaldate, flags FROM moving",
+        "INSERT OR REPLACE INTO source_message (source_folder_id, uid, message_id, folder_id, size, internaldate, flags, "
+        "fetched, delete_seq) SELECT source, uid, message_id, folder, size, internaldate, flags, 0, "
+        "CASE WHEN ours THEN :seq END FROM moving",
         # A twin that is still in the old folder keeps the old placement open.
         "UPDATE placement SET until_seq = :seq WHERE until_seq IS NULL "
         "AND message_id IN (SELECT message_id FROM moving) AND EXISTS (SELECT 1 FROM moving "
@@ -176,6 +178,23 @@ async def _vanished(transaction: Transaction, seq: int, payload: Payload, volume
     await transaction.many(
         "UPDATE source_message SET gone_seq = ? WHERE source_folder_id = ? AND uid = ? AND gone_seq IS NULL",
         [(seq, source, uid) for uid in sequence.unpack(payload["uids"])],
+    )
+
+
+async def _deleting(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
+    await transaction.many(
+        "UPDATE source_message SET delete_seq = ? WHERE source_folder_id = ? AND uid = ? AND gone_seq IS NULL",
+        [(seq, source, uid) for uid in sequence.unpack(payload["uids"])],
+    )
+
+
+async def _deleted(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    await _vanished(transaction, seq, payload, volume, details)
+    source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
+    await transaction.many(
+        "UPDATE source_message SET delete_seq = NULL WHERE source_folder_id = ? AND uid = ? AND gone_seq IS NULL",
+        [(source, uid) for uid in sequence.unpack(payload["kept"])],
     )
 
 
@@ -198,4 +217,6 @@ _HANDLERS: dict[str, Callable[[Transaction, int, Payload, int, Details], Awaitab
     "archived": _archived,
     "moved": _moved,
     "vanished": _vanished,
+    "deleting": _deleting,
+    "deleted": _deleted,
 }

@@ -35,7 +35,7 @@ LONGEST_VALUE = 32 * 1024  # raw bytes looked at: a character can take 28 bytes 
 MOST_REPEATS = 20  # of one field
 
 # Searched in lower case with a line end before, which lets `re` look for the literal first (no IGNORECASE, no MULTILINE).
-_FIELD = re.compile(rb"\n(subject|from|sender|to|cc|date|message-id)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_FIELD = re.compile(rb"\n(subject|from|sender|to|cc|bcc|date|message-id)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
 _ANY_FIELD = re.compile(rb"\n[!-9;-~]++[ \t]*+:")
 _DISPOSITION = re.compile(rb"\ncontent-disposition[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
 _TYPE = re.compile(rb"\ncontent-type[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
@@ -90,7 +90,37 @@ def describe(raw: bytes, scan: Sequence[Part] | None = None) -> Envelope:
     the empty line, as IMAP returns for BODY.PEEK[HEADER] (RFC 3501 6.4.5), and of the whole message without one.
     """
     end_of_header = header_end(raw)
-    header = b"\n" + raw[: min(end_of_header, LONGEST_HEADER)]
+    lower, fields = _fields(raw[: min(end_of_header, LONGEST_HEADER)])
+    return Envelope(
+        subject=_first(fields, b"subject", LONGEST_SUBJECT),
+        sender=_first(fields, b"from", LONGEST_SENDER) or _first(fields, b"sender", LONGEST_SENDER),
+        recipients=_people(fields, b"to", b"cc")[:LONGEST_RECIPIENTS].rstrip(),
+        date=_date(_first(fields, b"date", LONGEST_DATE)),
+        message_id=_first(fields, b"message-id", LONGEST_MESSAGE_ID),
+        header_sha256=hashlib.sha256(memoryview(raw)[:end_of_header]).digest(),
+        attachments=_attachments(raw, parts(raw) if scan is None else scan),
+        readable=bool(fields) or _ANY_FIELD.search(lower) is not None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderTexts:
+    """Decoded header fields as filters look into them: all of them, and nothing cut off that a rule could name."""
+
+    sender: str
+    recipients: str
+    subject: str
+
+
+def describe_header(header: bytes) -> HeaderTexts:
+    """Read a header block, as IMAP returns for BODY[HEADER], or a whole message. Never raises."""
+    _, fields = _fields(header[: min(header_end(header), LONGEST_HEADER)])
+    return HeaderTexts(_people(fields, b"from", b"sender"), _people(fields, b"to", b"cc", b"bcc"), _people(fields, b"subject"))
+
+
+def _fields(block: bytes) -> tuple[bytes, dict[bytes, list[bytes]]]:
+    """A header block in lower case, and the raw values of the fields that are known here, by name."""
+    header = b"\n" + block
     if header.find(b"\n", 1) < 0:
         header = header.replace(b"\r", b"\n")  # old Macintosh line ends; no server knows them as such
     lower = header.lower()
@@ -101,17 +131,12 @@ def describe(raw: bytes, scan: Sequence[Part] | None = None) -> Envelope:
             start, end = found.span(2)
             value = header[start : min(end, start + LONGEST_VALUE)]
             values.append(value if len(value) < LONGEST_VALUE else _CUT_CHARACTER.sub(b"", value))
-    people = ", ".join(filter(None, (_text(value) for value in (*fields.get(b"to", ()), *fields.get(b"cc", ())))))
-    return Envelope(
-        subject=_first(fields, b"subject", LONGEST_SUBJECT),
-        sender=_first(fields, b"from", LONGEST_SENDER) or _first(fields, b"sender", LONGEST_SENDER),
-        recipients=people[:LONGEST_RECIPIENTS].rstrip(),
-        date=_date(_first(fields, b"date", LONGEST_DATE)),
-        message_id=_first(fields, b"message-id", LONGEST_MESSAGE_ID),
-        header_sha256=hashlib.sha256(memoryview(raw)[:end_of_header]).digest(),
-        attachments=_attachments(raw, parts(raw) if scan is None else scan),
-        readable=bool(fields) or _ANY_FIELD.search(lower) is not None,
-    )
+    return lower, fields
+
+
+def _people(fields: dict[bytes, list[bytes]], *names: bytes) -> str:
+    """The values of fields, decoded, one after the other."""
+    return ", ".join(filter(None, (_text(value) for name in names for value in fields.get(name, ()))))
 
 
 def _first(fields: dict[bytes, list[bytes]], name: bytes, longest: int) -> str:

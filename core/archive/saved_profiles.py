@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from core.archive import users
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.errors import InputError
+from core.model import User
+from core.profiles.mailboxes import login_name
 from core.profiles.profile import Profile, from_json
+from core.profiles.selection import Selected, select
 from core.secrets import Secret
 
 
@@ -31,7 +35,7 @@ async def find(archive: Archive, name: str) -> Profile:
 async def save(archive: Archive, profile: Profile, password: Secret | None = None, *, actor: str = "archivar") -> None:
     """Save a profile, and its password (encrypted) when one is given. Raises ``InputError``; then nothing is saved."""
     async with archive.changing():
-        await users.find(archive, profile.target.user)
+        await check(archive, profile)
         box = archive.home.key.encrypt(password, purpose=_purpose(profile.name)) if password is not None else None
         # Forgotten first and stored last: a crash in between leaves a profile without a password, never one that would
         # send the old password to a new server.
@@ -41,6 +45,37 @@ async def save(archive: Archive, profile: Profile, password: Secret | None = Non
         if box is not None:
             async with archive.database.transaction() as transaction:
                 await transaction.execute("INSERT OR REPLACE INTO password (profile, box) VALUES (?, ?)", (profile.name, box))
+
+
+async def check(archive: Archive, profile: Profile) -> Selected | None:
+    """Are the users of a profile there? What its selection comes to, if it has one. Raises ``InputError``."""
+    if profile.target is not None:
+        await users.find(archive, profile.target.user)
+    if profile.selection is None:
+        return None
+    everybody = await users.all_users(archive)
+    selected = select(profile.selection, everybody)
+    if selected.unknown:
+        names = ", ".join(f'"{name}"' for name in selected.unknown[:10])
+        more = f" and {len(selected.unknown) - 10} more" if len(selected.unknown) > 10 else ""
+        there = ", ".join(user.name for user in everybody[:10]) or "none yet"
+        raise InputError(
+            f"users.list: there is no user {names}{more}.",
+            f"Users: {there}{', …' if len(everybody) > 10 else ''}. Add one with archivar user add, or correct the list.",
+        )
+    return selected
+
+
+def shared_logins(profile: Profile, chosen: Iterable[User]) -> list[str]:
+    """Warnings about users whose mailbox would be the same one."""
+    by_login: dict[str, list[str]] = {}
+    for user in chosen:
+        by_login.setdefault(login_name(user, profile.login.method).casefold(), []).append(user.name)
+    return [
+        f"{' and '.join(names)} have the same login name ({login}): the same mailbox would go into each of their archives."
+        for login, names in by_login.items()
+        if len(names) > 1
+    ]
 
 
 async def _forget(archive: Archive, name: str) -> None:

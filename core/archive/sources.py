@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from core import sequence
 from core.archive.archive import Archive
 
 CHUNK = 200
@@ -29,6 +30,23 @@ class Gone:
     internaldate: int | None
     header_sha256: bytes
     path: str
+    #: SQLite's 0 or 1: did we delete it?
+    ours: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An archived message that the server has at ``uid``. ``fetched``: its bytes were read at this very UID.
+
+    ``ours`` lies where it is because we deleted it elsewhere. Sizes and dates are as the server listed them when it came.
+    """
+
+    uid: int
+    sha256: bytes
+    size: int
+    internaldate: int | None
+    fetched: bool
+    ours: bool
 
 
 async def known(archive: Archive, source: str, name: str) -> list[Known]:
@@ -58,16 +76,26 @@ async def inhabited(archive: Archive, source: str) -> set[str]:
 
 async def gone(archive: Archive, source: str, wanted: Iterable[tuple[int, int | None]]) -> list[Gone]:
     """Vanished messages of a mailbox whose (size, INTERNALDATE) is among ``wanted``, the last to go first."""
-    pairs: Sequence[tuple[int, int | None]] = list(set(wanted))
+    join = "ON s.size = w.size AND s.internaldate IS w.internaldate AND s.gone_seq IS NOT NULL"
+    return await _gone(archive, source, list(set(wanted)), join)
+
+
+async def deleted(archive: Archive, source: str, sizes: Iterable[int]) -> list[Gone]:
+    """Messages of a mailbox that we deleted, with a size among ``sizes``, the last to go first."""
+    join = "ON s.size = w.size AND s.gone_seq IS NOT NULL AND s.delete_seq IS NOT NULL"
+    return await _gone(archive, source, [(size, None) for size in set(sizes)], join)
+
+
+async def _gone(archive: Archive, source: str, pairs: Sequence[tuple[int, int | None]], join: str) -> list[Gone]:
     found: list[Gone] = []
     for start in range(0, len(pairs), CHUNK):
         chunk = pairs[start : start + CHUNK]
         marks = ",".join(["(?, ?)"] * len(chunk))
         rows = await archive.database.read(
             f"WITH wanted (size, internaldate) AS (VALUES {marks}) "
-            "SELECT f.name, f.uidvalidity, s.uid, s.size, s.internaldate, m.header_sha256, folder.path "
-            "FROM wanted w JOIN source_message s ON s.size = w.size AND s.internaldate IS w.internaldate "
-            "AND s.gone_seq IS NOT NULL JOIN source_folder f ON f.id = s.source_folder_id "
+            "SELECT f.name, f.uidvalidity, s.uid, s.size, s.internaldate, m.header_sha256, folder.path, "
+            f"s.delete_seq IS NOT NULL FROM wanted w JOIN source_message s {join} "
+            "JOIN source_folder f ON f.id = s.source_folder_id "
             "JOIN message m ON m.id = s.message_id JOIN folder ON folder.id = s.folder_id "
             "WHERE f.source = ? ORDER BY s.gone_seq DESC, s.uid",
             [*(value for pair in chunk for value in pair), source],
@@ -76,19 +104,55 @@ async def gone(archive: Archive, source: str, wanted: Iterable[tuple[int, int | 
     return found
 
 
-async def signatures(archive: Archive, source: str) -> dict[str, str]:
-    """The signature of each folder that was complete at its last visit, by name."""
-    rows = await archive.database.read("SELECT name, signature FROM folder_state WHERE source = ?", (source,))
-    return dict(rows)
+async def kept(archive: Archive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, Kept]:
+    """Those of ``uids`` that are archived and were there when the folder was last looked at, by UID."""
+    found: dict[int, Kept] = {}
+    for start in range(0, len(uids), CHUNK):
+        chunk = uids[start : start + CHUNK]
+        rows = await archive.database.read(
+            "SELECT s.uid, m.sha256, s.size, s.internaldate, s.fetched, s.delete_seq IS NOT NULL FROM source_folder f "
+            "JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
+            "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? "
+            f"AND s.uid IN ({','.join('?' * len(chunk))})",
+            (source, name, uidvalidity, *chunk),
+        )
+        found |= {row[0]: Kept(row[0], bytes(row[1]), row[2], row[3], bool(row[4]), bool(row[5])) for row in rows}
+    return found
 
 
-async def remember(archive: Archive, source: str, name: str, signature: str, messages: int) -> None:
+async def doubtful(archive: Archive, source: str, name: str, uidvalidity: int) -> set[int]:
+    """UIDs of which the ledger says that they were about to be deleted, but not how that ended."""
+    rows = await archive.database.read(
+        "SELECT s.uid FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
+        "AND s.delete_seq IS NOT NULL WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ?",
+        (source, name, uidvalidity),
+    )
+    return {row[0] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """A folder as it was when it was last complete. ``excluded`` holds the UIDs that the filter left out."""
+
+    signature: str
+    excluded: frozenset[int] = frozenset()
+
+
+async def complete(archive: Archive, source: str) -> dict[str, Complete]:
+    """The state of each folder that was complete at its last visit, by name."""
+    rows = await archive.database.read("SELECT name, signature, excluded FROM folder_state WHERE source = ?", (source,))
+    return {name: Complete(signature, frozenset(sequence.unpack(excluded))) for name, signature, excluded in rows}
+
+
+async def remember(
+    archive: Archive, source: str, name: str, signature: str, messages: int, excluded: Iterable[int] = ()
+) -> None:
     """Note that a folder was complete; an empty ``signature`` forgets it."""
     async with archive.database.transaction() as transaction:
         if signature:
             await transaction.execute(
-                "INSERT OR REPLACE INTO folder_state (source, name, signature, messages) VALUES (?, ?, ?, ?)",
-                (source, name, signature, messages),
+                "INSERT OR REPLACE INTO folder_state (source, name, signature, messages, excluded) VALUES (?, ?, ?, ?, ?)",
+                (source, name, signature, messages, sequence.pack(excluded)),
             )
         else:
             await transaction.execute("DELETE FROM folder_state WHERE source = ? AND name = ?", (source, name))

@@ -7,7 +7,7 @@ import hashlib
 import os
 import struct
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -219,18 +219,43 @@ class Volume:
 
     async def raw(self, sha256: bytes) -> bytes:
         """The message, put together and matched with its SHA-256. Raises ``DamagedError``, ``KeyError`` when not here."""
-        row = await self._database.one("SELECT size, recipe FROM message WHERE sha256 = ?", (sha256,))
+        return await self._raw(self._database, sha256)
+
+    async def read_back(self, digests: Iterable[bytes]) -> AsyncGenerator[tuple[bytes, bytes | DamagedError]]:
+        """(SHA-256, message) of each of ``digests``, past all that is in memory: from the disk, as far as that can be had.
+
+        A new connection has no pages yet, and the system is asked to forget those of the file that are written.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
+        database = await Database.open(self.path, pragmas=("cache_size = -4096",), read_only=True)
+        try:
+            for sha256 in digests:
+                try:
+                    yield sha256, await self._raw(database, sha256)
+                except DamagedError as error:
+                    yield sha256, error
+                except KeyError:
+                    yield sha256, DamagedError(f"Message {sha256.hex()[:16]} is missing in {self.path.name}.")
+        finally:
+            await database.close()
+
+    async def _raw(self, database: Database, sha256: bytes) -> bytes:
+        row = await database.one("SELECT size, recipe FROM message WHERE sha256 = ?", (sha256,))
         if row is None:
             raise KeyError(sha256.hex())
-        joined = b"".join([await self._part(part) for part in unpack(row[1])])
+        joined = b"".join([await self._part(database, part) for part in unpack(row[1])])
         if hashlib.sha256(joined).digest() != sha256:
             raise DamagedError(
                 f"Message {sha256.hex()[:16]} in {self.path.name} does not match its SHA-256.", "Run archivar verify."
             )
         return joined
 
-    async def _part(self, number: int) -> bytes:
-        row = await self._database.one("SELECT codec, size, data FROM part WHERE id = ?", (number,))
+    async def _part(self, database: Database, number: int) -> bytes:
+        row = await database.one("SELECT codec, size, data FROM part WHERE id = ?", (number,))
         if row is None:
             raise DamagedError(f"Part {number} is missing in {self.path.name}.", "Run archivar verify.")
         try:

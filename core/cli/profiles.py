@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
@@ -15,16 +16,25 @@ from core.archive.archive import Archive
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
-from core.errors import InputError
+from core.cli.words import counted
+from core.errors import ConnectError, InputError, ProtocolError
 from core.format import number
-from core.profiles import profile as profile_files
-from core.profiles.profile import Profile, ProfileFile
+from core.model import User
+from core.profiles import profile_file
+from core.profiles.mailboxes import Mailbox
+from core.profiles.profile import Kind, Profile
+from core.profiles.profile_file import ProfileFile
+from core.profiles.profile_toml import as_toml
+from core.profiles.selection import Selected, select
 from core.secrets import Secret
 
 if TYPE_CHECKING:
     from core.engine.examine import Step
+    from core.engine.probe import Verdict
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")]
+
+Of = Annotated[str | None, typer.Option("--user", metavar="USER", help="Whose mailbox, in a profile for many.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +43,7 @@ def register(app: typer.Typer) -> None:
     group.command("list", cls=Command)(list_profiles)
     group.command("show", cls=Command)(show)
     group.command("remove", cls=Command)(remove)
-    group.command("test", cls=Command)(test)
+    group.command("test", cls=Command)(try_profile)
     group.command("folders", cls=Command)(folders)
     app.add_typer(group, name="profile")
 
@@ -41,26 +51,46 @@ def register(app: typer.Typer) -> None:
 def apply(file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The profile file.")]) -> None:
     """Save the profile of a file, new or changed. Asks for the password when the file names no source for it."""
 
-    async def work() -> None:
+    async def work() -> Selected | None:
         async with context.archive() as archive:
             await saved_profiles.save(archive, profile, secret, actor=actor())
-        if output.json_wanted:
-            output.json({"profile": profile.as_json(), "warnings": profile.warnings()})
-        output.note(f"Profile {profile.name} saved. Try it: archivar profile test {quote(profile.name)}")
-        for warning in profile.warnings():
-            output.note(f"Warning: {warning}")
+            return await saved_profiles.check(archive, profile)
 
-    wanted = profile_files.read(file)
+    wanted = profile_file.read(file)
     profile = wanted.profile
     # Not in the coroutine: while somebody is asked there, Ctrl-C would not be heard.
     secret = _password(wanted, stored=run(_look(profile)))
-    run(work())
+    selected = run(work())
+    advice = [*profile.advice(), *_doubts(profile, secret), *_about(profile, selected)]
+    if output.json_wanted:
+        output.json({"profile": profile.as_json(), "warnings": profile.warnings(), "advice": advice})
+    output.note(f"Profile {profile.name} saved. Try it: archivar profile test {quote(profile.name)}")
+    for text in advice:
+        output.note(text)
+    for warning in profile.warnings():
+        output.note(f"Warning: {warning}")
+
+
+def _doubts(profile: Profile, secret: Secret | None) -> list[str]:
+    if profile.login.password_file:
+        secret = saved_profiles.read_password(Path(profile.login.password_file))
+    return [f"Warning: {text}" for text in profile.login.doubts(secret)] if secret else []
+
+
+def _about(profile: Profile, selected: Selected | None) -> list[str]:
+    """Whom a selection comes to."""
+    if selected is None:
+        return []
+    found = [f"It archives {selected.sentence()}."]
+    if selected.without_address:
+        found.append(f"Without an e-mail address: {', '.join(user.name for user in selected.without_address)}")
+    return found + [f"Warning: {text}" for text in saved_profiles.shared_logins(profile, selected.users)]
 
 
 async def _look(profile: Profile) -> bool:
     """Is a password stored for this very login? Raises ``InputError`` for a profile that could not be saved, before we ask."""
     async with context.archive() as archive:
-        await users.find(archive, profile.target.user)
+        await saved_profiles.check(archive, profile)
         return await _same_login(archive, profile)
 
 
@@ -80,7 +110,7 @@ def _password(wanted: ProfileFile, *, stored: bool) -> Secret | None:
         saved_profiles.read_password(Path(profile.login.password_file))
         return None
     keep = " (Enter keeps the stored one)" if stored else ""
-    typed = output.ask_password(f"Password of {profile.login.username} on {profile.server.host}{keep}: ")
+    typed = output.ask_password(f"Password of {profile.account} on {profile.server.host}{keep}: ")
     if typed:
         return Secret(typed)
     if stored:
@@ -95,7 +125,9 @@ async def _same_login(archive: Archive, profile: Profile) -> bool:
     """Is a password stored for this profile, and for this very account and server? Never send it anywhere else."""
     for before in await saved_profiles.all_profiles(archive):
         if before.name.casefold() == profile.name.casefold():
-            same = before.source == profile.source and before.server.effective_port == profile.server.effective_port
+            same = (before.login.method, before.login.username) == (profile.login.method, profile.login.username)
+            same &= before.server.host.lower() == profile.server.host.lower()
+            same &= before.server.effective_port == profile.server.effective_port
             stored = not before.login.password_file and await saved_profiles.has_password(archive, before)
             return same and stored
     return False
@@ -107,19 +139,26 @@ def list_profiles() -> None:
     async def work() -> None:
         async with context.archive() as archive:
             found = await saved_profiles.all_profiles(archive)
+            people = await users.all_users(archive)
         if output.json_wanted:
             output.json({"profiles": [profile.as_json() for profile in found]})
             return
         if not found:
             output.line("No profiles yet. Save one with archivar profile apply FILE.toml.")
             return
-        rows = [
-            (profile.name, profile.target.user, profile.login.username, profile.server.access.value, profile.server.host)
-            for profile in found
-        ]
+        rows = [(profile.name, *_whose(profile, people), profile.server.access.value, profile.server.host) for profile in found]
         output.table(("NAME", "USER", "MAILBOX", "ACCESS", "SERVER"), rows)
 
     run(work())
+
+
+def _whose(profile: Profile, people: Sequence[User]) -> tuple[str, str]:
+    """User and mailbox of a profile, or how many."""
+    if profile.target is not None:
+        return profile.target.user, profile.login.username
+    assert profile.selection is not None
+    count = len(select(profile.selection, people).users)
+    return profile.selection.mode.value, counted(count, "mailbox", "mailboxes")
 
 
 def show(name: Name) -> None:
@@ -133,13 +172,16 @@ def show(name: Name) -> None:
             profile = await saved_profiles.find(archive, name)
             stored = await saved_profiles.has_password(archive, profile)
         if output.json_wanted:
-            output.json({"profile": profile.as_json(), "password": stored, "warnings": profile.warnings()})
+            value = {"profile": profile.as_json(), "password": stored, "warnings": profile.warnings()}
+            output.json(value | {"advice": profile.advice()})
             return
-        for line in profile_files.as_toml(profile).splitlines():
+        for line in as_toml(profile).splitlines():
             output.verbatim(line)
         if not profile.login.password_file:
             output.note("")
             output.note("The password is kept encrypted." if stored else "No password is stored: apply the profile again.")
+        for text in profile.advice():
+            output.note(text)
         for warning in profile.warnings():
             output.note(f"Warning: {warning}")
 
@@ -163,30 +205,82 @@ def remove(name: Name) -> None:
     run(work())
 
 
-def test(name: Name) -> None:
+def try_profile(
+    name: Name,
+    user: Of = None,
+    probe_deletion: Annotated[
+        bool, typer.Option("--probe-deletion", help="Try out what the server does with deleted mail, in a folder of its own.")
+    ] = False,
+) -> None:
     """Try the connection, step by step.
 
-    The steps: name lookup, TCP, TLS, certificate, greeting, login, folder list. Exit code 3 when one fails.
+    The steps: name lookup, TCP, TLS, certificate, greeting, login, folder list. A profile for many mailboxes is tried with
+    one of them. Exit code 3 when a step fails.
     """
-    from core.engine.examine import connection_test
+    from core.engine import examine
 
     async def work() -> int:
         async with context.archive() as archive:
             profile = await saved_profiles.find(archive, name)
             secret = await saved_profiles.password(archive, profile)
-        steps = await connection_test(profile, secret, lambda step: None if output.json_wanted else _show_step(step))
+            mailbox = await _one_mailbox(archive, profile, user)
+            selected = await _selected(archive, profile)
+        show = (lambda step: None) if output.json_wanted else _show_step
+        steps = await examine.connection_test(profile, mailbox, secret, show)
         ok = all(step.ok for step in steps)
+        verdict, refusal = None, ""
+        if ok and probe_deletion:
+            verdict, refusal = await _probe(profile, mailbox, secret)
+            ok = not refusal
         if output.json_wanted:
-            output.json({"profile": profile.name, "ok": ok, "steps": [step.as_json() for step in steps]})
+            value = {"profile": profile.name, "mailbox": mailbox.top, "ok": ok, "steps": [step.as_json() for step in steps]}
+            if probe_deletion:
+                value["deletion"] = verdict.as_json() if verdict else {"error": refusal}
+            output.json(value)
         else:
             for step in steps:
                 if step.ok is None:
                     _show_step(step)
+        for text in verdict.sentences() if verdict else [refusal] if refusal else []:
+            output.note(text)
+        for text in [*profile.advice(), *_doubts(profile, secret), *_about(profile, selected)]:
+            output.note(text)
         for warning in profile.warnings():
             output.note(f"Warning: {warning}")
         return 0 if ok else 3
 
     raise typer.Exit(run(work()))
+
+
+async def _probe(profile: Profile, mailbox: Mailbox, secret: Secret) -> tuple[Verdict | None, str]:
+    from core.engine.probe import probe
+
+    try:
+        return await probe(profile, mailbox, secret), ""
+    except (ConnectError, ProtocolError) as error:
+        return None, f"What the server does with deleted mail could not be tried out: {error}"
+
+
+async def _selected(archive: Archive, profile: Profile) -> Selected | None:
+    return select(profile.selection, await users.all_users(archive)) if profile.selection else None
+
+
+async def _one_mailbox(archive: Archive, profile: Profile, user: str | None) -> Mailbox:
+    """The mailbox to try a profile with: that of ``user``, else the first one. Raises ``InputError``."""
+    from core.engine.roster import roster
+
+    found = (await roster(archive, profile)).mailboxes
+    if user is not None:
+        wanted = await users.find(archive, user)
+        found = tuple(mailbox for mailbox in found if mailbox.user.id == wanted.id)
+        if not found:
+            raise InputError(f"{wanted.name} is not among the users of {profile.name}, or has no e-mail address.")
+    if not found:
+        raise InputError(
+            f"{profile.name} comes to no mailbox: no user with an e-mail address is selected.",
+            "Add users with archivar user add NAME --email ADDRESS, or change [users] of the profile.",
+        )
+    return found[0]
 
 
 def _show_step(step: Step) -> None:
@@ -200,17 +294,21 @@ def _show_step(step: Step) -> None:
         output.line(f"{'':26}{step.hint}", indent=26)
 
 
-def folders(name: Name) -> None:
-    """List the server's folders, and which are archived."""
+def folders(name: Name, user: Of = None) -> None:
+    """List the server's folders, and which are archived.
+
+    Of a profile for many mailboxes those of one of them.
+    """
     from core.engine.examine import folder_tree
 
     async def work() -> None:
         async with context.archive() as archive:
             profile = await saved_profiles.find(archive, name)
             secret = await saved_profiles.password(archive, profile)
-        found = await folder_tree(profile, secret)
+            mailbox = await _one_mailbox(archive, profile, user)
+        found = await folder_tree(profile, mailbox, secret)
         if output.json_wanted:
-            output.json({"profile": profile.name, "folders": [folder.as_json() for folder in found]})
+            output.json({"profile": profile.name, "mailbox": mailbox.top, "folders": [folder.as_json() for folder in found]})
             return
         rows = [
             (
@@ -222,6 +320,8 @@ def folders(name: Name) -> None:
         ]
         output.table(("FOLDER", "MESSAGES", "ARCHIVED"), rows, right=("MESSAGES",))
         output.note("")
+        if profile.kind is Kind.MAILBOXES:
+            output.note(f"These are the folders of {mailbox.top}; --user shows another mailbox.")
         output.note("To change this, name folders in [folders] include or exclude of the profile.")
 
     run(work())

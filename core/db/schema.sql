@@ -65,7 +65,8 @@ CREATE TABLE placement (
 CREATE UNIQUE INDEX placement_now ON placement (folder_id, message_id) WHERE until_seq IS NULL;
 CREATE INDEX placement_message ON placement (message_id);
 
--- What is known of the servers: one row per folder and UIDVALIDITY, one per UID.
+-- What is known of the servers: one row per folder and UIDVALIDITY, one per UID. fetched: the bytes were read at this very
+-- UID (else it came here by a move). delete_seq: the entry that said we delete it; with gone_seq: we did.
 CREATE TABLE source_folder (
     id INTEGER PRIMARY KEY,
     source TEXT NOT NULL,
@@ -82,6 +83,8 @@ CREATE TABLE source_message (
     size INTEGER NOT NULL,
     internaldate INTEGER,
     flags TEXT NOT NULL,
+    fetched INTEGER NOT NULL,
+    delete_seq INTEGER,
     gone_seq INTEGER,
     PRIMARY KEY (source_folder_id, uid)
 ) WITHOUT ROWID;
@@ -92,12 +95,14 @@ CREATE INDEX source_message_message ON source_message (message_id);
 
 CREATE TABLE password (profile TEXT PRIMARY KEY COLLATE NOCASE, box BLOB NOT NULL) WITHOUT ROWID;
 
--- A folder whose STATUS and rules are as they were when it was last complete need not be listed again.
+-- A folder whose STATUS and rules are as they were when it was last complete need not be listed again. excluded: the UIDs
+-- that the filter left out then.
 CREATE TABLE folder_state (
     source TEXT NOT NULL,
     name TEXT NOT NULL,
     signature TEXT NOT NULL,
     messages INTEGER NOT NULL,
+    excluded TEXT NOT NULL,
     PRIMARY KEY (source, name)
 ) WITHOUT ROWID;
 

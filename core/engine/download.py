@@ -10,7 +10,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from core.engine.limits import Budget, Grant
 from core.engine.link import Link
+from core.engine.looking import Changed
 from core.engine.plan import batches
 from core.errors import Dropped, ProtocolError
 from core.imap.names import Folder
@@ -35,22 +37,23 @@ class Wanted:
     uids: Sequence[int]
 
 
-class Changed(ProtocolError):
-    """The folder is not the one that was listed any more; what is left waits for the next run."""
-
-
 class Download:
-    """One folder's download. ``fail(uid, reason)`` is told what cannot be had, ``expunged(uid)`` what is gone meanwhile."""
+    """One folder's download, within ``budget``. ``submit`` gets a batch and its share of that, to be released when written.
+
+    ``fail(uid, reason)`` is told what cannot be had, ``expunged(uid)`` what is gone meanwhile.
+    """
 
     def __init__(
         self,
         link: Link,
         wanted: Wanted,
-        submit: Callable[[Batch], Awaitable[None]],
+        submit: Callable[[Batch, Grant], Awaitable[None]],
         fail: Callable[[int, str], None],
         expunged: Callable[[int], None],
+        budget: Budget,
     ) -> None:
         self._link = link
+        self._budget = budget
         self._wanted = wanted
         self._submit = submit
         self._fail = fail
@@ -67,9 +70,14 @@ class Download:
             await self._next(self._queue.popleft())
 
     async def _next(self, uids: list[int]) -> None:
+        grant = await self._budget.take(sum(self._wanted.listed[uid].size for uid in uids))
         try:
-            session = await self._opened()
-            fetched = await session.bodies(uids)
+            try:
+                session = await self._opened()
+                fetched = await session.bodies(uids)
+            except BaseException:
+                grant.release()
+                raise
         except Dropped as error:
             await self._dropped(uids, error)
             return
@@ -82,7 +90,10 @@ class Download:
         if got:
             self._link.progressed()
             self._given_up = 0
-            await self._submit(got)
+            # Whoever writes it releases it.
+            await self._submit(got, grant)
+        else:
+            grant.release()
         missing = [uid for uid in uids if not fetched.bodies.get(uid)]
         if missing and fetched.busy and not self._link.exhausted:
             await self._later(missing)

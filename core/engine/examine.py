@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from core.archive import sources, users
+from core.archive import sources
 from core.archive.archive import Archive
-from core.engine.filing import source_of
+from core.engine import filtering
+from core.engine.breaker import Breaker
+from core.engine.roster import credentials, roster
 from core.errors import ConnectError, ProtocolError
-from core.imap.connection import STEPS
-from core.imap.names import UNREADABLE
+from core.imap.connection import steps
+from core.imap.login import Credentials, Known
+from core.imap.names import UNREADABLE, Folder
 from core.imap.session import Session
-from core.profiles.profile import Profile
+from core.model import now
+from core.profiles.mailboxes import Mailbox
+from core.profiles.profile import Kind, Profile
 from core.secrets import Secret
+from core.tasks import together
 
 STEP_NAMES = {
     "lookup": "Name lookup",
@@ -23,6 +30,7 @@ STEP_NAMES = {
     "certificate": "Certificate",
     "greeting": "IMAP greeting",
     "login": "Login",
+    "mailbox": "Mailbox",
     "folders": "Folder list",
 }
 
@@ -40,8 +48,10 @@ class Step:
         return {"step": self.name, "ok": self.ok, "text": self.text, "hint": self.hint}
 
 
-async def connection_test(profile: Profile, password: Secret, tick: Callable[[Step], None] = lambda step: None) -> list[Step]:
-    """Try all steps of a connection in their order; ``tick`` is told each as it is known."""
+async def connection_test(
+    profile: Profile, mailbox: Mailbox, password: Secret, tick: Callable[[Step], None] = lambda step: None
+) -> list[Step]:
+    """Try all steps of a connection to ``mailbox`` in their order; ``tick`` is told each as it is known."""
     done: dict[str, Step] = {}
 
     def report(name: str, text: str) -> None:
@@ -49,7 +59,7 @@ async def connection_test(profile: Profile, password: Secret, tick: Callable[[St
         tick(done[name])
 
     try:
-        session = await Session.open(profile.server, profile.login.username, password, report)
+        session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()), report)
         try:
             folders = await session.folders()
         finally:
@@ -62,7 +72,7 @@ async def connection_test(profile: Profile, password: Secret, tick: Callable[[St
     except ProtocolError as error:
         done["folders"] = Step("folders", False, error.message, error.hint)
         tick(done["folders"])
-    return [done.get(name, Step(name, None)) for name in STEPS[profile.server.access]]
+    return [done.get(name, Step(name, None)) for name in steps(profile.server, profile.login.method)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +87,9 @@ class ServerFolder:
         return {"folder": self.path, "messages": self.messages, "excluded": self.excluded}
 
 
-async def folder_tree(profile: Profile, password: Secret) -> list[ServerFolder]:
-    """The folders that the server has, and which of them the profile archives. Raises ``ConnectError``."""
-    session = await Session.open(profile.server, profile.login.username, password)
+async def folder_tree(profile: Profile, mailbox: Mailbox, password: Secret) -> list[ServerFolder]:
+    """The folders that a mailbox has, and which of them the profile archives. Raises ``ConnectError``."""
+    session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()))
     try:
         folders, statuses, unreadable = await session.folders_with_status()
     finally:
@@ -98,7 +108,10 @@ async def folder_tree(profile: Profile, password: Secret) -> list[ServerFolder]:
 
 @dataclass(frozen=True, slots=True)
 class MissingFolder:
-    """A folder compared with the archive. ``missing`` holds (UID, size in bytes, INTERNALDATE in seconds or None)."""
+    """A folder compared with the archive. ``missing`` holds (UID, size in bytes, INTERNALDATE in seconds or None).
+
+    ``left_out`` counts messages that the profile's filter excludes.
+    """
 
     path: str
     found: int
@@ -106,6 +119,7 @@ class MissingFolder:
     excluded: str
     missing: tuple[tuple[int, int, int | None], ...] = ()
     error: str = ""
+    left_out: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -113,15 +127,77 @@ class MissingFolder:
             "found": self.found,
             "archived": self.archived,
             "excluded": self.excluded,
+            "left_out": self.left_out,
             "error": self.error,
             "missing": [{"uid": uid, "size": size, "internaldate": date} for uid, size, date in self.missing],
         }
 
 
-async def missing(archive: Archive, profile: Profile, password: Secret) -> list[MissingFolder]:
-    """Compare every message on the server with the archive, by UID. Raises ``ConnectError``, ``InputError`` (no such user)."""
-    source = source_of(profile, (await users.find(archive, profile.target.user, removed=True)).id)
-    session = await Session.open(profile.server, profile.login.username, password)
+@dataclass(frozen=True, slots=True)
+class MissingMailbox:
+    """A mailbox compared with the archive; ``error`` says why it could not be."""
+
+    mailbox: str
+    user: str
+    folders: tuple[MissingFolder, ...] = ()
+    error: str = ""
+
+    @property
+    def missing(self) -> int:
+        return sum(len(folder.missing) for folder in self.folders)
+
+    @property
+    def errors(self) -> int:
+        """How many things could not be compared."""
+        return bool(self.error) + sum(bool(folder.error) for folder in self.folders)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "mailbox": self.mailbox,
+            "user": self.user,
+            "error": self.error,
+            "missing": self.missing,
+            "folders": [folder.as_json() for folder in self.folders],
+        }
+
+
+async def missing(archive: Archive, profile: Profile, password: Secret) -> list[MissingMailbox]:
+    """Compare every message of every mailbox with the archive, by UID. Raises ``InputError`` (no such user), and
+    ``ConnectError`` when the server of a single mailbox cannot be reached."""
+    wanted = await roster(archive, profile, removed=True)
+    known, breaker = Known(), Breaker()
+    found = [
+        MissingMailbox(one.mailbox, one.user, error="; ".join(problem.reason for problem in one.problems))
+        for one in wanted.impossible
+    ]
+    queue = deque(wanted.mailboxes)
+
+    async def work() -> None:
+        while queue:
+            mailbox = queue.popleft()
+            if breaker.open:
+                found.append(MissingMailbox(mailbox.top, mailbox.user.name, error=f"not tried: {breaker.open}"))
+                continue
+            try:
+                folders = await _missing(archive, profile, mailbox, credentials(profile, mailbox, password, known))
+            except (ConnectError, ProtocolError) as error:
+                if profile.kind is Kind.MAILBOX:
+                    raise
+                if isinstance(error, ConnectError):
+                    breaker.failed(error)
+                found.append(MissingMailbox(mailbox.top, mailbox.user.name, error=str(error)))
+            else:
+                breaker.succeeded()
+                found.append(MissingMailbox(mailbox.top, mailbox.user.name, tuple(folders)))
+
+    await together([work() for _ in range(min(profile.server.connections, len(queue)))])
+    order = {mailbox.top: position for position, mailbox in enumerate(wanted.mailboxes)}
+    return sorted(found, key=lambda one: order.get(one.mailbox, -1))
+
+
+async def _missing(archive: Archive, profile: Profile, mailbox: Mailbox, opened_by: Credentials) -> list[MissingFolder]:
+    source = mailbox.source(profile.server)
+    session = await Session.open(profile.server, opened_by)
     found: list[MissingFolder] = []
     try:
         folders, statuses, unreadable = await session.folders_with_status()
@@ -136,19 +212,24 @@ async def missing(archive: Archive, profile: Profile, password: Secret) -> list[
                 found.append(MissingFolder(folder.path, messages, 0, reason))
                 continue
             try:
-                selected = await session.examine(folder)
-                listed = await session.listing() if selected.exists else {}
+                found.append(await _compared(archive, session, profile, source, folder))
             except ConnectError:
                 raise
             except ProtocolError as error:
                 found.append(MissingFolder(folder.path, 0, 0, "", error=error.message))
-                continue
-            known = await sources.known(archive, source, folder.name)
-            archived = next((item.uids for item in known if item.uidvalidity == selected.uidvalidity), frozenset())
-            lost = tuple((uid, item.size, item.internaldate) for uid, item in sorted(listed.items()) if uid not in archived)
-            short = selected.exists - len(listed)
-            doubt = f"the server counts {short} more messages here than it lists" if short > 0 else ""
-            found.append(MissingFolder(folder.path, len(listed), len(listed) - len(lost), "", lost, doubt))
     finally:
         await session.close()
     return found
+
+
+async def _compared(archive: Archive, session: Session, profile: Profile, source: str, folder: Folder) -> MissingFolder:
+    selected = await session.examine(folder)
+    listed = await session.listing() if selected.exists else {}
+    known = await sources.known(archive, source, folder.name)
+    archived = next((item.uids for item in known if item.uidvalidity == selected.uidvalidity), frozenset())
+    rest = [uid for uid in sorted(listed) if uid not in archived]
+    left_out = await filtering.excluded(profile.filter, rest, listed, session.headers, now())
+    lost = tuple((uid, listed[uid].size, listed[uid].internaldate) for uid in rest if uid not in left_out)
+    short = selected.exists - len(listed)
+    doubt = f"the server counts {short} more messages here than it lists" if short > 0 else ""
+    return MissingFolder(folder.path, len(listed), len(listed) - len(rest), "", lost, doubt, len(left_out))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,18 +14,11 @@ from core.archive.sources import Gone
 from core.engine.plan import Place
 from core.imap.names import Folder
 from core.imap.replies import Listed
-from core.profiles.profile import Profile
 
 #: Moves in one entry: keeps an entry's payload under a megabyte.
 MOVES_PER_ENTRY = 2000
-
-
-def source_of(profile: Profile, owner: str) -> str:
-    """The name in the ledger of a mailbox and of where it goes.
-
-    What is known of a mailbox is known for one archive: sent to another user's, or to another folder, all of it is new there.
-    """
-    return f"{profile.source} -> {owner}/{profile.target.folder}"
+#: A row of a ``moved`` entry has one column more when we deleted the message ourselves.
+MOVE_COLUMNS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +37,16 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A message that vanished at ``origin``, is at ``place`` on the server now, and at ``path`` in the archive."""
+    """A message that vanished at ``origin``, is at ``place`` on the server now, and at ``path`` in the archive.
+
+    ``ours``: we deleted it there, and the server put it into its trash.
+    """
 
     origin: Gone
     place: Place
     listed: Listed
     path: str
+    ours: bool = False
 
 
 async def store(
@@ -107,11 +104,32 @@ async def record_moves(
                 *(move.origin.name, move.origin.uidvalidity, move.origin.uid, move.path),
                 *(move.place.folder, move.place.uidvalidity, move.place.uid),
                 *(move.listed.size, move.listed.internaldate, move.listed.flags),
+                *((True,) if move.ours else ()),
             ]
             for move in moves[start : start + MOVES_PER_ENTRY]
         ]
         payload = _payload(destination) | {"owner": destination.owner, "moves": rows}
         await archive.append([Draft("moved", payload)])
+
+
+def followed(rows: Sequence[Sequence[Any]]) -> int:
+    """How many rows of a ``moved`` entry are moves, and not what lies in the trash because we deleted it."""
+    return sum(len(row) == MOVE_COLUMNS for row in rows)
+
+
+async def record_deleting(archive: Archive, destination: Destination, name: str, uidvalidity: int, uids: Sequence[int]) -> None:
+    """Say what is about to be deleted on the server, durably: a crash then leaves a question, and no forgotten deletion."""
+    place = {"server_folder": name, "uidvalidity": uidvalidity}
+    await archive.append([Draft("deleting", _payload(destination) | place | {"uids": sequence.pack(uids)})])
+
+
+async def record_deleted(
+    archive: Archive, destination: Destination, name: str, uidvalidity: int, gone: Iterable[int], kept: Iterable[int]
+) -> None:
+    """Say what is gone of what was to be deleted, and what is there in spite of it."""
+    place = {"server_folder": name, "uidvalidity": uidvalidity}
+    uids = {"uids": sequence.pack(gone), "kept": sequence.pack(kept)}
+    await archive.append([Draft("deleted", _payload(destination) | place | uids)])
 
 
 def _payload(destination: Destination) -> dict[str, Any]:

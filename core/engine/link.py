@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from core.errors import ConnectError, Dropped
+from core.imap import deleting
 from core.imap.names import Folder
 from core.imap.session import Busy, Selected, Session
 
@@ -65,6 +66,12 @@ class Link:
             self._open = None
             self._open = (folder, await session.examine(folder))
         return session, self._open[1]
+
+    async def select(self, folder: Folder) -> tuple[Session, Selected]:
+        """The session with ``folder`` open for changes."""
+        session = await self.session()
+        self._open = None
+        return session, await deleting.select(session, folder)
 
     async def again(self, action: Callable[[], Awaitable[T]]) -> T:
         """Do ``action``; when the connection breaks in it, connect again and repeat; when the server is busy, repeat.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from core.archive import sources
@@ -15,6 +16,10 @@ from core.imap.replies import Listed
 from core.imap.session import Busy
 
 
+class Changed(ProtocolError):
+    """The folder is not the one that was listed any more; what is left waits for the next run."""
+
+
 @dataclass(slots=True)
 class Look:
     """A folder as it was found in this run. ``unlisted`` messages are counted by the server but missing in its list."""
@@ -25,9 +30,17 @@ class Look:
     plan: FolderPlan
     status: Status
     unlisted: int = 0
+    #: What the same filter left out when this folder was last complete.
+    excluded_before: frozenset[int] = frozenset()
     moved: set[int] = field(default_factory=set)
+    excluded: set[int] = field(default_factory=set)
     failed: set[int] = field(default_factory=set)
     expunged: set[int] = field(default_factory=set)
+
+    @property
+    def wanted(self) -> list[int]:
+        """New messages that are to be downloaded, ascending."""
+        return [uid for uid in self.plan.new if uid not in self.moved and uid not in self.excluded]
 
     @property
     def signature(self) -> str:
@@ -61,3 +74,11 @@ async def look(archive: Archive, link: Link, source: str, folder: Folder, status
     unlisted = max(selected.exists - len(listed), 0)
     found = plan.folder_plan(listed, selected.uidvalidity, known, complete=not unlisted)
     return Look(folder, selected.uidvalidity, listed, found, status, unlisted)
+
+
+async def headers(link: Link, look: Look, uids: Iterable[int]) -> dict[int, bytes | None]:
+    """Header blocks of a folder as it was looked at. Raises ``Changed`` when it is another one by now."""
+    session, selected = await link.examine(look.folder)
+    if selected.uidvalidity != look.uidvalidity:
+        raise Changed("the folder was made anew on the server while it was being archived")
+    return await session.headers(uids)

@@ -1,32 +1,52 @@
-"""Archives one mailbox: look at all folders, follow moves, download what is new, count what is left.
+"""Archives one mailbox: look at all folders, follow moves, download what is new, count what is left, delete what may go.
 
 Takes values and writes to the archive; knows no queue, no schedule and no other mailbox.
 
-    folders and STATUS -> listing of changed folders -> plan -> vanished, moved (ledger) -> download -> count
+    folders and STATUS -> listing of changed folders -> plan -> vanished, moved (ledger) -> filter -> download -> count
+    -> delete
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
+from core import sequence
 from core.archive import sources
 from core.archive.archive import Archive
 from core.archive.preparation import Ready
-from core.engine import filing, looking, moves
+from core.archive.sources import Complete
+from core.engine import filing, filtering, looking
+from core.engine.deleting import Deleting, Report
 from core.engine.download import Batch, Download, Wanted
 from core.engine.filing import Destination
+from core.engine.limits import Budget, Grant
 from core.engine.link import Link
 from core.engine.looking import Look
+from core.engine.moves import Moves
 from core.engine.pipeline import Pipeline
 from core.engine.progress import MailboxProgress
-from core.errors import ConnectError, Dropped, ProtocolError
+from core.errors import ArchivarError, ConnectError, Dropped, ProtocolError
 from core.format import number
 from core.format import size as human
 from core.imap.names import UNREADABLE, Folder, Status
-from core.model import Phase, Problem, RunStatus
+from core.model import Forecast, Phase, Problem, RunStatus, now
+from core.profiles.deletion import Deletion
+from core.profiles.filter import Filter
 from core.profiles.rules import FolderRules
 
 Emit = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for every mailbox of a profile. ``now`` is the moment from which ages are counted."""
+
+    folders: FolderRules = field(default_factory=FolderRules)
+    filter: Filter = field(default_factory=Filter)
+    deletion: Deletion = field(default_factory=Deletion)
+    now: datetime = field(default_factory=now)
 
 
 class MailboxArchiver:
@@ -37,7 +57,8 @@ class MailboxArchiver:
         archive: Archive,
         link: Link,
         destination: Destination,
-        rules: FolderRules,
+        rules: Rules,
+        budget: Budget,
         progress: MailboxProgress,
         emit: Emit,
     ) -> None:
@@ -45,6 +66,17 @@ class MailboxArchiver:
         self._link = link
         self._to = destination
         self._rules = rules
+        self._budget = budget
+        self._deleting = Deleting(
+            archive,
+            link,
+            destination,
+            rules.deletion,
+            rules.filter,
+            budget,
+            Report(self._fail, self._deleted, self._removed),
+            rules.now,
+        )
         self._progress = progress
         self._tally = progress.tally
         self._emit = emit
@@ -60,13 +92,18 @@ class MailboxArchiver:
             self._fail(Folder(text, text), None, UNREADABLE)
         await self._look_at(folders, statuses)
         if dry_run:
-            self._count_dry()
+            await self._leave_out()
+            await self._count_dry()
         else:
             await self._record_vanished(None if unreadable else folders)
             await self._follow_moves()
+            await self._leave_out()
             await self._download()
             self._progress.phase = Phase.CHECKING
             await self._check()
+            if self._rules.deletion.active:
+                self._progress.phase = Phase.DELETING
+                await self._deleting.run(self._looks, folders)
         self._finish()
 
     async def _list_folders(self) -> tuple[list[Folder], dict[str, Status], list[str]]:
@@ -75,33 +112,49 @@ class MailboxArchiver:
     # Looking -----------------------------------------------------------------------------------------------------------
 
     async def _look_at(self, folders: list[Folder], statuses: dict[str, Status]) -> None:
-        complete = await sources.signatures(self._archive, self._to.source)
+        complete = await sources.complete(self._archive, self._to.source)
         if not folders:
             raise ProtocolError("The server lists no folders at all, not even INBOX.", "See the server's log.")
         for folder in folders:
             status = statuses.get(folder.name, Status())
             if not folder.selectable:
                 continue
-            if reason := self._rules.reason_to_exclude(folder.path, folder.attributes):
+            if reason := self._rules.folders.reason_to_exclude(folder.path, folder.attributes):
                 messages = status.items.get("MESSAGES", 0)
                 self._tally.found += messages
                 self._tally.excluded += messages
                 self._progress.result.excluded_folders[folder.path] = reason
                 continue
-            if status.signature and complete.get(folder.name) == status.signature:
-                self._tally.found += status.items["MESSAGES"]
-                self._tally.known += status.items["MESSAGES"]
+            before = complete.get(folder.name, Complete(""))
+            # What is to be deleted depends on flags and on time, of which STATUS says nothing.
+            if status.signature and before.signature == self._signed(status.signature) and not self._rules.deletion.active:
+                self._pass_over(status.items["MESSAGES"], len(before.excluded))
                 continue
             self._progress.folder = folder.path
             try:
-                await self._link.again(lambda folder=folder, status=status: self._look(folder, status))  # type: ignore[misc]
+                await self._link.again(
+                    lambda folder=folder, status=status, before=before: self._look(folder, status, before)  # type: ignore[misc]
+                )
             except (Dropped, ProtocolError) as error:
                 self._fail(folder, None, error.message)
                 # One folder that cannot be had says nothing about the next.
                 self._link.progressed()
 
-    async def _look(self, folder: Folder, status: Status) -> None:
+    def _pass_over(self, messages: int, excluded: int) -> None:
+        """Count a folder in which nothing came and nothing went."""
+        self._tally.found += messages
+        self._tally.known += messages - excluded
+        self._tally.excluded += excluded
+
+    def _signed(self, signature: str) -> str:
+        """A folder's signature together with the filter's: under another filter other messages may be wanted."""
+        return f"{signature}/{self._rules.filter.digest}" if signature else ""
+
+    async def _look(self, folder: Folder, status: Status, before: Complete) -> None:
         seen = await looking.look(self._archive, self._link, self._to.source, folder, status)
+        uidvalidity, _, digest = before.signature.partition("/")
+        if uidvalidity.partition(":")[0] == str(seen.uidvalidity) and digest == self._rules.filter.digest:
+            seen.excluded_before = before.excluded
         self._looks.append(seen)
         self._tally.found += len(seen.listed)
         self._tally.known += len(seen.plan.known)
@@ -109,6 +162,27 @@ class MailboxArchiver:
         self._progress.bytes_total += sum(seen.listed[uid].size for uid in seen.plan.new)
         self._archive.expect(self._progress.bytes_total)
         self._link.progressed()
+
+    async def _leave_out(self) -> None:
+        """Apply the filter to what is new and no move."""
+        if not self._rules.filter.digest:
+            return
+        for look in self._looks:
+            look.excluded = await self._left_out(look, look.wanted)
+            self._tally.excluded += len(look.excluded)
+            self._progress.messages_total -= len(look.excluded)
+            self._progress.bytes_total -= sum(look.listed[uid].size for uid in look.excluded)
+            self._link.progressed()
+
+    async def _left_out(self, look: Look, uids: Sequence[int]) -> set[int]:
+        return await filtering.excluded(
+            self._rules.filter,
+            uids,
+            look.listed,
+            lambda chunk: self._link.again(lambda: looking.headers(self._link, look, chunk)),
+            self._rules.now,
+            look.excluded_before,
+        )
 
     # Moves -------------------------------------------------------------------------------------------------------------
 
@@ -127,15 +201,18 @@ class MailboxArchiver:
 
     async def _follow_moves(self) -> None:
         """Match new UIDs with messages that vanished from other folders: those need no download."""
-        found = await moves.find(self._archive, self._link, self._to, self._looks)
+        found = await Moves(self._archive, self._link, self._to, self._rules.deletion.on_trash).find(self._looks)
         await filing.record_moves(self._archive, self._to, [move for _, move in found])
         for seen, move in found:
             seen.moved.add(move.place.uid)
             self._progress.messages_total -= 1
             self._progress.bytes_total -= move.listed.size
-        self._tally.moved += len(found)
-        if found:
-            self._emit("moved", f"{len(found)} messages moved on the server; the archive follows, nothing was downloaded again")
+        moved = sum(not move.ours for _, move in found)
+        self._tally.moved += moved
+        # What we deleted and the server put into its trash is no move of anybody's.
+        self._tally.known += len(found) - moved
+        if moved:
+            self._emit("moved", f"{moved} messages moved on the server; the archive follows, nothing was downloaded again")
 
     # Downloading -------------------------------------------------------------------------------------------------------
 
@@ -145,20 +222,24 @@ class MailboxArchiver:
         pipeline = Pipeline(self._prepare, self._store)
         try:
             for look in self._looks:
-                if set(look.plan.new) - look.moved:
+                if look.wanted:
                     await self._download_folder(look, pipeline)
         finally:
             await pipeline.drain()
 
     async def _download_folder(self, look: Look, pipeline: Pipeline[tuple[Look, Batch], Ready]) -> None:
         self._progress.folder = look.folder.path
-        uids = [uid for uid in look.plan.new if uid not in look.moved]
+
+        def submit(batch: Batch, grant: Grant) -> Awaitable[None]:
+            return pipeline.submit((look, batch), sum(len(raw) for _, raw, _ in batch), grant.release)
+
         download = Download(
             self._link,
-            Wanted(look.folder, look.uidvalidity, look.listed, uids),
-            lambda batch: pipeline.submit((look, batch), sum(len(raw) for _, raw, _ in batch)),
+            Wanted(look.folder, look.uidvalidity, look.listed, look.wanted),
+            submit,
             lambda uid, reason: self._fail_message(look, uid, reason),
             lambda uid: self._expunged(look, uid),
+            self._budget,
         )
         try:
             await download.run()
@@ -207,7 +288,7 @@ class MailboxArchiver:
         for look in self._looks:
             known = await sources.known(self._archive, self._to.source, look.folder.name)
             archived = next((item.uids for item in known if item.uidvalidity == look.uidvalidity), frozenset())
-            missing = set(look.listed) - archived - look.failed - look.expunged
+            missing = set(look.listed) - archived - look.failed - look.expunged - look.excluded
             if missing and not any(
                 problem.folder == look.folder.path and problem.uid is None for problem in self._progress.result.problems
             ):
@@ -216,14 +297,39 @@ class MailboxArchiver:
                 self._fail_message(look, uid, "not archived in this run")
             if look.unlisted:
                 self._fail(look.folder, None, f"the server counts {look.unlisted} more messages here than it lists")
-            await sources.remember(self._archive, self._to.source, look.folder.name, look.signature, len(look.listed))
+            # What the filter leaves out for now only must be decided anew next time.
+            lasting = not (look.excluded and self._rules.filter.changes)
+            signature = self._signed(look.signature) if lasting else ""
+            name, messages = look.folder.name, len(look.listed)
+            await sources.remember(self._archive, self._to.source, name, signature, messages, look.excluded)
 
-    def _count_dry(self) -> None:
+    async def _count_dry(self) -> None:
+        """Say what a run would do; of what is new some may turn out to be moves."""
+        result = self._progress.result
+        result.forecast = []
         for look in self._looks:
-            new = len(look.plan.new)
-            size = sum(look.listed[uid].size for uid in look.plan.new)
-            if new:
-                self._emit("plan", f"{look.folder.path}: {number(new)} new, {human(size)}")
+            going: tuple[int, ...] = ()
+            if self._rules.deletion.active and not self._deleting.spares(look.folder):
+                known = await self._left_out(look, sorted(look.plan.known))
+                uids = {*look.plan.known, *look.wanted} - known
+                going = tuple(sorted(uid for uid in uids if not self._deleting.keep(look.listed[uid])))
+            size = sum(look.listed[uid].size for uid in look.wanted)
+            one = Forecast(look.folder.path, len(look.wanted), size, len(look.excluded), going)
+            result.forecast.append(one)
+            parts = [f"{number(one.new)} new, {human(size)}"] if one.new else []
+            parts += [f"{number(one.excluded)} left out by the filter"] if one.excluded else []
+            parts += [f"{number(len(going))} would be deleted on the server (UID {sequence.pack(going)})"] if going else []
+            if parts:
+                self._emit("plan", f"{look.folder.path}: {'; '.join(parts)}")
+
+    # Deleting ----------------------------------------------------------------------------------------------------------
+
+    def _deleted(self, folder: Folder, count: int) -> None:
+        self._tally.deleted += count
+        self._emit("deleted", f"{folder.path}: {number(count)} deleted on the server")
+
+    def _removed(self, folder: Folder, count: int) -> None:
+        self._emit("deleted", f"{folder.path}: {number(count)} that were deleted before removed for good")
 
     def _finish(self) -> None:
         result = self._progress.result
@@ -232,11 +338,15 @@ class MailboxArchiver:
         self._progress.folder = ""
 
 
-async def archive_mailbox(archiver: MailboxArchiver, progress: MailboxProgress, *, dry_run: bool = False) -> None:
-    """Run ``archiver``; a mailbox whose connection fails is that mailbox's problem, named in its result."""
+async def archive_mailbox(
+    archiver: MailboxArchiver, progress: MailboxProgress, *, dry_run: bool = False
+) -> ArchivarError | None:
+    """Run ``archiver``; a mailbox whose connection fails is that mailbox's problem, named in its result and returned."""
     try:
         await archiver.run(dry_run=dry_run)
     except (ConnectError, Dropped, ProtocolError) as error:
         progress.result.problems.append(Problem(progress.folder, None, str(error)))
         progress.result.status = RunStatus.FAILED
         progress.phase = Phase.DONE
+        return error
+    return None

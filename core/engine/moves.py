@@ -1,19 +1,20 @@
 """Follows moves: new UIDs that are messages which vanished elsewhere in the mailbox need no download (P4).
 
 Two messages are taken for the same when header block, size and INTERNALDATE are equal. Drafts are not: their text changes
-while all of these stay.
+while all of these stay. What we deleted ourselves and the server put into its trash is known there by header and size alone,
+whatever date the server gave it.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from core.archive import sources
 from core.archive.archive import Archive
 from core.archive.sources import Gone
-from core.engine import plan
-from core.engine.download import Changed
+from core.engine import looking, plan
 from core.engine.filing import Destination, Move
 from core.engine.link import Link
 from core.engine.looking import Look
@@ -21,6 +22,8 @@ from core.engine.plan import Fingerprint, Place
 from core.errors import Dropped, ProtocolError
 from core.imap.names import Folder
 from core.imap.replies import Listed
+from core.profiles import rules
+from core.profiles.deletion import OnTrash
 
 #: Headers asked for at once.
 HEADERS_PER_FETCH = 200
@@ -28,66 +31,106 @@ HEADERS_PER_FETCH = 200
 _Arrived = Mapping[Place, tuple[Look, Listed]]
 
 
-async def find(archive: Archive, link: Link, destination: Destination, looks: Sequence[Look]) -> list[tuple[Look, Move]]:
-    """The moves among what is new in ``looks``. Where the server does not help to tell, nothing is taken for a move."""
-    drafts = {look.folder.name for look in looks if _drafts(look.folder)}
-    arrived: dict[Place, tuple[Look, Listed]] = {}
-    for look in looks:
-        if look.folder.name not in drafts:
-            for uid in look.plan.new:
-                arrived[Place(look.folder.name, look.uidvalidity, uid)] = (look, look.listed[uid])
-    pairs = [(listed.size, listed.internaldate) for _, listed in arrived.values()]
-    gone = [one for one in await sources.gone(archive, destination.source, pairs) if one.name not in drafts]
-    if not gone:
-        return []
-    shapes = {(item.size, item.internaldate) for item in gone}
-    likely = {place: seen for place, seen in arrived.items() if (seen[1].size, seen[1].internaldate) in shapes}
-    fingerprints = await _fingerprints(link, likely)
-    origins = {Place(item.name, item.uidvalidity, item.uid): item for item in gone}
-    vanished = [(place, Fingerprint(item.size, item.internaldate, item.header_sha256)) for place, item in origins.items()]
-    moves = []
-    for from_, place in plan.match_moves(vanished, fingerprints):
-        look, listed = likely[place]
-        moves.append((look, Move(origins[from_], place, listed, _path(destination, origins[from_], look.folder))))
-    return moves
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Finds the moves of one mailbox. ``on_trash``: what happens in the archive to mail that a user moved to the trash."""
+
+    archive: Archive
+    link: Link
+    destination: Destination
+    on_trash: OnTrash = OnTrash.KEEP
+
+    async def find(self, looks: Sequence[Look], *, deleted_only: bool = False) -> list[tuple[Look, Move]]:
+        """The moves among what is new in ``looks``. Where the server does not help to tell, nothing is taken for a move.
+
+        ``deleted_only``: what is new came while we deleted, so it is looked for among what we deleted, and nowhere else.
+        """
+        drafts = {look.folder.name for look in looks if rules.is_drafts(look.folder.path, look.folder.attributes)}
+        arrived = {place: seen for place, seen in _arrived(looks).items() if place.folder not in drafts}
+        pairs = [(listed.size, listed.internaldate) for _, listed in arrived.values()]
+        gone = [one for one in await sources.gone(self.archive, self.destination.source, pairs) if one.name not in drafts]
+        # What a user moved goes before what we deleted: that may be gone for good.
+        gone = [one for one in gone if one.ours] if deleted_only else sorted(gone, key=lambda one: one.ours)
+        ours = await self._ours(arrived)
+        shapes = {(item.size, item.internaldate) for item in gone}
+        sizes = {item.size for item in ours}
+        likely = {
+            place: seen
+            for place, seen in arrived.items()
+            if (seen[1].size, seen[1].internaldate) in shapes or (_in_trash(seen[0].folder) and seen[1].size in sizes)
+        }
+        if not likely:
+            return []
+        fingerprints = await self._fingerprints(likely)
+        found = self._match(gone, fingerprints, likely)
+        used = {_place(move.origin) for _, move in found}
+        known = {move.place for _, move in found}
+        # A second look without the dates, at what we deleted and what is in the trash now.
+        rest = [
+            (place, _undated(one)) for place, one in fingerprints if place not in known and _in_trash(likely[place][0].folder)
+        ]
+        return found + self._match([item for item in ours if _place(item) not in used], rest, likely, dated=False)
+
+    async def _ours(self, arrived: _Arrived) -> list[Gone]:
+        sizes = {listed.size for look, listed in arrived.values() if _in_trash(look.folder)}
+        return await sources.deleted(self.archive, self.destination.source, sizes) if sizes else []
+
+    def _match(
+        self, gone: Sequence[Gone], arrived: Sequence[tuple[Place, Fingerprint]], likely: _Arrived, *, dated: bool = True
+    ) -> list[tuple[Look, Move]]:
+        origins = {_place(item): item for item in gone}
+        vanished = [
+            (place, Fingerprint(item.size, item.internaldate if dated else None, item.header_sha256))
+            for place, item in origins.items()
+        ]
+        found = []
+        for origin, place in plan.match_moves(vanished, arrived):
+            look, listed = likely[place]
+            item = origins[origin]
+            ours = bool(item.ours) and _in_trash(look.folder)
+            found.append((look, Move(item, place, listed, self._path(item, look.folder, ours=ours), ours)))
+        return found
+
+    def _path(self, origin: Gone, folder: Folder, *, ours: bool) -> str:
+        # What went to the trash keeps its place, else deleting would wreck the order in the archive (SPEC F1).
+        if ours or (_in_trash(folder) and self.on_trash is OnTrash.KEEP):
+            return origin.path
+        return self.destination.path(folder)
+
+    async def _fingerprints(self, likely: _Arrived) -> list[tuple[Place, Fingerprint]]:
+        found: list[tuple[Place, Fingerprint]] = []
+        by_folder: dict[str, list[Place]] = {}
+        for place in likely:
+            by_folder.setdefault(place.folder, []).append(place)
+        for places in by_folder.values():
+            for start in range(0, len(places), HEADERS_PER_FETCH):
+                chunk = places[start : start + HEADERS_PER_FETCH]
+                look, uids = likely[chunk[0]][0], [place.uid for place in chunk]
+                try:
+                    headers = await self.link.again(lambda look=look, uids=uids: looking.headers(self.link, look, uids))  # type: ignore[misc]
+                except (Dropped, ProtocolError):
+                    # Without headers nothing is taken for a move: it is downloaded, which is always right.
+                    self.link.progressed()
+                    continue
+                for place in chunk:
+                    if header := headers.get(place.uid):
+                        listed = likely[place][1]
+                        digest = hashlib.sha256(header).digest()
+                        found.append((place, Fingerprint(listed.size, listed.internaldate, digest)))
+        return found
 
 
-def _drafts(folder: Folder) -> bool:
-    return plan.is_drafts(folder.path, folder.attributes)
+def _arrived(looks: Sequence[Look]) -> dict[Place, tuple[Look, Listed]]:
+    return {Place(look.folder.name, look.uidvalidity, uid): (look, look.listed[uid]) for look in looks for uid in look.plan.new}
 
 
-def _path(destination: Destination, origin: Gone, folder: Folder) -> str:
-    # What went to the trash keeps its place, else deleting would wreck the order in the archive (SPEC F1).
-    if plan.is_trash(folder.path, folder.attributes):
-        return origin.path
-    return destination.path(folder)
+def _place(item: Gone) -> Place:
+    return Place(item.name, item.uidvalidity, item.uid)
 
 
-async def _fingerprints(link: Link, likely: _Arrived) -> list[tuple[Place, Fingerprint]]:
-    found: list[tuple[Place, Fingerprint]] = []
-    by_folder: dict[str, list[Place]] = {}
-    for place in likely:
-        by_folder.setdefault(place.folder, []).append(place)
-    for places in by_folder.values():
-        for start in range(0, len(places), HEADERS_PER_FETCH):
-            chunk = places[start : start + HEADERS_PER_FETCH]
-            look = likely[chunk[0]][0]
-            try:
-                headers = await link.again(lambda look=look, chunk=chunk: _headers(link, look, chunk))  # type: ignore[misc]
-            except (Dropped, ProtocolError):
-                # Without headers nothing is taken for a move: it is downloaded, which is always right.
-                link.progressed()
-                continue
-            for place in chunk:
-                if header := headers.get(place.uid):
-                    listed = likely[place][1]
-                    digest = hashlib.sha256(header).digest()
-                    found.append((place, Fingerprint(listed.size, listed.internaldate, digest)))
-    return found
+def _undated(fingerprint: Fingerprint) -> Fingerprint:
+    return Fingerprint(fingerprint.size, None, fingerprint.header_sha256)
 
 
-async def _headers(link: Link, look: Look, places: Sequence[Place]) -> dict[int, bytes | None]:
-    session, selected = await link.examine(look.folder)
-    if selected.uidvalidity != look.uidvalidity:
-        raise Changed("the folder was made anew on the server while it was being archived")
-    return await session.headers(place.uid for place in places)
+def _in_trash(folder: Folder) -> bool:
+    return rules.is_trash(folder.path, folder.attributes)

@@ -29,14 +29,24 @@ class Pipeline(Generic[Batch, Prepared]):
         self._write = write
         self._under_way: deque[tuple[asyncio.Task[None], int]] = deque()
 
-    async def submit(self, batch: Batch, size: int) -> None:
-        """Send a batch of ``size`` bytes on its way; waits while too much is under way. Raises what an earlier one raised."""
+    async def submit(self, batch: Batch, size: int, done: Callable[[], None] = lambda: None) -> None:
+        """Send a batch of ``size`` bytes on its way; waits while too much is under way. Raises what an earlier one raised.
+
+        ``done`` is called when it has been written, or has failed.
+        """
+        try:
+            await self._make_room(size)
+        except BaseException:
+            done()
+            raise
+        before = self._under_way[-1][0] if self._under_way else None
+        self._under_way.append((spawn(self._do(batch, before, done), name="store"), size))
+
+    async def _make_room(self, size: int) -> None:
         while self._under_way and (
             len(self._under_way) >= AHEAD or size + sum(waiting for _, waiting in self._under_way) > AHEAD_BYTES
         ):
             await self._finish_first()
-        before = self._under_way[-1][0] if self._under_way else None
-        self._under_way.append((spawn(self._do(batch, before), name="store"), size))
 
     async def drain(self) -> None:
         """Wait until all is written, to the end even when cancelled, so that what was written is counted."""
@@ -60,8 +70,11 @@ class Pipeline(Generic[Batch, Prepared]):
             raise
         self._under_way.popleft()
 
-    async def _do(self, batch: Batch, before: asyncio.Task[None] | None) -> None:
-        ready = await self._prepare(batch)
-        if before is not None:
-            await before
-        await self._write(batch, ready)
+    async def _do(self, batch: Batch, before: asyncio.Task[None] | None, done: Callable[[], None]) -> None:
+        try:
+            ready = await self._prepare(batch)
+            if before is not None:
+                await before
+            await self._write(batch, ready)
+        finally:
+            done()

@@ -9,10 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-#: Names of folders with a special use on servers that announce none (Kerio, English and German; RFC 6154 names).
-DRAFTS = {"drafts", "entwürfe"}
-TRASH = {"deleted items", "gelöschte objekte", "gelöschte elemente", "trash", "papierkorb"}
-
 
 @dataclass(frozen=True, slots=True)
 class FolderPlan:
@@ -107,14 +103,3 @@ def batches(sizes: Sequence[tuple[int, int]], *, max_bytes: int, max_messages: i
         total += size
     if batch:
         yield batch
-
-
-def is_drafts(path: str, attributes: Sequence[str]) -> bool:
-    """Is this where drafts are? Their headers stay while their text changes, so they are always downloaded."""
-    return "\\drafts" in attributes or path.rsplit("/", 1)[-1].casefold() in DRAFTS
-
-
-def is_trash(path: str, attributes: Sequence[str]) -> bool:
-    """Is this where deleted mail goes? By attribute first, by name second."""
-    top = path.removeprefix("INBOX/").split("/", 1)[0]
-    return "\\trash" in attributes or top.casefold() in TRASH

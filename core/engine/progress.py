@@ -30,10 +30,19 @@ class MailboxProgress:
     messages_done: int = 0
     bytes_total: int = 0
     bytes_done: int = 0
+    #: The mailbox's name in the ledger.
+    source: str = ""
 
     @property
     def tally(self) -> Tally:
         return self.result.tally
+
+    def start_over(self) -> None:
+        """The mailbox waits for another try; what is known of this one is forgotten."""
+        self.result.problems.clear()
+        self.result.status = RunStatus.QUEUED
+        self.phase, self.folder = Phase.WAITING, ""
+        self.messages_total = self.messages_done = self.bytes_total = self.bytes_done = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,83 +1,158 @@
-"""A run of a profile: its mailboxes, one after the other for now, and the result that the command line contract promises."""
+"""A run of a profile: its mailboxes, several at once, and the result that the command line contract promises."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from core.archive import users
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
-from core.engine.filing import Destination, source_of
+from core.engine.breaker import Breaker
+from core.engine.filing import Destination
+from core.engine.limits import Limits
 from core.engine.link import BACKOFF, Link
-from core.engine.mailbox import MailboxArchiver, archive_mailbox
+from core.engine.mailbox import MailboxArchiver, Rules, archive_mailbox
 from core.engine.progress import MailboxProgress, Progress
+from core.engine.roster import Roster, credentials, roster
+from core.errors import ArchivarError, ConnectError
+from core.imap.login import Known
 from core.imap.session import Session
-from core.model import MailboxResult, Run, RunStatus, Tally, timestamp
+from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now, timestamp
+from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
 from core.secrets import Secret
+from core.tasks import together
 
 Emit = Callable[[str, str, str], None]
+
+#: A mailbox for which the server had no connection left waits for the others, so many times.
+POSTPONED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a run needs: who, from where, and with which password. ``emit(kind, mailbox, text)`` is told the story."""
+    """What a run needs: who, from where, and with which password. ``emit(kind, mailbox, text)`` is told the story.
+
+    ``limits`` are shared with the other runs of the service.
+    """
 
     run: Run
     profile: Profile
     password: Secret
     emit: Emit
     backoff: tuple[float, ...] = BACKOFF
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A mailbox in the queue of a run, and how often it was postponed."""
+
+    mailbox: Mailbox
+    progress: MailboxProgress
+    postponed: int = 0
 
 
 class ProfileRun:
     """One run of a profile. ``progress`` may be looked at at any time."""
 
-    def __init__(self, archive: Archive, job: Job, owner: str) -> None:
+    def __init__(self, archive: Archive, job: Job, found: Roster) -> None:
         self._archive = archive
         self._job = job
-        self._owner = owner
-        result = MailboxResult(job.profile.target.folder, job.profile.target.user)
-        self.mailboxes = [MailboxProgress(result)]
+        self._warnings = found.warnings
+        self._known = Known()
+        self._breaker = Breaker()
+        self._slots = job.limits.slots(job.profile.server)
+        self._rules = Rules(job.profile.folders, job.profile.filter, job.profile.deletion, now())
+        self.mailboxes = rows(job.profile, found)
+        self._queue = deque(_Turn(mailbox, row) for mailbox, row in zip(found.mailboxes, self.mailboxes, strict=False))
+        self._active = 0
         self.progress = Progress(job.run.id, job.profile.name, self.mailboxes)
 
     @classmethod
     async def prepare(cls, archive: Archive, job: Job) -> ProfileRun:
-        """Find the owner. Raises ``InputError`` when the user of the profile is no more."""
-        owner = await users.find(archive, job.profile.target.user)
-        return cls(archive, job, owner.id)
+        """Find the mailboxes. Raises ``InputError`` when the user of the profile is no more."""
+        return cls(archive, job, await roster(archive, job.profile))
 
     async def execute(self) -> None:
         """Archive. Raises ``StorageError`` and other errors of the archive; problems of mailboxes are in the results."""
-        job = self._job
-        for warning in job.profile.warnings():
-            job.emit("warning", "", warning)
-        for mailbox in self.mailboxes:
-            await self._archive_mailbox(mailbox)
+        for warning in (*self._job.profile.warnings(), *self._warnings):
+            self._job.emit("warning", "", warning)
+        if not self.mailboxes:
+            self._job.emit("warning", "", "No user with an e-mail address is selected, so there was nothing to archive.")
+        workers = min(self._job.profile.server.connections, len(self._queue))
+        await together([self._work() for _ in range(workers)])
 
-    async def _archive_mailbox(self, mailbox: MailboxProgress) -> None:
-        job, profile = self._job, self._job.profile
-        name = mailbox.result.mailbox
-        link = Link(
-            lambda: Session.open(profile.server, profile.login.username, job.password),
-            job.backoff,
-            lambda text: job.emit("waiting", name, text),
-        )
+    async def _work(self) -> None:
+        """Take mailboxes from the queue until it is empty."""
+        while self._queue:
+            turn = self._queue.popleft()
+            if self._breaker.open:
+                self._skip(turn.progress)
+                continue
+            self._active += 1
+            try:
+                async with self._slots.taken():
+                    error = await self._archive_mailbox(turn)
+            finally:
+                self._active -= 1
+            if isinstance(error, ConnectError):
+                self._after(turn, error)
+
+    def _after(self, turn: _Turn, error: ConnectError) -> None:
+        """A mailbox could not be opened, or its connection was lost for good: what does that mean for it and the others?"""
+        found_any = turn.progress.tally.found > 0
+        others = self._active or self._queue
+        if error.busy and others and not found_any and turn.postponed < POSTPONED:
+            turn.postponed += 1
+            turn.progress.start_over()
+            self._queue.append(turn)
+            return
+        if not found_any:
+            self._breaker.failed(error)
+        result = turn.progress.result
+        self._job.emit("problem", result.mailbox, result.problems[-1].reason)
+
+    def _skip(self, progress: MailboxProgress) -> None:
+        progress.result.problems.append(Problem("", None, f"not tried: {self._breaker.open}"))
+        progress.result.status = RunStatus.FAILED
+        progress.phase = Phase.DONE
+
+    async def _archive_mailbox(self, turn: _Turn) -> ArchivarError | None:
+        job, mailbox = self._job, turn.mailbox
+        link = Link(lambda: self._connect(mailbox), job.backoff, lambda text: job.emit("waiting", mailbox.top, text))
         archiver = MailboxArchiver(
             self._archive,
             link,
-            Destination(job.run.id, source_of(profile, self._owner), self._owner, profile.target.folder),
-            profile.folders,
-            mailbox,
-            lambda kind, text: job.emit(kind, name, text),
+            Destination(job.run.id, turn.progress.source, mailbox.user.id, mailbox.top),
+            self._rules,
+            job.limits.budget,
+            turn.progress,
+            lambda kind, text: job.emit(kind, mailbox.top, text),
         )
         try:
-            await archive_mailbox(archiver, mailbox, dry_run=job.run.dry_run)
-        finally:
-            await link.close()
+            error = await archive_mailbox(archiver, turn.progress, dry_run=job.run.dry_run)
+        except BaseException:
+            # Cancelled, or the archive cannot be written: nobody waits for the server's good-bye.
+            await link.drop()
+            raise
+        await link.close()
+        return error
+
+    async def _connect(self, mailbox: Mailbox) -> Session:
+        profile = self._job.profile
+        try:
+            session = await Session.open(profile.server, credentials(profile, mailbox, self._job.password, self._known))
+        except ConnectError as error:
+            if error.busy:
+                self._slots.refused()
+            raise
+        self._slots.succeeded()
+        self._breaker.succeeded()
+        return session
 
     def status(self) -> RunStatus:
         """The result of a run that ended by itself."""
@@ -85,6 +160,15 @@ class ProfileRun:
         if found == {RunStatus.FAILED}:
             return RunStatus.FAILED
         return RunStatus.SUCCEEDED if found <= {RunStatus.SUCCEEDED} else RunStatus.WITH_ERRORS
+
+
+def rows(profile: Profile, found: Roster) -> list[MailboxProgress]:
+    """A row for each mailbox, in the order of the roster, then for each that cannot be archived at all."""
+    wanted = [
+        MailboxProgress(MailboxResult(mailbox.top, mailbox.user.name), source=mailbox.source(profile.server))
+        for mailbox in found.mailboxes
+    ]
+    return wanted + [MailboxProgress(result, Phase.DONE) for result in found.impossible]
 
 
 def result(

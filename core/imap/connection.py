@@ -5,8 +5,6 @@ Blocking; a session runs it in its thread.
 
 from __future__ import annotations
 
-import ast
-import base64
 import imaplib
 import re
 import socket
@@ -19,29 +17,31 @@ from imapclient.exceptions import CapabilityError, IMAPClientAbortError, IMAPCli
 
 from core.errors import ConnectError
 from core.imap import tls
+from core.imap.login import Credentials, Shorten, log_in
 from core.imap.opening import Opening
 from core.imap.replies import busy
-from core.profiles.profile import Access, Server
-from core.secrets import Secret
+from core.imap.words import words
+from core.profiles.profile import Access, Method, Server
 
 # The longest line we take: a SEARCH or FLAGS reply of a folder with a million messages. imaplib's own limit is 1,000,000.
 imaplib._MAXLINE = 64 * 1024 * 1024  # type: ignore[attr-defined]
 
-#: The steps in the order in which they come.
-STEPS = {
-    Access.IMAP: ("lookup", "tcp", "greeting", "login", "folders"),
-    Access.IMAP_TLS: ("lookup", "tcp", "greeting", "tls", "certificate", "login", "folders"),
-    Access.IMAP_SSL: ("lookup", "tcp", "tls", "certificate", "greeting", "login", "folders"),
+_STEPS = {
+    Access.IMAP: ("lookup", "tcp", "greeting"),
+    Access.IMAP_TLS: ("lookup", "tcp", "greeting", "tls", "certificate"),
+    Access.IMAP_SSL: ("lookup", "tcp", "tls", "certificate", "greeting"),
 }
 #: Connecting waits no longer than this, however patient the profile is with a slow server.
 CONNECT_SECONDS = 30.0
 #: SQLite keeps no value that is longer, and no mail server a message.
 LONGEST_LITERAL = 2**31 - 1
 
-#: imaplib's errors: bytes shown by repr, after BAD in a list.
-_DRESSED = re.compile(r"""(?:[A-Z]+ command error: (BAD|NO) \[)?(b(?:'.*'|".*"))\]?""", re.DOTALL)
-
 Report = Callable[[str, str], None]
+
+
+def steps(server: Server, method: Method) -> tuple[str, ...]:
+    """The steps of a connection in the order in which they come."""
+    return (*_STEPS[server.access], "login", *(("mailbox",) if method is Method.KERIO_MASTER else ()), "folders")
 
 
 class _Protocol(imaplib.IMAP4):
@@ -95,20 +95,27 @@ class Client(imapclient.IMAPClient):  # type: ignore[misc]
 
 def connect(
     server: Server,
-    username: str,
-    password: Secret,
+    credentials: Credentials,
     report: Report = lambda step, text: None,
     opening: Opening | None = None,
 ) -> Client:
     """A logged-in connection. ``report(step, text)`` is told each step that succeeded. Raises ``ConnectError``."""
     opening = opening or Opening()
     try:
-        return _connect(server, username, password, report, opening)
+        try:
+            return _connect(server, credentials, report, opening)
+        except Shorten:
+            credentials.known.shortened = True
+        try:
+            return _connect(server, credentials, report, opening)
+        except ConnectError:
+            credentials.known.shortened = False
+            raise
     finally:
         opening.done()
 
 
-def _connect(server: Server, username: str, password: Secret, report: Report, opening: Opening) -> Client:
+def _connect(server: Server, credentials: Credentials, report: Report, opening: Opening) -> Client:
     port = server.effective_port
     ready = _open_socket(server, port, report, opening)
     try:
@@ -122,8 +129,10 @@ def _connect(server: Server, username: str, password: Secret, report: Report, op
         if server.access is Access.IMAP_TLS:
             _starttls(client, server, port, report)
         client.socket().settimeout(server.timeout)
-        _login(client, server, username, password)
-        report("login", f"logged in as {username}")
+        done = log_in(client, server, credentials)
+        report("login", done)
+        if credentials.method is Method.KERIO_MASTER:
+            report("mailbox", f"open: {credentials.mailbox}")
     except BaseException:
         _drop(client)
         raise
@@ -204,7 +213,9 @@ def _greet(ready: socket.socket, server: Server, port: int, report: Report) -> C
             hint = "It may have too many connections: try again later, or lower connections."
         else:
             hint = f"Is {port} an IMAP port? With TLS from the first byte use access imap-ssl."
-        raise ConnectError("greeting", f"{server.host} did not greet as an IMAP server ({text}).", hint, retry=True) from error
+        message = f"{server.host} did not greet as an IMAP server ({text})."
+        refused = busy(text) or "BYE" in text.upper()
+        raise ConnectError("greeting", message, hint, retry=True, busy=refused) from error
     welcome = client.protocol.welcome or b""
     report("greeting", welcome.decode("utf-8", "replace").removeprefix("* OK").strip())
     return client
@@ -222,57 +233,3 @@ def _starttls(client: Client, server: Server, port: int, report: Report) -> None
         ) from error
     client.quiet()
     _report_tls(client.socket(), server, report)
-
-
-def _login(client: Client, server: Server, username: str, password: Secret) -> None:
-    if client.has_capability("LOGINDISABLED"):
-        raise ConnectError("login", f"{server.host} takes no password without TLS.", "Use access imap-tls or imap-ssl.")
-    plain = client.has_capability("AUTH=PLAIN")
-    if re.search(r"[\r\n\0]", username + password.reveal()):
-        raise ConnectError("login", "User name or password holds a line break.", "Enter them again, on one line.")
-    try:
-        if plain:
-            client.protocol.authenticate("PLAIN", lambda _: f"\0{username}\0{password.reveal()}".encode())
-        else:
-            # RFC 3501 knows only ASCII here; servers that take more take UTF-8. imaplib quotes the password but not the name.
-            client.protocol._encoding = "utf-8"
-            client.protocol.login(client.protocol._quote(username), password.reveal())
-    except (imaplib.IMAP4.error, OSError) as error:
-        # Not chained: what the server said may repeat the password.
-        text = _without(password, username, words(error))
-        if isinstance(error, imaplib.IMAP4.abort | OSError) or busy(text):
-            raise ConnectError(
-                "login",
-                f"{server.host} broke off the login ({text}).",
-                "It may be busy or have too many connections: try again later; see the server's log.",
-                retry=True,
-            ) from None
-        raise ConnectError(
-            "login",
-            f"{server.host} refused the login of {username} ({text}).",
-            "Check user name and password, and that the account may use IMAP.",
-        ) from None
-
-
-def _without(password: Secret, username: str, text: str) -> str:
-    """``text`` without the password in any form in which it was sent."""
-    plain = password.reveal()
-    sent = base64.b64encode(f"\0{username}\0{plain}".encode()).decode()
-    for form in (sent, plain.replace("\\", "\\\\").replace('"', '\\"'), plain, repr(plain.encode())[2:-1]):
-        if form:
-            text = text.replace(form, "***")
-    return text
-
-
-def words(error: BaseException) -> str:
-    """What the server or the system said, without the dressing that imaplib puts around it."""
-    said = error.args[-1] if error.args else str(error)
-    if isinstance(said, str) and (match := _DRESSED.fullmatch(said)):
-        try:
-            said = ast.literal_eval(match[2])
-        except (ValueError, SyntaxError):
-            said = match[2]
-        if isinstance(said, bytes) and match[1]:
-            said = match[1].encode() + b" " + said
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-    return text.rstrip(".") or type(error).__name__

@@ -17,6 +17,8 @@ class Opening:
 
     def begin(self, connected: socket.socket) -> None:
         with self._lock:
+            if self._socket is not None:
+                self._socket.close()
             # A handle of our own: TLS takes the other one away.
             self._socket = connected.dup()
             if self._ended:

@@ -20,12 +20,13 @@ from imapclient.exceptions import IMAPClientError
 from core import sequence
 from core.errors import Dropped, ProtocolError
 from core.imap import names, replies
-from core.imap.connection import Client, Report, connect, words
+from core.imap.connection import Client, Report, connect
+from core.imap.login import Credentials
 from core.imap.names import Folder, Reply, Status
 from core.imap.opening import Opening
 from core.imap.replies import Listed
+from core.imap.words import words
 from core.profiles.profile import Server
-from core.secrets import Secret
 
 T = TypeVar("T")
 STATUS_ITEMS = ("MESSAGES", "UIDNEXT", "UIDVALIDITY")
@@ -34,11 +35,13 @@ LOGOUT_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A folder opened for reading. ``exists`` counts its messages."""
+    """An open folder. ``exists`` counts its messages; ``keeps_deleted``: \\Deleted may be set and lasts."""
 
     uidvalidity: int
     uidnext: int
     exists: int
+    read_only: bool = False
+    keeps_deleted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,12 @@ class Session:
         self.capabilities = capabilities
 
     @classmethod
-    async def open(cls, server: Server, username: str, password: Secret, report: Report = lambda step, text: None) -> Session:
+    async def open(cls, server: Server, credentials: Credentials, report: Report = lambda step, text: None) -> Session:
         """Connect and log in. Raises ``ConnectError``."""
         executor = ThreadPoolExecutor(1, thread_name_prefix="imap")
         loop, opening = asyncio.get_running_loop(), Opening()
         try:
-            connecting = loop.run_in_executor(executor, connect, server, username, password, report, opening)
+            connecting = loop.run_in_executor(executor, connect, server, credentials, report, opening)
             try:
                 client = await asyncio.shield(connecting)
             except asyncio.CancelledError:
@@ -85,14 +88,15 @@ class Session:
             raise
         session = cls(client, executor, frozenset())
         try:
-            session.capabilities = await session._call(session._read_capabilities)
+            session.capabilities = await session.call(session._read_capabilities)
         except BaseException:
             session.abort()
             await session.close()
             raise
         return session
 
-    async def _call(self, function: Callable[..., T], *arguments: Any) -> T:
+    async def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Do ``function`` in the session's thread. Raises ``Dropped``, ``ProtocolError``, ``Busy``."""
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._executor, function, *arguments)
@@ -110,7 +114,7 @@ class Session:
 
     def _read_capabilities(self) -> frozenset[str]:
         # Most servers tell the capabilities after login within the OK, which saves a round trip.
-        told = self._protocol.untagged_responses.pop("CAPABILITY", None)
+        told = self.protocol.untagged_responses.pop("CAPABILITY", None)
         if told and told[-1]:
             return frozenset(told[-1].decode("latin-1").upper().split())
         self._client._cached_capabilities = None
@@ -120,23 +124,24 @@ class Session:
             raise
         except (imaplib.IMAP4.error, IMAPClientError):
             # What it announced before the login will do.
-            return frozenset(str(item).upper() for item in self._protocol.capabilities)
+            return frozenset(str(item).upper() for item in self.protocol.capabilities)
         return frozenset(item.decode("latin-1").upper() for item in told)
 
     @property
-    def _protocol(self) -> Any:
+    def protocol(self) -> Any:
+        """imaplib's side of the connection, for the session's thread only."""
         return self._client.protocol
 
     async def folders(self) -> list[Folder]:
         """All folders; those that can only hold others included."""
-        return (await self._call(self._list, False))[0]
+        return (await self.call(self._list, False))[0]
 
     async def folders_with_status(self) -> tuple[list[Folder], dict[str, Status], list[str]]:
         """All folders, STATUS by name, unreadable lines: one round trip with LIST-STATUS (RFC 5819), else two."""
-        found, status, unreadable = await self._call(self._list, "LIST-STATUS" in self.capabilities)
+        found, status, unreadable = await self.call(self._list, "LIST-STATUS" in self.capabilities)
         if "LIST-STATUS" not in self.capabilities:
             wanted = [folder.name for folder in found if folder.selectable and not names.needs_literal(folder.name)]
-            status = await self._call(self._status, wanted)
+            status = await self.call(self._status, wanted)
         return found, status, unreadable
 
     def _items(self) -> bytes:
@@ -150,13 +155,13 @@ class Session:
             returned.append(b"STATUS " + self._items())
         if returned:
             arguments.append(b"RETURN (" + b" ".join(returned) + b")")
-        untagged = self._command("LIST", *arguments, wanted=("LIST", "STATUS"))
+        untagged = self.command("LIST", *arguments, wanted=("LIST", "STATUS"))
         found, unreadable = names.folders(untagged["LIST"])
         return found, names.statuses(untagged["STATUS"]), unreadable
 
     def _status(self, wanted: Sequence[str]) -> dict[str, Status]:
         """All STATUS commands at once: they are answered in order (RFC 3501 section 5.5), so this is one round trip."""
-        protocol, items = self._protocol, self._items()
+        protocol, items = self.protocol, self._items()
         protocol.untagged_responses.pop("STATUS", None)
         found: list[Reply] = []
         # Not more at once than fits the buffers of both sides, or both could wait for each other for ever.
@@ -175,8 +180,9 @@ class Session:
             found += protocol.untagged_responses.pop("STATUS", [])
         return names.statuses(found)
 
-    def _command(self, name: str, *arguments: bytes, wanted: Sequence[str]) -> dict[str, list[Reply]]:
-        protocol = self._protocol
+    def command(self, name: str, *arguments: bytes, wanted: Sequence[str] = ()) -> dict[str, list[Reply]]:
+        """One command, in the session's thread; its untagged replies of the kinds ``wanted``. Raises on NO and BAD."""
+        protocol = self.protocol
         for key in wanted:
             protocol.untagged_responses.pop(key, None)
         kind, data = protocol._simple_command(name, *arguments)
@@ -186,51 +192,61 @@ class Session:
 
     async def examine(self, folder: Folder) -> Selected:
         """Open a folder for reading only. Raises ``ProtocolError`` when the server refuses."""
-        return await self._call(self._examine, folder)
+        return await self.call(self.open_folder, "EXAMINE", folder)
 
-    def _examine(self, folder: Folder) -> Selected:
-        protocol = self._protocol
+    def open_folder(self, command: str, folder: Folder) -> Selected:
+        """EXAMINE or SELECT, in the session's thread."""
+        protocol = self.protocol
         protocol.untagged_responses = {}
+        # Else imaplib takes a folder that turns out to be read-only for an error.
         protocol.is_readonly = True
         arguments = [names.quote(folder.name)]
         if names.needs_literal(folder.name):
             arguments, protocol.literal = [], folder.name.encode("latin-1")
-        found = self._command("EXAMINE", *arguments, wanted=("UIDVALIDITY", "UIDNEXT", "EXISTS"))
+        found = self.command(command, *arguments, wanted=("UIDVALIDITY", "UIDNEXT", "EXISTS", "PERMANENTFLAGS", "READ-ONLY"))
         protocol.state = "SELECTED"
-        numbers = {key: _number(values) for key, values in found.items()}
+        numbers = {key: _number(found[key]) for key in ("UIDVALIDITY", "UIDNEXT", "EXISTS")}
         if not numbers["UIDVALIDITY"]:
             raise ProtocolError("The server gives the folder no UIDVALIDITY, so its messages cannot be told apart.")
         if numbers["EXISTS"] is None:
             raise ProtocolError("The server does not say how many messages the folder has.")
-        return Selected(numbers["UIDVALIDITY"], numbers["UIDNEXT"] or 0, numbers["EXISTS"])
+        flags = found["PERMANENTFLAGS"][-1] if found["PERMANENTFLAGS"] else None
+        return Selected(
+            numbers["UIDVALIDITY"],
+            numbers["UIDNEXT"] or 0,
+            numbers["EXISTS"],
+            read_only=bool(found["READ-ONLY"]),
+            # What is not said may be anything (RFC 3501 section 7.1).
+            keeps_deleted=not isinstance(flags, bytes) or b"\\deleted" in flags.lower(),
+        )
 
-    async def listing(self) -> dict[int, Listed]:
-        """All messages of the open folder: the truth about it, in one round trip."""
-        fetched = await self._call(self._fetch, "1:*", "(UID FLAGS INTERNALDATE RFC822.SIZE)")
+    async def listing(self, uids: str = "1:*") -> dict[int, Listed]:
+        """All messages of the open folder, or those of a sequence set: the truth about it, in one round trip."""
+        fetched = await self.call(self._fetch, uids, "(UID FLAGS INTERNALDATE RFC822.SIZE)")
         if fetched[1]:
             raise _refused(f"The server would not list the folder: {fetched[1]}.")
         return replies.listing(fetched[0])
 
     async def headers(self, uids: Iterable[int]) -> dict[int, bytes | None]:
         """Header blocks by UID."""
-        fetched = await self._call(self._fetch, sequence.pack(uids), "(UID BODY.PEEK[HEADER])")
+        fetched = await self.call(self._fetch, sequence.pack(uids), "(UID BODY.PEEK[HEADER])")
         return replies.bodies(fetched[0])
 
     async def bodies(self, uids: Iterable[int]) -> Fetched:
         """Messages by UID, byte for byte, without making them \\Seen."""
-        fetched = await self._call(self._fetch, sequence.pack(uids), "(UID BODY.PEEK[])")
+        fetched = await self.call(self._fetch, sequence.pack(uids), "(UID BODY.PEEK[])")
         return Fetched(replies.bodies(fetched[0]), fetched[1])
 
     async def present(self, uids: Iterable[int]) -> set[int]:
         """Those of ``uids`` that the open folder still has. Raises ``ProtocolError`` when the server would not say."""
         wanted = set(uids)
-        fetched = await self._call(self._fetch, sequence.pack(wanted), "(UID)")
+        fetched = await self.call(self._fetch, sequence.pack(wanted), "(UID)")
         if fetched[1]:
             raise _refused(f"The server would not list the folder: {fetched[1]}.")
         return replies.uids(fetched[0]) & wanted
 
     def _fetch(self, uids: str, items: str) -> tuple[list[Reply], str]:
-        protocol = self._protocol
+        protocol = self.protocol
         protocol.untagged_responses.pop("FETCH", None)
         try:
             kind, data = protocol.uid("FETCH", uids, items)
@@ -246,7 +262,7 @@ class Session:
     async def close(self) -> None:
         """LOGOUT and close; a connection that is gone already is no error."""
         try:
-            await self._call(self._log_out)
+            await self.call(self._log_out)
         except (Dropped, ProtocolError):
             self.abort()
         finally:
@@ -255,12 +271,12 @@ class Session:
 
     def _log_out(self) -> None:
         # Nothing depends on the answer.
-        self._protocol.sock.settimeout(LOGOUT_SECONDS)
+        self.protocol.sock.settimeout(LOGOUT_SECONDS)
         self._client.logout()
 
     def _shut_down(self) -> None:
         try:
-            self._protocol.shutdown()
+            self.protocol.shutdown()
         except OSError:
             # Closed already.
             return
@@ -269,7 +285,7 @@ class Session:
         """Close at once, from any thread: a read that waits for the server ends with an error."""
         try:
             # The plain socket below TLS: unwrapping would wait for the other side.
-            socket.socket.shutdown(self._protocol.sock, socket.SHUT_RDWR)
+            socket.socket.shutdown(self.protocol.sock, socket.SHUT_RDWR)
         except OSError:
             # Closed already.
             return

@@ -30,9 +30,14 @@ NOT_MAIL = {
     )
 }
 JUNK = {name.casefold() for name in ("Junk E-mail", "Junk-E-Mail", "Junk", "Spam")}
+#: Names of folders with a special use on servers that announce none (Kerio, English and German; RFC 6154 names).
+DRAFTS = {"drafts", "entwürfe"}
+TRASH = {"deleted items", "gelöschte objekte", "gelöschte elemente", "trash", "papierkorb"}
 PUBLIC = {name.casefold() for name in ("Public Folders", "Öffentliche Ordner")}
 
 
+#: How the folders begin in which we try out what a server does with deleted mail.
+PROBE = "Archivar-Probe-"
 #: Longer patterns are a mistake: no server has such a name.
 LONGEST_PATTERN = 1000
 
@@ -96,6 +101,16 @@ class FolderRules:
     def of(cls, include: Iterable[str], exclude: Iterable[str]) -> FolderRules:
         return cls(tuple(Rule.of(pattern) for pattern in include), tuple(Rule.of(pattern) for pattern in exclude))
 
+    @property
+    def excludes_trash(self) -> bool:
+        """Has somebody excluded the trash by its name?"""
+        return any(rule.matches(name) for rule in self.exclude for name in ("Deleted Items", "Gelöschte Objekte", "Trash"))
+
+    @property
+    def includes_public(self) -> bool:
+        """Has somebody asked for public folders?"""
+        return any(rule.levels[0].casefold() in PUBLIC for rule in self.include)
+
     def reason_to_exclude(self, path: str, uses: Sequence[str] = ()) -> str:
         """Why the folder at ``path`` (levels joined by ``/``) is not archived; empty when it is."""
         for rule in self.exclude:
@@ -119,6 +134,8 @@ def default_exclusion(path: str, uses: Sequence[str] = ()) -> str:
     top = path.removeprefix("INBOX/").split("/", 1)[0].casefold()
     if top.startswith("#"):
         return "belongs to the server"
+    if top.startswith(PROBE.casefold()):
+        return "left behind by a probe"
     if top in PUBLIC:
         return "public folders"
     if top in NOT_MAIL:
@@ -127,3 +144,14 @@ def default_exclusion(path: str, uses: Sequence[str] = ()) -> str:
     if top in JUNK and not any(use.lower() in ("\\archive", "\\sent", "\\drafts", "\\trash") for use in uses):
         return "junk mail"
     return ""
+
+
+def is_drafts(path: str, attributes: Sequence[str]) -> bool:
+    """Is this where drafts are? Their headers stay while their text changes, so they are always downloaded."""
+    return "\\drafts" in attributes or path.rsplit("/", 1)[-1].casefold() in DRAFTS
+
+
+def is_trash(path: str, attributes: Sequence[str]) -> bool:
+    """Is this where deleted mail goes? By attribute first, by name second."""
+    top = path.removeprefix("INBOX/").split("/", 1)[0]
+    return "\\trash" in attributes or top.casefold() in TRASH

@@ -11,13 +11,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from core import log
+from core import log, sequence
 from core.archive import saved_profiles
 from core.archive.archive import Archive
 from core.config import Home
+from core.engine import filing
+from core.engine.limits import Limits
 from core.engine.progress import MailboxProgress, Progress
-from core.engine.run import Job, ProfileRun, finished_entry, result
-from core.errors import ArchivarError, BusyError, DamagedError, StorageError
+from core.engine.roster import roster
+from core.engine.run import Job, ProfileRun, finished_entry, result, rows
+from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
 from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now
 from core.profiles.profile import Profile
 from core.service.lock import ServiceLock
@@ -91,6 +94,7 @@ class Service:
         self._stopping = asyncio.Event()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._given_up: set[int] = set()
+        self._limits = Limits()
         self._failures = 0
 
     async def run(self) -> bool:
@@ -154,7 +158,7 @@ class Service:
 
     async def _work(self, run: Run) -> None:
         """Do a run; one that nobody works at although it was begun has lost its service, and is taken up."""
-        work = RunWork(self._archive, self._queue, run)
+        work = RunWork(self._archive, self._queue, run, self._limits)
         if run.status is not RunStatus.QUEUED:
             if not await self._queue.take_up(run, (await self._archive.head()).seq, tries=TRIES):
                 await work.fail(
@@ -175,15 +179,16 @@ class Service:
 class RunWork:
     """One run from start to result."""
 
-    def __init__(self, archive: Archive, queue: Queue, run: Run) -> None:
+    def __init__(self, archive: Archive, queue: Queue, run: Run, limits: Limits) -> None:
         self._archive = archive
         self._queue = queue
         self._run = run
+        self._limits = limits
         self._started = run.started or now()
         self._warnings: list[str] = []
         self._events: list[tuple[datetime, str, str, str]] = []
         self._mailboxes: list[MailboxProgress] = []
-        self._before = Tally()
+        self._before: dict[str, Tally] = {}
         self._value: dict[str, Any] | None = None
         self._in_ledger = False
 
@@ -195,8 +200,8 @@ class RunWork:
             await self._count_before(first_seq, head.seq)
             profile = await saved_profiles.find(self._archive, self._run.profile)
             self._warnings += profile.warnings()
-            # What is known of the mailbox before anything can fail, so that a failure has a row to stand in.
-            self._mailboxes = [MailboxProgress(MailboxResult(profile.target.folder, profile.target.user))]
+            # What is known of the mailboxes before anything can fail, so that a failure has a row to stand in.
+            self._mailboxes = await _expected(self._archive, profile)
             if self._run.cancel_requested:
                 await self._finish(RunStatus.CANCELLED)
             else:
@@ -212,7 +217,8 @@ class RunWork:
 
     async def _archive_profile(self, profile: Profile) -> None:
         password = await saved_profiles.password(self._archive, profile)
-        work = await ProfileRun.prepare(self._archive, Job(self._run, profile, password, self._emit))
+        job = Job(self._run, profile, password, self._emit, limits=self._limits)
+        work = await ProfileRun.prepare(self._archive, job)
         self._mailboxes = work.mailboxes
         logger.info("run %d (%s) started", self._run.id, self._run.profile)
         self._emit("started", "", "")
@@ -224,11 +230,16 @@ class RunWork:
         if first_seq == seq:
             return
         async for entry in self._archive.entries(first_seq):
-            if entry.kind == "archived" and entry.payload["run"] == self._run.id:
-                self._before.archived += len(entry.payload["messages"])
-                self._before.bytes += sum(row[2] for row in entry.payload["messages"])
-            elif entry.kind == "moved" and entry.payload["run"] == self._run.id:
-                self._before.moved += len(entry.payload["moves"])
+            if entry.kind not in ("archived", "moved", "deleted") or entry.payload["run"] != self._run.id:
+                continue
+            tally = self._before.setdefault(entry.payload["source"], Tally())
+            if entry.kind == "archived":
+                tally.archived += len(entry.payload["messages"])
+                tally.bytes += sum(row[2] for row in entry.payload["messages"])
+            elif entry.kind == "moved":
+                tally.moved += filing.followed(entry.payload["moves"])
+            else:
+                tally.deleted += len(sequence.unpack(entry.payload["uids"]))
 
     async def _watch(self, task: asyncio.Task[None], progress: Progress) -> bool:
         """Write progress while ``task`` runs; True when it was cancelled on request. Raises what the task raises."""
@@ -290,10 +301,19 @@ class RunWork:
 
     def _add_before(self) -> None:
         """Archived before the interruption, so found known after it: the run's own work all the same."""
-        if self._mailboxes:
-            tally = self._mailboxes[0].tally
-            tally.known = max(tally.known - self._before.archived - self._before.moved, 0)
-            tally.add(self._before)
+        if len(self._mailboxes) == 1:
+            # All of it was this one's, also when its name in the ledger is another one by now.
+            [only] = self._mailboxes
+            whole = Tally()
+            for tally in self._before.values():
+                whole.add(tally)
+            self._before = {only.source: whole}
+        for mailbox in self._mailboxes:
+            if before := self._before.pop(mailbox.source, None):
+                tally = mailbox.tally
+                # What was deleted since then is not there to be known.
+                tally.known = max(tally.known - before.archived - before.moved, 0)
+                tally.add(before)
 
     async def fail(self, reason: str) -> None:
         """Write that the run failed, also when the disk is full: what the failed batch took is free again by then.
@@ -312,3 +332,13 @@ class RunWork:
                 self._in_ledger = True
             else:
                 return
+
+
+async def _expected(archive: Archive, profile: Profile) -> list[MailboxProgress]:
+    """The rows of a run of which no more is known than its profile."""
+    try:
+        return rows(profile, await roster(archive, profile))
+    except InputError:
+        # Its user is no more; the run will say so.
+        assert profile.target is not None
+        return [MailboxProgress(MailboxResult(profile.target.folder, profile.target.user))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,16 +12,16 @@ import pytest
 
 from core.demo.mail import sample_mailbox
 from core.demo.odd import odd_messages
-from core.engine import moves
-from core.engine.examine import connection_test, folder_tree
+from core.engine.looking import Look
+from core.engine.moves import Moves
 from core.imap.connection import Client
 from core.model import RunStatus
-from core.profiles.profile import Access, Profile
+from core.profiles.profile import Access, Profile, Target
 from core.secrets import Secret
 from tests.conftest import StartDovecot
 from tests.servers.dovecot import Certificate, Dovecot, quoted, served
 from tests.servers.proxy import Proxy
-from tests.support import ALICE, At, Sandbox, all_digests, mail, placed, profile, sandbox, sha256
+from tests.support import ALICE, At, Sandbox, all_digests, connection_test, folder_tree, mail, placed, profile, sandbox, sha256
 
 pytestmark = pytest.mark.server
 ALL = ("**", "Junk E-mail")
@@ -279,7 +279,7 @@ async def test_what_is_known_is_known_for_one_archive_only(dovecot: StartDovecot
     server.deliver(ALICE, "INBOX", mail("one"))
     first = reading(server)
     assert (await box.run(first)).tally.archived == 1
-    elsewhere = replace(first, target=replace(first.target, folder="second"))
+    elsewhere = replace(first, target=Target("alice", "second"))
     assert (await box.run(elsewhere)).tally.archived == 1
     with Proxy(server.host, server.plain_port) as proxy:
         assert (await box.run(profile(proxy))).tally.archived == 1
@@ -362,15 +362,15 @@ async def test_a_session_that_dovecot_ends_in_the_middle_is_made_again(
     for number in range(3):
         server.deliver(ALICE, "INBOX", mail(f"in {number}"))
         server.deliver(ALICE, "ZZZ", mail(f"z {number}"))
-    find = moves.find
+    find = Moves.find
 
-    async def change(*arguments: object) -> object:
+    async def change(moves: Moves, looks: Sequence[Look]) -> object:
         monkeypatch.undo()
         server.change_uidvalidity(ALICE, "ZZZ")
         server.change_uidvalidity(ALICE, "INBOX")
-        return await find(*arguments)  # type: ignore[arg-type]
+        return await find(moves, looks)
 
-    monkeypatch.setattr(moves, "find", change)
+    monkeypatch.setattr(Moves, "find", change)
     outcome = await box.run(reading(server))
     assert outcome.status is RunStatus.WITH_ERRORS
     assert {folder for folder, _ in outcome.problems} == {"INBOX", "ZZZ"}
@@ -386,14 +386,14 @@ async def test_what_another_client_expunges_in_between_is_no_failure(
     server = dovecot()
     for number in range(5):
         server.deliver(ALICE, "INBOX", mail(f"n {number}"))
-    find = moves.find
+    find = Moves.find
 
-    async def expunge(*arguments: object) -> object:
+    async def expunge(moves: Moves, looks: Sequence[Look]) -> object:
         monkeypatch.undo()
         server.remove_messages(ALICE, "INBOX", 2)
-        return await find(*arguments)  # type: ignore[arg-type]
+        return await find(moves, looks)
 
-    monkeypatch.setattr(moves, "find", expunge)
+    monkeypatch.setattr(Moves, "find", expunge)
     outcome = await box.run(reading(server))
     assert (outcome.status, outcome.tally.found, outcome.tally.archived) == (RunStatus.SUCCEEDED, 3, 3)
     assert await box.places() == placed(server.expected(ALICE))

@@ -104,18 +104,18 @@ def test_every_command_answers_with_one_json_object(alice: Archivar, dovecot: Do
     assert keys("user", "show", "bob", "--json") == {"user", "folders", "messages", "bytes"}
     assert keys("user", "edit", "bob", "--json", "--login", "b") == {"user"}
     assert keys("user", "remove", "bob", "--json") == {"removed"}
-    assert keys("--json", "profile", "apply", file) == {"profile", "warnings"}
+    assert keys("--json", "profile", "apply", file) == {"profile", "warnings", "advice"}
     assert keys("profile", "list", "--json") == {"profiles"}
-    assert keys("profile", "--json", "show", "Alice") == {"profile", "password", "warnings"}
-    assert keys("profile", "test", "--json", "Alice") == {"profile", "ok", "steps"}
-    assert keys("profile", "folders", "Alice", "--json") == {"profile", "folders"}
-    assert keys("missing", "Alice", "--json", code=1) == {"profile", "missing", "folders"}
+    assert keys("profile", "--json", "show", "Alice") == {"profile", "password", "warnings", "advice"}
+    assert keys("profile", "test", "--json", "Alice") == {"profile", "mailbox", "ok", "steps"}
+    assert keys("profile", "folders", "Alice", "--json") == {"profile", "mailbox", "folders"}
+    assert keys("missing", "Alice", "--json", code=1) == {"profile", "missing", "mailboxes"}
     assert keys("run", "--dry-run", "--json", "Alice") == RESULT
     assert keys("--json", "run", "Alice", "--detach") == {"run", "profile", "status"}
     assert keys("watch", "2", "--json") == RESULT
     assert keys("--json", "cancel", "2", code=2) == {"error", "hint", "exit_code"}
     assert keys("runs", "Alice", "--json") == {"runs"}
-    assert keys("--json", "missing", "Alice") == {"profile", "missing", "folders"}
+    assert keys("--json", "missing", "Alice") == {"profile", "missing", "mailboxes"}
     assert keys("--json", "folders", "alice") == {"user", "folders"}
     assert keys("show", "--json", "1") >= {
         "id",

@@ -17,17 +17,18 @@ import pytest
 import trustme
 
 from core.engine import download
-from core.engine.examine import Step, connection_test, folder_tree
+from core.engine.examine import Step
+from core.imap.login import Credentials
 from core.imap.names import UNREADABLE
 from core.imap.session import Session
 from core.model import RunStatus
-from core.profiles.profile import Access, Profile
+from core.profiles.profile import Access, Method, Profile
 from core.secrets import Secret
 from core.tasks import spawn
 from tests.servers import scripted
 from tests.servers.proxy import Proxy
 from tests.servers.scripted import Script, ScriptedServer, Stored
-from tests.support import ALICE, At, Limited, Outcome, Sandbox, mail, profile, sandbox, sha256
+from tests.support import ALICE, At, Limited, Outcome, Sandbox, connection_test, folder_tree, mail, profile, sandbox, sha256
 
 
 @pytest.fixture
@@ -692,7 +693,7 @@ async def test_a_listing_of_200000_messages_and_lines_of_a_megabyte_are_read(
 
     monkeypatch.setattr(scripted._Session, "fetch", flood)
     with inbox() as server:
-        opened = await Session.open(profile(server).server, ALICE, Secret("x"))
+        opened = await Session.open(profile(server).server, Credentials(Method.PASSWORD, ALICE, Secret("x")))
         folders = await opened.folders()
         await opened.examine(folders[0])
         listed = await opened.listing()

@@ -21,6 +21,7 @@ import pytest
 from core.archive import saved_profiles, users
 from core.archive.archive import Archive
 from core.config import Home
+from core.engine.limits import Limits
 from core.engine.run import Job, ProfileRun
 from core.errors import ArchivarError, BusyError, DamagedError, StorageError
 from core.model import Run, RunStatus
@@ -505,7 +506,7 @@ async def test_a_run_that_is_stopped_while_it_is_written_down_stays_ended(archiv
     """An interruption that comes after the result does not take it back."""
     queue = Queue(archive.database)
     run = (await queue.enqueue("Test"))[0]
-    await RunWork(archive, queue, run).fail("no reason")
+    await RunWork(archive, queue, run, Limits()).fail("no reason")
     await queue.interrupt(run.id)
     assert (await queue.run(run.id)).status is RunStatus.FAILED
     assert (await users.find(archive, "alice")).name == "alice"

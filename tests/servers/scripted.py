@@ -62,6 +62,7 @@ class Script:
     highestmodseq: dict[str, int] = field(default_factory=dict)
     noselect: set[str] = field(default_factory=set)
     nonexistent: set[str] = field(default_factory=set)
+    read_only: set[str] = field(default_factory=set)
     attributes: dict[str, str] = field(default_factory=dict)  # folder -> \Sent and the like
 
     nil_uids: set[int] = field(default_factory=set)  # BODY[] NIL
@@ -405,7 +406,7 @@ class _Session:
         )
         if name in self.script.highestmodseq:
             self.send(f"* OK [HIGHESTMODSEQ {self.script.highestmodseq[name]}]{text}")
-        return f"OK [READ-WRITE]{text}"
+        return f"OK [{'READ-ONLY' if name in self.script.read_only else 'READ-WRITE'}]{text}"
 
     do_examine = do_select
 

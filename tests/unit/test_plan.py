@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.plan import Fingerprint, Place, batches, folder_plan, is_drafts, is_trash, match_moves
+from core.engine.plan import Fingerprint, Place, batches, folder_plan, match_moves
+from core.profiles.rules import is_drafts, is_trash
 
 UIDS = st.frozensets(st.integers(1, 60))
 VALIDITY = st.integers(1, 3)

@@ -10,6 +10,7 @@ import pytest
 from core.archive import saved_profiles
 from core.archive.archive import Archive
 from core.errors import InputError
+from core.profiles.profile import Target
 from core.secrets import Secret
 from core.service.queue import Queue
 from tests import homes
@@ -46,7 +47,7 @@ async def test_nothing_is_saved_for_a_user_who_is_not_there(archive: Archive) ->
     """The target must be a user: refused, and no entry is written."""
     head = await archive.head()
     profile = homes.profile("mail.example.test", 993)
-    stranger = type(profile)(profile.name, profile.server, profile.login, type(profile.target)("nobody", "x"))
+    stranger = type(profile)(profile.name, profile.server, profile.login, Target("nobody", "x"))
     with pytest.raises(InputError, match="no user"):
         await saved_profiles.save(archive, stranger, Secret("a"))
     assert await archive.head() == head

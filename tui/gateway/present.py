@@ -34,6 +34,7 @@ _PHASES = {
     Phase.LISTING: State("●", "listing", Tone.BUSY),
     Phase.ARCHIVING: State("●", "archiving", Tone.BUSY),
     Phase.CHECKING: State("●", "checking", Tone.BUSY),
+    Phase.DELETING: State("●", "deleting", Tone.BUSY),
 }
 _RUNNING, _WRONG, _WAITING, _DONE = range(4)
 

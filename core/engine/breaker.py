@@ -1,0 +1,46 @@
+"""When to stop trying more mailboxes of a server: what has failed for all so far will fail for the rest. Pure decisions.
+
+A thousand mailboxes must not mean a thousand logins with a wrong master password, nor a thousand times the wait for a server
+that is down. One mailbox's own failure (P6) never counts for the others.
+"""
+
+from __future__ import annotations
+
+from core.errors import ConnectError
+
+#: Failures in a row after which a server is taken to be out of reach.
+UNREACHABLE = 5
+#: Logins refused from the very first on, after which the master login is taken to be refused.
+REFUSED = 10
+#: The same for every mailbox, today: one failure tells.
+_SETTINGS = ("lookup", "certificate")
+
+
+class Breaker:
+    """``open`` holds the reason once it is of no use to go on."""
+
+    def __init__(self) -> None:
+        self.open = ""
+        self._succeeded = False
+        self._unreachable = 0
+        self._refused = 0
+
+    def succeeded(self) -> None:
+        """A mailbox was opened."""
+        self._succeeded = True
+        self._unreachable = 0
+
+    def failed(self, error: ConnectError) -> None:
+        """A mailbox could not be opened, after all tries."""
+        if error.master or (error.step in _SETTINGS and not self._succeeded):
+            self.open = error.message
+        elif error.step == "mailbox":
+            self._unreachable = 0
+        elif error.step == "login" and not error.busy:
+            self._refused += 1
+            if not self._succeeded and self._refused >= REFUSED:
+                self.open = f"the first {self._refused} logins were all refused. {error.message}"
+        else:
+            self._unreachable += 1
+            if self._unreachable >= UNREACHABLE:
+                self.open = f"the server could not be reached {self._unreachable} times in a row. {error.message}"

@@ -1,0 +1,65 @@
+"""Deleting on the server: the only commands that change anything there. What may be deleted is decided elsewhere.
+
+Nothing here ever uses CLOSE, and EXPUNGE without UIDs only when the caller knows that nothing else is marked: a session that
+ends, by LOGOUT or by opening another folder, expunges nothing (RFC 3501 sections 6.3.1 and 6.1.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core import sequence
+from core.imap import names
+from core.imap.names import Folder
+from core.imap.session import Selected, Session
+
+
+def has_uidplus(session: Session) -> bool:
+    """Can exactly the messages that are named be expunged (RFC 4315)?"""
+    return "UIDPLUS" in session.capabilities
+
+
+async def select(session: Session, folder: Folder) -> Selected:
+    """Open a folder for changes. Raises ``ProtocolError`` when the server refuses."""
+    return await session.call(session.open_folder, "SELECT", folder)
+
+
+async def mark(session: Session, uids: Iterable[int], *, deleted: bool = True) -> None:
+    """Set or take away \\Deleted. Raises ``ProtocolError``."""
+    sign = b"+" if deleted else b"-"
+    await session.call(session.command, "UID", b"STORE", sequence.pack(uids).encode(), sign + b"FLAGS.SILENT", b"(\\Deleted)")
+
+
+async def expunge(session: Session, uids: Iterable[int]) -> None:
+    """Expunge exactly these (UID EXPUNGE). Raises ``ProtocolError``."""
+    await session.call(session.command, "UID", b"EXPUNGE", sequence.pack(uids).encode())
+
+
+async def expunge_all(session: Session) -> None:
+    """Expunge all that is marked. Raises ``ProtocolError``."""
+    await session.call(session.command, "EXPUNGE")
+
+
+# For a probe, in a folder of its own ---------------------------------------------------------------------------------------
+
+
+async def create_folder(session: Session, name: str) -> None:
+    """Make a folder; ``name`` as on the wire. Raises ``ProtocolError``."""
+    await session.call(session.command, "CREATE", names.quote(name))
+
+
+async def delete_folder(session: Session, name: str) -> None:
+    """Remove a folder with what is in it. Raises ``ProtocolError``."""
+    # A folder that is open cannot be removed on some servers.
+    await session.call(session.open_folder, "EXAMINE", Folder("INBOX", "INBOX"))
+    await session.call(session.command, "DELETE", names.quote(name))
+
+
+async def append(session: Session, name: str, message: bytes) -> None:
+    """Put a message with CRLF line ends into a folder. Raises ``ProtocolError``."""
+    await session.call(_append, session, name, message)
+
+
+def _append(session: Session, name: str, message: bytes) -> None:
+    session.protocol.literal = message
+    session.command("APPEND", names.quote(name), b"(\\Seen)")

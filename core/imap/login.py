@@ -1,0 +1,232 @@
+"""Logging in: a mailbox with its own password, or any mailbox with one password, in three ways.
+
+What holds here: never CRAM-MD5 or DIGEST-MD5, even when announced, since accounts mapped from a directory fail with the right
+password; at most two tries a connection; what the server says is shown without any form of the password; the error says
+whether it is about this mailbox or about the master login, which all mailboxes share.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import imaplib
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.errors import ConnectError
+from core.imap.replies import busy
+from core.imap.words import words
+from core.profiles.profile import KERIO_CHARACTERS, Access, Method, Server
+from core.secrets import Secret
+
+_MASTER_HINT = (
+    "There are three causes: master authentication is switched off on the server, the master password is wrong, "
+    "or the address of this machine is outside the IP group that may use it."
+)
+_WANTED = {Method.MASTER_USER: "the master user", Method.PLAIN_AUTHZID: "the account"}
+
+
+@dataclass(slots=True)
+class Known:
+    """What one login taught about the server, for the next: does only the beginning of the master password count?"""
+
+    shortened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What opens ``mailbox`` (a login name): its own password, or that of ``username``. ``known`` is shared by a profile's."""
+
+    method: Method
+    mailbox: str
+    password: Secret
+    username: str = ""
+    known: Known = field(default_factory=Known)
+
+    @property
+    def shorter(self) -> Secret | None:
+        """The beginning of a master password too long for old versions of Kerio Connect; None when there is nothing to try."""
+        text = self.password.reveal()
+        return Secret(text[:KERIO_CHARACTERS]) if len(text) > KERIO_CHARACTERS else None
+
+
+class Shorten(Exception):
+    """The server ended the connection over the whole master password; its beginning is still to be tried, on another one."""
+
+
+def log_in(client: Any, server: Server, credentials: Credentials) -> str:
+    """Log in on a connected ``client`` ; what was done, for people. Raises ``ConnectError``, ``Shorten``."""
+    for name, text in (("User name", credentials.mailbox), ("User name", credentials.username)):
+        if re.search(r"[\r\n\0]", text):
+            raise ConnectError("login", f"{name} holds a line break.", "Enter it again, on one line.")
+    if re.search(r"[\r\n\0]", credentials.password.reveal()):
+        raise ConnectError("login", "The password holds a line break.", "Enter it again, on one line.")
+    match credentials.method:
+        case Method.KERIO_MASTER:
+            _kerio_master(client.protocol, server, credentials)
+            return f"master login, mailbox of {credentials.mailbox}"
+        case Method.PLAIN_AUTHZID:
+            _plain(client, server, credentials)
+            return f"logged in as {credentials.username} for {credentials.mailbox}"
+        case Method.MASTER_USER:
+            _password(client, server, credentials, f"{credentials.mailbox}*{credentials.username}")
+            return f"logged in as {credentials.mailbox}*{credentials.username}"
+        case _:
+            _password(client, server, credentials, credentials.mailbox)
+            return f"logged in as {credentials.mailbox}"
+
+
+def _password(client: Any, server: Server, credentials: Credentials, name: str) -> None:
+    if client.has_capability("LOGINDISABLED"):
+        raise ConnectError("login", f"{server.host} takes no password without TLS.", "Use access imap-tls or imap-ssl.")
+    password, protocol = credentials.password.reveal(), client.protocol
+    plain = client.has_capability("AUTH=PLAIN")
+    try:
+        if plain:
+            protocol.authenticate("PLAIN", lambda _: f"\0{name}\0{password}".encode())
+        else:
+            # RFC 3501 knows only ASCII here; servers that take more take UTF-8. imaplib quotes the password but not the name.
+            protocol._encoding = "utf-8"
+            protocol.login(protocol._quote(name), password)
+    except (imaplib.IMAP4.error, OSError) as error:
+        # Not chained: what the server said may repeat the password.
+        raise _refused(error, server, credentials, (f"\0{name}\0{password}",)) from None
+
+
+def _plain(client: Any, server: Server, credentials: Credentials) -> None:
+    """SASL PLAIN with an authorisation identity (RFC 4616 section 2)."""
+    if not client.has_capability("AUTH=PLAIN"):
+        secure = server.access is not Access.IMAP
+        raise ConnectError(
+            "login",
+            f"{server.host} does not offer AUTHENTICATE PLAIN{'' if secure else ' without TLS'}.",
+            "Choose another login method." if secure else "Use access imap-tls or imap-ssl, or another login method.",
+        )
+    response = f"{credentials.mailbox}\0{credentials.username}\0{credentials.password.reveal()}"
+    try:
+        client.protocol.authenticate("PLAIN", lambda _: response.encode())
+    except (imaplib.IMAP4.error, OSError) as error:
+        raise _refused(error, server, credentials, (response,)) from None
+
+
+def _refused(
+    error: imaplib.IMAP4.error | OSError, server: Server, credentials: Credentials, sent: tuple[str, ...]
+) -> ConnectError:
+    text = without(credentials.password, sent, words(error))
+    if isinstance(error, imaplib.IMAP4.abort | OSError) or busy(text):
+        return _broken_off(server, text)
+    if credentials.method is Method.PASSWORD:
+        return ConnectError(
+            "login",
+            f"{server.host} refused the login of {credentials.mailbox} ({text}).",
+            "Check user name and password, and that the account may use IMAP.",
+        )
+    return ConnectError(
+        "login",
+        f"{server.host} refused {_WANTED[credentials.method]} {credentials.username} for {credentials.mailbox} ({text}).",
+        "Check the master account, its password, and that the server knows this login name.",
+    )
+
+
+def _broken_off(server: Server, text: str) -> ConnectError:
+    return ConnectError(
+        "login",
+        f"{server.host} broke off the login ({text}).",
+        "It may be busy or have too many connections: try again later; see the server's log.",
+        retry=True,
+        busy=True,
+    )
+
+
+class _Digest:
+    """The answer to Kerio's challenge, in the form in which imaplib asks for it: a bound method."""
+
+    def __init__(self, password: Secret) -> None:
+        self._password = password
+
+    def answer(self, challenge: bytes) -> bytes:
+        return digest(challenge, self._password).encode()
+
+
+def digest(challenge: bytes, password: Secret) -> str:
+    """MD5 of challenge and password in hexadecimal digits (KERIO.md, "Master login")."""
+    return hashlib.md5(challenge + password.reveal().encode(), usedforsecurity=False).hexdigest()
+
+
+def _kerio_master(protocol: Any, server: Server, credentials: Credentials) -> None:
+    """X-MASTERAUTH, then X-SETUSER: bare commands, not announced, so they are just tried (KERIO.md, "Master login")."""
+    shorter = credentials.shorter
+    if shorter is not None and credentials.known.shortened:
+        forms = [shorter]
+    else:
+        forms = [credentials.password] + ([shorter] if shorter else [])
+    said = ""
+    for number, password in enumerate(forms):
+        try:
+            kind, said = _ask(protocol, "X-MASTERAUTH", digest=_Digest(password))
+        except (imaplib.IMAP4.abort, OSError) as error:
+            if busy(words(error)):
+                raise _broken_off(server, words(error)) from None
+            if number + 1 < len(forms):
+                raise Shorten from None
+            raise _no_master(server, without(password, (), words(error))) from None
+        if kind == "OK":
+            credentials.known.shortened = password is shorter
+            break
+        if kind == "BAD":
+            raise _no_master(server, without(password, (), said), unknown=True)
+    else:
+        raise _no_master(server, without(credentials.password, (), said))
+    _set_user(protocol, server, credentials)
+
+
+def _set_user(protocol: Any, server: Server, credentials: Credentials) -> None:
+    escaped = credentials.mailbox.replace("\\", "\\\\").replace('"', '\\"')
+    try:
+        kind, said = _ask(protocol, "X-SETUSER", f'"{escaped}"'.encode())
+    except (imaplib.IMAP4.abort, OSError) as error:
+        raise _broken_off(server, words(error)) from None
+    if kind != "OK":
+        if busy(said):
+            raise _broken_off(server, said)
+        raise ConnectError(
+            "mailbox",
+            f"{server.host} does not open the mailbox of {credentials.mailbox} ({said}).",
+            "Check the user's login name (with its domain), and that the account is enabled.",
+        )
+    protocol.state = "AUTH"
+
+
+def _ask(protocol: Any, name: str, *arguments: bytes, digest: _Digest | None = None) -> tuple[str, str]:
+    """A command that imaplib does not know: OK, NO or BAD, and the server's words."""
+    imaplib.Commands.setdefault(name, ("NONAUTH",))
+    if digest is not None:
+        protocol.literal = digest.answer
+    try:
+        kind, data = protocol._simple_command(name, *arguments)
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as error:
+        return "BAD", words(error)
+    finally:
+        protocol.literal = None
+    return kind, b" ".join(part for part in data if isinstance(part, bytes)).decode("utf-8", "replace").rstrip(".")
+
+
+def _no_master(server: Server, text: str, *, unknown: bool = False) -> ConnectError:
+    what = "does not know Kerio's master authentication" if unknown else "refused the master login"
+    hint = _MASTER_HINT
+    if unknown:
+        hint = f"It may be no Kerio Connect: then use method master-user or plain-authzid. {hint}"
+    return ConnectError("login", f"{server.host} {what} ({text}).", hint, master=True)
+
+
+def without(password: Secret, sent: tuple[str, ...], text: str) -> str:
+    """``text`` without the password in any form in which it was sent."""
+    plain = password.reveal()
+    forms = [base64.b64encode(one.encode()).decode() for one in sent]
+    for form in (*forms, plain.replace("\\", "\\\\").replace('"', '\\"'), plain, repr(plain.encode())[2:-1]):
+        if form:
+            text = text.replace(form, "***")
+    return text

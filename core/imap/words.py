@@ -1,0 +1,23 @@
+"""What a server or the system said, as text for people."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+#: imaplib's errors: bytes shown by repr, after BAD in a list.
+_DRESSED = re.compile(r"""(?:[A-Z]+ command error: (BAD|NO) \[)?(b(?:'.*'|".*"))\]?""", re.DOTALL)
+
+
+def words(error: BaseException) -> str:
+    """What the server or the system said, without the dressing that imaplib puts around it."""
+    said = error.args[-1] if error.args else str(error)
+    if isinstance(said, str) and (match := _DRESSED.fullmatch(said)):
+        try:
+            said = ast.literal_eval(match[2])
+        except (ValueError, SyntaxError):
+            said = match[2]
+        if isinstance(said, bytes) and match[1]:
+            said = match[1].encode() + b" " + said
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return text.rstrip(".") or type(error).__name__

@@ -1,0 +1,77 @@
+"""What is deleted on the server after archiving: pure decisions, on what FETCH returned.
+
+What holds here: flagged mail is never deleted, a draft is not finished and never deleted, and of what cannot be told (a
+message without a date) nothing is deleted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from core.profiles.age import Age
+from core.profiles.filter import DRAFT, FLAGGED, has_flag
+
+
+class When(StrEnum):
+    NEVER = "never"
+    IMMEDIATELY = "immediately"
+    OLDER_THAN = "older-than"
+
+
+class OnTrash(StrEnum):
+    """What happens in the archive to mail that a user moves to the trash: it keeps its place, or follows."""
+
+    KEEP = "keep"
+    FOLLOW = "follow"
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """The deletion rule of a profile. ``age`` is given when ``when`` is ``OLDER_THAN``, and by INTERNALDATE."""
+
+    when: When = When.NEVER
+    age: Age | None = None
+    trash_too: bool = False
+    on_trash: OnTrash = OnTrash.KEEP
+
+    @property
+    def active(self) -> bool:
+        return self.when is not When.NEVER
+
+    def reason_to_keep(self, flags: str, internaldate: int | None, now: datetime) -> str:
+        """Why an archived message stays on the server; empty when it is to go."""
+        if not self.active:
+            return "nothing is deleted"
+        if has_flag(flags, FLAGGED):
+            return "flagged"
+        if has_flag(flags, DRAFT):
+            return "a draft"
+        if self.age is None:
+            return ""
+        if internaldate is None:
+            return "without a date"
+        return "" if internaldate < self.age.before(now).timestamp() else f"not older than {self.age}"
+
+    def sentence(self) -> str:
+        """What the rule does, for people."""
+        if not self.active:
+            return "Nothing is deleted on the server."
+        what = "every archived message is" if self.age is None else f"archived messages older than {self.age} are"
+        rest = " Where the server moves them to its trash, they are removed there too." if self.trash_too else ""
+        return f"After archiving, {what} deleted on the server, except flagged mail, drafts and mail in the trash.{rest}"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "when": self.when.value,
+            "age": str(self.age or ""),
+            "trash_too": self.trash_too,
+            "on_trash": self.on_trash.value,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Deletion:
+        age = Age.parse(value["age"]) if value["age"] else None
+        return cls(When(value["when"]), age, value["trash_too"], OnTrash(value["on_trash"]))

@@ -1,0 +1,151 @@
+"""Which messages of a folder are archived: by flags, age, date, size, and by what their header says. Pure decisions.
+
+Decided on what FETCH returned, never on SEARCH. Dates are INTERNALDATE. What cannot be told (a message without a date) is
+archived: leaving mail out needs a reason. Texts are looked for anywhere in the decoded header field, without regard to case;
+``*`` in them stands for anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from core.profiles.age import Age
+
+SEEN, FLAGGED, DELETED, DRAFT = "\\seen", "\\flagged", "\\deleted", "\\draft"
+
+
+class Seen(StrEnum):
+    ANY = "any"
+    SEEN = "seen"
+    UNSEEN = "unseen"
+
+
+class Flagged(StrEnum):
+    ANY = "any"
+    FLAGGED = "flagged"
+    UNFLAGGED = "unflagged"
+
+
+def has_flag(flags: str, flag: str) -> bool:
+    """Is ``flag`` (lower case) among ``flags`` (one text, blanks between)?"""
+    return flag in flags.lower().split()
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Sizes in bytes, 0 for no limit; ``since`` is the first day that is archived, ``before`` the first that is not (UTC)."""
+
+    seen: Seen = Seen.ANY
+    flagged: Flagged = Flagged.ANY
+    older_than: Age | None = None
+    newer_than: Age | None = None
+    since: date | None = None
+    before: date | None = None
+    larger_than: int = 0
+    smaller_than: int = 0
+    sender: tuple[str, ...] = ()
+    recipient: tuple[str, ...] = ()
+    subject: tuple[str, ...] = ()
+
+    @cached_property
+    def needs_header(self) -> bool:
+        """Must the header be read to decide?"""
+        return bool(self.sender or self.recipient or self.subject)
+
+    @cached_property
+    def changes(self) -> bool:
+        """May the same message be decided another way later, because time goes by or flags change?"""
+        return bool(self.seen != Seen.ANY or self.flagged != Flagged.ANY or self.older_than or self.newer_than)
+
+    @cached_property
+    def digest(self) -> str:
+        """Equal digests decide alike; empty for a filter that lets everything pass."""
+        if self == Filter():
+            return ""
+        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()[:16]
+
+    def reason(self, flags: str, internaldate: int | None, size: int, now: datetime) -> str:
+        """Why a message is left out by what the listing says of it; empty when it is not."""
+        if self.seen != Seen.ANY and has_flag(flags, SEEN) != (self.seen is Seen.SEEN):
+            return "read" if self.seen is Seen.UNSEEN else "unread"
+        if self.flagged != Flagged.ANY and has_flag(flags, FLAGGED) != (self.flagged is Flagged.FLAGGED):
+            return "flagged" if self.flagged is Flagged.UNFLAGGED else "not flagged"
+        if self.larger_than and size <= self.larger_than:
+            return "too small"
+        if self.smaller_than and size >= self.smaller_than:
+            return "too large"
+        return "" if internaldate is None else self._date_reason(internaldate, now)
+
+    def _date_reason(self, internaldate: int, now: datetime) -> str:
+        if self.older_than and internaldate >= self.older_than.before(now).timestamp():
+            return f"not older than {self.older_than}"
+        if self.newer_than and internaldate < self.newer_than.before(now).timestamp():
+            return f"older than {self.newer_than}"
+        if self.since and internaldate < _midnight(self.since):
+            return f"before {self.since}"
+        if self.before and internaldate >= _midnight(self.before):
+            return f"not before {self.before}"
+        return ""
+
+    def header_reason(self, sender: str, recipients: str, subject: str) -> str:
+        """Why a message is left out by its header; empty when it is not. Within one kind any text may match."""
+        for name, wanted, text in (
+            ("sender", self.sender, sender),
+            ("recipient", self.recipient, recipients),
+            ("subject", self.subject, subject),
+        ):
+            if wanted and not any(contains(text, one) for one in wanted):
+                return f"another {name}"
+        return ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "seen": self.seen.value,
+            "flagged": self.flagged.value,
+            "older_than": str(self.older_than or ""),
+            "newer_than": str(self.newer_than or ""),
+            "since": self.since.isoformat() if self.since else "",
+            "before": self.before.isoformat() if self.before else "",
+            "larger_than": self.larger_than,
+            "smaller_than": self.smaller_than,
+            "sender": list(self.sender),
+            "recipient": list(self.recipient),
+            "subject": list(self.subject),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Filter:
+        return cls(
+            seen=Seen(value["seen"]),
+            flagged=Flagged(value["flagged"]),
+            older_than=Age.parse(value["older_than"]) if value["older_than"] else None,
+            newer_than=Age.parse(value["newer_than"]) if value["newer_than"] else None,
+            since=date.fromisoformat(value["since"]) if value["since"] else None,
+            before=date.fromisoformat(value["before"]) if value["before"] else None,
+            larger_than=value["larger_than"],
+            smaller_than=value["smaller_than"],
+            sender=tuple(value["sender"]),
+            recipient=tuple(value["recipient"]),
+            subject=tuple(value["subject"]),
+        )
+
+
+def contains(text: str, pattern: str) -> bool:
+    """Is ``pattern`` somewhere in ``text``? Case is no matter; ``*`` stands for anything. Linear in the length of both."""
+    text, position = text.casefold(), 0
+    for piece in pattern.casefold().split("*"):
+        position = text.find(piece, position)
+        if position < 0:
+            return False
+        position += len(piece)
+    return True
+
+
+def _midnight(day: date) -> float:
+    return datetime.combine(day, time(), UTC).timestamp()

@@ -1,0 +1,92 @@
+"""The keys of a profile file, by section, with what each may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from core.profiles import age as ages
+from core.profiles.deletion import OnTrash, When
+from core.profiles.filter import Flagged, Seen
+from core.profiles.profile import MAX_CONNECTIONS, Access, Kind, Method
+from core.profiles.selection import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a value may be: its types, what to write instead, and the texts allowed, if these can be listed."""
+
+    kinds: tuple[type, ...]
+    what: str
+    allowed: tuple[str, ...] = ()
+    #: Values that are understood but need a later version: refused with that reason, never ignored.
+    only: tuple[Any, ...] = ()
+
+
+_TEXT = Key((str,), "a text in quotes")
+_TEXTS = Key((list,), "a list of texts")
+_BOOL = Key((bool,), "true or false")
+_AGE = Key((str,), ages.WHAT)
+DAY = Key((date, str), "a day such as 2024-12-31")
+SIZE = Key((str,), "a size such as 500 kB or 10 MB")
+
+KEYS: dict[str, dict[str, Key]] = {
+    "": {
+        "name": _TEXT,
+        "kind": Key((str,), "a text", ("mailbox", "mailboxes", "catchall"), ("mailbox", "mailboxes")),
+    },
+    "server": {
+        "host": _TEXT,
+        "port": Key((int,), "a number from 1 to 65535"),
+        "access": Key((str,), "a text", tuple(access.value for access in Access)),
+        "accept_all_certificates": _BOOL,
+        "ca_file": _TEXT,
+        "timeout": Key((int, float), "seconds, from 1 to 86400"),
+        "connections": Key((int,), f"a number from 1 to {MAX_CONNECTIONS}"),
+    },
+    "login": {
+        "method": Key((str,), "a text", tuple(method.value for method in Method)),
+        "username": _TEXT,
+        "password_file": _TEXT,
+        "password_env": _TEXT,
+    },
+    "folders": {"include": _TEXTS, "exclude": _TEXTS},
+    "filter": {
+        "seen": Key((str,), "a text", tuple(seen.value for seen in Seen)),
+        "flagged": Key((str,), "a text", tuple(flagged.value for flagged in Flagged)),
+        "older_than": _AGE,
+        "newer_than": _AGE,
+        "since": DAY,
+        "before": DAY,
+        "larger_than": SIZE,
+        "smaller_than": SIZE,
+        "sender": _TEXTS,
+        "recipient": _TEXTS,
+        "subject": _TEXTS,
+    },
+    "delete": {
+        "when": Key((str,), "a text", tuple(when.value for when in When)),
+        "age": _AGE,
+        "trash_too": _BOOL,
+        "on_trash": Key((str,), "a text", tuple(place.value for place in OnTrash)),
+    },
+    "target": {"user": _TEXT, "folder": _TEXT},
+    "users": {
+        "mode": Key((str,), "a text", tuple(mode.value for mode in Mode)),
+        "list": _TEXTS,
+        "sync_directory_first": Key((bool,), "true or false", (), (False,)),
+    },
+}
+LATER = {"catchall": "catchall"}
+#: Sections that only one kind of profile has.
+OWN = {"target": Kind.MAILBOX, "users": Kind.MAILBOXES}
+REQUIRED = {
+    ("", "name"): 'name = "Alice"',
+    ("", "kind"): 'kind = "mailbox"',
+    ("server", "host"): 'host = "mail.example.test" in [server]',
+}
+REQUIRED_OF_MAILBOX = {
+    ("login", "username"): 'username = "alice@example.test" in [login]',
+    ("target", "user"): 'user = "alice" in [target]',
+}

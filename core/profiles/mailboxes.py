@@ -1,0 +1,46 @@
+"""The mailboxes that a profile comes to: one per user, with the login name that opens it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.model import User
+from core.profiles.profile import Method, Profile, Server
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A mailbox on the server, and where it goes: ``top`` is its folder in the archive of ``user``."""
+
+    user: User
+    login: str
+    top: str
+
+    def source(self, server: Server) -> str:
+        """The name in the ledger of a mailbox and of where it goes.
+
+        What is known of a mailbox is known for one archive: sent to another user's, or to another folder, all of it is new.
+        """
+        return f"{server.source(self.login)} -> {self.user.id}/{self.top}"
+
+
+def of_target(profile: Profile, user: User) -> Mailbox:
+    """The one mailbox of a profile with a target."""
+    assert profile.target is not None
+    return Mailbox(user, profile.login.username, profile.target.folder)
+
+
+def of_user(profile: Profile, user: User) -> Mailbox:
+    """The mailbox of one user of a profile with a selection; the user has an address."""
+    return Mailbox(user, login_name(user, profile.login.method), user.addresses[0])
+
+
+def login_name(user: User, method: Method) -> str:
+    """The login name of a user who has an address: the one that was given, else the primary address.
+
+    Kerio wants the name with its domain (KERIO.md, "Master login"); one given without gets that of the primary address.
+    """
+    name = user.login or user.addresses[0]
+    if method is Method.KERIO_MASTER and "@" not in name:
+        name += "@" + user.addresses[0].partition("@")[2]
+    return name

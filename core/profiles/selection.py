@@ -1,0 +1,79 @@
+"""Whose mailboxes a profile opens: all users, all but some, or only some. Pure decisions on the list of users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from core.model import User
+
+
+class Mode(StrEnum):
+    ALL = "all"
+    ALL_EXCEPT = "all-except"
+    ONLY = "only"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """``names`` are user names or addresses, as they were written."""
+
+    mode: Mode = Mode.ALL
+    names: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {"mode": self.mode.value, "list": list(self.names)}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Selection:
+        return cls(Mode(value["mode"]), tuple(value["list"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What a selection comes to now: ``users`` to archive, those left out for want of an address, and ``unknown`` names."""
+
+    users: tuple[User, ...]
+    without_address: tuple[User, ...]
+    unknown: tuple[str, ...]
+    of: int
+
+    def sentence(self) -> str:
+        """``42 of 45 users, 3 have no e-mail address``."""
+        text = f"{len(self.users)} of {self.of} users"
+        if count := len(self.without_address):
+            text += f", {count} {'has' if count == 1 else 'have'} no e-mail address"
+        return text
+
+
+def select(selection: Selection, users: Sequence[User]) -> Selected:
+    """Apply ``selection`` to ``users`` (no removed ones), in the order of their names."""
+    found, unknown = match(selection.names, users)
+    if selection.mode is Mode.ONLY:
+        chosen = [user for user in users if user.id in found]
+    else:
+        chosen = [user for user in users if user.id not in found]
+    return Selected(
+        tuple(user for user in chosen if user.addresses),
+        tuple(user for user in chosen if not user.addresses),
+        tuple(unknown),
+        len(users),
+    )
+
+
+def match(names: Iterable[str], users: Sequence[User]) -> tuple[set[str], list[str]]:
+    """The ids of the users with these names or addresses, and the names that nobody has. A name goes before an address."""
+    by_name = {user.name.casefold(): user.id for user in users}
+    by_address = {address.casefold(): user.id for user in users for address in user.addresses}
+    found: set[str] = set()
+    unknown: list[str] = []
+    for name in names:
+        key = name.strip().casefold()
+        user = by_name.get(key) or by_address.get(key)
+        if user is None:
+            unknown.append(name)
+        else:
+            found.add(user)
+    return found, unknown

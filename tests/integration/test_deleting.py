@@ -1,0 +1,502 @@
+"""Deleting on the server (P3): exactly what is archived, proved, old enough and unflagged, whatever the server does.
+
+Dovecot holds the mail; the Kerio double before it moves deleted mail to Deleted Items, or not, and misbehaves on demand.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from core.archive.archive import Archive
+from core.engine import filing
+from core.engine.link import Link
+from core.errors import StorageError
+from core.imap.names import Folder
+from core.model import RunStatus
+from core.profiles.age import Age
+from core.profiles.deletion import Deletion, OnTrash, When
+from core.profiles.filter import Filter, Flagged, Seen
+from core.profiles.profile import Profile
+from tests.conftest import StartDovecot
+from tests.servers.dovecot import Dovecot, served_bytes
+from tests.servers.kerio import TRASH, Behaviour, Kerio
+from tests.servers.scripted import Script, ScriptedServer, Stored
+from tests.support import ALICE, At, Sandbox, mail, profile, sandbox, sha256
+
+pytestmark = pytest.mark.server
+OLD = datetime.now(UTC) - timedelta(days=400)
+NEW = datetime.now(UTC) - timedelta(days=10)
+AT_ONCE = Deletion(When.IMMEDIATELY)
+AFTER_A_YEAR = Deletion(When.OLDER_THAN, Age(1, "year"))
+NEVER = Deletion()
+BIG = "Attachment: " + "0123456789abcdef" * 4000
+
+
+@pytest.fixture
+async def box(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    """An archive with the user alice."""
+    async with sandbox(tmp_path / "home") as opened:
+        yield opened
+
+
+@dataclass(slots=True)
+class Server:
+    """A Kerio double with the mailbox of alice behind it."""
+
+    dovecot: Dovecot
+    kerio: Kerio
+
+    @property
+    def behaviour(self) -> Behaviour:
+        return self.kerio.behaviour
+
+    def deliver(
+        self, folder: str, subject: str, body: str = "Text.", *, date: datetime = OLD, flags: tuple[str, ...] = ()
+    ) -> None:
+        self.dovecot.deliver(ALICE, folder, mail(subject, body), flags, date)
+
+    def subjects(self, folder: str) -> list[str]:
+        """What lies in a folder now, by subject."""
+        if folder not in self.dovecot.folders(ALICE):
+            return []
+        return sorted(subject_of(served_bytes(file)) for file in self.dovecot.messages(ALICE, folder))
+
+    def marked(self) -> list[str]:
+        """Subjects of all messages that carry \\Deleted."""
+        files = [file for folder in self.dovecot.folders(ALICE) for file in self.dovecot.messages(ALICE, folder)]
+        return [subject_of(served_bytes(file)) for file in files if "T" in file.name.partition(":2,")[2]]
+
+    def flag(self, folder: str, subject: str) -> None:
+        """Flag a message as another client would."""
+        [file] = [one for one in self.dovecot.messages(ALICE, folder) if subject_of(served_bytes(one)) == subject]
+        file.rename(file.with_name(file.name + "F" if ":2," in file.name else file.name + ":2,F"))
+
+    def profile(self, deletion: Deletion, **options: object) -> Profile:
+        return profile(At(self.kerio.host, self.kerio.port), deletion=deletion, **options)  # type: ignore[arg-type]
+
+
+def subject_of(raw: bytes) -> str:
+    return next(line[9:].decode() for line in raw.split(b"\r\n") if line.startswith(b"Subject: "))
+
+
+@pytest.fixture
+def server(dovecot: StartDovecot) -> Iterator[Server]:
+    """Behaves like a Kerio with AutoExpungeOnDelete 1, moving at STORE, unless told otherwise."""
+    behind = dovecot({ALICE: "secret"}, master=("master", "word"))
+    with Kerio(behind) as kerio:
+        yield Server(behind, kerio)
+
+
+MODES: list[tuple[Literal[0, 1], Literal["store", "expunge"]]] = [(1, "store"), (1, "expunge"), (0, "store")]
+
+
+def fill(server: Server) -> None:
+    """A mailbox in which three messages may go."""
+    server.deliver("INBOX", "old")
+    server.deliver("INBOX", "old and large", BIG)
+    server.deliver("INBOX", "old and flagged", flags=("\\Flagged",))
+    server.deliver("INBOX", "new", date=NEW)
+    server.deliver("INBOX", "half written", flags=("\\Draft",))
+    server.deliver("Projects/Old", "old in a project", flags=("\\Seen",))
+    server.deliver("Drafts", "old draft")
+    server.deliver(TRASH, "thrown away")
+    server.deliver("Junk E-mail", "junk")
+
+
+@pytest.mark.parametrize("uidplus", [True, False], ids=["UIDPLUS", "no UIDPLUS"])
+@pytest.mark.parametrize(("auto_expunge", "moves_at"), MODES)
+async def test_exactly_what_is_archived_old_enough_and_unflagged_goes(
+    server: Server, box: Sandbox, auto_expunge: Literal[0, 1], moves_at: Literal["store", "expunge"], uidplus: bool
+) -> None:
+    """Whatever the server does with deleted mail; and two more runs change nothing in the archive's folders."""
+    server.behaviour.auto_expunge, server.behaviour.moves_at = auto_expunge, moves_at
+    server.behaviour.hidden |= set() if uidplus else {"UIDPLUS"}
+    fill(server)
+    everything = {digest for digests in server.dovecot.expected(ALICE).values() for digest in digests}
+    junk = sha256(mail("junk"))
+    first = await box.run(server.profile(AFTER_A_YEAR))
+    assert (first.status, first.reasons) == (RunStatus.SUCCEEDED, "")
+    assert (first.tally.archived, first.tally.deleted) == (8, 3)
+    assert server.subjects("INBOX") == ["half written", "new", "old and flagged"]
+    assert server.subjects("Projects/Old") == []
+    assert server.subjects("Drafts") == ["old draft"]
+    moved = ["old", "old and large", "old in a project"] if auto_expunge else []
+    assert server.subjects(TRASH) == sorted([*moved, "thrown away"])
+    assert await box.digests() == everything - {junk}
+    assert server.marked() == []
+    places = await box.places()
+    for _ in range(2):
+        again = await box.run(server.profile(AFTER_A_YEAR))
+        assert (again.status, again.reasons) == (RunStatus.SUCCEEDED, "")
+        assert (again.tally.archived, again.tally.moved, again.tally.deleted) == (0, 0, 0)
+        assert again.tally.found == again.tally.known + again.tally.excluded
+        assert await box.places() == places
+    assert server.subjects(TRASH) == sorted([*moved, "thrown away"])
+    assert await box.missing(server.profile(AFTER_A_YEAR)) == {}
+
+
+@pytest.mark.parametrize("excluded", [(), ("Deleted Items",)], ids=["trash archived", "trash excluded"])
+@pytest.mark.parametrize(("auto_expunge", "moves_at"), MODES)
+async def test_trash_too_removes_there_what_we_deleted_and_nothing_else(
+    server: Server,
+    box: Sandbox,
+    auto_expunge: Literal[0, 1],
+    moves_at: Literal["store", "expunge"],
+    excluded: tuple[str, ...],
+) -> None:
+    """What a user threw away stays in the trash, a twin of ours too; ours is gone for good, also what an earlier run left."""
+    server.behaviour.auto_expunge, server.behaviour.moves_at = auto_expunge, moves_at
+    server.deliver("INBOX", "earlier")
+    assert (await box.run(server.profile(AFTER_A_YEAR, exclude=excluded))).tally.deleted == 1
+    assert server.subjects(TRASH) == (["earlier"] if auto_expunge else [])
+    fill(server)
+    server.deliver(TRASH, "old")
+    rule = replace(AFTER_A_YEAR, trash_too=True)
+    outcome = await box.run(server.profile(rule, exclude=excluded))
+    assert (outcome.status, outcome.reasons, outcome.tally.deleted) == (RunStatus.SUCCEEDED, "", 3)
+    assert server.subjects(TRASH) == ["old", "thrown away"]
+    assert server.subjects("INBOX") == ["half written", "new", "old and flagged"]
+    places = await box.places()
+    again = await box.run(server.profile(rule, exclude=excluded))
+    assert (again.status, again.tally.deleted, again.tally.moved) == (RunStatus.SUCCEEDED, 0, 0)
+    assert await box.places() == places
+    assert server.subjects(TRASH) == ["old", "thrown away"]
+
+
+@pytest.mark.parametrize("on_trash", list(OnTrash))
+async def test_what_a_user_moves_to_the_trash_keeps_its_place_or_follows(
+    server: Server, box: Sandbox, on_trash: OnTrash
+) -> None:
+    """As the profile says; what we delete keeps its place in either case."""
+    server.behaviour.moves_at = "expunge"
+    server.deliver("INBOX", "by the user", date=NEW)
+    server.deliver("INBOX", "by the rule")
+    rule = replace(AFTER_A_YEAR, on_trash=on_trash)
+    assert (await box.run(server.profile(rule))).tally.deleted == 1
+    server.dovecot.move(ALICE, "INBOX", TRASH)
+    outcome = await box.run(server.profile(rule))
+    assert (outcome.status, outcome.tally.moved, outcome.tally.archived) == (RunStatus.SUCCEEDED, 1, 0)
+    user, ours = sha256(mail("by the user")), sha256(mail("by the rule"))
+    place = TRASH if on_trash is OnTrash.FOLLOW else "INBOX"
+    assert await box.places() == Counter({(place, user): 1, ("INBOX", ours): 1})
+
+
+async def test_what_comes_or_is_flagged_between_archiving_and_deleting_survives(server: Server, box: Sandbox) -> None:
+    """New mail in the very moment of deletion, and a flag that somebody sets then."""
+    server.behaviour.auto_expunge = 0
+    for subject in ("goes", "flagged late"):
+        server.deliver("INBOX", subject)
+
+    def meanwhile() -> None:
+        server.flag("INBOX", "flagged late")
+        server.deliver("INBOX", "came late")
+
+    for verb in ("SELECT", "UID STORE"):
+        server.behaviour.before = {verb: meanwhile}
+        outcome = await box.run(server.profile(AT_ONCE))
+        assert outcome.tally.deleted == 1
+        assert server.subjects("INBOX") == ["came late", "flagged late"]
+        assert server.marked() == []
+        server.dovecot.remove_messages(ALICE, "INBOX", 2)
+        for subject in ("goes", "flagged late"):
+            server.deliver("INBOX", subject)
+
+
+def flip(path: Path, raw: bytes) -> None:
+    """Flip a bit in the stored part that is a message, past the product."""
+    digest = bytes.fromhex(sha256(raw))
+    with closing(sqlite3.connect(path)) as connection:
+        [[data]] = connection.execute("SELECT data FROM part WHERE sha256 = ?", (digest,)).fetchall()
+        connection.execute("UPDATE part SET data = ? WHERE sha256 = ?", (data[:-1] + bytes([data[-1] ^ 1]), digest))
+        connection.commit()
+
+
+async def test_a_message_whose_archived_copy_is_damaged_is_not_deleted_and_named(server: Server, box: Sandbox) -> None:
+    """A bit flipped in the volume between archiving and deleting: that message stays, the others go."""
+    for number in range(3):
+        server.deliver("INBOX", f"message {number}")
+    assert (await box.run(server.profile(NEVER))).tally.archived == 3
+    flip(box.archive.home.volume(1), mail("message 1"))
+    outcome = await box.run(server.profile(AT_ONCE))
+    assert outcome.status is RunStatus.WITH_ERRORS
+    assert (outcome.tally.deleted, outcome.problems) == (2, [("INBOX", 2)])
+    assert "the archived copy is damaged" in outcome.reasons
+    assert server.subjects("INBOX") == ["message 1"]
+
+
+async def test_a_message_missing_in_the_volume_is_not_deleted(server: Server, box: Sandbox) -> None:
+    """The catalog knows it, the volume has it no more: it stays on the server."""
+    server.deliver("INBOX", "only on the server now")
+    await box.run(server.profile(NEVER))
+    with closing(sqlite3.connect(box.archive.home.volume(1))) as connection:
+        connection.execute("DELETE FROM message")
+        connection.commit()
+    outcome = await box.run(server.profile(AT_ONCE))
+    assert (outcome.tally.deleted, outcome.problems) == (0, [("INBOX", 1)])
+    assert server.subjects("INBOX") == ["only on the server now"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What happens in the middle of a deletion, and whether the messages are gone at the end of the run."""
+
+    happens: Callable[[Server], None]
+    deleted: int
+    reason: str = ""
+
+
+def _set(**values: object) -> Callable[[Server], None]:
+    def change(server: Server) -> None:
+        for name, value in values.items():
+            setattr(server.behaviour, name, value)
+
+    return change
+
+
+def _new_uidvalidity(verb: str) -> Callable[[Server], None]:
+    def change(server: Server) -> None:
+        server.behaviour.before = {verb: lambda: server.dovecot.change_uidvalidity(ALICE, "INBOX")}
+
+    return change
+
+
+TROUBLES = {
+    "dropped at STORE": Trouble(_set(drop_at="UID STORE"), 3),
+    "dropped after STORE": Trouble(_set(drop_after="UID STORE"), 3),
+    "dropped at EXPUNGE": Trouble(_set(drop_at="UID EXPUNGE"), 3),
+    "dropped after EXPUNGE": Trouble(_set(drop_after="UID EXPUNGE"), 3),
+    "NO to STORE": Trouble(_set(answers={"UID STORE": "NO not today"}), 0, "not today"),
+    "NO to EXPUNGE": Trouble(_set(answers={"UID EXPUNGE": "NO not today"}), 0, "not today"),
+    "BAD to EXPUNGE": Trouble(_set(answers={"UID EXPUNGE": "BAD what"}), 0, "what"),
+    "NO to SELECT": Trouble(_set(answers={"SELECT": "NO not today"}), 0, "not today"),
+    "OK to EXPUNGE, but nothing done": Trouble(_set(answers={"UID EXPUNGE": "OK done"}), 0),
+    "new UIDVALIDITY at SELECT": Trouble(_new_uidvalidity("SELECT"), 0),
+    "new UIDVALIDITY at STORE": Trouble(_new_uidvalidity("UID STORE"), 0),
+    "new UIDVALIDITY at EXPUNGE": Trouble(_new_uidvalidity("UID EXPUNGE"), 0),
+}
+
+
+@pytest.mark.parametrize("name", list(TROUBLES))
+async def test_trouble_in_the_middle_of_a_deletion_loses_nothing(server: Server, box: Sandbox, name: str) -> None:
+    """Nothing unproved goes, no mark is left behind, what happened is named, and the next run ends what was begun."""
+    trouble = TROUBLES[name]
+    server.behaviour.auto_expunge = 0
+    for number in range(3):
+        server.deliver("INBOX", f"message {number}")
+    server.deliver("INBOX", "flagged", flags=("\\Flagged",))
+    server.deliver("Last", "flagged too", flags=("\\Flagged",))
+    everything = {digest for digests in server.dovecot.expected(ALICE).values() for digest in digests}
+    trouble.happens(server)
+    outcome = await box.run(server.profile(AT_ONCE))
+    assert await box.digests() == everything
+    assert outcome.tally.deleted == trouble.deleted
+    left = [f"message {number}" for number in range(3)] if not trouble.deleted else []
+    assert server.subjects("INBOX") == ["flagged", *left]
+    if trouble.deleted:
+        assert (outcome.status, outcome.reasons) == (RunStatus.SUCCEEDED, "")
+    else:
+        assert outcome.status is RunStatus.WITH_ERRORS
+        assert trouble.reason in outcome.reasons
+    if "UIDVALIDITY" not in name:
+        assert server.marked() == []
+    places = await box.places()
+    again = await box.run(server.profile(AT_ONCE))
+    assert (again.status, again.reasons) == (RunStatus.SUCCEEDED, "")
+    assert again.tally.deleted == 3 - trouble.deleted
+    assert server.subjects("INBOX") == ["flagged"]
+    assert server.marked() == []
+    assert await box.places() == places
+    assert (await box.run(server.profile(AT_ONCE))).tally.deleted == 0
+
+
+async def test_a_deletion_that_ended_with_the_program_is_settled_by_the_next_run(
+    server: Server, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleted on the server, not yet written down: the next run knows that it was us, and trash_too finds it."""
+
+    async def end(*_: object) -> None:
+        raise StorageError("the disk is full")
+
+    server.deliver("INBOX", "old")
+    server.deliver("INBOX", "stays", flags=("\\Flagged",))
+    with monkeypatch.context() as patch:
+        patch.setattr(filing, "record_deleted", end)
+        with pytest.raises(StorageError):
+            await box.run(server.profile(AFTER_A_YEAR))
+    assert server.subjects(TRASH) == ["old"]
+    places = await box.places()
+    outcome = await box.run(server.profile(replace(AFTER_A_YEAR, trash_too=True)))
+    assert (outcome.status, outcome.reasons) == (RunStatus.SUCCEEDED, "")
+    assert server.subjects(TRASH) == []
+    assert await box.places() == places
+
+
+async def test_marks_of_others_are_respected_without_uidplus(server: Server, box: Sandbox) -> None:
+    """EXPUNGE would take what somebody else has marked: nothing is deleted, and why is said. With UIDPLUS ours alone go."""
+    server.behaviour.auto_expunge = 0
+    server.behaviour.hidden.add("UIDPLUS")
+    server.deliver("INBOX", "marked by somebody", flags=("\\Deleted", "\\Flagged"))
+    server.deliver("INBOX", "ours")
+    outcome = await box.run(server.profile(AT_ONCE))
+    assert (outcome.status, outcome.tally.deleted) == (RunStatus.WITH_ERRORS, 0)
+    assert "it has no UIDPLUS" in outcome.reasons
+    assert server.subjects("INBOX") == ["marked by somebody", "ours"]
+    assert server.marked() == ["marked by somebody"]
+    server.behaviour.hidden.clear()
+    assert (await box.run(server.profile(AT_ONCE))).tally.deleted == 1
+    assert server.subjects("INBOX") == ["marked by somebody"]
+
+
+async def test_a_mark_that_comes_just_before_expunge_is_respected_without_uidplus(server: Server, box: Sandbox) -> None:
+    """Somebody marks a message while ours are marked: ours are unmarked, and nothing is expunged."""
+    server.behaviour.auto_expunge = 0
+    server.behaviour.hidden.add("UIDPLUS")
+    server.deliver("INBOX", "ours")
+    server.behaviour.before = {"UID STORE": lambda: server.deliver("INBOX", "theirs", flags=("\\Deleted",))}
+    outcome = await box.run(server.profile(AT_ONCE))
+    assert (outcome.status, outcome.tally.deleted) == (RunStatus.WITH_ERRORS, 0)
+    assert server.subjects("INBOX") == ["ours", "theirs"]
+    assert server.marked() == ["theirs"]
+
+
+async def test_what_a_filter_leaves_out_is_never_deleted(server: Server, box: Sandbox) -> None:
+    """Neither what was never archived, nor what was and is left out by now."""
+    server.behaviour.auto_expunge = 0
+    server.deliver("INBOX", "read", flags=("\\Seen",))
+    server.deliver("INBOX", "unread")
+    server.deliver("INBOX", "report of today")
+    seen = await box.run(server.profile(AT_ONCE, filter=Filter(seen=Seen.SEEN)))
+    assert (seen.tally.found, seen.tally.archived, seen.tally.excluded, seen.tally.deleted) == (3, 1, 2, 1)
+    assert server.subjects("INBOX") == ["report of today", "unread"]
+    assert (await box.run(server.profile(NEVER))).tally.archived == 2
+    reports = await box.run(server.profile(AT_ONCE, filter=Filter(subject=("REPORT",))))
+    assert (reports.tally.known, reports.tally.deleted) == (2, 1)
+    assert server.subjects("INBOX") == ["unread"]
+
+
+async def test_read_only_folders_are_left_alone_and_named(tmp_path: Path) -> None:
+    """The server says READ-ONLY: nothing is marked, nothing expunged, and the result says why."""
+    script = Script(read_only={"INBOX"})
+    with ScriptedServer({"INBOX": [Stored(1, mail("one"))], "Open": [Stored(1, mail("two"))]}, script) as scripted:
+        async with sandbox(tmp_path / "home") as box:
+            outcome = await box.run(profile(scripted, deletion=AT_ONCE))
+        assert (outcome.status, outcome.tally.deleted) == (RunStatus.WITH_ERRORS, 1)
+        assert outcome.problems == [("INBOX", None)]
+        assert "only read" in outcome.reasons
+        assert [one.uid for one in scripted.folders["INBOX"]] == [1]
+        assert scripted.folders["Open"] == []
+
+
+async def test_a_folder_made_anew_since_it_was_archived_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """UIDVALIDITY changed between archiving and deleting: the old UIDs mean nothing any more, and the result says so."""
+    select = Link.select
+    with ScriptedServer({"INBOX": [Stored(1, mail("one"))]}) as scripted:
+
+        async def made_anew(link: Link, folder: Folder) -> object:
+            scripted.script.uidvalidity["INBOX"] = 7
+            return await select(link, folder)
+
+        monkeypatch.setattr(Link, "select", made_anew)
+        async with sandbox(tmp_path / "home") as box:
+            outcome = await box.run(profile(scripted, deletion=AT_ONCE))
+        assert (outcome.status, outcome.tally.deleted, outcome.problems) == (RunStatus.WITH_ERRORS, 0, [("INBOX", None)])
+        assert "UIDVALIDITY changed" in outcome.reasons
+        assert [one.uid for one in scripted.folders["INBOX"]] == [1]
+        assert not any("STORE" in line for line in scripted.lines())
+
+
+async def test_no_date_and_no_search_decides_what_is_deleted(tmp_path: Path) -> None:
+    """A server that would answer an age search with everything is not asked: what is new stays."""
+    old, new = (
+        Stored(1, mail("old"), (), "01-Feb-2020 10:00:00 +0000"),
+        Stored(2, mail("new"), (), f"{NEW:%d-%b-%Y} 10:00:00 +0000"),
+    )
+    script = Script(answers={"SEARCH": "OK done", "UID SEARCH": "OK done"})
+    with ScriptedServer({"INBOX": [old, new]}, script) as scripted:
+        async with sandbox(tmp_path / "home") as box:
+            outcome = await box.run(profile(scripted, deletion=AFTER_A_YEAR))
+        assert outcome.tally.deleted == 1
+        assert [one.uid for one in scripted.folders["INBOX"]] == [2]
+        assert not any("SEARCH" in line for line in scripted.lines())
+
+
+async def test_a_twin_that_was_taken_for_a_moved_message_is_never_deleted_unread(server: Server, box: Sandbox) -> None:
+    """Same header, size and date, another body: it was never read, so it is read now, archived, named, and not deleted."""
+    server.behaviour.auto_expunge = 0
+    server.deliver("INBOX", "twin", "Text A.")
+    await box.run(server.profile(NEVER))
+    server.dovecot.remove_messages(ALICE, "INBOX")
+    server.deliver("Projects", "twin", "Text B.")
+    taken = await box.run(server.profile(NEVER))
+    assert taken.tally.moved == 1
+    outcome = await box.run(server.profile(AT_ONCE))
+    assert (outcome.tally.deleted, outcome.problems) == (0, [("Projects", 1)])
+    assert "another message here" in outcome.reasons
+    assert {sha256(mail("twin", text)) for text in ("Text A.", "Text B.")} == await box.digests()
+    again = await box.run(server.profile(AT_ONCE))
+    assert (again.status, again.tally.deleted) == (RunStatus.SUCCEEDED, 1)
+
+
+async def test_what_moved_for_real_is_compared_byte_for_byte_and_deleted(server: Server, box: Sandbox) -> None:
+    """A message that the archive followed without downloading is read before it is deleted."""
+    server.behaviour.auto_expunge = 0
+    server.deliver("INBOX", "wanderer")
+    await box.run(server.profile(NEVER))
+    server.dovecot.move(ALICE, "INBOX", "Projects")
+    outcome = await box.run(server.profile(AT_ONCE))
+    assert (outcome.tally.moved, outcome.tally.deleted, outcome.reasons) == (1, 1, "")
+    assert server.subjects("Projects") == []
+    assert any("UID FETCH 1 (UID BODY.PEEK[])" in line for line in server.kerio.lines(2))
+
+
+async def test_another_message_under_a_known_uid_is_archived_and_not_deleted(server: Server, box: Sandbox) -> None:
+    """A server that gives a UID twice, with the same size and date: the header tells, and nothing is lost."""
+    server.behaviour.auto_expunge = 0
+    server.deliver("INBOX", "letter a")
+    await box.run(server.profile(NEVER))
+    [file] = server.dovecot.messages(ALICE, "INBOX")
+    stamp = file.stat().st_mtime
+    file.write_bytes(mail("letter b"))
+    os.utime(file, (stamp, stamp))
+    for cache in file.parent.parent.glob("dovecot.index*"):
+        cache.unlink()
+    outcome = await box.run(server.profile(AT_ONCE))
+    assert (outcome.tally.deleted, outcome.problems) == (0, [("INBOX", 1)])
+    assert sha256(mail("letter b")) in await box.digests()
+
+
+async def test_a_dry_run_lists_what_would_go_and_changes_nothing(server: Server, box: Sandbox) -> None:
+    """By folder: what is new, what the filter leaves out, and the UIDs that would be deleted."""
+    fill(server)
+    outcome = await box.run(server.profile(AFTER_A_YEAR, filter=Filter(flagged=Flagged.UNFLAGGED)), dry_run=True)
+    assert outcome.result.forecast is not None
+    found = {one.folder: (one.new, one.excluded, one.delete) for one in outcome.result.forecast}
+    assert found == {"INBOX": (4, 1, (1, 2)), "Projects/Old": (1, 0, (1,)), "Drafts": (1, 0, ()), TRASH: (1, 0, ())}
+    assert outcome.tally.deleted == 0
+    assert await box.digests() == set()
+    assert not any(line.startswith(("SELECT", "UID STORE", "UID EXPUNGE")) for line in server.kerio.lines())
+    assert any("would be deleted on the server (UID 1:2)" in text for text in outcome.told("plan"))
+
+
+async def test_the_ledger_tells_what_was_deleted_and_rebuild_knows_it(server: Server, box: Sandbox) -> None:
+    """First that it is about to be, then that it is gone; a rebuilt catalog leaves the trash alone just the same."""
+    server.deliver("INBOX", "old")
+    await box.run(server.profile(AFTER_A_YEAR))
+    [about], [gone] = await box.entries("deleting"), await box.entries("deleted")
+    assert (about["server_folder"], about["uids"]) == ("INBOX", "1")
+    assert (gone["uids"], gone["kept"]) == ("1", "")
+    archive: Archive = box.archive
+    await archive.rebuild()
+    again = await box.run(server.profile(AFTER_A_YEAR))
+    assert (again.tally.moved, again.tally.archived, again.tally.deleted) == (0, 0, 0)
+    assert server.subjects(TRASH) == ["old"]
