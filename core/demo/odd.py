@@ -1,4 +1,4 @@
-"""Mail that breaks mail programs, built in code: what was seen in the wild (FAILURES.md, "Content"), one message each."""
+"""Mail that breaks mail programs, built in code: what was seen in the wild, one message each."""
 
 from __future__ import annotations
 

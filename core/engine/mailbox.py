@@ -307,7 +307,7 @@ class MailboxArchiver:
         """Say what a run would do; of what is new some may turn out to be moves."""
         result = self._progress.result
         result.forecast = []
-        for look in self._looks:
+        for look in sorted(self._looks, key=lambda look: (look.folder.path != "INBOX", look.folder.path.casefold())):
             going: tuple[int, ...] = ()
             if self._rules.deletion.active and not self._deleting.spares(look.folder):
                 known = await self._left_out(look, sorted(look.plan.known))

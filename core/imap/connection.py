@@ -129,10 +129,7 @@ def _connect(server: Server, credentials: Credentials, report: Report, opening: 
         if server.access is Access.IMAP_TLS:
             _starttls(client, server, port, report)
         client.socket().settimeout(server.timeout)
-        done = log_in(client, server, credentials)
-        report("login", done)
-        if credentials.method is Method.KERIO_MASTER:
-            report("mailbox", f"open: {credentials.mailbox}")
+        log_in(client, server, credentials, report)
     except BaseException:
         _drop(client)
         raise

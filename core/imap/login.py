@@ -11,6 +11,7 @@ import base64
 import hashlib
 import imaplib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,8 +56,8 @@ class Shorten(Exception):
     """The server ended the connection over the whole master password; its beginning is still to be tried, on another one."""
 
 
-def log_in(client: Any, server: Server, credentials: Credentials) -> str:
-    """Log in on a connected ``client`` ; what was done, for people. Raises ``ConnectError``, ``Shorten``."""
+def log_in(client: Any, server: Server, credentials: Credentials, report: Callable[[str, str], None]) -> None:
+    """Log in on a connected ``client``; ``report(step, text)`` is told what succeeded. Raises ``ConnectError``, ``Shorten``."""
     for name, text in (("User name", credentials.mailbox), ("User name", credentials.username)):
         if re.search(r"[\r\n\0]", text):
             raise ConnectError("login", f"{name} holds a line break.", "Enter it again, on one line.")
@@ -65,16 +66,18 @@ def log_in(client: Any, server: Server, credentials: Credentials) -> str:
     match credentials.method:
         case Method.KERIO_MASTER:
             _kerio_master(client.protocol, server, credentials)
-            return f"master login, mailbox of {credentials.mailbox}"
+            report("login", "master login accepted")
+            _set_user(client.protocol, server, credentials)
+            report("mailbox", f"open: {credentials.mailbox}")
         case Method.PLAIN_AUTHZID:
             _plain(client, server, credentials)
-            return f"logged in as {credentials.username} for {credentials.mailbox}"
+            report("login", f"logged in as {credentials.username} for {credentials.mailbox}")
         case Method.MASTER_USER:
             _password(client, server, credentials, f"{credentials.mailbox}*{credentials.username}")
-            return f"logged in as {credentials.mailbox}*{credentials.username}"
+            report("login", f"logged in as {credentials.mailbox}*{credentials.username}")
         case _:
             _password(client, server, credentials, credentials.mailbox)
-            return f"logged in as {credentials.mailbox}"
+            report("login", f"logged in as {credentials.mailbox}")
 
 
 def _password(client: Any, server: Server, credentials: Credentials, name: str) -> None:
@@ -150,12 +153,12 @@ class _Digest:
 
 
 def digest(challenge: bytes, password: Secret) -> str:
-    """MD5 of challenge and password in hexadecimal digits (KERIO.md, "Master login")."""
+    """MD5 of challenge and password in hexadecimal digits."""
     return hashlib.md5(challenge + password.reveal().encode(), usedforsecurity=False).hexdigest()
 
 
 def _kerio_master(protocol: Any, server: Server, credentials: Credentials) -> None:
-    """X-MASTERAUTH, then X-SETUSER: bare commands, not announced, so they are just tried (KERIO.md, "Master login")."""
+    """X-MASTERAUTH: a bare command, not announced, so it is just tried."""
     shorter = credentials.shorter
     if shorter is not None and credentials.known.shortened:
         forms = [shorter]
@@ -178,7 +181,6 @@ def _kerio_master(protocol: Any, server: Server, credentials: Credentials) -> No
             raise _no_master(server, without(password, (), said), unknown=True)
     else:
         raise _no_master(server, without(credentials.password, (), said))
-    _set_user(protocol, server, credentials)
 
 
 def _set_user(protocol: Any, server: Server, credentials: Credentials) -> None:

@@ -38,7 +38,7 @@ def of_user(profile: Profile, user: User) -> Mailbox:
 def login_name(user: User, method: Method) -> str:
     """The login name of a user who has an address: the one that was given, else the primary address.
 
-    Kerio wants the name with its domain (KERIO.md, "Master login"); one given without gets that of the primary address.
+    Kerio wants the name with its domain; one given without gets that of the primary address.
     """
     name = user.login or user.addresses[0]
     if method is Method.KERIO_MASTER and "@" not in name:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 #: Special use (RFC 6154, Kerio's plain LIST) that is not archived unless asked for, with the reason shown.
 EXCLUDED_USES = {"\\junk": "junk mail", "\\all": "a view of all other folders"}
 
-#: Folders of Kerio Connect without mail, in English and German (KERIO.md: IMAP).
+#: Folders of Kerio Connect without mail, in English and German.
 NOT_MAIL = {
     name.casefold(): "no mail folder"
     for name in (

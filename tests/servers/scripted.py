@@ -1,4 +1,4 @@
-"""An IMAP server that plays a script: everything a real server does not do on demand (FAILURES.md, "Protocol", "Deleting").
+"""An IMAP server that plays a script: everything a real server does not do on demand.
 
 It speaks enough of RFC 3501 to be archived from and deleted on, plus Kerio's master login. Every misbehaviour is an
 attribute, which may be changed while the server runs; those that say "once" switch themselves off when they have happened,

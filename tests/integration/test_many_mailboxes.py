@@ -1,0 +1,422 @@
+"""Many mailboxes with one password: every way to log in, who is chosen, and one mailbox's trouble is its own (P6)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.archive import saved_profiles, users
+from core.engine.breaker import REFUSED
+from core.engine.limits import Limits
+from core.engine.run import Job, ProfileRun
+from core.errors import InputError
+from core.imap.login import digest
+from core.model import Run, RunStatus, now
+from core.profiles.profile import Access, Method, Profile, Server
+from core.profiles.selection import Mode, Selection
+from core.secrets import Secret
+from core.tasks import spawn
+from tests.conftest import StartDovecot
+from tests.homes import wait_for
+from tests.servers.dovecot import Dovecot
+from tests.servers.kerio import Behaviour, Kerio
+from tests.servers.scripted import Script, ScriptedServer, Stored
+from tests.support import At, Outcome, Sandbox, mail, many, sandbox
+
+pytestmark = pytest.mark.server
+WORD = "kerio master"
+MASTER = ("archive", WORD)
+NAMES = [f"user{number:02}" for number in range(1, 21)]
+MASTERS = [method for method in Method if method.master]
+
+
+def address(name: str) -> str:
+    return f"{name}@example.test"
+
+
+@pytest.fixture
+async def box(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    """An archive without users."""
+    async with sandbox(tmp_path / "home") as opened:
+        await users.remove(opened.archive, await users.find(opened.archive, "alice"))
+        yield opened
+
+
+async def add(box: Sandbox, *names: str) -> None:
+    for name in names:
+        await users.add(box.archive, name, [address(name)])
+
+
+@contextmanager
+def serving(dovecot: Dovecot, method: Method, behaviour: Behaviour | None = None) -> Iterator[At]:
+    """Where mailboxes can be opened by ``method``: the Kerio double, or Dovecot itself."""
+    if method is Method.KERIO_MASTER:
+        with Kerio(dovecot, behaviour, master_password=WORD) as kerio:
+            yield At(kerio.host, kerio.port)
+    else:
+        yield At(dovecot.host, dovecot.plain_port)
+
+
+def staff(at: At, method: Method, *, connections: int = 4, selection: Selection | None = None) -> Profile:
+    username = "" if method is Method.KERIO_MASTER else MASTER[0]
+    return many(at, method, username=username, connections=connections, selection=selection)
+
+
+async def archived(box: Sandbox, name: str) -> Counter[tuple[str, str]]:
+    """(folder, SHA-256) of all that lies in a user's archive, below the folder of the mailbox."""
+    rows = await box.archive.database.read(
+        "SELECT folder.path, message.sha256 FROM placement JOIN folder ON folder.id = placement.folder_id "
+        "JOIN message ON message.id = placement.message_id JOIN user ON user.id = folder.owner "
+        "WHERE user.name = ? AND placement.until_seq IS NULL",
+        (name,),
+    )
+    return Counter((path.removeprefix(f"{address(name)}/"), bytes(sha256).hex()) for path, sha256 in rows)
+
+
+def expected(dovecot: Dovecot, name: str) -> Counter[tuple[str, str]]:
+    found = dovecot.expected(address(name))
+    return Counter((folder, one) for folder, digests in found.items() for one in set(digests) if folder != "Junk E-mail")
+
+
+@pytest.fixture
+def crowd(dovecot: StartDovecot) -> Dovecot:
+    """Twenty mailboxes with 500 messages each."""
+    server = dovecot({address(name): f"own word of {name}" for name in NAMES}, master=MASTER)
+    for name in NAMES:
+        for number in range(500):
+            folder = ("INBOX", "Sent Items", "Projects/Old", "Ablage/Größe")[number % 4]
+            server.deliver(address(name), folder, mail(f"{number} for {name}", "Text.\r\n" * (number % 40)))
+    return server
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", MASTERS)
+async def test_twenty_mailboxes_are_archived_byte_for_byte_with_one_password(
+    crowd: Dovecot, box: Sandbox, method: Method
+) -> None:
+    """Each of the three logins: 20 results, every message byte for byte in its user's archive, nothing missing or new then."""
+    await add(box, *NAMES)
+    with serving(crowd, method) as at:
+        outcome = await box.run(staff(at, method), WORD)
+        assert (outcome.status, [one.status for one in outcome.mailboxes]) == (RunStatus.SUCCEEDED, [RunStatus.SUCCEEDED] * 20)
+        assert [(one.mailbox, one.tally.archived) for one in outcome.mailboxes] == [(address(name), 500) for name in NAMES]
+        for name in NAMES:
+            assert await archived(box, name) == expected(crowd, name)
+        assert await box.missing(staff(at, method), WORD) == {}
+        again = await box.run(staff(at, method), WORD)
+        assert (again.status, sum(one.tally.archived for one in again.mailboxes)) == (RunStatus.SUCCEEDED, 0)
+
+
+@pytest.mark.parametrize("method", MASTERS)
+async def test_mailboxes_that_refuse_are_named_and_the_others_are_archived(
+    dovecot: StartDovecot, box: Sandbox, method: Method
+) -> None:
+    """Three of twenty refuse the login: 17 succeed, 3 are named, and the run ends with errors."""
+    refusing = NAMES[:3]
+    server = dovecot({address(name): "x" for name in NAMES[3:]}, master=MASTER)
+    for name in NAMES[3:]:
+        server.deliver(address(name), "INBOX", mail(f"for {name}"))
+    await add(box, *NAMES)
+    with serving(server, method) as at:
+        outcome = await box.run(staff(at, method), WORD)
+    assert (outcome.status, outcome.status.exit_code) == (RunStatus.WITH_ERRORS, 1)
+    failed = [one for one in outcome.mailboxes if one.status is RunStatus.FAILED]
+    assert [one.mailbox for one in failed] == [address(name) for name in refusing]
+    for one in failed:
+        [problem] = one.problems
+        assert one.mailbox in problem.reason
+        assert "login name" in problem.reason
+    assert [one.tally.archived for one in outcome.mailboxes[3:]] == [1] * 17
+
+
+@pytest.mark.parametrize("method", MASTERS)
+@pytest.mark.parametrize(
+    ("mode", "names", "opened"),
+    [
+        (Mode.ALL, (), ["user01", "user02", "user03"]),
+        (Mode.ALL_EXCEPT, ("USER02",), ["user01", "user03"]),
+        (Mode.ONLY, ("user03@example.test", "user01"), ["user01", "user03"]),
+    ],
+)
+async def test_only_the_chosen_mailboxes_are_opened(
+    dovecot: StartDovecot, box: Sandbox, method: Method, mode: Mode, names: tuple[str, ...], opened: list[str]
+) -> None:
+    """All, all except, and only: as the server's own log tells."""
+    server = dovecot({address(name): "x" for name in NAMES[:3]}, master=MASTER)
+    await add(box, *NAMES[:3])
+    with serving(server, method) as at:
+        server.reset_log()
+        outcome = await box.run(staff(at, method, selection=Selection(mode, names)), WORD)
+    assert outcome.status is RunStatus.SUCCEEDED
+    logins = set(re.findall(r"imap-login: Info: Login: user=<([^>]+)>", server.log_text()))
+    assert logins == {address(name) for name in opened}
+
+
+# -- Kerio's master login
+
+
+def test_the_digest_is_that_of_the_published_vectors() -> None:
+    """Challenge, password, answer."""
+    for challenge, password, answer in (
+        ("<1421969253.42@mail.example.test>", "master", "a2bc9b6f7395cf96e9f6508d4b8fdb55"),
+        ("3f2c9a", "Tr0ub4dor&3", "d114e9e3d68067fe954804f4ebc5670c"),
+        ("abc", "pä55wörd", "f21d7f8557168e6f1d6ce43e22ab0d37"),
+        ("abc", "0123456789abcdefghijklmnopqrstuv", "61d1ea542d99e6308c72175d89f50e84"),
+        ("abc", "0123456789abcdefghijklmnopqrstuv"[:24], "7753c4206dcd3c180ac28dad2ae37b80"),
+    ):
+        assert digest(challenge.encode(), Secret(password)) == answer
+
+
+async def kerio_run(dovecot: StartDovecot, box: Sandbox, behaviour: Behaviour, password: str = WORD) -> tuple[Outcome, Kerio]:
+    server = dovecot({address(name): "x" for name in NAMES[:3]}, master=MASTER)
+    for name in NAMES[:3]:
+        server.deliver(address(name), "INBOX", mail(f"for {name}"))
+    await add(box, *NAMES[:3])
+    with Kerio(server, behaviour, master_password=password) as kerio:
+        return await box.run(staff(At(kerio.host, kerio.port), Method.KERIO_MASTER, connections=1), password), kerio
+
+
+@pytest.mark.parametrize("name", ["no", "bad", "bye", "ip", "wrong"])
+async def test_a_refused_master_login_names_the_three_causes_and_is_not_repeated(
+    dovecot: StartDovecot, box: Sandbox, name: str
+) -> None:
+    """NO, BAD, BYE, an address outside the group, another password: one try for all mailboxes, and the run has failed."""
+    behaviour = Behaviour()
+    if name == "ip":
+        behaviour.ip_refused = True
+    elif name == "wrong":
+        behaviour.unknown = set()
+    else:
+        behaviour.master_answer = name  # type: ignore[assignment]
+    server = dovecot({address(one): "x" for one in NAMES[:3]}, master=MASTER)
+    await add(box, *NAMES[:3])
+    with Kerio(server, behaviour, master_password="another" if name == "wrong" else WORD) as kerio:
+        outcome = await box.run(staff(At(kerio.host, kerio.port), Method.KERIO_MASTER, connections=1), WORD)
+        tries = sum(line.startswith("X-MASTERAUTH") for line in kerio.lines())
+    assert outcome.status is RunStatus.FAILED
+    for cause in ("switched off", "password is wrong", "outside the IP group"):
+        assert cause in outcome.reasons
+    assert tries == 1
+    assert all("not tried: " in one.problems[0].reason for one in outcome.mailboxes[1:])
+    assert WORD not in "".join(problem.reason for one in outcome.mailboxes for problem in one.problems)
+
+
+@pytest.mark.parametrize("password", ["0123456789abcdefghijklmnopqrstuv", "Umlaute sind möglich", "24 characters of it all."])
+@pytest.mark.parametrize("first_24", [False, True])
+async def test_a_long_master_password_is_tried_whole_and_then_its_beginning(
+    dovecot: StartDovecot, box: Sandbox, password: str, first_24: bool
+) -> None:
+    """Old versions count 24 characters: the second form is tried once, and remembered for the other mailboxes."""
+    outcome, kerio = await kerio_run(dovecot, box, Behaviour(first_24=first_24), password)
+    assert outcome.status is RunStatus.SUCCEEDED
+    assert kerio.logins == [address(name) for name in NAMES[:3]]
+    tries = sum(line.startswith("X-MASTERAUTH") for line in kerio.lines())
+    assert tries == (4 if first_24 and len(password) > 24 else 3)
+
+
+async def test_the_beginning_of_a_password_is_tried_on_another_connection_when_the_server_hangs_up(
+    dovecot: StartDovecot, box: Sandbox
+) -> None:
+    """BYE after the whole password: one more connection, and no more than that when it is refused as well."""
+    password = "0123456789abcdefghijklmnopqrstuv"
+    outcome, kerio = await kerio_run(dovecot, box, Behaviour(master_answer="bye"), password)
+    assert outcome.status is RunStatus.FAILED
+    assert "three causes" in outcome.reasons
+    assert kerio.connections == 2
+
+
+async def test_logins_with_quotes_and_without_a_domain_open_the_right_mailbox(dovecot: StartDovecot, box: Sandbox) -> None:
+    """Quotes are escaped; a login name without a domain gets that of the address."""
+    server = dovecot({"anna@example.test": "x"}, master=MASTER)
+    server.deliver("anna@example.test", "INBOX", mail("one"))
+    await users.add(box.archive, "a.muster", ["a.muster@example.test"], login="anna")
+    await users.add(box.archive, "odd", ["odd@example.test"], login='o"d\\d@example.test')
+    with Kerio(server, master_password=WORD) as kerio:
+        outcome = await box.run(staff(At(kerio.host, kerio.port), Method.KERIO_MASTER), WORD)
+        lines = kerio.lines()
+    assert 'X-SETUSER "anna@example.test"' in lines
+    assert 'X-SETUSER "o\\"d\\\\d@example.test"' in lines
+    assert [one.status for one in outcome.mailboxes] == [RunStatus.SUCCEEDED, RunStatus.FAILED]
+    assert [one.mailbox for one in outcome.mailboxes] == ["a.muster@example.test", "odd@example.test"]
+
+
+async def test_no_digest_mechanism_is_used_even_when_announced(box: Sandbox) -> None:
+    """CRAM-MD5 and DIGEST-MD5 fail for accounts of a directory with the right password."""
+    script = Script(capabilities=["IMAP4rev1", "AUTH=CRAM-MD5", "AUTH=DIGEST-MD5", "AUTH=PLAIN", "SASL-IR"])
+    await add(box, "user01")
+    with ScriptedServer({"INBOX": [Stored(1, mail("one"))]}, script) as server:
+        for method in (Method.MASTER_USER, Method.PLAIN_AUTHZID):
+            assert (await box.run(staff(At(server.host, server.port), method), WORD)).status is RunStatus.SUCCEEDED
+        assert not any("MD5" in line for line in server.lines())
+        assert server.logins == ["user01@example.test*archive", "user01@example.test/archive"]
+
+
+# -- Users
+
+
+async def test_users_without_address_and_users_gone_since_are_told(dovecot: StartDovecot, box: Sandbox) -> None:
+    """Left out of "all" with a warning; named by "only" they are results that failed. Neither is silently dropped."""
+    server = dovecot({address(name): "x" for name in NAMES[:2]}, master=MASTER)
+    await add(box, *NAMES[:2])
+    await users.add(box.archive, "nobody", [])
+    at = At(server.host, server.plain_port)
+    everybody = await box.run(staff(at, Method.MASTER_USER), WORD)
+    assert everybody.status is RunStatus.SUCCEEDED
+    assert "Without an e-mail address, so not archived: nobody." in everybody.told("warning")
+    chosen = staff(at, Method.MASTER_USER, selection=Selection(Mode.ONLY, ("user01", "user02", "nobody")))
+    await saved_profiles.save(box.archive, chosen, Secret(WORD))
+    await users.remove(box.archive, await users.find(box.archive, "user02"))
+    outcome = await box.run(chosen, WORD)
+    assert outcome.status is RunStatus.WITH_ERRORS
+    assert [(one.mailbox, one.status) for one in outcome.mailboxes] == [
+        (address("user01"), RunStatus.SUCCEEDED),
+        ("user02", RunStatus.FAILED),
+        ("nobody", RunStatus.FAILED),
+    ]
+    assert "no such user any more" in outcome.mailboxes[1].problems[0].reason
+    assert "no e-mail address" in outcome.mailboxes[2].problems[0].reason
+    rest = await box.run(staff(at, Method.MASTER_USER, selection=Selection(Mode.ALL_EXCEPT, ("user02", "nobody"))), WORD)
+    assert "users.list names users who are no more: user02." in rest.told("warning")
+
+
+async def test_unknown_users_are_refused_when_a_profile_is_saved(box: Sandbox) -> None:
+    """All of them are named, with who there is; nothing is saved."""
+    await add(box, "user01")
+    wanted = staff(
+        At("mail.example.test", 993), Method.KERIO_MASTER, selection=Selection(Mode.ONLY, ("user01", "ghost", "x@y"))
+    )
+    with pytest.raises(InputError) as refused:
+        await saved_profiles.save(box.archive, wanted, Secret(WORD))
+    assert 'there is no user "ghost", "x@y"' in refused.value.message
+    assert "user01" in refused.value.hint
+    assert await saved_profiles.all_profiles(box.archive) == []
+
+
+async def test_two_users_of_one_mailbox_are_told(box: Sandbox) -> None:
+    """Two users with one login name would each get the same mailbox."""
+    await users.add(box.archive, "a", ["a@example.test"], login="shared@example.test")
+    await users.add(box.archive, "b", ["b@example.test"], login="Shared@example.test")
+    wanted = staff(At("mail.example.test", 993), Method.KERIO_MASTER)
+    selected = await saved_profiles.check(box.archive, wanted)
+    assert selected is not None
+    [warning] = saved_profiles.shared_logins(wanted, selected.users)
+    assert "a and b have the same login name (shared@example.test)" in warning
+
+
+# -- Limits and trouble
+
+
+async def test_connections_are_limited_and_fewer_when_the_server_refuses(dovecot: StartDovecot, box: Sandbox) -> None:
+    """More are asked for than the server takes: it refuses some, fewer are used, and every mailbox is archived."""
+    names = NAMES[:12]
+    server = dovecot({address(name): "x" for name in names}, master=MASTER)
+    for name in names:
+        server.deliver(address(name), "INBOX", mail(f"for {name}", "x" * 20000))
+    await add(box, *names)
+    with Kerio(server, Behaviour(max_connections=2), master_password=WORD) as kerio:
+        profile = staff(At(kerio.host, kerio.port), Method.KERIO_MASTER, connections=8)
+        outcome = await box.run(profile, WORD, backoff=(0.05, 0.1, 0.2))
+    assert (outcome.status, [one.tally.archived for one in outcome.mailboxes]) == (RunStatus.SUCCEEDED, [1] * 12)
+    assert kerio.refused > 0
+    assert kerio.most == 2
+
+
+async def test_runs_of_one_service_share_the_limit_of_a_server(dovecot: StartDovecot, box: Sandbox) -> None:
+    """Two profiles at once never have more connections to a server than the hard cap."""
+    names = NAMES
+    server = dovecot({address(name): "x" for name in names}, master=MASTER)
+    await add(box, *names)
+    limits = Limits()
+    with Kerio(server, master_password=WORD) as kerio:
+        at = At(kerio.host, kerio.port)
+        jobs = [
+            Job(
+                Run(number, name, RunStatus.RUNNING, now()),
+                replace(staff(at, Method.KERIO_MASTER, connections=16, selection=Selection(mode, ("user01",))), name=name),
+                Secret(WORD),
+                lambda kind, mailbox, text: None,
+                limits=limits,
+            )
+            for number, (name, mode) in enumerate([("A", Mode.ALL_EXCEPT), ("B", Mode.ALL_EXCEPT)], 1)
+        ]
+        works = [await ProfileRun.prepare(box.archive, job) for job in jobs]
+        await asyncio.gather(*(work.execute() for work in works))
+    assert all(mailbox.result.status is RunStatus.SUCCEEDED for work in works for mailbox in work.mailboxes)
+    assert kerio.most <= 16
+
+
+async def test_many_refused_logins_end_the_run_early(dovecot: StartDovecot, box: Sandbox) -> None:
+    """A wrong master password is not tried on every mailbox, which would lock the account: the rest is named as not tried."""
+    server = dovecot({address(name): "x" for name in NAMES}, master=MASTER)
+    await add(box, *NAMES)
+    outcome = await box.run(staff(At(server.host, server.plain_port), Method.MASTER_USER, connections=1), "wrong")
+    assert outcome.status is RunStatus.FAILED
+    reasons = [one.problems[0].reason for one in outcome.mailboxes]
+    assert sum("refused the master user archive" in reason and "not tried" not in reason for reason in reasons) == REFUSED
+    assert (
+        sum(reason.startswith("not tried: the first 10 logins were all refused") for reason in reasons) == len(NAMES) - REFUSED
+    )
+
+
+async def test_a_server_that_is_down_does_not_cost_a_wait_for_each_mailbox(box: Sandbox) -> None:
+    """After some mailboxes in a row the rest is not tried."""
+    await add(box, *NAMES)
+    outcome = await box.run(staff(At("127.0.0.1", 1), Method.MASTER_USER, connections=1), WORD)
+    assert outcome.status is RunStatus.FAILED
+    assert sum(one.problems[0].reason.startswith("not tried") for one in outcome.mailboxes) == 15
+
+
+async def test_a_connection_lost_in_one_mailbox_leaves_the_others_alone(dovecot: StartDovecot, box: Sandbox) -> None:
+    """The server drops one connection in the middle: that mailbox carries on, none fails."""
+    server = dovecot({address(name): "x" for name in NAMES[:4]}, master=MASTER)
+    for name in NAMES[:4]:
+        for number in range(20):
+            server.deliver(address(name), "INBOX", mail(f"{number} for {name}"))
+    await add(box, *NAMES[:4])
+    with Kerio(server, Behaviour(drop_at="UID FETCH"), master_password=WORD) as kerio:
+        outcome = await box.run(staff(At(kerio.host, kerio.port), Method.KERIO_MASTER), WORD)
+    assert outcome.status is RunStatus.SUCCEEDED
+    for name in NAMES[:4]:
+        assert await archived(box, name) == expected(server, name)
+
+
+async def test_cancelling_ends_all_mailboxes_at_once(dovecot: StartDovecot, box: Sandbox) -> None:
+    """Also those whose server says nothing any more: at once, and what was archived stays."""
+    server = dovecot({address(name): "x" for name in NAMES[:6]}, master=MASTER)
+    for name in NAMES[:6]:
+        server.deliver(address(name), "INBOX", mail(f"for {name}"))
+    await add(box, *NAMES[:6])
+    with Kerio(server, Behaviour(silent_at="UID FETCH"), master_password=WORD) as kerio:
+        profile = staff(At(kerio.host, kerio.port), Method.KERIO_MASTER, connections=1)
+        job = Job(Run(1, "Staff", RunStatus.RUNNING, now()), profile, Secret(WORD), lambda kind, mailbox, text: None)
+        work = await ProfileRun.prepare(box.archive, job)
+        task = spawn(work.execute(), name="run")
+        await asyncio.to_thread(wait_for, lambda: any(line.startswith("UID FETCH") for line in kerio.lines()), "a FETCH")
+        task.cancel()
+        # The server would keep us waiting for the 20 seconds of the profile's timeout.
+        done, _ = await asyncio.wait([task], timeout=10)
+        assert done == {task}
+    assert task.cancelled()
+
+
+async def test_a_plain_connection_warns_of_the_master_password(box: Sandbox) -> None:
+    """With it every mailbox can be opened, so the warning is louder than for one mailbox."""
+    profile = staff(At("mail.example.test", 143), Method.KERIO_MASTER)
+    assert "every mailbox can be opened" in profile.warnings()[0]
+    accepting = replace(profile, server=Server("mail.example.test", Access.IMAP_SSL, accept_all_certificates=True))
+    assert "the master password, which opens every mailbox" in accepting.warnings()[0]
+
+
+async def test_a_master_password_outside_ascii_or_too_long_is_doubtful() -> None:
+    """It may work, so it is said and not refused."""
+    login = staff(At("h", 1), Method.KERIO_MASTER).login
+    assert "outside ASCII" in login.doubts(Secret("pä55wörd"))[0]
+    assert "longer than 24" in login.doubts(Secret("x" * 25))[0]
+    assert login.doubts(Secret("x" * 24)) == []
