@@ -159,15 +159,17 @@ class ProfileTable:
 
 
 class MailboxTable:
-    """The mailboxes of a run as lines: one each where there is room, else the folder at work on a second one."""
+    """The mailboxes of a run as lines: one each where there is room, else with the folder below it if they are few."""
 
     WIDE = 96
+    FEW = 3
     STATE = 13
 
     def __init__(self, rows: Sequence[MailboxRow], width: int) -> None:
         rows = sorted(rows, key=lambda row: row.rank)
         self._wide = width >= self.WIDE
-        self._lines = [(row, part) for row in rows for part in ((0,) if self._wide or not row.folder else (0, 1))]
+        one_line = self._wide or len(rows) > self.FEW
+        self._lines = [(row, part) for row in rows for part in ((0,) if one_line or not row.folder else (0, 1))]
         self._bar = 12 if self._wide else 8
         self._messages = max([8, *(len(row.messages) for row in rows)])
         self._size = max([4, *(len(row.size) for row in rows)])

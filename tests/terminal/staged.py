@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from core.engine.progress import MailboxLine, Snapshot
-from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, now
+from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, User, now
 from core.profiles.profile import Access, Login, Profile, Server, Target
 from tui.gateway import present
 from tui.gateway.views import HomeView, Refused, RunView
@@ -71,6 +71,7 @@ class StagedGateway:
 
     def __init__(self, *profiles: Profile, moment: datetime | None = None) -> None:
         self.profiles = list(profiles)
+        self.people: list[User] = []
         self.runs: dict[int, Run] = {}
         self.snapshots: dict[int, Snapshot] = {}
         self.events: list[RunEvent] = []
@@ -105,9 +106,10 @@ class StagedGateway:
             service_running=self.service_running,
             busy=sum(not run.status.final for run in latest.values()),
             profiles=tuple(
-                present.profile_row(each, run, self.snapshots.get(run.id) if run else None, self.moment) for each, run in rows
+                present.profile_row(each, run, self.snapshots.get(run.id) if run else None, self.moment, self.people)
+                for each, run in rows
             ),
-            attention=tuple(present.attention(self.profiles, latest)),
+            attention=tuple(present.attention(self.profiles, latest, self.people)),
         )
 
     async def run(self, run_id: int) -> RunView:
@@ -216,7 +218,24 @@ def faulty() -> StagedGateway:
     return gateway
 
 
-SCENES = {"ordinary": ordinary, "hostile": hostile, "empty": StagedGateway, "busy": busy, "faulty": faulty}
+def many() -> StagedGateway:
+    """A thousand mailboxes: four run, some went wrong, most are done or wait."""
+    gateway = StagedGateway(profile("Staff"))
+    gateway.add_run("Staff", RunStatus.RUNNING)
+    lines = []
+    for number in range(1000):
+        phase = Phase.DONE if number < 400 else Phase.ARCHIVING if number < 404 else Phase.WAITING
+        one = line(f"person{number:04}@example.test", phase=phase, folder=f"Projects/{number}" if 400 <= number < 404 else "")
+        if number % 100 == 50 and phase is Phase.DONE:
+            one = replace(one, status=RunStatus.FAILED.value)
+        lines.append(replace(one, messages_total=0, messages_done=0, bytes_total=0, bytes_done=0) if number > 403 else one)
+    problems = tuple(problem("", None, f"mail.example.test does not open person{number:04}.") for number in (50, 150, 250, 350))
+    gateway.snapshots[7] = replace(snapshot(7, *lines, problems=problems), seconds_left=None)
+    gateway.service_running = True
+    return gateway
+
+
+SCENES = {"ordinary": ordinary, "hostile": hostile, "empty": StagedGateway, "busy": busy, "faulty": faulty, "many": many}
 
 
 def main(scene: str) -> None:

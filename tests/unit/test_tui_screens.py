@@ -14,8 +14,10 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 from textual.widgets import Footer
 
-from core.model import Phase, RunStatus
-from tests.terminal.staged import HOSTILE, StagedGateway, hostile, line, ordinary, problem, profile, result, snapshot
+from core.model import Phase, RunStatus, User
+from core.profiles.profile import Login, Method, Profile, Server
+from core.profiles.selection import Selection
+from tests.terminal.staged import HOSTILE, StagedGateway, hostile, line, many, ordinary, problem, profile, result, snapshot
 from tui.console import Console, fault
 from tui.gateway.views import NoArchive, Refused
 from tui.screens.confirm import Confirm
@@ -414,3 +416,32 @@ async def test_a_run_that_ended_elsewhere_keeps_its_words() -> None:
     async with shown(gateway) as screen:
         await screen.press("down", "o")
         await screen.until_shown("■ cancelled", "What was archived is kept; the next run carries on from")
+
+
+@BOTH_SIZES
+async def test_of_a_thousand_mailboxes_what_runs_and_what_went_wrong_is_on_top(size: tuple[int, int]) -> None:
+    """Four run, four failed: both groups are seen without a key, the numbers are in the panel's head, and the rest is below."""
+    async with shown(many(), size) as screen:
+        await screen.press("enter")
+        await screen.until_shown("Mailboxes (400 of 1,000 done, 4 with problems, 596 still to list)")
+        states = [line.split()[2] for line in screen.lines if "person0" in line and "@" in line]
+        assert states[:8] == ["archiving"] * 4 + ["failed"] * 4
+        assert straight(screen.lines, size)
+        await screen.press("end")
+        await screen.until_shown("person0399")
+        await screen.press("home")
+        await screen.until_shown("person0400")
+
+
+async def test_a_profile_for_many_says_how_many_and_who_is_left_out() -> None:
+    """Home counts the mailboxes, the failed ones of the last run, and names users without an address."""
+    staff = Profile("Staff", Server("mail.example.test"), Login("", "", Method.KERIO_MASTER), selection=Selection())
+    gateway = StagedGateway(staff)
+    gateway.people = [User("1", "anna", ("anna@example.test",)), User("2", "bob", ("bob@example.test",)), User("3", HOSTILE)]
+    done = result(status="completed_with_errors", found=10, archived=10)
+    done["mailboxes"].append(done["mailboxes"][0] | {"mailbox": "bob@example.test", "status": "failed"})
+    gateway.add_run("Staff", RunStatus.WITH_ERRORS, finished=gateway.moment, result=done)
+    async with shown(gateway) as screen:
+        await screen.until_shown("2 mailboxes", "1 mailbox failed", "1 mailbox could not be archived")
+        await screen.until_shown("leaves out 1 user without an e-mail address")
+        assert straight(screen.lines, (80, 24))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core import config
-from core.archive import saved_profiles
+from core.archive import saved_profiles, users
 from core.archive.archive import Archive
 from core.config import Home
 from core.errors import ArchivarError
@@ -53,6 +53,7 @@ class CoreGateway:
     async def home(self) -> HomeView:
         with _translated():
             profiles = await saved_profiles.all_profiles(self._archive)
+            people = await users.all_users(self._archive) if any(one.selection for one in profiles) else []
             latest = await self._queue.latest()
             snapshots = {run.id: await self._queue.snapshot(run.id) for run in latest.values() if not run.status.final}
             busy = len(await self._queue.active())
@@ -60,13 +61,14 @@ class CoreGateway:
             self._see_to_service()
         moment = now()
         rows = [(profile, latest.get(profile.name)) for profile in profiles]
-        found = present.attention(profiles, latest)
+        found = present.attention(profiles, latest, people)
         return HomeView(
             path=present.text(str(self._home.path)),
             service_running=is_running(self._home),
             busy=busy,
             profiles=tuple(
-                present.profile_row(profile, run, snapshots.get(run.id) if run else None, moment) for profile, run in rows
+                present.profile_row(profile, run, snapshots.get(run.id) if run else None, moment, people)
+                for profile, run in rows
             ),
             attention=tuple([self._trouble, *found] if self._trouble and busy else found),
         )

@@ -9,8 +9,9 @@ from typing import Any
 
 from core import format as texts
 from core.engine.progress import MailboxLine, Snapshot
-from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus
+from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, User
 from core.profiles.profile import Profile
+from core.profiles.selection import select
 from tui.format import steady
 from tui.gateway.views import MailboxRow, ProblemRow, ProfileRow, RunView, State, Tone
 
@@ -52,12 +53,14 @@ def state(run: Run) -> State:
 # Home --------------------------------------------------------------------------------------------------------------------
 
 
-def profile_row(profile: Profile, run: Run | None, snapshot: Snapshot | None, now: datetime) -> ProfileRow:
-    """A profile with its last run, and how far that is."""
+def profile_row(
+    profile: Profile, run: Run | None, snapshot: Snapshot | None, now: datetime, people: Sequence[User] = ()
+) -> ProfileRow:
+    """A profile with its last run, and how far that is. ``people`` are all users, of whom it may choose."""
     return ProfileRow(
         key=profile.name,
         name=text(profile.name),
-        mailbox=text(profile.login.username),
+        mailbox=_whose(profile, people),
         server=text(profile.server.host),
         schedule="manual",
         state=state(run) if run else NEVER,
@@ -67,6 +70,12 @@ def profile_row(profile: Profile, run: Run | None, snapshot: Snapshot | None, no
     )
 
 
+def _whose(profile: Profile, people: Sequence[User]) -> str:
+    if profile.selection is None:
+        return text(profile.login.username)
+    return _count(len(select(profile.selection, people).users), "mailbox", "mailboxes")
+
+
 def _facts(run: Run, snapshot: Snapshot | None, now: datetime) -> tuple[str, ...]:
     if not run.status.final:
         if snapshot is None:
@@ -74,7 +83,9 @@ def _facts(run: Run, snapshot: Snapshot | None, now: datetime) -> tuple[str, ...
         return tuple(fact for fact in (_percent(snapshot), _left(snapshot), _rate(snapshot)) if fact)
     totals = _totals(run)
     facts = [texts.when(run.finished or run.requested, now)]
-    if totals["failed"]:
+    if failed := _failed_mailboxes(run):
+        facts.append(f"{_count(failed, 'mailbox', 'mailboxes')} failed")
+    elif totals["failed"]:
         facts.append(f"{_count(totals['failed'], 'problem')}")
     if totals["archived"]:
         facts.append(f"+{texts.number(totals['archived'])}")
@@ -83,7 +94,13 @@ def _facts(run: Run, snapshot: Snapshot | None, now: datetime) -> tuple[str, ...
     return (*facts, "dry run") if run.dry_run else tuple(facts)
 
 
-def attention(profiles: Iterable[Profile], latest: Mapping[str, Run]) -> list[str]:
+def _failed_mailboxes(run: Run) -> int:
+    """How many of many mailboxes failed; one alone is told by the state of the run."""
+    mailboxes = (run.result or {}).get("mailboxes", ())
+    return sum(mailbox["status"] == RunStatus.FAILED for mailbox in mailboxes) if len(mailboxes) > 1 else 0
+
+
+def attention(profiles: Iterable[Profile], latest: Mapping[str, Run], people: Sequence[User] = ()) -> list[str]:
     """What an administrator should know: the last runs that went wrong first, then what is not safe."""
     found: list[str] = []
     warnings: list[str] = []
@@ -92,13 +109,25 @@ def attention(profiles: Iterable[Profile], latest: Mapping[str, Run]) -> list[st
         if run and run.status is RunStatus.FAILED:
             found.append(f"{name} failed: {text(run.reason, 160) or 'no reason is known'}")
         elif run and run.status is RunStatus.WITH_ERRORS:
-            failed = _totals(run)["failed"]
-            what = f"{_count(failed, 'message')} could not be archived" if failed else "something could not be archived"
+            failed, mailboxes = _totals(run)["failed"], _failed_mailboxes(run)
+            what = f"{_count(failed, 'message')} could not be archived" if failed else "something could not be done"
+            what = f"{_count(mailboxes, 'mailbox', 'mailboxes')} could not be archived" if mailboxes else what
             found.append(f"{name}: {what}. o shows which and why; the next run tries again.")
         elif run and run.status is RunStatus.INTERRUPTED:
             found.append(f"{name} was interrupted; it carries on by itself.")
         warnings += [text(warning) for warning in profile.warnings()]
+        warnings += _without_address(profile, people)
     return found + warnings
+
+
+def _without_address(profile: Profile, people: Sequence[User]) -> list[str]:
+    """Users whom a profile for many leaves out for want of an address."""
+    without = select(profile.selection, people).without_address if profile.selection else ()
+    if not without:
+        return []
+    names = ", ".join(text(user.name, 40) for user in without[:5]) + (" …" if len(without) > 5 else "")
+    count = _count(len(without), "user")
+    return [f"{text(profile.name, 60)} leaves out {count} without an e-mail address: {names}. archivar user edit adds one."]
 
 
 # Run ---------------------------------------------------------------------------------------------------------------------
@@ -221,9 +250,21 @@ def _live_mailbox(line: MailboxLine) -> MailboxRow:
 
 
 def _mailboxes_done(run: Run, snapshot: Snapshot | None) -> str:
-    if run.result or snapshot is None:
+    if run.result:
+        mailboxes = run.result.get("mailboxes", ())
+        failed = _failed_mailboxes(run)
+        if len(mailboxes) < 2:
+            return ""
+        return f"{texts.number(len(mailboxes))}, {texts.number(failed)} failed" if failed else texts.number(len(mailboxes))
+    if snapshot is None:
         return ""
-    return f"{texts.number(snapshot.mailboxes_done)} of {texts.number(snapshot.mailboxes_total)} done"
+    parts = [f"{texts.number(snapshot.mailboxes_done)} of {texts.number(snapshot.mailboxes_total)} done"]
+    wrong = sum(line.phase == Phase.DONE and line.status != RunStatus.SUCCEEDED for line in snapshot.mailboxes)
+    if wrong:
+        parts.append(f"{texts.number(wrong)} with problems")
+    if snapshot.mailboxes_unlisted and snapshot.mailboxes_total > 1:
+        parts.append(f"{texts.number(snapshot.mailboxes_unlisted)} still to list")
+    return ", ".join(parts)
 
 
 def _problems(result: Mapping[str, Any]) -> tuple[list[ProblemRow], int]:
@@ -276,5 +317,5 @@ def _of(done: int, total: int, between: str = " of ") -> str:
     return f"{number if same else texts.size(done)}{between}{whole}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{texts.number(number)} {noun}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str, plural: str = "") -> str:
+    return f"{texts.number(number)} {noun if number == 1 else plural or noun + 's'}"

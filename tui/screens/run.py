@@ -72,7 +72,9 @@ class RunPlace(Place):
         panel, problems = self.panel("problems-panel"), self.query_one("#problems", Lines)
         panel.display = bool(lines)
         panel.head(f"Problems ({view.problem_count:,})" if view.problem_count else "Warnings")
-        problems.styles.height = max(min(len(lines), self.size.height // 3), 1)
+        # Many mailboxes need the room more.
+        most = self.size.height // (3 if len(view.mailboxes) <= MailboxTable.FEW else 5)
+        problems.styles.height = max(min(len(lines), most), 1)
         problems.show(lambda width: problem_lines(view.problems, view.notes, more, width))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
