@@ -16,6 +16,7 @@ from pathlib import Path
 
 from core import config
 from core.archive import catalog, intake
+from core.archive.appending import Appending, Request
 from core.archive.catalog import Detail
 from core.archive.envelope import describe
 from core.archive.intake import Part, Prepared
@@ -41,7 +42,7 @@ class Archive:
         self._volumes: dict[int, Volume] = {}
         self._opening = asyncio.Lock()
         self._current = 0
-        self._appending = asyncio.Lock()
+        self._appending = Appending(self._write)
         self._preparation = Preparation(self._sift)
 
     # Opening -----------------------------------------------------------------------------------------------------------
@@ -78,6 +79,7 @@ class Archive:
 
     async def close(self) -> None:
         """Close all files. Safe to call twice."""
+        await self._appending.close()
         await self._preparation.close()
         volumes, self._volumes = list(self._volumes.values()), {}
         for volume in volumes:
@@ -247,36 +249,44 @@ class Archive:
         Messages that the archive has already are not written again. Raises ``StorageError``, ``BusyError``: then nothing was
         written, or all of it is in the volume and the catalog catches up with it at the next chance.
         """
-        fresh = await self._fresh(ready.messages) if ready else []
-        async with self._appending:
-            number, entries = await self._append_to_volume(drafts, fresh, ready)
-        details = {message.sha256: Detail(len(message.raw), message.envelope) for message in fresh}
-        await self._apply(entries, number, details)
-        return entries
+        return await self._appending.append(drafts, ready)
 
-    async def _append_to_volume(
-        self, drafts: Sequence[Draft], fresh: list[Prepared], ready: Ready | None
-    ) -> tuple[int, list[Entry]]:
+    async def _write(self, group: Sequence[Request]) -> list[list[Entry]]:
+        """Write what several asked for, in one transaction of the volume and one of the catalog."""
+        messages = [message for request in group if request.ready for message in request.ready.messages]
+        fresh = {message.sha256: message for message in await self._fresh(messages)}
+        number, entries = await self._append_to_volume(group, fresh)
+        details = {message.sha256: Detail(len(message.raw), message.envelope) for message in fresh.values()}
+        await self._apply(entries, number, details)
+        rest = iter(entries)
+        return [[next(rest) for _ in request.drafts] for request in group]
+
+    async def _append_to_volume(self, group: Sequence[Request], fresh: Mapping[bytes, Prepared]) -> tuple[int, list[Entry]]:
+        drafts = [draft for request in group for draft in request.drafts]
+        messages = list(fresh.values())
         # Parts of messages that the archive has already are not wanted: they would lie in the volume for nothing.
-        wanted = {piece.sha256 for message in fresh for piece in message.pieces}
-        parts: Iterable[Part] = (part for part in (ready.parts if ready else ()) if part.sha256 in wanted)
-        made_for = ready.volume if ready else self._current
+        wanted = {piece.sha256 for message in messages for piece in message.pieces}
+        known: set[int] = {request.ready.volume for request in group if request.ready}
+        parts: Iterable[Part] = (
+            part for request in group if request.ready for part in request.ready.parts if part.sha256 in wanted
+        )
         while True:
             volume = await self._volume(self._current)
             if await volume.is_sealed() or await self._is_full(volume):
                 # Before anything is written: when the next volume cannot be made, nothing was.
                 await self._next_volume(volume)
                 continue
-            if made_for != self._current:
+            if known - {self._current}:
                 # Another volume was begun in between: it has none of the parts that were left out as known.
-                parts, made_for = intake.parts(fresh, ()), self._current
+                parts, known = intake.parts(messages, ()), set()
             try:
-                entries = await volume.append(drafts, fresh, parts)
+                entries = await volume.append(drafts, messages, parts)
             except Incomplete:
                 # A part that was left out as known did not get into the volume: a batch before this one failed.
-                parts = intake.parts(fresh, ())
+                parts, known = intake.parts(messages, ()), set()
                 continue
             except Sealed:
+                parts, known = intake.parts(messages, ()), set()
                 await self._next_volume(volume)
                 continue
             return volume.meta.number, entries
@@ -300,16 +310,16 @@ class Archive:
         """The size at which a volume is sealed (setting ``volume_bytes``)."""
         return int(await self.database.value("SELECT value FROM setting WHERE name = 'volume_bytes'") or DEFAULT_VOLUME_BYTES)
 
-    async def _apply(self, entries: Iterable[Entry], number: int, details: Mapping[bytes, Detail]) -> None:
-        for entry in entries:
-            async with self.database.transaction() as transaction:
-                reached = (await catalog.applied(transaction)).seq
+    async def _apply(self, entries: Sequence[Entry], number: int, details: Mapping[bytes, Detail]) -> None:
+        async with self.database.transaction() as transaction:
+            reached = (await catalog.applied(transaction)).seq
+            for entry in entries:
                 if reached == entry.seq - 1:
                     await catalog.apply(transaction, entry, number, details)
-                    continue
-            if reached < entry.seq:
-                # Another process appended in between and has not applied it (yet).
-                await self.catch_up()
+                    reached = entry.seq
+        if entries and reached < entries[-1].seq:
+            # Another process appended in between and has not applied it (yet).
+            await self.catch_up()
 
     # Reading -----------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Batches on their way from the server to the disk: prepared two at a time, written one after the other in their order."""
+"""Batches on their way from the server to the disk: the next ones are prepared while others are written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AHEAD_BYTES = 28 * 1024 * 1024
 
 
 class Pipeline(Generic[Batch, Prepared]):
-    """``prepare`` may run for several batches at once; ``write`` is called for one at a time, in the order of ``submit``."""
+    """``prepare`` and ``write`` may run for several batches at once; the archive writes those together that wait for it."""
 
     def __init__(
         self,
@@ -39,8 +39,7 @@ class Pipeline(Generic[Batch, Prepared]):
         except BaseException:
             done()
             raise
-        before = self._under_way[-1][0] if self._under_way else None
-        self._under_way.append((spawn(self._do(batch, before, done), name="store"), size))
+        self._under_way.append((spawn(self._do(batch, done), name="store"), size))
 
     async def _make_room(self, size: int) -> None:
         while self._under_way and (
@@ -62,7 +61,7 @@ class Pipeline(Generic[Batch, Prepared]):
             self._under_way.clear()
             raise
         except BaseException:
-            # The others wait for this one and fail with it.
+            # The others end by themselves, well or not.
             await asyncio.wait([task for task, _ in self._under_way])
             for failed, _ in self._under_way:
                 failed.exception()
@@ -70,11 +69,8 @@ class Pipeline(Generic[Batch, Prepared]):
             raise
         self._under_way.popleft()
 
-    async def _do(self, batch: Batch, before: asyncio.Task[None] | None, done: Callable[[], None]) -> None:
+    async def _do(self, batch: Batch, done: Callable[[], None]) -> None:
         try:
-            ready = await self._prepare(batch)
-            if before is not None:
-                await before
-            await self._write(batch, ready)
+            await self._write(batch, await self._prepare(batch))
         finally:
             done()

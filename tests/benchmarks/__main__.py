@@ -20,6 +20,8 @@ from tests.benchmarks.server import PASSWORD, drain, fill, mbsync
 from tests.servers.dovecot import Dovecot, missing
 from tests.servers.proxy import Proxy
 
+CROWD = tuple(f"person{number}@example.test" for number in range(10))
+MASTER = ("archive", PASSWORD)
 LOGINS = ("office@example.test", "sales@example.test", "support@example.test")
 MEMORY_BAR = 250 * 1000 * 1000
 LARGE_MESSAGE = 100_000_000
@@ -35,9 +37,14 @@ def main() -> int:
         console.print(f"The benchmarks need the Debian package {needed}.", markup=False)
         return 2
     table = Table("what", "figure", "reference", "ratio", "bar", title="Archivar beside its references, medians of one run")
-    with _folder() as folder, Dovecot(folder / "server", dict.fromkeys(LOGINS, PASSWORD)) as server:
-        for row in [*_speed(folder, server, options.messages, options.rounds), *_memory_and_disk(folder, server)]:
-            table.add_row(*row)
+    with _folder() as folder, Dovecot(folder / "server", dict.fromkeys((*LOGINS, *CROWD), PASSWORD), master=MASTER) as server:
+        for rows in (
+            _speed(folder, server, options.messages, options.rounds),
+            _many(folder, server, options.messages, options.rounds),
+            _memory_and_disk(folder, server),
+        ):
+            for row in rows:
+                table.add_row(*row)
     console.print(table)
     return 0
 
@@ -94,7 +101,36 @@ def _speed(folder: Path, server: Dovecot, messages: int, rounds: int) -> Iterato
         "",
         "at most 3 after login",
     )
-    yield _memory(f"peak memory of the service, {messages:,} messages", max(one.peak for one in ours))
+    home = Home(folder / "home-memory", server)
+    peak = home.run(home.add(mailbox.login), memory=True).peak
+    home.stop()
+    yield _memory(f"peak memory of the service, {messages:,} messages", peak)
+
+
+def _many(folder: Path, server: Dovecot, messages: int, rounds: int) -> Iterator[tuple[str, ...]]:
+    """As many messages in ten mailboxes as in the one, which takes its turn with them."""
+    for login in CROWD:
+        fill(server, login, messages // len(CROWD))
+    drain(server, CROWD[0])
+    one, ten = list[Measured](), list[Measured]()
+    for number in range(rounds):
+        for name, found in (("one", one), ("ten", ten)):
+            home = Home(folder / f"home-{name}{number}", server)
+            found.append(home.run(home.add(LOGINS[0]) if name == "one" else home.add_many(CROWD)))
+            home.stop()
+    assert all(measured.result["totals"]["archived"] == messages // len(CROWD) * len(CROWD) for measured in ten)
+    single, many = median(messages / measured.run for measured in one), median(messages / measured.run for measured in ten)
+    yield (
+        f"ten mailboxes, 4 connections, {messages:,} messages",
+        f"{many:,.0f} msg/s",
+        f"one mailbox {single:,.0f} msg/s",
+        f"{many / single:.2f}",
+        "at least 0.9",
+    )
+    home = Home(folder / "home-memory-ten", server)
+    peak = home.run(home.add_many(CROWD), memory=True).peak
+    home.stop()
+    yield _memory("peak memory of the service, ten mailboxes, 4 connections", peak)
 
 
 def _memory(what: str, peak: int) -> tuple[str, ...]:
@@ -117,7 +153,7 @@ def _memory_and_disk(folder: Path, server: Dovecot) -> Iterator[tuple[str, ...]]
     )
     line = b"A message that is far too large for a mailbox, as they come all the same.\r\n"
     server.deliver(LOGINS[1], "INBOX", b"Subject: large\r\n\r\n" + line * (LARGE_MESSAGE // len(line)))
-    measured = home.run(LOGINS[1].split("@", 1)[0])
+    measured = home.run(LOGINS[1].split("@", 1)[0], memory=True)
     home.stop()
     assert measured.result["totals"]["archived"] == 1
     yield _memory(f"peak memory of the service, one message of {size(LARGE_MESSAGE)}", measured.peak)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,10 @@ from tests.servers.dovecot import Dovecot
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One ``archivar run``: wall seconds of the command, seconds of the run itself, peak memory of the service in bytes."""
+    """One ``archivar run``: wall seconds of the command, seconds of the run itself, peak memory of the service in bytes.
+
+    Looking at the memory takes time, so that ``peak`` is 0 unless it was asked for.
+    """
 
     wall: float
     run: float
@@ -62,6 +69,31 @@ user = "{name}"
         self.command("profile", "apply", str(file))
         return name
 
+    def add_many(self, logins: Sequence[str]) -> str:
+        """Users for ``logins``, and one profile for all of their mailboxes, opened by the server's master user."""
+        for login in logins:
+            self.command("user", "add", login.split("@", 1)[0], "--email", login)
+        assert self._server.master is not None
+        file = self.path.with_name(f"{self.path.name}-staff.toml")
+        file.write_text(
+            f"""name = "staff"
+kind = "mailboxes"
+[server]
+host = "{self._server.host}"
+port = {self._port}
+access = "imap"
+connections = 4
+[login]
+method = "master-user"
+username = "{self._server.master[0]}"
+password_env = "BENCH_PASSWORD"
+[folders]
+include = ["**", "Junk E-mail"]
+"""
+        )
+        self.command("profile", "apply", str(file))
+        return "staff"
+
     def command(self, *arguments: str) -> dict[str, Any]:
         """An ``archivar`` command; its JSON."""
         environment = {**os.environ, "BENCH_PASSWORD": PASSWORD}
@@ -76,22 +108,23 @@ user = "{name}"
         assert isinstance(value, dict)
         return value
 
-    def run(self, profile: str) -> Measured:
-        """One run, from the command's start to its end."""
+    def run(self, profile: str, *, memory: bool = False) -> Measured:
+        """One run, from the command's start to its end; with ``memory`` the service is looked at all the while."""
+        watch = _Memory(self) if memory else None
         begun = time.perf_counter()
         result = self.command("run", profile)
         wall = time.perf_counter() - begun
         started, finished = (_seconds(result[key]) for key in ("started", "finished"))
-        return Measured(wall, finished - started, self._peak(), result)
+        return Measured(wall, finished - started, watch.stop() if watch else 0, result)
 
-    def _peak(self) -> int:
-        pid = self.command("service", "status").get("pid")
-        if pid is None:
-            return 0
-        # What both sides of shared memory hold is counted twice: an upper bound.
-        tasks = Path(f"/proc/{pid}/task").glob("*/children")
-        children = [child for task in tasks for child in task.read_text().split()]
-        return sum(_high_water(int(one)) for one in (pid, *children))
+    def service(self) -> int | None:
+        """The process of the service, if there is one."""
+        try:
+            with closing(sqlite3.connect(f"{(self.path / 'archive.sqlite').as_uri()}?mode=ro", uri=True)) as connection:
+                row = connection.execute("SELECT pid FROM service").fetchone()
+        except sqlite3.Error:
+            return None
+        return int(row[0]) if row and Path(f"/proc/{row[0]}").exists() else None
 
     def stop(self) -> None:
         self.command("service", "stop")
@@ -100,12 +133,41 @@ user = "{name}"
         return sum(file.stat().st_size for file in (self.path / "volumes").glob("*.sqlite"))
 
 
-def _high_water(pid: int) -> int:
-    """The most memory that a process ever had, in bytes."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return 0
+class _Memory:
+    """Looks at the memory of a service and its helping processes every few milliseconds, and keeps the most."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._most = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.01):
+            if pid := self._home.service():
+                self._most = max(self._most, _resident(pid))
+
+    def stop(self) -> int:
+        """The most bytes that were seen."""
+        self._ended.set()
+        self._thread.join()
+        return self._most
+
+
+def _resident(pid: int) -> int:
+    """Bytes in memory of a process and its children; what they share counts once."""
+    found = 0
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    try:
+        for one in (pid, *(int(child) for task in tasks for child in task.read_text().split())):
+            for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    found += int(line.split()[1]) * 1024
+    except OSError:
+        # It has just ended.
+        return 0
+    return found
 
 
 def _seconds(text: str) -> float:
