@@ -7,15 +7,25 @@ import logging.handlers
 import time
 from pathlib import Path
 
+from core.format import safe
+
 MAX_BYTES = 2 * 1024 * 1024
 KEEP = 3
+LONGEST = 4000
+
+
+class _Formatter(logging.Formatter):
+    """Lines that may be shown at a terminal: what a server said may be in them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(safe(line, LONGEST) for line in super().format(record).split("\n"))
 
 
 def to_file(path: Path) -> None:
     """Log to ``path`` from now on."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=KEEP, encoding="utf-8")
-    formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter = _Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -169,9 +169,13 @@ class Archive:
                 reached = Head(entry.seq, entry.hash)
                 details = await self._read_details(entry, volume)
                 async with self.database.transaction() as transaction:
-                    if (await catalog.applied(transaction)).seq < entry.seq:
+                    applied = (await catalog.applied(transaction)).seq
+                    if applied == entry.seq - 1:
                         await catalog.apply(transaction, entry, number, details)
                         count += 1
+                if applied < entry.seq - 1:
+                    # Somebody has emptied the catalog to rebuild it: what comes before this entry must come first.
+                    return count + await self.catch_up(accept=accept)
         return count
 
     async def _read_details(self, entry: Entry, volume: Volume) -> dict[bytes, Detail]:

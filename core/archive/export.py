@@ -61,9 +61,13 @@ async def export_eml(
         raise InputError(f'{user.name} has no mail in "{folder}".', "archivar folders shows the folders.")
     done = Exported()
     try:
-        target.mkdir(parents=True, exist_ok=True)
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path, number, sha256 in rows:
-            place = target.joinpath(*(file_name(level) for level in path.split("/")))
+            place = target
+            for level in path.split("/"):
+                # Mail is nobody else's business, whatever the umask.
+                place = place / file_name(level)
+                place.mkdir(mode=0o700, exist_ok=True)
             await _export_one(archive, place, number, sha256, done)
             tick(done)
     except OSError as error:
@@ -92,10 +96,10 @@ async def _export_one(archive: Archive, place: Path, number: int, sha256: bytes,
 
 
 def _write(file: Path, raw: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_suffix(".part")
     try:
-        temporary.write_bytes(raw)
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
+            handle.write(raw)
         os.replace(temporary, file)
     except OSError:
         temporary.unlink(missing_ok=True)

@@ -193,17 +193,18 @@ class Volume:
     # Reading -----------------------------------------------------------------------------------------------------------
 
     async def head(self) -> Head:
-        """The last entry of the chain up to and including this volume."""
-        row = await self._database.one("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
+        """The last entry of the chain up to and including this volume, as of the last commit."""
+        row = await (await self._reader()).one("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
         return Head(row[0], bytes(row[1])) if row else self.meta.previous
 
     async def is_sealed(self) -> bool:
         return await self._database.value("SELECT 1 FROM meta WHERE key = 'sealed'") is not None
 
     async def entries(self, after: int = 0) -> AsyncIterator[Entry]:
-        """Ledger entries with a seq over ``after``, in order."""
+        """Ledger entries with a seq over ``after``, in order; none of a transaction that may still fail."""
         sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT 16"
-        while rows := await self._database.read(sql, (after,)):
+        reader = await self._reader()
+        while rows := await reader.read(sql, (after,)):
             for seq, at, kind, actor, payload, digest in rows:
                 yield Entry(seq, at, kind, actor, decompress(payload), digest)
             after = rows[-1][0]

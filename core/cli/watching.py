@@ -8,8 +8,9 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.cli.output import output
-from core.cli.words import WORDS, cells, counted, current_folder, plain, progress_line, shortened
+from core.cli.words import WORDS, cells, counted, current_folder, mailboxes, plain, progress_line, shortened
 from core.engine.progress import Snapshot
+from core.errors import ArchivarError
 from core.format import duration, number, size
 from core.model import COUNTERS, Run, RunEvent, RunStatus
 from core.service.detach import ensure_running
@@ -21,6 +22,8 @@ TICK_SECONDS = 0.05
 DRAW_SECONDS = 0.25
 #: Between plain lines, so that a log of a night's run stays readable.
 LINE_SECONDS = 5.0
+#: A service that ends so often while it is watched has a reason that starting it again does not mend.
+RESTARTS = 20
 #: Problems that are named after a run; --json names all.
 SHOWN_PROBLEMS = 50
 #: What is said when the run has ended, and so need not be said before.
@@ -30,6 +33,7 @@ _TOLD_LATER = ("started", "finished", "warning", "problem")
 async def watch(archive: Archive, run: Run) -> Run:
     """Show ``run`` until it has ended. A service that died is started again, and the run carries on."""
     queue = Queue(archive.database)
+    restarts = 0
     view = _Moving() if output.for_person and not output.json_wanted else _Lines()
     seen = 0
     version, drawn = -1, 0.0
@@ -38,6 +42,11 @@ async def watch(archive: Archive, run: Run) -> Run:
             if not is_running(archive.home):
                 run = await queue.run(run.id)
                 if not run.status.final:
+                    restarts += 1
+                    if restarts > RESTARTS:
+                        raise ArchivarError(
+                            "The service ends again and again before the run has ended.", f"See {archive.home.log}."
+                        )
                     await ensure_running(archive.home)
             now = await queue.version()
             if now != version:
@@ -132,7 +141,7 @@ def drawing(run: Run, snapshot: Snapshot | None, width: int) -> list[str]:
     if snapshot is None:
         return [shortened(state, width - 1)]
     if snapshot.fraction is None:
-        phase = next((line.phase for line in snapshot.mailboxes if line.phase != "done"), "")
+        phase = next((line.phase for line in snapshot.mailboxes if line.phase not in ("done", "waiting")), "")
         return [shortened(f"{state}  {phase}", width - 1)]
     share = f"{snapshot.fraction:4.0%}"
     facts = [f"{number(snapshot.messages_done)} of {number(snapshot.messages_total)}"]
@@ -148,7 +157,7 @@ def drawing(run: Run, snapshot: Snapshot | None, width: int) -> list[str]:
     if failed := snapshot.totals.get("failed", 0):
         second.append(f"! {number(failed)} failed")
     last = "  " + " · ".join(second)
-    folder = current_folder(snapshot)
+    folder = mailboxes(snapshot) or current_folder(snapshot)
     if folder and room - cells(last) - 5 >= 12:
         last = f"  {shortened(folder, room - cells(last) - 5)} · {last.strip()}"
     return [shortened(first, room), shortened(last, room)]
@@ -180,6 +189,9 @@ def show_result(run: Run) -> None:
         for problem in mailbox["problems"]
         if problem["reason"] not in (run.reason, "") and not run.reason.startswith(problem["reason"])
     ]
+    everyone = run.result["mailboxes"]
+    if failed := sum(one["status"] == RunStatus.FAILED for one in everyone) if len(everyone) > 1 else 0:
+        output.line(f"{number(failed)} of {number(len(everyone))} mailboxes failed.", indent=2)
     for mailbox, problem in problems[:SHOWN_PROBLEMS]:
         where = ", ".join(filter(None, (mailbox, problem["folder"], f"UID {problem['uid']}" if problem["uid"] else "")))
         output.line(f"Problem: {where}: {problem['reason']}", indent=2)

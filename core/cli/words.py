@@ -47,13 +47,23 @@ def progress_line(snapshot: Snapshot) -> str:
     """A run's progress in one line of plain text."""
     share = "" if snapshot.fraction is None else f"{snapshot.fraction:.0%}, "
     left = "" if snapshot.seconds_left is None else f", {duration(snapshot.seconds_left)} left"
+    several = mailboxes(snapshot)
     if not snapshot.messages_total:
-        return f"{share}{_phase(snapshot)}"
-    folder = current_folder(snapshot)
+        return share + ", ".join(filter(None, (several, _phase(snapshot))))
+    # Of many mailboxes the folder of one says nothing.
+    folder = several or current_folder(snapshot)
     return (
         f"{share}{number(snapshot.messages_done)} of {counted(snapshot.messages_total, 'message')}, "
         f"{size(snapshot.bytes_done)}, {number(round(snapshot.message_rate))} msg/s{left}" + (f", {folder}" if folder else "")
     )
+
+
+def mailboxes(snapshot: Snapshot) -> str:
+    """How far a run of many mailboxes is; empty for a single one."""
+    if snapshot.mailboxes_total < 2:
+        return ""
+    done = f"{number(snapshot.mailboxes_done)} of {number(snapshot.mailboxes_total)} mailboxes"
+    return f"{done}, {number(snapshot.mailboxes_unlisted)} still to list" if snapshot.mailboxes_unlisted else done
 
 
 def _phase(snapshot: Snapshot) -> str:

@@ -17,28 +17,28 @@ _SETTINGS = ("lookup", "certificate")
 
 
 class Breaker:
-    """``open`` holds the reason once it is of no use to go on."""
+    """``open`` holds the reason once it is of no use to go on; ``worked`` is true once any mailbox could be opened."""
 
     def __init__(self) -> None:
         self.open = ""
-        self._succeeded = False
+        self.worked = False
         self._unreachable = 0
         self._refused = 0
 
     def succeeded(self) -> None:
         """A mailbox was opened."""
-        self._succeeded = True
+        self.worked = True
         self._unreachable = 0
 
     def failed(self, error: ConnectError) -> None:
         """A mailbox could not be opened, after all tries."""
-        if error.master or (error.step in _SETTINGS and not self._succeeded):
+        if error.master or (error.step in _SETTINGS and not self.worked):
             self.open = error.message
         elif error.step == "mailbox":
             self._unreachable = 0
         elif error.step == "login" and not error.busy:
             self._refused += 1
-            if not self._succeeded and self._refused >= REFUSED:
+            if not self.worked and self._refused >= REFUSED:
                 self.open = f"the first {self._refused} logins were all refused. {error.message}"
         else:
             self._unreachable += 1

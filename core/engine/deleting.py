@@ -160,7 +160,7 @@ class Deleting:
             return
         came = tuple(uid for uid in now.plan.new if before is None or uid not in before.listed)
         now.plan = FolderPlan(came, now.plan.known)
-        found = await Moves(self._archive, self._link, self._to).find([now], deleted_only=True)
+        found = await Moves(self._archive, self._link, self._to, (trash,)).find([now], deleted_only=True)
         await filing.record_moves(self._archive, self._to, [move for _, move in found if move.ours])
 
     async def _in_trash(self, trash: Folder) -> None:
@@ -225,7 +225,8 @@ class _Folder:
 
     async def _delete_chunk(self, session: Session, uids: Sequence[int]) -> bool:
         """False when the folder is better left alone after this."""
-        listed = await session.listing(pack(uids))
+        there = await self._present(session, uids)
+        listed = await session.listing(pack(there)) if there else {}
         wanted = [uid for uid in uids if uid in listed and not self._keep(listed[uid])]
         proved = await self._proved(session, wanted, listed)
         if not proved:

@@ -18,16 +18,22 @@ BACKOFF = (1.0, 4.0, 10.0)
 
 
 class Link:
-    """The session of one mailbox. ``progressed`` is called when something was gained, so that tries count anew."""
+    """The session of one mailbox. ``progressed`` is called when something was gained, so that tries count anew.
+
+    ``worked`` tells whether the server has taken any connection of this run.
+    """
 
     def __init__(
         self,
         connect: Callable[[], Awaitable[Session]],
         backoff: tuple[float, ...] = BACKOFF,
         say: Callable[[str], None] = lambda text: None,
+        worked: Callable[[], bool] = lambda: False,
     ) -> None:
         self._connect = connect
         self._say = say
+        self._worked = worked
+        self._was_open = False
         self._backoff = backoff
         self._failures = 0
         self._session: Session | None = None
@@ -38,9 +44,12 @@ class Link:
         while self._session is None:
             try:
                 self._session = await self._connect()
+                self._was_open = True
             except ConnectError as error:
-                # The first try tells what is wrong with the settings; only what broke later, or may pass, is tried again.
-                if not error.retry or self._failures >= len(self._backoff):
+                # The first try tells what is wrong with the settings; what is tried again is what a server says that has
+                # too much to do, and what broke after it had worked.
+                hopeful = error.busy or isinstance(error, Dropped) or self._was_open or self._worked()
+                if not error.retry or not hopeful or self._failures >= len(self._backoff):
                     raise
                 self._say(f"{error.message} Trying again.")
                 await self.wait()

@@ -96,7 +96,7 @@ class MailboxArchiver:
             await self._count_dry()
         else:
             await self._record_vanished(None if unreadable else folders)
-            await self._follow_moves()
+            await self._follow_moves(folders)
             await self._leave_out()
             await self._download()
             self._progress.phase = Phase.CHECKING
@@ -199,9 +199,9 @@ class MailboxArchiver:
             await filing.record_vanished(self._archive, self._to, name, vanished)
             await sources.remember(self._archive, self._to.source, name, "", 0)
 
-    async def _follow_moves(self) -> None:
+    async def _follow_moves(self, folders: list[Folder]) -> None:
         """Match new UIDs with messages that vanished from other folders: those need no download."""
-        found = await Moves(self._archive, self._link, self._to, self._rules.deletion.on_trash).find(self._looks)
+        found = await Moves(self._archive, self._link, self._to, folders, self._rules.deletion.on_trash).find(self._looks)
         await filing.record_moves(self._archive, self._to, [move for _, move in found])
         for seen, move in found:
             seen.moved.add(move.place.uid)

@@ -33,11 +33,15 @@ _Arrived = Mapping[Place, tuple[Look, Listed]]
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Finds the moves of one mailbox. ``on_trash``: what happens in the archive to mail that a user moved to the trash."""
+    """Finds the moves of one mailbox, which has ``folders``.
+
+    ``on_trash``: what happens in the archive to mail that a user moved to the trash.
+    """
 
     archive: Archive
     link: Link
     destination: Destination
+    folders: Sequence[Folder]
     on_trash: OnTrash = OnTrash.KEEP
 
     async def find(self, looks: Sequence[Look], *, deleted_only: bool = False) -> list[tuple[Look, Move]]:
@@ -45,10 +49,15 @@ class Moves:
 
         ``deleted_only``: what is new came while we deleted, so it is looked for among what we deleted, and nowhere else.
         """
-        drafts = {look.folder.name for look in looks if rules.is_drafts(look.folder.path, look.folder.attributes)}
+        # Also those that were not looked at in this run, and those that are no more, which only their place tells.
+        drafts = {folder.name for folder in self.folders if rules.is_drafts(folder.path, folder.attributes)}
         arrived = {place: seen for place, seen in _arrived(looks).items() if place.folder not in drafts}
         pairs = [(listed.size, listed.internaldate) for _, listed in arrived.values()]
-        gone = [one for one in await sources.gone(self.archive, self.destination.source, pairs) if one.name not in drafts]
+        gone = [
+            one
+            for one in await sources.gone(self.archive, self.destination.source, pairs)
+            if one.name not in drafts and not rules.is_drafts(one.path, ())
+        ]
         # What a user moved goes before what we deleted: that may be gone for good.
         gone = [one for one in gone if one.ours] if deleted_only else sorted(gone, key=lambda one: one.ours)
         ours = await self._ours(arrived)

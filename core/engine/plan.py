@@ -6,7 +6,7 @@ SEARCH result and no highest UID has a say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -58,37 +58,56 @@ def match_moves(
 ) -> list[tuple[Place, Place]]:
     """Pairs (from, to) of messages that are the same. Each vanished one is used once; a copy too many is simply new.
 
-    A message that comes back to the folder and UID where it was, or to its old folder, is preferred to any other pair.
+    A message that comes back to the folder and UID where it was, or to its old folder under another UIDVALIDITY, is preferred
+    to any other pair. A new UID in the folder that it vanished from, under the same UIDVALIDITY, is no move: there programs
+    save a changed message in place of the old one.
     """
-    waiting: dict[Fingerprint, list[Place]] = {}
+    waiting: dict[Fingerprint, _Waiting] = {}
     for place, fingerprint in vanished:
-        waiting.setdefault(fingerprint, []).append(place)
+        waiting.setdefault(fingerprint, _Waiting()).add(place)
     pairs = []
     left = list(arrived)
-    for fits in (_same_place, _same_folder, _any_place):
+    for choose in (_Waiting.same_place, _Waiting.same_folder, _Waiting.any_place):
         unmatched = []
         for place, fingerprint in left:
-            candidates = waiting.get(fingerprint, [])
-            origin = next((origin for origin in candidates if fits(origin, place)), None)
+            origin = choose(waiting[fingerprint], place) if fingerprint in waiting else None
             if origin is None:
                 unmatched.append((place, fingerprint))
-                continue
-            candidates.remove(origin)
-            pairs.append((origin, place))
+            else:
+                pairs.append((origin, place))
         left = unmatched
     return pairs
 
 
-def _same_place(origin: Place, place: Place) -> bool:
-    return origin == place
+class _Waiting:
+    """Places of equal messages that vanished, by folder and UIDVALIDITY, in the order in which they came."""
 
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, int], dict[Place, None]] = {}
 
-def _same_folder(origin: Place, place: Place) -> bool:
-    return origin.folder == place.folder
+    def add(self, place: Place) -> None:
+        self._groups.setdefault((place.folder, place.uidvalidity), {})[place] = None
 
+    def same_place(self, place: Place) -> Place | None:
+        group = self._groups.get((place.folder, place.uidvalidity), {})
+        return self._take(group, place) if place in group else None
 
-def _any_place(origin: Place, place: Place) -> bool:
-    return True
+    def same_folder(self, place: Place) -> Place | None:
+        return self._first(lambda folder, validity: folder == place.folder and validity != place.uidvalidity)
+
+    def any_place(self, place: Place) -> Place | None:
+        return self._first(lambda folder, validity: folder != place.folder)
+
+    def _first(self, fits: Callable[[str, int], bool]) -> Place | None:
+        for (folder, validity), group in self._groups.items():
+            if group and fits(folder, validity):
+                return self._take(group, next(iter(group)))
+        return None
+
+    @staticmethod
+    def _take(group: dict[Place, None], place: Place) -> Place:
+        del group[place]
+        return place
 
 
 def batches(sizes: Sequence[tuple[int, int]], *, max_bytes: int, max_messages: int) -> Iterator[list[int]]:

@@ -123,7 +123,12 @@ class ProfileRun:
 
     async def _archive_mailbox(self, turn: _Turn) -> ArchivarError | None:
         job, mailbox = self._job, turn.mailbox
-        link = Link(lambda: self._connect(mailbox), job.backoff, lambda text: job.emit("waiting", mailbox.top, text))
+        link = Link(
+            lambda: self._connect(mailbox),
+            job.backoff,
+            lambda text: job.emit("waiting", mailbox.top, text),
+            lambda: self._breaker.worked,
+        )
         archiver = MailboxArchiver(
             self._archive,
             link,

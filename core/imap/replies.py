@@ -29,7 +29,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 #: How servers say that we should come back later (RFC 5530 codes, Dovecot, Kerio, Exchange).
 _BUSY = re.compile(
-    r"\[(UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\b|throttl|too many (\w+ )?connections|maximum number of connections|"
+    r"\[(UNAVAILABLE|INUSE|LIMIT)\b|throttl|too many (\w+ )?connections|maximum number of connections|"
     r"server (is )?(too )?busy|try again later",
     re.IGNORECASE,
 )

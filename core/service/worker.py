@@ -94,6 +94,7 @@ class Service:
         self._stopping = asyncio.Event()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._given_up: set[int] = set()
+        self._begun: set[int] = set()
         self._limits = Limits()
         self._failures = 0
 
@@ -128,7 +129,8 @@ class Service:
                 return None
         except (BusyError, StorageError) as error:
             self._failures += 1
-            if self._failures >= FAILURES:
+            if self._until_idle and self._failures >= FAILURES:
+                # One that was started for a run leaves it to the next.
                 raise
             logger.error("the queue cannot be used, trying again: %s", error)
             await self._pause(FAILURE_SECONDS)
@@ -146,9 +148,13 @@ class Service:
         for number in [number for number, task in self._tasks.items() if task.done()]:
             # An error of the program in one run must not end the others; its log has it.
             task = self._tasks.pop(number)
-            if not task.cancelled() and (error := task.exception()):
-                self._given_up.add(number)
-                logger.error("run %d ended by an error of the program", number, exc_info=error)
+            if task.cancelled() or (error := task.exception()) is None:
+                continue
+            if isinstance(error, BusyError | StorageError):
+                # The queue could not be written: that passes, and the run is taken up again.
+                raise error
+            self._given_up.add(number)
+            logger.error("run %d ended by an error of the program", number, exc_info=error)
         for run in await self._queue.active():
             if run.id in self._tasks or run.id in self._given_up:
                 continue
@@ -159,8 +165,12 @@ class Service:
     async def _work(self, run: Run) -> None:
         """Do a run; one that nobody works at although it was begun has lost its service, and is taken up."""
         work = RunWork(self._archive, self._queue, run, self._limits)
+        ours = run.id in self._begun
+        self._begun.add(run.id)
         if run.status is not RunStatus.QUEUED:
-            if not await self._queue.take_up(run, (await self._archive.head()).seq, tries=TRIES):
+            # One that could not be ended here for want of space has lost no service.
+            taken = replace(run, status=RunStatus.INTERRUPTED) if ours else run
+            if not await self._queue.take_up(taken, (await self._archive.head()).seq, tries=TRIES):
                 await work.fail(
                     f"The service died {TRIES} times in this run without getting further. See {self._archive.home.log}."
                 )
@@ -270,7 +280,8 @@ class RunWork:
 
     async def _finish(self, status: RunStatus, reason: str = "") -> None:
         """Write the result: ledger first. Called again after an error it goes on where it was."""
-        if self._value is None:
+        if not self._in_ledger:
+            # Once the ledger has it, the result stays as it is; before, a failure to write it changes it.
             if reason:
                 self._name_reason(reason)
             self._add_before()
@@ -279,7 +290,11 @@ class RunWork:
                     mailbox.result.status = status
                 mailbox.phase = Phase.DONE
             self._value = result(self._run, status, self._started, now(), self._warnings, self._mailboxes)
+            self._events = [event for event in self._events if event[1] != "finished"]
             self._emit("finished", "", status.value)
+        assert self._value is not None
+        status = RunStatus(self._value["status"])
+        reason = reason if status is RunStatus.FAILED else ""
         if status is RunStatus.FAILED and not reason:
             reason = next((problem.reason for mailbox in self._mailboxes for problem in mailbox.result.problems), "")
         if not self._in_ledger:

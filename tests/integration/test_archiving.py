@@ -10,6 +10,9 @@ from random import Random
 
 import pytest
 
+from core.archive import users
+from core.archive.export import export_eml
+from core.archive.verify import verify
 from core.demo.mail import sample_mailbox
 from core.demo.odd import odd_messages
 from core.engine.looking import Look
@@ -621,3 +624,74 @@ async def test_nothing_is_ever_forgotten(dovecot: StartDovecot, box: Sandbox, se
         # What is somewhere on the server is there in the archive too; only the trash keeps former places.
         lost = placed({name: digests for name, digests in expected.items() if name != "Deleted Items"}) - await box.places()
         assert not lost
+
+
+@pytest.mark.parametrize("folder", ["Drafts", "Old/Drafts"])
+async def test_versions_of_a_draft_are_all_archived_whatever_happens_to_its_folder(
+    dovecot: StartDovecot, box: Sandbox, folder: str
+) -> None:
+    """A version that went in an earlier run, or with its folder, is no origin of one that is filed elsewhere later."""
+    server, moment = dovecot(), datetime(2024, 3, 1, 8, tzinfo=UTC)
+    first, second = (mail("draft", text, message_id="d") for text in ("version 1", "version 2"))
+    server.deliver(ALICE, folder, first, internaldate=moment)
+    server.deliver(ALICE, folder, mail("other"), internaldate=moment)
+    await box.run(reading(server))
+    if folder == "Drafts":
+        server.remove_messages(ALICE, folder)
+        await box.run(reading(server))
+        await box.run(reading(server))
+    else:
+        server.remove_folder(ALICE, folder)
+    server.deliver(ALICE, "Projekte", second, internaldate=moment)
+    await box.run(reading(server))
+    assert {sha256(first), sha256(second)} <= await box.digests()
+
+
+async def test_a_message_saved_anew_in_its_folder_is_archived(dovecot: StartDovecot, box: Sandbox) -> None:
+    """The same header, size and date in the same folder, but another body: programs save changed messages so."""
+    server, moment = dovecot(), datetime(2024, 3, 1, 8, tzinfo=UTC)
+    first, second = (mail("template", text, message_id="t") for text in ("version 1", "version 2"))
+    server.deliver(ALICE, "Vorlagen", first, internaldate=moment)
+    await box.run(reading(server))
+    server.remove_messages(ALICE, "Vorlagen")
+    server.deliver(ALICE, "Vorlagen", second, internaldate=moment)
+    assert (await box.run(reading(server))).tally.archived == 1
+    assert {sha256(first), sha256(second)} == await box.digests()
+
+
+async def test_another_header_is_another_message_and_no_move(dovecot: StartDovecot, box: Sandbox) -> None:
+    """Equal size and date do not make a move: the header decides, and what differs is downloaded."""
+    server, moment = dovecot(), datetime(2024, 3, 1, 8, tzinfo=UTC)
+    server.deliver(ALICE, "INBOX", mail("letter a"), internaldate=moment)
+    await box.run(reading(server))
+    server.remove_messages(ALICE, "INBOX")
+    server.deliver(ALICE, "Projects", mail("letter b"), internaldate=moment)
+    outcome = await box.run(reading(server))
+    assert (outcome.tally.moved, outcome.tally.archived) == (0, 1)
+    assert await box.digests() == {sha256(mail("letter a")), sha256(mail("letter b"))}
+
+
+@pytest.mark.slow
+async def test_four_thousand_messages_come_out_as_they_went_in(
+    dovecot: StartDovecot, box: Sandbox, fixtures_mail: list[bytes], tmp_path: Path
+) -> None:
+    """3,000 generated messages and 1,261 odd ones: the exported files are what the server's own files hold, with CRLF.
+
+    A second run brings nothing; nothing is missing; verify is clean.
+    """
+    server = dovecot()
+    for message in sample_mailbox(ALICE, 3000, seed=3, average_size=6000):
+        server.deliver(ALICE, message.folder, message.raw, message.flags, message.internaldate)
+    for number, raw in enumerate(fixtures_mail):
+        server.deliver(ALICE, f"Odd/{number % 5}", raw)
+    wanted = all_digests(server.expected(ALICE))
+    first = await box.run(reading(server, *ALL))
+    assert (first.status, first.tally.archived) == (RunStatus.SUCCEEDED, 3000 + len(fixtures_mail))
+    done = await export_eml(box.archive, await users.find(box.archive, "alice"), tmp_path / "out")
+    exported = {sha256(file.read_bytes()) for file in (tmp_path / "out").rglob("*.eml")}
+    assert exported == wanted
+    assert done.damaged == []
+    again = await box.run(reading(server, *ALL))
+    assert (again.status, again.tally.archived, again.tally.known) == (RunStatus.SUCCEEDED, 0, 3000 + len(fixtures_mail))
+    assert await box.missing(reading(server, *ALL)) == {}
+    assert [one.text for one in (await verify(box.archive.home)).findings] == []

@@ -510,3 +510,54 @@ async def test_a_run_that_is_stopped_while_it_is_written_down_stays_ended(archiv
     await queue.interrupt(run.id)
     assert (await queue.run(run.id)).status is RunStatus.FAILED
     assert (await users.find(archive, "alice")).name == "alice"
+
+
+async def test_a_queue_that_cannot_be_written_for_a_while_gives_up_no_run(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full while a run is taken up: a service that stays tries again until there is space, and the run ends."""
+    queue = Queue(archive.database)
+    run = (await queue.enqueue("Test"))[0]
+    await queue.begin(run, run.requested, (await archive.head()).seq)
+    await queue.request_cancel(run.id)
+    take_up, failures = Queue.take_up, 0
+
+    async def fail_at_first(self: Queue, *arguments: Any, **options: Any) -> bool:
+        nonlocal failures
+        failures += 1
+        if failures < 4:
+            raise StorageError("the disk is full")
+        return await take_up(self, *arguments, **options)
+
+    monkeypatch.setattr(Queue, "take_up", fail_at_first)
+    monkeypatch.setattr(worker, "FAILURE_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "FAILURES", 2)
+    (ended,) = await _serve(archive, run.id)
+    assert (ended.status, failures) == (RunStatus.CANCELLED, 4)
+
+
+async def test_a_result_that_could_not_be_written_at_first_is_of_one_mind(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the ledger could not take "succeeded", the run, its result and the ledger all say "failed"."""
+    queue = Queue(archive.database)
+    run = (await queue.enqueue("Test"))[0]
+    work = RunWork(archive, queue, run, Limits())
+    append, calls = archive.append, 0
+
+    async def busy_once(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise BusyError("locked")
+        return await append(*arguments, **options)
+
+    monkeypatch.setattr(archive, "append", busy_once)
+    with pytest.raises(BusyError):
+        await work._finish(RunStatus.SUCCEEDED)
+    await work.fail("locked")
+    ended = await queue.run(run.id)
+    assert ended.result is not None
+    [entry] = [entry async for entry in archive.entries() if entry.kind == "run.finished"]
+    assert {ended.status.value, ended.result["status"], entry.payload["status"]} == {"failed"}
+    assert [event.text for event in await queue.events(run.id) if event.kind == "finished"] == ["failed"]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.archive import users
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
+from core.archive.catalog import Detail
+from core.archive.ledger import Draft, Entry
 from core.archive.verify import verify
+from core.archive.volume import Volume
+from core.tasks import spawn
 from tests import homes
 from tests.homes import ALICE, SOURCE, message
 
@@ -95,3 +100,44 @@ async def test_two_users_of_one_name_in_the_ledger_do_not_stop_the_archive(tmp_p
     await archive.rebuild()
     await archive.close()
     assert (await verify(home)).findings == []
+
+
+async def test_a_rebuild_and_a_process_that_catches_up_leave_a_whole_catalog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes bring the same catalog up at once, and one of them empties it in between: nothing is left out."""
+    archive = await homes.begin(tmp_path / "home")
+    for batch in range(6):
+        await homes.store(archive, {batch * 10 + number: homes.message(batch * 10 + number) for number in range(3)})
+    home = archive.home
+    await archive.close()
+    whole = homes.tables(home)
+    for path in home.path.glob("archive.sqlite*"):
+        path.unlink()
+    one, two = await Archive.open(home, follow=False), await Archive.open(home, follow=False)
+    read, reached, go, count = one._read_details, asyncio.Event(), asyncio.Event(), 0
+
+    async def slowly(entry: Entry, volume: Volume) -> dict[bytes, Detail]:
+        nonlocal count
+        count += 1
+        details = await read(entry, volume)
+        if count == 4:
+            reached.set()
+            await go.wait()
+        return details
+
+    monkeypatch.setattr(one, "_read_details", slowly)
+    catching_up = spawn(one.catch_up(), name="catch up")
+    await reached.wait()
+    follow = two.catch_up
+
+    async def after_the_other(*, accept: bool = False) -> int:
+        go.set()
+        await catching_up
+        return await follow(accept=accept)
+
+    monkeypatch.setattr(two, "catch_up", after_the_other)
+    await two.rebuild()
+    await one.close()
+    await two.close()
+    assert homes.tables(home) == whole

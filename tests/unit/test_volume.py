@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
+from core.archive.ledger import ZERO_HASH, Draft, Head
 from core.archive.verify import verify
-from core.archive.volume import pack, unpack
+from core.archive.volume import Meta, Volume, pack, unpack
 from core.errors import DamagedError, StorageError
 from tests import homes
 from tests.homes import message
@@ -205,3 +205,36 @@ def test_no_thread_is_left_behind_by_readers_that_come_at_once(tmp_path: Path) -
     command = [sys.executable, "-W", "error", "-c", code]
     result = subprocess.run(command, env=homes.environment(), capture_output=True, text=True, timeout=30, check=False)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+async def test_what_is_committed_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P3 rests on it: a volume waits for the disk at every commit, a new one is synced before and after it gets its name."""
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def watch(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    path = tmp_path / "000001.sqlite"
+    await Volume.create(path, Meta("id", 1, Head(0, ZERO_HASH)))
+    assert synced == [str(tmp_path / ".000001.sqlite.new"), str(tmp_path)]
+    volume = await Volume.open(path)
+    assert await volume.database.value("PRAGMA synchronous") == 2
+    assert await volume.database.value("PRAGMA journal_mode") == "truncate"
+    await volume.close()
+
+
+async def test_only_what_is_committed_is_read(tmp_path: Path) -> None:
+    """An entry of a transaction that may still fail is nobody's to apply."""
+    path = tmp_path / "000001.sqlite"
+    await Volume.create(path, Meta("id", 1, Head(0, ZERO_HASH)))
+    volume = await Volume.open(path)
+    await volume.append([Draft("archive.created", {"archive_id": "id"})])
+    async with volume.database.transaction() as transaction:
+        await transaction.execute("INSERT INTO ledger VALUES (2, '', 'user.saved', '', x'', x'')")
+        assert (await volume.head()).seq == 1
+        assert [entry.seq async for entry in volume.entries()] == [1]
+    assert (await volume.head()).seq == 2
+    await volume.close()
