@@ -69,7 +69,7 @@ clean:
 
 $(READY): requirements.lock pyproject.toml $(if $(FIT),,stale)
 	@python=$$(.ci/needs python); \
-	echo "Making $(VENV) with $$("$$python" --version) ($$python)"; \
+	echo "Making $(VENV) with $$("$$python" --version) ($$python); this takes about a minute ..."; \
 	rm -rf $(VENV); \
 	"$$python" -m venv $(VENV); \
 	$(BIN)/python -m pip install -qq --require-hashes -r requirements.lock; \

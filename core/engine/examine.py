@@ -67,6 +67,11 @@ async def connection_test(
         report("folders", f"{len(folders)} folders")
     except ConnectError as error:
         name = error.step if error.step in STEP_NAMES else "folders"
+        order = steps(profile.server, profile.login.method)
+        for before in order[: order.index(name)] if name in order else ():
+            if before not in done:
+                # A certificate is refused within the handshake, so that TLS itself was spoken.
+                report(before, "")
         done[name] = Step(name, False, error.message, error.hint)
         tick(done[name])
     except ProtocolError as error:
