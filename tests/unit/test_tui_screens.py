@@ -445,3 +445,22 @@ async def test_a_profile_for_many_says_how_many_and_who_is_left_out() -> None:
         await screen.until_shown("2 mailboxes", "1 mailbox failed", "1 mailbox could not be archived")
         await screen.until_shown("leaves out 1 user without an e-mail address")
         assert straight(screen.lines, (80, 24))
+
+
+async def test_the_rows_of_many_mailboxes_move_on_with_the_run() -> None:
+    """Also when panels change their size between two looks: what is shown of each mailbox is never older than the head."""
+    gateway = StagedGateway(profile("Staff"))
+    gateway.add_run("Staff", RunStatus.RUNNING)
+    names = [f"person{number:02}@example.test" for number in range(18)]
+    async with shown(gateway) as screen:
+        await screen.press("enter")
+        await screen.until_shown("Waiting for the service to begin")
+        for step in range(14):
+            phases = [Phase.DONE] * step + [Phase.ARCHIVING] * 4 + [Phase.WAITING] * (14 - step)
+            lines = [line(name, phase=phase, done=step / 20) for name, phase in zip(names, phases, strict=True)]
+            problems = tuple(problem(uid=uid) for uid in range(step // 3))
+            gateway.snapshots[7] = snapshot(7, *lines, problems=problems)
+            gateway.touch()
+            await screen.until_shown(f"{step} of 18 done")
+            await screen.until_shown(*(name[:8] for name in names[step : step + 4]))
+            assert screen.text.count("archiving") == 4

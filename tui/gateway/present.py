@@ -234,6 +234,9 @@ def _live_mailbox(line: MailboxLine) -> MailboxRow:
     phase, status = Phase(line.phase), RunStatus(line.status)
     listed = phase in (Phase.ARCHIVING, Phase.CHECKING, Phase.DONE)
     fraction = (line.bytes_done / line.bytes_total if line.bytes_total else 1.0) if listed else None
+    if phase is Phase.DONE and status is RunStatus.FAILED and not line.bytes_total:
+        # It was never listed, so nothing is known to be done.
+        fraction = None
     if phase is Phase.DONE:
         rank = _DONE if status is RunStatus.SUCCEEDED else _WRONG
     else:

@@ -85,7 +85,10 @@ class Lines(ScrollView):
         top = self.scroll_offset.y
         for index in range(top, top + self.size.height):
             before, after = self._shown.get(index), self._line(index)
-            if before is not None and before != after:
+            if before is None:
+                # What stands there is not known: it may have been painted before a change of size was told.
+                self.refresh(Region(0, index - top, self.size.width, 1))
+            elif before != after:
                 # One region: Textual sends a line from its left edge for each.
                 self.refresh(Region(0, index - top, changed_until(before, after), 1))
 
