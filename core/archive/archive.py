@@ -15,7 +15,7 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from core import config
-from core.archive import catalog, intake
+from core.archive import catalog, intake, opening
 from core.archive.appending import Appending, Request
 from core.archive.catalog import Detail
 from core.archive.envelope import describe
@@ -24,7 +24,7 @@ from core.archive.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.preparation import Fresh, Preparation, Ready
 from core.archive.volume import CHUNK, Incomplete, Meta, Sealed, Volume
 from core.db.database import LOCK_SECONDS, Database
-from core.db.migrate import check, migrate, refuse_newer
+from core.db.migrate import migrate
 from core.errors import BusyError, DamagedError
 
 CATALOG_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -32768", "temp_store = MEMORY")
@@ -54,11 +54,11 @@ class Archive:
         Raises ``HomeError`` (newer than the program), ``DamagedError`` (volumes missing or older than the catalog).
         """
         if home.catalog.exists():
-            await _refuse_newer(home.catalog)
+            await opening.refuse_newer_catalog(home.catalog)
         numbers = home.volume_numbers()
-        new = not numbers and not await _has_seen_volumes(home.catalog)
+        new = not numbers and not await opening.has_seen_volumes(home.catalog)
         if not new:
-            _check_numbers(home, numbers)
+            opening.check_numbers(home, numbers)
             # Refuses a volume of a newer program before the catalog is touched.
             await (await Volume.open(home.volume(numbers[-1]))).close()
         database = await Database.open(home.catalog, pragmas=CATALOG_PRAGMAS)
@@ -99,7 +99,7 @@ class Archive:
 
     async def _find_volumes(self) -> None:
         numbers = self.home.volume_numbers()
-        _check_numbers(self.home, numbers)
+        opening.check_numbers(self.home, numbers)
         for number in numbers[:-1]:
             _protect(self.home.volume(number))
         self._current = numbers[-1]
@@ -395,42 +395,3 @@ def _protect(path: Path) -> None:
     """A sealed volume is not written again; its mode says so to everybody."""
     if path.stat().st_mode & 0o222:
         path.chmod(0o400)
-
-
-def _check_numbers(home: config.Home, numbers: Sequence[int]) -> None:
-    if not numbers:
-        raise DamagedError(
-            f"All volumes are missing in {home.volumes}.", "Is their disk mounted? Else put them back from the backup."
-        )
-    if missing := set(range(1, numbers[-1])) - set(numbers):
-        raise DamagedError(f"Volume {min(missing):06} is missing.", "Put it back from the backup; nothing was changed.")
-
-
-async def _has_seen_volumes(path: Path) -> bool:
-    """Does the catalog know of volumes? A crash at the very beginning leaves one that does not."""
-    if not path.exists():
-        return False
-    database = await Database.open(path, read_only=True)
-    try:
-        if not await database.one("SELECT 1 FROM sqlite_schema WHERE name = 'applied'"):
-            return False
-        return await database.one("SELECT 1 FROM applied") is not None
-    finally:
-        await database.close()
-
-
-async def _refuse_newer(path: Path) -> None:
-    """Raises ``HomeError`` for a catalog of a newer program, by its header: even opening it would leave files beside it."""
-    with path.open("rb") as file:
-        header = file.read(100)
-    if header[:16] == b"SQLite format 3\0" and len(header) == 100:
-        refuse_newer(path, int.from_bytes(header[60:64], "big"))
-    log = path.with_name(f"{path.name}-wal")
-    if not log.exists() or not log.stat().st_size:
-        return
-    # A process that did not end in order left changes that are not in the file yet.
-    database = await Database.open(path, read_only=True)
-    try:
-        await check(database)
-    finally:
-        await database.close()

@@ -1,0 +1,51 @@
+"""What must hold before an archive is opened: all volumes there, nothing newer than the program. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core import config
+from core.db.database import Database
+from core.db.migrate import check, refuse_newer
+from core.errors import DamagedError
+
+
+def check_numbers(home: config.Home, numbers: Sequence[int]) -> None:
+    """Raises ``DamagedError`` when a volume is missing among ``numbers``, those that are there."""
+    if not numbers:
+        raise DamagedError(
+            f"All volumes are missing in {home.volumes}.", "Is their disk mounted? Else put them back from the backup."
+        )
+    if missing := set(range(1, numbers[-1])) - set(numbers):
+        raise DamagedError(f"Volume {min(missing):06} is missing.", "Put it back from the backup; nothing was changed.")
+
+
+async def has_seen_volumes(path: Path) -> bool:
+    """Does the catalog know of volumes? A crash at the very beginning leaves one that does not."""
+    if not path.exists():
+        return False
+    database = await Database.open(path, read_only=True)
+    try:
+        if not await database.one("SELECT 1 FROM sqlite_schema WHERE name = 'applied'"):
+            return False
+        return await database.one("SELECT 1 FROM applied") is not None
+    finally:
+        await database.close()
+
+
+async def refuse_newer_catalog(path: Path) -> None:
+    """Raises ``HomeError`` for a catalog of a newer program, by its header: even opening it would leave files beside it."""
+    with path.open("rb") as file:
+        header = file.read(100)
+    if header[:16] == b"SQLite format 3\0" and len(header) == 100:
+        refuse_newer(path, int.from_bytes(header[60:64], "big"))
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists() or not log.stat().st_size:
+        return
+    # A process that did not end in order left changes that are not in the file yet.
+    database = await Database.open(path, read_only=True)
+    try:
+        await check(database)
+    finally:
+        await database.close()
