@@ -149,7 +149,7 @@ async def _moved(transaction: Transaction, seq: int, payload: Payload, volume: i
         if path not in folders:
             folders[path] = await _folder(transaction, payload["owner"], path)
         origin = (sources[from_name, from_validity], from_uid)
-        rows.append((sources[name, validity], uid, folders[path], size, internaldate, flags, bool(ours), *origin))
+        rows.append((sources[name, validity], uid, folders[path], size, internaldate, flags, ours == [True], *origin))
     await transaction.many(
         "INSERT INTO moving (from_source, from_uid, from_folder, message_id, source, uid, folder, size, internaldate, "
         "flags, ours) SELECT source_folder_id, uid, folder_id, message_id, ?, ?, ?, ?, ?, ?, ? FROM source_message "

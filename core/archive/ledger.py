@@ -9,8 +9,8 @@ Kinds and payloads (version 1)::
     archived          {run, source, owner, folder, server_folder, uidvalidity,
                        messages: [[sha256, uid, size, internaldate, flags]]}
     moved             {run, source, owner, moves: [[from folder, from uidvalidity, from uid, folder, server_folder,
-                       uidvalidity, uid, size, internaldate, flags, true]]}   true: we deleted it, the server put it
-                       into its trash; left out for every other move
+                       uidvalidity, uid, size, internaldate, flags, ours]]}   ours: only of what we deleted and is in the
+                       trash now; true when we saw it come there
     vanished          {run, source, server_folder, uidvalidity, uids}         uids: an IMAP sequence set such as 1:5,9
     deleting          {run, source, server_folder, uidvalidity, uids}         what is about to be deleted on the server
     deleted           {run, source, server_folder, uidvalidity, uids, kept}   what is gone, and what is there in spite of it

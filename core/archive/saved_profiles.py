@@ -63,19 +63,33 @@ async def check(archive: Archive, profile: Profile) -> Selected | None:
             f"users.list: there is no user {names}{more}.",
             f"Users: {there}{', …' if len(everybody) > 10 else ''}. Add one with archivar user add, or correct the list.",
         )
+    if profile.deletion.active and (shared := shared_logins(profile, selected.users)):
+        raise InputError(
+            f"delete.when: {shared[0]} What is deleted for one of them the others would never get.",
+            "Give each user a login of their own (archivar user edit --login), select only one of them, or delete never.",
+        )
     return selected
 
 
 def shared_logins(profile: Profile, chosen: Iterable[User]) -> list[str]:
     """Warnings about users whose mailbox would be the same one."""
-    by_login: dict[str, list[str]] = {}
-    for user in chosen:
-        by_login.setdefault(login_name(user, profile.login.method).casefold(), []).append(user.name)
     return [
         f"{' and '.join(names)} have the same login name ({login}): the same mailbox would go into each of their archives."
-        for login, names in by_login.items()
+        for login, names in _by_login(profile, chosen).items()
         if len(names) > 1
     ]
+
+
+def shared(profile: Profile, chosen: Iterable[User]) -> set[str]:
+    """Login names, without regard to case, that more than one user has."""
+    return {login for login, names in _by_login(profile, chosen).items() if len(names) > 1}
+
+
+def _by_login(profile: Profile, chosen: Iterable[User]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for user in chosen:
+        found.setdefault(login_name(user, profile.login.method).casefold(), []).append(user.name)
+    return found
 
 
 async def _forget(archive: Archive, name: str) -> None:

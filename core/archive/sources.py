@@ -120,6 +120,16 @@ async def kept(archive: Archive, source: str, name: str, uidvalidity: int, uids:
     return found
 
 
+async def doubtful_folders(archive: Archive, source: str) -> set[str]:
+    """Names of folders with messages that we said we delete and that were there when last looked at; the trash among them."""
+    rows = await archive.database.read(
+        "SELECT DISTINCT f.name FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id "
+        "WHERE f.source = ? AND s.gone_seq IS NULL AND s.delete_seq IS NOT NULL",
+        (source,),
+    )
+    return {row[0] for row in rows}
+
+
 async def doubtful(archive: Archive, source: str, name: str, uidvalidity: int) -> set[int]:
     """UIDs of which the ledger says that they were about to be deleted, but not how that ended."""
     rows = await archive.database.read(

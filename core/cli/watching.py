@@ -56,11 +56,13 @@ async def watch(archive: Archive, run: Run) -> Run:
                     continue
                 version, drawn = now, time.monotonic()
                 events = await queue.events(run.id, after=seen)
+                snapshot = await queue.snapshot(run.id)
+                several = snapshot is not None and snapshot.mailboxes_total > 1
                 for event in events:
                     seen = event.id
                     if event.kind not in _TOLD_LATER:
-                        view.event(event)
-                view.update(run, await queue.snapshot(run.id))
+                        view.event(event, several=several)
+                view.update(run, snapshot)
                 if run.status.final and not events:
                     return run
                 if run.status.final:
@@ -82,8 +84,8 @@ class _Lines:
     def __exit__(self, *_: object) -> None:
         return
 
-    def event(self, event: RunEvent) -> None:
-        output.note(_sentence(event))
+    def event(self, event: RunEvent, *, several: bool) -> None:
+        output.note(_sentence(event, several=several))
 
     def update(self, run: Run, snapshot: Snapshot | None) -> None:
         if run.status.final or time.monotonic() - self._last < LINE_SECONDS:
@@ -92,8 +94,10 @@ class _Lines:
         output.note(f"Run {run.id}: {progress_line(snapshot) if snapshot else run.status.value}")
 
 
-def _sentence(event: RunEvent) -> str:
-    return f"{event.kind[:1].upper()}{event.kind[1:]}: {event.text}"
+def _sentence(event: RunEvent, *, several: bool) -> str:
+    """A line of a run's story; of several mailboxes it says which."""
+    whose = f"{event.mailbox}: " if several and event.mailbox else ""
+    return f"{event.kind[:1].upper()}{event.kind[1:]}: {whose}{event.text}"
 
 
 class _Moving:
@@ -115,12 +119,12 @@ class _Moving:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def event(self, event: RunEvent) -> None:
+    def event(self, event: RunEvent, *, several: bool) -> None:
         from rich.text import Text
 
         from core.format import safe
 
-        self._console.print(Text(safe(_sentence(event))))
+        self._console.print(Text(safe(_sentence(event, several=several))))
 
     def update(self, run: Run, snapshot: Snapshot | None) -> None:
         from rich.text import Text

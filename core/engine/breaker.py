@@ -22,17 +22,21 @@ class Breaker:
     def __init__(self) -> None:
         self.open = ""
         self.worked = False
-        self._unreachable = 0
+        self._unreachable = self._masters = 0
         self._refused = 0
 
     def succeeded(self) -> None:
         """A mailbox was opened."""
         self.worked = True
-        self._unreachable = 0
+        self._unreachable = self._masters = 0
 
     def failed(self, error: ConnectError) -> None:
         """A mailbox could not be opened, after all tries."""
-        if error.master or (error.step in _SETTINGS and not self.worked):
+        if error.master:
+            self._masters += 1
+            if not self.worked or self._masters >= UNREACHABLE:
+                self.open = error.message
+        elif error.step in _SETTINGS and not self.worked:
             self.open = error.message
         elif error.step == "mailbox":
             self._unreachable = 0

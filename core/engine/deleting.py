@@ -91,6 +91,8 @@ class Deleting:
 
     def keep(self, listed: Listed) -> str:
         """Why a message stays, by what the listing says of it; empty when it is to go."""
+        if listed.flagless:
+            return "its flags are not known"
         return self._rule.reason_to_keep(listed.flags, listed.internaldate, self._now) or self._filter.reason(
             listed.flags, listed.internaldate, listed.size, self._now
         )
@@ -110,8 +112,10 @@ class Deleting:
             for look, uids in work:
                 await self._in_folder(look, uids, self.keep, self._report.gone)
             # Some servers make their trash when they first need it.
-            for trash in trashes or await self._new_trashes():
-                if trash.name in before or not trashes:
+            known = bool(trashes)
+            trashes = trashes or await self._new_trashes()
+            for trash in trashes:
+                if trash.name in before or not known:
                     await self._recognise(trash, before.get(trash.name))
         else:
             for look, _ in work:
@@ -163,14 +167,25 @@ class Deleting:
         found = await Moves(self._archive, self._link, self._to, (trash,)).find([now], deleted_only=True)
         await filing.record_moves(self._archive, self._to, [move for _, move in found if move.ours])
 
+    async def forecast(self, folders: Iterable[Folder]) -> list[tuple[Folder, tuple[int, ...]]]:
+        """What ``trash_too`` would remove of what earlier runs left in the trash."""
+        found = []
+        for trash in _trashes(folders) if self._rule.trash_too else []:
+            if look := await self._look(trash):
+                uids = await self._ours(look)
+                found.append((trash, tuple(sorted(uid for uid in uids if not _flagged(look.listed[uid])))))
+        return found
+
+    async def _ours(self, look: Look) -> list[int]:
+        known = await sources.kept(self._archive, self._to.source, look.folder.name, look.uidvalidity, list(look.listed))
+        return [uid for uid, kept in known.items() if kept.ours]
+
     async def _in_trash(self, trash: Folder) -> None:
         """What we deleted and the server moved here goes for good; nothing else does."""
         look = await self._look(trash)
         if look is None:
             return
-        known = await sources.kept(self._archive, self._to.source, trash.name, look.uidvalidity, list(look.listed))
-        ours = [uid for uid, kept in known.items() if kept.ours]
-        await self._in_folder(look, ours, _flagged, self._report.removed)
+        await self._in_folder(look, await self._ours(look), _flagged, self._report.removed)
 
 
 class _Folder:
@@ -186,6 +201,7 @@ class _Folder:
         self._folder = look.folder
         self._keep = keep
         self._gone = gone
+        self._went: set[int] = set()
 
     async def delete(self, uids: Sequence[int]) -> None:
         """Delete those of ``uids`` of which everything can be shown. May be called again when the connection broke in it."""
@@ -203,7 +219,30 @@ class _Folder:
                 return
         for start in range(0, len(uids), CHUNK):
             if not await self._delete_chunk(session, uids[start : start + CHUNK]):
-                return
+                break
+            self._link.progressed()
+        if self._went:
+            await self._look_again(session)
+
+    async def _look_again(self, session: Session) -> None:
+        """What counts as deleted is what the whole folder, listed once more, does not have any more."""
+        _, selected = await self._link.select(self._folder)
+        try:
+            listed = await session.listing()
+        except Dropped:
+            raise
+        except ProtocolError:
+            if selected.exists:
+                raise
+            # Kerio answers FETCH in an empty folder with BAD.
+            listed = {}
+        if still := self._went & listed.keys():
+            await server.mark(session, still, deleted=False)
+            self._gone(self._folder, -len(still))
+            self._report.fail(self._folder, None, f"{len(still)} messages were not deleted: the server said that they are gone")
+        elif len(listed) < selected.exists:
+            short = selected.exists - len(listed)
+            self._report.fail(self._folder, None, f"the server counts {short} more messages here than it lists after deleting")
 
     def _reason_not_to(self, selected: Selected) -> str:
         if selected.uidvalidity != self._look.uidvalidity:
@@ -281,6 +320,10 @@ class _Folder:
         return await session.present(uids) if selected.exists else set()
 
     async def _record(self, gone: set[int], kept: set[int]) -> None:
+        self._went |= gone
+        if rules.is_trash(self._folder.path, self._folder.attributes):
+            # It is still there because of us, and will be tried again.
+            kept = set()
         await filing.record_deleted(self._archive, self._to, self._folder.name, self._look.uidvalidity, gone, kept)
         if gone:
             self._gone(self._folder, len(gone))
@@ -306,8 +349,9 @@ class _Folder:
         return sorted(proved)
 
     async def _read_back(self, wanted: dict[int, Kept]) -> dict[int, bytes]:
-        """SHA-256 of the header of each archived copy that is on the disk, undamaged, and passes the filter."""
+        """SHA-256 of the header of each archived copy that is on the disk, whole, undamaged, and passes the filter."""
         headers: dict[bytes, bytes] = {}
+        sizes: dict[bytes, int] = {}
         damaged: dict[bytes, str] = {}
         filter = self._whole._filter
         async for sha256, got in self._archive.read_back([kept.sha256 for kept in wanted.values()]):
@@ -320,10 +364,18 @@ class _Folder:
                 if filter.header_reason(texts.sender, texts.recipients, texts.subject):
                     continue
             headers[sha256] = hashlib.sha256(header).digest()
+            sizes[sha256] = len(got)
+        whole = {}
         for uid, kept in wanted.items():
             if kept.sha256 in damaged:
                 self._report.fail(self._folder, uid, f"not deleted: the archived copy is damaged ({damaged[kept.sha256]})")
-        return {uid: headers[kept.sha256] for uid, kept in wanted.items() if kept.sha256 in headers}
+            elif kept.sha256 in headers and sizes[kept.sha256] != kept.size:
+                # A server that sends less than it announces may have more than it sent.
+                sent = f"the server announces {kept.size} bytes and sent {sizes[kept.sha256]}"
+                self._report.fail(self._folder, uid, f"not deleted: {sent}")
+            elif kept.sha256 in headers:
+                whole[uid] = headers[kept.sha256]
+        return whole
 
     async def _compare(self, session: Session, wanted: dict[int, Kept], listed: dict[int, Listed]) -> list[int]:
         """Those whose bytes on the server are the archived ones; what turns out to be another message is archived now."""
@@ -366,7 +418,7 @@ def _trashes(folders: Iterable[Folder]) -> list[Folder]:
 
 
 def _flagged(listed: Listed) -> str:
-    return "flagged" if has_flag(listed.flags, FLAGGED) else ""
+    return "flagged, or nobody knows" if listed.flagless or has_flag(listed.flags, FLAGGED) else ""
 
 
 def _marked(listed: dict[int, Listed]) -> set[int]:

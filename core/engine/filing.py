@@ -39,13 +39,14 @@ class Destination:
 class Move:
     """A message that vanished at ``origin``, is at ``place`` on the server now, and at ``path`` in the archive.
 
-    ``ours``: we deleted it there, and the server put it into its trash.
+    ``deleted``: we deleted it there, and it is in the trash now. ``ours``: we saw it come there when we deleted it.
     """
 
     origin: Gone
     place: Place
     listed: Listed
     path: str
+    deleted: bool = False
     ours: bool = False
 
 
@@ -104,7 +105,7 @@ async def record_moves(
                 *(move.origin.name, move.origin.uidvalidity, move.origin.uid, move.path),
                 *(move.place.folder, move.place.uidvalidity, move.place.uid),
                 *(move.listed.size, move.listed.internaldate, move.listed.flags),
-                *((True,) if move.ours else ()),
+                *((move.ours,) if move.deleted else ()),
             ]
             for move in moves[start : start + MOVES_PER_ENTRY]
         ]

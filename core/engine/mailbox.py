@@ -8,6 +8,7 @@ Takes values and writes to the archive; knows no queue, no schedule and no other
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,9 +35,11 @@ from core.imap.names import UNREADABLE, Folder, Status
 from core.model import Forecast, Phase, Problem, RunStatus, now
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter
-from core.profiles.rules import FolderRules
+from core.profiles.rules import FolderRules, is_trash
 
 Emit = Callable[[str, str], None]
+
+logger = logging.getLogger("archivar.engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class MailboxArchiver:
         self._tally = progress.tally
         self._emit = emit
         self._looks: list[Look] = []
+        self._doubts: set[str] = set()
 
     async def run(self, *, dry_run: bool = False) -> None:
         """Archive the mailbox. Raises ``ConnectError`` when the server cannot be reached (any more), ``StorageError``."""
@@ -93,7 +97,7 @@ class MailboxArchiver:
         await self._look_at(folders, statuses)
         if dry_run:
             await self._leave_out()
-            await self._count_dry()
+            await self._count_dry(folders)
         else:
             await self._record_vanished(None if unreadable else folders)
             await self._follow_moves(folders)
@@ -101,7 +105,7 @@ class MailboxArchiver:
             await self._download()
             self._progress.phase = Phase.CHECKING
             await self._check()
-            if self._rules.deletion.active:
+            if self._rules.deletion.active or self._doubts:
                 self._progress.phase = Phase.DELETING
                 await self._deleting.run(self._looks, folders)
         self._finish()
@@ -113,6 +117,8 @@ class MailboxArchiver:
 
     async def _look_at(self, folders: list[Folder], statuses: dict[str, Status]) -> None:
         complete = await sources.complete(self._archive, self._to.source)
+        trash = {folder.name for folder in folders if is_trash(folder.path, folder.attributes)}
+        self._doubts = await sources.doubtful_folders(self._archive, self._to.source) - trash
         if not folders:
             raise ProtocolError("The server lists no folders at all, not even INBOX.", "See the server's log.")
         for folder in folders:
@@ -127,7 +133,8 @@ class MailboxArchiver:
                 continue
             before = complete.get(folder.name, Complete(""))
             # What is to be deleted depends on flags and on time, of which STATUS says nothing.
-            if status.signature and before.signature == self._signed(status.signature) and not self._rules.deletion.active:
+            unchanged = status.signature and before.signature == self._signed(status.signature)
+            if unchanged and not self._rules.deletion.active and folder.name not in self._doubts:
                 self._pass_over(status.items["MESSAGES"], len(before.excluded))
                 continue
             self._progress.folder = folder.path
@@ -207,7 +214,7 @@ class MailboxArchiver:
             seen.moved.add(move.place.uid)
             self._progress.messages_total -= 1
             self._progress.bytes_total -= move.listed.size
-        moved = sum(not move.ours for _, move in found)
+        moved = sum(not move.deleted for _, move in found)
         self._tally.moved += moved
         # What we deleted and the server put into its trash is no move of anybody's.
         self._tally.known += len(found) - moved
@@ -303,24 +310,33 @@ class MailboxArchiver:
             name, messages = look.folder.name, len(look.listed)
             await sources.remember(self._archive, self._to.source, name, signature, messages, look.excluded)
 
-    async def _count_dry(self) -> None:
+    async def _count_dry(self, folders: list[Folder]) -> None:
         """Say what a run would do; of what is new some may turn out to be moves."""
         result = self._progress.result
         result.forecast = []
+        trash = {folder.name: (folder, uids) for folder, uids in await self._deleting.forecast(folders)}
         for look in sorted(self._looks, key=lambda look: (look.folder.path != "INBOX", look.folder.path.casefold())):
             going: tuple[int, ...] = ()
             if self._rules.deletion.active and not self._deleting.spares(look.folder):
-                known = await self._left_out(look, sorted(look.plan.known))
-                uids = {*look.plan.known, *look.wanted} - known
+                out = await self._left_out(look, sorted(look.plan.known))
+                uids = {*look.plan.known, *look.wanted} - out
                 going = tuple(sorted(uid for uid in uids if not self._deleting.keep(look.listed[uid])))
+            left = trash.pop(look.folder.name, None)
+            going += left[1] if left else ()
             size = sum(look.listed[uid].size for uid in look.wanted)
-            one = Forecast(look.folder.path, len(look.wanted), size, len(look.excluded), going)
-            result.forecast.append(one)
-            parts = [f"{number(one.new)} new, {human(size)}"] if one.new else []
-            parts += [f"{number(one.excluded)} left out by the filter"] if one.excluded else []
-            parts += [f"{number(len(going))} would be deleted on the server (UID {sequence.pack(going)})"] if going else []
-            if parts:
-                self._emit("plan", f"{look.folder.path}: {'; '.join(parts)}")
+            self._forecast(Forecast(look.folder.path, len(look.wanted), size, len(look.excluded), going))
+        for folder, ours in trash.values():
+            self._forecast(Forecast(folder.path, 0, 0, 0, ours))
+
+    def _forecast(self, one: Forecast) -> None:
+        assert self._progress.result.forecast is not None
+        self._progress.result.forecast.append(one)
+        parts = [f"{number(one.new)} new, {human(one.bytes)}"] if one.new else []
+        parts += [f"{number(one.excluded)} left out by the filter"] if one.excluded else []
+        if one.delete:
+            parts.append(f"{number(len(one.delete))} would be deleted on the server (UID {sequence.pack(one.delete)})")
+        if parts:
+            self._emit("plan", f"{one.folder}: {'; '.join(parts)}")
 
     # Deleting ----------------------------------------------------------------------------------------------------------
 
@@ -349,4 +365,13 @@ async def archive_mailbox(
         progress.result.status = RunStatus.FAILED
         progress.phase = Phase.DONE
         return error
+    except ArchivarError:
+        # The archive's own trouble is everybody's.
+        raise
+    except Exception as error:
+        logger.exception("mailbox %s failed by an error of the program", progress.result.mailbox)
+        reason = f"An error of the program ended this mailbox ({type(error).__name__}). See the service's log."
+        progress.result.problems.append(Problem(progress.folder, None, reason))
+        progress.result.status = RunStatus.FAILED
+        progress.phase = Phase.DONE
     return None

@@ -47,7 +47,8 @@ class Moves:
     async def find(self, looks: Sequence[Look], *, deleted_only: bool = False) -> list[tuple[Look, Move]]:
         """The moves among what is new in ``looks``. Where the server does not help to tell, nothing is taken for a move.
 
-        ``deleted_only``: what is new came while we deleted, so it is looked for among what we deleted, and nowhere else.
+        ``deleted_only``: what is new came while we deleted, so it is looked for among what we deleted, and nowhere else. Only
+        then it is ours in the trash; found there later it may have been thrown away by somebody who had another copy.
         """
         # Also those that were not looked at in this run, and those that are no more, which only their place tells.
         drafts = {folder.name for folder in self.folders if rules.is_drafts(folder.path, folder.attributes)}
@@ -71,21 +72,28 @@ class Moves:
         if not likely:
             return []
         fingerprints = await self._fingerprints(likely)
-        found = self._match(gone, fingerprints, likely)
+        found = self._match(gone, fingerprints, likely, just_now=deleted_only)
         used = {_place(move.origin) for _, move in found}
         known = {move.place for _, move in found}
         # A second look without the dates, at what we deleted and what is in the trash now.
         rest = [
             (place, _undated(one)) for place, one in fingerprints if place not in known and _in_trash(likely[place][0].folder)
         ]
-        return found + self._match([item for item in ours if _place(item) not in used], rest, likely, dated=False)
+        left = [item for item in ours if _place(item) not in used]
+        return found + self._match(left, rest, likely, just_now=deleted_only, dated=False)
 
     async def _ours(self, arrived: _Arrived) -> list[Gone]:
         sizes = {listed.size for look, listed in arrived.values() if _in_trash(look.folder)}
         return await sources.deleted(self.archive, self.destination.source, sizes) if sizes else []
 
     def _match(
-        self, gone: Sequence[Gone], arrived: Sequence[tuple[Place, Fingerprint]], likely: _Arrived, *, dated: bool = True
+        self,
+        gone: Sequence[Gone],
+        arrived: Sequence[tuple[Place, Fingerprint]],
+        likely: _Arrived,
+        *,
+        just_now: bool,
+        dated: bool = True,
     ) -> list[tuple[Look, Move]]:
         origins = {_place(item): item for item in gone}
         vanished = [
@@ -96,8 +104,9 @@ class Moves:
         for origin, place in plan.match_moves(vanished, arrived):
             look, listed = likely[place]
             item = origins[origin]
-            ours = bool(item.ours) and _in_trash(look.folder)
-            found.append((look, Move(item, place, listed, self._path(item, look.folder, ours=ours), ours)))
+            deleted = bool(item.ours) and _in_trash(look.folder)
+            path = self._path(item, look.folder, ours=deleted)
+            found.append((look, Move(item, place, listed, path, deleted, deleted and just_now)))
         return found
 
     def _path(self, origin: Gone, folder: Folder, *, ours: bool) -> str:

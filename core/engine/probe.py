@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -33,6 +32,7 @@ _LOOKS, _LOOK_SECONDS = 5, 0.2
 class Mode(StrEnum):
     FINAL = "final"
     TRASH = "trash"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class Verdict:
         """The verdict and the remedy, for people."""
         if self.mode is Mode.FINAL:
             found = [f"Deleted mail is gone for good, at {self.at} (on Kerio Connect: AutoExpungeOnDelete is 0)."]
+        elif self.mode is Mode.UNKNOWN:
+            found = [f"Deleted mail goes at {self.at}, which no standard knows, and was found in no trash: see where it is."]
         else:
             found = [
                 f"The server moves deleted mail to {self.trash}, at {self.at} (on Kerio Connect: AutoExpungeOnDelete is 1).",
@@ -83,19 +85,19 @@ class _Probe:
         self._left: list[str] = []
 
     async def run(self) -> Verdict:
-        trashes = [one for one in await self._session.folders() if one.selectable and is_trash(one.path, one.attributes)]
         name = await self._create()
         try:
             await deleting.append(self._session, name, self._message)
             at = await self._delete(Folder(name, name))
-            found = await self._find(trashes)
+            found = await self._find()
         finally:
             try:
                 await deleting.delete_folder(self._session, name)
             except ProtocolError as error:
                 self._left.append(f"the folder {name} ({error.message})")
         if found is None:
-            return Verdict(Mode.FINAL, at, left=tuple(self._left))
+            # At STORE nothing goes by the standard: it was moved to where we cannot find it.
+            return Verdict(Mode.UNKNOWN if at == "STORE" else Mode.FINAL, at, left=tuple(self._left))
         trash, uid = found
         await self._clean(trash, uid)
         return Verdict(Mode.TRASH, at, trash.path, tuple(self._left))
@@ -131,11 +133,13 @@ class _Probe:
     async def _there(self, folder: Folder) -> bool:
         return (await deleting.select(self._session, folder)).exists > 0
 
-    async def _find(self, trashes: Sequence[Folder]) -> tuple[Folder, int] | None:
+    async def _find(self) -> tuple[Folder, int] | None:
         for look in range(_LOOKS):
             if look:
                 await asyncio.sleep(_LOOK_SECONDS)
-            for trash in trashes:
+            # Some servers make their trash when they first need it.
+            folders = await self._session.folders()
+            for trash in (one for one in folders if one.selectable and is_trash(one.path, one.attributes)):
                 if uid := await self._find_in(trash):
                     return trash, uid
         return None

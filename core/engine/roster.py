@@ -25,6 +25,8 @@ class Roster:
     mailboxes: tuple[Mailbox, ...]
     impossible: tuple[MailboxResult, ...] = ()
     warnings: tuple[str, ...] = ()
+    #: Login names (case folded) that several users have: nothing is deleted there, or the others would never get it.
+    shared: frozenset[str] = frozenset()
 
 
 async def roster(archive: Archive, profile: Profile, *, removed: bool = False) -> Roster:
@@ -51,7 +53,11 @@ async def roster(archive: Archive, profile: Profile, *, removed: bool = False) -
             names = _names([user.name for user in selected.without_address])
             warnings.append(f"Without an e-mail address, so not archived: {names}.")
     warnings += saved_profiles.shared_logins(profile, selected.users)
-    return Roster(tuple(of_user(profile, user) for user in selected.users), tuple(impossible), tuple(warnings))
+    shared = saved_profiles.shared(profile, selected.users)
+    if shared and profile.deletion.active:
+        warnings.append("In mailboxes that several users have nothing is deleted: the others would never get it.")
+    mailboxes = tuple(of_user(profile, user) for user in selected.users)
+    return Roster(mailboxes, tuple(impossible), tuple(warnings), frozenset(shared))
 
 
 def credentials(profile: Profile, mailbox: Mailbox, password: Secret, known: Known) -> Credentials:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from core.errors import ArchivarError, ConnectError
 from core.imap.login import Known
 from core.imap.session import Session
 from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now, timestamp
+from core.profiles.deletion import Deletion
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
 from core.secrets import Secret
@@ -54,6 +55,7 @@ class _Turn:
     mailbox: Mailbox
     progress: MailboxProgress
     postponed: int = 0
+    connected: bool = False
 
 
 class ProfileRun:
@@ -63,13 +65,14 @@ class ProfileRun:
         self._archive = archive
         self._job = job
         self._warnings = found.warnings
+        self._shared = found.shared
         self._known = Known()
         self._breaker = Breaker()
         self._slots = job.limits.slots(job.profile.server)
         self._rules = Rules(job.profile.folders, job.profile.filter, job.profile.deletion, now())
         self.mailboxes = rows(job.profile, found)
         self._queue = deque(_Turn(mailbox, row) for mailbox, row in zip(found.mailboxes, self.mailboxes, strict=False))
-        self._active = 0
+        self._connected = 0
         self.progress = Progress(job.run.id, job.profile.name, self.mailboxes)
 
     @classmethod
@@ -93,26 +96,23 @@ class ProfileRun:
             if self._breaker.open:
                 self._skip(turn.progress)
                 continue
-            self._active += 1
-            try:
-                async with self._slots.taken():
-                    error = await self._archive_mailbox(turn)
-            finally:
-                self._active -= 1
+            async with self._slots.taken():
+                error = await self._archive_mailbox(turn)
             if isinstance(error, ConnectError):
                 self._after(turn, error)
 
     def _after(self, turn: _Turn, error: ConnectError) -> None:
         """A mailbox could not be opened, or its connection was lost for good: what does that mean for it and the others?"""
-        found_any = turn.progress.tally.found > 0
-        others = self._active or self._queue
-        if error.busy and others and not found_any and turn.postponed < POSTPONED:
+        opened = turn.progress.tally.found > 0
+        # Too many connections is what a server says that has some of ours; one that takes none at all is out of reach.
+        if not opened and not (error.busy and self._connected):
+            self._breaker.failed(error)
+        hopeful = error.busy and not opened and not self._breaker.open and len(self.mailboxes) > 1
+        if hopeful and turn.postponed < POSTPONED:
             turn.postponed += 1
             turn.progress.start_over()
             self._queue.append(turn)
             return
-        if not found_any:
-            self._breaker.failed(error)
         result = turn.progress.result
         self._job.emit("problem", result.mailbox, result.problems[-1].reason)
 
@@ -124,7 +124,7 @@ class ProfileRun:
     async def _archive_mailbox(self, turn: _Turn) -> ArchivarError | None:
         job, mailbox = self._job, turn.mailbox
         link = Link(
-            lambda: self._connect(mailbox),
+            lambda: self._connect(turn),
             job.backoff,
             lambda text: job.emit("waiting", mailbox.top, text),
             lambda: self._breaker.worked,
@@ -133,7 +133,7 @@ class ProfileRun:
             self._archive,
             link,
             Destination(job.run.id, turn.progress.source, mailbox.user.id, mailbox.top),
-            self._rules,
+            replace(self._rules, deletion=Deletion()) if mailbox.login.casefold() in self._shared else self._rules,
             job.limits.budget,
             turn.progress,
             lambda kind, text: job.emit(kind, mailbox.top, text),
@@ -144,17 +144,22 @@ class ProfileRun:
             # Cancelled, or the archive cannot be written: nobody waits for the server's good-bye.
             await link.drop()
             raise
+        finally:
+            self._connected -= turn.connected
+            turn.connected = False
         await link.close()
         return error
 
-    async def _connect(self, mailbox: Mailbox) -> Session:
+    async def _connect(self, turn: _Turn) -> Session:
         profile = self._job.profile
         try:
-            session = await Session.open(profile.server, credentials(profile, mailbox, self._job.password, self._known))
+            session = await Session.open(profile.server, credentials(profile, turn.mailbox, self._job.password, self._known))
         except ConnectError as error:
             if error.busy:
                 self._slots.refused()
             raise
+        self._connected += not turn.connected
+        turn.connected = True
         self._slots.succeeded()
         self._breaker.succeeded()
         return session

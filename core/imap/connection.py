@@ -10,6 +10,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import imapclient
@@ -17,7 +18,7 @@ from imapclient.exceptions import CapabilityError, IMAPClientAbortError, IMAPCli
 
 from core.errors import ConnectError
 from core.imap import tls
-from core.imap.login import Credentials, Shorten, log_in
+from core.imap.login import Credentials, Known, Shorten, log_in
 from core.imap.opening import Opening
 from core.imap.replies import busy
 from core.imap.words import words
@@ -105,12 +106,11 @@ def connect(
         try:
             return _connect(server, credentials, report, opening)
         except Shorten:
-            credentials.known.shortened = True
-        try:
-            return _connect(server, credentials, report, opening)
-        except ConnectError:
-            credentials.known.shortened = False
-            raise
+            # Whether it is true is known when it has worked; other mailboxes are being opened meanwhile.
+            attempt = replace(credentials, known=Known(shortened=True))
+        client = _connect(server, attempt, report, opening)
+        credentials.known.shortened = True
+        return client
     finally:
         opening.done()
 
@@ -130,6 +130,10 @@ def _connect(server: Server, credentials: Credentials, report: Report, opening: 
             _starttls(client, server, port, report)
         client.socket().settimeout(server.timeout)
         log_in(client, server, credentials, report)
+    except (ValueError, LookupError, TypeError) as error:
+        _drop(client)
+        message = f"{server.host} sent something in the login that cannot be read ({type(error).__name__})."
+        raise ConnectError("login", message, "See the server's log.") from None
     except BaseException:
         _drop(client)
         raise

@@ -87,7 +87,7 @@ def _password(client: Any, server: Server, credentials: Credentials, name: str) 
     plain = client.has_capability("AUTH=PLAIN")
     try:
         if plain:
-            protocol.authenticate("PLAIN", lambda _: f"\0{name}\0{password}".encode())
+            _authenticate(protocol, f"\0{name}\0{password}")
         else:
             # RFC 3501 knows only ASCII here; servers that take more take UTF-8. imaplib quotes the password but not the name.
             protocol._encoding = "utf-8"
@@ -108,9 +108,31 @@ def _plain(client: Any, server: Server, credentials: Credentials) -> None:
         )
     response = f"{credentials.mailbox}\0{credentials.username}\0{credentials.password.reveal()}"
     try:
-        client.protocol.authenticate("PLAIN", lambda _: response.encode())
+        _authenticate(client.protocol, response)
     except (imaplib.IMAP4.error, OSError) as error:
         raise _refused(error, server, credentials, (response,)) from None
+
+
+class _Plain:
+    """The answer to whatever a server asks for after AUTHENTICATE PLAIN; asked again, it gives up (RFC 3501 section 6.2.2)."""
+
+    def __init__(self, response: str) -> None:
+        self._answers = [base64.b64encode(response.encode())]
+
+    def answer(self, _challenge: bytes) -> bytes:
+        return self._answers.pop() if self._answers else b"*"
+
+
+def _authenticate(protocol: Any, response: str) -> None:
+    """AUTHENTICATE PLAIN. Not by imaplib's own method, which wants base64 from servers that send words."""
+    protocol.literal = _Plain(response).answer
+    try:
+        kind, data = protocol._simple_command("AUTHENTICATE", "PLAIN")
+    finally:
+        protocol.literal = None
+    if kind != "OK":
+        raise imaplib.IMAP4.error(data[-1])
+    protocol.state = "AUTH"
 
 
 def _refused(
@@ -147,9 +169,13 @@ class _Digest:
 
     def __init__(self, password: Secret) -> None:
         self._password = password
+        #: Beside its challenge a digest is worth much: it is not to be shown either.
+        self.sent: tuple[str, ...] = ()
 
     def answer(self, challenge: bytes) -> bytes:
-        return digest(challenge, self._password).encode()
+        text = digest(challenge, self._password)
+        self.sent = (*self.sent, text)
+        return text.encode()
 
 
 def digest(challenge: bytes, password: Secret) -> str:
@@ -166,21 +192,27 @@ def _kerio_master(protocol: Any, server: Server, credentials: Credentials) -> No
         forms = [credentials.password] + ([shorter] if shorter else [])
     said = ""
     for number, password in enumerate(forms):
+        answer = _Digest(password)
         try:
-            kind, said = _ask(protocol, "X-MASTERAUTH", digest=_Digest(password))
+            kind, said = _ask(protocol, "X-MASTERAUTH", digest=answer)
         except (imaplib.IMAP4.abort, OSError) as error:
-            if busy(words(error)):
-                raise _broken_off(server, words(error)) from None
+            said = without(password, answer.sent, words(error))
+            if not protocol.untagged_responses.get("BYE") or busy(said):
+                # The connection ended, or the server fell silent: that says nothing about the password.
+                raise _broken_off(server, said) from None
             if number + 1 < len(forms):
                 raise Shorten from None
-            raise _no_master(server, without(password, (), words(error))) from None
+            raise _no_master(server, said) from None
+        said = without(password, answer.sent, said)
         if kind == "OK":
             credentials.known.shortened = password is shorter
             break
+        if busy(said):
+            raise _broken_off(server, said)
         if kind == "BAD":
-            raise _no_master(server, without(password, (), said), unknown=True)
+            raise _no_master(server, said, unknown=True)
     else:
-        raise _no_master(server, without(credentials.password, (), said))
+        raise _no_master(server, said)
 
 
 def _set_user(protocol: Any, server: Server, credentials: Credentials) -> None:
@@ -227,7 +259,7 @@ def _no_master(server: Server, text: str, *, unknown: bool = False) -> ConnectEr
 def without(password: Secret, sent: tuple[str, ...], text: str) -> str:
     """``text`` without the password in any form in which it was sent."""
     plain = password.reveal()
-    forms = [base64.b64encode(one.encode()).decode() for one in sent]
+    forms = [*(base64.b64encode(one.encode()).decode() for one in sent), *sent]
     for form in (*forms, plain.replace("\\", "\\\\").replace('"', '\\"'), plain, repr(plain.encode())[2:-1]):
         if form:
             text = text.replace(form, "***")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from core.imap.names import Reply
@@ -42,11 +42,14 @@ class Listed:
     size: int
     internaldate: int | None
     flags: str
+    #: The server did not tell the flags.
+    flagless: bool = False
 
 
 def listing(replies: Iterable[Reply]) -> dict[int, Listed]:
     """Messages by UID. A reply without UID or size is something unasked."""
     found: dict[int, Listed] = {}
+    alone: dict[int, str] = {}
     for reply in replies:
         line = b"".join(reply) if isinstance(reply, tuple) else reply
         if not line:
@@ -61,13 +64,21 @@ def listing(replies: Iterable[Reply]) -> dict[int, Listed]:
             line = line[: flags.start()] + line[flags.end() :]
         uid, size = _UID.search(line), _SIZE.search(line)
         if uid is None or size is None:
+            if uid and flags:
+                # Flags in a line of their own.
+                alone[int(uid[1])] = _flags(flags[1])
             continue
         dated = _DATE.search(line)
         found[int(uid[1])] = Listed(
             int(size[1]),
             internaldate(dated[1].decode("latin-1")) if dated else None,
             _flags(flags[1]) if flags else "",
+            flags is None,
         )
+    for number, text in alone.items():
+        if number in found:
+            # Told later, or told at all: what counts is the last word.
+            found[number] = replace(found[number], flags=text, flagless=False)
     return found
 
 

@@ -111,6 +111,10 @@ class Session:
             raise Dropped(f"The connection was lost ({words(error)}).") from error
         except (imaplib.IMAP4.error, IMAPClientError) as error:
             raise _refused(f"The server answered: {words(error)}.") from error
+        except (ValueError, LookupError, TypeError) as error:
+            # imaplib stumbles over what no server should send; where it stands in the stream nobody knows then.
+            self.abort()
+            raise Dropped(f"The server sent something that cannot be read ({type(error).__name__}).") from error
 
     def _read_capabilities(self) -> frozenset[str]:
         # Most servers tell the capabilities after login within the OK, which saves a round trip.
@@ -187,7 +191,8 @@ class Session:
             protocol.untagged_responses.pop(key, None)
         kind, data = protocol._simple_command(name, *arguments)
         if kind != "OK":
-            raise _refused(f"The server answered {name} with {kind}: {_words(data)}.")
+            shown = f"{name} {arguments[0].decode()}" if name == "UID" else name
+            raise _refused(f"The server answered {shown} with {kind}: {_words(data)}.")
         return {key: protocol.untagged_responses.pop(key, []) for key in wanted}
 
     async def examine(self, folder: Folder) -> Selected:

@@ -109,7 +109,8 @@ class FolderRules:
     @property
     def includes_public(self) -> bool:
         """Has somebody asked for public folders?"""
-        return any(rule.levels[0].casefold() in PUBLIC for rule in self.include)
+        named = any(rule.levels[0].casefold() in PUBLIC for rule in self.include)
+        return named or not all(self.reason_to_exclude(f"{name}/x") for name in ("Public Folders", "Öffentliche Ordner"))
 
     def reason_to_exclude(self, path: str, uses: Sequence[str] = ()) -> str:
         """Why the folder at ``path`` (levels joined by ``/``) is not archived; empty when it is."""
