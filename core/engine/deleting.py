@@ -242,6 +242,9 @@ class _Folder:
             self._report.fail(self._folder, None, f"{len(still)} messages were not deleted: the server said that they are gone")
         elif len(listed) < selected.exists:
             short = selected.exists - len(listed)
+            # Which of them it hides nobody knows: what may still be there is not counted as gone, and not left marked.
+            await server.mark(session, self._went, deleted=False)
+            self._gone(self._folder, -min(short, len(self._went)))
             self._report.fail(self._folder, None, f"the server counts {short} more messages here than it lists after deleting")
 
     def _reason_not_to(self, selected: Selected) -> str:

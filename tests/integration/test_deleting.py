@@ -21,6 +21,7 @@ from core.archive.archive import Archive
 from core.engine import filing
 from core.engine.link import Link
 from core.errors import StorageError
+from core.imap import deleting as deleting_on_server
 from core.imap.names import Folder
 from core.model import RunStatus
 from core.profiles.age import Age
@@ -500,3 +501,69 @@ async def test_the_ledger_tells_what_was_deleted_and_rebuild_knows_it(server: Se
     again = await box.run(server.profile(AFTER_A_YEAR))
     assert (again.tally.moved, again.tally.archived, again.tally.deleted) == (0, 0, 0)
     assert server.subjects(TRASH) == ["old"]
+
+
+async def test_a_flag_set_just_before_a_server_that_moves_at_store_is_seen(server: Server, box: Sandbox) -> None:
+    """There STORE is the end of it: the flags are asked for once more before."""
+    server.deliver("INBOX", "flagged late")
+    server.deliver("INBOX", "goes")
+    server.behaviour.before = {"SELECT": lambda: server.flag("INBOX", "flagged late")}
+    assert (await box.run(server.profile(AT_ONCE))).tally.deleted == 1
+    assert server.subjects("INBOX") == ["flagged late"]
+
+
+async def test_bytes_that_unpack_but_are_others_are_not_taken_for_the_message(server: Server, box: Sandbox) -> None:
+    """A flipped bit in a part that is kept as it is: only its SHA-256 tells."""
+    raw = b"Subject: s\r\n\r\nshort\r\n"
+    server.dovecot.deliver(ALICE, "INBOX", raw, (), OLD)
+    await box.run(server.profile(NEVER))
+    flip(box.archive.home.volume(1), raw)
+    outcome = await box.run(server.profile(AT_ONCE))
+    assert (outcome.tally.deleted, outcome.problems) == (0, [("INBOX", 1)])
+    assert "does not match its SHA-256" in outcome.reasons
+
+
+async def test_a_trash_that_could_not_be_emptied_is_emptied_later(server: Server, box: Sandbox) -> None:
+    """Refused once, what is ours there stays ours; the trash may be one that the server made in this very run."""
+    server.deliver("INBOX", "old")
+    rule = replace(AFTER_A_YEAR, trash_too=True)
+    server.behaviour.answers = {"UID EXPUNGE": "NO not today"}
+    first = await box.run(server.profile(rule))
+    assert (first.status, server.subjects(TRASH)) == (RunStatus.WITH_ERRORS, ["old"])
+    dry = await box.run(server.profile(rule), dry_run=True)
+    assert dry.result.forecast is not None
+    assert (TRASH, (1,)) in [(one.folder, one.delete) for one in dry.result.forecast]
+    assert (await box.run(server.profile(rule))).status is RunStatus.SUCCEEDED
+    assert server.subjects(TRASH) == []
+
+
+async def test_a_copy_that_a_user_throws_away_later_stays_in_the_trash(server: Server, box: Sandbox) -> None:
+    """We deleted its twin for good; this one was never ours."""
+    server.behaviour.auto_expunge = 0
+    for folder in ("INBOX", "Junk E-mail"):
+        server.deliver(folder, "twin")
+    server.deliver(TRASH, "thrown away")
+    rule = replace(AFTER_A_YEAR, trash_too=True)
+    assert (await box.run(server.profile(rule))).tally.deleted == 1
+    server.dovecot.move(ALICE, "Junk E-mail", TRASH)
+    await box.run(server.profile(rule))
+    assert server.subjects(TRASH) == ["thrown away", "twin"]
+
+
+async def test_a_mark_left_by_an_interruption_is_taken_back_when_nothing_is_deleted_any_more(
+    server: Server, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted between STORE and EXPUNGE, and the rule changed to never: no other client's EXPUNGE shall take it."""
+    server.behaviour.auto_expunge = 0
+    server.deliver("INBOX", "marked")
+
+    async def end(*_: object) -> None:
+        raise StorageError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deleting_on_server, "expunge", end)
+        with pytest.raises(StorageError):
+            await box.run(server.profile(AT_ONCE))
+    assert server.marked() == ["marked"]
+    assert (await box.run(server.profile(NEVER))).status is RunStatus.SUCCEEDED
+    assert (server.marked(), server.subjects("INBOX")) == ([], ["marked"])

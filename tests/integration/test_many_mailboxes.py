@@ -9,16 +9,19 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.archive import saved_profiles, users
 from core.engine.breaker import REFUSED
 from core.engine.limits import Limits
+from core.engine.mailbox import MailboxArchiver
 from core.engine.run import Job, ProfileRun
 from core.errors import InputError
 from core.imap.login import digest
 from core.model import Run, RunStatus, now
+from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Access, Method, Profile, Server
 from core.profiles.selection import Mode, Selection
 from core.secrets import Secret
@@ -420,3 +423,71 @@ async def test_a_master_password_outside_ascii_or_too_long_is_doubtful() -> None
     assert "outside ASCII" in login.doubts(Secret("pä55wörd"))[0]
     assert "longer than 24" in login.doubts(Secret("x" * 25))[0]
     assert login.doubts(Secret("x" * 24)) == []
+
+
+async def master_run(dovecot: StartDovecot, box: Sandbox, behaviour: Behaviour, password: str = WORD) -> tuple[Outcome, Kerio]:
+    """Twelve mailboxes, four at once, through the master login."""
+    names = NAMES[:12]
+    server = dovecot({address(name): "x" for name in names}, master=MASTER)
+    for name in names:
+        server.deliver(address(name), "INBOX", mail(f"for {name}"))
+    await add(box, *names)
+    with Kerio(server, behaviour, master_password=password) as kerio:
+        return await box.run(staff(At(kerio.host, kerio.port), Method.KERIO_MASTER), password), kerio
+
+
+@pytest.mark.parametrize("password", [WORD, "0123456789abcdefghijklmnopqrstuv"])
+@pytest.mark.parametrize("trouble", ["dropped", "busy", "set user dropped"])
+async def test_a_connection_lost_at_the_master_login_says_nothing_about_the_password(
+    dovecot: StartDovecot, box: Sandbox, trouble: str, password: str
+) -> None:
+    """One drop or one busy answer in twelve mailboxes: tried again, and all are archived."""
+    behaviour = Behaviour()
+    if trouble == "busy":
+        behaviour.answers = {"X-MASTERAUTH": "NO [UNAVAILABLE] server busy, try again later"}
+    else:
+        behaviour.drop_at = "X-MASTERAUTH" if trouble == "dropped" else "X-SETUSER"
+    outcome, _ = await master_run(dovecot, box, behaviour, password)
+    assert [one.status for one in outcome.mailboxes] == [RunStatus.SUCCEEDED] * 12
+
+
+async def test_a_server_that_takes_no_connection_at_all_is_given_up_soon(dovecot: StartDovecot, box: Sandbox) -> None:
+    """BYE to everybody: some tries, and then the rest is not tried."""
+    outcome, kerio = await master_run(dovecot, box, Behaviour(max_connections=0))
+    assert outcome.status is RunStatus.FAILED
+    assert kerio.connections < 60
+
+
+async def test_a_fault_of_the_program_in_one_mailbox_is_that_mailboxs(
+    dovecot: StartDovecot, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody foresaw is named, and the other eleven are archived."""
+    look, calls = MailboxArchiver._list_folders, 0
+
+    async def fail_once(self: MailboxArchiver) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise ZeroDivisionError
+        return await look(self)
+
+    monkeypatch.setattr(MailboxArchiver, "_list_folders", fail_once)
+    outcome, _ = await master_run(dovecot, box, Behaviour())
+    assert outcome.status is RunStatus.WITH_ERRORS
+    [failed] = [one for one in outcome.mailboxes if one.status is RunStatus.FAILED]
+    assert "An error of the program ended this mailbox (ZeroDivisionError)" in failed.problems[0].reason
+
+
+async def test_in_a_mailbox_of_several_users_nothing_is_deleted(dovecot: StartDovecot, box: Sandbox) -> None:
+    """Refused when the profile is saved; when it came about later, both users get the mail and it stays on the server."""
+    server = dovecot({"shared@example.test": "x"}, master=MASTER)
+    server.deliver("shared@example.test", "INBOX", mail("for both"))
+    for name in ("a", "b"):
+        await users.add(box.archive, name, [f"{name}@example.test"], login="shared@example.test")
+    wanted = replace(staff(At(server.host, server.plain_port), Method.MASTER_USER), deletion=Deletion(When.IMMEDIATELY))
+    with pytest.raises(InputError, match="the others would never get"):
+        await saved_profiles.save(box.archive, wanted, Secret(WORD))
+    outcome = await box.run(wanted, WORD)
+    assert [one.tally.archived for one in outcome.mailboxes] == [1, 1]
+    assert [one.tally.deleted for one in outcome.mailboxes] == [0, 0]
+    assert any("nothing is deleted" in text for text in outcome.told("warning"))

@@ -109,14 +109,16 @@ def test_the_server_is_asked_what_it_does_with_deleted_mail(
     """A probe in a folder of its own tells the mode and the remedy, and leaves nothing behind."""
     kerio.behaviour.auto_expunge, kerio.behaviour.moves_at = auto_expunge, moves_at
     kerio.behaviour.hidden |= set() if uidplus else {"UIDPLUS"}
-    behind.deliver(address("anna"), TRASH, mail("thrown away"))
+    if uidplus:
+        # Without it the server makes its trash when it first needs it.
+        behind.deliver(address("anna"), TRASH, mail("thrown away"))
     before = behind.expected(address("anna"))
     archivar("profile", "apply", staff(archivar, kerio))
     tested = archivar("profile", "test", "Staff", "--probe-deletion", "--json").json
     at = "STORE" if auto_expunge and moves_at == "store" else "EXPUNGE"
     trash = TRASH if auto_expunge else ""
     assert tested["deletion"] == {"mode": "trash" if auto_expunge else "final", "at": at, "trash": trash, "left": []}
-    assert behind.expected(address("anna")) == before
+    assert {folder: found for folder, found in behind.expected(address("anna")).items() if found} == before
     told = archivar("profile", "test", "Staff", "--probe-deletion").err
     assert ("stop Kerio Connect, set AutoExpungeOnDelete to 0" in told) is bool(auto_expunge)
     assert ("gone for good" in told) is not auto_expunge
