@@ -342,10 +342,13 @@ class MailboxArchiver:
 
     def _deleted(self, folder: Folder, count: int) -> None:
         self._tally.deleted += count
-        self._emit("deleted", f"{folder.path}: {number(count)} deleted on the server")
+        # A correction is told as a problem.
+        if count > 0:
+            self._emit("deleted", f"{folder.path}: {number(count)} deleted on the server")
 
     def _removed(self, folder: Folder, count: int) -> None:
-        self._emit("deleted", f"{folder.path}: {number(count)} that were deleted before removed for good")
+        if count > 0:
+            self._emit("deleted", f"{folder.path}: {number(count)} that were deleted before removed for good")
 
     def _finish(self) -> None:
         result = self._progress.result
