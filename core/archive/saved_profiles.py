@@ -105,8 +105,7 @@ async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> Non
         if run := await archive.database.value(active, (profile.name,)):
             raise InputError(f"{profile.name} is being run (run {run}).", f"Wait, or archivar cancel {run}.")
         await archive.append([Draft("profile.removed", {"name": profile.name}, actor)])
-        async with archive.database.transaction() as transaction:
-            await transaction.execute("DELETE FROM password WHERE profile = ?", (profile.name,))
+        await _forget(archive, profile.name)
 
 
 async def has_password(archive: Archive, profile: Profile) -> bool:

@@ -107,19 +107,17 @@ class Deleting:
         await self._archive.catch_up()
         work = [(look, self._wanted(look)) for look in looks if not self.spares(look.folder)]
         trashes = _trashes(folders)
-        if any(uids for _, uids in work):
-            before = {trash.name: seen for trash in trashes if (seen := await self._look(trash))}
-            for look, uids in work:
-                await self._in_folder(look, uids, self.keep, self._report.gone)
+        deletes = any(uids for _, uids in work)
+        before = {trash.name: seen for trash in trashes if deletes and (seen := await self._look(trash))}
+        for look, uids in work:
+            await self._in_folder(look, uids, self.keep, self._report.gone)
+        if deletes:
             # Some servers make their trash when they first need it.
             known = bool(trashes)
             trashes = trashes or await self._new_trashes()
             for trash in trashes:
                 if trash.name in before or not known:
                     await self._recognise(trash, before.get(trash.name))
-        else:
-            for look, _ in work:
-                await self._in_folder(look, (), self.keep, self._report.gone)
         if self._rule.trash_too:
             for trash in trashes:
                 await self._in_trash(trash)

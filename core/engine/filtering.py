@@ -6,12 +6,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 
 from core.archive.envelope import describe_header
+from core.engine.looking import HEADERS_PER_FETCH
 from core.errors import Dropped, ProtocolError
 from core.imap.replies import Listed
 from core.profiles.filter import Filter
-
-#: Headers asked for at once.
-HEADERS_PER_FETCH = 200
 
 Headers = Callable[[list[int]], Awaitable[Mapping[int, bytes | None]]]
 

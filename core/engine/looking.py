@@ -15,6 +15,9 @@ from core.imap.names import Folder, Status
 from core.imap.replies import Listed
 from core.imap.session import Busy
 
+#: Headers asked for at once.
+HEADERS_PER_FETCH = 200
+
 
 class Changed(ProtocolError):
     """The folder is not the one that was listed any more; what is left waits for the next run."""

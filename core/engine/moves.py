@@ -25,9 +25,6 @@ from core.imap.replies import Listed
 from core.profiles import rules
 from core.profiles.deletion import OnTrash
 
-#: Headers asked for at once.
-HEADERS_PER_FETCH = 200
-
 _Arrived = Mapping[Place, tuple[Look, Listed]]
 
 
@@ -121,8 +118,8 @@ class Moves:
         for place in likely:
             by_folder.setdefault(place.folder, []).append(place)
         for places in by_folder.values():
-            for start in range(0, len(places), HEADERS_PER_FETCH):
-                chunk = places[start : start + HEADERS_PER_FETCH]
+            for start in range(0, len(places), looking.HEADERS_PER_FETCH):
+                chunk = places[start : start + looking.HEADERS_PER_FETCH]
                 look, uids = likely[chunk[0]][0], [place.uid for place in chunk]
                 try:
                     headers = await self.link.again(lambda look=look, uids=uids: looking.headers(self.link, look, uids))  # type: ignore[misc]

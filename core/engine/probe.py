@@ -18,6 +18,7 @@ from core.imap import deleting
 from core.imap.login import Known
 from core.imap.names import Folder
 from core.imap.session import Session
+from core.profiles.filter import DELETED, has_flag
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
 from core.profiles.rules import PROBE, is_trash
@@ -159,7 +160,7 @@ class _Probe:
                 await deleting.mark(self._session, [uid])
                 await deleting.expunge(self._session, [uid])
                 return
-            marked = {one for one, item in (await self._session.listing()).items() if "\\deleted" in item.flags.lower()}
+            marked = {one for one, item in (await self._session.listing()).items() if has_flag(item.flags, DELETED)}
             if not marked:
                 await deleting.mark(self._session, [uid])
                 await deleting.expunge_all(self._session)
