@@ -114,6 +114,20 @@ async def has_password(archive: Archive, profile: Profile) -> bool:
     return bool(stored or profile.login.password_file)
 
 
+async def password_fits(archive: Archive, profile: Profile, name: str) -> bool:
+    """Is a password stored for the profile called ``name``, and for the very account and server of ``profile``?
+
+    A stored password is never sent anywhere else than where it was meant for.
+    """
+    for before in await all_profiles(archive):
+        if before.name.casefold() == name.casefold():
+            same = (before.login.method, before.login.username) == (profile.login.method, profile.login.username)
+            same &= before.server.host.lower() == profile.server.host.lower()
+            same &= before.server.effective_port == profile.server.effective_port
+            return same and not before.login.password_file and await has_password(archive, before)
+    return False
+
+
 async def password(archive: Archive, profile: Profile) -> Secret:
     """The password of a profile: from its file, or decrypted. Raises ``InputError``, ``HomeError``."""
     if profile.login.password_file:

@@ -91,7 +91,7 @@ async def _look(profile: Profile) -> bool:
     """Is a password stored for this very login? Raises ``InputError`` for a profile that could not be saved, before we ask."""
     async with context.archive() as archive:
         await saved_profiles.check(archive, profile)
-        return await _same_login(archive, profile)
+        return await saved_profiles.password_fits(archive, profile, profile.name)
 
 
 def _password(wanted: ProfileFile, *, stored: bool) -> Secret | None:
@@ -119,18 +119,6 @@ def _password(wanted: ProfileFile, *, stored: bool) -> Secret | None:
         f"No password for {profile.name} was given.",
         "Name login.password_file or login.password_env in the file, or run this at a terminal and type it.",
     )
-
-
-async def _same_login(archive: Archive, profile: Profile) -> bool:
-    """Is a password stored for this profile, and for this very account and server? Never send it anywhere else."""
-    for before in await saved_profiles.all_profiles(archive):
-        if before.name.casefold() == profile.name.casefold():
-            same = (before.login.method, before.login.username) == (profile.login.method, profile.login.username)
-            same &= before.server.host.lower() == profile.server.host.lower()
-            same &= before.server.effective_port == profile.server.effective_port
-            stored = not before.login.password_file and await saved_profiles.has_password(archive, before)
-            return same and stored
-    return False
 
 
 def list_profiles() -> None:

@@ -82,11 +82,16 @@ async def connection_test(
 
 @dataclass(frozen=True, slots=True)
 class ServerFolder:
-    """A folder on the server. ``excluded`` says why it is not archived; ``messages`` is None when unknown."""
+    """A folder on the server. ``excluded`` says why it is not archived; ``messages`` is None when unknown.
+
+    ``uses`` are its attributes (RFC 6154); ``selectable`` is False for what holds only other folders.
+    """
 
     path: str
     messages: int | None
     excluded: str
+    uses: tuple[str, ...] = ()
+    selectable: bool = True
 
     def as_json(self) -> dict[str, Any]:
         return {"folder": self.path, "messages": self.messages, "excluded": self.excluded}
@@ -102,13 +107,13 @@ async def folder_tree(profile: Profile, mailbox: Mailbox, password: Secret) -> l
     found = []
     for folder in sorted(folders, key=lambda folder: (folder.path != "INBOX", folder.path.casefold())):
         if not folder.selectable:
-            found.append(ServerFolder(folder.path, None, "holds only other folders"))
+            found.append(ServerFolder(folder.path, None, "holds only other folders", folder.attributes, selectable=False))
             continue
         status = statuses.get(folder.name)
         messages = status.items.get("MESSAGES") if status else None
         reason = profile.folders.reason_to_exclude(folder.path, folder.attributes)
-        found.append(ServerFolder(folder.path, messages, reason))
-    return found + [ServerFolder(text, None, UNREADABLE) for text in unreadable]
+        found.append(ServerFolder(folder.path, messages, reason, folder.attributes))
+    return found + [ServerFolder(text, None, UNREADABLE, selectable=False) for text in unreadable]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from core.format import size
 from core.profiles.age import Age
 
 SEEN, FLAGGED, DELETED, DRAFT = "\\seen", "\\flagged", "\\deleted", "\\draft"
@@ -70,15 +71,15 @@ class Filter:
             return ""
         return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()[:16]
 
-    def reason(self, flags: str, internaldate: int | None, size: int, now: datetime) -> str:
+    def reason(self, flags: str, internaldate: int | None, bytes: int, now: datetime) -> str:
         """Why a message is left out by what the listing says of it; empty when it is not."""
         if self.seen != Seen.ANY and has_flag(flags, SEEN) != (self.seen is Seen.SEEN):
             return "read" if self.seen is Seen.UNSEEN else "unread"
         if self.flagged != Flagged.ANY and has_flag(flags, FLAGGED) != (self.flagged is Flagged.FLAGGED):
             return "flagged" if self.flagged is Flagged.UNFLAGGED else "not flagged"
-        if self.larger_than and size <= self.larger_than:
+        if self.larger_than and bytes <= self.larger_than:
             return "too small"
-        if self.smaller_than and size >= self.smaller_than:
+        if self.smaller_than and bytes >= self.smaller_than:
             return "too large"
         return "" if internaldate is None else self._date_reason(internaldate, now)
 
@@ -103,6 +104,24 @@ class Filter:
             if wanted and not any(contains(text, one) for one in wanted):
                 return f"another {name}"
         return ""
+
+    def sentence(self) -> str:
+        """What the filter lets through, for people."""
+        found = [
+            {Seen.SEEN: "read", Seen.UNSEEN: "unread"}.get(self.seen, ""),
+            {Flagged.FLAGGED: "flagged", Flagged.UNFLAGGED: "not flagged"}.get(self.flagged, ""),
+            f"older than {self.older_than}" if self.older_than else "",
+            f"not older than {self.newer_than}" if self.newer_than else "",
+            f"since {self.since}" if self.since else "",
+            f"before {self.before}" if self.before else "",
+            f"larger than {size(self.larger_than)}" if self.larger_than else "",
+            f"smaller than {size(self.smaller_than)}" if self.smaller_than else "",
+        ]
+        for name, texts in (("sender", self.sender), ("recipient", self.recipient), ("subject", self.subject)):
+            if texts:
+                found.append(f"{name} with {' or '.join(texts)}")
+        wanted = ", ".join(text for text in found if text)
+        return f"Only messages that are: {wanted}." if wanted else "All messages."
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -41,6 +41,16 @@ class ProfileFile:
     password_env: str = ""
 
 
+class FieldError(InputError):
+    """A value that cannot be: ``field`` is ``section.key``, ``what`` is wrong with it, ``allowed`` is what it may be."""
+
+    def __init__(self, message: str, hint: str, field: str, what: str, allowed: str) -> None:
+        super().__init__(message, hint)
+        self.field = field
+        self.what = what
+        self.allowed = allowed
+
+
 _BYTES = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 #: In no name: controls, invisible and direction characters, what is no character.
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -72,6 +82,11 @@ def parse(text: str, path: Path) -> ProfileFile:
     except (ValueError, RecursionError) as error:
         raise InputError(_syntax(error, text, path), 'The file must be TOML: key = "value" below [section].') from None
     return _Reader(text, path, data).profile_file()
+
+
+def check(data: dict[str, Any]) -> Profile:
+    """The profile of what would stand in a profile file. Raises ``FieldError``; files are named from the working folder."""
+    return _Reader("", Path("profile"), data).profile_file().profile
 
 
 def _syntax(error: Exception, text: str, path: Path) -> str:
@@ -358,12 +373,13 @@ class _Reader:
             raise self._error(section, key, f"= {_show(value)} is not allowed", allowed)
         return value
 
-    def _error(self, section: str, key: str, what: str, allowed: str, verb: str = "Allowed:") -> InputError:
+    def _error(self, section: str, key: str, what: str, allowed: str, verb: str = "Allowed:") -> FieldError:
         line = self._lines.of(section, key)
         name = f"{section}.{key}" if section and key else key or f"[{section}]"
         where = f"{self._path.name}, line {line}" if line else self._path.name
         hint = f"{verb} {allowed}".strip().removesuffix(".")
-        return InputError(f"{where}: {name} {what}.", f"{hint}.")
+        field = f"{section}.{key}" if section and key else key or section
+        return FieldError(f"{where}: {name} {what}.", f"{hint}.", field, what, allowed)
 
 
 def _hidden(text: str) -> bool:

@@ -1,0 +1,87 @@
+"""What a deletion rule would do in a mailbox as it is now, once all of it is archived. Looks only, and changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from core.engine import filtering
+from core.engine.roster import credentials
+from core.format import number
+from core.imap.login import Known
+from core.imap.names import Folder
+from core.imap.session import Session
+from core.model import now
+from core.profiles.mailboxes import Mailbox
+from core.profiles.profile import Profile
+from core.profiles.rules import is_drafts, is_trash
+from core.secrets import Secret
+
+#: Why messages of whole folders stay.
+IN_TRASH = "in the trash"
+IN_DRAFTS = "in a folder of drafts"
+NOT_ARCHIVED = "in folders that are not archived"
+FILTERED = "left out by the filter"
+
+
+@dataclass(slots=True)
+class Preview:
+    """Counts of messages: all of the mailbox, those that would be deleted, and by reason those that would stay."""
+
+    mailbox: str
+    found: int = 0
+    delete: int = 0
+    kept: Counter[str] = field(default_factory=Counter)
+
+    def sentences(self) -> list[str]:
+        """The preview, for people."""
+        first = (
+            f"In {self.mailbox} {number(self.delete)} of {number(self.found)} messages would be deleted on the server now, "
+            "once they are archived."
+        )
+        if not self.kept:
+            return [first]
+        stay = ", ".join(f"{number(count)} {reason}" for reason, count in self.kept.most_common())
+        return [first, f"{number(self.found - self.delete)} would stay: {stay}."]
+
+
+async def deletion(profile: Profile, mailbox: Mailbox, password: Secret) -> Preview:
+    """Look at every message of ``mailbox``. Raises ``ConnectError``, ``ProtocolError``."""
+    preview = Preview(mailbox.top)
+    session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()))
+    try:
+        for folder in await session.folders():
+            if folder.selectable:
+                await _look(session, profile, folder, preview)
+    finally:
+        await session.close()
+    return preview
+
+
+async def _look(session: Session, profile: Profile, folder: Folder, preview: Preview) -> None:
+    selected = await session.examine(folder)
+    listed = await session.listing() if selected.exists else {}
+    preview.found += len(listed)
+    if whole := _reason_of(profile, folder):
+        preview.kept[whole] += len(listed)
+        return
+    moment = now()
+    left_out = await filtering.excluded(profile.filter, sorted(listed), listed, session.headers, moment)
+    for uid, item in listed.items():
+        reason = FILTERED if uid in left_out else ""
+        if not reason and item.flagless:
+            reason = "without flags that are told"
+        reason = reason or profile.deletion.reason_to_keep(item.flags, item.internaldate, moment)
+        if reason:
+            preview.kept[reason] += 1
+        else:
+            preview.delete += 1
+
+
+def _reason_of(profile: Profile, folder: Folder) -> str:
+    """Why nothing of a folder is deleted; empty when its messages decide."""
+    if profile.folders.reason_to_exclude(folder.path, folder.attributes):
+        return NOT_ARCHIVED
+    if is_trash(folder.path, folder.attributes):
+        return IN_TRASH
+    return IN_DRAFTS if is_drafts(folder.path, folder.attributes) else ""

@@ -1,0 +1,109 @@
+"""Ticking folders of a tree that was read from a server, as changes of the rules that a profile keeps. Pure.
+
+Two ways: all folders but those that are unticked (new ones are archived too), or only those that are ticked. What is left out
+by default is archived when it is named (``rules``); beside a name, ``**`` keeps everything else in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from core.profiles.rules import FolderRules, Rule
+
+EVERYTHING = "**"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderChoice:
+    """The patterns of a profile, while they are chosen."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    @property
+    def only(self) -> bool:
+        """Are only the named folders archived?"""
+        return bool(self.include) and EVERYTHING not in self.include
+
+    @property
+    def rules(self) -> FolderRules:
+        return FolderRules.of(self.include, self.exclude)
+
+    def reason(self, path: str, uses: Sequence[str] = ()) -> str:
+        """Why the folder is not archived; empty when it is."""
+        return self.rules.reason_to_exclude(path, uses)
+
+    def tick(self, path: str, uses: Sequence[str] = (), *, below: bool = False) -> FolderChoice:
+        """Archive the folder, with ``below`` and all that is below it. A wildcard that leaves it out is not touched."""
+        pattern = _pattern(path, below)
+        choice = replace(self, exclude=_without(self.exclude, path, below=below))
+        if not choice.reason(path, uses) and not (below and choice.only):
+            return choice
+        if not choice.only:
+            # Left out by default: it must be named, and everything else as well.
+            return replace(choice, include=_once((EVERYTHING, *choice.include, pattern)))
+        return replace(choice, include=_once((*_without(choice.include, path, below=below), pattern)))
+
+    def untick(self, path: str, uses: Sequence[str] = (), *, below: bool = False) -> FolderChoice:
+        """Do not archive the folder, with ``below`` nor anything that is below it."""
+        choice = replace(self, include=_without(self.include, path, below=below))
+        if choice.include == (EVERYTHING,):
+            choice = replace(choice, include=())
+        if self.only and not choice.include:
+            # The last one: with an empty list everything would be archived.
+            choice = replace(self)
+        if choice.reason(path, uses) and not below:
+            return choice
+        kept = _without(choice.exclude, path, below=below)
+        return replace(choice, exclude=_once((*kept, _pattern(path, below))))
+
+    def only_ticked(self, folders: Iterable[tuple[str, Sequence[str]]]) -> FolderChoice:
+        """From now on only the folders that are ticked now."""
+        ticked = tuple(path for path, uses in folders if not self.reason(path, uses))
+        return self if self.only or not ticked else FolderChoice(ticked)
+
+    def all_but_unticked(self, folders: Iterable[tuple[str, Sequence[str]]]) -> FolderChoice:
+        """From now on all folders but those that are unticked now; those left out by default stay so."""
+        if not self.only:
+            return self
+        everything = FolderChoice()
+        listed = list(folders)
+        unticked = [path for path, uses in listed if self.reason(path, uses) and not everything.reason(path, uses)]
+        choice = FolderChoice(exclude=tuple(unticked))
+        for path, uses in listed:
+            if not self.reason(path, uses):
+                choice = choice.tick(path, uses)
+        return choice
+
+    def add(self, pattern: str, *, include: bool) -> FolderChoice:
+        """One more pattern, as it was typed. Raises ``ValueError``."""
+        if not Rule.valid(pattern):
+            raise ValueError(pattern)
+        if not include:
+            return replace(self, exclude=_once((*self.exclude, pattern)))
+        return replace(self, include=_once((*(self.include or (EVERYTHING,)), pattern)))
+
+    def remove(self, pattern: str) -> FolderChoice:
+        """Without this pattern; everything is archived when no other name is left."""
+        include = tuple(one for one in self.include if one != pattern)
+        if include == (EVERYTHING,):
+            include = ()
+        return FolderChoice(include, tuple(one for one in self.exclude if one != pattern))
+
+
+def _pattern(path: str, below: bool) -> str:
+    return f"{path}/**" if below else path
+
+
+def _without(patterns: Iterable[str], path: str, *, below: bool) -> tuple[str, ...]:
+    """``patterns`` but those that name just this folder, or, with ``below``, any below it."""
+
+    def names(pattern: str) -> bool:
+        return pattern in (path, f"{path}/**") or (below and pattern != EVERYTHING and pattern.startswith(f"{path}/"))
+
+    return tuple(pattern for pattern in patterns if not names(pattern))
+
+
+def _once(patterns: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(patterns))

@@ -1,0 +1,166 @@
+"""A profile while somebody fills it in: fields by the names of the profile file, each with what is wrong with it. Pure.
+
+A field's value is what a form holds: a text (also for numbers, days and lists that are written with commas), a bool, or a list
+of texts. An empty text is a field that is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from core.profiles.deletion import When
+from core.profiles.keys import KEYS
+from core.profiles.profile import Access, Kind, Method, Profile
+from core.profiles.profile_file import FieldError, check
+from core.profiles.selection import Mode
+
+Fields = Mapping[str, Any]
+
+#: Lists that are written into one line; folder names have commas in them, so those come as lists.
+WRITTEN_LISTS = ("filter.sender", "filter.recipient", "filter.subject", "schedule.weekdays")
+#: How a profile is started: a choice of the form, of which the profile keeps only what follows from it.
+HOW = "schedule.how"
+#: What stands for a field that is wrong while the others are looked at.
+_STAND_IN: dict[str, Any] = {
+    "name": "x",
+    "server.host": "host.invalid",
+    "login.username": "x",
+    "target.user": "x",
+    "users.list": ["x"],
+    "delete.age": "1 day",
+}
+
+
+def of_profile(profile: Profile) -> dict[str, Any]:
+    """The fields of a saved profile."""
+    fields: dict[str, Any] = {}
+    for section, value in profile.as_json().items():
+        if isinstance(value, dict):
+            fields.update({f"{section}.{key}": item for key, item in value.items()})
+        elif value is not None:
+            fields[section] = value
+    fields = {name: _written(name, value) for name, value in fields.items()}
+    fields[HOW] = next((how for how in ("every", "daily", "cron") if fields.get(f"schedule.{how}")), "manual")
+    return fields
+
+
+def _written(name: str, value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    if name in ("filter.larger_than", "filter.smaller_than"):
+        return _written_size(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(value) if name in WRITTEN_LISTS else list(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return "" if value in (None, 0) else str(value)
+
+
+def _written_size(count: int) -> str:
+    for unit, size in (("GB", 1000**3), ("MB", 1000**2), ("kB", 1000)):
+        if count and count % size == 0:
+            return f"{count // size} {unit}"
+    return f"{count} B" if count else ""
+
+
+def applies(name: str, fields: Fields) -> bool:
+    """Has this field a meaning beside the others? What has none is kept in the form, and no part of the profile."""
+    section = name.partition(".")[0]
+    when, kind = fields.get("delete.when", When.NEVER), fields.get("kind")
+    tls = fields.get("server.access", Access.IMAP_SSL) != Access.IMAP
+    master = fields.get("login.method") not in (None, "", Method.PASSWORD)
+    how = fields.get(HOW, "manual")
+    meaning: dict[str, bool] = {
+        "server.accept_all_certificates": tls,
+        "server.ca_file": bool(tls and not fields.get("server.accept_all_certificates")),
+        "login.username": fields.get("login.method") != Method.KERIO_MASTER,
+        "delete.age": when == When.OLDER_THAN,
+        "delete.trash_too": when != When.NEVER,
+        "users.list": fields.get("users.mode", Mode.ALL) != Mode.ALL,
+        "schedule.every": how == "every",
+        "schedule.daily": how == "daily",
+        "schedule.weekdays": how == "daily",
+        "schedule.cron": how == "cron",
+        HOW: False,
+    }
+    if section == "target":
+        return bool(kind == Kind.MAILBOX)
+    if section == "users":
+        return bool(kind == Kind.MAILBOXES) and meaning.get(name, True)
+    if section == "schedule":
+        return bool(how != "manual") and meaning.get(name, True)
+    if name == "server.connections":
+        return master
+    return meaning.get(name, True)
+
+
+def profile(fields: Fields) -> Profile:
+    """The profile that the fields make. Raises ``FieldError``."""
+    return check(_data(fields))
+
+
+def problems(fields: Fields) -> dict[str, str]:
+    """What is wrong with each field, and what is allowed; nothing when they make a profile."""
+    data = _data(fields)
+    found: dict[str, str] = {}
+    while True:
+        try:
+            check(data)
+        except FieldError as error:
+            if error.field in found:
+                # Not to be mended by leaving it out: what else is wrong is seen when this is right.
+                return found
+            found[error.field] = _text(error)
+            _mend(data, error.field)
+        else:
+            return found
+
+
+def _text(error: FieldError) -> str:
+    if error.what.startswith("is missing"):
+        return "This is needed."
+    what = error.what.removeprefix("= ")
+    return f"{what[:1].upper()}{what[1:]}: {error.allowed}." if error.allowed else f"{what}."
+
+
+def _mend(data: dict[str, Any], field: str) -> None:
+    section, _, key = field.rpartition(".")
+    place = data.setdefault(section, {}) if section else data
+    place.pop(key, None)
+    if field in _STAND_IN:
+        place[key] = _STAND_IN[field]
+
+
+def _data(fields: Fields) -> dict[str, Any]:
+    """What would stand in a profile file."""
+    data: dict[str, Any] = {}
+    for name, value in fields.items():
+        section, _, key = name.rpartition(".")
+        value = _value(name, section, key, value) if applies(name, fields) else None
+        if value is None:
+            continue
+        if section:
+            data.setdefault(section, {})[key] = value
+        else:
+            data[key] = value
+    return data
+
+
+def _value(name: str, section: str, key: str, value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, list | tuple):
+        return list(value) or None
+    text = str(value).strip()
+    if not text:
+        return None
+    if name in WRITTEN_LISTS:
+        return [part.strip() for part in re.split(r"[,;]", text) if part.strip()]
+    kinds = KEYS[section][key].kinds
+    if int in kinds and re.fullmatch(r"[0-9]{1,9}", text):
+        return int(text)
+    if float in kinds and re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,6}", text):
+        return float(text)
+    return text

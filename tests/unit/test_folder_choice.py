@@ -1,0 +1,99 @@
+"""Ticking folders: the rules that come of it archive what is ticked and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.profiles.folder_choice import FolderChoice
+
+TREE: list[tuple[str, tuple[str, ...]]] = [
+    ("INBOX", ("\\inbox",)),
+    ("INBOX/Orders", ()),
+    ("Projects", ()),
+    ("Projects/A", ()),
+    ("Projects/A/Old", ()),
+    ("Sent Items", ("\\sent",)),
+    ("Deleted Items", ("\\trash",)),
+    ("Junk E-mail", ("\\junk",)),
+    ("Calendar", ()),
+]
+
+
+Folder = tuple[str, tuple[str, ...]]
+
+
+def ticked(choice: FolderChoice) -> set[str]:
+    return {path for path, uses in TREE if not choice.reason(path, uses)}
+
+
+USUAL = ticked(FolderChoice())
+
+
+def test_unticking_a_folder_leaves_out_just_that_one() -> None:
+    """What is below it stays ticked, until it is unticked with all that is below."""
+    choice = FolderChoice().untick("Projects")
+    assert ticked(choice) == USUAL - {"Projects"}
+    choice = FolderChoice().untick("Projects", below=True)
+    assert ticked(choice) == USUAL - {"Projects", "Projects/A", "Projects/A/Old"}
+    assert choice.exclude == ("Projects/**",)
+
+
+def test_ticking_what_is_left_out_by_default_keeps_everything_else() -> None:
+    """Junk is archived when it is ticked, beside all other folders; unticked again nothing is left of it."""
+    choice = FolderChoice().tick("Junk E-mail", ("\\junk",))
+    assert ticked(choice) == USUAL | {"Junk E-mail"}
+    assert not choice.only
+    assert choice.untick("Junk E-mail", ("\\junk",)) == FolderChoice()
+
+
+def test_ticking_again_takes_the_rule_back() -> None:
+    """No rules pile up."""
+    choice = FolderChoice().untick("Projects", below=True).tick("Projects", below=True)
+    assert choice == FolderChoice()
+
+
+def test_only_the_ticked_ones() -> None:
+    """The way is changed without changing what is ticked, and new folders are then left out."""
+    choice = FolderChoice().untick("Projects", below=True).only_ticked(TREE)
+    assert choice.only
+    assert ticked(choice) == USUAL - {"Projects", "Projects/A", "Projects/A/Old"}
+    assert choice.reason("New folder")
+    back = choice.all_but_unticked(TREE)
+    assert not back.only
+    assert ticked(back) == ticked(choice)
+    assert not back.reason("New folder")
+
+
+def test_the_last_folder_cannot_be_unticked() -> None:
+    """An empty list would mean everything."""
+    choice = FolderChoice(include=("INBOX",))
+    assert ticked(choice.untick("INBOX")) in ({"INBOX"}, set())
+    assert choice.untick("INBOX").only
+
+
+def test_patterns_are_added_and_taken_back() -> None:
+    """As they were typed; what is no pattern is refused."""
+    choice = FolderChoice().add("**/Old", include=False)
+    assert ticked(choice) == USUAL - {"Projects/A/Old"}
+    assert choice.remove("**/Old") == FolderChoice()
+    choice = choice.add("Junk E-mail/**", include=True)
+    assert "Junk E-mail" in ticked(choice)
+    assert choice.remove("Junk E-mail/**").include == ()
+    with pytest.raises(ValueError, match=r"^a//b$"):
+        choice.add("a//b", include=True)
+
+
+@given(st.lists(st.tuples(st.sampled_from(TREE), st.booleans(), st.booleans()), max_size=12))
+def test_whatever_is_ticked_and_unticked_the_last_word_counts(
+    steps: list[tuple[Folder, bool, bool]],
+) -> None:
+    """After ticking, the folder is archived unless a rule for those above it says no; after unticking it never is."""
+    choice = FolderChoice()
+    for (path, uses), on, below in steps:
+        choice = choice.tick(path, uses, below=below) if on else choice.untick(path, uses, below=below)
+        if not on:
+            assert choice.reason(path, uses)
+        elif not any(path.startswith(rule.removesuffix("**")) for rule in choice.exclude if rule.endswith("/**")):
+            assert not choice.reason(path, uses)

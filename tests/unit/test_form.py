@@ -1,0 +1,130 @@
+"""A profile as a form: what it makes of fields, and what it says of those that are wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core.profiles import form
+from core.profiles.profile import Kind, Method
+from core.profiles.profile_file import parse
+from core.profiles.selection import Mode
+
+SINGLE: dict[str, Any] = {
+    "kind": "mailbox",
+    "name": "Anna",
+    "server.host": "mail.example.test",
+    "server.access": "imap-ssl",
+    "server.port": "",
+    "login.username": "anna@example.test",
+    "target.user": "anna",
+    "target.folder": "anna@example.test",
+    "delete.when": "never",
+    "delete.age": "",
+}
+MANY: dict[str, Any] = {
+    "kind": "mailboxes",
+    "name": "Staff",
+    "server.host": "mail.example.test",
+    "login.method": "kerio-master",
+    "users.mode": "all-except",
+    "users.list": ["bob"],
+}
+
+
+def test_a_form_makes_the_profile_that_a_file_would() -> None:
+    """Texts become numbers, lists and ages; what is empty is left out."""
+    fields = {**SINGLE, "server.port": "1993", "filter.sender": "*@example.test, newsletter", "filter.larger_than": "500 kB"}
+    profile = form.profile(fields)
+    assert (profile.kind, profile.server.port, profile.filter.larger_than) == (Kind.MAILBOX, 1993, 500_000)
+    assert profile.filter.sender == ("*@example.test", "newsletter")
+    assert not form.problems(fields)
+
+
+@pytest.mark.parametrize("fields", [SINGLE, MANY], ids=["mailbox", "mailboxes"])
+def test_a_saved_profile_comes_back_into_the_form_unchanged(fields: dict[str, Any]) -> None:
+    """Editing without changing anything saves the same profile."""
+    filled = {
+        **fields,
+        "delete.when": "older-than",
+        "delete.age": "6 months",
+        "filter.larger_than": "10 MB",
+        "server.timeout": "90",
+    }
+    profile = form.profile(filled)
+    assert form.profile(form.of_profile(profile)) == profile
+
+
+def test_every_wrong_field_is_named_with_what_is_allowed() -> None:
+    """Several at once, each beside its own field, those that are missing too."""
+    wrong = {
+        **SINGLE,
+        "name": "",
+        "server.host": "two words",
+        "server.port": "imap",
+        "delete.when": "older-than",
+        "delete.age": "x",
+    }
+    found = form.problems(wrong)
+    assert set(found) == {"name", "server.host", "server.port", "delete.age"}
+    assert found["name"] == "This is needed."
+    assert "a host name" in found["server.host"]
+    assert "1 to 65535" in found["server.port"]
+    assert "6 weeks" in found["delete.age"]
+
+
+def test_what_has_no_meaning_beside_other_choices_is_left_out() -> None:
+    """A form keeps what was typed before another choice was made; the profile does not."""
+    kept = {
+        **SINGLE,
+        "delete.age": "6 months",
+        "delete.trash_too": True,
+        "server.access": "imap",
+        "server.accept_all_certificates": True,
+        "users.list": ["bob"],
+        "users.mode": "only",
+        "schedule.how": "manual",
+        "schedule.every": "15 minutes",
+    }
+    profile = form.profile(kept)
+    assert not profile.deletion.active
+    assert profile.deletion.age is None
+    assert not profile.server.accept_all_certificates
+    assert profile.selection is None
+
+
+def test_a_selection_needs_names_only_when_they_are_asked_for() -> None:
+    """All users with a list of names that was ticked before is no contradiction in a form."""
+    assert not form.problems({**MANY, "users.mode": "all"})
+    profile = form.profile(MANY)
+    assert profile.selection is not None
+    assert (profile.selection.mode, profile.selection.names) == (Mode.ALL_EXCEPT, ("bob",))
+    assert profile.login.method is Method.KERIO_MASTER
+    assert set(form.problems({**MANY, "users.mode": "only", "users.list": []})) == {"users.list"}
+
+
+def test_a_profile_file_and_the_form_agree(tmp_path: Any) -> None:
+    """What a file says comes into the form and out of it as the same profile."""
+    text = """
+name = "Staff"
+kind = "mailboxes"
+[server]
+host = "mail.example.test"
+access = "imap-tls"
+timeout = 12.5
+[login]
+method = "master-user"
+username = "master"
+[folders]
+include = ["**", "Junk E-mail/**"]
+exclude = ["Old, very old"]
+[filter]
+since = 2024-01-31
+subject = ["a"]
+[users]
+mode = "only"
+list = ["anna", "bob@example.test"]
+"""
+    profile = parse(text, tmp_path / "staff.toml").profile
+    assert form.profile(form.of_profile(profile)) == profile
