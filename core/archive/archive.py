@@ -15,7 +15,7 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 from core import config
-from core.archive import catalog, intake, opening
+from core.archive import catalog, intake, opening, settings
 from core.archive.appending import Appending, Request
 from core.archive.catalog import Detail
 from core.archive.envelope import describe
@@ -28,7 +28,6 @@ from core.db.migrate import migrate
 from core.errors import BusyError, DamagedError
 
 CATALOG_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -32768", "temp_store = MEMORY")
-DEFAULT_VOLUME_BYTES = 4 * 1024**3
 #: A damaged message has no readable envelope, but it stays listed, so that it can be named and fetched again.
 _EMPTY = describe(b"")
 
@@ -312,7 +311,7 @@ class Archive:
 
     async def volume_bytes(self) -> int:
         """The size at which a volume is sealed (setting ``volume_bytes``)."""
-        return int(await self.database.value("SELECT value FROM setting WHERE name = 'volume_bytes'") or DEFAULT_VOLUME_BYTES)
+        return (await settings.read(self)).volume_bytes
 
     async def _apply(self, entries: Sequence[Entry], number: int, details: Mapping[bytes, Detail]) -> None:
         async with self.database.transaction() as transaction:

@@ -27,6 +27,7 @@ MODULES = {
     "runs": ("run", "runs", "watch", "cancel", "missing"),
     "archive": ("folders", "show", "export", "verify", "rebuild", "ledger"),
     "service": ("service", "status"),
+    "settings": ("settings",),
 }
 
 

@@ -74,6 +74,13 @@ class Slots:
     def _give_back(self) -> None:
         self._used -= 1
 
+    def allow(self, most: int) -> None:
+        """From now on ``most`` may be open; what is open beyond that is left to end by itself."""
+        if self._limit == self._most or self._limit > most:
+            self._limit = most
+        self._most = most
+        self._line.serve()
+
     def refused(self) -> None:
         """The server has too many connections: one fewer than now, but one at least."""
         self._limit = max(min(self._limit, self._used) - 1, 1)
@@ -135,10 +142,18 @@ class Budget:
 class Limits:
     """All that is shared."""
 
-    def __init__(self) -> None:
+    def __init__(self, connections: int = MAX_CONNECTIONS) -> None:
         self.budget = Budget()
+        self._connections = connections
         self._slots: dict[tuple[str, int], Slots] = {}
 
     def slots(self, server: Server) -> Slots:
         """The connections to a server, in all profiles that name it."""
-        return self._slots.setdefault((server.host.lower(), server.effective_port), Slots())
+        return self._slots.setdefault((server.host.lower(), server.effective_port), Slots(self._connections))
+
+    def allow(self, connections: int) -> None:
+        """From now on so many connections to each server may be open."""
+        if connections != self._connections:
+            self._connections = connections
+            for slots in self._slots.values():
+                slots.allow(connections)

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from core.profiles import age as ages
+from core.profiles import sizes
 from core.profiles.deletion import OnTrash, When
 from core.profiles.filter import Flagged, Seen
 from core.profiles.profile import MAX_CONNECTIONS, Access, Kind, Method
@@ -29,7 +30,7 @@ _TEXTS = Key((list,), "a list of texts")
 _BOOL = Key((bool,), "true or false")
 _AGE = Key((str,), ages.WHAT)
 DAY = Key((date, str), "a day such as 2024-12-31")
-SIZE = Key((str,), "a size such as 500 kB or 10 MB")
+SIZE = Key((str,), sizes.WHAT)
 
 KEYS: dict[str, dict[str, Key]] = {
     "": {

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from core.errors import InputError
 from core.profiles import age as ages
+from core.profiles import sizes
 from core.profiles.age import Age
 from core.profiles.deletion import Deletion, OnTrash, When
 from core.profiles.filter import Filter, Flagged, Seen
@@ -51,7 +52,6 @@ class FieldError(InputError):
         self.allowed = allowed
 
 
-_BYTES = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 #: In no name: controls, invisible and direction characters, what is no character.
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -312,7 +312,7 @@ class _Reader:
         return value if isinstance(value, date) else self._parsed("filter", key, date.fromisoformat, DAY.what)
 
     def _size(self, key: str) -> int:
-        return self._parsed("filter", key, _bytes, SIZE.what) or 0
+        return self._parsed("filter", key, sizes.parse, SIZE.what) or 0
 
     def _parsed(self, section: str, key: str, parse: Callable[[str], T], what: str) -> T | None:
         text = str(self._get(section, key, ""))
@@ -402,10 +402,3 @@ def _show(value: Any) -> str:
 
 def _show_kind(key: Key) -> str:
     return " or ".join(_show(value) for value in key.allowed) or key.what
-
-
-def _bytes(text: str) -> int:
-    match = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,3})?)\s*([kMG]?B)\s*", text, re.IGNORECASE)
-    if match is None or not (count := int(float(match[1]) * _BYTES[match[2].upper()])):
-        raise ValueError(text)
-    return count

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from core import log, sequence
-from core.archive import saved_profiles
+from core.archive import saved_profiles, settings
 from core.archive.archive import Archive
 from core.config import Home
 from core.engine import filing
@@ -34,7 +34,6 @@ QUEUE_SECONDS = 0.1
 IDLE_SECONDS = 5.0
 #: A run whose service died this often without getting a step further has failed.
 TRIES = 5
-PARALLEL_RUNS = 4
 #: A queue that cannot be used (locked, disk full) is tried again so often, so many seconds apart.
 FAILURES, FAILURE_SECONDS = 30, 1.0
 #: The result of a run is tried to be written so often, while the disk is full.
@@ -96,6 +95,8 @@ class Service:
         self._given_up: set[int] = set()
         self._begun: set[int] = set()
         self._limits = Limits()
+        self._settings = settings.Settings()
+        self._version = -1
         self._failures = 0
 
     async def run(self) -> bool:
@@ -124,6 +125,7 @@ class Service:
     async def _look(self) -> bool | None:
         """One look at the queue: is there work? None when the service shall stop."""
         try:
+            await self._take_settings()
             await self._start_waiting()
             if await self._queue.stop_requested():
                 return None
@@ -137,6 +139,14 @@ class Service:
             return True
         self._failures = 0
         return bool(self._tasks)
+
+    async def _take_settings(self) -> None:
+        """Go by the settings as they are now; another process changes them, so the file's version tells when to look."""
+        version = await self._queue.version()
+        if version != self._version:
+            self._settings = await settings.read(self._archive)
+            self._limits.allow(self._settings.connections)
+            self._version = version
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -159,7 +169,7 @@ class Service:
             if run.id in self._tasks or run.id in self._given_up:
                 continue
             # One that is to be cancelled needs no place among the others: it ends at once.
-            if len(self._tasks) < PARALLEL_RUNS or run.cancel_requested:
+            if len(self._tasks) < self._settings.runs or run.cancel_requested:
                 self._tasks[run.id] = spawn(self._work(run), name=f"run {run.id}")
 
     async def _work(self, run: Run) -> None:

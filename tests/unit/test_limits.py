@@ -141,3 +141,32 @@ def test_a_server_out_of_reach_is_given_up_after_some_tries_in_a_row() -> None:
     breaker = Breaker()
     breaker.failed(refused(step="certificate"))
     assert breaker.open == "no"
+
+
+async def test_another_number_of_connections_holds_at_once() -> None:
+    """Fewer: what is open stays, nothing new is opened; more: who waits gets in. A server that refused stays below."""
+    slots, free = Slots(2), asyncio.Event()
+    running = 0
+
+    async def work() -> None:
+        nonlocal running
+        async with slots.taken():
+            running += 1
+            await free.wait()
+
+    tasks = [spawn(work(), name="work") for _ in range(6)]
+    await settle()
+    assert running == 2
+    slots.allow(1)
+    await settle()
+    assert (running, slots.limit) == (2, 1)
+    slots.allow(5)
+    await settle()
+    assert running == 5
+    slots.refused()
+    slots.allow(10)
+    assert slots.limit == 4
+    slots.allow(3)
+    assert slots.limit == 3
+    free.set()
+    await asyncio.wait(tasks)

@@ -1,0 +1,149 @@
+"""Settings of this machine: how the console looks, how much a service does at once, when a volume is sealed.
+
+Kept in table ``setting`` as text. A value that this program cannot read counts as not set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.config import Home
+from core.db import glimpse
+from core.errors import InputError
+from core.profiles import sizes
+
+if TYPE_CHECKING:
+    from core.archive.archive import Archive
+
+DEFAULT_VOLUME_BYTES = 4 * 1024**3
+_WORDS = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}
+_THEME = re.compile(r"[a-z-]{1,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings. ``refresh`` is in seconds, ``connections`` are those to one server in all runs of the service."""
+
+    theme: str = "dark"
+    mouse: bool = False
+    refresh: float = 0.5
+    connections: int = 16
+    runs: int = 4
+    volume_bytes: int = DEFAULT_VOLUME_BYTES
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in DESCRIBED}
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a setting is for, and what it may be. ``parse`` takes what a person wrote, ``load`` what is in the table.
+
+    Both raise ``ValueError``; ``show`` gives text that ``parse`` takes.
+    """
+
+    what: str
+    allowed: str
+    parse: Callable[[str], Any]
+    load: Callable[[str], Any]
+    show: Callable[[Any], str]
+
+
+def _theme(text: str) -> str:
+    if not _THEME.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in _WORDS:
+        raise ValueError(text)
+    return _WORDS[text.lower()]
+
+
+def _within(low: float, high: float, read: Callable[[str], Any]) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        if not text.isascii() or not low <= (value := read(text)) <= high:
+            raise ValueError(text)
+        return value
+
+    return parse
+
+
+def _count(what: str, most: int) -> Description:
+    parse = _within(1, most, int)
+    return Description(what, f"a number from 1 to {most}", parse, parse, str)
+
+
+_refresh = _within(0.25, 5, float)
+_volume = _within(64 * 1024**2, 64 * 1024**3, sizes.parse)
+
+#: Every setting by its name, in the order in which they are listed.
+DESCRIBED: dict[str, Description] = {
+    "theme": Description("The console's colours.", "the name of a theme: a to z and -", _theme, _theme, str),
+    "mouse": Description(
+        "Whether the console takes the mouse.", "on or off", _switch, _switch, lambda on: "on" if on else "off"
+    ),
+    "refresh": Description(
+        "Seconds between two looks of the console at the archive.",
+        "seconds from 0.25 to 5",
+        _refresh,
+        _refresh,
+        lambda value: f"{value:g}",
+    ),
+    "connections": _count("Most connections to one server, in all runs together.", 64),
+    "runs": _count("Most runs at once.", 16),
+    # Archives with volumes of any size can be read, so what is in the table holds as it is.
+    "volume_bytes": Description(
+        "Size at which a volume is sealed and the next begun.",
+        "a size from 64 MiB to 64 GiB such as 4 GB",
+        _volume,
+        _within(1, 2**62, int),
+        sizes.exact,
+    ),
+}
+
+
+def shown(settings: Settings) -> dict[str, str]:
+    """The value of each setting by name, as it can be given to ``change``."""
+    return {name: one.show(getattr(settings, name)) for name, one in DESCRIBED.items()}
+
+
+async def read(archive: Archive) -> Settings:
+    """The settings now."""
+    return _settings(await archive.database.read("SELECT name, value FROM setting"))
+
+
+async def change(archive: Archive, name: str, text: str) -> Settings:
+    """Set one; the settings then. Raises ``InputError`` that names what is allowed."""
+    described = DESCRIBED.get(name)
+    if described is None:
+        raise InputError(f'There is no setting "{name}".', f"Settings: {', '.join(DESCRIBED)}.")
+    try:
+        value = described.parse(text.strip())
+    except ValueError:
+        shown_text = text if len(text) <= 60 else f"{text[:59]}…"
+        raise InputError(f'{name}: "{shown_text}" is not allowed.', f"Allowed: {described.allowed}.") from None
+    stored = str(value) if isinstance(value, int) and not isinstance(value, bool) else described.show(value)
+    async with archive.database.transaction() as transaction:
+        await transaction.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, stored))
+    return await read(archive)
+
+
+def glance(home: Home) -> Settings:
+    """The settings, read in a few milliseconds before anything is opened. Defaults on any trouble; makes no file."""
+    return _settings(glimpse.rows(home.catalog, "SELECT name, value FROM setting"))
+
+
+def _settings(rows: Iterable[tuple[Any, ...]]) -> Settings:
+    found: dict[str, Any] = {}
+    for name, text in rows:
+        if name in DESCRIBED:
+            try:
+                found[name] = DESCRIBED[name].load(text)
+            except (ValueError, TypeError, AttributeError):
+                continue
+    return Settings(**found)
