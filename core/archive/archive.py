@@ -64,6 +64,8 @@ class Archive:
         archive = cls(home, database)
         try:
             await migrate(database)
+            # SQLite's own comparison without regard to case knows ASCII only.
+            await database.define("casefold", str.casefold)
             if new:
                 await archive._make_first_volume()
             await archive._find_volumes()

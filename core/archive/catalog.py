@@ -28,6 +28,9 @@ class Detail:
     envelope: Envelope
 
 
+#: The setting that holds the seq of the last entry about a user: whoever counts users need not count again until then.
+USERS_CHANGED = "users_changed"
+
 Details = Mapping[bytes, Detail]
 Payload = dict[str, Any]
 
@@ -51,6 +54,7 @@ async def clear(transaction: Transaction) -> None:
     for table in TABLES:
         await transaction.execute(f"DELETE FROM {table}")
     await transaction.execute("DELETE FROM folder_state")
+    await transaction.execute("DELETE FROM setting WHERE name = ?", (USERS_CHANGED,))
     await transaction.execute("UPDATE applied SET volume = 1, seq = 0, hash = ?", (bytes(32),))
 
 
@@ -79,6 +83,7 @@ async def _user_saved(transaction: Transaction, seq: int, payload: Payload, volu
         "INSERT OR REPLACE INTO address (address, user_id, position) VALUES (?, ?, ?)",
         [(address, user["id"], position) for position, address in enumerate(addresses)],
     )
+    await transaction.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (USERS_CHANGED, str(seq)))
 
 
 async def _profile_saved(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:

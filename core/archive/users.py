@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from core.archive.archive import Archive
+from core.archive.catalog import USERS_CHANGED
 from core.archive.ledger import Draft
+from core.db.database import Row
 from core.errors import InputError
 from core.model import User
-from core.profiles import addresses
+from core.profiles import people
+from core.profiles.selection import NAMED, Chosen, Mode, Selection
 
 _COLUMNS = "id, name, login, full_name, removed"
+_NOT_ASCII = "length({0}) <> length(CAST({0} AS BLOB))"
+#: Has a column this text? LIKE has no regard to the case of ASCII, and is quick; what has other letters is compared by us.
+_HAS = f"CASE WHEN {_NOT_ASCII} THEN instr(casefold({{0}}), ?) > 0 ELSE {{0}} LIKE ? ESCAPE '\\' END"
+#: From so many on, users without an address are found by looking at users in the order of their names.
+MANY = 1000
 
 
 async def all_users(archive: Archive, *, removed: bool = False) -> list[User]:
@@ -25,20 +35,137 @@ async def all_users(archive: Archive, *, removed: bool = False) -> list[User]:
     return [User(row[0], row[1], tuple(emails.get(row[0], ())), row[2], row[3], bool(row[4])) for row in rows]
 
 
+async def page(archive: Archive, *, contains: str = "", offset: int, limit: int) -> list[User]:
+    """Users by name, from the one at ``offset`` (0 is the first).
+
+    With ``contains`` only those whose name, full name, login or any address has that text, without regard to case.
+    """
+    condition, values = _containing(contains)
+    rows = await archive.database.read(
+        f"SELECT {_COLUMNS} FROM user WHERE {condition} ORDER BY name LIMIT ? OFFSET ?", (*values, limit, offset)
+    )
+    return await _users(archive, rows)
+
+
+async def count(archive: Archive, *, contains: str = "") -> int:
+    """How many there are, all or with that text as for ``page``."""
+    condition, values = _containing(contains)
+    return int(await archive.database.value(f"SELECT count(*) FROM user WHERE {condition}", values))
+
+
+async def without_address(archive: Archive, limit: int) -> tuple[int, list[str]]:
+    """How many users have no address, and the names of the first ``limit``."""
+    number = await count(archive) - await _count_with_address(archive)
+    return number, await _names_without_address(archive, number, (), limit)
+
+
+async def chosen(archive: Archive, selection: Selection) -> Chosen:
+    """What ``selection`` comes to, counted in the catalog: as ``core.profiles.selection.select`` of all users."""
+    keys = [name.strip().casefold() for name in selection.names]
+    by_name, by_address = await _by_name(archive, keys), await _by_address(archive, keys)
+    ids = [by_name.get(key) or by_address.get(key) for key in keys]
+    unknown = tuple(name for name, found in zip(selection.names, ids, strict=True) if found is None)
+    named = {found for found in ids if found is not None}
+    sql = "SELECT DISTINCT user_id FROM address WHERE user_id IN (SELECT value FROM json_each(?))"
+    named_with = {row[0] for row in await archive.database.read(sql, (_list(named),))} if named else set()
+    of = await count(archive)
+    if selection.mode is Mode.ONLY:
+        rest = named - named_with
+        sql = "SELECT name FROM user WHERE id IN (SELECT value FROM json_each(?)) ORDER BY name LIMIT ?"
+        names = [row[0] for row in await archive.database.read(sql, (_list(rest), NAMED))]
+        return Chosen(len(named_with), of, len(rest), tuple(names), unknown)
+    having = await _count_with_address(archive)
+    without = of - having - len(named - named_with)
+    names = await _names_without_address(archive, without, named - named_with, NAMED)
+    return Chosen(having - len(named_with), of, without, tuple(names), unknown)
+
+
+async def version(archive: Archive) -> str:
+    """A text that changes with any change of any user; asked for in no time, to know whether to count again."""
+    return str(await archive.database.value("SELECT value FROM setting WHERE name = ?", (USERS_CHANGED,)))
+
+
+async def _count_with_address(archive: Archive) -> int:
+    # A removed user has none.
+    return int(await archive.database.value("SELECT count(DISTINCT user_id) FROM address"))
+
+
+async def _names_without_address(archive: Archive, number: int, but: Collection[str], limit: int) -> list[str]:
+    """The first ``limit`` names of the ``number`` users who have no address and are not among the ids ``but``."""
+    if number <= 0:
+        return []
+    if number > MANY:
+        # The first by name are soon found.
+        found = "NOT removed AND NOT EXISTS (SELECT 1 FROM address WHERE user_id = user.id)"
+    else:
+        # Two lists of ids in the same order are gone through side by side, which is quicker than looking each one up.
+        found = "id IN (SELECT id FROM user WHERE NOT removed EXCEPT SELECT user_id FROM address ORDER BY 1)"
+    sql = f"SELECT name FROM user WHERE {found} AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY name LIMIT ?"
+    return [row[0] for row in await archive.database.read(sql, (_list(but), limit))]
+
+
+def _containing(text: str) -> tuple[str, list[str]]:
+    if not text:
+        return "NOT removed", []
+    folded = text.casefold()
+    pattern = "%" + re.sub(r"([%_\\])", r"\\\1", folded) + "%"
+    columns = " OR ".join(_HAS.format(column) for column in ("name", "full_name", "login"))
+    owners = f"id IN (SELECT user_id FROM address WHERE {_HAS.format('address')})"
+    return f"NOT removed AND ({columns} OR {owners})", [folded, pattern] * 4
+
+
+def _list(values: Collection[str]) -> str:
+    return json.dumps(list(values))
+
+
+async def _by_name(archive: Archive, keys: Collection[str], *, removed: bool = False) -> dict[str, str]:
+    """The id of the user with each of these casefolded names, as far as there is one."""
+    condition = "" if removed else "AND NOT removed"
+    return await _matching(archive, f"SELECT name, id FROM user WHERE {{}} {condition}", "name", keys)
+
+
+async def _by_address(archive: Archive, keys: Collection[str]) -> dict[str, str]:
+    """The id of the user with each of these casefolded addresses, as far as there is one."""
+    return await _matching(archive, "SELECT address, user_id FROM address WHERE {}", "address", keys)
+
+
+async def _matching(archive: Archive, sql: str, column: str, keys: Collection[str]) -> dict[str, str]:
+    wanted = {key for key in keys if key}
+    if not wanted:
+        return {}
+    # The index has no regard to the case of ASCII.
+    rows = await archive.database.read(sql.format(f"{column} IN (SELECT value FROM json_each(?))"), (_list(wanted),))
+    if len(rows) < len(wanted):
+        rows += await archive.database.read(sql.format(_NOT_ASCII.format(column)))
+    return {key: row[1] for row in rows if (key := row[0].casefold()) in wanted}
+
+
 async def find(archive: Archive, name: str, *, removed: bool = False) -> User:
     """The user called ``name``, or with that address. Raises ``InputError``."""
-    users = await all_users(archive, removed=removed)
     wanted = name.casefold()
-    for user in users:
-        if user.name.casefold() == wanted:
-            return user
-    for user in users:
-        if wanted in (address.casefold() for address in user.addresses):
-            return user
-    if not removed and wanted in (user.name.casefold() for user in await all_users(archive, removed=True)):
+    found = await _by_name(archive, [wanted], removed=removed) or await _by_address(archive, [wanted])
+    if found:
+        return await _user(archive, found[wanted])
+    if not removed and await _by_name(archive, [wanted], removed=True):
         raise InputError(f'User "{name}" was removed.', "archivar user add brings the user and the archive back.")
-    names = ", ".join(user.name for user in users[:10]) or "none yet"
+    condition = "" if removed else "WHERE NOT removed"
+    rows = await archive.database.read(f"SELECT name FROM user {condition} ORDER BY name LIMIT 10")
+    names = ", ".join(row[0] for row in rows) or "none yet"
     raise InputError(f'There is no user "{name}".', f"Users: {names}. Add one with archivar user add.")
+
+
+async def _user(archive: Archive, user_id: str) -> User:
+    rows = await archive.database.read(f"SELECT {_COLUMNS} FROM user WHERE id = ?", (user_id,))
+    return (await _users(archive, rows))[0]
+
+
+async def _users(archive: Archive, rows: Sequence[Row]) -> list[User]:
+    """The users of rows of table ``user``, with their addresses."""
+    sql = "SELECT user_id, address FROM address WHERE user_id IN (SELECT value FROM json_each(?)) ORDER BY user_id, position"
+    emails: dict[str, list[str]] = {}
+    for user_id, address in await archive.database.read(sql, (_list([row[0] for row in rows]),)):
+        emails.setdefault(user_id, []).append(address)
+    return [User(row[0], row[1], tuple(emails.get(row[0], ())), row[2], row[3], bool(row[4])) for row in rows]
 
 
 async def add(
@@ -50,12 +177,12 @@ async def add(
 
 
 async def _add(archive: Archive, name: str, emails: Sequence[str], login: str, full_name: str, actor: str) -> tuple[User, bool]:
-    everybody = await all_users(archive, removed=True)
-    before = next((user for user in everybody if user.name.casefold() == name.strip().casefold()), None)
+    found = await _by_name(archive, [name.strip().casefold()], removed=True)
+    before = await _user(archive, next(iter(found.values()))) if found else None
     if before is not None and not before.removed:
         raise InputError(f'There is a user "{before.name}" already.', "Change it with archivar user edit.")
     user_id = before.id if before else uuid.uuid4().hex[:12]
-    user = _checked(User(user_id, name.strip(), tuple(emails), login.strip(), full_name.strip()), everybody)
+    user = await _checked(archive, User(user_id, name.strip(), tuple(emails), login.strip(), full_name.strip()))
     await _save(archive, user, actor)
     return user, before is not None
 
@@ -63,7 +190,7 @@ async def _add(archive: Archive, name: str, emails: Sequence[str], login: str, f
 async def edit(archive: Archive, user: User, *, actor: str = "archivar") -> User:
     """Save a changed user. Raises ``InputError``."""
     async with archive.changing():
-        user = _checked(user, await all_users(archive, removed=True))
+        user = await _checked(archive, user)
         await _save(archive, user, actor)
     return user
 
@@ -77,19 +204,14 @@ async def _save(archive: Archive, user: User, actor: str) -> None:
     await archive.append([Draft("user.saved", {"user": user.as_json()}, actor)])
 
 
-def _checked(user: User, everybody: Sequence[User]) -> User:
-    if not user.name or user.name.startswith("-") or len(user.name) > 100 or not user.name.isprintable() or "/" in user.name:
-        raise InputError(f'"{user.name}" cannot be a user name.', "One line of up to 100 characters, without / and no - first.")
-    for text in (user.login, user.full_name):
-        if len(text) > 200 or not text.isprintable():
-            raise InputError(f"{text!a} cannot be a login or a full name.", "One line of up to 200 characters.")
-    emails = tuple(dict.fromkeys(addresses.check(address) for address in user.addresses))
-    for other in everybody:
-        if other.id == user.id:
-            continue
-        if other.name.casefold() == user.name.casefold():
-            raise InputError(f'There is a user "{other.name}" already.', "Choose another name.")
-        taken = {address.casefold() for address in other.addresses} & {address.casefold() for address in emails}
-        if taken and not other.removed:
-            raise InputError(f"{taken.pop()} belongs to {other.name} already.", "An address belongs to one user only.")
-    return replace(user, addresses=emails)
+async def _checked(archive: Archive, user: User) -> User:
+    user = replace(user, addresses=people.checked(user))
+    same = await _by_name(archive, [user.name.casefold()], removed=True)
+    if any(user_id != user.id for user_id in same.values()):
+        other = await _user(archive, next(iter(same.values())))
+        raise InputError(f'There is a user "{other.name}" already.', "Choose another name.")
+    for address, user_id in (await _by_address(archive, [address.casefold() for address in user.addresses])).items():
+        if user_id != user.id:
+            other = await _user(archive, user_id)
+            raise InputError(f"{address} belongs to {other.name} already.", "An address belongs to one user only.")
+    return user

@@ -12,7 +12,7 @@ from core.cli.help import Command, Group
 from core.cli.output import output
 from core.cli.words import WORDS, counted, progress_line
 from core.errors import BusyError
-from core.format import size, when
+from core.format import number, size, when
 from core.model import now, timestamp
 from core.service.lock import is_running
 from core.service.queue import Queue
@@ -98,7 +98,7 @@ def status() -> None:
             profiles = await saved_profiles.all_profiles(archive)
             latest = await queue.latest()
             snapshots = {run.id: await queue.snapshot(run.id) for run in latest.values() if not run.status.final}
-            people = await users.all_users(archive)
+            people = await users.count(archive)
             messages = int(await archive.database.value("SELECT count(*) FROM message"))
             raw = int(await archive.database.value("SELECT coalesce(sum(size), 0) FROM message"))
             head = await archive.head()
@@ -110,7 +110,7 @@ def status() -> None:
                 {
                     "home": str(home.path),
                     "service": running,
-                    "users": len(people),
+                    "users": people,
                     "messages": messages,
                     "bytes": raw,
                     "disk": disk,
@@ -130,7 +130,7 @@ def status() -> None:
         output.line(f"Archive   {home.path}", indent=10)
         output.line(f"Mail      {counted(messages, 'message')}, {size(raw)} of mail in {size(disk)} on disk", indent=10)
         output.line(f"Service   {'● running' if running else '○ not running; a run starts it'}")
-        output.line(f"Users     {len(people)}")
+        output.line(f"Users     {number(people)}")
         rows = []
         for profile in profiles:
             last = latest.get(profile.name)

@@ -31,6 +31,28 @@ class Selection:
         return cls(Mode(value["mode"]), tuple(value["list"]))
 
 
+#: Names of users without an address that a count tells beside their number.
+NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """How many a selection comes to now: ``users`` to archive, ``of`` all; the first of those ``without_address`` by name."""
+
+    users: int
+    of: int
+    without_address: int
+    without_names: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    def sentence(self) -> str:
+        """``42 of 45 users, 3 have no e-mail address``."""
+        text = f"{self.users} of {self.of} users"
+        if self.without_address:
+            text += f", {self.without_address} {'has' if self.without_address == 1 else 'have'} no e-mail address"
+        return text
+
+
 @dataclass(frozen=True, slots=True)
 class Selected:
     """What a selection comes to now: ``users`` to archive, those left out for want of an address, and ``unknown`` names."""
@@ -40,12 +62,14 @@ class Selected:
     unknown: tuple[str, ...]
     of: int
 
+    def counted(self) -> Chosen:
+        """The same in numbers."""
+        names = tuple(user.name for user in self.without_address[:NAMED])
+        return Chosen(len(self.users), self.of, len(self.without_address), names, self.unknown)
+
     def sentence(self) -> str:
         """``42 of 45 users, 3 have no e-mail address``."""
-        text = f"{len(self.users)} of {self.of} users"
-        if count := len(self.without_address):
-            text += f", {count} {'has' if count == 1 else 'have'} no e-mail address"
-        return text
+        return self.counted().sentence()
 
 
 def select(selection: Selection, users: Sequence[User]) -> Selected:

@@ -10,6 +10,7 @@ from typing import Any
 from core.engine.progress import MailboxLine, Snapshot
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, User, now
 from core.profiles.profile import Access, Login, Profile, Server, Target
+from core.profiles.selection import select
 from tui.gateway import present
 from tui.gateway.views import HomeView, Refused, RunView
 
@@ -101,15 +102,17 @@ class StagedGateway:
         self._ask()
         latest = {run.profile: run for run in sorted(self.runs.values(), key=lambda run: run.id)}
         rows = [(each, latest.get(each.name)) for each in self.profiles]
+        selections = [each.selection for each in self.profiles if each.selection is not None]
+        chosen = {one: select(one, self.people).counted() for one in selections}
         return HomeView(
             path="/var/lib/archivar",
             service_running=self.service_running,
             busy=sum(not run.status.final for run in latest.values()),
             profiles=tuple(
-                present.profile_row(each, run, self.snapshots.get(run.id) if run else None, self.moment, self.people)
+                present.profile_row(each, run, self.snapshots.get(run.id) if run else None, self.moment, chosen)
                 for each, run in rows
             ),
-            attention=tuple(present.attention(self.profiles, latest, self.people)),
+            attention=tuple(present.attention(self.profiles, latest, chosen)),
         )
 
     async def run(self, run_id: int) -> RunView:

@@ -6,12 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from core.archive import reading, users
 from core.archive.archive import Archive
+from core.archive.ledger import Draft
 from core.errors import InputError
+from core.model import User
+from core.profiles.selection import Mode, Selection, select
 from tests import homes
 from tests.homes import ALICE, message
 
@@ -83,3 +87,120 @@ async def test_the_same_user_added_by_two_processes_is_added_once(archive: Archi
         await other.close()
     assert sum(isinstance(result, InputError) for result in results) == 2
     assert [user.name for user in await users.all_users(archive)] == ["alice", "Bob"]
+
+
+NAMES = ["anna", "Bob", "JÖRG", "straße", "ΣΊΣΥΦΟΣ", "%", "a_b", "bob@example.test", "İnci", "Zoë Müller", "x\\y"]
+WRITTEN = [
+    *NAMES,
+    "ANNA",
+    "jörg",
+    "STRASSE",
+    "σίσυφοσ",
+    " bob ",
+    "nobody",
+    "",
+    "öl@example.test",
+    "ÖL@example.test",
+    "anna@Example.test",
+]
+
+
+async def _people(archive: Archive, random: Random) -> list[User]:
+    """Users of all kinds, straight into the catalog as entries of the ledger would be."""
+    found = []
+    for number, name in enumerate(random.sample(NAMES, random.randint(0, len(NAMES)))):
+        emails = random.sample([f"{number}@example.test", f"Ä{number}@example.test"], random.randint(0, 2))
+        emails += {0: ["öl@example.test"], 1: ["anna@example.test"]}.get(number, []) if random.random() < 0.6 else []
+        login, full_name = random.choice(["", "Login", "LÖGIN"]), random.choice(["", "Anna Muster", "100 % Öl_"])
+        found.append(User(f"{number:012}", name, tuple(emails), login, full_name, random.random() < 0.2))
+    random.shuffle(found)
+    await archive.append([Draft("user.saved", {"user": user.as_json()}) for user in found])
+    return found
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_counting_in_the_catalog_gives_what_choosing_from_all_users_gives(archive: Archive, seed: int) -> None:
+    """Users to archive, of how many, who has no address, who is unknown: for any selection of any users."""
+    random = Random(seed)
+    await users.remove(archive, await users.find(archive, "alice"))
+    await _people(archive, random)
+    everybody = await users.all_users(archive)
+    for _ in range(15):
+        names = tuple(random.choices(WRITTEN, k=random.randint(0, 5)))
+        selection = Selection(random.choice(list(Mode)), names)
+        expected = select(selection, everybody)
+        counted = await users.chosen(archive, selection)
+        assert counted == expected.counted()
+        assert counted.sentence() == expected.sentence()
+    without = [user.name for user in everybody if not user.addresses]
+    for many in (0, 1000):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(users, "MANY", many)
+            assert await users.without_address(archive, 2) == (len(without), without[:2])
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_search_finds_what_a_person_would(archive: Archive, seed: int) -> None:
+    """In name, full name, login and every address, whatever the case; page by page, in order, each with all addresses."""
+    random = Random(seed)
+    await _people(archive, random)
+    everybody = await users.all_users(archive)
+    for text in [
+        "",
+        "a",
+        "%",
+        "_",
+        "\\",
+        "jörg",
+        "STRASSE",
+        "SS",
+        "Σ",
+        "müll",
+        "LÖGIN",
+        "öl",
+        "EXAMPLE",
+        "muster",
+        "i̇",
+        "' OR 1",
+    ]:
+        wanted = text.casefold()
+        expected = [
+            user
+            for user in everybody
+            if any(wanted in field.casefold() for field in (user.name, user.full_name, user.login, *user.addresses))
+        ]
+        assert await users.count(archive, contains=text) == len(expected)
+        pages = [await users.page(archive, contains=text, offset=offset, limit=2) for offset in range(0, len(expected) + 1, 2)]
+        assert [user for page in pages for user in page] == expected
+
+
+async def test_a_user_is_found_in_any_case_of_letters(archive: Archive) -> None:
+    """Also of letters that are not ASCII, and by any address; a name goes before an address."""
+    jörg, _ = await users.add(archive, "Jörg", ["Jörg@example.test"])
+    other, _ = await users.add(archive, "jörg@EXAMPLE.test", ["x@example.test"])
+    assert (await users.find(archive, "JÖRG")).id == jörg.id
+    assert (await users.find(archive, "JÖRG@example.test")).id == other.id
+    await users.remove(archive, other)
+    assert (await users.find(archive, "JÖRG@example.test")).id == jörg.id
+    await users.remove(archive, jörg)
+    with pytest.raises(InputError, match="was removed"):
+        await users.find(archive, "JÖRG")
+    with pytest.raises(InputError, match=r"no user .*Users: alice"):
+        await users.find(archive, "")
+
+
+async def test_whoever_counts_users_knows_when_to_count_again(archive: Archive) -> None:
+    """The version changes with every change of a user, in a rebuild too, and with nothing else."""
+    before = await users.version(archive)
+    await homes.store(archive, {1: message(1)})
+    assert await users.version(archive) == before
+    seen = {before}
+    bob, _ = await users.add(archive, "bob", [])
+    seen.add(await users.version(archive))
+    await users.edit(archive, replace(bob, login="b"))
+    seen.add(await users.version(archive))
+    await users.remove(archive, bob)
+    seen.add(last := await users.version(archive))
+    assert len(seen) == 4
+    await archive.rebuild()
+    assert await users.version(archive) == last

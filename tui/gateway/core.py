@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from core.archive.archive import Archive
 from core.config import Home
 from core.errors import ArchivarError
 from core.model import Run, RunEvent, now
+from core.profiles.selection import Chosen, Selection
 from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
@@ -45,6 +46,8 @@ class CoreGateway:
         self._home = archive.home
         self._queue = Queue(archive.database)
         self._version = -1
+        self._users_version = ""
+        self._chosen: dict[Selection, Chosen] = {}
         self._events: dict[int, list[RunEvent]] = {}
         self._starting: asyncio.Task[None] | None = None
         self._failed_at = -PATIENCE
@@ -53,7 +56,7 @@ class CoreGateway:
     async def home(self) -> HomeView:
         with _translated():
             profiles = await saved_profiles.all_profiles(self._archive)
-            people = await users.all_users(self._archive) if any(one.selection for one in profiles) else []
+            chosen = await self._choose({one.selection for one in profiles if one.selection is not None})
             latest = await self._queue.latest()
             snapshots = {run.id: await self._queue.snapshot(run.id) for run in latest.values() if not run.status.final}
             busy = len(await self._queue.active())
@@ -61,17 +64,27 @@ class CoreGateway:
             self._see_to_service()
         moment = now()
         rows = [(profile, latest.get(profile.name)) for profile in profiles]
-        found = present.attention(profiles, latest, people)
+        found = present.attention(profiles, latest, chosen)
         return HomeView(
             path=present.text(str(self._home.path)),
             service_running=is_running(self._home),
             busy=busy,
             profiles=tuple(
-                present.profile_row(profile, run, snapshots.get(run.id) if run else None, moment, people)
+                present.profile_row(profile, run, snapshots.get(run.id) if run else None, moment, chosen)
                 for profile, run in rows
             ),
             attention=tuple([self._trouble, *found] if self._trouble and busy else found),
         )
+
+    async def _choose(self, selections: set[Selection]) -> Mapping[Selection, Chosen]:
+        """What selections come to; counted again only when users were changed, since Home is looked at twice a second."""
+        if not selections:
+            return {}
+        version = await users.version(self._archive)
+        if version != self._users_version:
+            self._chosen, self._users_version = {}, version
+        self._chosen = {one: self._chosen.get(one) or await users.chosen(self._archive, one) for one in selections}
+        return self._chosen
 
     async def run(self, run_id: int) -> RunView:
         with _translated():

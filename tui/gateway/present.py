@@ -9,9 +9,9 @@ from typing import Any
 
 from core import format as texts
 from core.engine.progress import MailboxLine, Snapshot
-from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, User
+from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus
 from core.profiles.profile import Profile
-from core.profiles.selection import select
+from core.profiles.selection import Chosen, Selection
 from tui.format import steady
 from tui.gateway.views import MailboxRow, ProblemRow, ProfileRow, RunView, State, Tone
 
@@ -38,6 +38,7 @@ _PHASES = {
     Phase.DELETING: State("●", "deleting", Tone.BUSY),
 }
 _RUNNING, _WRONG, _WAITING, _DONE = range(4)
+_NOTHING: Mapping[Selection, Chosen] = {}
 
 
 def text(value: str, limit: int = 300) -> str:
@@ -54,13 +55,13 @@ def state(run: Run) -> State:
 
 
 def profile_row(
-    profile: Profile, run: Run | None, snapshot: Snapshot | None, now: datetime, people: Sequence[User] = ()
+    profile: Profile, run: Run | None, snapshot: Snapshot | None, now: datetime, chosen: Mapping[Selection, Chosen] = _NOTHING
 ) -> ProfileRow:
-    """A profile with its last run, and how far that is. ``people`` are all users, of whom it may choose."""
+    """A profile with its last run, and how far that is. ``chosen`` is what the selections of profiles come to."""
     return ProfileRow(
         key=profile.name,
         name=text(profile.name),
-        mailbox=_whose(profile, people),
+        mailbox=_whose(profile, chosen),
         server=text(profile.server.host),
         schedule="manual",
         state=state(run) if run else NEVER,
@@ -70,10 +71,10 @@ def profile_row(
     )
 
 
-def _whose(profile: Profile, people: Sequence[User]) -> str:
+def _whose(profile: Profile, chosen: Mapping[Selection, Chosen]) -> str:
     if profile.selection is None:
         return text(profile.login.username)
-    return _count(len(select(profile.selection, people).users), "mailbox", "mailboxes")
+    return _count(chosen[profile.selection].users, "mailbox", "mailboxes")
 
 
 def _facts(run: Run, snapshot: Snapshot | None, now: datetime) -> tuple[str, ...]:
@@ -100,7 +101,9 @@ def _failed_mailboxes(run: Run) -> int:
     return sum(mailbox["status"] == RunStatus.FAILED for mailbox in mailboxes) if len(mailboxes) > 1 else 0
 
 
-def attention(profiles: Iterable[Profile], latest: Mapping[str, Run], people: Sequence[User] = ()) -> list[str]:
+def attention(
+    profiles: Iterable[Profile], latest: Mapping[str, Run], chosen: Mapping[Selection, Chosen] = _NOTHING
+) -> list[str]:
     """What an administrator should know: the last runs that went wrong first, then what is not safe."""
     found: list[str] = []
     warnings: list[str] = []
@@ -116,17 +119,18 @@ def attention(profiles: Iterable[Profile], latest: Mapping[str, Run], people: Se
         elif run and run.status is RunStatus.INTERRUPTED:
             found.append(f"{name} was interrupted; it carries on by itself.")
         warnings += [text(warning) for warning in profile.warnings()]
-        warnings += _without_address(profile, people)
+        if profile.selection is not None:
+            warnings += _without_address(profile, chosen[profile.selection])
     return found + warnings
 
 
-def _without_address(profile: Profile, people: Sequence[User]) -> list[str]:
+def _without_address(profile: Profile, chosen: Chosen) -> list[str]:
     """Users whom a profile for many leaves out for want of an address."""
-    without = select(profile.selection, people).without_address if profile.selection else ()
-    if not without:
+    if not chosen.without_address:
         return []
-    names = ", ".join(text(user.name, 40) for user in without[:5]) + (" …" if len(without) > 5 else "")
-    count = _count(len(without), "user")
+    shown = chosen.without_names
+    names = ", ".join(text(name, 40) for name in shown) + (" …" if chosen.without_address > len(shown) else "")
+    count = _count(chosen.without_address, "user")
     return [f"{text(profile.name, 60)} leaves out {count} without an e-mail address: {names}. archivar user edit adds one."]
 
 

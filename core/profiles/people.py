@@ -1,0 +1,36 @@
+"""What a user may be: name, login, full name, addresses. Pure."""
+
+from __future__ import annotations
+
+from core.errors import InputError
+from core.model import User
+from core.profiles import addresses
+
+LONGEST_NAME = 100
+LONGEST_TEXT = 200
+
+
+def check_name(name: str) -> str:
+    """``name`` without blanks around it. Raises ``InputError``."""
+    name = name.strip()
+    if not name or name.startswith("-") or len(name) > LONGEST_NAME or not name.isprintable() or "/" in name:
+        raise InputError(
+            f'"{name}" cannot be a user name.', f"One line of up to {LONGEST_NAME} characters, without / and no - first."
+        )
+    return name
+
+
+def check_text(text: str) -> str:
+    """A login or full name without blanks around it. Raises ``InputError``."""
+    text = text.strip()
+    if len(text) > LONGEST_TEXT or not text.isprintable():
+        raise InputError(f"{text!a} cannot be a login or a full name.", f"One line of up to {LONGEST_TEXT} characters.")
+    return text
+
+
+def checked(user: User) -> tuple[str, ...]:
+    """Check all of a user; the addresses, each once. Raises ``InputError``."""
+    check_name(user.name)
+    for text in (user.login, user.full_name):
+        check_text(text)
+    return tuple(dict.fromkeys(addresses.check(address) for address in user.addresses))
