@@ -23,6 +23,7 @@ from textual.worker import Worker, WorkerState
 from tui import palette
 from tui.actions import EVERYWHERE, bindings
 from tui.gateway.views import Gateway, Refused
+from tui.screens.guide import Guides
 from tui.screens.help import Help
 from tui.screens.home import HomePlace
 from tui.screens.place import Place
@@ -171,12 +172,16 @@ class Console(App[None]):
         if place := self.place:
             self.push_screen(Help(place.ACTIONS))
 
+    def action_guides(self) -> None:
+        self.push_screen(Guides())
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of the present place, and the theme."""
         if isinstance(screen, Place):
             for action in screen.ACTIONS:
                 yield SystemCommand(action.label, action.help, self._command(screen, action.name))
         yield SystemCommand("Help", "The keys of this place", self.action_help)
+        yield SystemCommand("Guides", "What to set up on mail servers and on this machine", self.action_guides)
         if not self._few_colours:
             yield SystemCommand("Theme", "Dark, light or high contrast; kept for the next time", self.action_change_theme)
 

@@ -20,7 +20,9 @@ from core.profiles.selection import Selection
 from tests.terminal.staged import HOSTILE, StagedGateway, hostile, line, many, ordinary, problem, profile, result, snapshot
 from tui.console import Console, fault
 from tui.gateway.views import NoArchive, Refused
+from tui.guides import load
 from tui.screens.confirm import Confirm
+from tui.screens.guide import GuidePage, Guides
 from tui.screens.help import Help
 from tui.screens.home import HomePlace
 from tui.screens.run import RunPlace
@@ -222,11 +224,45 @@ async def test_help_lists_the_keys_of_the_place() -> None:
         assert "last run" not in screen.text
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (80, 12)])
+async def test_help_leads_to_the_guides(size: tuple[int, int]) -> None:
+    """g lists them, enter opens one, escape goes back step by step; title and way out stay in sight to the last line."""
+    async with shown(ordinary(), size) as screen:
+        await screen.press("question_mark")
+        await screen.until_shown("Keys", "esc  close")
+        await screen.press("end")
+        await screen.until_shown("g  Guides")
+        await screen.press("g")
+        await screen.until_shown("Guides", "Kerio Connect: the archive mailbox", "enter  read", "esc  close")
+        await screen.press("down", "enter")
+        await screen.until_shown("━ Kerio Connect: the archive mailbox ━", "copy of each message", "↑ ↓  scroll", "esc  close")
+        await screen.press("end")
+        await screen.until_shown("━ Kerio Connect: the archive mailbox ━", "now and then.", "esc  close")
+        assert all(cell_len(text) == size[0] for text in screen.lines)
+        frame = next(text for text in screen.lines if "the archive mailbox" in text)
+        assert frame.index("┓") - frame.index("┏") < 100
+        await screen.press("escape")
+        await screen.until(lambda: isinstance(screen.console.screen, Guides))
+        await screen.press("escape")
+        await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
+
+
+async def test_a_guide_keeps_its_text_when_the_window_changes() -> None:
+    """It is wrapped anew, and says how to scroll only where there is something to scroll to."""
+    async with shown(ordinary(), (160, 120)) as screen:
+        await screen.console.push_screen(GuidePage(load("service")))
+        await screen.until_shown("Keeping the service running", "copy the archive's folder, and start it again.")
+        assert "scroll" not in screen.text
+        await screen.pilot.resize_terminal(80, 24)
+        await screen.until_shown("Keeping the service running", "↑ ↓  scroll", "esc  close")
+        assert "start it again" not in screen.text
+
+
 async def test_every_action_is_in_the_command_palette() -> None:
     """All actions of the place and the theme, and nothing that has no sense here."""
     async with shown(ordinary()) as screen:
         commands = {command.title for command in screen.console.get_system_commands(screen.console.screen)}
-        assert commands == {"Run", "Last result", "Quit", "Help", "Theme"}
+        assert commands == {"Run", "Last result", "Quit", "Help", "Guides", "Theme"}
         await screen.press("ctrl+p")
         await screen.until_shown("Last result", "Theme")
         await screen.press(*"last", "enter")

@@ -1,35 +1,32 @@
-"""Help: the keys of the place one comes from."""
+"""Help: the keys of the place one comes from, and the way to the guides."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Static
 
+from tui import prose
 from tui.actions import EVERYWHERE, MOVING, Action
+from tui.screens.guide import Guides
+from tui.screens.page import Page
+
+GUIDES = ("g", "Guides: what to set up on Kerio Connect, on other servers and on this machine")
 
 
-class Help(ModalScreen[None]):
+class Help(Page):
     """A list of keys and what they do."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,f1,q,enter", "dismiss", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1", "close", show=False),
+        # Before the list, in which it goes to the beginning.
+        Binding("g", "guides", show=False, priority=True),
+    ]
 
     def __init__(self, actions: Sequence[Action]) -> None:
-        super().__init__()
         rows = [(action.shown_keys, action.help) for action in (*actions, *EVERYWHERE)]
-        self._lines = [f"{keys:<20}{text}" for keys, text in (*rows, *MOVING)]
+        super().__init__("Keys", lambda width: [*prose.named((*rows, *MOVING), width), (), *prose.named([GUIDES], width)])
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="box") as box:
-            box.border_title = Content("Keys")
-            yield Static(Content("\n".join(self._lines)))
-            yield Static(Content("esc  close"), classes="keys")
-
-    async def action_dismiss(self, result: None = None) -> None:
-        self.dismiss(None)
+    async def action_guides(self) -> None:
+        await self.app.switch_screen(Guides())

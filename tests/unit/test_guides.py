@@ -1,0 +1,104 @@
+"""Guides and the prose they are written in: complete, shown in full at any width, and without a line that is too wide."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from core.format import safe
+from tests.terminal.staged import HOSTILE
+from tui import prose
+from tui.format import Line, steady
+from tui.gateway.views import Tone
+from tui.guides import IDS, all_guides, load
+
+#: In English and, in brackets, as the German administration calls it.
+KERIO_NAMES = {
+    "kerio-master": (
+        "Configuration > Advanced Options [Konfiguration > Erweiterte Optionen]",
+        "Master Authentication [Master-Authentifizierung]",
+        "Enable master authentication to this server [Masterauthentifizierung für diesen Server aktivieren]",
+        "Master password [Masterpasswort]",
+    ),
+    "kerio-archive": (
+        "Accounts > Users [Konten > Benutzer]",
+        "Configuration > Archiving and Backup [Konfiguration > Archivierung & Backup]",
+        "Archive to remote email address [An ein externes Konto übergeben]",
+        "Local messages [Lokale Nachrichten]",
+        "Incoming messages",
+        "Outgoing messages",
+        "Relayed messages [Weitergeleitete Nachrichten]",
+        "must belong to no user",
+    ),
+    "kerio-deletion": ("AutoExpungeOnDelete", "mailserver.cfg", "trash_too", "every IMAP client", "The price"),
+    "other-servers": ("auth_master_user_separator", "proxyservers", "authorisation id"),
+    "service": ("archivar service unit", "/etc/systemd/system/archivar.service", "enable --now"),
+}
+
+
+def plain(line: Line) -> str:
+    return "".join(span.text for span in line)
+
+
+def test_all_guides_are_there() -> None:
+    """Each has a title of its own that fits into a frame, and a text."""
+    guides = all_guides()
+    assert [guide.id for guide in guides] == list(IDS)
+    assert len({guide.title for guide in guides}) == len(guides)
+    assert all(0 < cell_len(guide.title) <= 60 and guide.text for guide in guides)
+
+
+def test_no_guide_but_these_is_read() -> None:
+    """An id is no path."""
+    with pytest.raises(KeyError):
+        load("../console")
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_a_guide_names_what_is_to_be_set(id: str) -> None:
+    """The controls by their names, wherever the lines of the file break."""
+    text = " ".join(load(id).text.split())
+    assert [name for name in KERIO_NAMES[id] if name not in text] == []
+
+
+@pytest.mark.parametrize("id", IDS)
+@pytest.mark.parametrize("width", [40, 75, 94])
+def test_a_guide_is_shown_in_full_at_any_width(id: str, width: int) -> None:
+    """Nothing is cut and no line is too wide; what is to be typed keeps its line where that has the room."""
+    text = load(id).text
+    lines = [plain(line) for line in prose.page(text, width)]
+    assert max(map(cell_len, lines)) <= width
+    shown = "".join("".join(lines).split())
+    assert shown == "".join(line.removeprefix("# ").replace(" ", "") for line in text.splitlines())
+    if width >= 75:
+        typed = [line for line in text.splitlines() if line.startswith("    ")]
+        assert [line for line in typed if line not in lines] == []
+
+
+def test_the_marks_of_a_page_shape_its_lines() -> None:
+    """A heading stands close to its text, steps hang, lines of a file stay."""
+    text = "# Head\n\nOne two three four.\n\n1. Five six\nseven.\n2. Eight.\n\n    [a]\n    b = 1"
+    lines = prose.page(text, 12)
+    assert [plain(line) for line in lines] == [
+        *("Head", "One two", "three four.", ""),
+        *("1. Five six", "   seven.", "2. Eight.", "", "    [a]", "    b = 1"),
+    ]
+    assert lines[0][0].tone is Tone.STRONG
+
+
+@given(st.text(), st.text(), st.integers(8, 120))
+def test_texts_from_outside_have_no_marks_and_no_line_too_wide(name: str, value: str, width: int) -> None:
+    """A name and a value, whatever they hold."""
+    name, value = steady(safe(name)), steady(safe(value))
+    assert all(cell_len(plain(line)) <= width for line in prose.named([(name, value)], width))
+    shown = "".join(plain(line) for line in prose.paragraph(f"# {value}", width))
+    assert "".join(shown.split()) == "".join(f"#{value}".split())
+
+
+def test_a_long_hostile_value_is_shown_to_its_end() -> None:
+    """Ten thousand characters take many lines, and none is left out."""
+    value = steady(safe(HOSTILE, 20_000))
+    lines = prose.named([("Reason", value)], 60)
+    assert "".join("".join(plain(line) for line in lines).split()) == "Reason" + "".join(value.split())

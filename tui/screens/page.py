@@ -1,0 +1,75 @@
+"""A text to read, in a box over the place: scrolled by keys, its title and the way out always in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui.widgets.lines import Compose, Lines
+
+#: Lines of a box beside its text: border, padding, and the keys with the line above them.
+AROUND = 6
+#: The same on a screen that has no lines to give away.
+AROUND_LOW = 3
+LOW = 30
+
+
+class Page(ModalScreen[None]):
+    """Shows ``compose``'s lines under ``title``. As high as the text, at most as the screen; ``keys`` are told at the foot."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "close", show=False)]
+    AUTO_FOCUS = "#text"
+
+    def __init__(self, title: str, compose: Compose, keys: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._title, self._compose_text, self._keys = title, compose, keys
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box page") as box:
+            box.border_title = Content(self._title)
+            yield self.body()
+            yield Static(classes="keys")
+
+    def body(self) -> Lines:
+        """The widget that shows the text."""
+        return Lines(id="text")
+
+    def on_mount(self) -> None:
+        self.show(self._compose_text)
+
+    def on_resize(self, _event: events.Resize) -> None:
+        self.call_after_refresh(self._fit)
+
+    def show(self, compose: Compose) -> None:
+        """Replace the text."""
+        self._compose_text = compose
+        for text in self.query("#text").results(Lines):
+            text.show(compose)
+            self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """Give the text as many lines as it has, if there are so many; say how to scroll only where there is something to."""
+        text = self.query_one("#text", Lines)
+        low = self.size.height < LOW
+        self.set_class(low, "low")
+        length = len(self._compose_text(text.text_width))
+        room = max(self.size.height - (AROUND_LOW if low else AROUND), 1)
+        text.styles.height = max(min(length, room), 1)
+        keys = [*self._keys, *(["↑ ↓  scroll"] if length > room and not self._keys_move else []), "esc  close"]
+        self.query_one(".keys", Static).update(Content("      ".join(keys)))
+
+    @property
+    def _keys_move(self) -> bool:
+        """Whether ``keys`` tell already what the arrows do."""
+        return any(key.startswith("↑") for key in self._keys)
+
+    def action_close(self) -> None:
+        self.dismiss(None)
