@@ -102,6 +102,19 @@ def duration(seconds: float) -> str:
     return f"{whole} s" if seconds >= 1 or seconds == 0 else "under 1 s"
 
 
+def soon(moment: datetime, now: datetime) -> str:
+    """A moment to come in local time: ``14:02``, ``tomorrow 02:00``, ``2026-01-31 02:00``; ``now`` when it lies behind."""
+    if moment <= now:
+        return "now"
+    local, today = moment.astimezone(), now.astimezone()
+    days = (local.date() - today.date()).days
+    if days == 0:
+        return local.strftime("%H:%M")
+    if days == 1:
+        return local.strftime("tomorrow %H:%M")
+    return local.strftime("%Y-%m-%d %H:%M")
+
+
 def when(moment: datetime, now: datetime) -> str:
     """A past moment in local time, as short as it is clear: ``14:02``, ``yesterday 18:04``, ``2026-01-31 09:00``."""
     local, today = moment.astimezone(), now.astimezone()

@@ -168,7 +168,10 @@ class MailboxResult:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as kept in the queue: asked for, going on, or finished with ``result`` (the contract's JSON object)."""
+    """A run as kept in the queue: asked for, going on, or finished with ``result`` (the contract's JSON object).
+
+    ``automatic``: started by the schedule of its profile, not by a person.
+    """
 
     id: int
     profile: str
@@ -181,6 +184,7 @@ class Run:
     resumed: int = 0
     reason: str = ""
     result: dict[str, Any] | None = None
+    automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from core.archive.verify import Verdict
 from core.config import Home
 from core.model import Run
 from core.profiles.profile import Access, Login, Profile, Server, Target
+from core.profiles.schedule import Schedule
 from core.secrets import Secret
 from core.service.queue import Queue
 
@@ -160,8 +161,17 @@ async def filled(path: Path, *, batches: int = 4, count: int = 3, size: int = 20
         await archive.close()
 
 
-def profile(host: str, port: int, *, name: str = "Test", login: str = ALICE, timeout: float = 20.0) -> Profile:
-    return Profile(name, Server(host, Access.IMAP, port, timeout=timeout), Login(login), Target("alice", login))
+def profile(
+    host: str,
+    port: int,
+    *,
+    name: str = "Test",
+    login: str = ALICE,
+    timeout: float = 20.0,
+    schedule: Schedule | None = None,
+) -> Profile:
+    server = Server(host, Access.IMAP, port, timeout=timeout)
+    return Profile(name, server, Login(login), Target("alice", login), schedule=schedule)
 
 
 async def with_profile(path: Path, *profiles: Profile, password: str = "secret", volume_bytes: int = 0) -> Home:

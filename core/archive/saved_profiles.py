@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from core.archive import users
+from core.archive import planning, users
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.errors import InputError
-from core.model import User
+from core.model import User, now
 from core.profiles.mailboxes import login_name
 from core.profiles.profile import Profile, from_json
 from core.profiles.selection import Selected, select
@@ -32,19 +34,116 @@ async def find(archive: Archive, name: str) -> Profile:
     return from_json(json.loads(row[0]))
 
 
-async def save(archive: Archive, profile: Profile, password: Secret | None = None, *, actor: str = "archivar") -> None:
-    """Save a profile, and its password (encrypted) when one is given. Raises ``InputError``; then nothing is saved."""
+async def save(
+    archive: Archive, profile: Profile, password: Secret | None = None, *, actor: str = "archivar", renames: str = ""
+) -> None:
+    """Save a profile, and its password (encrypted) when one is given. Raises ``InputError``; then nothing is saved.
+
+    ``renames``: the profile that it was until now, which it takes the place of with its runs, its next start and, if none is
+    given, its stored password. Refused while that one is run, or when the new name is taken.
+    """
     async with archive.changing():
-        await check(archive, profile)
-        box = archive.home.key.encrypt(password, purpose=_purpose(profile.name)) if password is not None else None
-        # Forgotten first and stored last: a crash in between leaves a profile without a password, never one that would
-        # send the old password to a new server.
-        if box is not None or profile.login.password_file:
-            await _forget(archive, profile.name)
-        await archive.append([Draft("profile.saved", {"name": profile.name, "definition": profile.as_json()}, actor)])
+        if renames and renames.casefold() != profile.name.casefold():
+            await _rename(archive, await find(archive, renames), profile, password, actor)
+        else:
+            if renames:
+                await _refuse_active(archive, (await find(archive, renames)).name)
+            await check(archive, profile)
+            await _save(archive, profile, password, actor)
+
+
+async def _save(archive: Archive, profile: Profile, password: Secret | None, actor: str) -> None:
+    before = await _definition(archive, profile.name)
+    box = _box(archive, profile.name, password)
+    # Forgotten first and stored last: a crash in between leaves a profile without a password, never one that would
+    # send the old password to a new server.
+    if box is not None or profile.login.password_file:
+        await _forget(archive, profile.name)
+    await archive.append([_saved(profile, actor)])
+    async with archive.database.transaction() as transaction:
         if box is not None:
-            async with archive.database.transaction() as transaction:
-                await transaction.execute("INSERT OR REPLACE INTO password (profile, box) VALUES (?, ?)", (profile.name, box))
+            await transaction.execute("INSERT OR REPLACE INTO password (profile, box) VALUES (?, ?)", (profile.name, box))
+        if before is None or before.get("schedule") != profile.as_json().get("schedule"):
+            await planning.plan(transaction, profile, now())
+        # Names are told as they are spelled now.
+        await transaction.execute(
+            "UPDATE run SET profile = ?1 WHERE profile = ?1 AND profile <> ?1 COLLATE BINARY", (profile.name,)
+        )
+
+
+async def _rename(archive: Archive, old: Profile, new: Profile, password: Secret | None, actor: str) -> None:
+    await check(archive, new)
+    await _refuse_taken(archive, new.name)
+    await _refuse_active(archive, old.name)
+    if password is None and not new.login.password_file:
+        password = await _stored_password(archive, old.name)
+    box = _box(archive, new.name, password)
+    await archive.append([Draft("profile.removed", {"name": old.name}, actor), _saved(new, actor)])
+    async with archive.database.transaction() as transaction:
+        await transaction.execute("DELETE FROM password WHERE profile IN (?, ?)", (old.name, new.name))
+        if box is not None:
+            await transaction.execute("INSERT INTO password (profile, box) VALUES (?, ?)", (new.name, box))
+        await transaction.execute("UPDATE run SET profile = ? WHERE profile = ?", (new.name, old.name))
+        await transaction.execute("UPDATE OR REPLACE planned SET profile = ? WHERE profile = ?", (new.name, old.name))
+        if old.schedule != new.schedule:
+            await planning.plan(transaction, new, now())
+
+
+async def copy(archive: Archive, name: str, new_name: str, *, actor: str = "archivar") -> Profile:
+    """Save a copy of a profile under a new name, with its stored password; its schedule is switched off in the copy.
+
+    Raises ``InputError``.
+    """
+    async with archive.changing():
+        original = await find(archive, name)
+        await _refuse_taken(archive, new_name)
+        await check(archive, original)
+        schedule = replace(original.schedule, automatic=False) if original.schedule else None
+        profile = replace(original, name=new_name, schedule=schedule)
+        # What an earlier profile of that name left behind by a crash is none of its own.
+        await _forget(archive, new_name)
+        await _save(archive, profile, await _stored_password(archive, original.name), actor)
+    return profile
+
+
+async def set_automatic(archive: Archive, name: str, on: bool, *, actor: str = "archivar") -> Profile:
+    """Switch the schedule of a profile on or off. Raises ``InputError`` when it has none."""
+    async with archive.changing():
+        before = await find(archive, name)
+        if before.schedule is None:
+            raise InputError(
+                f"{before.name} has no schedule, so it cannot be started automatically.",
+                'Add a [schedule] to its file, such as daily = "02:00", and apply it again.',
+            )
+        profile = replace(before, schedule=replace(before.schedule, automatic=on))
+        if profile != before:
+            # Not checked: also one whose user is no more must be switched off.
+            await _save(archive, profile, None, actor)
+    return profile
+
+
+async def _refuse_taken(archive: Archive, name: str) -> None:
+    if (taken := await _definition(archive, name)) is not None:
+        raise InputError(f"There is a profile {taken['name']} already.", "Choose another name, or remove that one first.")
+
+
+async def _refuse_active(archive: Archive, name: str) -> None:
+    active = "SELECT id FROM run WHERE profile = ? AND status IN ('queued', 'running', 'interrupted')"
+    if run := await archive.database.value(active, (name,)):
+        raise InputError(f"{name} is being run (run {run}).", f"Wait, or archivar cancel {run}.")
+
+
+async def _definition(archive: Archive, name: str) -> dict[str, Any] | None:
+    text = await archive.database.value("SELECT definition FROM profile WHERE name = ?", (name,))
+    return json.loads(text) if text else None
+
+
+def _saved(profile: Profile, actor: str) -> Draft:
+    return Draft("profile.saved", {"name": profile.name, "definition": profile.as_json()}, actor)
+
+
+def _box(archive: Archive, name: str, password: Secret | None) -> bytes | None:
+    return archive.home.key.encrypt(password, purpose=_purpose(name)) if password is not None else None
 
 
 async def check(archive: Archive, profile: Profile) -> Selected | None:
@@ -101,11 +200,11 @@ async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> Non
     """Delete a profile and its password; archived mail is not touched. Raises ``InputError``."""
     async with archive.changing():
         profile = await find(archive, name)
-        active = "SELECT id FROM run WHERE profile = ? AND status IN ('queued', 'running', 'interrupted')"
-        if run := await archive.database.value(active, (profile.name,)):
-            raise InputError(f"{profile.name} is being run (run {run}).", f"Wait, or archivar cancel {run}.")
+        await _refuse_active(archive, profile.name)
         await archive.append([Draft("profile.removed", {"name": profile.name}, actor)])
         await _forget(archive, profile.name)
+        async with archive.database.transaction() as transaction:
+            await planning.unplan(transaction, profile.name)
 
 
 async def has_password(archive: Archive, profile: Profile) -> bool:
@@ -132,12 +231,17 @@ async def password(archive: Archive, profile: Profile) -> Secret:
     """The password of a profile: from its file, or decrypted. Raises ``InputError``, ``HomeError``."""
     if profile.login.password_file:
         return read_password(Path(profile.login.password_file))
-    box = await archive.database.value("SELECT box FROM password WHERE profile = ?", (profile.name,))
-    if box is None:
+    stored = await _stored_password(archive, profile.name)
+    if stored is None:
         raise InputError(
             f"No password is stored for {profile.name}.", "Enter it with archivar profile apply, or name a password_file."
         )
-    return archive.home.key.decrypt(box, purpose=_purpose(profile.name))
+    return stored
+
+
+async def _stored_password(archive: Archive, name: str) -> Secret | None:
+    box = await archive.database.value("SELECT box FROM password WHERE profile = ?", (name,))
+    return archive.home.key.decrypt(box, purpose=_purpose(name)) if box is not None else None
 
 
 def read_password(path: Path) -> Secret:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
@@ -16,10 +19,10 @@ from core.archive.archive import Archive
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
-from core.cli.words import counted
+from core.cli.words import NO_SERVICE, counted, next_start
 from core.errors import ConnectError, InputError, ProtocolError
 from core.format import number
-from core.model import User
+from core.model import User, timestamp
 from core.profiles import profile_file
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Kind, Profile
@@ -27,6 +30,8 @@ from core.profiles.profile_file import ProfileFile
 from core.profiles.profile_toml import as_toml
 from core.profiles.selection import Selected, select
 from core.secrets import Secret
+from core.service.lock import is_running
+from core.service.scheduler import next_starts
 
 if TYPE_CHECKING:
     from core.engine.examine import Step
@@ -34,7 +39,16 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")]
 
+New = Annotated[str, typer.Argument(metavar="NEW", help="The new name.")]
+
 Of = Annotated[str | None, typer.Option("--user", metavar="USER", help="Whose mailbox, in a profile for many.")]
+
+
+class Switch(StrEnum):
+    """What a schedule is switched to."""
+
+    ON = "on"
+    OFF = "off"
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +56,9 @@ def register(app: typer.Typer) -> None:
     group.command("apply", cls=Command)(apply)
     group.command("list", cls=Command)(list_profiles)
     group.command("show", cls=Command)(show)
+    group.command("automatic", cls=Command)(automatic)
+    group.command("rename", cls=Command)(rename)
+    group.command("copy", cls=Command)(copy)
     group.command("remove", cls=Command)(remove)
     group.command("test", cls=Command)(try_profile)
     group.command("folders", cls=Command)(folders)
@@ -65,6 +82,7 @@ def apply(file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The pr
     if output.json_wanted:
         output.json({"profile": profile.as_json(), "warnings": profile.warnings(), "advice": advice})
     output.note(f"Profile {profile.name} saved. Try it: archivar profile test {quote(profile.name)}")
+    _note_start(profile)
     for text in advice:
         output.note(text)
     for warning in profile.warnings():
@@ -128,16 +146,37 @@ def list_profiles() -> None:
         async with context.archive() as archive:
             found = await saved_profiles.all_profiles(archive)
             people = await users.all_users(archive)
+            starts = await next_starts(archive)
+            running = is_running(archive.home)
         if output.json_wanted:
-            output.json({"profiles": [profile.as_json() for profile in found]})
+            output.json(
+                {"profiles": [profile.as_json() | {"next_start": _time(starts.get(profile.name))} for profile in found]}
+            )
             return
         if not found:
             output.line("No profiles yet. Save one with archivar profile apply FILE.toml.")
             return
-        rows = [(profile.name, *_whose(profile, people), profile.server.access.value, profile.server.host) for profile in found]
-        output.table(("NAME", "USER", "MAILBOX", "ACCESS", "SERVER"), rows)
+        rows = [
+            (
+                profile.name,
+                *_whose(profile, people),
+                profile.server.access.value,
+                profile.server.host,
+                profile.starts(),
+                next_start(profile, starts, running),
+            )
+            for profile in found
+        ]
+        output.table(("NAME", "USER", "MAILBOX", "ACCESS", "SERVER", "STARTS", "NEXT"), rows)
+        if starts and not running:
+            output.note("")
+            output.note(NO_SERVICE)
 
     run(work())
+
+
+def _time(moment: datetime | None) -> str | None:
+    return timestamp(moment) if moment else None
 
 
 def _whose(profile: Profile, people: Sequence[User]) -> tuple[str, str]:
@@ -159,9 +198,10 @@ def show(name: Name) -> None:
         async with context.archive() as archive:
             profile = await saved_profiles.find(archive, name)
             stored = await saved_profiles.has_password(archive, profile)
+            start = (await next_starts(archive)).get(profile.name)
         if output.json_wanted:
             value = {"profile": profile.as_json(), "password": stored, "warnings": profile.warnings()}
-            output.json(value | {"advice": profile.advice()})
+            output.json(value | {"advice": profile.advice(), "next_start": _time(start)})
             return
         for line in as_toml(profile).splitlines():
             output.verbatim(line)
@@ -172,6 +212,66 @@ def show(name: Name) -> None:
             output.note(text)
         for warning in profile.warnings():
             output.note(f"Warning: {warning}")
+
+    run(work())
+
+
+def automatic(
+    name: Name,
+    switch: Annotated[Switch, typer.Argument(metavar="on|off", help="Whether its schedule starts it.")],
+) -> None:
+    """Switch the schedule of a profile on or off.
+
+    Switched off, the profile is run by hand alone, and the schedule is kept. Switched on, it counts from now.
+    """
+
+    async def work() -> None:
+        async with context.archive() as archive:
+            profile = await saved_profiles.set_automatic(archive, name, switch is Switch.ON, actor=actor())
+            start = (await next_starts(archive)).get(profile.name)
+        if output.json_wanted:
+            output.json({"profile": profile.name, "automatic": profile.automatic, "next_start": _time(start)})
+        output.note(f"{profile.name} starts: {profile.starts()}.")
+        _note_start(profile)
+
+    run(work())
+
+
+def _note_start(profile: Profile) -> None:
+    """A schedule needs somebody who looks at it."""
+    if profile.automatic and not is_running(context.find()):
+        output.note(NO_SERVICE)
+
+
+def rename(name: Name, new: New) -> None:
+    """Rename a profile; its password, runs and next start go with it."""
+
+    async def work() -> None:
+        async with context.archive() as archive:
+            before = await saved_profiles.find(archive, name)
+            profile = replace(before, name=profile_file.checked_name(new))
+            await saved_profiles.save(archive, profile, actor=actor(), renames=before.name)
+        if output.json_wanted:
+            output.json({"renamed": before.name, "profile": profile.name})
+        output.note(f"Profile {before.name} is called {profile.name} now.")
+
+    run(work())
+
+
+def copy(name: Name, new: New) -> None:
+    """Copy a profile, with its stored password.
+
+    A schedule is switched off in the copy.
+    """
+
+    async def work() -> None:
+        async with context.archive() as archive:
+            profile = await saved_profiles.copy(archive, name, profile_file.checked_name(new), actor=actor())
+        if output.json_wanted:
+            output.json({"copied": name, "profile": profile.as_json()})
+        output.note(f"Profile {profile.name} saved, a copy of {name}. See it: archivar profile show {quote(profile.name)}")
+        if profile.schedule is not None:
+            output.note(f"Its schedule is off. Switch it on: archivar profile automatic {quote(profile.name)} on")
 
     run(work())
 

@@ -18,7 +18,7 @@ from core.cli.watching import show_result, watch
 from core.cli.words import WORDS, counted, day_and_time
 from core.errors import InputError
 from core.format import number, when
-from core.model import Run, now, timestamp
+from core.model import Run, RunStatus, now, timestamp
 from core.service.detach import ensure_running
 from core.service.queue import Queue
 
@@ -94,6 +94,7 @@ def as_json(one: Run) -> dict[str, Any]:
         "profile": one.profile,
         "status": one.status.value,
         "dry_run": one.dry_run,
+        "automatic": one.automatic,
         "requested": timestamp(one.requested),
         "started": timestamp(one.started) if one.started else None,
         "finished": timestamp(one.finished) if one.finished else None,
@@ -104,24 +105,33 @@ def as_json(one: Run) -> dict[str, Any]:
 
 def runs(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only runs of this profile.")] = None,
+    status: Annotated[RunStatus | None, typer.Option("--status", help="Only runs in this state.")] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many, the newest first.")] = 20,
 ) -> None:
     """List past and present runs."""
 
     async def work() -> None:
         async with context.archive() as archive:
-            found = await Queue(archive.database).runs(name, limit=limit)
+            found = await Queue(archive.database).runs(name, status=status, limit=limit)
         if output.json_wanted:
             output.json({"runs": [as_json(one) for one in found]})
             return
         if not found:
-            output.line("No runs yet." if name is None else f'No runs of "{name}".')
+            of = f' of "{name}"' if name is not None else ""
+            output.line(f"No runs{of} with status {status.value}." if status else f"No runs{of or ' yet'}.")
             return
         rows = [
-            (str(one.id), one.profile, when(one.requested, now()), WORDS[one.status], one.reason or _counts(one))
+            (
+                str(one.id),
+                one.profile,
+                when(one.requested, now()),
+                "schedule" if one.automatic else "hand",
+                WORDS[one.status],
+                one.reason or _counts(one),
+            )
             for one in found
         ]
-        output.table(("RUN", "PROFILE", "WHEN", "STATUS", "RESULT"), rows, right=("RUN",))
+        output.table(("RUN", "PROFILE", "WHEN", "BY", "STATUS", "RESULT"), rows, right=("RUN",))
 
     run(work())
 

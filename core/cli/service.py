@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import grp
+import os
+import pwd
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import typer
 
+import core
 from core.archive import saved_profiles, users
 from core.cli.context import context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
-from core.cli.words import WORDS, counted, progress_line
+from core.cli.words import NO_SERVICE, WORDS, counted, next_start, progress_line
+from core.config import Home
 from core.errors import BusyError
-from core.format import number, size, when
+from core.format import duration, number, size, soon, when
 from core.model import now, timestamp
+from core.profiles import zones
+from core.service import unit
+from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
+from core.service.scheduler import next_starts
 
 STOP_SECONDS = 30.0
+#: A service that gave no sign of life for so long hangs, or waits for the disk.
+SILENCE_SECONDS = 60.0
 
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(cls=Group, help="The service that does the runs.", no_args_is_help=True)
     group.command("run", cls=Command)(run_service)
+    group.command("start", cls=Command)(start)
     group.command("stop", cls=Command)(stop)
     group.command("status", cls=Command)(service_status)
+    group.command("unit", cls=Command)(show_unit)
     app.add_typer(group, name="service")
     app.command("status", cls=Command)(status)
 
@@ -32,7 +48,7 @@ def register(app: typer.Typer) -> None:
 def run_service() -> None:
     """Run the service in the foreground, as for systemd.
 
-    Without it, a run starts a service that ends when it is idle.
+    Without it, a run starts a service that ends when it is idle and no schedule needs it.
     """
     from core.service import worker
 
@@ -41,6 +57,73 @@ def run_service() -> None:
         raise BusyError(f"A service is running for {home.path} already.", "archivar service status shows it.")
     output.note(f"The service of {home.path} is running; its log is {home.log}.")
     worker.main(home, until_idle=False)
+
+
+def start() -> None:
+    """Start the service in the background, if none is running.
+
+    It ends when it is idle and no profile has a schedule. To have it start with the machine: archivar service unit.
+    """
+
+    async def work() -> None:
+        home = context.find()
+        started = not is_running(home)
+        await ensure_running(home)
+        if output.json_wanted:
+            output.json({"started": started})
+        output.note("The service is running." if started else "The service is running already.")
+
+    run(work())
+
+
+def show_unit() -> None:
+    """Print a systemd unit that keeps the service running.
+
+    It says how to install it. It runs as the owner of the archive's folder, and may write nowhere else.
+    """
+
+    async def work() -> None:
+        home = context.find()
+        async with context.archive() as archive:
+            profiles = await saved_profiles.all_profiles(archive)
+        named = (name for one in profiles for name in (one.login.password_file, one.server.ca_file) if name)
+        installation = _installation(home, [Path(name) for name in named])
+        text = unit.unit(installation)
+        if output.json_wanted:
+            value = {"unit": text, "path": str(unit.PLACE), "user": installation.user, "group": installation.group}
+            output.json(value)
+            return
+        for line in text.splitlines():
+            output.verbatim(line)
+
+    run(work())
+
+
+def _installation(home: Home, files: list[Path]) -> unit.Installation:
+    """How this very program is called, and by whom."""
+    status = home.path.stat()
+    try:
+        owner = pwd.getpwuid(status.st_uid)
+        user, gid = owner.pw_name, owner.pw_gid
+    except KeyError:
+        user, gid = str(status.st_uid), status.st_gid
+    try:
+        group = grp.getgrgid(gid).gr_name
+    except KeyError:
+        group = str(gid)
+    script = next((path for path in _scripts() if os.access(path, os.X_OK) and path.is_file()), None)
+    source = Path(core.__file__).resolve().parent.parent
+    command, python_path = ([str(script)], "") if script else ([sys.executable, "-P", "-m", "tui"], str(source))
+    program = [Path(command[0]), Path(command[0]).resolve(), source, Path(sys.prefix), Path(sys.base_prefix)]
+    return unit.Installation(home.path, user, group, command, python_path, [*program, *files])
+
+
+def _scripts() -> Iterator[Path]:
+    """Where the command may lie: as it was called, and beside the interpreter."""
+    called = Path(sys.argv[0])
+    if called.name == "archivar":
+        yield called.absolute()
+    yield Path(sys.executable).absolute().with_name("archivar")
 
 
 def stop() -> None:
@@ -75,14 +158,33 @@ def service_status() -> None:
         home = context.find()
         running = is_running(home)
         async with context.archive() as archive:
-            known = await Queue(archive.database).service()
+            known = await Queue(archive.database).service() if running else None
+            starts = await next_starts(archive)
+        first = min(starts, key=lambda name: starts[name], default=None)
         if output.json_wanted:
-            value = {"running": running, "pid": known[0] if running and known else None}
-            output.json(value | {"started": timestamp(known[1]) if running and known else None})
-        elif running and known:
+            output.json(
+                {
+                    "running": running,
+                    "pid": known[0] if known else None,
+                    "started": timestamp(known[1]) if known else None,
+                    "heartbeat": timestamp(known[2]) if known else None,
+                    "next_start": {"profile": first, "at": timestamp(starts[first])} if first is not None else None,
+                    "time_zone": zones.system_zone(),
+                }
+            )
+            return 0 if running else 1
+        if running and known:
             output.line(f"● running since {when(known[1], now())}, process {known[0]}")
+            silence = (now() - known[2]).total_seconds()
+            output.line(
+                f"{'! ' if silence > SILENCE_SECONDS else ''}last sign of life {duration(max(silence, 0))} ago", indent=2
+            )
         else:
-            output.line("○ not running; a run starts it")
+            output.line(f"○ not running; {'a run or archivar service start' if starts else 'a run'} starts it")
+        if first is not None:
+            start = soon(starts[first], now())
+            output.line(f"next start: {first}, {start}" if running else f"! next start: {first}, {start}, if a service runs")
+        output.line(f"time zone: {zones.system_zone()}")
         return 0 if running else 1
 
     raise typer.Exit(run(work()))
@@ -102,6 +204,7 @@ def status() -> None:
             messages = int(await archive.database.value("SELECT count(*) FROM message"))
             raw = int(await archive.database.value("SELECT coalesce(sum(size), 0) FROM message"))
             head = await archive.head()
+            starts = await next_starts(archive)
         disk = sum(path.stat().st_size for path in home.path.rglob("*") if path.is_file())
         running = is_running(home)
         warnings = [warning for profile in profiles for warning in profile.warnings()]
@@ -121,6 +224,9 @@ def status() -> None:
                             "profile": profile.name,
                             "run": latest[profile.name].id if profile.name in latest else None,
                             "status": latest[profile.name].status.value if profile.name in latest else None,
+                            "automatic": profile.automatic,
+                            "starts": profile.starts(),
+                            "next_start": timestamp(starts[profile.name]) if profile.name in starts else None,
                         }
                         for profile in profiles
                     ],
@@ -138,10 +244,13 @@ def status() -> None:
             snapshot = snapshots.get(last.id) if last else None
             state = f"dry run: {state}" if last and last.dry_run else state
             detail = progress_line(snapshot) if snapshot else (last.reason if last else "")
-            rows.append((profile.name, state, when(last.finished or last.requested, now()) if last else "", detail))
+            ended = when(last.finished or last.requested, now()) if last else ""
+            rows.append((profile.name, profile.starts(), next_start(profile, starts, running), state, ended, detail))
         if rows:
             output.line()
-            output.table(("PROFILE", "LAST RUN", "WHEN", "DETAIL"), rows)
+            output.table(("PROFILE", "STARTS", "NEXT", "LAST RUN", "WHEN", "DETAIL"), rows)
+        if starts and not running:
+            warnings.append(NO_SERVICE)
         if warnings:
             output.line()
         for warning in warnings:

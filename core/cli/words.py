@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from core.engine.progress import Snapshot
-from core.format import duration, number, safe, size
-from core.model import RunStatus
+from core.format import duration, number, safe, size, soon
+from core.model import RunStatus, now
+from core.profiles.profile import Profile
 
 WORDS = {
     RunStatus.QUEUED: "… queued",
@@ -17,6 +19,10 @@ WORDS = {
     RunStatus.CANCELLED: "■ cancelled",
     RunStatus.FAILED: "✘ failed",
 }
+NO_SERVICE = (
+    "No service is running, so no schedule starts anything. Start one: archivar service start; "
+    "one that starts with the machine: archivar service unit"
+)
 #: For terminals and files that know no more than ASCII.
 _PLAIN = str.maketrans({"✔": "+", "✘": "x", "●": "*", "○": "-", "■": "#", "▶": ">", "…": "...", "·": "-", "━": "="})
 #: A column that is no wider than this is never shortened, so that times, states and numbers stay whole.
@@ -28,6 +34,16 @@ _NARROWEST = 12
 def counted(count: int, noun: str, plural: str = "") -> str:
     """``1 message``, ``1,240 messages``, ``1 entry``, ``2 entries``."""
     return f"{number(count)} {noun if count == 1 else plural or noun + 's'}"
+
+
+def next_start(profile: Profile, starts: Mapping[str, datetime], running: bool) -> str:
+    """When a profile is started next, in local time; empty for one that is started by hand."""
+    if not profile.automatic:
+        return ""
+    if profile.name not in starts:
+        return "! unknown time zone"
+    start, moment = starts[profile.name], now()
+    return soon(start, moment) if running or start > moment else "waits for a service"
 
 
 def minute(text: str) -> str:

@@ -119,7 +119,8 @@ CREATE TABLE run (
     started_seq INTEGER NOT NULL DEFAULT 0,
     resumed_seq INTEGER NOT NULL DEFAULT 0,
     reason TEXT NOT NULL DEFAULT '',
-    result TEXT
+    result TEXT,
+    automatic INTEGER NOT NULL DEFAULT 0
 );
 -- One run of a profile at a time.
 CREATE UNIQUE INDEX run_active ON run (profile) WHERE status IN ('queued', 'running', 'interrupted');
@@ -148,5 +149,12 @@ CREATE TABLE service (
     heartbeat TEXT NOT NULL,
     stop_requested INTEGER NOT NULL DEFAULT 0
 );
+
+-- When the schedule of a profile starts it next; schedule as it was when that was computed.
+CREATE TABLE planned (
+    profile TEXT PRIMARY KEY COLLATE NOCASE,
+    schedule TEXT NOT NULL,
+    next TEXT NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -11,6 +11,7 @@ from core.profiles import sizes
 from core.profiles.deletion import OnTrash, When
 from core.profiles.filter import Flagged, Seen
 from core.profiles.profile import MAX_CONNECTIONS, Access, Kind, Method
+from core.profiles.schedule import WHAT_CRON, WHAT_DAILY, WHAT_EVERY, WHAT_ZONE
 from core.profiles.selection import Mode
 
 
@@ -77,6 +78,14 @@ KEYS: dict[str, dict[str, Key]] = {
         "mode": Key((str,), "a text", tuple(mode.value for mode in Mode)),
         "list": _TEXTS,
         "sync_directory_first": Key((bool,), "true or false", (), (False,)),
+    },
+    "schedule": {
+        "every": Key((str,), WHAT_EVERY),
+        "daily": Key((str,), WHAT_DAILY),
+        "weekdays": _TEXTS,
+        "cron": Key((str,), WHAT_CRON),
+        "time_zone": Key((str,), WHAT_ZONE),
+        "automatic": _BOOL,
     },
 }
 LATER = {"catchall": "catchall"}

@@ -9,6 +9,7 @@ from typing import Any
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter
 from core.profiles.rules import FolderRules
+from core.profiles.schedule import Schedule
 from core.profiles.selection import Selection
 from core.secrets import Secret
 
@@ -111,7 +112,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A profile: for one mailbox it has a ``target``, for many a ``selection`` of users, whose archives are the targets."""
+    """A profile: for one mailbox it has a ``target``, for many a ``selection`` of users, whose archives are the targets.
+
+    Without a ``schedule`` it is run by hand alone.
+    """
 
     name: str
     server: Server
@@ -121,6 +125,7 @@ class Profile:
     filter: Filter = field(default_factory=Filter)
     deletion: Deletion = field(default_factory=Deletion)
     selection: Selection | None = None
+    schedule: Schedule | None = None
 
     @property
     def kind(self) -> Kind:
@@ -130,6 +135,17 @@ class Profile:
     def account(self) -> str:
         """Whose password it is, for people."""
         return self.login.username or "the master login"
+
+    @property
+    def automatic(self) -> bool:
+        """Is it started by its schedule?"""
+        return self.schedule is not None and self.schedule.automatic
+
+    def starts(self) -> str:
+        """How it is started, for people: ``manual``, or when; of a schedule that is switched off, that it is."""
+        if self.schedule is None:
+            return "manual"
+        return self.schedule.sentence() if self.automatic else f"manual (off: {self.schedule.sentence()})"
 
     def warnings(self) -> list[str]:
         """What is allowed but not safe; said with every run."""
@@ -187,6 +203,8 @@ class Profile:
             value["target"] = {"user": self.target.user, "folder": self.target.folder}
         if self.selection is not None:
             value["users"] = self.selection.as_json()
+        if self.schedule is not None:
+            value["schedule"] = self.schedule.as_json()
         return value
 
 
@@ -202,4 +220,5 @@ def from_json(definition: dict[str, Any]) -> Profile:
         Filter.from_json(definition["filter"]),
         Deletion.from_json(definition["delete"]),
         Selection.from_json(definition["users"]) if "users" in definition else None,
+        Schedule.from_json(definition["schedule"]) if "schedule" in definition else None,
     )

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from core.errors import InputError
 from core.profiles import age as ages
+from core.profiles import schedule as schedules
 from core.profiles import sizes
 from core.profiles.age import Age
 from core.profiles.deletion import Deletion, OnTrash, When
@@ -22,6 +23,7 @@ from core.profiles.keys import DAY, KEYS, LATER, OWN, REQUIRED, REQUIRED_OF_MAIL
 from core.profiles.lines import Lines
 from core.profiles.profile import MAX_CONNECTIONS, Access, Kind, Login, Method, Profile, Server, Target
 from core.profiles.rules import FolderRules, Rule
+from core.profiles.schedule import Schedule
 from core.profiles.selection import Mode, Selection
 
 T = TypeVar("T")
@@ -134,6 +136,7 @@ class _Reader:
             self._filter(),
             self._deletion(),
             self._selection() if kind is Kind.MAILBOXES else None,
+            self._schedule() if "schedule" in self._data else None,
         )
         variable = str(self._get("login", "password_env", ""))
         if variable and profile.login.password_file:
@@ -151,7 +154,7 @@ class _Reader:
             for key, value in keys.items():
                 if section == "" and isinstance(value, dict):
                     continue
-                if section == "" and (key in LATER or key == "schedule"):
+                if section == "" and key in LATER:
                     raise self._later(key)
                 if section == "" and key and key in KEYS:
                     raise self._error("", key, f"= {_show(value)} is not allowed", f"a section that begins with [{key}]")
@@ -160,10 +163,7 @@ class _Reader:
                 self._check_value(section, key, value, known[key])
 
     def _later(self, section: str) -> InputError:
-        if section == "schedule":
-            what = "is not possible in this version: profiles are started by hand or by cron"
-        else:
-            what = f"is for profiles of kind {LATER[section]}, which this version cannot run"
+        what = f"is for profiles of kind {LATER[section]}, which this version cannot run"
         return self._error(section, "", what, "Leave it out.", "")
 
     @staticmethod
@@ -175,7 +175,7 @@ class _Reader:
         for name, value in self._data.items():
             if not isinstance(value, dict):
                 continue
-            if name in LATER or name == "schedule":
+            if name in LATER:
                 raise self._later(name)
             if name in KEYS[""]:
                 raise self._error(name, "", "is no section", f"{name} = {_show_kind(KEYS[''][name])}")
@@ -302,6 +302,32 @@ class _Reader:
             raise self._error("delete", "trash_too", 'has no meaning with when = "never"', "immediately or older-than as when")
         return Deletion(when, age, trash_too, OnTrash(self._get("delete", "on_trash", OnTrash.KEEP.value)))
 
+    def _schedule(self) -> Schedule:
+        every = self._parsed("schedule", "every", schedules.check_every, schedules.WHAT_EVERY) or ""
+        daily = self._parsed("schedule", "daily", schedules.check_daily, schedules.WHAT_DAILY) or ""
+        cron = self._parsed("schedule", "cron", schedules.check_cron, schedules.WHAT_CRON) or ""
+        zone = self._parsed("schedule", "time_zone", schedules.check_zone, schedules.WHAT_ZONE) or ""
+        given = [key for key, value in (("every", every), ("daily", daily), ("cron", cron)) if value]
+        if not given:
+            allowed = 'every = "15 minutes", daily = "02:00" or cron = "0 2 * * 1"'
+            raise self._error("schedule", "", "does not say when", allowed, "Write")
+        if len(given) > 1:
+            raise self._error("schedule", given[1], f"and {given[0]} are both given", "one of every, daily, cron")
+        if zone and every:
+            raise self._error("schedule", "time_zone", "has no meaning with every", "daily or cron, or no time_zone")
+        return Schedule(every, daily, self._weekdays(daily), cron, zone, self._get("schedule", "automatic", True))
+
+    def _weekdays(self, daily: str) -> tuple[str, ...]:
+        given = tuple(day.strip().lower() for day in self._get("schedule", "weekdays", []))
+        if given and not daily:
+            raise self._error("schedule", "weekdays", "is for daily", 'daily = "02:00", or no weekdays')
+        try:
+            return schedules.in_order(given)
+        except ValueError:
+            wrong = next(day for day in given if day not in schedules.WEEKDAYS)
+            allowed = ", ".join(schedules.WEEKDAYS)
+            raise self._error("schedule", "weekdays", f"= {_show(wrong)} is not allowed", allowed) from None
+
     def _age(self, section: str, key: str) -> Age | None:
         return self._parsed(section, key, Age.parse, ages.WHAT)
 
@@ -380,6 +406,17 @@ class _Reader:
         hint = f"{verb} {allowed}".strip().removesuffix(".")
         field = f"{section}.{key}" if section and key else key or section
         return FieldError(f"{where}: {name} {what}.", f"{hint}.", field, what, allowed)
+
+
+def checked_name(text: str) -> str:
+    """``text`` as the name of a profile. Raises ``InputError``."""
+    name = text.strip()
+    if not name or _hidden(name) or len(name) > LONGEST_NAME or name.startswith("-"):
+        raise InputError(
+            f"{_show(text)} cannot be the name of a profile.",
+            f"Allowed: one line of text, up to {LONGEST_NAME} characters, all of them visible, not beginning with -.",
+        )
+    return name
 
 
 def _hidden(text: str) -> bool:

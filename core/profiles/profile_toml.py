@@ -17,8 +17,12 @@ def as_toml(profile: Profile) -> str:
         definition["filter"][key] = f"{definition['filter'][key]} B" if definition["filter"][key] else ""
     lines = [f"{key} = {_toml(definition[key])}" for key in ("name", "kind")]
     # What says nothing but the default is left out, except that nothing is deleted: that is worth being said.
-    defaults = {"filter": Filter().as_json(), "delete": {**Deletion().as_json(), "when": None}}
-    for section in ("server", "login", "folders", "filter", "delete", "target", "users"):
+    defaults = {
+        "filter": Filter().as_json(),
+        "delete": {**Deletion().as_json(), "when": None},
+        "schedule": {"weekdays": [], "automatic": True},
+    }
+    for section in ("server", "login", "folders", "filter", "delete", "target", "users", "schedule"):
         shown = []
         for key, value in definition.get(section, {}).items():
             if (value not in ("", 0) or value is False) and value != defaults.get(section, {}).get(key, ""):

@@ -11,6 +11,7 @@ from pathlib import Path
 import core
 from core.config import Home
 from core.errors import ArchivarError, StorageError
+from core.service import notify
 from core.service.lock import is_running
 
 #: A service that did not take its lock in this time did not start.
@@ -40,11 +41,13 @@ def _launch(home: Home) -> None:
     path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
     # -P: a folder called "core" where the administrator happens to stand is not ours.
     command = [sys.executable, "-P", "-m", "core.service", str(home.path)]
+    # What systemd told us is for us.
+    inherited = {name: value for name, value in os.environ.items() if name not in notify.VARIABLES}
     subprocess.run(
         ["/bin/sh", "-c", _LAUNCH, "archivar", *command],
         check=True,
         cwd="/",
-        env={**os.environ, "PYTHONPATH": path, "ARCHIVAR_LOG": str(home.log)},
+        env={**inherited, "PYTHONPATH": path, "ARCHIVAR_LOG": str(home.log)},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )

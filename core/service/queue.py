@@ -12,7 +12,7 @@ from core.engine.progress import Snapshot
 from core.errors import BusyError, InputError
 from core.model import Run, RunEvent, RunStatus, moment, now, timestamp
 
-_COLUMNS = "id, profile, status, requested, started, finished, cancel_requested, dry_run, resumed, reason, result"
+_COLUMNS = "id, profile, status, requested, started, finished, cancel_requested, dry_run, resumed, reason, result, automatic"
 #: Time, kind, mailbox, text.
 Event = tuple[datetime, str, str, str]
 _ACTIVE = "status IN ('queued', 'running', 'interrupted')"
@@ -31,6 +31,7 @@ def _run(row: Row) -> Run:
         resumed=row[8],
         reason=row[9],
         result=json.loads(row[10]) if row[10] else None,
+        automatic=bool(row[11]),
     )
 
 
@@ -42,28 +43,22 @@ class Queue:
 
     # For those who ask and watch -----------------------------------------------------------------------------------------
 
-    async def enqueue(self, profile: str, *, dry_run: bool = False) -> tuple[Run, bool]:
+    async def enqueue(self, profile: str, *, dry_run: bool = False, automatic: bool = False) -> tuple[Run, bool]:
         """Ask for a run; False beside it when one of this profile is under way already, which is then returned.
 
-        Raises ``BusyError`` when the one under way only tries (``dry_run``) and this one shall not, or the reverse.
+        ``automatic``: it is the schedule that asks. Raises ``BusyError`` when the one under way only tries (``dry_run``) and
+        this one shall not, or the reverse.
         """
         async with self._database.transaction() as transaction:
-            row = await transaction.one(f"SELECT {_COLUMNS} FROM run WHERE profile = ? AND {_ACTIVE}", (profile,))
-            if row is not None:
-                under_way = _run(row)
-                if under_way.dry_run != dry_run:
-                    raise BusyError(
-                        f"{profile} is being {'tried out' if under_way.dry_run else 'archived'} (run {under_way.id}).",
-                        "Try again when that has ended.",
-                    )
-                return under_way, False
-            run = await transaction.insert(
-                "INSERT INTO run (profile, status, requested, dry_run) VALUES (?, 'queued', ?, ?)",
-                (profile, timestamp(now()), dry_run),
+            under_way = await active_run(transaction, profile)
+            if under_way is None:
+                return await add(transaction, profile, dry_run=dry_run, automatic=automatic), True
+        if under_way.dry_run != dry_run:
+            raise BusyError(
+                f"{profile} is being {'tried out' if under_way.dry_run else 'archived'} (run {under_way.id}).",
+                "Try again when that has ended.",
             )
-            row = await transaction.one(f"SELECT {_COLUMNS} FROM run WHERE id = ?", (run,))
-        assert row is not None
-        return _run(row), True
+        return under_way, False
 
     async def request_cancel(self, run: int) -> Run:
         """Ask for the end of a run; the service ends it, also one that it has not begun. Raises ``InputError``."""
@@ -78,11 +73,13 @@ class Queue:
             raise InputError(f"There is no run {run}.", "archivar runs lists them.")
         return _run(row)
 
-    async def runs(self, profile: str | None = None, *, limit: int = 50) -> list[Run]:
-        """The last runs, the newest first."""
-        condition, parameters = ("WHERE profile = ?", [profile]) if profile else ("", [])
-        sql = f"SELECT {_COLUMNS} FROM run {condition} ORDER BY id DESC LIMIT ?"
-        return [_run(row) for row in await self._database.read(sql, [*parameters, limit])]
+    async def runs(self, profile: str | None = None, *, status: RunStatus | None = None, limit: int = 50) -> list[Run]:
+        """The last runs, of one profile or in one state if that is given; the newest first."""
+        conditions = [("profile = ?", profile), ("status = ?", status.value if status else None)]
+        given = [(condition, value) for condition, value in conditions if value]
+        where = f"WHERE {' AND '.join(condition for condition, _ in given)}" if given else ""
+        sql = f"SELECT {_COLUMNS} FROM run {where} ORDER BY id DESC LIMIT ?"
+        return [_run(row) for row in await self._database.read(sql, [*(value for _, value in given), limit])]
 
     async def active(self) -> list[Run]:
         """Runs that are queued or going on, the oldest first."""
@@ -111,10 +108,10 @@ class Queue:
         """A number that changes when another process has written anything (8 µs to ask)."""
         return int(await self._database.value("PRAGMA data_version"))
 
-    async def service(self) -> tuple[int, datetime] | None:
-        """Process id and start of the service that was started last; whether it lives, its lock tells."""
-        row = await self._database.one("SELECT pid, started FROM service")
-        return (row[0], moment(row[1])) if row else None
+    async def service(self) -> tuple[int, datetime, datetime] | None:
+        """Process id, start and last sign of life of the service that was started last; whether it lives, its lock tells."""
+        row = await self._database.one("SELECT pid, started, heartbeat FROM service")
+        return (row[0], moment(row[1]), moment(row[2])) if row else None
 
     async def request_stop(self) -> None:
         """Ask the service to end; its runs carry on with the next one."""
@@ -130,6 +127,11 @@ class Queue:
                 "INSERT OR REPLACE INTO service (id, pid, started, heartbeat) VALUES (1, ?, ?, ?)",
                 (pid, timestamp(now()), timestamp(now())),
             )
+
+    async def beat(self) -> None:
+        """Give a sign of life."""
+        async with self._database.transaction() as transaction:
+            await transaction.execute("UPDATE service SET heartbeat = ?", (timestamp(now()),))
 
     async def stop_requested(self) -> bool:
         return bool(await self._database.value("SELECT stop_requested FROM service"))
@@ -183,6 +185,23 @@ class Queue:
         async with self._database.transaction() as transaction:
             await _report(transaction, run, snapshot, events)
             return bool(await transaction.value("SELECT cancel_requested FROM run WHERE id = ?", (run,)))
+
+
+async def active_run(transaction: Transaction, profile: str) -> Run | None:
+    """The run of a profile that is queued or going on."""
+    row = await transaction.one(f"SELECT {_COLUMNS} FROM run WHERE profile = ? AND {_ACTIVE}", (profile,))
+    return _run(row) if row else None
+
+
+async def add(transaction: Transaction, profile: str, *, dry_run: bool = False, automatic: bool = False) -> Run:
+    """Queue a run of a profile that has no active one."""
+    number = await transaction.insert(
+        "INSERT INTO run (profile, status, requested, dry_run, automatic) VALUES (?, 'queued', ?, ?, ?)",
+        (profile, timestamp(now()), dry_run, automatic),
+    )
+    row = await transaction.one(f"SELECT {_COLUMNS} FROM run WHERE id = ?", (number,))
+    assert row is not None
+    return _run(row)
 
 
 async def _report(transaction: Transaction, run: int, snapshot: Snapshot | None, events: Sequence[Event]) -> None:

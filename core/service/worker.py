@@ -24,13 +24,18 @@ from core.errors import ArchivarError, BusyError, DamagedError, InputError, Stor
 from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now
 from core.profiles.profile import Profile
 from core.service.lock import ServiceLock
+from core.service.notify import Notifier
 from core.service.queue import Queue
+from core.service.scheduler import Scheduler
 from core.tasks import spawn
 
 TICK_SECONDS = 0.25
 #: How soon a queued run is seen.
 QUEUE_SECONDS = 0.1
-#: A service that was started for a run ends when nothing came for this long.
+#: How soon a schedule that has changed is seen, and how late a start may be.
+SCHEDULE_SECONDS = 1.0
+HEARTBEAT_SECONDS = 10.0
+#: A service that was started for a run ends when nothing came for this long and no schedule needs it.
 IDLE_SECONDS = 5.0
 #: A run whose service died this often without getting a step further has failed.
 TRIES = 5
@@ -50,14 +55,21 @@ async def serve(home: Home, *, until_idle: bool) -> None:
         archive = await Archive.open(home, actor="service")
         try:
             while await Service(archive, until_idle=until_idle).run():
-                # Who queued a run while the lock was held relies on us; who comes from now on starts a service.
+                # Who queued a run or saved a schedule while the lock was held relies on us; who comes from now on starts a
+                # service.
                 lock.release()
-                if not await Queue(archive.database).active() or not _taken(lock):
+                if not await _needed(archive) or not _taken(lock):
                     return
         finally:
             await archive.close()
     finally:
         lock.release()
+
+
+async def _needed(archive: Archive) -> bool:
+    scheduler = Scheduler(archive)
+    await scheduler.refresh()
+    return scheduler.wanted or bool(await Queue(archive.database).active())
 
 
 def _taken(lock: ServiceLock) -> bool:
@@ -98,6 +110,9 @@ class Service:
         self._settings = settings.Settings()
         self._version = -1
         self._failures = 0
+        self._scheduler = Scheduler(archive)
+        self._notifier = Notifier()
+        self._scheduled = self._beaten = float("-inf")
 
     async def run(self) -> bool:
         """Serve until stopped or idle (True); runs still going on then are marked as interrupted."""
@@ -107,9 +122,12 @@ class Service:
         # A terminal that goes away is none of our business.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         await self._queue.announce(os.getpid())
+        self._notifier.ready()
         idle_since = loop.time()
         try:
             while not self._stopping.is_set():
+                # Here and nowhere else, so that a loop that hangs is noticed.
+                self._notifier.alive(loop.time())
                 busy = await self._look()
                 if busy is None:
                     return False
@@ -120,6 +138,7 @@ class Service:
                 await self._pause(QUEUE_SECONDS)
             return False
         finally:
+            self._notifier.stopping()
             await self._end()
 
     async def _look(self) -> bool | None:
@@ -129,16 +148,30 @@ class Service:
             await self._start_waiting()
             if await self._queue.stop_requested():
                 return None
+            await self._see_to_schedules()
+            await self._beat()
         except (BusyError, StorageError) as error:
             self._failures += 1
-            if self._until_idle and self._failures >= FAILURES:
+            if self._until_idle and self._failures >= FAILURES and not self._scheduler.wanted:
                 # One that was started for a run leaves it to the next.
                 raise
             logger.error("the queue cannot be used, trying again: %s", error)
             await self._pause(FAILURE_SECONDS)
             return True
         self._failures = 0
-        return bool(self._tasks)
+        return bool(self._tasks) or self._scheduler.wanted
+
+    async def _see_to_schedules(self) -> None:
+        time = asyncio.get_running_loop().time()
+        if time - self._scheduled >= SCHEDULE_SECONDS:
+            await self._scheduler.look()
+            self._scheduled = time
+
+    async def _beat(self) -> None:
+        time = asyncio.get_running_loop().time()
+        if time - self._beaten >= HEARTBEAT_SECONDS:
+            self._beaten = time
+            await self._queue.beat()
 
     async def _take_settings(self) -> None:
         """Go by the settings as they are now; another process changes them, so the file's version tells when to look."""

@@ -7,11 +7,12 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,14 @@ from core.config import Home
 from core.engine.limits import Limits
 from core.engine.run import Job, ProfileRun
 from core.errors import ArchivarError, BusyError, DamagedError, StorageError
-from core.model import Run, RunStatus
+from core.model import Run, RunStatus, now, timestamp
+from core.profiles.schedule import Schedule
 from core.secrets import Secret
 from core.service import worker
 from core.service.detach import ensure_running
 from core.service.lock import ServiceLock, is_running
 from core.service.queue import Queue
+from core.service.scheduler import Scheduler
 from core.service.worker import RunWork, Service
 from tests import homes
 from tests.conftest import StartDovecot
@@ -322,6 +325,90 @@ def test_ensure_running_starts_one_service_that_is_nobodys_child(tmp_path: Path)
     assert homes.rows(home.catalog, "SELECT count(*) FROM service") == [(1,)]
 
 
+# -- started by a schedule
+
+PAST = "2020-01-01T00:00:00.000Z"
+
+
+def _scheduled(path: Path, server: Dovecot, **fields: Any) -> Home:
+    """A home with an automatic profile "Test", by default for every minute, and a manual one "Test2" for the same mailbox."""
+    schedule = Schedule(**({"every": "1 minute"} | fields))
+    one = profile(server.host, server.plain_port, schedule=schedule)
+    return asyncio.run(homes.with_profile(path, one, profile(server.host, server.plain_port, name="Test2")))
+
+
+def _make_due(home: Home) -> None:
+    homes.change(home.catalog, f"UPDATE planned SET next = '{PAST}'")
+
+
+def _next_start(home: Home) -> str:
+    found = homes.rows(home.catalog, "SELECT next FROM planned WHERE profile = 'Test'")
+    return str(found[0][0]) if found else ""
+
+
+@pytest.mark.server
+def test_the_service_starts_what_is_due_once_and_plans_the_next_start(
+    tmp_path: Path, server: Dovecot, service: StartService
+) -> None:
+    """Missed for years while no service ran: one run, by the schedule, and the next start lies ahead; then due again, again."""
+    home = _scheduled(tmp_path / "home", server)
+    _make_due(home)
+    before = timestamp(now())
+    service(home)
+    wait_for(lambda: homes.rows(home.catalog, "SELECT 1 FROM run"), "the run that the schedule starts")
+    ended = homes.wait_until_final(home)
+    assert (ended.profile, ended.status, ended.automatic) == ("Test", RunStatus.SUCCEEDED, True)
+    assert _next_start(home) > before
+    _complete(home, server)
+    server.deliver(ALICE, "INBOX", message(999))
+    _make_due(home)
+    wait_for(lambda: len(homes.rows(home.catalog, "SELECT 1 FROM run")) > 1, "the second run")
+    assert homes.wait_until_final(home, 2).automatic
+    assert homes.rows(home.catalog, "SELECT profile FROM run") == [("Test",), ("Test",)]
+    _complete(home, server)
+
+
+@pytest.mark.server
+def test_a_schedule_that_is_saved_or_switched_while_the_service_runs_is_obeyed(
+    tmp_path: Path, server: Dovecot, service: StartService
+) -> None:
+    """Switched off, nothing starts although it was due; switched on, it is planned from then, and started when due."""
+    home = _scheduled(tmp_path / "home", server)
+    service(home)
+    assert homes.cli(home, "profile", "automatic", "Test", "off").returncode == 0
+    _make_due(home)
+    # A run by hand comes and goes: the service is awake, and has looked at its schedules by then.
+    result = homes.cli(home, "run", "Test2", "--json")
+    assert result.returncode == 0, result.stderr
+    assert homes.rows(home.catalog, "SELECT profile, automatic FROM run") == [("Test2", 0)]
+    assert homes.rows(home.catalog, "SELECT * FROM planned") == []
+    before = timestamp(now())
+    assert homes.cli(home, "profile", "automatic", "Test", "on").returncode == 0
+    assert _next_start(home) > before
+    _make_due(home)
+    wait_for(lambda: len(homes.rows(home.catalog, "SELECT 1 FROM run")) > 1, "the run that the schedule starts")
+    assert homes.wait_until_final(home, 2).status is RunStatus.SUCCEEDED
+
+
+@pytest.mark.server
+def test_a_service_that_was_started_for_a_run_stays_for_a_schedule(tmp_path: Path, server: Dovecot) -> None:
+    """It would be idle after seconds; saved while it runs, a schedule keeps it; switched off, it goes."""
+    home = _scheduled(tmp_path / "home", server, automatic=False)
+    assert homes.cli(home, "run", "Test2", "--json").returncode == 0
+    pid = _process_of(home)
+    assert homes.cli(home, "profile", "automatic", "Test", "on").returncode == 0
+    assert is_running(home)
+    idle = time.monotonic() + worker.IDLE_SECONDS + 3
+    wait_for(lambda: time.monotonic() > idle, "the time in which an idle service ends")
+    assert is_running(home)
+    assert _process_of(home) == pid
+    _make_due(home)
+    wait_for(lambda: len(homes.rows(home.catalog, "SELECT 1 FROM run")) > 1, "the run that the schedule starts")
+    assert homes.wait_until_final(home, 2).automatic
+    assert homes.cli(home, "profile", "automatic", "Test", "off").returncode == 0
+    wait_for(lambda: not is_running(home), "the end of a service that nothing needs")
+
+
 # -- in this process, where errors can be put in
 
 
@@ -500,6 +587,108 @@ async def test_a_run_queued_while_the_service_ends_is_not_forgotten(archive: Arc
     assert held.is_set()
     assert (await queue.run(queued[0])).status is RunStatus.FAILED
     assert not is_running(archive.home)
+
+
+async def test_a_schedule_saved_while_the_service_ends_is_not_forgotten(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saved after the last look at the schedules and before the lock is free: the same service goes on for it."""
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.1)
+    end, saved = Service._end, list[str]()
+
+    async def ending(self: Service) -> None:
+        await end(self)
+        if not saved:
+            saved.append("Test")
+            other = await Archive.open(archive.home)
+            await saved_profiles.save(other, profile("127.0.0.1", 9, schedule=Schedule(every="1 minute")))
+            await other.close()
+            homes.change(archive.home.catalog, f"UPDATE planned SET next = '{PAST}'")
+
+    monkeypatch.setattr(Service, "_end", ending)
+    serving = asyncio.ensure_future(worker.serve(archive.home, until_idle=True))  # noqa: TID251 (awaited below)
+    await _until(lambda: homes.rows(archive.home.catalog, "SELECT 1 FROM run WHERE automatic AND status = 'failed'"), serving)
+    await Queue(archive.database).request_stop()
+    await serving
+
+
+async def _until(condition: Callable[[], object], serving: asyncio.Future[None]) -> None:
+    deadline = asyncio.get_running_loop().time() + homes.DEADLINE
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline
+        assert not serving.done()
+        await asyncio.wait([serving], timeout=0.01)
+
+
+async def test_schedules_that_cannot_be_written_for_a_while_do_not_end_the_service(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full when a start is due, longer than a service that was started for a run would wait."""
+    await saved_profiles.save(archive, profile("127.0.0.1", 9, schedule=Schedule(every="1 minute")))
+    homes.change(archive.home.catalog, f"UPDATE planned SET next = '{PAST}'")
+    monkeypatch.setattr(worker, "FAILURE_SECONDS", 0.001)
+    monkeypatch.setattr(worker, "FAILURES", 2)
+    look, failures = Scheduler.look, 0
+
+    async def fail_at_first(self: Scheduler) -> list[int]:
+        nonlocal failures
+        failures += 1
+        if failures < 6:
+            await self.refresh()
+            raise StorageError("the disk is full")
+        return await look(self)
+
+    monkeypatch.setattr(Scheduler, "look", fail_at_first)
+    serving = asyncio.ensure_future(worker.serve(archive.home, until_idle=True))  # noqa: TID251 (awaited below)
+    await _until(lambda: homes.rows(archive.home.catalog, "SELECT 1 FROM run WHERE automatic AND status = 'failed'"), serving)
+    assert failures >= 6
+    await Queue(archive.database).request_stop()
+    await serving
+
+
+async def test_systemd_is_told_by_the_loop_that_does_the_work(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ready, then signs of life for as long as the loop goes round and no longer, then the end; the heartbeat is written."""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "40000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    monkeypatch.setattr(worker, "QUEUE_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.01)
+    told: list[str] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        listener.setblocking(False)
+
+        def hear() -> list[str]:
+            with suppress(BlockingIOError):
+                while True:
+                    told.append(listener.recv(100).decode())
+            return told
+
+        serving = asyncio.ensure_future(worker.serve(archive.home, until_idle=False))  # noqa: TID251 (awaited below)
+        await _until(lambda: len(hear()) > 4, serving)
+        known = await Queue(archive.database).service()
+        assert known is not None
+        assert known[2] > known[1]
+        hanging, go_on = asyncio.Event(), asyncio.Event()
+
+        async def hang(self: Queue) -> bool:
+            hanging.set()
+            await go_on.wait()
+            return True
+
+        monkeypatch.setattr(Queue, "stop_requested", hang)
+        await hanging.wait()
+        count = len(hear())
+        await asyncio.wait([serving], timeout=0.2)
+        assert len(hear()) == count, "a loop that hangs gives no sign of life"
+        go_on.set()
+        await serving
+        hear()
+    assert told[0] == "READY=1"
+    assert told[-1] == "STOPPING=1"
+    assert set(told[1:-1]) == {"WATCHDOG=1"}
 
 
 async def test_a_run_that_is_stopped_while_it_is_written_down_stays_ended(archive: Archive) -> None:

@@ -23,7 +23,9 @@ SCHEMA = resources.files("core.db") / "schema.sql"
 
 
 def _normal(sql: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"--[^\n]*", "", sql)).replace("( ", "(").replace(" )", ")").strip().rstrip(";")
+    plain = re.sub(r"\s+", " ", re.sub(r"--[^\n]*", "", sql))
+    # A column that was added later comes after a blank.
+    return plain.replace("( ", "(").replace(" )", ")").replace(" ,", ",").strip().rstrip(";")
 
 
 def _schema(path: Path) -> set[str]:

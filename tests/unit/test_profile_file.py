@@ -16,9 +16,10 @@ from core.profiles.age import Age
 from core.profiles.deletion import Deletion, OnTrash, When
 from core.profiles.filter import Filter, Flagged, Seen
 from core.profiles.profile import Access, Kind, Login, Method, Profile, Server, Target, from_json
-from core.profiles.profile_file import MAX_FILE_BYTES, parse, read
+from core.profiles.profile_file import MAX_FILE_BYTES, checked_name, parse, read
 from core.profiles.profile_toml import as_toml
 from core.profiles.rules import FolderRules, Rule
+from core.profiles.schedule import WEEKDAYS, Schedule, in_order
 from core.profiles.selection import Mode, Selection
 
 MINIMAL = """\
@@ -31,7 +32,7 @@ username = "alice@example.test"
 [target]
 user = "alice"
 """
-SECTIONS = ("server", "login", "folders", "filter", "delete", "target")
+SECTIONS = ("server", "login", "folders", "filter", "delete", "target", "schedule")
 
 
 def having(section: str, line: str) -> str:
@@ -280,20 +281,80 @@ def test_kinds_of_a_later_version_are_refused() -> None:
     ("text", "reason"),
     [
         ('[catchall]\nunknown = "leave"\n', "is for profiles of kind catchall, which this version cannot run"),
-        ('[schedule]\nevery = "15 minutes"\n', "is not possible in this version"),
-        ("[schedule]\n", "is not possible in this version"),
+        ("[catchall]\n", "is for profiles of kind catchall, which this version cannot run"),
     ],
 )
 def test_sections_of_a_later_version_are_refused(text: str, reason: str) -> None:
-    """Sections for catch-all mailboxes and schedules are refused, even when they are empty."""
+    """The section for catch-all mailboxes is refused, even when it is empty."""
     text = text + MINIMAL if "=" in text.splitlines()[0] else MINIMAL + text
     error = refusal(text)
-    name = next(name for name in ("catchall", "schedule") if name in text)
-    assert (
-        error.message
-        == f"alice.toml, line {line_of(text, name if text.startswith(name) else f'[{name}]')}: [{name}] {reason}"
-        + (": profiles are started by hand or by cron." if name == "schedule" else ".")
-    )
+    assert error.message == f"alice.toml, line {line_of(text, '[catchall]')}: [catchall] {reason}."
+
+
+@pytest.mark.parametrize(
+    ("lines", "schedule"),
+    [
+        (['every = " 15  Minutes "'], Schedule(every="15 minutes")),
+        (['daily = "2:00"', 'cron = ""'], Schedule(daily="02:00")),
+        (
+            ['daily = "02:00"', 'weekdays = ["Fri", "mon"]', 'time_zone = "Europe/Berlin"', "automatic = false"],
+            Schedule(daily="02:00", weekdays=("mon", "fri"), time_zone="Europe/Berlin", automatic=False),
+        ),
+        (['cron = "0  2 * * MON"', 'time_zone = "Europe/Berlin"'], Schedule(cron="0 2 * * mon", time_zone="Europe/Berlin")),
+    ],
+)
+def test_a_schedule_is_read_and_gets_its_plain_form(lines: list[str], schedule: Schedule) -> None:
+    """Every so often, daily on some days, or by a cron line; without the section a profile is run by hand."""
+    assert parse(MINIMAL, Path("x.toml")).profile.schedule is None
+    profile = parse("\n".join([MINIMAL, "[schedule]", *lines]), Path("x.toml")).profile
+    assert profile.schedule == schedule
+    assert parse(as_toml(profile), Path("x.toml")).profile == profile
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "what", "allowed"),
+    [
+        ([], "", "does not say when", "every ="),
+        (["automatic = true"], "", "does not say when", "daily ="),
+        (['every = "10 seconds"'], "every", '= "10 seconds" is not allowed', "from 1 minute to 30 days"),
+        (["every = 15"], "every", "= 15 is not allowed", "15 minutes"),
+        (['daily = "24:00"'], "daily", '= "24:00" is not allowed', "02:00"),
+        (["daily = 02:00:00"], "daily", "= 02:00:00 is not allowed", "02:00"),
+        (['cron = "0 2 31 2 *"'], "cron", "is not allowed", "five fields"),
+        (['daily = "02:00"', 'time_zone = "Berlin"'], "time_zone", '= "Berlin" is not allowed', "Europe/Berlin"),
+        (['daily = "02:00"', 'weekdays = ["mo"]'], "weekdays", '= "mo" is not allowed', "mon, tue"),
+        (['daily = "02:00"', 'weekdays = "mon"'], "weekdays", '= "mon" is not allowed', "a list"),
+        (['every = "1 day"', 'weekdays = ["mon"]'], "weekdays", "is for daily", "daily ="),
+        (['every = "1 day"', 'time_zone = "Europe/Berlin"'], "time_zone", "has no meaning with every", "daily or cron"),
+        (['every = "1 day"', 'cron = "0 2 * * *"'], "cron", "and every are both given", "one of every, daily, cron"),
+        (['every = "1 day"', 'automatic = "yes"'], "automatic", '= "yes" is not allowed', "true or false"),
+        (['each = "1 day"'], "each", "is unknown", "every, daily, weekdays, cron, time_zone, automatic"),
+    ],
+)
+def test_a_schedule_that_means_nothing_is_refused(lines: list[str], key: str, what: str, allowed: str) -> None:
+    """Named with its line, its key, and what is allowed instead."""
+    text = "\n".join([MINIMAL, "[schedule]", *lines])
+    error = refusal(text)
+    line = line_of(text, f"{key} =" if key else "[schedule]")
+    name = f"schedule.{key}" if key else "[schedule]"
+    assert error.message.startswith(f"alice.toml, line {line}: {name} ")
+    assert what in error.message
+    assert allowed in error.hint
+
+
+def test_a_definition_from_before_there_were_schedules_still_loads() -> None:
+    """Profiles that were saved without that key are run by hand."""
+    definition = parse(MINIMAL, Path("x.toml")).profile.as_json()
+    assert "schedule" not in definition
+    assert from_json(definition).schedule is None
+
+
+@pytest.mark.parametrize("name", ["", "  ", "-x", "a\nb", "a\u202eb", "x" * 101])
+def test_a_name_that_no_profile_can_have_is_refused(name: str) -> None:
+    """As in a file, so where a profile is renamed."""
+    with pytest.raises(InputError, match="name of a profile"):
+        checked_name(name)
+    assert checked_name(" Anna & Co ") == "Anna & Co"
 
 
 @pytest.mark.parametrize("section", ["", *SECTIONS])
@@ -439,6 +500,13 @@ DELETIONS = st.builds(Deletion, st.just(When.IMMEDIATELY), st.none(), st.boolean
 )
 NAMES = st.lists(one_line(20), min_size=1, max_size=3).map(tuple)
 SELECTIONS = st.just(Selection()) | st.builds(Selection, st.sampled_from([Mode.ALL_EXCEPT, Mode.ONLY]), NAMES)
+SCHEDULES = st.builds(Schedule, every=st.sampled_from(["1 minute", "30 days"]), automatic=st.booleans()) | st.builds(
+    Schedule,
+    daily=st.just("02:00"),
+    weekdays=st.lists(st.sampled_from(WEEKDAYS)).map(lambda days: in_order(tuple(days))),
+    time_zone=st.sampled_from(["", "Europe/Berlin"]),
+    automatic=st.booleans(),
+)
 PROFILES = st.builds(
     Profile,
     name=one_line(60),
@@ -456,6 +524,7 @@ PROFILES = st.builds(
     folders=st.builds(FolderRules.of, st.lists(PATTERN, max_size=4), st.lists(PATTERN, max_size=4)),
     filter=FILTERS,
     deletion=st.just(Deletion()) | DELETIONS,
+    schedule=st.none() | SCHEDULES,
 )
 MANY_PROFILES = st.builds(
     Profile,

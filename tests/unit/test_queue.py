@@ -59,6 +59,34 @@ async def test_the_next_run_can_be_asked_for_when_the_last_has_ended(archive: Ar
     assert await queue.active() == []
 
 
+async def test_runs_are_listed_by_profile_and_by_state(archive: Archive) -> None:
+    """Either, both or neither; the newest first."""
+    queue = Queue(archive.database)
+    for name, status in (("A", RunStatus.FAILED), ("B", RunStatus.FAILED), ("A", RunStatus.SUCCEEDED)):
+        run, _ = await queue.enqueue(name)
+        await queue.finish(run.id, status, {"finished": "2026-01-01T00:00:00.000Z"})
+    await queue.enqueue("A")
+    assert [run.id for run in await queue.runs(status=RunStatus.FAILED)] == [2, 1]
+    assert [run.id for run in await queue.runs("a", status=RunStatus.FAILED)] == [1]
+    assert [run.id for run in await queue.runs("A")] == [4, 3, 1]
+    assert [run.id for run in await queue.runs(status=RunStatus.QUEUED)] == [4]
+
+
+async def test_the_service_gives_signs_of_life(archive: Archive) -> None:
+    """Process, start and last sign are told; a sign moves the last of them alone."""
+    queue = Queue(archive.database)
+    assert await queue.service() is None
+    await queue.announce(7)
+    first = await queue.service()
+    assert first is not None
+    homes.change(archive.home.catalog, "UPDATE service SET heartbeat = '2020-01-01T00:00:00.000Z'")
+    await queue.beat()
+    second = await queue.service()
+    assert second is not None
+    assert second[:2] == (7, first[1])
+    assert second[2] >= first[2]
+
+
 async def test_result_progress_and_last_events_are_seen_together(archive: Archive) -> None:
     """Who sees a run as ended sees all that it told, also text that is no Unicode."""
     queue = Queue(archive.database)

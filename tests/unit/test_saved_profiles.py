@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.archive import saved_profiles
+from core.archive import planning, saved_profiles, users
 from core.archive.archive import Archive
 from core.errors import InputError
 from core.profiles.profile import Target
+from core.profiles.schedule import Schedule
 from core.secrets import Secret
 from core.service.queue import Queue
 from tests import homes
@@ -66,6 +68,114 @@ async def test_a_profile_that_is_being_run_is_not_removed(archive: Archive) -> N
     assert await saved_profiles.all_profiles(archive) == []
     with pytest.raises(InputError, match="no profile"):
         await saved_profiles.find(archive, "Test")
+
+
+async def test_a_renamed_profile_keeps_all_that_is_its_own(archive: Archive) -> None:
+    """One step in the ledger: the old name is gone, and password, runs and next start are under the new one."""
+    scheduled = replace(homes.profile("mail.example.test", 993, name="Old"), schedule=Schedule(every="2 hours"))
+    await saved_profiles.save(archive, scheduled, Secret("geheim"))
+    run, _ = await Queue(archive.database).enqueue("Old", automatic=True)
+    await archive.database.read("UPDATE run SET status = 'failed'")
+    start = (await planning.planned(archive.database))["old"].next
+    seen = (await archive.head()).seq
+    renamed = replace(scheduled, name="New")
+    await saved_profiles.save(archive, renamed, renames="old")
+    assert [entry.kind for entry in (await homes.entries(archive))[seen:]] == ["profile.removed", "profile.saved"]
+    assert await saved_profiles.all_profiles(archive) == [renamed]
+    assert (await saved_profiles.password(archive, renamed)).reveal() == "geheim"
+    assert await archive.database.read("SELECT profile FROM password") == [("New",)]
+    assert [one.id for one in await Queue(archive.database).runs("New")] == [run.id]
+    assert await Queue(archive.database).runs("Old") == []
+    [planned] = (await planning.planned(archive.database)).values()
+    assert (planned.profile, planned.next) == ("New", start)
+    await archive.rebuild()
+    assert await saved_profiles.all_profiles(archive) == [renamed]
+
+
+async def test_a_profile_is_renamed_with_another_password_or_with_none(archive: Archive) -> None:
+    """A new one takes the place of the stored one; a password file makes it go."""
+    old = homes.profile("mail.example.test", 993, name="Old")
+    await saved_profiles.save(archive, old, Secret("one"))
+    new = replace(old, name="New")
+    await saved_profiles.save(archive, new, Secret("two"), renames="Old")
+    assert (await saved_profiles.password(archive, new)).reveal() == "two"
+    from_file = replace(old, name="Newer", login=replace(old.login, password_file="/etc/archivar/word"))
+    await saved_profiles.save(archive, from_file, renames="New")
+    assert await archive.database.read("SELECT profile FROM password") == []
+
+
+async def test_a_rename_that_cannot_be_is_refused_and_nothing_changes(archive: Archive) -> None:
+    """A name that is taken, a run that goes on, a profile that is not there."""
+    one = homes.profile("mail.example.test", 993, name="One")
+    two = homes.profile("mail.example.test", 993, name="Two")
+    await saved_profiles.save(archive, one, Secret("one"))
+    await saved_profiles.save(archive, two, Secret("two"))
+    head = await archive.head()
+    with pytest.raises(InputError, match="a profile Two already"):
+        await saved_profiles.save(archive, replace(one, name="TWO"), renames="One")
+    with pytest.raises(InputError, match="no profile"):
+        await saved_profiles.save(archive, replace(one, name="Four"), renames="Three")
+    with pytest.raises(InputError, match="no profile"):
+        await saved_profiles.save(archive, replace(one, name="THREE"), renames="Three")
+    run, _ = await Queue(archive.database).enqueue("One")
+    for name in ("Five", "ONE"):
+        with pytest.raises(InputError, match=f"run {run.id}"):
+            await saved_profiles.save(archive, replace(one, name=name), renames="One")
+    assert await archive.head() == head
+    assert (await saved_profiles.password(archive, two)).reveal() == "two"
+
+
+async def test_runs_are_told_under_the_name_as_it_is_spelled_now(archive: Archive) -> None:
+    """A name whose letters changed their case is still the same profile with the same runs."""
+    profile = homes.profile("mail.example.test", 993, name="Staff")
+    await saved_profiles.save(archive, profile, Secret("one"))
+    run, _ = await Queue(archive.database).enqueue("Staff")
+    await archive.database.read("UPDATE run SET status = 'failed'")
+    await saved_profiles.save(archive, replace(profile, name="STAFF"), renames="Staff")
+    assert (await Queue(archive.database).latest())["STAFF"].id == run.id
+    assert (await saved_profiles.password(archive, replace(profile, name="STAFF"))).reveal() == "one"
+
+
+async def test_a_copy_is_a_profile_of_its_own_that_starts_by_hand(archive: Archive) -> None:
+    """Definition and password are the original's, its schedule is kept and off; a name that is taken is refused."""
+    original = replace(homes.profile("mail.example.test", 993, name="One"), schedule=Schedule(every="2 hours"))
+    await saved_profiles.save(archive, original, Secret("geheim"))
+    copy = await saved_profiles.copy(archive, "one", "Two")
+    assert copy == replace(original, name="Two", schedule=Schedule(every="2 hours", automatic=False))
+    assert await saved_profiles.all_profiles(archive) == [original, copy]
+    assert (await saved_profiles.password(archive, copy)).reveal() == "geheim"
+    assert list(await planning.planned(archive.database)) == ["one"]
+    await saved_profiles.save(archive, copy, Secret("other"))
+    assert (await saved_profiles.password(archive, original)).reveal() == "geheim"
+    with pytest.raises(InputError, match="a profile Two already"):
+        await saved_profiles.copy(archive, "One", "two")
+
+
+async def test_a_profile_without_a_schedule_is_not_made_automatic(archive: Archive) -> None:
+    """Refused with what to write; with one it is switched, and switching to what is so already writes nothing."""
+    profile = homes.profile("mail.example.test", 993)
+    await saved_profiles.save(archive, profile, Secret("a"))
+    for on in (True, False):
+        with pytest.raises(InputError, match="has no schedule") as refused:
+            await saved_profiles.set_automatic(archive, "test", on)
+        assert "[schedule]" in refused.value.hint
+    await saved_profiles.save(archive, replace(profile, schedule=Schedule(daily="02:00")))
+    off = await saved_profiles.set_automatic(archive, "test", False)
+    assert off.schedule == Schedule(daily="02:00", automatic=False)
+    assert await saved_profiles.find(archive, "Test") == off
+    head = await archive.head()
+    await saved_profiles.set_automatic(archive, "test", False)
+    assert await archive.head() == head
+    assert (await saved_profiles.password(archive, off)).reveal() == "a"
+
+
+async def test_a_profile_is_switched_off_even_when_it_could_not_be_saved_anew(archive: Archive) -> None:
+    """Its user has gone: what starts it must be stopped all the same."""
+    profile = replace(homes.profile("mail.example.test", 993), schedule=Schedule(every="1 minute"))
+    await saved_profiles.save(archive, profile, Secret("a"))
+    await users.remove(archive, await users.find(archive, "alice"))
+    await saved_profiles.set_automatic(archive, "Test", False)
+    assert await planning.planned(archive.database) == {}
 
 
 async def test_a_password_file_is_read_at_its_first_line(archive: Archive, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def profile_row(
         name=text(profile.name),
         mailbox=_whose(profile, chosen),
         server=text(profile.server.host),
-        schedule="manual",
+        schedule=text(profile.schedule.sentence(), 40) if profile.schedule and profile.automatic else "manual",
         state=state(run) if run else NEVER,
         facts=_facts(run, snapshot, now) if run else (),
         active=run is not None and not run.status.final,

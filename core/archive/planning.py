@@ -1,0 +1,55 @@
+"""When profiles are started next: rows of this machine, kept in step with the schedules of the saved profiles."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.db.database import Database, Transaction
+from core.model import moment, timestamp
+from core.profiles.profile import Profile
+from core.profiles.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The next start of a profile, by the ``schedule`` (as text) that it had when this was computed."""
+
+    profile: str
+    schedule: str
+    next: datetime
+
+
+def as_text(schedule: Schedule) -> str:
+    """A schedule in one text, to see whether it is still the same."""
+    return json.dumps(schedule.as_json(), sort_keys=True)
+
+
+async def planned(database: Database) -> dict[str, Planned]:
+    """All that is planned, by the profile's name without regard to case."""
+    rows = await database.read("SELECT profile, schedule, next FROM planned")
+    return {row[0].casefold(): Planned(row[0], row[1], moment(row[2])) for row in rows}
+
+
+async def plan(transaction: Transaction, profile: Profile, after: datetime) -> None:
+    """Plan the first start of a profile after ``after``, or none if it is not automatic, or its time zone is not known here."""
+    await unplan(transaction, profile.name)
+    if profile.schedule is not None and profile.schedule.automatic:
+        with suppress(ValueError):
+            start = profile.schedule.next_start(after)
+            await put(transaction, Planned(profile.name, as_text(profile.schedule), start))
+
+
+async def put(transaction: Transaction, one: Planned) -> None:
+    """Write down a next start."""
+    await transaction.execute(
+        "INSERT OR REPLACE INTO planned (profile, schedule, next) VALUES (?, ?, ?)",
+        (one.profile, one.schedule, timestamp(one.next)),
+    )
+
+
+async def unplan(transaction: Transaction, name: str) -> None:
+    """Forget the next start of a profile."""
+    await transaction.execute("DELETE FROM planned WHERE profile = ?", (name,))

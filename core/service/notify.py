@@ -1,0 +1,47 @@
+"""Tells systemd how the service is, as of ``sd_notify``: a datagram to the socket that it named. Without one, nothing."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+
+#: So many signs of life are given in the time in which systemd expects one.
+SIGNS = 4
+VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+
+
+class Notifier:
+    """``ready`` once, ``alive`` from the loop as it goes round, ``stopping`` at the end."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self._address = environment.get("NOTIFY_SOCKET", "")
+        microseconds = environment.get("WATCHDOG_USEC", "")
+        ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self._interval = int(microseconds) / 1e6 / SIGNS if ours and microseconds.isdecimal() else 0.0
+        self._last = float("-inf")
+
+    def ready(self) -> None:
+        """The service has its archive open and takes runs."""
+        self._send("READY=1")
+
+    def alive(self, time: float) -> None:
+        """The loop goes round; ``time`` in seconds of a clock that only goes forward. Not every call sends."""
+        if self._interval and time - self._last >= self._interval:
+            self._last = time
+            self._send("WATCHDOG=1")
+
+    def stopping(self) -> None:
+        """The service is ending in order."""
+        self._send("STOPPING=1")
+
+    def _send(self, text: str) -> None:
+        if not self._address:
+            return
+        # A name that begins with @ is none of a file.
+        address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address
+        # It must never wait, and a sign that is lost is followed by others.
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as one:
+            one.setblocking(False)
+            one.sendto(text.encode(), address)

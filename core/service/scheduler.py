@@ -1,0 +1,150 @@
+"""Starts automatic profiles when their time comes: keeps ``planned`` in step with the saved profiles, queues what is due.
+
+What holds here: what was missed while no service ran, or the machine was off, is made up by one run, not by many; a profile
+that is still being run when its next start comes skips that start; a schedule that was changed is planned from then on.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from core.archive import planning
+from core.archive.archive import Archive
+from core.archive.planning import Planned
+from core.db.database import Transaction
+from core.model import now
+from core.profiles.profile import Profile, from_json
+from core.profiles.schedule import Schedule
+from core.service.queue import Queue, active_run, add
+
+logger = logging.getLogger("archivar.service")
+
+
+class Scheduler:
+    """The automatic profiles of an archive. ``look`` is to be called every second or so."""
+
+    def __init__(self, archive: Archive, clock: Callable[[], datetime] = now) -> None:
+        self._archive = archive
+        self._queue = Queue(archive.database)
+        self._clock = clock
+        self._seen: tuple[int, int] | None = None
+        self._definitions: dict[str, str] = {}
+        self._schedules: dict[str, tuple[str, Schedule]] = {}
+        self._planned: dict[str, Planned] = {}
+        self._last = clock()
+
+    @property
+    def wanted(self) -> bool:
+        """Is there an automatic profile, as far as the last look knows?"""
+        return bool(self._schedules)
+
+    async def refresh(self) -> bool:
+        """Read the saved profiles and what is planned, if anything may have changed since the last time; has it?"""
+        # Others' writing changes the first; what this process applies of the ledger for them, the second.
+        seen = (await self._queue.version(), int(await self._archive.database.value("SELECT seq FROM applied") or 0))
+        if seen == self._seen:
+            return False
+        rows = await self._archive.database.read("SELECT name, definition FROM profile")
+        definitions = {str(row[0]): str(row[1]) for row in rows}
+        if definitions != self._definitions:
+            self._schedules = {}
+            for name, text in definitions.items():
+                try:
+                    schedule = _automatic(text)
+                except ValueError as error:
+                    logger.error("%s cannot be started by its schedule: %s", name, error)
+                    continue
+                if schedule is not None:
+                    self._schedules[name.casefold()] = (name, schedule)
+            self._definitions = definitions
+        self._planned = await planning.planned(self._archive.database)
+        self._seen = seen
+        return True
+
+    async def look(self) -> list[int]:
+        """Plan what is not planned, queue what is due; the numbers of the runs that were queued.
+
+        Raises ``BusyError`` and ``StorageError``; the next look does what this one could not.
+        """
+        changed = await self.refresh()
+        moment, last = self._clock(), self._last
+        self._last = moment
+        gone, fresh = self._differences(moment) if changed or moment < last else ([], [])
+        new = {one.profile.casefold() for one in fresh}
+        due = [one for key, one in self._planned.items() if one.next <= moment and key in self._schedules and key not in new]
+        if not gone and not fresh and not due:
+            return []
+        started: list[int] = []
+        # Read again before the next look, also when this one fails halfway.
+        self._seen = None
+        async with self._archive.database.transaction() as transaction:
+            for one in gone:
+                await planning.unplan(transaction, one.profile)
+            for one in fresh:
+                await planning.put(transaction, one)
+            for one in due:
+                if (number := await self._start(transaction, one, moment)) is not None:
+                    started.append(number)
+        return started
+
+    def _differences(self, moment: datetime) -> tuple[list[Planned], list[Planned]]:
+        """What is planned for no automatic profile; and plans for those that have none, or one by another schedule or clock."""
+        gone = [one for key, one in self._planned.items() if key not in self._schedules]
+        fresh = []
+        for key, (name, schedule) in self._schedules.items():
+            one, text = self._planned.get(key), planning.as_text(schedule)
+            if one is None or one.schedule != text or schedule.too_late(one.next, moment):
+                fresh.append(Planned(name, text, schedule.next_start(moment)))
+        return gone, fresh
+
+    async def _start(self, transaction: Transaction, one: Planned, moment: datetime) -> int | None:
+        """Queue a run and plan the next one, in one transaction: neither is ever without the other."""
+        name, schedule = self._schedules[one.profile.casefold()]
+        definition = await transaction.value("SELECT definition FROM profile WHERE name = ?", (name,))
+        if definition != self._definitions[name]:
+            # Changed in this very moment; the next look knows how.
+            return None
+        following = schedule.following(one.next, moment)
+        await planning.put(transaction, Planned(name, one.schedule, following))
+        under_way = await active_run(transaction, name)
+        if under_way is not None:
+            logger.info("%s is still being run (run %d), so this start is left out", name, under_way.id)
+            return None
+        run = await add(transaction, name, automatic=True)
+        logger.info("%s is started by its schedule (%s) as run %d", name, schedule.sentence(), run.id)
+        return run.id
+
+
+async def next_starts(archive: Archive) -> dict[str, datetime]:
+    """The next start of each automatic profile, by its name; one that lies behind waits for a service.
+
+    A profile whose time zone this system does not know is never started, and is left out.
+    """
+    planned = await planning.planned(archive.database)
+    found: dict[str, datetime] = {}
+    for row in await archive.database.read("SELECT name, definition FROM profile ORDER BY name"):
+        try:
+            schedule = _automatic(row[1])
+        except ValueError:
+            continue
+        if schedule is None:
+            continue
+        one = planned.get(row[0].casefold())
+        known = one is not None and one.schedule == planning.as_text(schedule)
+        found[row[0]] = one.next if one is not None and known else schedule.next_start(now())
+    return found
+
+
+def _automatic(definition: str) -> Schedule | None:
+    """The schedule of a profile that is started by it. Raises ``ValueError`` when nobody can tell here when that would be."""
+    try:
+        profile: Profile = from_json(json.loads(definition))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"its definition cannot be read ({error!r})") from error
+    if profile.schedule is None or not profile.automatic:
+        return None
+    profile.schedule.next_start(now())
+    return profile.schedule

@@ -1,0 +1,140 @@
+"""The systemd unit that keeps the service of a home running: as its owner, with no more rights than it needs. Text only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import InputError
+from core.format import safe
+
+#: Where administrators put units of their own.
+PLACE = Path("/etc/systemd/system/archivar.service")
+#: Seconds without a sign of life after which systemd starts the service anew: waiting for the disk and for locks of other
+#: processes is well below.
+WATCHDOG_SECONDS = 180
+#: What systemd can hide from a service.
+_HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
+_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What a unit must know. ``files``: what else the service reads, such as the program itself and password files."""
+
+    home: Path
+    user: str
+    group: str
+    command: Sequence[str]
+    python_path: str
+    files: Sequence[Path]
+
+
+def unit(installation: Installation) -> str:
+    """The unit as text. Raises ``InputError`` for a path that cannot stand in one."""
+    home = installation.home
+    read = [home, *installation.files]
+    # Everything else under /home can at most be read then.
+    protect_home = "read-only" if _any_below(read, _HOMES) else "yes"
+    command = [*installation.command, "--home", str(home), "service", "run"]
+    lines = [
+        *_comment(installation),
+        "",
+        "[Unit]",
+        "Description=Archivar, the mail archive",
+        "Wants=network-online.target",
+        "After=network-online.target",
+        f"RequiresMountsFor={_quoted(str(home))}",
+        "",
+        "[Service]",
+        "Type=notify",
+        "ExecStart=" + " ".join(_quoted(word).replace("$", "$$") for word in command),
+        f"User={_plain(installation.user)}",
+        f"Group={_plain(installation.group)}",
+        *([f"Environment={_quoted(f'PYTHONPATH={installation.python_path}')}"] if installation.python_path else []),
+        "Restart=on-failure",
+        "RestartSec=10",
+        "# An archive that was restored or upgraded is brought up to date before the service is ready.",
+        "TimeoutStartSec=30min",
+        f"WatchdogSec={WATCHDOG_SECONDS}",
+        "UMask=0077",
+        "",
+        f"ReadWritePaths={_quoted(str(home))}",
+        "ProtectSystem=strict",
+        f"ProtectHome={protect_home}",
+        f"PrivateTmp={'no' if _any_below(read, _TEMPORARY) else 'yes'}",
+        "PrivateDevices=yes",
+        "ProtectClock=yes",
+        "ProtectControlGroups=yes",
+        "ProtectHostname=yes",
+        "ProtectKernelLogs=yes",
+        "ProtectKernelModules=yes",
+        "ProtectKernelTunables=yes",
+        "ProtectProc=invisible",
+        "NoNewPrivileges=yes",
+        "CapabilityBoundingSet=",
+        "AmbientCapabilities=",
+        "LockPersonality=yes",
+        "MemoryDenyWriteExecute=yes",
+        "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
+        "RestrictNamespaces=yes",
+        "RestrictRealtime=yes",
+        "RestrictSUIDSGID=yes",
+        "SystemCallArchitectures=native",
+        "SystemCallFilter=@system-service",
+        "",
+        "[Install]",
+        "WantedBy=multi-user.target",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _comment(installation: Installation) -> list[str]:
+    """How to install it."""
+    lines = [
+        f"Keeps the service of {_visible(str(installation.home))} running. To install it, as root:",
+        "",
+        f"  archivar service unit > {PLACE}     (with --home, if the home is not the default one)",
+        "  systemctl daemon-reload",
+        "  systemctl enable --now archivar",
+        "",
+        "Then: systemctl status archivar; journalctl -u archivar; log/service.log in the home.",
+    ]
+    if installation.user in ("root", "0"):
+        lines += [
+            "",
+            "The home belongs to root. Better give the archive an account of its own first, then print this again:",
+            "",
+            "  useradd --system --user-group --no-create-home --shell /usr/sbin/nologin archivar",
+            "  archivar service stop",
+            f"  chown -R archivar:archivar {_shell_quoted(str(installation.home))}",
+        ]
+    return [f"# {line}".rstrip() for line in lines]
+
+
+def _any_below(paths: Iterable[Path], folders: Sequence[Path]) -> bool:
+    return any(path == folder or folder in path.parents for path in paths for folder in folders)
+
+
+def _quoted(text: str) -> str:
+    """A word of a unit file: blanks kept, no specifier and no escape in it."""
+    text = _visible(text).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{text}"' if any(character in text for character in " '\"\\;") else text
+
+
+def _plain(name: str) -> str:
+    return _visible(name).replace("%", "%%")
+
+
+def _shell_quoted(text: str) -> str:
+    return "'" + _visible(text).replace("'", "'\\''") + "'"
+
+
+def _visible(text: str) -> str:
+    """``text``, if all of it can be seen and copied. Raises ``InputError``."""
+    if safe(text, len(text) + 1) != text or not text.isprintable():
+        raise InputError(
+            f"{text!r} has characters that cannot stand in a systemd unit.", "Move the archive or program to a plainer path."
+        )
+    return text
