@@ -318,10 +318,10 @@ class Archive:
     async def _apply(self, entries: Sequence[Entry], number: int, details: Mapping[bytes, Detail]) -> None:
         async with self.database.transaction() as transaction:
             reached = (await catalog.applied(transaction)).seq
-            for entry in entries:
-                if reached == entry.seq - 1:
-                    await catalog.apply(transaction, entry, number, details)
-                    reached = entry.seq
+            following = [entry for entry in entries if entry.seq > reached]
+            if following and following[0].seq == reached + 1:
+                await catalog.apply_all(transaction, following, number, details)
+                reached = following[-1].seq
         if entries and reached < entries[-1].seq:
             # Another process appended in between and has not applied it (yet).
             await self.catch_up()

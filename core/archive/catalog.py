@@ -7,8 +7,9 @@ Invariant: the same entries and messages give the same catalog, whether applied 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from core import sequence
@@ -49,6 +50,18 @@ async def apply(transaction: Transaction, entry: Entry, volume: int, details: De
     await transaction.execute("UPDATE applied SET volume = ?, seq = ?, hash = ?", (volume, entry.seq, entry.hash))
 
 
+async def apply_all(transaction: Transaction, entries: Sequence[Entry], volume: int, details: Details) -> None:
+    """Apply entries that follow one another, as ``apply`` would one by one; many users in a row in a few statements."""
+    for kind, group in groupby(entries, key=lambda entry: entry.kind):
+        several = list(group)
+        if kind == "user.saved" and len(several) > 1 and await _users_saved(transaction, several):
+            last = several[-1]
+            await transaction.execute("UPDATE applied SET volume = ?, seq = ?, hash = ?", (volume, last.seq, last.hash))
+            continue
+        for entry in several:
+            await apply(transaction, entry, volume, details)
+
+
 async def clear(transaction: Transaction) -> None:
     """Empty the projection; the next replay starts at the first entry."""
     for table in TABLES:
@@ -65,25 +78,53 @@ def digests(entry: Entry) -> list[bytes]:
     return [bytes.fromhex(message[0]) for message in entry.payload["messages"]]
 
 
+#: Statements that save one user, with what each takes.
+_SAVE_USER = (
+    "INSERT INTO user (id, name, login, full_name, removed) VALUES (:id, :name, :login, :full_name, :removed) "
+    "ON CONFLICT (id) DO UPDATE SET name = :name, login = :login, full_name = :full_name, removed = :removed"
+)
+_FREE_ADDRESSES = "DELETE FROM address WHERE user_id = ?"
+_SAVE_ADDRESS = "INSERT OR REPLACE INTO address (address, user_id, position) VALUES (?, ?, ?)"
+_NOTE_USERS = "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)"
+
+
+def _user_row(user: dict[str, Any]) -> dict[str, Any]:
+    return {key: user[key] for key in ("id", "name", "login", "full_name", "removed")}
+
+
+def _address_rows(user: dict[str, Any]) -> list[tuple[str, str, int]]:
+    # A removed user keeps the archive but gives the addresses free.
+    addresses = [] if user["removed"] else user["addresses"]
+    return [(address, user["id"], position) for position, address in enumerate(addresses)]
+
+
+async def _users_saved(transaction: Transaction, entries: Sequence[Entry]) -> bool:
+    """Save many users at once; False when names are in each other's way, so that the order of the entries matters."""
+    saved = [entry.payload["user"] for entry in entries]
+    owners = {user["name"].casefold(): user["id"] for user in saved}
+    if len(owners) < len(saved) or len({user["id"] for user in saved}) < len(saved):
+        return False
+    names = json.dumps([user["name"] for user in saved])
+    taken = "SELECT name, id FROM user WHERE name IN (SELECT value FROM json_each(?))"
+    if any(owners.get(name.casefold()) != owner for name, owner in await transaction.read(taken, (names,))):
+        return False
+    await transaction.many(_SAVE_USER, map(_user_row, saved))
+    await transaction.many(_FREE_ADDRESSES, [(user["id"],) for user in saved])
+    await transaction.many(_SAVE_ADDRESS, [row for user in saved for row in _address_rows(user)])
+    await transaction.execute(_NOTE_USERS, (USERS_CHANGED, str(entries[-1].seq)))
+    return True
+
+
 async def _user_saved(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
     user = dict(payload["user"])
     # No entry may ever fail to be applied, whatever two processes appended at the same moment: the later one steps back.
     taken = "SELECT 1 FROM user WHERE name = ? AND id <> ?"
     while await transaction.one(taken, (user["name"], user["id"])):
         user["name"] += f" ({user['id']})"
-    await transaction.execute(
-        "INSERT INTO user (id, name, login, full_name, removed) VALUES (:id, :name, :login, :full_name, :removed) "
-        "ON CONFLICT (id) DO UPDATE SET name = :name, login = :login, full_name = :full_name, removed = :removed",
-        {key: user[key] for key in ("id", "name", "login", "full_name", "removed")},
-    )
-    await transaction.execute("DELETE FROM address WHERE user_id = ?", (user["id"],))
-    # A removed user keeps the archive but gives the addresses free.
-    addresses = [] if user["removed"] else user["addresses"]
-    await transaction.many(
-        "INSERT OR REPLACE INTO address (address, user_id, position) VALUES (?, ?, ?)",
-        [(address, user["id"], position) for position, address in enumerate(addresses)],
-    )
-    await transaction.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (USERS_CHANGED, str(seq)))
+    await transaction.many(_SAVE_USER, [_user_row(user)])
+    await transaction.execute(_FREE_ADDRESSES, (user["id"],))
+    await transaction.many(_SAVE_ADDRESS, _address_rows(user))
+    await transaction.execute(_NOTE_USERS, (USERS_CHANGED, str(seq)))
 
 
 async def _profile_saved(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:

@@ -21,6 +21,10 @@ class Context:
 
     home: Path | None = None
 
+    def exists(self) -> bool:
+        """Is there an archive in the home that was asked for?"""
+        return config.Home((self.home or config.default_home()).absolute()).exists
+
     def find(self) -> config.Home:
         return config.find(self.home)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from shlex import quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +15,14 @@ from core.cli.help import Command, Group
 from core.cli.output import output
 from core.cli.words import counted
 from core.errors import InputError
-from core.format import size
+from core.format import number, size
+
+if TYPE_CHECKING:
+    from core.archive.user_import import ImportPlan
+    from core.profiles.users_csv import Fault, UserList
+
+#: Changes and faults that are named one by one.
+NAMED = 50
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="User name, or one of the user's addresses.")]
 Emails = Annotated[
@@ -32,6 +40,7 @@ def register(app: typer.Typer) -> None:
     group.command("show", cls=Command)(show)
     group.command("edit", cls=Command)(edit)
     group.command("remove", cls=Command)(remove)
+    group.command("import", cls=Command)(import_users)
     app.add_typer(group, name="user")
 
 
@@ -147,3 +156,78 @@ def remove(name: Name) -> None:
         output.note(f"User {user.name} removed. The archive is kept: archivar folders {quote(user.name)}")
 
     run(work())
+
+
+def import_users(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="The list: name, email, email2, alias, login, full_name.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+) -> None:
+    """Add and change many users by a CSV file.
+
+    Its first row names the columns, in English or German; name is required. Columns that it lacks leave what is there, and
+    users who are not in it stay as they are. When a row is wrong nothing is changed.
+    """
+
+    async def work() -> None:
+        # Here alone, since no other command reads lists.
+        from core.archive import user_import
+        from core.profiles import users_csv
+
+        found = users_csv.read(_content(file, users_csv.MOST_BYTES))
+        for column in found.ignored:
+            output.note(f'The column "{column}" means nothing here and is ignored.')
+        if found.faults and not context.exists():
+            _refuse(found, None)
+        async with context.archive(create=not found.faults and not dry_run) as archive:
+            planned = await user_import.plan(archive, found.rows)
+            if found.faults or planned.conflicts:
+                _refuse(found, planned)
+            if not dry_run:
+                await user_import.carry_out(archive, planned, actor())
+        _show_import(found, planned, done=not dry_run)
+
+    run(work())
+
+
+def _content(file: Path, most: int) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(most + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "this cannot be a file's name"
+        raise InputError(f"{file} cannot be read: {reason}.", "Give the path of a CSV file.") from error
+
+
+def _refuse(found: UserList, planned: ImportPlan | None) -> None:
+    """Name what is wrong, by lines. Raises ``InputError``."""
+    faults: list[Fault] = sorted((*found.faults, *(planned.conflicts if planned else ())), key=lambda fault: fault.line)
+    if output.json_wanted:
+        output.json(_counts(planned) | {"imported": False, "faults": [fault.as_json() for fault in faults]})
+    for fault in faults[:NAMED]:
+        output.note(f"✘ {fault}")
+    if len(faults) > NAMED:
+        output.note(f"… and {number(len(faults) - NAMED)} more.")
+    raise InputError(f"{counted(len(faults), 'thing')} must be corrected first.", "Nothing was imported.")
+
+
+def _counts(planned: ImportPlan | None) -> dict[str, Any]:
+    if planned is None:
+        return {}
+    counts = {"new": len(planned.new), "back": len(planned.back), "changed": len(planned.changed)}
+    return counts | {"unchanged": planned.unchanged}
+
+
+def _show_import(found: UserList, planned: ImportPlan, *, done: bool) -> None:
+    if output.json_wanted:
+        changes = [change.as_json() for change in planned.changes]
+        output.json(_counts(planned) | {"imported": done, "changes": changes, "ignored": list(found.ignored)})
+    new, changed = counted(len(planned.new), "new user"), number(len(planned.changed))
+    output.line(
+        f"{new}, {changed} changed, {number(planned.unchanged)} unchanged"
+        + (f", {number(len(planned.back))} back again" if planned.back else "")
+        + ("." if done else "; nothing was imported (dry run).")
+    )
+    for change in planned.changes[:NAMED]:
+        output.line(f"  {change.sentence()}", indent=4)
+    if len(planned.changes) > NAMED:
+        output.line(f"  … and {number(len(planned.changes) - NAMED)} more.")

@@ -32,3 +32,42 @@ def test_settings_are_listed_and_changed(home: Home) -> None:
     values = json.loads(homes.cli(home, "settings", "--json").stdout)["settings"]
     assert values["volume_bytes"] == 2_000_000_000
     assert values["runs"] == 4
+
+
+def test_users_are_imported_from_a_list(home: Home, tmp_path: Path) -> None:
+    """A dry run shows counts and changes and changes nothing; then it is done, and done again nothing is left to do."""
+    file = tmp_path / "users.csv"
+    file.write_text("\ufeffName;E-Mail;Telefon\nalice;alice@example.test;1\nJörg;joerg@example.test;2\n", "utf-8")
+    dry = homes.cli(home, "user", "import", str(file), "--dry-run")
+    assert (dry.returncode, dry.stderr) == (0, 'The column "Telefon" means nothing here and is ignored.\n')
+    assert dry.stdout == (
+        "1 new user, 0 changed, 1 unchanged; nothing was imported (dry run).\n  Jörg: new, joerg@example.test\n"
+    )
+    assert "Jörg" not in homes.cli(home, "user", "list").stdout
+    done = json.loads(homes.cli(home, "user", "import", str(file), "--json").stdout)
+    assert (done["new"], done["changed"], done["unchanged"], done["back"], done["imported"]) == (1, 0, 1, 0, True)
+    assert done["changes"][0]["after"]["addresses"] == ["joerg@example.test"]
+    again = homes.cli(home, "user", "import", str(file))
+    assert again.stdout == "0 new users, 0 changed, 2 unchanged.\n"
+
+
+def test_a_list_with_anything_wrong_is_refused_as_a_whole(home: Home, tmp_path: Path) -> None:
+    """Exit code 2, wrong rows and conflicts by line, the first 50; nothing is changed, and no archive begun for it."""
+    file = tmp_path / "users.csv"
+    rows = ["name,email", "bob,bob@example.test", "carl,alice@example.test", ",x@example.test", *["dora,no"] * 60]
+    file.write_text("\n".join(rows), "utf-8")
+    before = homes.cli(home, "ledger", "head").stdout
+    refused = homes.cli(home, "user", "import", str(file))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    lines = refused.stderr.splitlines()
+    assert lines[0] == "✘ line 3: alice@example.test belongs to alice; an address belongs to one user only"
+    assert lines[1] == "✘ line 4: there is no name; every user needs one"
+    assert lines[50:] == ["… and 71 more.", "archivar: 121 things must be corrected first.", "Nothing was imported."]
+    told = homes.cli(home, "user", "import", str(file), "--json")
+    assert told.returncode == 2
+    assert [len(json.loads(told.stdout)["faults"]), json.loads(told.stdout)["imported"]] == [121, False]
+    assert homes.cli(home, "ledger", "head").stdout == before
+    elsewhere = tmp_path / "new"
+    assert homes.cli(elsewhere, "user", "import", str(file)).returncode == 2
+    assert homes.cli(elsewhere, "user", "import", str(tmp_path / "none.csv")).returncode == 2
+    assert not elsewhere.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -141,3 +142,36 @@ async def test_a_rebuild_and_a_process_that_catches_up_leave_a_whole_catalog(
     await one.close()
     await two.close()
     assert homes.tables(home) == whole
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_many_users_saved_at_once_leave_what_one_by_one_would(tmp_path: Path, seed: int) -> None:
+    """Also when names and addresses go from one to another, come twice, or are in each other's way."""
+    random = Random(seed)
+    archive = await homes.begin(tmp_path / "home")
+    try:
+        for _ in range(4):
+            drafts = [
+                Draft(
+                    "user.saved",
+                    {
+                        "user": {
+                            "id": f"{random.randrange(40):012}",
+                            "name": f"{random.choice(['Ä', 'ä', 'a', 'A'])}{random.randrange(100 if seed % 2 else 1000)}",
+                            "addresses": [f"{random.randrange(30)}@example.test" for _ in range(random.randrange(3))],
+                            "login": str(random.randrange(3)),
+                            "full_name": "",
+                            "removed": random.random() < 0.2,
+                        }
+                    },
+                )
+                for _ in range(random.randrange(1, 8))
+            ]
+            await archive.append(drafts)
+        at_once = homes.tables(archive.home)
+        await archive.rebuild()
+        assert homes.tables(archive.home) == at_once
+        assert await archive.database.value("SELECT value FROM setting") == str((await archive.head()).seq)
+    finally:
+        await archive.close()
+    assert (await verify(archive.home)).findings == []

@@ -1,0 +1,200 @@
+"""Lists of users as CSV: read and checked row by row. What is wrong is named with its line and with what is allowed. Pure.
+
+The first row names the columns, in English or German. Between the fields stands a comma, a semicolon or a tab, whichever
+makes most sense of that row.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from core.errors import InputError
+from core.profiles import addresses, people
+
+MOST_BYTES = 10_000_000
+MOST_ROWS = 200_000
+DELIMITERS = ",;\t"
+NAME, EMAIL, MORE, LOGIN, FULL_NAME = "name", "email", "alias", "login", "full_name"
+#: What columns may be called, without regard to case, blanks and what joins words.
+HEADERS = {
+    NAME: ("name", "username", "user", "benutzername", "benutzer"),
+    EMAIL: ("email", "emails", "mail", "emailaddress", "mailaddress", "emailadresse", "mailadresse"),
+    MORE: ("alias", "aliases", "aliase", *(f"email{number}" for number in range(2, 10))),
+    LOGIN: ("login", "loginname", "anmeldename", "anmeldung"),
+    FULL_NAME: ("fullname", "displayname", "vollständigername", "vollstaendigername", "anzeigename"),
+}
+_COLUMNS = {header: column for column, headers in HEADERS.items() for header in headers}
+COLUMNS_ALLOWED = "Columns: name, email, email2, alias, login, full_name; name is required."
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong in the row that begins at ``line`` (from 1), and what is allowed."""
+
+    line: int
+    text: str
+
+    def as_json(self) -> dict[str, object]:
+        return {"line": self.line, "text": self.text}
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A user as the row at ``line`` says; None where the file has no such column."""
+
+    line: int
+    name: str
+    addresses: tuple[str, ...] | None
+    login: str | None
+    full_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserList:
+    """What a file says: the rows that are right, the faults of the others, the columns that mean nothing here."""
+
+    rows: tuple[UserRow, ...]
+    faults: tuple[Fault, ...]
+    ignored: tuple[str, ...]
+
+
+def read(data: bytes) -> UserList:
+    """Read a file's bytes. Raises ``InputError`` when it is no such list at all; wrong rows are ``faults``."""
+    if len(data) > MOST_BYTES:
+        raise InputError(f"The file is too large ({len(data):,} bytes).", f"Up to {MOST_BYTES:,} bytes; import it in parts.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(f"The file is not UTF-8 text (line {line}).", 'Save it as "CSV UTF-8".') from None
+    delimiter = _delimiter(text)
+    records = _records(text, delimiter)
+    first = next(records, None)
+    if first is None:
+        raise InputError("The file is empty.", f"Its first row names the columns. {COLUMNS_ALLOWED}")
+    line, header = first
+    if isinstance(header, Fault):
+        raise InputError(f"The first row cannot be read: {header}.", COLUMNS_ALLOWED)
+    columns = [_COLUMNS.get(_plain(name)) for name in header]
+    _check_header(line, header, columns)
+    ignored = tuple(name.strip() for name, column in zip(header, columns, strict=True) if column is None)
+    return _Reader(columns, len(header)).read(records, ignored)
+
+
+def _plain(header: str) -> str:
+    return re.sub(r"[\s_.-]+", "", unicodedata.normalize("NFC", header)).casefold()
+
+
+def _delimiter(text: str) -> str:
+    """The one that makes most known columns of the first row, and of several the one that makes most columns."""
+
+    def known(delimiter: str) -> tuple[int, int]:
+        header = next((record for _, record in _records(text, delimiter) if not isinstance(record, Fault)), [])
+        return sum(_plain(name) in _COLUMNS for name in header), len(header)
+
+    return max(DELIMITERS, key=known)
+
+
+def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | Fault]]:
+    """(line at which it begins, fields) of each row that is not empty; after what cannot be read there is no more."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            reason = f"{error}; a field with quotes in it is quoted, and its quotes doubled. What follows was not read"
+            yield line, Fault(line, reason)
+            return
+        if any(field.strip() for field in record):
+            yield line, record
+
+
+def _check_header(line: int, header: Sequence[str], columns: Sequence[str | None]) -> None:
+    for column in (NAME, EMAIL, LOGIN, FULL_NAME):
+        if columns.count(column) > 1:
+            names = " and ".join(f'"{name.strip()}"' for name, one in zip(header, columns, strict=True) if one == column)
+            raise InputError(f"line {line}: the columns {names} mean the same.", "Leave one of them, or rename it.")
+    if NAME not in columns:
+        named = ", ".join(f'"{name.strip()[:40]}"' for name in header[:10])
+        raise InputError(f"line {line}: there is no column name, but {named}.", COLUMNS_ALLOWED)
+    if MORE in columns and EMAIL not in columns:
+        raise InputError(f"line {line}: there are more addresses, but there is no column email.", COLUMNS_ALLOWED)
+
+
+class _Reader:
+    """Reads rows with these ``columns`` and remembers where names and addresses stood."""
+
+    def __init__(self, columns: Sequence[str | None], width: int) -> None:
+        self._columns = columns
+        self._width = width
+        # The primary address first, wherever its column stands.
+        self._emails = [i for wanted in (EMAIL, MORE) for i, column in enumerate(columns) if column == wanted]
+        self._names: dict[str, int] = {}
+        self._addresses: dict[str, int] = {}
+        self._faults: list[Fault] = []
+
+    def read(self, records: Iterator[tuple[int, list[str] | Fault]], ignored: tuple[str, ...]) -> UserList:
+        rows: list[UserRow] = []
+        for number, (line, record) in enumerate(records, 1):
+            if number > MOST_ROWS:
+                raise InputError(f"line {line}: there are more than {MOST_ROWS:,} users.", "Import them in parts.")
+            if isinstance(record, Fault):
+                self._faults.append(record)
+            elif row := self._row(line, record):
+                rows.append(row)
+        return UserList(tuple(rows), tuple(self._faults), ignored)
+
+    def _row(self, line: int, record: list[str]) -> UserRow | None:
+        if len(record) != self._width:
+            self._faults.append(Fault(line, f"there are {len(record)} fields; as many as columns are allowed: {self._width}"))
+            return None
+        before = len(self._faults)
+        name = self._name(line, record[self._columns.index(NAME)])
+        emails = self._all_addresses(line, record) if self._emails else None
+        login, full_name = (self._text(line, record, column) for column in (LOGIN, FULL_NAME))
+        return UserRow(line, name, emails, login, full_name) if len(self._faults) == before else None
+
+    def _name(self, line: int, text: str) -> str:
+        if not text.strip():
+            self._faults.append(Fault(line, "there is no name; every user needs one"))
+            return ""
+        name = self._checked(line, people.check_name, text)
+        first = self._names.setdefault(name.casefold(), line)
+        if name and first != line:
+            self._faults.append(Fault(line, f'the name "{name}" stands in line {first} already; each user has one row'))
+        return name
+
+    def _all_addresses(self, line: int, record: list[str]) -> tuple[str, ...]:
+        found: dict[str, str] = {}
+        for index in self._emails:
+            for text in filter(None, re.split(r"[\s,;]+", record[index])):
+                if address := self._checked(line, addresses.check, text):
+                    found.setdefault(address.casefold(), address)
+        for key, address in found.items():
+            if (first := self._addresses.setdefault(key, line)) != line:
+                text = f"{address} stands in line {first} already; an address belongs to one user only"
+                self._faults.append(Fault(line, text))
+        return tuple(found.values())
+
+    def _text(self, line: int, record: list[str], column: str) -> str | None:
+        return self._checked(line, people.check_text, record[self._columns.index(column)]) if column in self._columns else None
+
+    def _checked(self, line: int, check: Callable[[str], str], text: str) -> str:
+        try:
+            return check(text)
+        except InputError as error:
+            self._faults.append(
+                Fault(line, f"{error.message.rstrip('.')}; {error.hint[:1].lower()}{error.hint[1:].rstrip('.')}")
+            )
+            return ""
