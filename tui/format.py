@@ -159,23 +159,31 @@ class ProfileTable:
 
 
 class MailboxTable:
-    """The mailboxes of a run as lines: one each where there is room, else with the folder below it if they are few."""
+    """The mailboxes of a run as lines: one each where there is room, else with the folder below it if they are few.
+
+    ``per_item`` is the number of lines that each of them has.
+    """
 
     WIDE = 96
     FEW = 3
     STATE = 13
 
     def __init__(self, rows: Sequence[MailboxRow], width: int) -> None:
-        rows = sorted(rows, key=lambda row: row.rank)
+        self._rows = self.order(rows)
         self._wide = width >= self.WIDE
-        one_line = self._wide or len(rows) > self.FEW
-        self._lines = [(row, part) for row in rows for part in ((0,) if one_line or not row.folder else (0, 1))]
+        one_line = self._wide or len(rows) > self.FEW or not any(row.folder for row in rows)
+        self.per_item = 1 if one_line else 2
         self._bar = 12 if self._wide else 8
         self._messages = max([8, *(len(row.messages) for row in rows)])
         self._size = max([4, *(len(row.size) for row in rows)])
         rest = max(width - (self.STATE + self._bar + 6 + self._messages + self._size + 4 * GAP), 8)
         self._mailbox = (rest - GAP) // 2 if self._wide else rest
         self._folder = rest - GAP - self._mailbox if self._wide else width - self.STATE - GAP
+
+    @staticmethod
+    def order(rows: Sequence[MailboxRow]) -> list[MailboxRow]:
+        """What runs first, then what went wrong, then the rest."""
+        return sorted(rows, key=lambda row: row.rank)
 
     @property
     def header(self) -> Line:
@@ -191,11 +199,11 @@ class MailboxTable:
         return _spaced([Span(title, Tone.MUTED) for title in titles])
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._rows) * self.per_item
 
     def __getitem__(self, index: int) -> Line:
-        row, part = self._lines[index]
-        if part:
+        row = self._rows[index // self.per_item]
+        if index % self.per_item:
             return (Span(" " * (self.STATE + GAP)), Span(fit(row.folder, self._folder), Tone.MUTED))
         spans = [
             Span(fit(str(row.state), self.STATE), row.state.tone),
@@ -209,27 +217,38 @@ class MailboxTable:
         return _spaced(spans)
 
 
-def problem_lines(problems: Sequence[ProblemRow], notes: Sequence[str], more: int, width: int) -> list[Line]:
-    """Problems in full: the place, then the reason, indented. ``more`` of them are not shown."""
-    lines: list[Line] = []
-    for note in notes:
-        first, *rest = wrap(note, width - 2)
-        lines += [
-            (Span("! ", Tone.WARN), Span(fit(first, width - 2))),
-            *((Span("  "), Span(fit(text, width - 2))) for text in rest),
-        ]
-    for problem in problems:
-        place = join(problem.place, width - 2, " · ")
-        lines.append((Span("✗ ", Tone.BAD), Span(fit(place, width - 2), Tone.STRONG)))
-        lines += [(Span("  "), Span(fit(text, width - 2))) for text in wrap(problem.reason, width - 2)]
-    if more > 0:
-        lines.append((Span("  "), Span(fit(f"and {more:,} more: archivar watch RUN --json lists all", width - 2), Tone.MUTED)))
-    return lines
+class ProblemTable:
+    """Warnings, then problems, in two lines each: the place and the beginning of the reason. All of it is in the details."""
+
+    per_item = 2
+
+    def __init__(self, problems: Sequence[ProblemRow], notes: Sequence[str], width: int) -> None:
+        self._problems, self._notes, self._width = problems, notes, width - 2
+
+    def __len__(self) -> int:
+        return (len(self._notes) + len(self._problems)) * self.per_item
+
+    def __getitem__(self, index: int) -> Line:
+        item, part = divmod(index, self.per_item)
+        if item < len(self._notes):
+            first, *rest = wrap(self._notes[item], self._width)
+            # Cut within what is left, so that the ellipsis shows it.
+            text = " ".join(rest) if part else first
+            return (Span("  " if part else "! ", Tone.WARN), Span(fit(text, self._width)))
+        problem = self._problems[item - len(self._notes)]
+        if part:
+            return (Span("  "), Span(fit(problem.reason, self._width)))
+        return (Span("✗ ", Tone.BAD), Span(fit(join(problem.place, self._width, " · "), self._width), Tone.STRONG))
 
 
 def bullets(texts: Sequence[str], width: int) -> list[Line]:
     """Each text after a ``!``, wrapped."""
-    return problem_lines((), texts, 0, width)
+    lines: list[Line] = []
+    for text in texts:
+        first, *rest = wrap(text, width - 2)
+        lines.append((Span("! ", Tone.WARN), Span(fit(first, width - 2))))
+        lines += [(Span("  "), Span(fit(part, width - 2))) for part in rest]
+    return lines
 
 
 def header(left: Sequence[str], state: str, clock: str, width: int) -> str:

@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from core.engine.progress import MailboxLine
+from core.engine.remedies import remedy
 from core.format import safe
-from core.model import Phase, RunStatus
+from core.model import Phase, RunStatus, now
 from tests.terminal.staged import HOSTILE, StagedGateway, line, problem, profile, result, snapshot
+from tui.details import mailbox_details, problem_details
 from tui.format import (
     GAP,
     Line,
     MailboxTable,
+    ProblemTable,
     ProfileTable,
     Span,
     bar,
@@ -27,14 +30,13 @@ from tui.format import (
     header,
     join,
     percent,
-    problem_lines,
     service,
     shared,
     steady,
     wrap,
 )
 from tui.gateway import present
-from tui.gateway.views import HomeView, ProblemRow, ProfileRow, RunView, Tone
+from tui.gateway.views import HomeView, ProfileRow, RunView, Tone
 from tui.widgets.lines import changed_until
 
 WIDTHS = st.integers(1, 140)
@@ -141,17 +143,31 @@ def test_what_runs_is_on_top_and_what_is_done_is_last() -> None:
     assert [plain(table[index]).split()[2] for index in range(3)] == ["works", "waits", "done"]
 
 
-def test_problems_say_where_and_why_in_full() -> None:
-    """Folder, UID, mailbox and the whole reason, however many lines that takes."""
+def test_problems_say_where_and_why() -> None:
+    """Folder, UID and mailbox in one line and as much of the reason as fits in the next; all of it is in the details."""
     reason = "The server answered NO to the request for this message, three times in a row, with the text: internal error 17."
-    lines = problem_lines([ProblemRow(("Archive/2019", "UID 4711", "anna@example.test"), reason)], (), 0, 60)
-    assert plain(lines[0]).rstrip() == "✗ Archive/2019 · UID 4711 · anna@example.test"
-    assert " ".join(plain(each).strip() for each in lines[1:]) == reason
+    run = StagedGateway().add_run("Staff", RunStatus.RUNNING)
+    row = present.run_view(run, snapshot(7, problems=(problem(uid=4711, reason=reason),)), [], now()).problems[0]
+    table = ProblemTable([row], ["A warning that is much longer than a line can be, and is cut in the second line " * 3], 60)
+    assert {width(table[index]) for index in range(len(table))} == {60}
+    assert plain(table[0]).startswith("! A warning")
+    assert plain(table[1]).rstrip().endswith("…")
+    assert plain(table[2]).rstrip() == "✗ INBOX · UID 4711 · anna@example.test"
+    assert plain(table[3]).rstrip().endswith("…")
+    details = " ".join(plain(each) for each in problem_details(row, 40))
+    assert reason in " ".join(details.split())
+    assert " ".join(remedy(reason).split()) in " ".join(details.split())
 
 
-def test_problems_that_are_not_shown_are_counted() -> None:
-    """A list that is too long says how much is missing and where it is."""
-    assert "and 9,500 more" in plain(problem_lines((), (), 9500, 70)[-1])
+def test_a_mailbox_tells_the_same_remedy_once() -> None:
+    """Hundreds of problems of one kind need one piece of advice, after the last of them."""
+    problems = [problem(uid=uid, reason="the server sent no content") for uid in range(3)]
+    problems.append(problem("", None, "The connection was lost (reset)."))
+    shown = view(status=RunStatus.WITH_ERRORS, result=result(problems, status="failed", failed=3, found=12_345))
+    text = "\n".join(plain(each) for each in mailbox_details(shown.mailboxes[0], shown.mailboxes[0].problems, False, 70))
+    assert text.count("What to do:") == 2
+    assert text.index("UID 2") < text.index("Open the message in a mail program") < text.index("✗ the whole mailbox")
+    assert "12,345" in text
 
 
 def test_attention_is_wrapped_and_not_cut() -> None:
@@ -196,7 +212,7 @@ def test_problems_of_a_finished_run_are_all_there() -> None:
     problems = [problem(uid=uid) for uid in range(700)]
     shown = view(status=RunStatus.WITH_ERRORS, result=result(problems, status="completed_with_errors", failed=700))
     assert shown.problem_count == 700
-    assert len(shown.problems) == present.SHOWN_PROBLEMS
+    assert [row.uid for row in shown.problems] == [str(uid) for uid in range(700)]
 
 
 def test_the_time_left_is_shown_when_it_is_known() -> None:

@@ -28,6 +28,7 @@ from tui.screens.home import HomePlace
 from tui.screens.run import RunPlace
 from tui.screens.start import StartPlace
 from tui.screens.trouble import Trouble
+from tui.widgets.lines import Choice
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
@@ -266,7 +267,6 @@ async def test_every_action_is_in_the_command_palette() -> None:
         await screen.press("ctrl+p")
         await screen.until_shown("Last result", "Theme")
         await screen.press(*"last", "enter")
-        await screen.press("enter")
         await screen.until(lambda: isinstance(screen.console.screen, RunPlace))
 
 
@@ -460,7 +460,7 @@ async def test_of_a_thousand_mailboxes_what_runs_and_what_went_wrong_is_on_top(s
     async with shown(many(), size) as screen:
         await screen.press("enter")
         await screen.until_shown("Mailboxes (400 of 1,000 done, 4 with problems, 596 still to list)")
-        states = [line.split()[2] for line in screen.lines if "person0" in line and "@" in line]
+        states = [line.replace("▸", "").split()[2] for line in screen.lines if "person0" in line and "@" in line]
         assert states[:8] == ["archiving"] * 4 + ["failed"] * 4
         assert straight(screen.lines, size)
         await screen.press("end")
@@ -500,3 +500,172 @@ async def test_the_rows_of_many_mailboxes_move_on_with_the_run() -> None:
             await screen.until_shown(f"{step} of 18 done")
             await screen.until_shown(*(name[:8] for name in names[step : step + 4]))
             assert screen.text.count("archiving") == 4
+
+
+@BOTH_SIZES
+async def test_a_problem_opens_with_its_reason_in_full_and_what_to_do(size: tuple[int, int]) -> None:
+    """Tab goes to the problems, enter opens the chosen one, escape comes back to it."""
+    gateway = ordinary()
+    long = "The connection was lost " + "and " * 40 + "(peer)."
+    gateway.snapshots[7] = snapshot(7, problems=(problem("Archive/2019", 4711, long), problem("Junk", 9)))
+    async with shown(gateway, size) as screen:
+        await screen.press("enter")
+        await screen.until_shown("✗ Archive/2019 · UID 4711", "enter Details")
+        await screen.press("tab", "down", "enter")
+        await screen.until_shown("Mailbox", "anna@example.test", "Folder", "Archive/2019", "4711", "What to do", "esc  close")
+        await screen.until_shown("(peer).", "raise timeout in", "profile.")
+        assert all(cell_len(text) == size[0] for text in screen.lines)
+        await screen.press("escape")
+        await screen.until_shown("▸ ✗ Archive/2019 · UID 4711", "c Cancel")
+
+
+@BOTH_SIZES
+async def test_hostile_problems_are_read_to_their_end(size: tuple[int, int]) -> None:
+    """Ten thousand characters with escapes and markup move nothing; title and way out stay in sight."""
+    gateway = hostile()
+    async with shown(gateway, size) as screen:
+        await screen.press("enter")
+        await screen.until_shown("Problems (2)")
+        await screen.press("tab", "end", "o")
+        await screen.until_shown("What went wrong", "[/b]", "↑ ↓  scroll", "esc  close")
+        assert all(cell_len(text) == size[0] for text in screen.lines)
+        assert not set(screen.text) & set("\x1b\x07\x9b\u202e\u2066\u200b\u200d\ufeff")
+        await screen.press("end")
+        await screen.until_shown("What to do", "archivar missing PROFILE", "esc  close")
+        assert not set(screen.text) & set("\x1b\x07\x9b\u202e\u2066\u200b\u200d\ufeff")
+        await screen.press("escape", "home", "enter")
+        await screen.until_shown("━ Warning ━", "long long")
+        assert all(cell_len(text) == size[0] for text in screen.lines)
+        await screen.press("escape", "tab", "enter")
+        await screen.until_shown("Downloaded", "[/b]")
+        assert all(cell_len(text) == size[0] for text in screen.lines)
+
+
+@BOTH_SIZES
+async def test_the_details_of_a_mailbox_move_on_with_the_run(size: tuple[int, int]) -> None:
+    """What it has so far, then how it ended with all counts, and its own problems."""
+    gateway = ordinary()
+    lines = (line("bob@example.test"), line())
+    gateway.snapshots[7] = snapshot(7, *lines, problems=(problem(), problem("Junk", 9) | {"mailbox": "bob@example.test"}))
+    async with shown(gateway, size) as screen:
+        await screen.press("enter")
+        await screen.until_shown("▸ ● archiving    bob@example.test")
+        await screen.press("enter")
+        await screen.until_shown("━ bob@example.test ━", "● archiving", "61 %", "1,238/2,030", "✗ Junk · UID 9", "What to do:")
+        assert "UID 17" not in screen.text.split("━ bob@example.test ━")[1].split("esc  close")[0]
+        gateway.snapshots[7] = snapshot(7, replace(lines[0], messages_done=2000, folder="Sent Items"), lines[1])
+        gateway.touch()
+        await screen.until_shown("━ bob@example.test ━", "2,000/2,030", "Sent Items")
+        done = result([problem()], found=2030, archived=1999, known=20, moved=10, failed=1, deleted=1500, bytes=137_000_000)
+        done["mailboxes"][0] |= {"mailbox": "bob@example.test", "status": "completed_with_errors"}
+        gateway.add_run("Staff", RunStatus.WITH_ERRORS, run=7, finished=gateway.moment, result=done)
+        await screen.until_shown("Found", "2,030", "Archived now", "1,999", "Known before", "Moved", "Excluded by rules")
+        await screen.until_shown("Failed", "Deleted at the source", "1,500", "Size", "137 MB", "! with errors", "UID 17")
+        assert all(cell_len(text) == size[0] for text in screen.lines)
+
+
+async def test_the_chosen_mailbox_stays_chosen_when_the_rows_are_sorted_anew() -> None:
+    """It goes down when it is done, and the choice with it; back at the beginning the first is in sight again."""
+    gateway = StagedGateway(profile("Staff"))
+    gateway.add_run("Staff", RunStatus.RUNNING)
+    names = [f"person{number:02}@example.test" for number in range(40)]
+    gateway.snapshots[7] = snapshot(7, *(line(name) for name in names))
+    async with shown(gateway) as screen:
+        await screen.press("enter")
+        await screen.until_shown("▸ ● archiving    person00")
+        await screen.press("down", "down")
+        await screen.until_shown("▸ ● archiving    person02")
+        done = [line(name, phase=Phase.DONE if name < "person20" else Phase.ARCHIVING) for name in names]
+        gateway.snapshots[7] = snapshot(7, *done)
+        gateway.touch()
+        await screen.until_shown("▸ ✔ done         person02", "20 of 40 done")
+        await screen.press("home")
+        await screen.until_shown("▸ ● archiving    person20")
+        gateway.snapshots[7] = snapshot(7, *done[:20], line(names[20], phase=Phase.DONE), *done[21:])
+        gateway.touch()
+        await screen.until_shown("▸ ● archiving    person21")
+
+
+async def test_the_chosen_problem_stays_chosen_when_others_come() -> None:
+    """New ones come on top; whoever reads one keeps it, and whoever chose none sees the newest."""
+    gateway = ordinary()
+    problems = tuple(problem(uid=uid) for uid in range(1, 9))
+    gateway.snapshots[7] = snapshot(7, problems=problems[:3])
+    async with shown(gateway) as screen:
+        await screen.press("enter", "tab")
+        await screen.until_shown("▸ ✗ INBOX · UID 3 ")
+        gateway.snapshots[7] = snapshot(7, problems=problems[:4])
+        gateway.touch()
+        await screen.until_shown("▸ ✗ INBOX · UID 4 ")
+        await screen.press("down")
+        await screen.until_shown("▸ ✗ INBOX · UID 3 ")
+        gateway.snapshots[7] = snapshot(7, problems=problems)
+        gateway.touch()
+        await screen.until_shown("▸ ✗ INBOX · UID 3 ", "Problems (8)")
+        bad = result(list(problems), status="completed_with_errors", found=8, failed=8)
+        gateway.add_run("Staff", RunStatus.WITH_ERRORS, run=7, finished=gateway.moment, result=bad)
+        await screen.until_shown("▸ ✗ INBOX · UID 3 ", "Finished, but")
+
+
+async def test_only_the_panel_with_the_keys_shows_a_bar() -> None:
+    """One look tells what enter will open."""
+    async with shown(ordinary()) as screen:
+        await screen.press("enter")
+        await screen.until_shown("Problems (2)")
+        mailboxes, problems = (screen.console.screen.query_one(f"#{id}", Choice) for id in ("mailboxes", "problems"))
+        await screen.pilot.pause()
+        assert barred(mailboxes) == [0, 1]
+        assert barred(problems) == []
+        await screen.press("tab", "down")
+        await screen.pilot.pause()
+        assert barred(mailboxes) == []
+        assert barred(problems) == [2, 3]
+
+
+def barred(choice: Choice) -> list[int]:
+    """The lines of ``choice`` that are drawn on the background of the bar."""
+    bar = choice.get_component_rich_style("lines--cursor", partial=True).bgcolor
+    strips = [choice.render_line(y) for y in range(choice.size.height)]
+    return [y for y, strip in enumerate(strips) if any(part.style and part.style.bgcolor == bar for part in strip)]
+
+
+async def test_fifty_thousand_problems_can_be_walked_through() -> None:
+    """All of a result are listed, the last one is a key away, and a look takes less than a second."""
+    gateway = ordinary()
+    bad = result([problem(uid=uid) for uid in range(50_000)], status="completed_with_errors", found=50_000, failed=50_000)
+    gateway.add_run("Journal", RunStatus.WITH_ERRORS, run=6, finished=gateway.moment, result=bad)
+    async with shown(gateway) as screen:
+        await screen.press("down", "down", "o")
+        await screen.until_shown("Problems (50,000)")
+        await screen.press("tab", "end")
+        await screen.until_shown("▸ ✗ INBOX · UID 49999")
+        begun = time.monotonic()
+        place = screen.console.screen
+        assert isinstance(place, RunPlace)
+        await place.load()
+        await screen.pilot.pause()
+        assert time.monotonic() - begun < 1.0
+        await screen.until_shown("▸ ✗ INBOX · UID 49999")
+
+
+async def test_problems_beyond_those_at_hand_are_counted() -> None:
+    """While the run goes on only the newest are at hand; the command that has all is named."""
+    gateway = ordinary()
+    many_failed = snapshot(7, problems=(problem(),))
+    gateway.snapshots[7] = replace(many_failed, totals=many_failed.totals | {"failed": 9501})
+    async with shown(gateway) as screen:
+        await screen.press("enter")
+        await screen.until_shown("Problems (9,501)", "and 9,500 more: archivar watch 7 --json")
+        assert straight(screen.lines, (80, 24))
+
+
+async def test_before_there_is_anything_to_open_no_key_is_offered() -> None:
+    """A run that waits has neither mailboxes nor problems."""
+    gateway = ordinary()
+    async with shown(gateway) as screen:
+        await screen.press("down", "r")
+        await screen.until_shown("Waiting for the service to begin", "c Cancel")
+        assert "enter Details" not in screen.text
+        gateway.snapshots[8] = snapshot(8)
+        gateway.touch()
+        await screen.until_shown("enter Details")

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, overload
 
 from core import format as texts
 from core.engine.progress import MailboxLine, Snapshot
+from core.engine.remedies import remedy
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus
 from core.profiles.profile import Profile
 from core.profiles.selection import Chosen, Selection
 from tui.format import steady
 from tui.gateway.views import MailboxRow, ProblemRow, ProfileRow, RunView, State, Tone
 
-#: Problems that are shown in full; the command line lists all.
-SHOWN_PROBLEMS = 500
+#: Characters of a reason that is read in full.
+LONGEST_REASON = 10_000
 
 _STATES = {
     RunStatus.QUEUED: State("○", "queued", Tone.BUSY),
@@ -153,7 +154,7 @@ def run_view(run: Run, snapshot: Snapshot | None, events: Sequence[RunEvent], no
         summary=summary(run) if run.status.final else (),
         mailboxes=tuple(_mailboxes(run, snapshot)),
         mailboxes_done=_mailboxes_done(run, snapshot),
-        problems=tuple(problems[:SHOWN_PROBLEMS]),
+        problems=problems,
         problem_count=count,
         notes=_notes(result, events),
     )
@@ -221,7 +222,19 @@ def _mailboxes(run: Run, snapshot: Snapshot | None) -> Iterable[MailboxRow]:
             archived, size = texts.number(mailbox["archived"]), texts.size(mailbox["bytes"])
             done = _share_done(mailbox, status)
             rank = _DONE if status is RunStatus.SUCCEEDED else _WRONG
-            yield MailboxRow(_STATES[status], text(mailbox["mailbox"]), done, f"+{archived}", size, "", rank)
+            yield MailboxRow(
+                state=_STATES[status],
+                mailbox=text(mailbox["mailbox"]),
+                fraction=done,
+                messages=f"+{archived}",
+                size=size,
+                folder="",
+                rank=rank,
+                key=mailbox["mailbox"],
+                user=text(mailbox["user"]),
+                counts={name: mailbox[name] for name in COUNTERS if name != "bytes"},
+                problems=_Problems([(mailbox["mailbox"], problem) for problem in mailbox["problems"]]),
+            )
     elif snapshot:
         for line in snapshot.mailboxes:
             yield _live_mailbox(line)
@@ -253,6 +266,9 @@ def _live_mailbox(line: MailboxLine) -> MailboxRow:
         size=_of(line.bytes_done, line.bytes_total, "/") if line.bytes_total else "",
         folder=text(line.folder) if rank == _RUNNING else "",
         rank=rank,
+        key=line.mailbox,
+        user=text(line.user),
+        counts={"archived": line.archived, "moved": line.moved, "failed": line.failed},
     )
 
 
@@ -274,28 +290,55 @@ def _mailboxes_done(run: Run, snapshot: Snapshot | None) -> str:
     return ", ".join(parts)
 
 
-def _problems(result: Mapping[str, Any]) -> tuple[list[ProblemRow], int]:
+class _Problems(Sequence[ProblemRow]):
+    """Problems, made into rows when they are looked at: a result may hold very many."""
+
+    def __init__(self, found: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        self._found = found
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @overload
+    def __getitem__(self, index: int) -> ProblemRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ProblemRow]: ...
+    def __getitem__(self, index: int | slice) -> ProblemRow | Sequence[ProblemRow]:
+        if isinstance(index, slice):
+            return _Problems(self._found[index])
+        return _problem(*self._found[index])
+
+
+def _problems(result: Mapping[str, Any]) -> tuple[Sequence[ProblemRow], int]:
     found = [(mailbox["mailbox"], problem) for mailbox in result.get("mailboxes", ()) for problem in mailbox["problems"]]
-    return [_problem(mailbox, problem) for mailbox, problem in found[:SHOWN_PROBLEMS]], len(found)
+    return _Problems(found), len(found)
 
 
-def _live_problems(snapshot: Snapshot | None) -> tuple[list[ProblemRow], int]:
+def _live_problems(snapshot: Snapshot | None) -> tuple[Sequence[ProblemRow], int]:
     if snapshot is None:
-        return [], 0
-    shown = [_problem(problem["mailbox"], problem) for problem in reversed(snapshot.problems)]
+        return (), 0
+    shown = _Problems([(problem["mailbox"], problem) for problem in reversed(snapshot.problems)])
     return shown, max(snapshot.totals.get("failed", 0), len(shown))
 
 
 def _problem(mailbox: str, problem: Mapping[str, Any]) -> ProblemRow:
-    place = [text(problem["folder"])] if problem["folder"] else []
-    if problem["uid"] is not None:
-        place.append(f"UID {problem['uid']}")
-    return ProblemRow((*place, text(mailbox)), text(problem["reason"]))
+    folder, shown, reason = text(problem["folder"]), text(mailbox), problem["reason"]
+    uid = "" if problem["uid"] is None else f"UID {problem['uid']}"
+    return ProblemRow(
+        place=tuple(part for part in (folder, uid, shown) if part),
+        reason=text(reason),
+        key=mailbox,
+        mailbox=shown,
+        folder=folder,
+        uid=uid.removeprefix("UID "),
+        full=text(reason, LONGEST_REASON),
+        remedy=remedy(reason),
+    )
 
 
 def _notes(result: Mapping[str, Any], events: Sequence[RunEvent]) -> tuple[str, ...]:
     warnings = result.get("warnings") or [event.text for event in events if event.kind == "warning"]
-    return tuple(dict.fromkeys(text(warning) for warning in warnings))
+    return tuple(dict.fromkeys(text(warning, LONGEST_REASON) for warning in warnings))
 
 
 # Pieces ------------------------------------------------------------------------------------------------------------------

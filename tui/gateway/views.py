@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -58,8 +59,29 @@ class HomeView:
 
 
 @dataclass(frozen=True, slots=True)
+class ProblemRow:
+    """What could not be archived, and why: ``place`` is mailbox, folder and UID.
+
+    ``key`` is the true name of the mailbox, to compare only. ``full`` is the whole ``reason``, ``remedy`` what to do.
+    """
+
+    place: tuple[str, ...]
+    reason: str
+    key: str = ""
+    mailbox: str = ""
+    folder: str = ""
+    uid: str = ""
+    full: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MailboxRow:
-    """A mailbox of a run. ``fraction`` is None while unknown; ``rank`` sorts: what runs, what went wrong, the rest."""
+    """A mailbox of a run. ``fraction`` is None while unknown; ``rank`` sorts: what runs, what went wrong, the rest.
+
+    ``key`` is its true name, to compare only. ``counts`` are those that are known, by the names of ``core.model.COUNTERS``;
+    ``problems`` are its own, once the run is over.
+    """
 
     state: State
     mailbox: str
@@ -68,14 +90,10 @@ class MailboxRow:
     size: str
     folder: str
     rank: int
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemRow:
-    """What could not be archived, and why: ``place`` is mailbox, folder and UID."""
-
-    place: tuple[str, ...]
-    reason: str
+    key: str = ""
+    user: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    problems: Sequence[ProblemRow] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +111,7 @@ class RunView:
     summary: tuple[str, ...]
     mailboxes: tuple[MailboxRow, ...]
     mailboxes_done: str
-    problems: tuple[ProblemRow, ...]
+    problems: Sequence[ProblemRow]
     problem_count: int
     notes: tuple[str, ...]
 

@@ -17,9 +17,8 @@ from tui.widgets.lines import Compose, Lines
 
 #: Lines of a box beside its text: border, padding, and the keys with the line above them.
 AROUND = 6
-#: The same on a screen that has no lines to give away.
-AROUND_LOW = 3
-LOW = 30
+#: The same for a text that needs all lines.
+AROUND_LONG = 3
 
 
 class Page(ModalScreen[None]):
@@ -58,18 +57,13 @@ class Page(ModalScreen[None]):
     def _fit(self) -> None:
         """Give the text as many lines as it has, if there are so many; say how to scroll only where there is something to."""
         text = self.query_one("#text", Lines)
-        low = self.size.height < LOW
-        self.set_class(low, "low")
         length = len(self._compose_text(text.text_width))
-        room = max(self.size.height - (AROUND_LOW if low else AROUND), 1)
+        long = length > self.size.height - AROUND
+        self.set_class(long, "long")
+        room = max(self.size.height - (AROUND_LONG if long else AROUND), 1)
         text.styles.height = max(min(length, room), 1)
-        keys = [*self._keys, *(["↑ ↓  scroll"] if length > room and not self._keys_move else []), "esc  close"]
+        keys = [*self._keys, *(["↑ ↓  scroll"] if length > room else []), "esc  close"]
         self.query_one(".keys", Static).update(Content("      ".join(keys)))
-
-    @property
-    def _keys_move(self) -> bool:
-        """Whether ``keys`` tell already what the arrows do."""
-        return any(key.startswith("↑") for key in self._keys)
 
     def action_close(self) -> None:
         self.dismiss(None)

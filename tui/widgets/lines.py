@@ -129,44 +129,76 @@ class Lines(ScrollView):
 
 
 class Choice(Lines):
-    """Lines of which one is chosen: marked with ``▸`` and a bar."""
+    """Items of which one is chosen: marked with ``▸``, and with a bar while the keys go here.
+
+    An item has one line, or as many as its source says in ``per_item``.
+    """
 
     MARK = "▸ "
 
     class Moved(Message):
-        """Another line is chosen."""
+        """Another item is chosen."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.cursor = 0
+        #: Whether somebody went to an item; nobody has who went back to the beginning.
+        self.touched = False
+        self._drawn = 0
 
     @property
     def text_width(self) -> int:
         return max(super().text_width - len(self.MARK), 1)
 
+    @property
+    def per_item(self) -> int:
+        """Lines of each item."""
+        return int(getattr(self._source, "per_item", 1))
+
+    @property
+    def items(self) -> int:
+        """How many can be chosen."""
+        return len(self._source) // self.per_item
+
     def choose(self, index: int) -> None:
-        """Choose a line; numbers outside are brought in."""
-        before, self.cursor = self.cursor, min(max(index, 0), max(len(self._source) - 1, 0))
-        top = self.scroll_offset.y
-        if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False)
-        elif self.cursor >= top + self.size.height:
-            self.scroll_to(y=self.cursor - self.size.height + 1, animate=False)
+        """Choose an item; numbers outside are brought in."""
+        before, self.cursor = self.cursor, min(max(index, 0), max(self.items - 1, 0))
+        top, first = self.scroll_offset.y, self.cursor * self.per_item
+        end = first + self.per_item
+        if first < top or self.per_item > self.size.height:
+            self.scroll_to(y=first, animate=False)
+        elif end > top + self.size.height:
+            self.scroll_to(y=end - self.size.height, animate=False)
+        self._redraw_cursor()
         if before != self.cursor:
-            self.refresh_line(before)
-            self.refresh_line(self.cursor)
             self.post_message(self.Moved())
+
+    def _redraw_cursor(self) -> None:
+        """The bar is as long as the line, so a line that gets it or loses it is sent whole."""
+        if self._drawn != self.cursor:
+            for item in (self._drawn, self.cursor):
+                self._refresh_item(item)
+            self._drawn = self.cursor
+
+    def _refresh_item(self, item: int) -> None:
+        for index in range(item * self.per_item, (item + 1) * self.per_item):
+            self.refresh_line(index)
+
+    def on_focus(self) -> None:
+        self._refresh_item(self.cursor)
+
+    def on_blur(self) -> None:
+        self._refresh_item(self.cursor)
 
     def _line(self, index: int) -> Line:
         line = super()._line(index)
-        return (Span(self.MARK if index == self.cursor else "  "), *line) if line else line
-
-    def _style(self, tone: Tone) -> Style:
-        return super()._style(tone)
+        marked = index == self.cursor * self.per_item
+        return (Span(self.MARK if marked else "  "), *line) if line else line
 
     def render_line(self, y: int) -> Strip:
         strip = super().render_line(y)
-        if self.scroll_offset.y + y != self.cursor or not len(self._source):
+        chosen = (self.scroll_offset.y + y) // self.per_item == self.cursor
+        if not chosen or not len(self._source) or not self.has_focus:
             return strip
         # One style for the whole line: every tone on this background would have to be readable in every theme.
         style = self.rich_style + self.get_component_rich_style("lines--cursor", partial=True)
@@ -177,10 +209,15 @@ class Choice(Lines):
         self.choose(self.cursor)
 
     def action_move(self, step: int) -> None:
+        self.touched = True
         self.choose(self.cursor + step)
 
+    def action_page(self, direction: int) -> None:
+        self.action_move(direction * max((self.size.height - 1) // self.per_item, 1))
+
     def action_edge(self, end: int) -> None:
-        self.choose(len(self._source) - 1 if end else 0)
+        self.touched = bool(end)
+        self.choose(self.items - 1 if end else 0)
 
 
 def changed_until(before: Line, after: Line) -> int:

@@ -1,0 +1,156 @@
+"""What to do about a problem, by its reason: plain advice for an administrator. Pure computation.
+
+The reasons are those of this package, of ``core.imap`` and of ``roster``; much of what servers say is in them, so a reason is
+known by the words that are ours. A test holds these words to the sources.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: Words of a reason (a regular expression), and the advice. The first that is found counts: what is more telling comes first.
+_REMEDIES: tuple[tuple[str, str], ...] = (
+    (
+        "archived copy is damaged",
+        "Nothing was deleted, and the server still has the message. Run archivar verify at once: it names all that is damaged. "
+        "Then bring the archive back from the backup.",
+    ),
+    (
+        "An error of the program",
+        "This is a fault of Archivar. The folder log in the archive's folder has the details: please report it. Other "
+        "mailboxes are not affected, and this one is tried again in the next run.",
+    ),
+    (
+        "^not tried:",
+        "This mailbox was not tried, because all before it failed in the same way. Put right what is named here; archivar "
+        "profile test PROFILE shows whether it helped. Then run the profile again.",
+    ),
+    (
+        "refused the master login|does not know Kerio's master authentication",
+        "On Kerio Connect: Configuration > Advanced Options > Master Authentication. It must be switched on, with the password "
+        "that the profile has, for an IP address group that holds the address of this machine. The guide on one password for "
+        "every mailbox tells all steps (Help, then g). archivar profile apply FILE.toml asks for the password anew.",
+    ),
+    (
+        "does not open the mailbox of",
+        "The master login works, but not for this mailbox. Compare the login name with the server's: archivar user show NAME, "
+        "and archivar user edit NAME --login LOGIN. If the account is disabled or no more, leave the user out of the profile.",
+    ),
+    (
+        "refused the (login|master user|account)",
+        "Compare user name and password with the server's. After a new password: archivar profile apply FILE.toml asks for it. "
+        "archivar profile test PROFILE shows whether the login works.",
+    ),
+    (
+        "has no e-mail address",
+        "Give the user an address: archivar user edit NAME --email ADDRESS. Or take the name out of the list of the profile.",
+    ),
+    (
+        "no such user any more",
+        "Take the name out of the list in the profile's file and apply it again, or add the user anew: archivar user add.",
+    ),
+    (
+        "The certificate of|holds no certificate",
+        "Best is a certificate that this machine can check: name its authority with ca_file in the profile. To accept all "
+        "certificates also works, and lets anyone in between read mail and password.",
+    ),
+    (
+        "takes no password without TLS|does not offer (AUTHENTICATE PLAIN|STARTTLS)|does not speak TLS|TLS handshake",
+        "The way in which the profile connects does not fit the server. Correct access and port in the profile; archivar "
+        "profile test PROFILE shows step by step how far it comes.",
+    ),
+    (
+        "cannot be found \\(",
+        "Check the server name in the profile, and the name service of this machine: getent hosts SERVER.",
+    ),
+    (
+        "refused the connection|did not answer on port|cannot be reached on port|could not be reached",
+        "See that the server and its IMAP service run, and that no firewall is in between: archivar profile test PROFILE. If "
+        "it was down for a while only, nothing else is to be done: the next run does the rest.",
+    ),
+    (
+        "sent no greeting|did not greet|broke off the login|maximum number of connections|[Tt]oo many",
+        "The server has too much to do, or takes no more connections. The next run tries again. If it comes back, lower "
+        "connections in the profile, or let the server take more from this machine.",
+    ),
+    (
+        "broke each time it was fetched|messages in a row could not be had",
+        "The server ends the connection over this message or this folder. Look into the server's log at the time of the run. "
+        "If a mail program cannot open it either, it is damaged there: repair the folder (Kerio Connect rebuilds its index), "
+        "or delete the message. Until then each run tries again.",
+    ),
+    (
+        "another message here than the one that was archived|announces \\d+ bytes and sent",
+        "The message stays on the server, and what the server sent is in the archive. Nothing is lost. If it happens for many, "
+        "the index of the folder is damaged on the server: have it rebuilt there.",
+    ),
+    (
+        "would not give it|sent no content|left it out of its answer|would not send it",
+        "Open the message in a mail program. If that fails too, it is damaged on the server: repair the folder there (Kerio "
+        "Connect rebuilds its index), or delete the message. Until then each run tries again. archivar missing PROFILE shows "
+        "all that the server has and the archive does not.",
+    ),
+    (
+        "UIDVALIDITY changed|was made anew",
+        "The server has rebuilt the folder while it was being archived. Nothing is to be done: the next run looks at the "
+        "whole folder, and nothing is archived twice.",
+    ),
+    (
+        "gives the folder no UIDVALIDITY|does not say how many messages",
+        "The server does not keep to the IMAP standard here. If it is one folder, exclude it in the profile; if it is all of "
+        "them, look whether the server has an update.",
+    ),
+    (
+        "more messages here than it lists",
+        "The index of this folder is damaged on the server: it counts messages that it cannot list. Have it rebuilt there. "
+        "What is listed is archived.",
+    ),
+    (
+        "(folder list has a line|something).* that cannot be read",
+        "The server sent what no mail program could use. Look into its log. If it is about one folder, give that folder a "
+        "plain name, or have its index rebuilt. It is tried again in the next run.",
+    ),
+    (
+        "lists no folders at all",
+        "The account opens, but has no folders. Look at it in a mail program: it may be new, or its store may be missing.",
+    ),
+    (
+        "no UIDPLUS",
+        "Somebody's mail program has marked messages for deletion and not purged them. Purge the folder there (Compact, or "
+        "Purge deleted messages); the next run then deletes what the rule says.",
+    ),
+    (
+        "lets us only read",
+        "The account may read this folder and not delete in it. Give it the right, or leave the folder out of the rule by "
+        "excluding it. It is archived all the same.",
+    ),
+    (
+        "not deleted|nothing is deleted|not everything was deleted|lists after deleting|trash could not be looked at",
+        "What should have been deleted is archived, and stays on the server for now. The next run tries again. If it comes "
+        "back, look into the server's log, and try archivar profile test PROFILE --probe-deletion.",
+    ),
+    (
+        "connection was lost|fell silent",
+        "The connection ended in the middle of the work; what had come is kept, and the next run carries on. If it happens "
+        "often, look at the network and at the server's log; for a server that is only slow, raise timeout in the profile.",
+    ),
+    (
+        "not archived (in this run|completely)",
+        "It was left over because of another problem in the same folder: see to that one. The next run tries again. archivar "
+        "missing PROFILE shows what is missing now.",
+    ),
+    (
+        "The server answered:",
+        "The server refuses, in its own words above. Its log says more. It is tried again in the next run.",
+    ),
+)
+_GENERAL = (
+    "It is tried again in the next run. If it stays, look into the server's log at the time of the run. archivar missing "
+    "PROFILE shows all that the server has and the archive does not."
+)
+_COMPILED = tuple((re.compile(words), advice) for words, advice in _REMEDIES)
+
+
+def remedy(reason: str) -> str:
+    """What to do about a problem with this ``reason``; never empty. ``PROFILE`` and other capitals are to be filled in."""
+    return next((advice for words, advice in _COMPILED if words.search(reason)), _GENERAL)
