@@ -169,8 +169,9 @@ class Console(App[None]):
         self.notify("q leaves the console, from Home. Runs go on without it.", markup=False)
 
     def action_help(self) -> None:
-        if place := self.place:
-            self.push_screen(Help(place.ACTIONS))
+        # A box over the place tells its own keys.
+        if isinstance(self.screen, Place):
+            self.push_screen(Help(self.screen.ACTIONS))
 
     def action_guides(self) -> None:
         self.push_screen(Guides())
@@ -180,7 +181,7 @@ class Console(App[None]):
         if isinstance(screen, Place):
             for action in screen.ACTIONS:
                 yield SystemCommand(action.label, action.help, self._command(screen, action.name))
-        yield SystemCommand("Help", "The keys of this place", self.action_help)
+            yield SystemCommand("Help", "The keys of this place", self.action_help)
         yield SystemCommand("Guides", "What to set up on mail servers and on this machine", self.action_guides)
         if not self._few_colours:
             yield SystemCommand("Theme", "Dark, light or high contrast; kept for the next time", self.action_change_theme)

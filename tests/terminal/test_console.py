@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from tests.terminal.tmux import Tmux
 
@@ -52,6 +53,41 @@ def test_home_and_run_look_right_in_every_terminal(
         terminal.until_shown("Profiles (4)")
         terminal.keys("q")
         terminal.until_shown("A run goes on without the console", "exit code 0")
+
+
+@TERMS
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (160, 48)], ids=["80x24", "100x30", "160x48"])
+def test_details_and_guides_look_right_in_every_terminal(
+    term: str, environment: dict[str, str], size: tuple[int, int], tmp_path: Path
+) -> None:
+    """By keys alone: a problem with its remedy, a mailbox with its counts, a guide to its last line; each names its way out."""
+    environment = {"XDG_CONFIG_HOME": str(tmp_path), **environment}
+    with Tmux(staged("ordinary"), term=term, size=size, environment=environment, cwd=str(ROOT)) as terminal:
+        terminal.until_shown("Profiles (4)")
+        terminal.keys("Enter")
+        terminal.until_shown("Problems (2)", "enter Details")
+        terminal.keys("Enter")
+        terminal.until_shown("━ anna@example.test ━", "Archived now", "1,238", "esc  close")
+        terminal.keys("Escape")
+        terminal.until_shown("c Cancel")
+        terminal.until(lambda: "Archived now" not in terminal.text)
+        terminal.keys("Tab", "Enter")
+        terminal.until_shown("━ Archive/2019 · UID 4711 · anna@example.test ━", "What to do", "esc  close")
+        terminal.keys("Escape")
+        terminal.until(lambda: "What to do" not in terminal.text)
+        terminal.keys("?")
+        terminal.until_shown("━ Keys ━", "g  Guides")
+        terminal.keys("g")
+        terminal.until_shown("━ Guides ━", "▸ Kerio Connect: every mailbox with one password")
+        terminal.keys("Enter")
+        terminal.until_shown(
+            "━ Kerio Connect: every mailbox with one password ━", "On the server", "↑ ↓  scroll      esc  close"
+        )
+        terminal.keys("End")
+        terminal.until_shown("━ Kerio Connect: every mailbox with one password ━", "along.", "esc  close")
+        box = [text[text.index("┃") : text.rindex("┃") + 1] for text in terminal.lines if text.count("┃") == 2]
+        assert len({cell_len(text) for text in box}) == 1
+        assert cell_len(box[0]) <= 100
 
 
 @TERMS

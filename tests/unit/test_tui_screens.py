@@ -248,6 +248,16 @@ async def test_help_leads_to_the_guides(size: tuple[int, int]) -> None:
         await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
 
 
+async def test_a_box_is_not_covered_by_the_keys_of_the_place_behind_it() -> None:
+    """? does nothing where the keys that count stand in the box already."""
+    async with shown(ordinary()) as screen:
+        await screen.press("question_mark", "g")
+        await screen.until(lambda: isinstance(screen.console.screen, Guides))
+        await screen.press("question_mark")
+        await screen.pilot.pause()
+        assert isinstance(screen.console.screen, Guides)
+
+
 async def test_a_guide_keeps_its_text_when_the_window_changes() -> None:
     """It is wrapped anew, and says how to scroll only where there is something to scroll to."""
     async with shown(ordinary(), (160, 120)) as screen:

@@ -121,7 +121,8 @@ class RunPlace(Place):
         view, problems = self._view, self.query_one("#problems", Choice)
         if view is None:
             return
-        if problems.has_focus or not self._rows:
+        # Not has_focus, which comes a moment later than the next key.
+        if self.focused is problems or not self._rows:
             title, compose = _problem_page(view, problems.cursor)
             await self.app.push_screen(Page(title, compose))
             return
