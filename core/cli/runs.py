@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 #: Missing messages that are named for each folder; --json names all.
 SHOWN_MISSING = 10
 
+STATES = ", ".join(RunStatus)
+
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")]
 
 
@@ -105,7 +107,9 @@ def as_json(one: Run) -> dict[str, Any]:
 
 def runs(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only runs of this profile.")] = None,
-    status: Annotated[RunStatus | None, typer.Option("--status", help="Only runs in this state.")] = None,
+    status: Annotated[
+        RunStatus | None, typer.Option("--status", metavar="STATE", help=f"Only runs in this state: {STATES}.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many, the newest first.")] = 20,
 ) -> None:
     """List past and present runs."""

@@ -92,10 +92,12 @@ def unit(installation: Installation) -> str:
 
 def _comment(installation: Installation) -> list[str]:
     """How to install it."""
+    home = _shell_quoted(str(installation.home))
     lines = [
         f"Keeps the service of {_visible(str(installation.home))} running. To install it, as root:",
         "",
-        f"  archivar service unit > {PLACE}     (with --home, if the home is not the default one)",
+        f"  archivar --home {home} service unit > {PLACE}",
+        f"  archivar --home {home} service stop",
         "  systemctl daemon-reload",
         "  systemctl enable --now archivar",
         "",
@@ -107,8 +109,8 @@ def _comment(installation: Installation) -> list[str]:
             "The home belongs to root. Better give the archive an account of its own first, then print this again:",
             "",
             "  useradd --system --user-group --no-create-home --shell /usr/sbin/nologin archivar",
-            "  archivar service stop",
-            f"  chown -R archivar:archivar {_shell_quoted(str(installation.home))}",
+            f"  archivar --home {home} service stop",
+            f"  chown -R archivar:archivar {home}",
         ]
     return [f"# {line}".rstrip() for line in lines]
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
 import shlex
 import shutil
 import signal
+import subprocess
 import unicodedata
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -106,7 +110,9 @@ def test_every_command_answers_with_one_json_object(alice: Archivar, dovecot: Do
     assert keys("user", "remove", "bob", "--json") == {"removed"}
     assert keys("--json", "profile", "apply", file) == {"profile", "warnings", "advice"}
     assert keys("profile", "list", "--json") == {"profiles"}
-    assert keys("profile", "--json", "show", "Alice") == {"profile", "password", "warnings", "advice"}
+    assert keys("profile", "--json", "show", "Alice") == {"profile", "password", "warnings", "advice", "next_start"}
+    assert keys("profile", "copy", "--json", "Alice", "Copy") == {"copied", "profile"}
+    assert keys("profile", "rename", "Copy", "Other", "--json") == {"renamed", "profile"}
     assert keys("profile", "test", "--json", "Alice") == {"profile", "mailbox", "ok", "steps"}
     assert keys("profile", "folders", "Alice", "--json") == {"profile", "mailbox", "folders"}
     assert keys("missing", "Alice", "--json", code=1) == {"profile", "missing", "mailboxes"}
@@ -136,9 +142,85 @@ def test_every_command_answers_with_one_json_object(alice: Archivar, dovecot: Do
     assert keys("--json", "ledger", "head") == {"seq", "hash", "at"}
     assert keys("status", "--json") >= {"home", "service", "users", "messages", "bytes", "profiles", "warnings", "head"}
     assert keys("--json", "service", "stop") == {"stopped"}
-    assert keys("service", "status", "--json", code=1) == {"running", "pid", "started"}
+    service = {"running", "pid", "started", "heartbeat", "next_start", "time_zone"}
+    assert keys("service", "status", "--json", code=1) == service
+    assert keys("service", "unit", "--json") == {"unit", "path", "user", "group"}
     assert keys("--json", "rebuild") == {"entries"}
     assert keys("profile", "remove", "Alice", "--json") == {"removed"}
+
+
+def test_a_schedule_is_shown_and_switched_on_the_command_line(alice: Archivar, dovecot: Dovecot) -> None:
+    """List and status name the schedule and the next start; without a service they say what to do; off, nothing is next."""
+    file = Path(profile_file(alice, dovecot, port=dovecot.plain_port))
+    schedule = '\n[schedule]\ndaily = "02:00"\ntime_zone = "Europe/Berlin"\n'
+    file.write_text(file.read_text() + schedule)
+    applied = alice("profile", "apply", str(file))
+    assert "archivar service start" in applied.err
+    [listed] = alice("profile", "list", "--json").json["profiles"]
+    assert listed["schedule"]["daily"] == "02:00"
+    start = datetime.fromisoformat(listed["next_start"])
+    assert timedelta() < start - datetime.now(UTC) <= timedelta(days=1, hours=1)
+    assert start.astimezone(ZoneInfo("Europe/Berlin")).strftime("%H:%M") == "02:00"
+    for words in (["profile", "list"], ["status"]):
+        shown = alice(*words)
+        assert "daily at 02:00 (Europe/Berlin)" in shown.out
+        assert start.astimezone().strftime("%H:%M") in shown.out
+        assert "No service is running" in shown.text
+    assert "next start: Alice" in alice("service", "status", code=1).out
+
+    assert alice("service", "start", "--json").json == {"started": True}
+    assert alice("service", "start", "--json").json == {"started": False}
+    running = alice("service", "status", "--json").json
+    assert running["next_start"] == {"profile": "Alice", "at": listed["next_start"]}
+    assert running["heartbeat"] >= running["started"]
+    assert "last sign of life" in alice("service", "status").out
+    assert "No service is running" not in alice("status").text
+
+    off = alice("profile", "automatic", "Alice", "off", "--json").json
+    assert off == {"profile": "Alice", "automatic": False, "next_start": None}
+    assert "manual (off: daily at 02:00 (Europe/Berlin))" in alice("profile", "list").out
+    assert alice("status", "--json").json["profiles"][0]["next_start"] is None
+    assert "automatic = false" in alice("profile", "show", "Alice").out
+    assert alice("profile", "automatic", "Alice", "on", "--json").json["next_start"] == listed["next_start"]
+    alice("profile", "automatic", "Alice", "perhaps", code=2)
+
+
+def test_a_profile_is_renamed_and_copied_on_the_command_line(alice: Archivar, dovecot: Dovecot) -> None:
+    """Its runs go with the new name, its password works under both; a name that is taken or none is refused."""
+    alice("profile", "apply", profile_file(alice, dovecot, port=dovecot.plain_port))
+    alice("run", "Alice")
+    alice("profile", "rename", "alice", "Anna & Co")
+    assert alice("profile", "show", "Alice", code=2).err
+    alice("profile", "copy", "Anna & Co", "Second")
+    result = alice("run", "Second", "--json").json
+    assert result["status"] == "succeeded"
+    by_name = {one["run"]: (one["profile"], one["automatic"]) for one in alice("runs", "--json").json["runs"]}
+    assert by_name == {1: ("Anna & Co", False), 2: ("Second", False)}
+    assert [one["run"] for one in alice("runs", "second", "--status", "succeeded", "--json").json["runs"]] == [2]
+    assert alice("runs", "--status", "failed", "--json").json == {"runs": []}
+    assert "No runs with status failed." in alice("runs", "--status", "failed").out
+    for words in (
+        ["rename", "Second", "anna & co"],
+        ["rename", "None", "X"],
+        ["copy", "Second", "Second"],
+        ["copy", "Second", ""],
+    ):
+        alice("profile", *words, code=2)
+
+
+def test_the_unit_of_the_service_names_this_home_and_this_program(alice: Archivar) -> None:
+    """The same in JSON; it runs as the owner of the home, and what it starts is this program, from anywhere."""
+    shown = alice("service", "unit")
+    value = alice("service", "unit", "--json").json
+    assert value["unit"] == shown.out
+    owner = alice.home.stat()
+    assert value["user"] == pwd.getpwuid(owner.st_uid).pw_name
+    [start] = [line for line in shown.out.splitlines() if line.startswith("ExecStart=")]
+    program, *words = shlex.split(start.removeprefix("ExecStart="))
+    assert Path(program).is_absolute()
+    done = subprocess.run([program, *words[:-1], "status", "--json"], capture_output=True, cwd="/", env={}, check=False)
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout)["running"] is False
 
 
 def test_the_result_of_a_run_is_the_contract(alice: Archivar, dovecot: Dovecot) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.format import duration, number, safe, size, when
+from core.format import duration, number, safe, size, soon, when
 
 NOTHING_TO_SEE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -128,3 +128,13 @@ def test_moments_are_as_short_as_they_are_clear() -> None:
     assert when(now, now) == now.astimezone().strftime("%H:%M")
     assert when(now - timedelta(days=1), now).startswith("yesterday ")
     assert when(now - timedelta(days=30), now).startswith("2026-02-")
+
+
+def test_moments_to_come_are_as_short_as_they_are_clear() -> None:
+    """Today has a time, tomorrow says so, everything else has its date; what lies behind is due now."""
+    now = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+    later = now + timedelta(minutes=1)
+    assert soon(now, now) == soon(now - timedelta(days=2), now) == "now"
+    assert soon(later, now) == later.astimezone().strftime("%H:%M")
+    assert soon(later + timedelta(days=1), now) == later.astimezone().strftime("tomorrow %H:%M")
+    assert soon(now + timedelta(days=10), now).startswith("2026-03-20 ")
