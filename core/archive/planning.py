@@ -9,7 +9,7 @@ from datetime import datetime
 
 from core.db.database import Database, Transaction
 from core.model import moment, timestamp
-from core.profiles.profile import Profile
+from core.profiles.profile import Profile, name_key
 from core.profiles.schedule import Schedule
 
 
@@ -28,9 +28,9 @@ def as_text(schedule: Schedule) -> str:
 
 
 async def planned(database: Database) -> dict[str, Planned]:
-    """All that is planned, by the profile's name without regard to case."""
+    """All that is planned, by ``name_key`` of the profile."""
     rows = await database.read("SELECT profile, schedule, next FROM planned")
-    return {row[0].casefold(): Planned(row[0], row[1], moment(row[2])) for row in rows}
+    return {name_key(row[0]): Planned(row[0], row[1], moment(row[2])) for row in rows}
 
 
 async def plan(transaction: Transaction, profile: Profile, after: datetime) -> None:

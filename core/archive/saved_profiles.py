@@ -14,7 +14,7 @@ from core.archive.ledger import Draft
 from core.errors import InputError
 from core.model import User, now
 from core.profiles.mailboxes import login_name
-from core.profiles.profile import Profile, from_json
+from core.profiles.profile import Profile, from_json, name_key
 from core.profiles.selection import Selected, select
 from core.secrets import Secret
 
@@ -43,7 +43,7 @@ async def save(
     given, its stored password. Refused while that one is run, or when the new name is taken.
     """
     async with archive.changing():
-        if renames and renames.casefold() != profile.name.casefold():
+        if renames and name_key(renames) != name_key(profile.name):
             await _rename(archive, await find(archive, renames), profile, password, actor)
         else:
             if renames:
@@ -219,7 +219,7 @@ async def password_fits(archive: Archive, profile: Profile, name: str) -> bool:
     A stored password is never sent anywhere else than where it was meant for.
     """
     for before in await all_profiles(archive):
-        if before.name.casefold() == name.casefold():
+        if name_key(before.name) == name_key(name):
             same = (before.login.method, before.login.username) == (profile.login.method, profile.login.username)
             same &= before.server.host.lower() == profile.server.host.lower()
             same &= before.server.effective_port == profile.server.effective_port

@@ -18,6 +18,11 @@ MAX_CONNECTIONS = 16
 KERIO_CHARACTERS = 24
 
 
+def name_key(name: str) -> str:
+    """Profiles whose names have the same key are the same one: as the catalog compares, which knows no case beyond ASCII."""
+    return "".join(character.lower() if character.isascii() else character for character in name)
+
+
 class Access(StrEnum):
     """How the server is reached: plain, STARTTLS, or TLS from the first byte."""
 

@@ -16,7 +16,7 @@ from core.archive.archive import Archive
 from core.archive.planning import Planned
 from core.db.database import Transaction
 from core.model import now
-from core.profiles.profile import Profile, from_json
+from core.profiles.profile import Profile, from_json, name_key
 from core.profiles.schedule import Schedule
 from core.service.queue import Queue, active_run, add
 
@@ -58,7 +58,7 @@ class Scheduler:
                     logger.error("%s cannot be started by its schedule: %s", name, error)
                     continue
                 if schedule is not None:
-                    self._schedules[name.casefold()] = (name, schedule)
+                    self._schedules[name_key(name)] = (name, schedule)
             self._definitions = definitions
         self._planned = await planning.planned(self._archive.database)
         self._seen = seen
@@ -73,7 +73,7 @@ class Scheduler:
         moment, last = self._clock(), self._last
         self._last = moment
         gone, fresh = self._differences(moment) if changed or moment < last else ([], [])
-        new = {one.profile.casefold() for one in fresh}
+        new = {name_key(one.profile) for one in fresh}
         due = [one for key, one in self._planned.items() if one.next <= moment and key in self._schedules and key not in new]
         if not gone and not fresh and not due:
             return []
@@ -102,7 +102,7 @@ class Scheduler:
 
     async def _start(self, transaction: Transaction, one: Planned, moment: datetime) -> int | None:
         """Queue a run and plan the next one, in one transaction: neither is ever without the other."""
-        name, schedule = self._schedules[one.profile.casefold()]
+        name, schedule = self._schedules[name_key(one.profile)]
         definition = await transaction.value("SELECT definition FROM profile WHERE name = ?", (name,))
         if definition != self._definitions[name]:
             # Changed in this very moment; the next look knows how.
@@ -132,7 +132,7 @@ async def next_starts(archive: Archive) -> dict[str, datetime]:
             continue
         if schedule is None:
             continue
-        one = planned.get(row[0].casefold())
+        one = planned.get(name_key(row[0]))
         known = one is not None and one.schedule == planning.as_text(schedule)
         found[row[0]] = one.next if one is not None and known else schedule.next_start(now())
     return found

@@ -398,9 +398,11 @@ def test_a_service_that_was_started_for_a_run_stays_for_a_schedule(tmp_path: Pat
     pid = _process_of(home)
     assert homes.cli(home, "profile", "automatic", "Test", "on").returncode == 0
     assert is_running(home)
+    announced = homes.rows(home.catalog, "SELECT pid, started FROM service")
     idle = time.monotonic() + worker.IDLE_SECONDS + 3
     wait_for(lambda: time.monotonic() > idle, "the time in which an idle service ends")
     assert is_running(home)
+    assert homes.rows(home.catalog, "SELECT pid, started FROM service") == announced, "it never thought of ending"
     assert _process_of(home) == pid
     _make_due(home)
     wait_for(lambda: len(homes.rows(home.catalog, "SELECT 1 FROM run")) > 1, "the run that the schedule starts")

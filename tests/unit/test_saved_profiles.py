@@ -125,6 +125,16 @@ async def test_a_rename_that_cannot_be_is_refused_and_nothing_changes(archive: A
     assert (await saved_profiles.password(archive, two)).reveal() == "two"
 
 
+async def test_a_name_whose_case_changes_beyond_ascii_is_renamed_too(archive: Archive) -> None:
+    """The catalog takes them for two names: one profile is left, with its password."""
+    profile = homes.profile("mail.example.test", 993, name="Ärzte")
+    await saved_profiles.save(archive, profile, Secret("one"))
+    renamed = replace(profile, name="ärzte")
+    await saved_profiles.save(archive, renamed, renames="Ärzte")
+    assert await saved_profiles.all_profiles(archive) == [renamed]
+    assert (await saved_profiles.password(archive, renamed)).reveal() == "one"
+
+
 async def test_runs_are_told_under_the_name_as_it_is_spelled_now(archive: Archive) -> None:
     """A name whose letters changed their case is still the same profile with the same runs."""
     profile = homes.profile("mail.example.test", 993, name="Staff")

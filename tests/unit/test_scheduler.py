@@ -14,7 +14,7 @@ from core.archive import planning, saved_profiles
 from core.archive.archive import Archive
 from core.errors import StorageError
 from core.model import RunStatus, now, timestamp
-from core.profiles.profile import Profile
+from core.profiles.profile import Profile, name_key
 from core.profiles.schedule import Schedule
 from core.secrets import Secret
 from core.service.queue import Queue
@@ -63,7 +63,7 @@ class Stage:
         return await self.scheduler.look()
 
     async def planned(self, name: str = "Test") -> datetime | None:
-        found = (await planning.planned(self.archive.database)).get(name.casefold())
+        found = (await planning.planned(self.archive.database)).get(name_key(name))
         return found.next if found else None
 
     async def end(self, *runs: int) -> None:
@@ -273,6 +273,17 @@ async def test_a_profile_that_changes_in_the_very_moment_is_not_started(stage: S
     monkeypatch.setattr(Scheduler, "refresh", late)
     assert await stage.look_after(16 * MINUTE) == []
     assert await stage.queue.active() == []
+
+
+async def test_names_that_differ_beyond_ascii_are_profiles_of_their_own(stage: Stage) -> None:
+    """As the catalog has it: each is planned and started."""
+    names = ["Ärzte", "ärzte", "Straße", "STRASSE"]
+    for name in names:
+        await stage.save(QUARTER, name)
+    await stage.scheduler.look()
+    runs = await stage.look_after(16 * MINUTE)
+    assert sorted([(await stage.queue.run(run)).profile for run in runs]) == sorted(names)
+    assert sorted(await next_starts(stage.archive)) == sorted(names)
 
 
 async def test_next_starts_are_told_before_a_service_has_planned_them(stage: Stage) -> None:
