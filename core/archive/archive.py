@@ -368,6 +368,17 @@ class Archive:
             async for entry in volume.entries(after):
                 yield entry
 
+    async def entries_before(self, seq: int | None, limit: int) -> list[Entry]:
+        """Up to ``limit`` ledger entries with a seq under ``seq`` (None: the last ones), the newest first, of all volumes."""
+        found: list[Entry] = []
+        for number in reversed(self.home.volume_numbers()):
+            if len(found) >= limit:
+                break
+            volume = await self._volume(number)
+            if seq is None or volume.meta.previous.seq + 1 < seq:
+                found += await volume.entries_before(seq, limit - len(found))
+        return found
+
 
 @asynccontextmanager
 async def _locked(folder: Path, busy: str = "Another process is making a volume.") -> AsyncIterator[None]:

@@ -30,6 +30,8 @@ PRAGMAS = ("journal_mode = TRUNCATE", "synchronous = FULL", "cache_size = -16384
 PATIENCE_SECONDS = 600.0
 #: SQLite takes up to 32,766 parameters a statement since 3.32; this keeps statements short.
 CHUNK = 500
+#: More than any ledger has.
+LAST_SEQ = 2**63 - 1
 #: SQLite keeps no value of 2 GB or more.
 LARGEST_PART = 2**31
 
@@ -208,6 +210,12 @@ class Volume:
             for seq, at, kind, actor, payload, digest in rows:
                 yield Entry(seq, at, kind, actor, decompress(payload), digest)
             after = rows[-1][0]
+
+    async def entries_before(self, seq: int | None, limit: int) -> list[Entry]:
+        """The last ``limit`` ledger entries with a seq under ``seq`` (None: of all), the newest first."""
+        sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq < ? ORDER BY seq DESC LIMIT ?"
+        rows = await (await self._reader()).read(sql, (LAST_SEQ if seq is None else seq, limit))
+        return [Entry(number, at, kind, actor, decompress(data), digest) for number, at, kind, actor, data, digest in rows]
 
     async def times(self, seqs: Sequence[int]) -> dict[int, str]:
         """The times of those entries of ``seqs`` that are in this volume."""

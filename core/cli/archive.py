@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.archive import users
-from core.archive.ledger import Draft, Entry
+from core.archive.ledger import Draft
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
@@ -161,6 +161,7 @@ def verify() -> None:
 
     Every byte is hashed again, the ledger's chain walked, the catalog compared with it. Exit code 4 if anything is wrong.
     """
+    from core.archive import last_verification
     from core.archive import verify as proof
 
     async def work() -> int:
@@ -170,6 +171,7 @@ def verify() -> None:
             output.progress()
         named = await _names(verdict)
         await _record(verdict)
+        await last_verification.remember(home, verdict)
         if output.json_wanted:
             value = {"volumes": verdict.volumes, "parts": verdict.parts, "messages": verdict.messages}
             value |= {"entries": verdict.entries, "bytes": verdict.bytes}
@@ -242,50 +244,39 @@ def rebuild() -> None:
 
 
 def ledger_show(
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many, the newest last.")] = 50,
-    after: Annotated[int, typer.Option("--after", metavar="SEQ", min=0, help="Only entries after this number.")] = 0,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many entries.")] = 50,
+    before: Annotated[
+        int | None, typer.Option("--before", metavar="SEQ", min=1, help="Only entries before this number.")
+    ] = None,
 ) -> None:
-    """Show the ledger's entries."""
+    """Show the ledger's entries, the newest first."""
 
     async def work() -> None:
-        entries: list[Entry] = []
+        from core.archive.audit import describe
+
         async with context.archive() as archive:
-            start = after or max((await archive.head()).seq - limit, 0)
-            async for entry in archive.entries(start):
-                entries.append(entry)
-                if len(entries) == limit:
-                    break
+            entries = await archive.entries_before(before, limit)
         if output.json_wanted:
             rows = [
-                {"seq": e.seq, "at": e.at, "kind": e.kind, "actor": e.actor, "hash": e.hash.hex(), "payload": e.payload}
+                {
+                    "seq": e.seq,
+                    "at": e.at,
+                    "kind": e.kind,
+                    "actor": e.actor,
+                    "hash": e.hash.hex(),
+                    "what": describe(e),
+                    "payload": e.payload,
+                }
                 for e in entries
             ]
             output.json({"entries": rows})
             return
-        rows_ = [(str(e.seq), f"{e.at[:10]} {e.at[11:16]}", e.kind, e.actor, _summary(e)) for e in entries]
-        output.table(("SEQ", "TIME (UTC)", "KIND", "BY", "WHAT"), rows_, right=("SEQ",))
+        rows_ = [(str(e.seq), f"{e.at[:10]} {e.at[11:16]}", e.actor, describe(e)) for e in entries]
+        output.table(("SEQ", "TIME (UTC)", "BY", "WHAT"), rows_, right=("SEQ",))
+        if entries and entries[-1].seq > 1:
+            output.note(f"More: archivar ledger show --before {entries[-1].seq}")
 
     run(work())
-
-
-def _summary(entry: Entry) -> str:
-    payload = entry.payload
-    match entry.kind:
-        case "archived":
-            return f"{counted(len(payload['messages']), 'message')} into {payload['folder']}"
-        case "moved":
-            return f"{counted(len(payload['moves']), 'message')} followed"
-        case "vanished":
-            return f"UIDs {payload['uids']} of {payload['server_folder']} are gone from the server"
-        case "user.saved":
-            return f"{payload['user']['name']}{' (removed)' if payload['user']['removed'] else ''}"
-        case "run.finished":
-            return f"run {payload['run']} of {payload['profile']}: {payload['status']}"
-        case "exported":
-            return f"{counted(payload['messages'], 'message')} as {payload['format']}"
-        case "verified":
-            return f"{counted(payload['parts'], 'part')}, {counted(payload['findings'], 'finding')}"
-    return str(payload.get("name", ""))
 
 
 def ledger_head() -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import typer
 
 import core
-from core.archive import saved_profiles, users
+from core.archive import last_verification, saved_profiles, space, users
+from core.archive.last_verification import LastVerification
 from core.cli.context import context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
@@ -196,6 +197,7 @@ def status() -> None:
     async def work() -> None:
         home = context.find()
         async with context.archive() as archive:
+            verified = await last_verification.last(archive)
             queue = Queue(archive.database)
             profiles = await saved_profiles.all_profiles(archive)
             latest = await queue.latest()
@@ -205,9 +207,11 @@ def status() -> None:
             raw = int(await archive.database.value("SELECT coalesce(sum(size), 0) FROM message"))
             head = await archive.head()
             starts = await next_starts(archive)
-        disk = sum(path.stat().st_size for path in home.path.rglob("*") if path.is_file())
+        disk = space.use(home)
         running = is_running(home)
         warnings = [warning for profile in profiles for warning in profile.warnings()]
+        if disk.low:
+            warnings.insert(0, disk.sentence())
         if output.json_wanted:
             output.json(
                 {
@@ -216,7 +220,9 @@ def status() -> None:
                     "users": people,
                     "messages": messages,
                     "bytes": raw,
-                    "disk": disk,
+                    "disk": disk.used,
+                    "space": disk.as_json(),
+                    "verified": verified.as_json() if verified else None,
                     "head": {"seq": head.seq, "hash": head.hash.hex()},
                     "warnings": warnings,
                     "profiles": [
@@ -234,7 +240,8 @@ def status() -> None:
             )
             return
         output.line(f"Archive   {home.path}", indent=10)
-        output.line(f"Mail      {counted(messages, 'message')}, {size(raw)} of mail in {size(disk)} on disk", indent=10)
+        output.line(f"Mail      {counted(messages, 'message')}, {size(raw)} of mail in {size(disk.used)} on disk", indent=10)
+        output.line(f"Verified  {_verified(verified)}", indent=10)
         output.line(f"Service   {'● running' if running else '○ not running; a run starts it'}")
         output.line(f"Users     {number(people)}")
         rows = []
@@ -257,3 +264,13 @@ def status() -> None:
             output.line(f"! {warning}", indent=2)
 
     run(work())
+
+
+def _verified(last: LastVerification | None) -> str:
+    if last is None:
+        return "never; archivar verify proves that nothing is damaged"
+    moment = when(last.at, now())
+    if last.ok:
+        return f"✔ clean, {moment}: {counted(last.messages, 'message')}, {size(last.bytes)}"
+    first = f": {last.first[0]}" if last.first else ""
+    return f"✘ DAMAGED, {moment}, {counted(last.findings, 'finding')}{first}"

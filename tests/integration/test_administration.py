@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from core.archive import space
+from core.cli.context import context
+from core.cli.output import output
+from core.cli.service import status
 from core.config import Home
 from tests import homes
 
@@ -71,3 +76,46 @@ def test_a_list_with_anything_wrong_is_refused_as_a_whole(home: Home, tmp_path: 
     assert homes.cli(elsewhere, "user", "import", str(file)).returncode == 2
     assert homes.cli(elsewhere, "user", "import", str(tmp_path / "none.csv")).returncode == 2
     assert not elsewhere.exists()
+
+
+def test_status_tells_when_the_archive_was_last_verified(home: Home) -> None:
+    """Never, clean with what was looked at, DAMAGED with the first finding; with --json too."""
+    assert "Verified  never; archivar verify" in homes.cli(home, "status").stdout
+    assert homes.cli(home, "verify").returncode == 0
+    assert re.search(r"^Verified  ✔ clean, \d\d:\d\d: 12 messages, ", homes.cli(home, "status").stdout, re.MULTILINE)
+    homes.change(home.volume(1), "UPDATE part SET data = x'00' WHERE id = 1")
+    assert homes.cli(home, "verify").returncode == 4
+    text = homes.cli(home, "status").stdout
+    assert re.search(r"^Verified  ✘ DAMAGED, \d\d:\d\d, \d findings: 000001.sqlite: Part 1 ", text, re.MULTILINE)
+    value = json.loads(homes.cli(home, "status", "--json").stdout)
+    assert value["verified"]["ok"] is False
+    assert value["verified"]["messages"] == 12
+    assert value["disk"] == sum(value["space"][name] for name in ("volumes", "catalog", "log", "other"))
+    assert value["space"]["low"] == any("free on the archive's disk" in warning for warning in value["warnings"])
+
+
+def test_status_warns_of_a_disk_with_little_room(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything else that it warns of."""
+    monkeypatch.setattr(space, "LEAST_FREE", 10**18)
+    monkeypatch.setattr(context, "home", home.path)
+    told: list[str] = []
+    monkeypatch.setattr(output, "line", lambda text="", indent=0: told.append(text))
+    status()
+    assert told[-1].startswith("! Only ")
+    assert "make space" in told[-1]
+
+
+def test_the_ledger_is_shown_in_sentences_the_newest_first(home: Home) -> None:
+    """A page of it, and the command for the next one; --json has the sentence beside the payload."""
+    newest = json.loads(homes.cli(home, "ledger", "show", "--limit", "2", "--json").stdout)["entries"]
+    assert [one["kind"] for one in newest] == ["vanished", "moved"]
+    shown = homes.cli(home, "ledger", "show", "--limit", "2", "--before", str(newest[0]["seq"]))
+    lines = shown.stdout.splitlines()
+    assert lines[0].split() == ["SEQ", "TIME", "(UTC)", "BY", "WHAT"]
+    assert [line.split()[0] for line in lines[1:]] == [str(newest[0]["seq"] - 1), str(newest[0]["seq"] - 2)]
+    assert lines[1].endswith(newest[1]["what"])
+    assert "Archived 3 messages" in lines[2]
+    assert shown.stderr == f"More: archivar ledger show --before {newest[0]['seq'] - 2}\n"
+    everything = homes.cli(home, "ledger", "show", "--limit", "1000")
+    assert everything.stdout.splitlines()[-1].startswith("  1  ")
+    assert everything.stderr == ""

@@ -1,0 +1,134 @@
+"""Ledger entries as sentences: what happened, to whom, by which run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from core.archive.ledger import Entry
+from core.errors import DamagedError
+from core.format import number, size
+
+Payload = dict[str, Any]
+_ENDS = {
+    "succeeded": "succeeded",
+    "completed_with_errors": "completed with errors",
+    "cancelled": "was cancelled",
+    "failed": "failed",
+}
+
+
+def describe(entry: Entry) -> str:
+    """One plain sentence of what ``entry`` says. Texts from outside are in it as they are."""
+    tell = _TELL.get(entry.kind)
+    try:
+        if tell is None:
+            _ = entry.payload
+            return f"An entry of the kind {entry.kind}, which this version does not know."
+        return tell(entry.payload)
+    except (DamagedError, KeyError, TypeError, ValueError, IndexError, AttributeError):
+        return f"An entry of the kind {entry.kind} that cannot be read."
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{number(count)} {noun if count == 1 else noun + 's'}"
+
+
+def _messages(uids: str) -> str:
+    """How many messages a sequence set names; counted without listing them, since it may say anything."""
+    total = 0
+    for item in uids.split(",") if uids else ():
+        low, _, high = item.partition(":")
+        total += int(high or low) - int(low) + 1
+    return _count(total, "message")
+
+
+def _mailbox(payload: Payload) -> str:
+    """The login name in ``imap://login@host -> owner/top folder``."""
+    return str(payload["source"]).partition(" -> ")[0].removeprefix("imap://").rpartition("@")[0]
+
+
+def _where(payload: Payload) -> str:
+    return f'in "{payload["server_folder"]}" of {_mailbox(payload)}'
+
+
+def _created(payload: Payload) -> str:
+    return f"The archive was begun (id {payload['archive_id']})."
+
+
+def _user_saved(payload: Payload) -> str:
+    user = payload["user"]
+    if user["removed"]:
+        return f"User {user['name']} was removed; the archive is kept."
+    emails = ", ".join(user["addresses"]) or "no e-mail address"
+    return f"User {user['name']} was saved: {emails}{', login ' + user['login'] if user['login'] else ''}."
+
+
+def _profile_saved(payload: Payload) -> str:
+    return f"Profile {payload['name']} was saved."
+
+
+def _profile_removed(payload: Payload) -> str:
+    return f"Profile {payload['name']} was removed."
+
+
+def _archived(payload: Payload) -> str:
+    messages = payload["messages"]
+    total = sum(message[2] for message in messages)
+    what = f"{_count(len(messages), 'message')} ({size(total)})"
+    return f"Archived {what} from {_mailbox(payload)} into {payload['folder']} by run {payload['run']}."
+
+
+def _moved(payload: Payload) -> str:
+    moves = payload["moves"]
+    folders = sorted({str(move[3]) for move in moves})
+    into = folders[0] if len(folders) == 1 else _count(len(folders), "folder")
+    return f"Followed {_count(len(moves), 'message')} of {_mailbox(payload)} that moved to {into}, by run {payload['run']}."
+
+
+def _vanished(payload: Payload) -> str:
+    return f"{_messages(payload['uids'])} {_where(payload)} no longer on the server, seen by run {payload['run']}; kept here."
+
+
+def _deleting(payload: Payload) -> str:
+    return f"{_messages(payload['uids'])} {_where(payload)} about to be deleted at the source by run {payload['run']}."
+
+
+def _deleted(payload: Payload) -> str:
+    kept = f"; {_messages(payload['kept'])} left there" if payload["kept"] else ""
+    return f"{_messages(payload['uids'])} {_where(payload)} deleted at the source by run {payload['run']}{kept}."
+
+
+def _run_finished(payload: Payload) -> str:
+    totals = payload["totals"]
+    counts = [f"{number(totals['archived'])} archived", f"{number(totals['failed'])} failed"]
+    if totals.get("deleted"):
+        counts.append(f"{number(totals['deleted'])} deleted at the source")
+    end = _ENDS.get(payload["status"], payload["status"])
+    return f"Run {payload['run']} of {payload['profile']} {end}: {', '.join(counts)}."
+
+
+def _exported(payload: Payload) -> str:
+    of = f" of {payload['folder']}" if payload["folder"] else ""
+    return f"Exported {_count(payload['messages'], 'message')}{of} as {payload['format'].upper()}."
+
+
+def _verified(payload: Payload) -> str:
+    looked = f"{_count(payload['messages'], 'message')} and {_count(payload['parts'], 'part')}"
+    return f"Verified {looked}: {_count(payload['findings'], 'finding') if payload['findings'] else 'clean'}."
+
+
+_TELL: dict[str, Callable[[Payload], str]] = {
+    "archive.created": _created,
+    "user.saved": _user_saved,
+    "profile.saved": _profile_saved,
+    "profile.removed": _profile_removed,
+    "archived": _archived,
+    "moved": _moved,
+    "vanished": _vanished,
+    "deleting": _deleting,
+    "deleted": _deleted,
+    "run.finished": _run_finished,
+    "exported": _exported,
+    "verified": _verified,
+}

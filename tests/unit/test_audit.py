@@ -1,0 +1,137 @@
+"""The ledger in sentences, and read backwards: every kind that the program writes, the newest first, across volumes."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.archive import ledger
+from core.archive.archive import Archive
+from core.archive.audit import describe
+from core.archive.ledger import Entry, encode
+from core.archive.volume import Volume
+from tests import homes
+
+CORE = Path(__file__).parents[2] / "core"
+SOURCE = {"run": 7, "source": "imap://anna@example.test@mail.example.test:994 -> 0123/anna"}
+PLACE = SOURCE | {"server_folder": "INBOX", "uidvalidity": 1}
+USER = {"id": "1", "name": "anna", "addresses": ["a@x.test", "b@x.test"], "login": "al", "full_name": "", "removed": False}
+TOTALS = {"archived": 1200, "failed": 1, "deleted": 3}
+MOVE = ["INBOX", 1, 1, "anna/Done", "Done", 1, 1, 100, None, ""]
+
+EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
+    ("archive.created", {"archive_id": "ab"}, "The archive was begun (id ab)."),
+    ("user.saved", {"user": USER}, "User anna was saved: a@x.test, b@x.test, login al."),
+    ("user.saved", {"user": USER | {"removed": True}}, "User anna was removed; the archive is kept."),
+    ("profile.saved", {"name": "Staff", "definition": {}}, "Profile Staff was saved."),
+    ("profile.removed", {"name": "Staff"}, "Profile Staff was removed."),
+    (
+        "archived",
+        PLACE | {"owner": "1", "folder": "anna/INBOX", "messages": [["ab", 1, 1500, None, ""], ["cd", 2, 500, None, ""]]},
+        "Archived 2 messages (2 kB) from anna@example.test into anna/INBOX by run 7.",
+    ),
+    (
+        "moved",
+        SOURCE | {"owner": "1", "moves": [MOVE]},
+        "Followed 1 message of anna@example.test that moved to anna/Done, by run 7.",
+    ),
+    (
+        "vanished",
+        PLACE | {"uids": "1:5,9"},
+        '6 messages in "INBOX" of anna@example.test no longer on the server, seen by run 7; kept here.',
+    ),
+    (
+        "deleting",
+        PLACE | {"uids": "1:3"},
+        '3 messages in "INBOX" of anna@example.test about to be deleted at the source by run 7.',
+    ),
+    (
+        "deleted",
+        PLACE | {"uids": "1:2", "kept": "3"},
+        '2 messages in "INBOX" of anna@example.test deleted at the source by run 7; 1 message left there.',
+    ),
+    (
+        "run.finished",
+        {"run": 7, "profile": "Staff", "status": "completed_with_errors", "totals": TOTALS, "problems": 1},
+        "Run 7 of Staff completed with errors: 1,200 archived, 1 failed, 3 deleted at the source.",
+    ),
+    (
+        "exported",
+        {"owner": "1", "folder": "anna/INBOX", "format": "eml", "messages": 2},
+        "Exported 2 messages of anna/INBOX as EML.",
+    ),
+    ("verified", {"parts": 2, "messages": 1, "entries": 9, "findings": 0}, "Verified 1 message and 2 parts: clean."),
+]
+
+
+def entry(kind: str, payload: dict[str, Any]) -> Entry:
+    return Entry(1, "2026-01-01T00:00:00.000Z", kind, "test", encode(payload), b"")
+
+
+@pytest.mark.parametrize(("kind", "payload", "sentence"), EXAMPLES)
+def test_an_entry_is_one_plain_sentence(kind: str, payload: dict[str, Any], sentence: str) -> None:
+    """Who, what, how much, by which run."""
+    assert describe(entry(kind, payload)) == sentence
+
+
+def _kinds_written() -> set[str]:
+    """The first argument of every ``Draft(...)`` in the program."""
+    found = set()
+    for file in CORE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Draft":
+                assert isinstance(node.args[0], ast.Constant), f"{file}:{node.lineno}: the kind is not written out"
+                found.add(str(node.args[0].value))
+    return found
+
+
+def test_every_kind_that_is_written_has_its_sentence() -> None:
+    """A new kind of entry without a sentence, or that is not listed in the ledger's own description, is found here."""
+    written = _kinds_written()
+    assert {"archived", "user.saved", "run.finished"} <= written
+    assert written == {kind for kind, _, _ in EXAMPLES}
+    assert ledger.__doc__ is not None
+    assert all(f"    {kind} " in ledger.__doc__ for kind in written)
+
+
+@pytest.mark.parametrize("payload", [{}, {"user": 1}, {"uids": "x", "source": 1}, {"messages": [1]}])
+def test_what_cannot_be_read_is_said(payload: dict[str, Any]) -> None:
+    """Another version's or a damaged payload, an unknown kind: a sentence, and no error."""
+    for kind in _kinds_written() - {"archive.created"}:
+        assert describe(entry(kind, payload)) == f"An entry of the kind {kind} that cannot be read."
+    assert "does not know" in describe(entry("future", payload))
+    assert "cannot be read" in describe(Entry(1, "", "future", "", b"{", b""))
+
+
+async def test_the_ledger_is_read_backwards_across_volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any page of it is what reading forwards gives, turned around; volumes that are not needed are not opened."""
+    home = await homes.filled(tmp_path / "home", volume_bytes=60_000)
+    assert len(home.volume_numbers()) > 2
+    archive = await Archive.open(home)
+    try:
+        forwards = await homes.entries(archive)
+        last = forwards[-1].seq
+        for before in (None, *range(1, last + 3)):
+            expected = [one for one in reversed(forwards) if before is None or one.seq < before]
+            for limit in (1, 3, last + 10):
+                assert await archive.entries_before(before, limit) == expected[:limit]
+        assert await archive.entries_before(None, 0) == []
+    finally:
+        await archive.close()
+    archive = await Archive.open(home)
+    opened: list[str] = []
+    open_ = Volume.open
+
+    async def noting(path: Path, *, read_only: bool = False) -> Volume:
+        opened.append(path.name)
+        return await open_(path, read_only=read_only)
+
+    monkeypatch.setattr(Volume, "open", noting)
+    try:
+        await archive.entries_before(None, 1)
+        assert opened == []
+    finally:
+        await archive.close()

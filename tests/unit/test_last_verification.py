@@ -1,0 +1,86 @@
+"""The last verification is remembered, whatever it found, as long as the catalog can be written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.archive import last_verification
+from core.archive.archive import Archive
+from core.archive.last_verification import KEPT, remember
+from core.archive.verify import Verdict, verify
+from core.config import Home
+from core.model import now
+from tests import homes
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> Home:
+    return await homes.filled(tmp_path / "home")
+
+
+async def _last(home: Home) -> last_verification.LastVerification | None:
+    archive = await Archive.open(home, follow=False)
+    try:
+        return await last_verification.last(archive)
+    finally:
+        await archive.close()
+
+
+async def test_a_clean_verification_is_remembered_and_damage_takes_its_place(home: Home) -> None:
+    """When, what was looked at, how many findings and the first of them; it is no part of what is verified."""
+    assert await _last(home) is None
+    verdict = await verify(home)
+    before = now()
+    assert await remember(home, verdict)
+    found = await _last(home)
+    assert found is not None
+    assert (found.ok, found.findings, found.first) == (True, 0, ())
+    assert (found.messages, found.bytes) == (verdict.messages, verdict.bytes)
+    assert abs((found.at - before).total_seconds()) < 10
+    assert (await verify(home)).findings == []
+    damaged = Verdict(messages=3, bytes=5)
+    for number in range(KEPT + 5):
+        damaged.add("000001.sqlite", f"Part {number} " + "x" * 1000)
+    assert await remember(home, damaged)
+    found = await _last(home)
+    assert found is not None
+    assert (found.ok, found.findings, len(found.first)) == (False, KEPT + 5, KEPT)
+    assert found.first[0].startswith("000001.sqlite: Part 0 xxx")
+    assert max(map(len, found.first)) <= 300
+
+
+async def test_an_archive_that_does_not_open_is_remembered_as_damaged(home: Home) -> None:
+    """A volume is gone: the catalog can still be written, and says so when the volume is back."""
+    aside = home.path.parent / "volume"
+    home.volume(1).rename(aside)
+    verdict = await verify(home)
+    assert verdict.findings
+    assert await remember(home, verdict)
+    aside.rename(home.volume(1))
+    found = await _last(home)
+    assert found is not None
+    assert not found.ok
+
+
+async def test_a_catalog_that_cannot_be_written_is_left_alone(home: Home) -> None:
+    """Missing, no database, or newer than the program: not made, not changed, no error."""
+    content = home.catalog.read_bytes()
+    home.catalog.unlink()
+    assert not await remember(home, Verdict())
+    assert not home.catalog.exists()
+    home.catalog.write_bytes(b"nonsense" * 1000)
+    assert not await remember(home, Verdict())
+    assert home.catalog.read_bytes() == b"nonsense" * 1000
+    newer = content[:60] + (9999).to_bytes(4, "big") + content[64:]
+    home.catalog.write_bytes(newer)
+    assert not await remember(home, Verdict())
+    assert home.catalog.read_bytes() == newer
+
+
+async def test_what_cannot_be_read_is_no_verification(home: Home) -> None:
+    """Written by another version or by hand."""
+    for text in ("", "[]", '{"at": "x"}', "null"):
+        homes.change(home.catalog, f"INSERT OR REPLACE INTO setting VALUES ('verified', '{text}')")
+        assert await _last(home) is None
