@@ -23,6 +23,7 @@ PACKAGES = ("core", "tui", "themes")
 # Each library has one home, where its exceptions are translated and its surprises are known.
 HOMES = {
     "aiosqlite": ("core.db",),
+    "croniter": ("core.profiles",),
     "imapclient": ("core.imap",),
     "imaplib": ("core.imap", "core.demo"),
     "ldap3": ("core.directory",),

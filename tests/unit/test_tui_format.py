@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from core.engine.progress import MailboxLine
 from core.engine.remedies import remedy
 from core.format import safe
 from core.model import Phase, RunStatus, now
+from core.profiles.schedule import Schedule
 from tests.terminal.staged import HOSTILE, StagedGateway, line, problem, profile, result, snapshot
 from tui.details import mailbox_details, problem_details
 from tui.format import (
@@ -254,3 +256,14 @@ def test_only_changed_until_are_sent() -> None:
     assert changed_until(before, (Span("● archiving  ", Tone.BAD), *before[1:])) == 13
     assert changed_until(before, before[:2]) == 23
     assert changed_until(before, before) == 0
+
+
+def test_a_profile_tells_how_it_is_started() -> None:
+    """By hand, by its schedule, or by hand again while that is switched off."""
+    schedule = Schedule(daily="02:00", time_zone="Europe/Berlin")
+
+    def told(schedule: Schedule | None) -> str:
+        return present.profile_row(replace(profile("Office"), schedule=schedule), None, None, now()).schedule
+
+    assert told(None) == told(replace(schedule, automatic=False)) == "manual"
+    assert told(schedule) == "daily at 02:00 (Europe/Berlin)"
