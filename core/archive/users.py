@@ -21,7 +21,7 @@ _COLUMNS = "id, name, login, full_name, removed"
 _NOT_ASCII = "length({0}) <> length(CAST({0} AS BLOB))"
 #: Has a column this text? LIKE has no regard to the case of ASCII, and is quick; what has other letters is compared by us.
 _HAS = f"CASE WHEN {_NOT_ASCII} THEN instr(casefold({{0}}), ?) > 0 ELSE {{0}} LIKE ? ESCAPE '\\' END"
-#: From so many on, users without an address are found by looking at users in the order of their names.
+#: When more users have no address, they are counted without being listed.
 MANY = 1000
 
 
@@ -55,29 +55,25 @@ async def count(archive: Archive, *, contains: str = "") -> int:
 
 async def without_address(archive: Archive, limit: int) -> tuple[int, list[str]]:
     """How many users have no address, and the names of the first ``limit``."""
-    number = await count(archive) - await _count_with_address(archive)
-    return number, await _names_without_address(archive, number, (), limit)
+    return await _without_address(archive, await count(archive), set(), limit)
 
 
 async def chosen(archive: Archive, selection: Selection) -> Chosen:
     """What ``selection`` comes to, counted in the catalog: as ``core.profiles.selection.select`` of all users."""
     keys = [name.strip().casefold() for name in selection.names]
-    by_name, by_address = await _by_name(archive, keys), await _by_address(archive, keys)
+    by_name = await _by_name(archive, keys)
+    by_address = await _by_address(archive, [key for key in keys if key not in by_name])
     ids = [by_name.get(key) or by_address.get(key) for key in keys]
     unknown = tuple(name for name, found in zip(selection.names, ids, strict=True) if found is None)
     named = {found for found in ids if found is not None}
     sql = "SELECT DISTINCT user_id FROM address WHERE user_id IN (SELECT value FROM json_each(?))"
     named_with = {row[0] for row in await archive.database.read(sql, (_list(named),))} if named else set()
+    rest = named - named_with
     of = await count(archive)
     if selection.mode is Mode.ONLY:
-        rest = named - named_with
-        sql = "SELECT name FROM user WHERE id IN (SELECT value FROM json_each(?)) ORDER BY name LIMIT ?"
-        names = [row[0] for row in await archive.database.read(sql, (_list(rest), NAMED))]
-        return Chosen(len(named_with), of, len(rest), tuple(names), unknown)
-    having = await _count_with_address(archive)
-    without = of - having - len(named - named_with)
-    names = await _names_without_address(archive, without, named - named_with, NAMED)
-    return Chosen(having - len(named_with), of, without, tuple(names), unknown)
+        return Chosen(len(named_with), of, len(rest), tuple(await _names(archive, rest, NAMED)), unknown)
+    without, names = await _without_address(archive, of, rest, NAMED)
+    return Chosen(of - without - len(named), of, without, tuple(names), unknown)
 
 
 async def version(archive: Archive) -> str:
@@ -85,23 +81,27 @@ async def version(archive: Archive) -> str:
     return str(await archive.database.value("SELECT value FROM setting WHERE name = ?", (USERS_CHANGED,)))
 
 
-async def _count_with_address(archive: Archive) -> int:
-    # A removed user has none.
-    return int(await archive.database.value("SELECT count(DISTINCT user_id) FROM address"))
+async def _without_address(archive: Archive, of: int, but: set[str], limit: int) -> tuple[int, list[str]]:
+    """How many ``of`` all users have no address, but for those with the ids ``but``, who have none; the first by name."""
+    # Two lists of ids in the same order are gone through side by side, which is quicker than looking each one up.
+    sql = "SELECT id FROM user WHERE NOT removed EXCEPT SELECT user_id FROM address ORDER BY 1 LIMIT ?"
+    ids = {row[0] for row in await archive.database.read(sql, (MANY + 1,))}
+    if len(ids) <= MANY:
+        return len(ids - but), await _names(archive, ids - but, limit)
+    # A removed user has no address.
+    having = int(await archive.database.value("SELECT count(DISTINCT user_id) FROM address"))
+    # With so many of them, the first by name are soon found.
+    sql = (
+        "SELECT name FROM user WHERE NOT removed AND NOT EXISTS (SELECT 1 FROM address WHERE user_id = user.id) "
+        "AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY name LIMIT ?"
+    )
+    return of - having - len(but), [row[0] for row in await archive.database.read(sql, (_list(but), limit))]
 
 
-async def _names_without_address(archive: Archive, number: int, but: Collection[str], limit: int) -> list[str]:
-    """The first ``limit`` names of the ``number`` users who have no address and are not among the ids ``but``."""
-    if number <= 0:
-        return []
-    if number > MANY:
-        # The first by name are soon found.
-        found = "NOT removed AND NOT EXISTS (SELECT 1 FROM address WHERE user_id = user.id)"
-    else:
-        # Two lists of ids in the same order are gone through side by side, which is quicker than looking each one up.
-        found = "id IN (SELECT id FROM user WHERE NOT removed EXCEPT SELECT user_id FROM address ORDER BY 1)"
-    sql = f"SELECT name FROM user WHERE {found} AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY name LIMIT ?"
-    return [row[0] for row in await archive.database.read(sql, (_list(but), limit))]
+async def _names(archive: Archive, ids: Collection[str], limit: int) -> list[str]:
+    """The first ``limit`` names of the users with these ids."""
+    sql = "SELECT name FROM user WHERE id IN (SELECT value FROM json_each(?)) ORDER BY name LIMIT ?"
+    return [row[0] for row in await archive.database.read(sql, (_list(ids), limit))] if ids else []
 
 
 def _containing(text: str) -> tuple[str, list[str]]:
