@@ -161,20 +161,25 @@ class Archive:
         reached = Head(seq, digest)
         for number in range(start, self._current + 1):
             volume = await self._volume(number)
-            async for entry in volume.entries(after=seq):
-                if not accept and not entry.follows(reached):
-                    raise DamagedError(
-                        f"Entry {entry.seq} of the ledger does not follow from entry {reached.seq}: the ledger was changed.",
-                        "archivar verify names the difference, archivar rebuild accepts it.",
-                    )
-                reached = Head(entry.seq, entry.hash)
-                details = await self._read_details(entry, volume)
+            async for group in catalog.groups(volume.entries(after=seq)):
+                details: dict[bytes, Detail] = {}
+                for entry in group:
+                    if not accept and not entry.follows(reached):
+                        what = f"Entry {entry.seq} of the ledger does not follow from entry {reached.seq}"
+                        raise DamagedError(
+                            f"{what}: the ledger was changed.",
+                            "archivar verify names the difference, archivar rebuild accepts it.",
+                        )
+                    reached = Head(entry.seq, entry.hash)
+                    details |= await self._read_details(entry, volume)
                 async with self.database.transaction() as transaction:
                     applied = (await catalog.applied(transaction)).seq
-                    if applied == entry.seq - 1:
-                        await catalog.apply(transaction, entry, number, details)
-                        count += 1
-                if applied < entry.seq - 1:
+                    missing = [entry for entry in group if entry.seq > applied]
+                    if missing and missing[0].seq == applied + 1:
+                        await catalog.apply_all(transaction, missing, number, details)
+                        count += len(missing)
+                        applied = reached.seq
+                if applied < reached.seq:
                     # Somebody has emptied the catalog to rebuild it: what comes before this entry must come first.
                     return count + await self.catch_up(accept=accept)
         return count

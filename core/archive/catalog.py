@@ -7,7 +7,7 @@ Invariant: the same entries and messages give the same catalog, whether applied 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -29,6 +29,8 @@ class Detail:
     envelope: Envelope
 
 
+#: Users that are applied together when the ledger is replayed.
+USERS_AT_ONCE = 500
 #: The setting that holds the seq of the last entry about a user: whoever counts users need not count again until then.
 USERS_CHANGED = "users_changed"
 
@@ -48,6 +50,21 @@ async def apply(transaction: Transaction, entry: Entry, volume: int, details: De
     if handler is not None:
         await handler(transaction, entry.seq, entry.payload, volume, details)
     await transaction.execute("UPDATE applied SET volume = ?, seq = ?, hash = ?", (volume, entry.seq, entry.hash))
+
+
+async def groups(entries: AsyncIterator[Entry]) -> AsyncIterator[list[Entry]]:
+    """``entries`` as they are best applied: many users in a row together, anything else one by one."""
+    waiting: list[Entry] = []
+    async for entry in entries:
+        if waiting and (entry.kind != "user.saved" or len(waiting) == USERS_AT_ONCE):
+            yield waiting
+            waiting = []
+        if entry.kind == "user.saved":
+            waiting.append(entry)
+        else:
+            yield [entry]
+    if waiting:
+        yield waiting
 
 
 async def apply_all(transaction: Transaction, entries: Sequence[Entry], volume: int, details: Details) -> None:
