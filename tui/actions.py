@@ -18,17 +18,27 @@ class Action:
     label: str
     help: str
     footer: bool = True
+    #: Goes before what the focused widget does with the key.
+    priority: bool = False
 
     @property
     def shown_keys(self) -> str:
-        names = {"question_mark": "?", "escape": "esc", "ctrl+p": "^p"}
-        return " or ".join(names.get(key, key) for key in self.keys)
+        names = {"question_mark": "?", "escape": "esc", "slash": "/"}
+        return " or ".join(names.get(key, key.replace("ctrl+", "^")) for key in self.keys)
 
 
 #: Valid in every place.
 EVERYWHERE = (
     Action("help", "help", ("question_mark", "f1"), "Help", "The keys of this place"),
-    Action("commands", "command_palette", ("ctrl+p",), "Commands", "Everything that can be done here, by name"),
+    Action("commands", "command_palette", ("ctrl+p",), "Commands", "Everything that can be done here, by name", priority=True),
+)
+
+#: The places, with the same keys wherever one is. None stands at the foot: Home has them in its own footer.
+PLACES = (
+    Action("go-home", "go('home')", ("h",), "Home", "Go to Home: profiles, and what needs attention", footer=False),
+    Action("go-users", "go('users')", ("u",), "Users", "Go to Users: whose mail is archived", footer=False),
+    Action("go-activity", "go('activity')", ("y",), "Activity", "Go to Activity: past runs, and the ledger", footer=False),
+    Action("go-settings", "go('settings')", ("s",), "Settings", "Go to Settings", footer=False),
 )
 
 MOVING = (
@@ -49,7 +59,7 @@ def bindings(actions: Sequence[Action]) -> list[BindingType]:
             show=action.footer and position == 0,
             key_display=action.shown_keys.split(" or ")[0],
             id=f"{action.id}-{key}" if position else action.id,
-            priority=action.name == "command_palette",
+            priority=action.priority,
         )
         for action in actions
         for position, key in enumerate(action.keys)

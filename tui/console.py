@@ -21,7 +21,7 @@ from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
 from tui import palette
-from tui.actions import EVERYWHERE, bindings
+from tui.actions import EVERYWHERE, Action, bindings
 from tui.gateway.views import Gateway, Refused
 from tui.screens.guide import Guides
 from tui.screens.help import Help
@@ -162,16 +162,28 @@ class Console(App[None]):
             message = f"{'A run goes' if busy == 1 else f'{busy} runs go'} on without the console; archivar shows it again."
         self.exit(message=Text(message) if message else None)
 
+    async def action_go(self, name: str) -> None:
+        """Go to a place; Home stays below all of them, so escape leads there."""
+        while len(self.screen_stack) > 2:
+            await self.pop_screen()
+        kind = places().get(name)
+        if kind is not None and self._gateway is not None:
+            await self.push_screen(kind())
+
     async def action_quit(self) -> None:
         self.leave(0)
 
     def action_help_quit(self) -> None:
         self.notify("q leaves the console, from Home. Runs go on without it.", markup=False)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where ``?`` is typed, another key is for help."""
+        return not (action == "help" and (place := self.place) is not None and place.OWN_HELP)
+
     def action_help(self) -> None:
         # A box over the place tells its own keys.
         if isinstance(self.screen, Place):
-            self.push_screen(Help(self.screen.ACTIONS))
+            self.push_screen(Help([action for action in self.screen.ACTIONS if self._useful(self.screen, action)]))
 
     def action_guides(self) -> None:
         self.push_screen(Guides())
@@ -179,12 +191,19 @@ class Console(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of the present place, and the theme."""
         if isinstance(screen, Place):
-            for action in screen.ACTIONS:
+            for action in (one for one in screen.ACTIONS if self._useful(screen, one)):
                 yield SystemCommand(action.label, action.help, self._command(screen, action.name))
             yield SystemCommand("Help", "The keys of this place", self.action_help)
         yield SystemCommand("Guides", "What to set up on mail servers and on this machine", self.action_guides)
         if not self._few_colours:
             yield SystemCommand("Theme", "Dark, light or high contrast; kept for the next time", self.action_change_theme)
+
+    @staticmethod
+    def _useful(screen: Place, action: Action) -> bool:
+        """Can it be done here and now, and is it told of?"""
+        name, _, rest = action.name.partition("(")
+        parameters = tuple(part.strip(" '") for part in rest.rstrip(")").split(",")) if rest else ()
+        return bool(action.help) and screen.check_action(name, parameters) is not False
 
     def on_command_palette_opened(self) -> None:
         # A cursor that blinks sends bytes for ever.
@@ -209,6 +228,11 @@ class Console(App[None]):
         error = sys.exception()
         text = "The console has a fault and was closed. Runs go on without it; archivar shows them again.\n"
         self.panic(Panel(Text(text + (fault(error) if error else "")), title="Archivar", expand=False))
+
+
+def places() -> dict[str, Callable[[], Place]]:
+    """The places that lie above Home, by the names that actions give them."""
+    return {}
 
 
 def fault(error: BaseException) -> str:

@@ -124,16 +124,17 @@ class ProfileTable:
             "Profile": ([row.name for row in rows], 10),
             "Mailbox": ([row.mailbox for row in rows], 12),
             "Server": ([row.server for row in rows], 12),
-            "Schedule": ([row.schedule for row in rows], 8),
+            "Schedule": ([row.schedule for row in rows], 10),
+            "Next": ([row.next_start for row in rows], 5),
             "State": ([str(row.state) for row in rows], 9),
             "Last run": (["  ".join(row.facts) for row in rows], 16),
         }
         natural = {title: max(cell_len(text) for text in (title, *texts)) for title, (texts, _) in columns.items()}
         # What a running profile needs, so that columns do not come and go with every run.
         natural["Last run"] = max(natural["Last run"], cell_len("61 %  3 min 20 s left"))
-        shown = list(columns)
-        for title in ("Server", "Schedule"):
-            if sum(natural[title] for title in shown) + GAP * (len(shown) - 1) > width:
+        shown = [title for title in columns if title != "Next" or any(row.next_start for row in rows)]
+        for title in ("Server", "Next"):
+            if title in shown and sum(natural[one] for one in shown) + GAP * (len(shown) - 1) > width:
                 shown.remove(title)
         least = [natural["State"] if title == "State" else columns[title][1] for title in shown]
         self._columns = dict(zip(shown, shared([natural[title] for title in shown], least, width), strict=True))
@@ -152,6 +153,7 @@ class ProfileTable:
             "Mailbox": (row.mailbox, Tone.PLAIN),
             "Server": (row.server, Tone.MUTED),
             "Schedule": (row.schedule, Tone.MUTED),
+            "Next": (row.next_start, Tone.MUTED),
             "State": (str(row.state), row.state.tone),
             "Last run": (join(row.facts, self._columns["Last run"]), Tone.PLAIN),
         }

@@ -12,7 +12,11 @@ from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, User, now
 from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.profiles.selection import select
 from tui.gateway import present
-from tui.gateway.views import HomeView, Refused, RunView
+from tui.gateway.attention import Condition, attention
+from tui.gateway.drafts import facts
+from tui.gateway.people_views import Users
+from tui.gateway.profile_views import Profiles
+from tui.gateway.views import HomeView, ProfileView, Refused, RunView
 
 #: Escapes that set a title, move, colour and clear; markup; direction and width tricks; and length.
 HOSTILE = (
@@ -78,9 +82,18 @@ class StagedGateway:
         self.events: list[RunEvent] = []
         self.service_running = False
         self.refusal: Refused | None = None
+        self.condition = Condition()
         self.moment = moment or now()
         self.closed = False
         self._changed = True
+
+    @property
+    def drafts(self) -> Profiles:
+        raise Refused("No profile is made on this stage.")
+
+    @property
+    def users(self) -> Users:
+        raise Refused("There are no users on this stage.")
 
     def touch(self) -> None:
         self._changed = True
@@ -112,8 +125,34 @@ class StagedGateway:
                 present.profile_row(each, run, self.snapshots.get(run.id) if run else None, self.moment, chosen)
                 for each, run in rows
             ),
-            attention=tuple(present.attention(self.profiles, latest, chosen)),
+            attention=attention(self.profiles, latest, chosen, self.condition),
         )
+
+    async def profile(self, key: str) -> ProfileView:
+        self._ask()
+        [found] = [each for each in self.profiles if each.name == key]
+        runs = sorted((run for run in self.runs.values() if run.profile == key), key=lambda run: -run.id)
+        chosen = {found.selection: select(found.selection, self.people).counted()} if found.selection else {}
+        last = runs[0] if runs else None
+        return ProfileView(
+            present.profile_row(found, last, self.snapshots.get(last.id) if last else None, self.moment, chosen),
+            tuple((label, present.text(value)) for label, value in facts(found)),
+            tuple(present.text(warning) for warning in found.warnings()),
+            tuple(present.run_row(run, self.snapshots.get(run.id), self.moment) for run in runs),
+        )
+
+    async def set_automatic(self, key: str, on: bool) -> None:
+        self._ask()
+        for index, each in enumerate(self.profiles):
+            if each.name == key and each.schedule is not None:
+                self.profiles[index] = replace(each, schedule=replace(each.schedule, automatic=on))
+        self.touch()
+
+    async def start_service(self) -> None:
+        self._ask()
+        self.service_running = True
+        self.condition = replace(self.condition, service_running=True)
+        self.touch()
 
     async def run(self, run_id: int) -> RunView:
         self._ask()
@@ -217,7 +256,7 @@ def faulty() -> StagedGateway:
         password = "hunter2"
         raise KeyError(password + str(self))
 
-    HomePlace.action_result = fail  # type: ignore[method-assign]
+    HomePlace.action_result = fail  # type: ignore[assignment, method-assign]
     return gateway
 
 

@@ -41,7 +41,7 @@ async def test_home_tells_of_changed_users_and_counts_no_more_than_it_must(
 
         async def look() -> tuple[str, tuple[str, ...]]:
             view = await gateway.home()
-            return view.profiles[0].mailbox, view.attention
+            return view.profiles[0].mailbox, tuple(item.text for item in view.attention)
 
         assert await look() == ("1 mailbox", ())
         assert await look() == ("1 mailbox", ())

@@ -12,22 +12,26 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 from textual.pilot import Pilot
-from textual.widgets import Footer
 
 from core.model import Phase, RunStatus, User
+from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Login, Method, Profile, Server
+from core.profiles.schedule import Schedule
 from core.profiles.selection import Selection
 from tests.terminal.staged import HOSTILE, StagedGateway, hostile, line, many, ordinary, problem, profile, result, snapshot
 from tui.console import Console, fault
+from tui.gateway.attention import Condition
 from tui.gateway.views import NoArchive, Refused
 from tui.guides import load
 from tui.screens.confirm import Confirm
 from tui.screens.guide import GuidePage, Guides
 from tui.screens.help import Help
 from tui.screens.home import HomePlace
+from tui.screens.profile import ProfilePlace
 from tui.screens.run import RunPlace
 from tui.screens.start import StartPlace
 from tui.screens.trouble import Trouble
+from tui.widgets.keys import KeyBar
 from tui.widgets.lines import Choice
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
@@ -102,22 +106,22 @@ async def test_home_shows_profiles_last_results_and_warnings(size: tuple[int, in
 async def test_the_keys_of_a_place_stand_at_its_foot() -> None:
     """No key has to be known by heart."""
     async with shown(ordinary()) as screen:
-        await screen.until_shown("enter Run", "o Last result", "? Help", "q Quit", "^p Commands")
+        await screen.until_shown("enter Open", "n New", "r Run", "e Edit", "q Quit", "o Last result", "? Help")
 
 
 async def test_without_profiles_home_says_what_to_do() -> None:
-    """An empty archive names the command for the first profile, and offers no key that has no sense."""
+    """An empty archive names the key for the first profile, and offers no key that has no sense."""
     async with shown(StagedGateway()) as screen:
-        await screen.until_shown("archivar profile apply FILE.toml", "✔ Nothing.", "q Quit")
-        assert "enter Run" not in screen.text
+        await screen.until_shown("No profiles yet.", "n  makes one", "✔ Nothing.", "q Quit")
+        assert "r Run" not in screen.text
+        assert "enter Open" not in screen.text
 
 
-@pytest.mark.parametrize("key", ["enter", "r"])
-async def test_running_a_profile_shows_its_run(key: str) -> None:
-    """Enter and r ask for a run of the chosen profile and open it."""
+async def test_running_a_profile_shows_its_run() -> None:
+    """r asks for a run of the chosen profile and opens it."""
     gateway = ordinary()
     async with shown(gateway) as screen:
-        await screen.press("down", key)
+        await screen.press("down", "r")
         await screen.until_shown("run 8", "Alice", "○ queued", "Waiting for the service to begin")
         assert gateway.runs[8].profile == "Alice"
 
@@ -126,7 +130,7 @@ async def test_a_profile_that_runs_is_watched_and_not_run_twice() -> None:
     """Enter on a running profile opens the run that goes on."""
     gateway = ordinary()
     async with shown(gateway) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("run 7", "1,238 of 2,030 messages", "84 of 137 MB", "1,240 msg/s", "● archiving", "INBOX")
         assert len(gateway.runs) == 3
 
@@ -140,10 +144,75 @@ async def test_the_last_result_is_one_key_away() -> None:
 
 
 async def test_a_profile_without_a_run_has_no_result() -> None:
-    """o says so instead of opening nothing."""
+    """o is no key then, and its page says how it is run."""
     async with shown(ordinary()) as screen:
-        await screen.press("end", "o")
-        await screen.until_shown("New one has not run yet")
+        await screen.press("end")
+        await screen.until(lambda: "o Last result" not in screen.text)
+        await screen.press("o", "enter")
+        await screen.until_shown("It has not run yet: r runs it.")
+
+
+async def test_a_profile_that_deletes_asks_before_it_runs() -> None:
+    """Nothing goes from a server because of a key that was pressed by habit."""
+    gateway = ordinary()
+    gateway.profiles[1] = replace(gateway.profiles[1], deletion=Deletion(When.IMMEDIATELY))
+    async with shown(gateway) as screen:
+        await screen.press("down", "r")
+        await screen.until_shown("Run Alice?", "every archived message is deleted on the server", "y  run it")
+        await screen.press("enter", "n")
+        await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
+        assert len(gateway.runs) == 3
+        await screen.press("r", "y")
+        await screen.until_shown("run 8", "Alice")
+
+
+async def test_a_profile_is_opened_with_what_it_does_and_its_runs() -> None:
+    """Enter shows the profile in words; enter there opens the chosen run, escape goes back step by step."""
+    async with shown(ordinary()) as screen:
+        await screen.press("down", "down", "enter")
+        await screen.until_shown("Journal", "IMAP-TLS", "Nothing is deleted on the server.", "Last runs", "! with errors")
+        await screen.press("enter")
+        await screen.until_shown("run 6")
+        await screen.press("escape")
+        await screen.until(lambda: isinstance(screen.console.screen, ProfilePlace))
+        await screen.press("escape")
+        await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
+
+
+async def test_a_digit_leads_to_what_needs_attention() -> None:
+    """The digit before an item opens its remedy; so does enter on it in the lower panel."""
+    async with shown(ordinary()) as screen:
+        await screen.until_shown("1 ! Journal: 2 messages could not be archived.", "→ show it")
+        await screen.press("1")
+        await screen.until_shown("run 6")
+        await screen.press("escape")
+        await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
+        await screen.press("tab", "enter")
+        await screen.until_shown("run 6")
+
+
+async def test_automatic_is_switched_where_there_is_a_schedule() -> None:
+    """a changes what has a schedule, and is no key for what has none."""
+    gateway = ordinary()
+    gateway.profiles[0] = replace(gateway.profiles[0], schedule=Schedule(every="15 minutes"))
+    async with shown(gateway) as screen:
+        await screen.until_shown("every 15 min", "a Automatic")
+        await screen.press("a")
+        await screen.until_shown("switched off", "Staff is started by hand")
+        await screen.press("down")
+        await screen.until(lambda: "a Automatic" not in screen.text)
+
+
+async def test_a_service_that_should_run_is_started_from_home() -> None:
+    """Something is scheduled and nobody is there to start it: one key helps."""
+    gateway = StagedGateway(profile("Staff"))
+    gateway.profiles[0] = replace(gateway.profiles[0], schedule=Schedule(daily="02:00"))
+    gateway.condition = Condition(service_running=False, scheduled=1)
+    async with shown(gateway) as screen:
+        await screen.until_shown("1 ! The service is not running", "start the service")
+        await screen.press("1")
+        await screen.until_shown("✔ Nothing.")
+        assert gateway.service_running
 
 
 @BOTH_SIZES
@@ -151,7 +220,7 @@ async def test_a_run_is_shown_live(size: tuple[int, int]) -> None:
     """What the service writes is on the screen within a moment, and so is the end."""
     gateway = ordinary()
     async with shown(gateway, size) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("61 %")
         gateway.snapshots[7] = snapshot(7, line(done=0.83, folder="Archive/2024"))
         gateway.touch()
@@ -167,7 +236,7 @@ async def test_problems_come_as_they_happen() -> None:
     gateway = ordinary()
     gateway.snapshots[7] = snapshot(7)
     async with shown(gateway) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("INBOX")
         assert "Problems" not in screen.text
         gateway.snapshots[7] = snapshot(7, problems=(problem("Drafts", 3, "The server sent an empty message."),))
@@ -179,7 +248,7 @@ async def test_cancelling_asks_first() -> None:
     """c asks, n lets the run go on, y stops it; enter is no answer."""
     gateway = ordinary()
     async with shown(gateway) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("c Cancel")
         await screen.press("c")
         await screen.until_shown("Cancel run 7 of Staff?", "y  cancel the run", "n  let it go on")
@@ -196,7 +265,7 @@ async def test_leaving_a_run_leaves_it_alone() -> None:
     """Escape goes back to Home, where the run is still going on."""
     gateway = ordinary()
     async with shown(gateway) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("goes on without this window")
         await screen.press("escape")
         await screen.until_shown("Profiles (4)", "● running")
@@ -216,8 +285,8 @@ async def test_help_lists_the_keys_of_the_place() -> None:
     """? shows what can be done here and not what can be done elsewhere."""
     async with shown(ordinary()) as screen:
         await screen.press("question_mark")
-        await screen.until_shown("enter or r", "Open the profile's last run")
-        await screen.press("escape", "enter")
+        await screen.until_shown("enter", "Open the profile's last run")
+        await screen.press("escape", "r")
         await screen.until_shown("run 7")
         await screen.press("question_mark")
         await screen.until(lambda: isinstance(screen.console.screen, Help))
@@ -273,9 +342,10 @@ async def test_every_action_is_in_the_command_palette() -> None:
     """All actions of the place and the theme, and nothing that has no sense here."""
     async with shown(ordinary()) as screen:
         commands = {command.title for command in screen.console.get_system_commands(screen.console.screen)}
-        assert commands == {"Run", "Last result", "Quit", "Help", "Guides", "Theme"}
+        here = {"First remedy", "Open", "New", "Run", "Edit", "Last result", "Copy", "Delete", "Quit"}
+        assert commands == here | {"Users", "Activity", "Settings", "Help", "Guides", "Theme"}
         await screen.press("ctrl+p")
-        await screen.until_shown("Last result", "Theme")
+        await screen.until_shown("Last result", "Activity")
         await screen.press(*"last", "enter")
         await screen.until(lambda: isinstance(screen.console.screen, RunPlace))
 
@@ -310,7 +380,7 @@ async def test_hostile_texts_leave_home_alone(size: tuple[int, int]) -> None:
 async def test_hostile_texts_leave_run_alone(size: tuple[int, int]) -> None:
     """The same in folders, mailboxes, problems and warnings, and in the question before cancelling."""
     async with shown(hostile(), size) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("bob@example.test", "Problems (2)", "61 %")
         assert straight(screen.lines, size)
         assert not set(screen.text) & set("\x1b\x07\x9b\u202e\u2066\u200b\u200d\ufeff")
@@ -340,7 +410,7 @@ async def test_an_action_that_is_refused_says_why() -> None:
 
     gateway.start = refuse  # type: ignore[method-assign]
     async with shown(gateway) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("The disk is full.", "Make space and run again.")
         await screen.press("escape")
         await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
@@ -356,7 +426,7 @@ async def test_a_fault_in_an_action_becomes_a_message() -> None:
 
     gateway.start = fail  # type: ignore[method-assign]
     async with shown(gateway) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until(lambda: isinstance(screen.console.screen, Trouble))
         await screen.until_shown("KeyError in test_tui_screens.py")
         assert "hunter2" not in screen.text
@@ -436,7 +506,7 @@ async def test_ten_thousand_mailboxes_are_drawn_in_no_time() -> None:
     waiting = [line(f"box{number}@example.test", phase=Phase.WAITING) for number in range(10_000)]
     gateway.snapshots[7] = snapshot(7, *waiting, line("busy@example.test"))
     async with shown(gateway) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("busy@example.test", "0 of 10,001 done")
         begun = time.monotonic()
         place = screen.console.screen
@@ -449,10 +519,10 @@ async def test_ten_thousand_mailboxes_are_drawn_in_no_time() -> None:
 async def test_a_smaller_window_is_laid_out_anew() -> None:
     """Nothing of the larger one stays behind."""
     async with shown(ordinary(), (120, 40)) as screen:
-        await screen.until_shown("manual")
+        await screen.until_shown("mail.example.test")
         await screen.pilot.resize_terminal(80, 24)
-        await screen.until(lambda: straight(screen.lines, (80, 24)) and "manual" not in screen.text)
-        assert screen.console.screen.query_one(Footer).region.bottom == 24
+        await screen.until(lambda: straight(screen.lines, (80, 24)) and "mail.example.test" not in screen.text)
+        assert screen.console.screen.query_one(KeyBar).region.bottom == 24
 
 
 async def test_a_run_that_ended_elsewhere_keeps_its_words() -> None:
@@ -468,7 +538,7 @@ async def test_a_run_that_ended_elsewhere_keeps_its_words() -> None:
 async def test_of_a_thousand_mailboxes_what_runs_and_what_went_wrong_is_on_top(size: tuple[int, int]) -> None:
     """Four run, four failed: both groups are seen without a key, the numbers are in the panel's head, and the rest is below."""
     async with shown(many(), size) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("Mailboxes (400 of 1,000 done, 4 with problems, 596 still to list)")
         states = [line.replace("▸", "").split()[2] for line in screen.lines if "person0" in line and "@" in line]
         assert states[:8] == ["archiving"] * 4 + ["failed"] * 4
@@ -499,7 +569,7 @@ async def test_the_rows_of_many_mailboxes_move_on_with_the_run() -> None:
     gateway.add_run("Staff", RunStatus.RUNNING)
     names = [f"person{number:02}@example.test" for number in range(18)]
     async with shown(gateway) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("Waiting for the service to begin")
         for step in range(14):
             phases = [Phase.DONE] * step + [Phase.ARCHIVING] * 4 + [Phase.WAITING] * (14 - step)
@@ -519,7 +589,7 @@ async def test_a_problem_opens_with_its_reason_in_full_and_what_to_do(size: tupl
     long = "The connection was lost " + "and " * 40 + "(peer)."
     gateway.snapshots[7] = snapshot(7, problems=(problem("Archive/2019", 4711, long), problem("Junk", 9)))
     async with shown(gateway, size) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("✗ Archive/2019 · UID 4711", "enter Details")
         await screen.press("tab", "down", "enter")
         await screen.until_shown("Mailbox", "anna@example.test", "Folder", "Archive/2019", "4711", "What to do", "esc  close")
@@ -534,7 +604,7 @@ async def test_hostile_problems_are_read_to_their_end(size: tuple[int, int]) -> 
     """Ten thousand characters with escapes and markup move nothing; title and way out stay in sight."""
     gateway = hostile()
     async with shown(gateway, size) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("Problems (2)")
         await screen.press("tab", "end", "o")
         await screen.until_shown("What went wrong", "[/b]", "↑ ↓  scroll", "esc  close")
@@ -558,7 +628,7 @@ async def test_the_details_of_a_mailbox_move_on_with_the_run(size: tuple[int, in
     lines = (line("bob@example.test"), line())
     gateway.snapshots[7] = snapshot(7, *lines, problems=(problem(), problem("Junk", 9) | {"mailbox": "bob@example.test"}))
     async with shown(gateway, size) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("▸ ● archiving    bob@example.test")
         await screen.press("enter")
         await screen.until_shown("━ bob@example.test ━", "● archiving", "61 %", "1,238/2,030", "✗ Junk · UID 9", "What to do:")
@@ -581,7 +651,7 @@ async def test_the_chosen_mailbox_stays_chosen_when_the_rows_are_sorted_anew() -
     names = [f"person{number:02}@example.test" for number in range(40)]
     gateway.snapshots[7] = snapshot(7, *(line(name) for name in names))
     async with shown(gateway) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("▸ ● archiving    person00")
         await screen.press("down", "down")
         await screen.until_shown("▸ ● archiving    person02")
@@ -602,7 +672,7 @@ async def test_the_chosen_problem_stays_chosen_when_others_come() -> None:
     problems = tuple(problem(uid=uid) for uid in range(1, 9))
     gateway.snapshots[7] = snapshot(7, problems=problems[:3])
     async with shown(gateway) as screen:
-        await screen.press("enter", "tab")
+        await screen.press("r", "tab")
         await screen.until_shown("▸ ✗ INBOX · UID 3 ")
         gateway.snapshots[7] = snapshot(7, problems=problems[:4])
         gateway.touch()
@@ -620,7 +690,7 @@ async def test_the_chosen_problem_stays_chosen_when_others_come() -> None:
 async def test_only_the_panel_with_the_keys_shows_a_bar() -> None:
     """One look tells what enter will open."""
     async with shown(ordinary()) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("Problems (2)")
         mailboxes, problems = (screen.console.screen.query_one(f"#{id}", Choice) for id in ("mailboxes", "problems"))
         await screen.pilot.pause()
@@ -664,7 +734,7 @@ async def test_problems_beyond_those_at_hand_are_counted() -> None:
     many_failed = snapshot(7, problems=(problem(),))
     gateway.snapshots[7] = replace(many_failed, totals=many_failed.totals | {"failed": 9501})
     async with shown(gateway) as screen:
-        await screen.press("enter")
+        await screen.press("r")
         await screen.until_shown("Problems (9,501)", "and 9,500 more: archivar watch 7 --json")
         assert straight(screen.lines, (80, 24))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from core import config
-from core.archive import saved_profiles, users
+from core.archive import last_verification, saved_profiles, space, users
 from core.archive.archive import Archive
+from core.archive.space import DiskUse
 from core.config import Home
 from core.errors import ArchivarError
 from core.model import Run, RunEvent, now
@@ -18,18 +18,29 @@ from core.profiles.selection import Chosen, Selection
 from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
+from core.service.scheduler import next_starts
 from core.tasks import spawn
 from tui.gateway import present
-from tui.gateway.views import HomeView, NoArchive, Refused, RunView
+from tui.gateway.attention import Condition, attention
+from tui.gateway.drafts import Drafts, facts
+from tui.gateway.people import People
+from tui.gateway.people_views import Users
+from tui.gateway.profile_views import Profiles
+from tui.gateway.refusals import translated
+from tui.gateway.views import HomeView, NoArchive, ProfileView, RunView
 
 #: Seconds before a service that could not be started is tried again.
 PATIENCE = 15.0
 EVENTS_AT_ONCE = 200
+#: Seconds for which what is known of the disk is good enough.
+SPACE_SECONDS = 10.0
+#: Runs that a profile's page lists; Activity has all.
+LAST_RUNS = 100
 
 
 async def open_gateway(path: Path | None = None) -> CoreGateway:
     """Open the archive in ``path`` or the default home. Raises ``NoArchive`` and ``Refused``; makes nothing."""
-    with _translated():
+    with translated():
         home = Home((path or config.default_home()).absolute())
         config.check(home)
         if not home.exists:
@@ -43,6 +54,8 @@ class CoreGateway:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
+        self.drafts: Profiles = Drafts(archive)
+        self.users: Users = People(archive)
         self._home = archive.home
         self._queue = Queue(archive.database)
         self._version = -1
@@ -52,29 +65,87 @@ class CoreGateway:
         self._starting: asyncio.Task[None] | None = None
         self._failed_at = -PATIENCE
         self._trouble = ""
+        self._space: DiskUse | None = None
+        self._space_at = 0.0
 
     async def home(self) -> HomeView:
-        with _translated():
+        with translated():
             profiles = await saved_profiles.all_profiles(self._archive)
             chosen = await self._choose({one.selection for one in profiles if one.selection is not None})
             latest = await self._queue.latest()
             snapshots = {run.id: await self._queue.snapshot(run.id) for run in latest.values() if not run.status.final}
             busy = len(await self._queue.active())
+            starts = await next_starts(self._archive)
         if busy:
             self._see_to_service()
         moment = now()
         rows = [(profile, latest.get(profile.name)) for profile in profiles]
-        found = present.attention(profiles, latest, chosen)
+        condition = await self._condition(sum(profile.automatic for profile in profiles), busy)
         return HomeView(
             path=present.text(str(self._home.path)),
-            service_running=is_running(self._home),
+            service_running=condition.service_running,
             busy=busy,
+            scheduled=condition.scheduled,
             profiles=tuple(
-                present.profile_row(profile, run, snapshots.get(run.id) if run else None, moment, chosen)
+                present.profile_row(
+                    profile, run, snapshots.get(run.id) if run else None, moment, chosen, starts.get(profile.name)
+                )
                 for profile, run in rows
             ),
-            attention=tuple([self._trouble, *found] if self._trouble and busy else found),
+            attention=attention(profiles, latest, chosen, condition),
         )
+
+    async def _condition(self, scheduled: int, busy: int) -> Condition:
+        """How the archive is, beside its profiles."""
+        with translated():
+            verified = await last_verification.last(self._archive)
+        disk = await self._disk()
+        damage = ""
+        if verified is not None and not verified.ok:
+            damage = f"DAMAGED: the last verification found {present.count(verified.findings, 'fault')}. See archivar verify."
+        return Condition(
+            service_running=is_running(self._home),
+            scheduled=scheduled,
+            waiting=self._trouble if busy else "",
+            damage=damage,
+            space=disk.sentence() if disk.low else "",
+        )
+
+    async def _disk(self) -> DiskUse:
+        """What is used and free; looked at now and then, since Home is looked at twice a second."""
+        if self._space is None or time.monotonic() - self._space_at > SPACE_SECONDS:
+            self._space, self._space_at = await asyncio.to_thread(space.use, self._home), time.monotonic()
+        return self._space
+
+    async def profile(self, key: str) -> ProfileView:
+        with translated():
+            profile = await saved_profiles.find(self._archive, key)
+            chosen = await self._choose({profile.selection} if profile.selection else set())
+            runs = await self._queue.runs(profile.name, limit=LAST_RUNS)
+            snapshots = {run.id: await self._queue.snapshot(run.id) for run in runs if not run.status.final}
+            starts = await next_starts(self._archive)
+        moment = now()
+        last = runs[0] if runs else None
+        snapshot = snapshots.get(last.id) if last else None
+        whose = f"{chosen[profile.selection].sentence()}." if profile.selection else ""
+        return ProfileView(
+            present.profile_row(profile, last, snapshot, moment, chosen, starts.get(profile.name)),
+            tuple((label, present.text(value, 500)) for label, value in facts(profile, whose)),
+            tuple(present.text(warning, 500) for warning in profile.warnings()),
+            tuple(present.run_row(run, snapshots.get(run.id), moment) for run in runs),
+        )
+
+    async def set_automatic(self, key: str, on: bool) -> None:
+        with translated():
+            await saved_profiles.set_automatic(self._archive, key, on, actor="console")
+            if on:
+                # It is to start by itself, so somebody must be there to start it.
+                await ensure_running(self._home)
+
+    async def start_service(self) -> None:
+        with translated():
+            await ensure_running(self._home)
+        self._trouble = ""
 
     async def _choose(self, selections: set[Selection]) -> Mapping[Selection, Chosen]:
         """What selections come to; counted again only when users were changed, since Home is looked at twice a second."""
@@ -87,7 +158,7 @@ class CoreGateway:
         return self._chosen
 
     async def run(self, run_id: int) -> RunView:
-        with _translated():
+        with translated():
             run = await self._queue.run(run_id)
             snapshot = await self._queue.snapshot(run_id)
             events = await self._all_events(run_id)
@@ -103,25 +174,25 @@ class CoreGateway:
         return events
 
     async def start(self, profile: str) -> int:
-        with _translated():
+        with translated():
             run: Run = (await self._queue.enqueue(profile))[0]
         self._failed_at = -PATIENCE
         self._see_to_service()
         return run.id
 
     async def cancel(self, run_id: int) -> None:
-        with _translated():
+        with translated():
             await self._queue.request_cancel(run_id)
 
     async def changed(self) -> bool:
-        with _translated():
+        with translated():
             before, self._version = self._version, await self._queue.version()
         return before != self._version
 
     async def close(self) -> None:
         if self._starting:
             self._starting.cancel()
-        with _translated():
+        with translated():
             await self._archive.close()
 
     def _see_to_service(self) -> None:
@@ -138,12 +209,3 @@ class CoreGateway:
             self._trouble = present.text(f"Runs wait: {error}")
         else:
             self._trouble = ""
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn the core's errors into the console's, with texts that are safe to show."""
-    try:
-        yield
-    except ArchivarError as error:
-        raise Refused(present.text(error.message), present.text(error.hint)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus
 from core.profiles.profile import Profile
 from core.profiles.selection import Chosen, Selection
 from tui.format import steady
-from tui.gateway.views import MailboxRow, ProblemRow, ProfileRow, RunView, State, Tone
+from tui.gateway.views import MailboxRow, ProblemRow, ProfileRow, RunRow, RunView, State, Tone
 
 #: Characters of a reason that is read in full.
 LONGEST_REASON = 10_000
@@ -56,7 +57,12 @@ def state(run: Run) -> State:
 
 
 def profile_row(
-    profile: Profile, run: Run | None, snapshot: Snapshot | None, now: datetime, chosen: Mapping[Selection, Chosen] = _NOTHING
+    profile: Profile,
+    run: Run | None,
+    snapshot: Snapshot | None,
+    now: datetime,
+    chosen: Mapping[Selection, Chosen] = _NOTHING,
+    next_start: datetime | None = None,
 ) -> ProfileRow:
     """A profile with its last run, and how far that is. ``chosen`` is what the selections of profiles come to."""
     return ProfileRow(
@@ -64,7 +70,11 @@ def profile_row(
         name=text(profile.name),
         mailbox=_whose(profile, chosen),
         server=text(profile.server.host),
-        schedule=text(profile.schedule.sentence(), 40) if profile.schedule and profile.automatic else "manual",
+        schedule=text(short_schedule(profile), 60),
+        automatic=profile.automatic,
+        scheduled=profile.schedule is not None,
+        next_start=texts.soon(next_start, now) if next_start else "",
+        deletes=profile.deletion.sentence() if profile.deletion.active else "",
         state=state(run) if run else NEVER,
         facts=_facts(run, snapshot, now) if run else (),
         active=run is not None and not run.status.final,
@@ -72,10 +82,23 @@ def profile_row(
     )
 
 
+def run_row(run: Run, snapshot: Snapshot | None, now: datetime) -> RunRow:
+    """A run as a line of its profile's page."""
+    when, *rest = _facts(run, snapshot, now) or ("",)
+    return RunRow(run.id, state(run), when, tuple(rest))
+
+
+def short_schedule(profile: Profile) -> str:
+    """``every 15 min``, ``daily at 02:00``, ``manual``; what is switched off says so."""
+    if profile.schedule is None:
+        return "manual"
+    return re.sub(r"(\d) (min)utes?\b", r"\1 \2", profile.schedule.sentence()) if profile.automatic else "switched off"
+
+
 def _whose(profile: Profile, chosen: Mapping[Selection, Chosen]) -> str:
     if profile.selection is None:
         return text(profile.login.username)
-    return _count(chosen[profile.selection].users, "mailbox", "mailboxes")
+    return count(chosen[profile.selection].users, "mailbox", "mailboxes")
 
 
 def _facts(run: Run, snapshot: Snapshot | None, now: datetime) -> tuple[str, ...]:
@@ -83,56 +106,23 @@ def _facts(run: Run, snapshot: Snapshot | None, now: datetime) -> tuple[str, ...
         if snapshot is None:
             return (f"since {texts.when(run.started or run.requested, now)}",)
         return tuple(fact for fact in (_percent(snapshot), _left(snapshot), _rate(snapshot)) if fact)
-    totals = _totals(run)
+    sums = totals(run)
     facts = [texts.when(run.finished or run.requested, now)]
-    if failed := _failed_mailboxes(run):
-        facts.append(f"{_count(failed, 'mailbox', 'mailboxes')} failed")
-    elif totals["failed"]:
-        facts.append(f"{_count(totals['failed'], 'problem')}")
-    if totals["archived"]:
-        facts.append(f"+{texts.number(totals['archived'])}")
+    if failed := failed_mailboxes(run):
+        facts.append(f"{count(failed, 'mailbox', 'mailboxes')} failed")
+    elif sums["failed"]:
+        facts.append(f"{count(sums['failed'], 'problem')}")
+    if sums["archived"]:
+        facts.append(f"+{texts.number(sums['archived'])}")
     elif run.status is RunStatus.SUCCEEDED:
         facts.append("nothing new")
     return (*facts, "dry run") if run.dry_run else tuple(facts)
 
 
-def _failed_mailboxes(run: Run) -> int:
+def failed_mailboxes(run: Run) -> int:
     """How many of many mailboxes failed; one alone is told by the state of the run."""
     mailboxes = (run.result or {}).get("mailboxes", ())
     return sum(mailbox["status"] == RunStatus.FAILED for mailbox in mailboxes) if len(mailboxes) > 1 else 0
-
-
-def attention(
-    profiles: Iterable[Profile], latest: Mapping[str, Run], chosen: Mapping[Selection, Chosen] = _NOTHING
-) -> list[str]:
-    """What an administrator should know: the last runs that went wrong first, then what is not safe."""
-    found: list[str] = []
-    warnings: list[str] = []
-    for profile in profiles:
-        name, run = text(profile.name, 60), latest.get(profile.name)
-        if run and run.status is RunStatus.FAILED:
-            found.append(f"{name} failed: {text(run.reason, 160) or 'no reason is known'}")
-        elif run and run.status is RunStatus.WITH_ERRORS:
-            failed, mailboxes = _totals(run)["failed"], _failed_mailboxes(run)
-            what = f"{_count(failed, 'message')} could not be archived" if failed else "something could not be done"
-            what = f"{_count(mailboxes, 'mailbox', 'mailboxes')} could not be archived" if mailboxes else what
-            found.append(f"{name}: {what}. o shows which and why; the next run tries again.")
-        elif run and run.status is RunStatus.INTERRUPTED:
-            found.append(f"{name} was interrupted; it carries on by itself.")
-        warnings += [text(warning) for warning in profile.warnings()]
-        if profile.selection is not None:
-            warnings += _without_address(profile, chosen[profile.selection])
-    return found + warnings
-
-
-def _without_address(profile: Profile, chosen: Chosen) -> list[str]:
-    """Users whom a profile for many leaves out for want of an address."""
-    if not chosen.without_address:
-        return []
-    shown = chosen.without_names
-    names = ", ".join(text(name, 40) for name in shown) + (" …" if chosen.without_address > len(shown) else "")
-    count = _count(chosen.without_address, "user")
-    return [f"{text(profile.name, 60)} leaves out {count} without an e-mail address: {names}. archivar user edit adds one."]
 
 
 # Run ---------------------------------------------------------------------------------------------------------------------
@@ -141,7 +131,7 @@ def _without_address(profile: Profile, chosen: Chosen) -> list[str]:
 def run_view(run: Run, snapshot: Snapshot | None, events: Sequence[RunEvent], now: datetime) -> RunView:
     """Everything about one run."""
     result = run.result or {}
-    problems, count = _problems(result) if run.result else _live_problems(snapshot)
+    problems, number = _problems(result) if run.result else _live_problems(snapshot)
     return RunView(
         id=run.id,
         profile=text(run.profile),
@@ -155,7 +145,7 @@ def run_view(run: Run, snapshot: Snapshot | None, events: Sequence[RunEvent], no
         mailboxes=tuple(_mailboxes(run, snapshot)),
         mailboxes_done=_mailboxes_done(run, snapshot),
         problems=problems,
-        problem_count=count,
+        problem_count=number,
         notes=_notes(result, events),
     )
 
@@ -177,7 +167,7 @@ def _times(run: Run, now: datetime) -> tuple[str, ...]:
             f"{'took' if run.finished else 'for'} {texts.duration(int(((run.finished or now) - run.started).total_seconds()))}"
         )
     if run.resumed:
-        facts.append(f"carried on {_count(run.resumed, 'time')} after an interruption")
+        facts.append(f"carried on {count(run.resumed, 'time')} after an interruption")
     return tuple(facts)
 
 
@@ -191,7 +181,7 @@ def _counts(snapshot: Snapshot) -> tuple[str, ...]:
 
 def summary(run: Run) -> tuple[str, ...]:
     """How a run ended, in sentences."""
-    totals = _totals(run)
+    sums = totals(run)
     heads = {
         RunStatus.SUCCEEDED: "Everything is archived.",
         RunStatus.WITH_ERRORS: "Finished, but not everything could be archived. The next run tries again.",
@@ -204,15 +194,15 @@ def summary(run: Run) -> tuple[str, ...]:
     if run.result is None:
         return (head,)
     verb = "to archive" if run.dry_run else "archived now"
-    new = f"{texts.number(totals['archived'])} {verb} ({texts.size(totals['bytes'])})"
-    counts = [new if totals["archived"] else "nothing new"]
+    new = f"{texts.number(sums['archived'])} {verb} ({texts.size(sums['bytes'])})"
+    counts = [new if sums["archived"] else "nothing new"]
     for name, words in (("known", "known before"), ("moved", "moved"), ("excluded", "excluded by rules")):
-        if totals[name]:
-            counts.append(f"{texts.number(totals[name])} {words}")
-    counts.append(f"{texts.number(totals['failed'])} failed" if totals["failed"] else "none failed")
-    if totals["deleted"]:
-        counts.append(f"{texts.number(totals['deleted'])} deleted at the source")
-    return (head, f"{_count(totals['found'], 'message')} found: {', '.join(counts)}.")
+        if sums[name]:
+            counts.append(f"{texts.number(sums[name])} {words}")
+    counts.append(f"{texts.number(sums['failed'])} failed" if sums["failed"] else "none failed")
+    if sums["deleted"]:
+        counts.append(f"{texts.number(sums['deleted'])} deleted at the source")
+    return (head, f"{count(sums['found'], 'message')} found: {', '.join(counts)}.")
 
 
 def _mailboxes(run: Run, snapshot: Snapshot | None) -> Iterable[MailboxRow]:
@@ -275,7 +265,7 @@ def _live_mailbox(line: MailboxLine) -> MailboxRow:
 def _mailboxes_done(run: Run, snapshot: Snapshot | None) -> str:
     if run.result:
         mailboxes = run.result.get("mailboxes", ())
-        failed = _failed_mailboxes(run)
+        failed = failed_mailboxes(run)
         if len(mailboxes) < 2:
             return ""
         return f"{texts.number(len(mailboxes))}, {texts.number(failed)} failed" if failed else texts.number(len(mailboxes))
@@ -344,7 +334,8 @@ def _notes(result: Mapping[str, Any], events: Sequence[RunEvent]) -> tuple[str, 
 # Pieces ------------------------------------------------------------------------------------------------------------------
 
 
-def _totals(run: Run) -> dict[str, int]:
+def totals(run: Run) -> dict[str, int]:
+    """The counts of a run's result; zeros while there is none."""
     return dict.fromkeys(COUNTERS, 0) | ((run.result or {}).get("totals") or {})
 
 
@@ -367,5 +358,6 @@ def _of(done: int, total: int, between: str = " of ") -> str:
     return f"{number if same else texts.size(done)}{between}{whole}"
 
 
-def _count(number: int, noun: str, plural: str = "") -> str:
+def count(number: int, noun: str, plural: str = "") -> str:
+    """``1 mailbox``, ``1,204 mailboxes``."""
     return f"{texts.number(number)} {noun if number == 1 else plural or noun + 's'}"

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tui.gateway.people_views import Users
+    from tui.gateway.profile_views import Profiles
 
 
 class Tone(StrEnum):
@@ -34,28 +38,77 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class ProfileRow:
-    """A profile on Home. ``key`` is its true name, for the gateway only; ``facts`` begin with the most important."""
+    """A profile on Home. ``key`` is its true name, for the gateway only; ``facts`` begin with the most important.
+
+    ``deletes`` says what it deletes on the server, or nothing; ``scheduled``: it has a schedule, which is in force if
+    ``automatic``.
+    """
 
     key: str
     name: str
     mailbox: str
     server: str
     schedule: str
+    automatic: bool
+    scheduled: bool
+    next_start: str
+    deletes: str
     state: State
     facts: tuple[str, ...]
     active: bool
     last_run: int | None
 
 
+class Remedy(StrEnum):
+    """Where something that needs attention is mended."""
+
+    RESULT = "result"
+    EDIT = "edit"
+    USERS = "users"
+    SETTINGS = "settings"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something that needs attention. ``key`` is the run or the true name of the profile that the remedy is about."""
+
+    text: str
+    remedy: Remedy
+    key: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run in a list."""
+
+    id: int
+    state: State
+    when: str
+    facts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileView:
+    """One profile: ``row`` as on Home, what it does in labels and sentences, and its last runs, the newest first."""
+
+    row: ProfileRow
+    facts: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+    runs: tuple[RunRow, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class HomeView:
-    """All of Home. ``busy`` counts the runs that wait or go on."""
+    """All of Home. ``busy`` counts the runs that wait or go on, ``scheduled`` the profiles that start by themselves."""
 
     path: str
     service_running: bool
     busy: int
     profiles: tuple[ProfileRow, ...]
-    attention: tuple[str, ...]
+    attention: tuple[Attention, ...]
+    scheduled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +185,25 @@ class NoArchive(Refused):
 class Gateway(Protocol):
     """What the console can ask. Every method may raise ``Refused``."""
 
+    @property
+    def drafts(self) -> Profiles:
+        """Making, changing and trying profiles."""
+
+    @property
+    def users(self) -> Users:
+        """Whose mail is archived."""
+
     async def home(self) -> HomeView:
         """All of Home; starts a service if a run waits for one."""
+
+    async def profile(self, key: str) -> ProfileView:
+        """One profile."""
+
+    async def set_automatic(self, key: str, on: bool) -> None:
+        """Switch a profile that has a schedule between automatic and by hand."""
+
+    async def start_service(self) -> None:
+        """Start the service, if it is not running."""
 
     async def run(self, run_id: int) -> RunView:
         """One run."""

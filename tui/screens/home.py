@@ -9,27 +9,48 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.actions import Action, bindings
-from tui.format import Line, ProfileTable, Span, bullets, header, service
-from tui.gateway.views import HomeView, ProfileRow, Tone
-from tui.screens.place import BESIDE, Place
+from tui.actions import PLACES, Action, bindings
+from tui.format import Line, ProfileTable, Span, fit, header, service, wrap
+from tui.gateway.views import Attention, HomeView, ProfileRow, Remedy, Tone
+from tui.screens.place import BESIDE
+from tui.screens.profile import ProfilePlace
+from tui.screens.profile_work import ProfileWork
 from tui.screens.run import RunPlace
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
 
+#: What has a digit for a key; the rest of the list is reached with the cursor.
+DIGITS = 9
 ACTIONS = (
-    Action("run", "run_profile", ("enter", "r"), "Run", "Run the profile and watch it; watch it if it is running"),
-    Action("result", "result", ("o",), "Last result", "Open the profile's last run"),
-    Action("quit", "quit_console", ("q",), "Quit", "Leave the console; runs go on without it"),
+    Action("home-open", "open", ("enter",), "Open", "Open the chosen profile, or the remedy in the lower panel"),
+    Action("home-new", "new", ("n",), "New", "Make a new profile"),
+    Action("profile-run", "run_profile", ("r",), "Run", "Run the profile and watch it; watch it if it is running"),
+    Action("profile-edit", "edit", ("e",), "Edit", "Change the profile"),
+    Action("profile-automatic", "automatic", ("a",), "Automatic", "Switch between automatic and by hand"),
+    Action("home-quit", "quit_console", ("q",), "Quit", "Leave the console; runs go on without it"),
+    Action("profile-result", "result", ("o",), "Last result", "Open the profile's last run"),
+    Action("profile-copy", "copy", ("c",), "Copy", "Make a new profile that is like this one"),
+    Action("profile-delete", "delete", ("d",), "Delete", "Delete the profile; what it archived stays. Asks first"),
+    *PLACES,
+    Action(
+        "home-remedy-1", "remedy(1)", ("1",), "First remedy", "Where the first that needs attention is mended; so 2 to 9", False
+    ),
+    *(
+        Action(f"home-remedy-{digit}", f"remedy({digit})", (str(digit),), "Remedy", "", footer=False)
+        for digit in range(2, DIGITS + 1)
+    ),
 )
 NO_PROFILES = (
-    "No profiles yet. A profile says which mailbox is archived and where to. Write one as a file, then:",
-    "    archivar profile apply FILE.toml",
-    "This page shows it as soon as it is saved. archivar profile apply --help tells what stands in the file.",
+    "No profiles yet. A profile says which mailboxes are archived, and where to.",
+    "",
+    "    n  makes one: for a single mailbox, or for all mailboxes of a server",
+    "    u  shows the users, each with an archive",
+    "",
+    "Nothing is changed on your mail server unless a profile is told to delete.",
 )
 
 
-class HomePlace(Place):
+class HomePlace(ProfileWork):
     """The first place."""
 
     ACTIONS = ACTIONS
@@ -39,7 +60,7 @@ class HomePlace(Place):
     def __init__(self) -> None:
         super().__init__()
         self._view: HomeView | None = None
-        self._usable = False
+        self._usable = ""
 
     def content(self) -> ComposeResult:
         with Panel(id="profiles-panel"):
@@ -47,7 +68,7 @@ class HomePlace(Place):
             yield Choice(id="profiles")
             yield Static(Content("\n".join(NO_PROFILES)), id="no-profiles")
         with Panel(id="attention-panel"):
-            yield Lines(id="attention")
+            yield Choice(id="attention")
 
     async def load(self) -> None:
         self.show(await self.console.gateway.home())
@@ -68,24 +89,36 @@ class HomePlace(Place):
             self.query_one(name).display = bool(view.profiles)
         self.query_one("#no-profiles").display = not view.profiles
         self._show_attention(view.attention)
-        self._see_to_keys(bool(view.profiles))
+        self._see_to_keys()
 
-    def _show_attention(self, found: tuple[str, ...]) -> None:
-        attention = self.query_one("#attention", Lines)
-        count = f" ({len(found)})" if found else ""
-        self.panel("attention-panel").head(f"Needs attention{count}")
-        attention.show(lambda width: bullets(found, width) if found else [(Span("✔ ", Tone.GOOD), Span("Nothing."))])
-        lines = len(bullets(found, max(self.size.width - BESIDE, 10)))
-        attention.styles.height = max(min(lines, self.size.height // 3), 1)
+    def _show_attention(self, found: tuple[Attention, ...]) -> None:
+        panel, attention = self.query_one("#attention", Choice), self.panel("attention-panel")
+        attention.head(f"Needs attention ({len(found)})" if found else "Needs attention", "1-9 lead there" if found else "")
+        panel.can_focus = bool(found)
+        panel.show(lambda width: [line for line, _ in attention_lines(found, width)] if found else [_NOTHING])
+        height = len(attention_lines(found, max(self.size.width - BESIDE - 2, 10)))
+        panel.styles.height = max(min(height, self.size.height // 3), 1)
 
-    def _see_to_keys(self, profiles: bool) -> None:
-        if profiles != self._usable:
-            self._usable = profiles
+    def _see_to_keys(self) -> None:
+        row = self.chosen
+        usable = f"{row is not None} {row and row.scheduled} {row and row.last_run is not None}"
+        if usable != self._usable:
+            self._usable = usable
             self.refresh_bindings()
 
+    def on_choice_moved(self) -> None:
+        self._see_to_keys()
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What is done to a profile needs one."""
-        return self._usable or action not in ("run_profile", "result")
+        """What is done to a profile needs one; and a result needs a run."""
+        row = self.chosen
+        if action in ("open", "run_profile", "edit", "copy", "delete"):
+            return row is not None
+        if action == "automatic":
+            return bool(row and row.scheduled)
+        if action == "go":
+            return parameters != ("home",)
+        return bool(row and row.last_run is not None) if action == "result" else True
 
     @property
     def restless(self) -> bool:
@@ -98,24 +131,50 @@ class HomePlace(Place):
             return None
         return self._view.profiles[min(self.query_one("#profiles", Choice).cursor, len(self._view.profiles) - 1)]
 
-    async def action_run_profile(self) -> None:
-        if profile := self.chosen:
-            self.console.work(self._run(profile))
+    async def action_open(self) -> None:
+        attention = self.query_one("#attention", Choice)
+        if attention.has_focus and self._view:
+            owners = [index for _, index in attention_lines(self._view.attention, attention.text_width)]
+            if attention.cursor < len(owners):
+                await self.action_remedy(owners[attention.cursor] + 1)
+        elif row := self.chosen:
+            await self.app.push_screen(ProfilePlace(row.key))
 
-    async def _run(self, profile: ProfileRow) -> None:
-        run = await self.console.gateway.start(profile.key)
-        await self.app.push_screen(RunPlace(run))
+    async def action_remedy(self, number: int) -> None:
+        """Lead to where the attention item of this number (from 1) is mended."""
+        if self._view is None or not 1 <= number <= len(self._view.attention):
+            return
+        item = self._view.attention[number - 1]
+        if item.remedy is Remedy.RESULT:
+            await self.app.push_screen(RunPlace(int(item.key)))
+        elif item.remedy is Remedy.EDIT:
+            self.console.work(self._edit(item.key))
+        elif item.remedy is Remedy.SERVICE:
+            self.console.work(self._start_service())
+        else:
+            await self.console.action_go(item.remedy.value)
 
-    async def action_result(self) -> None:
-        if (profile := self.chosen) is None:
-            return
-        if profile.last_run is None:
-            self.notify(f"{profile.name} has not run yet. Enter runs it.", markup=False)
-            return
-        await self.app.push_screen(RunPlace(profile.last_run))
+    async def _start_service(self) -> None:
+        await self.console.gateway.start_service()
+        self.notify("The service is running.", markup=False)
+        self.reload()
 
     async def action_quit_console(self) -> None:
         self.console.leave(self._view.busy if self._view else 0)
+
+
+_NOTHING: Line = (Span("✔ ", Tone.GOOD), Span("Nothing."))
+
+
+def attention_lines(found: tuple[Attention, ...], width: int) -> list[tuple[Line, int]]:
+    """Each item after its digit, wrapped, with where it leads; beside each line the number of its item (from 0)."""
+    lines: list[tuple[Line, int]] = []
+    for index, item in enumerate(found):
+        key = str(index + 1) if index < DIGITS else " "
+        first, *rest = wrap(f"{item.text} → {item.words}", max(width - 4, 4))
+        lines.append(((Span(f"{key} ", Tone.STRONG), Span("! ", Tone.WARN), Span(fit(first, width - 4))), index))
+        lines += [((Span("    "), Span(fit(text, width - 4))), index) for text in rest]
+    return lines
 
 
 def _headed(line: Line) -> Line:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from tui.actions import Action
 from tui.format import cut
 from tui.gateway.views import Refused
+from tui.widgets.keys import KeyBar
 from tui.widgets.panel import Panel
 from tui.widgets.row import Row
 
@@ -28,16 +28,22 @@ class Place(Screen[None]):
     """A screen between the top line and the footer. ``ACTIONS`` is all that can be done in it."""
 
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
+    #: Whether the place has a key of its own for help, since ? is typed in it.
+    OWN_HELP: ClassVar[bool] = False
 
     def compose(self) -> ComposeResult:
         yield Row(id="top")
         yield from self.content()
         yield Row(id="trouble")
-        yield Footer(show_command_palette=False)
+        yield KeyBar(self)
 
     def content(self) -> ComposeResult:
         """The widgets of the place."""
         yield from ()
+
+    def label(self, action: str) -> str:
+        """What an action is called at the foot just now; empty for its usual name."""
+        return ""
 
     @property
     def restless(self) -> bool:

@@ -192,7 +192,7 @@ class Choice(Lines):
 
     def _line(self, index: int) -> Line:
         line = super()._line(index)
-        marked = index == self.cursor * self.per_item
+        marked = index == self.cursor * self.per_item and self.can_focus
         return (Span(self.MARK if marked else "  "), *line) if line else line
 
     def render_line(self, y: int) -> Strip:

@@ -1,0 +1,385 @@
+"""Profiles as drafts: made, tried, described and saved. The one place where a form becomes a profile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from core import format as texts
+from core.archive import saved_profiles, users
+from core.archive.archive import Archive
+from core.engine import examine, preview, probe
+from core.engine.examine import STEP_NAMES, Step
+from core.engine.roster import roster
+from core.errors import InputError
+from core.imap.connection import steps
+from core.model import User, now
+from core.profiles import form
+from core.profiles.folder_choice import EVERYTHING, FolderChoice
+from core.profiles.mailboxes import Mailbox, login_name, of_target
+from core.profiles.profile import Access, Kind, Method, Profile
+from core.profiles.profile_file import FieldError
+from core.profiles.selection import Mode, Selection
+from core.secrets import Secret
+from tui.gateway import present
+from tui.gateway.profile_views import Draft, FolderRow, FolderTree, StepRow, Summary
+from tui.gateway.refusals import translated
+from tui.gateway.views import State, Tone
+
+_WAITING = State("·", "", Tone.MUTED)
+_OK = State("✔", "ok", Tone.GOOD)
+_FAILED = State("✗", "failed", Tone.BAD)
+#: What stands in a form that nobody has filled in yet.
+_DEFAULTS = {
+    "server.access": Access.IMAP_SSL.value,
+    "server.timeout": "300",
+    "server.connections": "4",
+    "filter.seen": "any",
+    "filter.flagged": "any",
+    "delete.when": "never",
+    "delete.on_trash": "keep",
+    form.HOW: "manual",
+    "schedule.automatic": True,
+    "schedule.every": "15 minutes",
+    "schedule.daily": "02:00",
+}
+_METHODS = {
+    Method.PASSWORD: "with the mailbox's own password",
+    Method.KERIO_MASTER: "with Kerio's master password",
+    Method.MASTER_USER: "as a master user (user*master)",
+    Method.PLAIN_AUTHZID: "with SASL PLAIN and an authorisation id",
+}
+
+
+class Drafts:
+    """``Profiles`` on an archive."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    async def new(self, kind: str) -> Draft:
+        method = Method.KERIO_MASTER if kind == Kind.MAILBOXES else Method.PASSWORD
+        fields = {**_DEFAULTS, "kind": kind, "login.method": method.value}
+        return Draft({**fields, "users.mode": Mode.ALL.value} if kind == Kind.MAILBOXES else fields)
+
+    async def edit(self, key: str) -> Draft:
+        with translated():
+            profile = await saved_profiles.find(self._archive, key)
+        return Draft({**_DEFAULTS, **_given(form.of_profile(profile))}, replaces=profile.name, stored=profile.name)
+
+    async def copy(self, key: str) -> Draft:
+        with translated():
+            profile = await saved_profiles.find(self._archive, key)
+            names = {one.name.casefold() for one in await saved_profiles.all_profiles(self._archive)}
+        name, number = f"Copy of {profile.name}", 2
+        while name.casefold() in names:
+            name, number = f"Copy {number} of {profile.name}", number + 1
+        fields = {**_DEFAULTS, **_given(form.of_profile(profile)), "name": name, form.HOW: "manual"}
+        return Draft(fields, stored=profile.name)
+
+    # Checking ------------------------------------------------------------------------------------------------------------
+
+    async def problems(self, draft: Draft) -> Mapping[str, str]:
+        found = {name: present.text(problem, 400) for name, problem in form.problems(draft.fields).items()}
+        with translated():
+            found = {**await self._of_archive(draft), **found}
+        return found
+
+    async def _of_archive(self, draft: Draft) -> dict[str, str]:
+        """What only the archive can tell: names that are taken, users who are not there, a password that is missing."""
+        found: dict[str, str] = {}
+        name = str(draft.fields.get("name", "")).strip().casefold()
+        for one in await saved_profiles.all_profiles(self._archive):
+            if one.name.casefold() == name and name != draft.replaces.casefold():
+                found["name"] = f"There is a profile {present.text(one.name, 60)} already. Choose another name."
+        if target := str(draft.fields.get("target.user", "")).strip() if not draft.many else "":
+            try:
+                await users.find(self._archive, target)
+            except InputError as error:
+                found["target.user"] = present.text(error.message)
+        if not await self._has_password(draft):
+            changed = "Server or account is another one now, so the " if draft.stored else "The "
+            found["login.password"] = f"{changed}password is needed."
+        return found
+
+    async def _has_password(self, draft: Draft) -> bool:
+        if draft.password or draft.fields.get("login.password_file"):
+            return True
+        return bool(draft.stored) and await self._stored_fits(draft)
+
+    async def _stored_fits(self, draft: Draft) -> bool:
+        try:
+            profile = _stand_in(draft)
+        except InputError:
+            return False
+        return await saved_profiles.password_fits(self._archive, profile, draft.stored)
+
+    def applies(self, name: str, fields: Mapping[str, object]) -> bool:
+        return name == form.HOW or form.applies(name, fields)
+
+    def shown_name(self, draft: Draft) -> str:
+        return present.text(str(draft.fields.get("name", "")).strip(), 60)
+
+    # The parts of a draft ------------------------------------------------------------------------------------------------
+
+    def rule(self, draft: Draft) -> str:
+        try:
+            return _stand_in(draft).deletion.sentence()
+        except InputError:
+            return "Say how old a message must be to be deleted."
+
+    def next_start(self, fields: Mapping[str, object]) -> str:
+        try:
+            schedule = _stand_in(Draft({**fields})).schedule
+        except InputError:
+            return ""
+        if schedule is None:
+            return "Runs when somebody starts it."
+        start = schedule.next_start(now())
+        return f"Next start {texts.soon(start, now())}, by the service. The guide (^g) tells how that is kept running."
+
+    def automatic(self, draft: Draft) -> bool:
+        return form.profile(draft.fields).automatic
+
+    def goes_to(self, draft: Draft) -> str:
+        user, folder = draft.fields.get("target.user"), draft.fields.get("target.folder")
+        return f"Goes to the folder {present.text(str(folder))} in the archive of {present.text(str(user))}." if user else ""
+
+    async def selected(self, draft: Draft) -> str:
+        mode, names = Mode(str(draft.fields.get("users.mode", Mode.ALL))), tuple(draft.fields.get("users.list") or ())
+        if mode is Mode.ONLY and not names:
+            return "Nobody is ticked yet."
+        with translated():
+            chosen = await users.chosen(self._archive, Selection(mode, () if mode is Mode.ALL else names))
+        text = f"Archives {chosen.sentence()}."
+        if chosen.unknown:
+            text += f" No longer there: {', '.join(chosen.unknown[:5])}."
+        return present.text(text, 400)
+
+    def folders_only(self, draft: Draft) -> bool:
+        return _choice(draft).only
+
+    def folder_rules(self, draft: Draft) -> Sequence[str]:
+        choice = _choice(draft)
+        found = []
+        if named := [one for one in choice.include if one != EVERYTHING]:
+            found.append(f"{'Only' if choice.only else 'Also'}: {', '.join(named)}")
+        if choice.exclude:
+            found.append(f"Without: {', '.join(choice.exclude)}")
+        return [present.text(text, 500) for text in found]
+
+    def folder_reason(self, draft: Draft, row: FolderRow) -> str:
+        reason = _choice(draft).reason(row.path, row.uses)
+        own = reason in (f"excluded by {row.path}", f"excluded by {row.path}/**", "not in the list of folders to include")
+        return "unticked" if own else present.text(reason, 100)
+
+    def tick_folder(self, draft: Draft, row: FolderRow, *, below: bool) -> str:
+        choice = _choice(draft)
+        if choice.reason(row.path, row.uses):
+            choice = choice.tick(row.path, row.uses, below=below)
+            if reason := choice.reason(row.path, row.uses):
+                return present.text(f"Still left out: {reason}. Take that rule back first (x takes all back).")
+        else:
+            choice = choice.untick(row.path, row.uses, below=below)
+            if not choice.reason(row.path, row.uses):
+                return "It is the only folder: untick it after another one is ticked."
+        _keep(draft, choice)
+        return ""
+
+    def choose_folders(self, draft: Draft, tree: FolderTree, *, only: bool) -> bool:
+        listed = [(row.path, row.uses) for row in tree.rows if row.selectable]
+        choice = _choice(draft).only_ticked(listed) if only else _choice(draft).all_but_unticked(listed)
+        _keep(draft, choice)
+        return choice.only == only
+
+    def add_pattern(self, draft: Draft, text: str) -> str:
+        sign, pattern = ("-", text.strip()) if text.strip()[:1] not in "+-" else (text.strip()[0], text.strip()[1:].strip())
+        try:
+            _keep(draft, _choice(draft).add(pattern, include=sign == "+"))
+        except ValueError:
+            return present.text(f"{pattern} is no pattern. Name, Name/**, Projects/* and **/Old are.")
+        return ""
+
+    def forget_rules(self, draft: Draft) -> None:
+        _keep(draft, FolderChoice())
+
+    # Trying --------------------------------------------------------------------------------------------------------------
+
+    def steps(self, draft: Draft) -> Sequence[StepRow]:
+        profile = _stand_in(draft)
+        return [StepRow(name, STEP_NAMES[name], _WAITING) for name in steps(profile.server, profile.login.method)]
+
+    async def test(self, draft: Draft, tick: Callable[[StepRow], None]) -> bool:
+        with translated():
+            profile, mailbox, secret = await self._opened(draft)
+            found = await examine.connection_test(profile, mailbox, secret, lambda step: tick(_step(step)))
+        return all(step.ok for step in found)
+
+    async def folders(self, draft: Draft) -> FolderTree:
+        with translated():
+            profile, mailbox, secret = await self._opened(draft)
+            found = await examine.folder_tree(profile, mailbox, secret)
+        return FolderTree(present.text(mailbox.login), tuple(map(_folder, found)))
+
+    async def preview(self, draft: Draft) -> Sequence[str]:
+        with translated():
+            profile, mailbox, secret = await self._opened(draft)
+            found = await preview.deletion(profile, mailbox, secret)
+        return [present.text(sentence, 500) for sentence in found.sentences()]
+
+    async def probe(self, draft: Draft) -> Sequence[str]:
+        with translated():
+            profile, mailbox, secret = await self._opened(draft)
+            verdict = await probe.probe(profile, mailbox, secret)
+        return [present.text(sentence, 500) for sentence in verdict.sentences()]
+
+    async def _opened(self, draft: Draft) -> tuple[Profile, Mailbox, Secret]:
+        """What opens a mailbox. Raises ``InputError``, also naming what must be filled in before."""
+        try:
+            profile = _stand_in(draft)
+        except FieldError as error:
+            raise InputError("This cannot be tried yet.", f"Go back and correct: {error.field}.") from error
+        return profile, await self._mailbox(draft, profile), await self._password(draft, profile)
+
+    async def _mailbox(self, draft: Draft, profile: Profile) -> Mailbox:
+        if profile.target is not None:
+            return of_target(profile, User("", profile.target.user))
+        wanted = draft.try_with.strip()
+        if not wanted:
+            found = (await roster(self._archive, profile)).mailboxes
+            if not found:
+                raise InputError("No user is selected whose mailbox could be tried.", "Name one on the page Login.")
+            return found[0]
+        try:
+            user = await users.find(self._archive, wanted)
+        except InputError:
+            # Nobody here yet: then it is the name to log in with.
+            user = User("", wanted, (wanted,))
+        if not user.addresses:
+            raise InputError(f"{user.name} has no e-mail address.", "Name another one to try with, on the page Login.")
+        return Mailbox(user, login_name(user, profile.login.method), user.addresses[0])
+
+    async def _password(self, draft: Draft, profile: Profile) -> Secret:
+        if draft.password:
+            return draft.password
+        if profile.login.password_file:
+            return saved_profiles.read_password(Path(profile.login.password_file))
+        if draft.stored and await saved_profiles.password_fits(self._archive, profile, draft.stored):
+            return await saved_profiles.password(self._archive, await saved_profiles.find(self._archive, draft.stored))
+        raise InputError("The password is not known.", "Type it on the page Login.")
+
+    # Saying and saving ---------------------------------------------------------------------------------------------------
+
+    async def summary(self, draft: Draft) -> Summary:
+        with translated():
+            profile = form.profile(draft.fields)
+            selected = await saved_profiles.check(self._archive, profile)
+            advice = [*profile.advice(), *(profile.login.doubts(draft.password) if draft.password else ())]
+            if selected is not None:
+                advice += saved_profiles.shared_logins(profile, selected.users)
+        whose = f"{selected.sentence()}." if selected else ""
+        return Summary(
+            tuple((label, present.text(value, 500)) for label, value in facts(profile, whose)),
+            tuple(present.text(text, 500) for text in advice if text != profile.deletion.sentence()),
+            tuple(present.text(text, 500) for text in profile.warnings()),
+        )
+
+    async def save(self, draft: Draft) -> str:
+        with translated():
+            profile = form.profile(draft.fields)
+            if not await self._has_password(draft):
+                raise InputError("The password is not known.", "Type it on the page Login.")
+            secret = draft.password or None
+            if secret is None and draft.stored and not draft.replaces and not profile.login.password_file:
+                secret = await self._password(draft, profile)
+            await saved_profiles.save(self._archive, profile, secret, actor="console", renames=draft.replaces)
+        return profile.name
+
+    async def remove(self, key: str) -> None:
+        with translated():
+            await saved_profiles.remove(self._archive, key, actor="console")
+
+
+def facts(profile: Profile, whose: str = "") -> list[tuple[str, str]]:
+    """A profile in labels and sentences. ``whose`` says which users a selection comes to."""
+    server = profile.server
+    access = {Access.IMAP_SSL: "IMAP-SSL", Access.IMAP_TLS: "IMAP-TLS", Access.IMAP: "IMAP without TLS"}[server.access]
+    certificate = " All certificates are accepted." if server.accept_all_certificates else ""
+    many = profile.selection is not None
+    more = certificate + (f" Up to {server.connections} mailboxes at once." if many else "")
+    account = profile.login.username
+    found = [
+        (
+            "Server",
+            f"{server.host}, port {server.effective_port}, {access}. Timeout {server.timeout:.0f} s.{more}",
+        ),
+        ("Login", f"{f'{account}, ' if account else ''}{_METHODS[profile.login.method]}."),
+        ("Mailboxes", whose if many else f"{profile.login.username}."),
+        ("Folders", _folders(profile)),
+        ("Filter", profile.filter.sentence()),
+        ("Deletion", profile.deletion.sentence()),
+    ]
+    if profile.target is not None:
+        found.append(("Goes to", f"{profile.target.folder} in the archive of {profile.target.user}."))
+    else:
+        found.append(("Goes to", "each user's own archive, in a folder named by the e-mail address."))
+    found.append(("Starts", f"{profile.starts()}." if profile.schedule else "by hand."))
+    return found
+
+
+def _folders(profile: Profile) -> str:
+    include = [rule.pattern for rule in profile.folders.include]
+    exclude = [rule.pattern for rule in profile.folders.exclude]
+    text = f"only {', '.join(include)}" if include and "**" not in include else "all"
+    if "**" in include:
+        text += f", with {', '.join(one for one in include if one != '**')}"
+    if exclude:
+        text += f", without {', '.join(exclude)}"
+    return f"{text}. Left out unless named: junk, public folders, calendar, contacts, tasks, notes."
+
+
+def _choice(draft: Draft) -> FolderChoice:
+    return FolderChoice(
+        tuple(draft.fields.get("folders.include") or ()),
+        tuple(draft.fields.get("folders.exclude") or ()),
+    )
+
+
+def _keep(draft: Draft, choice: FolderChoice) -> None:
+    draft.fields["folders.include"] = list(choice.include)
+    draft.fields["folders.exclude"] = list(choice.exclude)
+
+
+def _given(fields: Mapping[str, object]) -> dict[str, object]:
+    """Without what is empty, for which a default stands."""
+    return {name: value for name, value in fields.items() if value not in ("", None)}
+
+
+def _stand_in(draft: Draft) -> Profile:
+    """The draft as a profile, with something in those fields that do not matter for a connection. Raises ``InputError``."""
+    fields = dict(draft.fields)
+    for name in form.problems(fields):
+        if name in ("name", "target.user", "target.folder") or name.partition(".")[0] in ("users", "schedule"):
+            fields.pop(name, None)
+    fields.setdefault("name", "new")
+    if not draft.many:
+        fields["target.user"] = fields.get("target.user") or "nobody"
+        fields["target.folder"] = fields.get("target.folder") or fields.get("login.username") or "x"
+    elif not fields.get("users.list"):
+        fields["users.mode"] = Mode.ALL.value
+    fields.setdefault(form.HOW, "manual")
+    return form.profile(fields)
+
+
+def _step(step: Step) -> StepRow:
+    state = _WAITING if step.ok is None else _OK if step.ok else _FAILED
+    # The capabilities that many servers put before their greeting are for programs.
+    said = re.sub(r"^\[CAPABILITY [^\]]*\] *", "", step.text)
+    return StepRow(step.name, STEP_NAMES[step.name], state, present.text(said, 300), present.text(step.hint, 500))
+
+
+def _folder(folder: examine.ServerFolder) -> FolderRow:
+    *above, name = folder.path.split("/")
+    messages = "" if folder.messages is None else texts.number(folder.messages)
+    return FolderRow(folder.path, folder.uses, present.text(name, 120), len(above), messages, folder.selectable)

@@ -1,0 +1,19 @@
+"""Errors of the core on their way into the console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.errors import ArchivarError
+from tui.gateway import present
+from tui.gateway.views import Refused
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the core's errors into the console's, with texts that are safe to show."""
+    try:
+        yield
+    except ArchivarError as error:
+        raise Refused(present.text(error.message), present.text(error.hint)) from error

@@ -1,0 +1,38 @@
+"""A question with a line for the answer."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from tui.widgets.form import Line, Text
+
+
+class Ask(ModalScreen[str | None]):
+    """What was typed, or None after escape."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False)]
+
+    def __init__(self, question: str, text: str, value: str = "") -> None:
+        super().__init__()
+        self._question, self._text, self._value = question, text, value
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box") as box:
+            box.border_title = Content(self._question)
+            yield Static(Content(self._text))
+            yield Line(Text("answer", ""), self._value)
+            yield Static(Content("enter  take it      esc  leave it"), classes="keys")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.dismiss(event.value)
+
+    def action_close(self) -> None:
+        self.dismiss(None)

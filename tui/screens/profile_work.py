@@ -1,0 +1,97 @@
+"""What is done to a profile, on Home and on its own page."""
+
+from __future__ import annotations
+
+from tui.gateway.profile_views import Draft
+from tui.gateway.views import ProfileRow
+from tui.screens.confirm import Confirm
+from tui.screens.place import Place
+from tui.screens.run import RunPlace
+from tui.screens.wizard.place import WizardPlace
+
+
+class ProfileWork(Place):
+    """Actions on the profile that is ``chosen``. Whoever has it says which that is."""
+
+    @property
+    def chosen(self) -> ProfileRow | None:
+        """The profile that is meant."""
+        return None
+
+    def gone(self) -> None:
+        """The chosen profile was deleted."""
+        self.reload()
+
+    async def action_new(self) -> None:
+        self.console.work(self._new())
+
+    async def _new(self) -> None:
+        await self._open(await self.console.gateway.drafts.new("mailbox"))
+
+    async def _open(self, draft: Draft) -> None:
+        await self.app.push_screen(WizardPlace(draft))
+
+    async def action_run_profile(self) -> None:
+        if (row := self.chosen) is None:
+            return
+        if row.deletes and not row.active:
+            text = f"{row.deletes} Each is proved to be in the archive before."
+            self.app.push_screen(Confirm(f"Run {row.name}?", text, "run it", "leave it"), lambda yes: self._answered(yes, row))
+        else:
+            self.console.work(self._run(row))
+
+    def _answered(self, yes: bool | None, row: ProfileRow) -> None:
+        if yes:
+            self.console.work(self._run(row))
+
+    async def _run(self, row: ProfileRow) -> None:
+        run = await self.console.gateway.start(row.key)
+        await self.app.push_screen(RunPlace(run))
+
+    async def action_edit(self) -> None:
+        if row := self.chosen:
+            self.console.work(self._edit(row.key))
+
+    async def _edit(self, key: str) -> None:
+        await self._open(await self.console.gateway.drafts.edit(key))
+
+    async def action_copy(self) -> None:
+        if row := self.chosen:
+            self.console.work(self._copy(row.key))
+
+    async def _copy(self, key: str) -> None:
+        await self._open(await self.console.gateway.drafts.copy(key))
+
+    async def action_automatic(self) -> None:
+        if row := self.chosen:
+            self.console.work(self._automatic(row))
+
+    async def _automatic(self, row: ProfileRow) -> None:
+        await self.console.gateway.set_automatic(row.key, not row.automatic)
+        said = "is started by hand from now on" if row.automatic else "starts by itself from now on"
+        self.notify(f"{row.name} {said}.", markup=False)
+        self.reload()
+
+    async def action_delete(self) -> None:
+        if (row := self.chosen) is None:
+            return
+        text = "What it archived stays in the archive. Its password and its schedule are forgotten."
+        question = Confirm(f"Delete the profile {row.name}?", text, "delete it", "keep it")
+        self.app.push_screen(question, lambda yes: self._delete(yes, row))
+
+    def _delete(self, yes: bool | None, row: ProfileRow) -> None:
+        if yes:
+            self.console.work(self._remove(row))
+
+    async def _remove(self, row: ProfileRow) -> None:
+        await self.console.gateway.drafts.remove(row.key)
+        self.notify(f"{row.name} is deleted. What it archived stays.", markup=False)
+        self.gone()
+
+    async def action_result(self) -> None:
+        if (row := self.chosen) is None:
+            return
+        if row.last_run is None:
+            self.notify(f"{row.name} has not run yet. r runs it.", markup=False)
+            return
+        await self.app.push_screen(RunPlace(row.last_run))

@@ -1,0 +1,216 @@
+"""The pages on which users are chosen: whose mailboxes are archived, and whose archive a mailbox goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from tui.format import Line, Span, fit
+from tui.gateway.people_views import UserRow
+from tui.gateway.views import Tone
+from tui.screens.wizard.step import Step
+from tui.widgets import form
+from tui.widgets.form import Changed, Options
+from tui.widgets.paged import PagedChoice
+
+NOBODY = (
+    "There are no users yet. Each mailbox belongs to a user, who has an archive.\n\n"
+    "  n  adds a user by hand\n"
+    "  i  imports a CSV file with names and e-mail addresses"
+)
+MODES = (
+    ("all", "all users with an e-mail address"),
+    ("all-except", "all but the ticked"),
+    ("only", "only the ticked"),
+)
+
+
+def user_line(row: UserRow, width: int, mark: str = "") -> Line:
+    """A user as a line: name, full name, addresses."""
+    room = max(width - len(mark), 20)
+    name = min(24, room // 3)
+    addresses = row.addresses or "! no e-mail address"
+    full = min(24, room // 4) if room >= 70 else 0
+    rest = max(room - name - 2 - (full + 2 if full else 0), 8)
+    spans = [Span(mark), Span(fit(row.name, name), Tone.STRONG), Span("  ")]
+    if full:
+        spans += [Span(fit(row.full_name, full)), Span("  ")]
+    spans.append(Span(fit(addresses, rest), Tone.PLAIN if row.addresses else Tone.WARN))
+    return tuple(span for span in spans if span.text)
+
+
+class PeopleStep(Step):
+    """A page with a list of users that can be filtered."""
+
+    DEFAULT_CSS = """
+    PeopleStep #search { height: 1; }
+    PeopleStep #search Static { width: auto; }
+    PeopleStep #search Line { width: 1fr; }
+    PeopleStep #people { height: 1fr; }
+    PeopleStep #nobody { display: none; margin: 1 0; }
+    PeopleStep #sentence { height: auto; }
+    PeopleStep #wrong { height: auto; display: none; }
+    """
+    offers: ClassVar[tuple[str, ...]] = ("add_user", "import_users", "search")
+
+    def content(self) -> ComposeResult:
+        yield from self.above()
+        with Horizontal(id="search"):
+            yield Static(Content("Search ["))
+            yield form.Line(form.Text("search", "", hint="/  name or address"), "")
+            yield Static(Content("]"))
+        yield PagedChoice[UserRow](id="people")
+        yield Static(Content(NOBODY), id="nobody")
+        yield Static(id="sentence")
+        yield Static(id="wrong", classes="wrong")
+
+    def above(self) -> ComposeResult:
+        yield from ()
+
+    @property
+    def people(self) -> PagedChoice[UserRow]:
+        return self.query_one("#people", PagedChoice)
+
+    def start(self) -> None:
+        self.load()
+
+    def load(self) -> None:
+        """Read the list anew."""
+        self.work(self._load())
+
+    async def _load(self) -> None:
+        contains = self.query_one("#search Line", Input).value.strip()
+        desk = self.gateway.users
+        total, first = await desk.count(contains), await desk.page(contains, 0, 100)
+        nobody = not total and not contains
+        self.query_one("#nobody").display = nobody
+        self.query_one("#search").display = self.people.display = not nobody
+        self.people.fill(total, lambda offset, limit: desk.page(contains, offset, limit), self.line, first)
+        await self.loaded(first)
+        if not self.people.has_focus and not isinstance(self.screen.focused, Input | Options):
+            self.people.focus()
+
+    async def loaded(self, first: Sequence[UserRow]) -> None:
+        """The list is there."""
+
+    def line(self, row: UserRow, width: int) -> Line:
+        return user_line(row, width)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.run_worker(self._load(), group="search", exclusive=True, exit_on_error=False)
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "down" and isinstance(self.screen.focused, Input):
+            event.stop()
+            self.people.focus()
+
+    def search(self) -> None:
+        """Go to the search."""
+        self.query_one("#search Line", Input).focus()
+
+    def show_errors(self, errors: Mapping[str, str]) -> None:
+        wrong = self.query_one("#wrong", Static)
+        wrong.display = bool(errors)
+        wrong.update(Content("\n".join(f"! {text}" for text in errors.values())))
+
+
+class UsersStep(PeopleStep):
+    """Whose mailboxes."""
+
+    word = "Users"
+    heading = "Whose mailboxes?"
+    owns = ("users",)
+    offers = (*PeopleStep.offers, "tick")
+
+    def above(self) -> ComposeResult:
+        yield Options(MODES, str(self.draft.fields.get("users.mode", "all")))
+
+    @property
+    def listed(self) -> list[str]:
+        """The names that are ticked."""
+        names: list[str] = self.draft.fields.setdefault("users.list", [])
+        return names
+
+    @property
+    def mode(self) -> str:
+        return str(self.draft.fields.get("users.mode", "all"))
+
+    async def loaded(self, first: Sequence[UserRow]) -> None:
+        await self._say()
+
+    def line(self, row: UserRow, width: int) -> Line:
+        ticked = row.addresses if self.mode == "all" else self._ticked(row)
+        return user_line(row, width, "[x] " if ticked else "[ ] ")
+
+    def _ticked(self, row: UserRow) -> str:
+        """The entry of the list that names this user, or nothing."""
+        names = {name.casefold(): name for name in self.listed}
+        return next((names[key.casefold()] for key in (row.key, *row.keys) if key.casefold() in names), "")
+
+    def tick(self, *, below: bool = False) -> None:
+        """Tick or untick the chosen user."""
+        row = self.people.chosen
+        if row is None:
+            return
+        if self.mode == "all":
+            self.notify("All are archived. Choose another way above (tab) to tick users.", markup=False)
+            return
+        if entry := self._ticked(row):
+            self.listed.remove(entry)
+        else:
+            self.listed.append(row.key)
+        self.people.redraw()
+        self.work(self._say())
+
+    def on_changed(self, event: Changed) -> None:
+        event.stop()
+        self.draft.fields["users.mode"] = self.query_one(Options).value
+        self.people.redraw()
+        self.work(self._say())
+
+    async def _say(self) -> None:
+        self.query_one("#sentence", Static).update(Content(await self.gateway.drafts.selected(self.draft)))
+        self.show_errors({})
+
+
+class TargetStep(PeopleStep):
+    """Whose archive the mailbox goes to."""
+
+    word = "Target"
+    heading = "Into whose archive?"
+    owns = ("target.user",)
+
+    def line(self, row: UserRow, width: int) -> Line:
+        return user_line(row, width, "(•) " if row.key == self.draft.fields.get("target.user") else "( ) ")
+
+    async def loaded(self, first: Sequence[UserRow]) -> None:
+        if not self.draft.fields.get("target.user"):
+            address = str(self.draft.fields.get("target.folder", ""))
+            owner = await self.gateway.users.of_address(address)
+            if owner is not None:
+                self.draft.fields["target.user"] = owner.key
+            elif len(first) == 1 and self.people.total == 1:
+                self.draft.fields["target.user"] = first[0].key
+            self.people.redraw()
+        self._say()
+
+    def tick(self, *, below: bool = False) -> None:
+        """Take the chosen user."""
+        if row := self.people.chosen:
+            self.draft.fields["target.user"] = row.key
+            self.people.redraw()
+            self._say()
+
+    offers = (*PeopleStep.offers, "tick")
+
+    def _say(self) -> None:
+        where = self.gateway.drafts.goes_to(self.draft)
+        self.query_one("#sentence", Static).update(Content(where))
+        self.show_errors({})

@@ -1,0 +1,292 @@
+"""The wizard's screen: the steps above, one of them below, and the way back and forth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import Input
+
+from tui.actions import Action, bindings
+from tui.format import cut, header
+from tui.gateway.profile_views import Draft
+from tui.gateway.views import Refused
+from tui.guides import load
+from tui.screens.confirm import Confirm
+from tui.screens.guide import GuidePage
+from tui.screens.place import Place
+from tui.screens.run import RunPlace
+from tui.screens.wizard.folders import FoldersStep
+from tui.screens.wizard.forms import DeleteStep, FilterStep, KindStep, LoginStep, NameStep, ServerStep
+from tui.screens.wizard.people import PeopleStep, TargetStep, UsersStep
+from tui.screens.wizard.step import Step
+from tui.screens.wizard.summary import SummaryStep
+from tui.screens.wizard.testing import TestDialog
+from tui.widgets.form import Form
+from tui.widgets.panel import Panel
+from tui.widgets.row import Row
+
+SINGLE: tuple[type[Step], ...] = (
+    KindStep,
+    ServerStep,
+    LoginStep,
+    FoldersStep,
+    FilterStep,
+    DeleteStep,
+    TargetStep,
+    NameStep,
+    SummaryStep,
+)
+MANY: tuple[type[Step], ...] = (
+    KindStep,
+    ServerStep,
+    UsersStep,
+    LoginStep,
+    FoldersStep,
+    FilterStep,
+    DeleteStep,
+    NameStep,
+    SummaryStep,
+)
+#: The way through the pages of each kind of profile.
+STEPS = {"mailbox": SINGLE, "mailboxes": MANY}
+
+ACTIONS = (
+    Action(
+        "wizard-next",
+        "next",
+        ("enter",),
+        "Next",
+        "To the next page, if this one is right; on the last one: save",
+        priority=True,
+    ),
+    Action("wizard-back", "back", ("escape",), "Back", "To the page before; nothing typed is lost"),
+    Action("wizard-test", "test", ("ctrl+t",), "Test", "Try the connection, step by step"),
+    Action("wizard-preview", "preview", ("ctrl+r",), "Preview", "What the rule would delete in the mailbox now"),
+    Action("wizard-probe", "probe", ("ctrl+o",), "Try out", "What the server does with deleted mail, in a folder of our own"),
+    Action("wizard-tick", "tick", ("space",), "Tick", "Tick or untick the chosen line"),
+    Action("wizard-tick-below", "tick_below", ("s",), "With subfolders", "Tick or untick the folder with all below it"),
+    Action("wizard-pattern", "pattern", ("p",), "Pattern", "Write a pattern for folders"),
+    Action("wizard-forget", "forget", ("x",), "Reset", "Take all folder rules back", footer=False),
+    Action("wizard-again", "again", ("r",), "Read again", "Read the folders from the server again", footer=False),
+    Action("wizard-add-user", "add_user", ("n",), "New user", "Add a user by hand"),
+    Action("wizard-import", "import_users", ("i",), "Import", "Import users from a CSV file"),
+    Action("wizard-search", "search", ("slash",), "Search", "Search in the list", footer=False),
+    Action("wizard-guide", "guide", ("ctrl+g",), "Guide", "What to do on the server's side"),
+    Action("wizard-help", "own_help", ("f1",), "Help", "The keys of this page"),
+    Action("wizard-leave", "leave", ("ctrl+x",), "Leave", "Leave without saving; asks first", footer=False),
+)
+#: These have a meaning on every page.
+ALWAYS = ("next", "back", "own_help", "leave")
+
+
+class WizardPlace(Place):
+    """A profile being made, changed or copied."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    OWN_HELP = True
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__()
+        self.draft = draft
+        self._at = 1 if draft.replaces else 0
+        self._before = replace(draft, fields=dict(draft.fields))
+        self._busy = False
+
+    def content(self) -> ComposeResult:
+        yield Row(id="steps")
+        yield Panel(id="step-panel")
+
+    def on_mount(self) -> None:
+        self.console.work(self._show())
+
+    @property
+    def steps(self) -> tuple[type[Step], ...]:
+        return STEPS[str(self.draft.fields["kind"])]
+
+    @property
+    def step(self) -> Step | None:
+        """The page in front."""
+        return next(iter(self.query(Step)), None)
+
+    async def load(self) -> None:
+        """Nothing here changes by itself."""
+
+    async def _show(self) -> None:
+        panel = self.panel("step-panel")
+        await panel.remove_children()
+        step = self.steps[self._at](self.draft)
+        await panel.mount(step)
+        panel.head(step.heading)
+        title = "Change" if self.draft.replaces else "New profile"
+        name = self.console.gateway.drafts.shown_name(self.draft)
+        self.show_top(
+            lambda width, clock: header(("Archivar", title, *([name] if name else [])), self._step_of(), clock, width)
+        )
+        self.query_one("#steps", Row).show(self._steps)
+        step.start()
+        self.refresh_bindings()
+
+    def _step_of(self) -> str:
+        return f"step {self._at + 1} of {len(self.steps)}"
+
+    def _steps(self, width: int) -> str:
+        words = [
+            f"{'✔' if index < self._at else '●' if index == self._at else '·'} {step.word}"
+            for index, step in enumerate(self.steps)
+        ]
+        return cut(" " + " ".join(words), width)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what has a meaning on this page."""
+        if action in {one.name for one in ACTIONS} - set(ALWAYS):
+            if action == "guide":
+                return bool(self.step and self.step.guide)
+            return bool(self.step and action in self.step.offers)
+        return True
+
+    def label(self, action: str) -> str:
+        return "Save" if action == "next" and self._at == len(self.steps) - 1 else ""
+
+    # The way -------------------------------------------------------------------------------------------------------------
+
+    def on_form_done(self, event: Form.Done) -> None:
+        event.stop()
+        self.action_next()
+
+    def on_form_edited(self) -> None:
+        self.refresh_bindings()
+
+    def action_next(self) -> None:
+        if isinstance(self.step, PeopleStep) and isinstance(self.focused, Input):
+            # Enter in the search goes to what was found.
+            self.step.people.focus()
+        elif not self._busy:
+            self._busy = True
+            self.console.work(self._next())
+
+    async def _next(self) -> None:
+        try:
+            step = self.step
+            if step is None:
+                return
+            step.collect()
+            errors = await self.console.gateway.drafts.problems(self.draft)
+            last = self._at == len(self.steps) - 1
+            if last:
+                await self._save(errors)
+                return
+            here = {field: text for field, text in errors.items() if step.checks(field)}
+            step.show_errors(here)
+            if not here:
+                self._at += 1
+                await self._show()
+        finally:
+            self._busy = False
+
+    async def _save(self, errors: Mapping[str, str]) -> None:
+        """Save, or go to the first page on which something is wrong."""
+        for index, kind in enumerate(self.steps):
+            here = {field: text for field, text in errors.items() if kind(self.draft).checks(field)}
+            if here:
+                self._at = index
+                await self._show()
+                if self.step:
+                    self.step.show_errors(here)
+                return
+        if errors:
+            raise Refused("This cannot be saved.", " ".join(f"{field}: {text}" for field, text in errors.items()))
+        gateway = self.console.gateway
+        key = await gateway.drafts.save(self.draft)
+        if gateway.drafts.automatic(self.draft):
+            # It is to start by itself, so somebody must be there to start it.
+            await gateway.start_service()
+        run = await gateway.start(key) if self.draft.run_now else None
+        self.app.pop_screen()
+        self.notify(f"Profile {gateway.drafts.shown_name(self.draft)} saved.", markup=False)
+        if run is not None:
+            await self.app.push_screen(RunPlace(run))
+
+    async def action_back(self) -> None:
+        if self._busy:
+            return
+        if self.step:
+            self.step.collect()
+        if self._at == 0:
+            self.action_leave()
+            return
+        self._at -= 1
+        await self._show()
+
+    def action_leave(self) -> None:
+        if self.step:
+            self.step.collect()
+        if self._changed():
+            question = Confirm("Leave without saving?", "What was typed here is lost.", "leave", "go on")
+            self.app.push_screen(question, self._answered)
+        else:
+            self.app.pop_screen()
+
+    def _changed(self) -> bool:
+        given = {name: value for name, value in self.draft.fields.items() if value not in ("", [], False, None)}
+        before = {name: value for name, value in self._before.fields.items() if value not in ("", [], False, None)}
+        return given != before or bool(self.draft.password)
+
+    def _answered(self, yes: bool | None) -> None:
+        if yes:
+            self.app.pop_screen()
+
+    # What pages offer ----------------------------------------------------------------------------------------------------
+
+    async def action_test(self) -> None:
+        if self.step:
+            self.step.collect()
+        await self.app.push_screen(TestDialog(self.draft))
+
+    def action_preview(self) -> None:
+        if isinstance(self.step, DeleteStep):
+            self.step.look(probe=False)
+
+    def action_probe(self) -> None:
+        if isinstance(self.step, DeleteStep):
+            text = "A folder of our own is made in the mailbox, one message put in, deleted, looked for, and all of it removed."
+            self.app.push_screen(Confirm("Try out deletion on the server?", text, "try it", "leave it"), self._probe)
+
+    def _probe(self, yes: bool | None) -> None:
+        if yes and isinstance(self.step, DeleteStep):
+            self.step.look(probe=True)
+
+    def action_tick(self) -> None:
+        if isinstance(self.step, FoldersStep | UsersStep | TargetStep):
+            self.step.tick(below=False)
+
+    def action_tick_below(self) -> None:
+        if isinstance(self.step, FoldersStep):
+            self.step.tick(below=True)
+
+    def action_pattern(self) -> None:
+        if isinstance(self.step, FoldersStep):
+            self.step.pattern()
+
+    def action_forget(self) -> None:
+        if isinstance(self.step, FoldersStep):
+            self.step.forget()
+
+    def action_again(self) -> None:
+        if isinstance(self.step, FoldersStep):
+            self.step.again()
+
+    def action_search(self) -> None:
+        if isinstance(self.step, PeopleStep):
+            self.step.search()
+
+    async def action_guide(self) -> None:
+        if self.step and self.step.guide:
+            await self.app.push_screen(GuidePage(load(self.step.guide)))
+
+    def action_own_help(self) -> None:
+        self.console.action_help()

@@ -1,0 +1,89 @@
+"""The connection test: its steps ticked off as they are known; escape ends it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui.format import Line, Span, fit, wrap
+from tui.gateway.profile_views import Draft, StepRow
+from tui.gateway.views import Refused, Tone
+from tui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from tui.console import Console
+
+NAME = 17
+
+
+class TestDialog(ModalScreen[None]):
+    """Tries the connection of a draft."""
+
+    #: Not a class of tests.
+    __test__ = False
+
+    DEFAULT_CSS = "TestDialog .box { width: 100; } TestDialog Lines { height: auto; max-height: 18; }"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "close", show=False)]
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__()
+        self._draft = draft
+        self._steps: dict[str, StepRow] = {}
+        self._said = ""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box") as box:
+            box.border_title = Content("Connection test")
+            yield Lines(id="steps")
+            yield Static(Content("esc  stop"), id="close", classes="keys")
+
+    @property
+    def console(self) -> Console:
+        return cast("Console", self.app)
+
+    def on_mount(self) -> None:
+        self.run_worker(self._test(), exit_on_error=False)
+
+    async def _test(self) -> None:
+        desk = self.console.gateway.drafts
+        try:
+            self._steps = {step.key: step for step in desk.steps(self._draft)}
+            self._show()
+            good = await desk.test(self._draft, self._tick)
+            self._said = "✔ All steps went well." if good else "✗ Not all steps went well."
+        except Refused as trouble:
+            self._said = f"✗ {trouble.message} {trouble.hint}"
+        self._show()
+        self.query_one("#close", Static).update(Content("esc  close"))
+
+    def _tick(self, step: StepRow) -> None:
+        self._steps[step.key] = step
+        self._show()
+
+    def _show(self) -> None:
+        self.query_one("#steps", Lines).show(self._lines)
+        self.query_one("#steps", Lines).styles.height = len(self._lines(self.query_one("#steps", Lines).text_width))
+
+    def _lines(self, width: int) -> list[Line]:
+        lines: list[Line] = []
+        for step in self._steps.values():
+            state = fit(str(step.state), 10)
+            room = max(width - NAME - 10, 10)
+            first, *rest = wrap(step.text, room)
+            lines.append((Span(fit(step.name, NAME)), Span(state, step.state.tone), Span(first)))
+            lines += [(Span(" " * (NAME + 10)), Span(text)) for text in rest]
+            if step.hint:
+                lines += [(Span(" " * (NAME + 10)), Span(text, Tone.STRONG)) for text in wrap(step.hint, room)]
+        if self._said:
+            lines.append(())
+            lines += [(Span(text, Tone.STRONG),) for text in wrap(self._said, width)]
+        return lines
+
+    def action_close(self) -> None:
+        self.dismiss(None)
