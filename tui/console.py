@@ -41,16 +41,23 @@ AGAIN = 2.0
 
 
 class Console(App[None]):
-    """The console. ``open_gateway`` opens the archive and may raise ``Refused``."""
+    """The console. ``open_gateway`` opens the archive and may raise ``Refused``; ``begin`` makes one where there is none."""
 
     TITLE = "Archivar"
     CSS_PATH = "console.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings(EVERYWHERE)
 
-    def __init__(self, open_gateway: Callable[[], Awaitable[Gateway]], *, few_colours: bool = False) -> None:
+    def __init__(
+        self,
+        open_gateway: Callable[[], Awaitable[Gateway]],
+        begin: Callable[[], Awaitable[None]] | None = None,
+        *,
+        few_colours: bool = False,
+    ) -> None:
         # Filters for colours are made in App.__init__, so it must know at once.
         super().__init__(ansi_color=True if few_colours else None)
         self._open_gateway = open_gateway
+        self.begin = begin
         self._few_colours = few_colours
         self._gateway: Gateway | None = None
         self._wake = asyncio.Event()

@@ -250,6 +250,7 @@ def faulty() -> StagedGateway:
     from tui.screens.home import HomePlace
 
     gateway = FaultyGateway(profile("Staff"))
+    gateway.add_run("Staff", RunStatus.SUCCEEDED, run=1, finished=gateway.moment, result=result())
     gateway.service_running = True
 
     async def fail(self: HomePlace) -> None:

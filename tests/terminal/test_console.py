@@ -44,9 +44,9 @@ def test_home_and_run_look_right_in_every_terminal(
     """Home and Run fill their window, with frames that close, whatever the terminal can do."""
     environment = {"XDG_CONFIG_HOME": str(tmp_path), **environment}
     with Tmux(staged("ordinary"), term=term, size=size, environment=environment, cwd=str(ROOT)) as terminal:
-        terminal.until_shown("Profiles (4)", "▸ Staff", "● running", "! with errors", "Needs attention (2)", "enter Run")
+        terminal.until_shown("Profiles (4)", "▸ Staff", "● running", "! with errors", "Needs attention (2)", "enter Open")
         terminal.until(lambda: terminal.straight)
-        terminal.keys("Enter")
+        terminal.keys("r")
         terminal.until_shown("run 7", "61 %", "1,238 of 2,030 messages", "● archiving", "INBOX", "Problems (2)", "c Cancel")
         terminal.until(lambda: terminal.straight)
         terminal.keys("Escape")
@@ -64,7 +64,7 @@ def test_details_and_guides_look_right_in_every_terminal(
     environment = {"XDG_CONFIG_HOME": str(tmp_path), **environment}
     with Tmux(staged("ordinary"), term=term, size=size, environment=environment, cwd=str(ROOT)) as terminal:
         terminal.until_shown("Profiles (4)")
-        terminal.keys("Enter")
+        terminal.keys("r")
         terminal.until_shown("Problems (2)", "enter Details")
         terminal.keys("Enter")
         terminal.until_shown("━ anna@example.test ━", "Archived now", "1,238", "esc  close")
@@ -101,7 +101,7 @@ def test_hostile_texts_leave_the_terminal_alone(
         title = terminal.title
         terminal.until_shown("Profiles (2)", "Alice", "✗ failed", "[/b][red]")
         terminal.until(lambda: terminal.straight)
-        terminal.keys("Enter")
+        terminal.keys("r")
         terminal.until_shown("Mailboxes (0 of 2 done)", "bob@example.test", "Problems (2)", "c Cancel")
         terminal.until(lambda: terminal.straight)
         terminal.keys("c")
@@ -132,11 +132,11 @@ def test_a_resized_window_is_filled_again(tmp_path: Path) -> None:
     """From 120 columns to 80 and back, without a restart."""
     environment = {"XDG_CONFIG_HOME": str(tmp_path)}
     with Tmux(staged("ordinary"), size=(120, 40), environment=environment, cwd=str(ROOT)) as terminal:
-        terminal.until_shown("Profiles (4)", "manual")
+        terminal.until_shown("Profiles (4)", "mail.example.test")
         terminal.resize(80, 24)
-        terminal.until(lambda: terminal.straight and "manual" not in terminal.text)
+        terminal.until(lambda: terminal.straight and "mail.example.test" not in terminal.text)
         terminal.resize(120, 40)
-        terminal.until(lambda: terminal.straight and "manual" in terminal.text)
+        terminal.until(lambda: terminal.straight and "mail.example.test" in terminal.text)
 
 
 def test_a_terminal_that_is_too_little_is_refused_with_a_hint() -> None:
@@ -203,7 +203,7 @@ def painted(scene: str, settings: Path) -> Iterator[Line]:
         terminal.close()
 
 
-@pytest.mark.parametrize("keys", [b"", b"\r", b"?", b"\x10"], ids=["Home", "Run", "Help", "palette"])
+@pytest.mark.parametrize("keys", [b"", b"r", b"\r", b"?", b"\x10", b"n"], ids=["Home", "Run", "profile", "Help", "palette", "wizard"])
 def test_an_idle_console_sends_nothing(tmp_path: Path, keys: bytes) -> None:
     """No blinking, no animation, no repainting of what is the same; the clock moves once a minute and is let pass."""
     with painted("ordinary", tmp_path) as line:
@@ -219,7 +219,7 @@ def test_an_idle_console_sends_nothing(tmp_path: Path, keys: bytes) -> None:
 def test_a_run_at_full_speed_is_shown_with_few_bytes(tmp_path: Path) -> None:
     """Four mailboxes that all move, four times a second, fit through a slow line: under 3 kB a second."""
     with painted("busy", tmp_path) as line:
-        line.send(b"\r")
+        line.send(b"r")
         line.read_for(2.0)
         seconds = 4.0
         sent = line.read_for(seconds)
@@ -243,8 +243,8 @@ def test_a_key_is_answered_at_once(tmp_path: Path) -> None:
 def test_a_fault_is_a_message_and_never_a_traceback(tmp_path: Path) -> None:
     """What fails in the background is said in a box; what breaks a screen ends the console with what to do."""
     with Tmux(staged("faulty"), environment={"XDG_CONFIG_HOME": str(tmp_path)}, cwd=str(ROOT)) as terminal:
-        terminal.until_shown("▸ Staff", "o Last result")
-        terminal.keys("Enter")
+        terminal.until_shown("▸ Staff", "r Run")
+        terminal.keys("r")
         terminal.until_shown("the console has a fault", "KeyError in staged.py")
         assert "hunter2" not in terminal.text
         terminal.keys("Escape")

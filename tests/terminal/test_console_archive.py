@@ -93,13 +93,13 @@ def console(home: config.Home, tmp_path: Path, **options: str) -> Tmux:
 
 
 def test_a_run_outlives_the_terminal_it_was_started_in(server: Proxy, home: config.Home, tmp_path: Path) -> None:
-    """Enter starts a run; the window is closed in the middle; the next console shows it going on, and how it ends."""
+    """r starts a run; the window is closed in the middle; the next console shows it going on, and how it ends."""
     server.stall_after_bytes = 2_000_000
     with console(home, tmp_path) as terminal:
         title = terminal.title
         terminal.until_shown("Profiles (1)", "▸ Alice", "· never run", "service ○ idle", "connects without TLS")
         terminal.until(lambda: terminal.straight)
-        terminal.keys("Enter")
+        terminal.keys("r")
         terminal.until_shown("run 1", "● archiving", FOLDER_SHOWN, f"of {MESSAGES} messages", "c Cancel")
         terminal.until(lambda: terminal.straight)
         assert terminal.title == title
@@ -107,7 +107,7 @@ def test_a_run_outlives_the_terminal_it_was_started_in(server: Proxy, home: conf
     assert asyncio.run(status_of(home, 1)) is RunStatus.RUNNING
     with console(home, tmp_path) as terminal:
         terminal.until_shown("▸ Alice", "● running", "service ● running")
-        terminal.keys("Enter")
+        terminal.keys("r")
         terminal.until_shown("run 1", FOLDER_SHOWN)
         server.stall_after_bytes = None
         terminal.until_shown("✔ done", "Everything is archived.", f"{MESSAGES} messages found: {MESSAGES} archived now")
@@ -121,7 +121,7 @@ def test_an_interrupted_run_carries_on_when_the_console_opens(server: Proxy, hom
     server.stall_after_bytes = 2_000_000
     with console(home, tmp_path) as terminal:
         terminal.until_shown("▸ Alice")
-        terminal.keys("Enter")
+        terminal.keys("r")
         terminal.until_shown(FOLDER_SHOWN)
     pid = asyncio.run(service_of(home))
     assert pid is not None
@@ -146,7 +146,7 @@ def test_cancelling_in_the_console_cancels(server: Proxy, home: config.Home, tmp
 
 
 def test_the_first_start_ends_when_there_is_an_archive(tmp_path: Path) -> None:
-    """A home without an archive shows how to begin; Home appears by itself once it was begun."""
+    """A home without an archive shows how to begin; Home appears by itself once it was begun elsewhere."""
     home = config.Home(tmp_path / "home")
 
     async def begin() -> None:
@@ -154,7 +154,25 @@ def test_the_first_start_ends_when_there_is_an_archive(tmp_path: Path) -> None:
         await archive.close()
 
     with console(home, tmp_path) as terminal:
-        terminal.until_shown("There is no archive in", "archivar demo", "archivar user add alice", "r Look again")
+        terminal.until_shown("There is no archive in", "archivar demo", "b Begin", "r Look again")
         assert not home.path.exists()
         asyncio.run(begin())
-        terminal.until_shown("Profiles (0)", "archivar profile apply FILE.toml")
+        terminal.until_shown("Profiles (0)", "n  makes one")
+
+
+def test_an_archive_is_begun_in_the_console(tmp_path: Path) -> None:
+    """b asks and makes it; no leaves nothing behind."""
+    home = config.Home(tmp_path / "home")
+    with console(home, tmp_path) as terminal:
+        terminal.until_shown("b Begin")
+        terminal.keys("b")
+        terminal.until_shown("Begin an archive in", "y  begin it")
+        terminal.keys("n")
+        terminal.until(lambda: "y  begin it" not in terminal.text)
+        assert not home.path.exists()
+        terminal.keys("b")
+        terminal.until_shown("y  begin it")
+        terminal.keys("y")
+        terminal.until_shown("Profiles (0)", "n  makes one")
+    assert home.exists
+    assert home.path.stat().st_mode & 0o777 == 0o700

@@ -455,7 +455,7 @@ async def test_the_first_start_says_what_to_do_and_goes_away() -> None:
     console = Console(open_gateway)
     async with console.run_test(size=(80, 24)) as pilot:
         screen = Shown(console, pilot)
-        commands = ("archivar demo", "archivar user add alice", "archivar profile apply alice.toml")
+        commands = ("archivar demo", "What to do first", "archivar --home FOLDER")
         await screen.until_shown("There is no archive in /var/lib/archivar yet.", *commands)
         there = True
         await screen.press("r")

@@ -44,9 +44,17 @@ async def open_gateway(path: Path | None = None) -> CoreGateway:
         home = Home((path or config.default_home()).absolute())
         config.check(home)
         if not home.exists:
-            raise NoArchive(f"There is no archive in {present.text(str(home.path))} yet.")
+            where = present.text(str(home.path))
+            raise NoArchive(f"There is no archive in {where} yet.", where)
         # While a service is alive, it is the one who brings the catalog up to the ledger.
         return CoreGateway(await Archive.open(home, actor="console", follow=not is_running(home)))
+
+
+async def begin_archive(path: Path | None = None) -> None:
+    """Make a new archive in ``path`` or the default home. Raises ``Refused``; then nothing was made of it."""
+    with translated():
+        archive = await Archive.open(config.find_or_create(path), actor="console")
+        await archive.close()
 
 
 class CoreGateway:

@@ -179,7 +179,7 @@ class Refused(Exception):
 
 
 class NoArchive(Refused):
-    """There is no archive in the home folder (yet)."""
+    """There is no archive in the home folder (yet); ``hint`` is the folder."""
 
 
 class Gateway(Protocol):

@@ -12,25 +12,28 @@ from textual.widgets import Static
 from tui.actions import Action, bindings
 from tui.format import fit
 from tui.gateway.views import NoArchive, Refused
+from tui.screens.confirm import Confirm
 from tui.screens.place import Place
 
 ACTIONS = (
-    Action("again", "again", ("r",), "Look again", "See whether the archive is there now"),
-    Action("quit", "quit_console", ("q",), "Quit", "Leave the console"),
+    Action("start-begin", "begin", ("b",), "Begin", "Make a new, empty archive here. Asks first"),
+    Action("start-again", "again", ("r",), "Look again", "See whether the archive is there now"),
+    Action("home-quit", "quit_console", ("q",), "Quit", "Leave the console"),
 )
 BEGINNING = """
+What to do first:
+
+  b  begins an archive here. The next page then leads to the first profile: a
+     single mailbox, or all mailboxes of a server.
+
+  q  leaves. If the archive lies elsewhere: archivar --home FOLDER.
+     If it lies on a disk of its own, is that mounted?
+
 To see how it works, with sample mailboxes and a mail server of its own:
 
-    archivar demo
-
-To begin an archive, say whose mail it is and which mailbox it comes from:
-
-    archivar user add alice --email alice@example.test
-    archivar profile apply alice.toml
-    archivar run Alice
+     archivar demo
 
 This page goes away by itself as soon as there is an archive.
-archivar --help lists all commands; --home FOLDER names another place.
 """
 
 
@@ -50,12 +53,34 @@ class StartPlace(Place):
     async def load(self) -> None:
         self.show(self._trouble)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is there and cannot be opened is not begun anew."""
+        if action == "begin":
+            return isinstance(self._trouble, NoArchive) and self.console.begin is not None
+        return True
+
+    def action_begin(self) -> None:
+        text = "A folder with mode 0700 is made, which nobody else can read. Everything that is archived will lie in it."
+        where = self._trouble.hint or "here"
+        self.app.push_screen(Confirm(f"Begin an archive in {where}?", text, "begin it", "leave it"), self._answered)
+
+    def _answered(self, yes: bool | None) -> None:
+        if yes:
+            self.console.work(self._begin())
+
+    async def _begin(self) -> None:
+        if self.console.begin is not None:
+            await self.console.begin()
+        self.reload()
+
     def on_mount(self) -> None:
         self.show(self._trouble)
 
     def show(self, trouble: Refused) -> None:
         """Why there is no Home, and what to do."""
-        self._trouble = trouble
+        if (type(trouble), trouble.message) != (type(self._trouble), self._trouble.message):
+            self._trouble = trouble
+            self.refresh_bindings()
         self.show_top(lambda width, clock: fit(" Archivar", width - 7) + f" {clock} ")
         text = f"{trouble.message}\n{BEGINNING}" if isinstance(trouble, NoArchive) else f"! {trouble.message}\n\n{trouble.hint}"
         self.query_one("#page", Static).update(Content(text))
