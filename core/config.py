@@ -53,6 +53,11 @@ class Home:
         return self.path / "log" / "service.log"
 
     @property
+    def console_log(self) -> Path:
+        """Faults of consoles: where in the program, and nothing of what was being worked on."""
+        return self.path / "log" / "console.log"
+
+    @property
     def key(self) -> KeyFile:
         return KeyFile(self.path / "secret.key")
 

@@ -14,6 +14,27 @@ KEEP = 3
 LONGEST = 4000
 
 
+def note(path: Path, name: str, text: str) -> None:
+    """Write one entry to ``path``, which nothing else logs to in this process. A log that cannot be written stops nobody."""
+    try:
+        handler = _handler(path)
+    except OSError:
+        return
+    try:
+        handler.handle(logging.LogRecord(name, logging.ERROR, "", 0, text, None, None))
+    finally:
+        handler.close()
+
+
+def _handler(path: Path) -> logging.Handler:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=KEEP, encoding="utf-8")
+    formatter = _Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    return handler
+
+
 class _Formatter(logging.Formatter):
     """Lines that may be shown at a terminal: what a server said may be in them."""
 
@@ -23,12 +44,7 @@ class _Formatter(logging.Formatter):
 
 def to_file(path: Path) -> None:
     """Log to ``path`` from now on."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=KEEP, encoding="utf-8")
-    formatter = _Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[_handler(path)], force=True)
     # Their debug output holds what goes over the wire.
     for name in ("imapclient", "aiosqlite", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -23,9 +23,14 @@ def run(home: Path | None = None) -> None:
         # Where a shell exports them, Textual would believe them for ever and not the window.
         os.environ.pop(name, None)
     from tui.console import Console
-    from tui.gateway.core import begin_archive, open_gateway
+    from tui.gateway.core import begin_archive, note_fault, open_gateway
 
-    console = Console(lambda: open_gateway(home), lambda: begin_archive(home), few_colours=few_colours())
+    console = Console(
+        lambda: open_gateway(home),
+        lambda: begin_archive(home),
+        few_colours=few_colours(),
+        note=lambda text: note_fault(home, text),
+    )
     console.run(mouse=False)
     if console.return_code:
         raise SystemExit(3)

@@ -12,8 +12,10 @@ from typing import Any, ClassVar
 
 from rich.panel import Panel
 from rich.text import Text
+from textual.actions import ActionError, SkipAction
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
 from textual.widget import Widget
@@ -41,7 +43,10 @@ AGAIN = 2.0
 
 
 class Console(App[None]):
-    """The console. ``open_gateway`` opens the archive and may raise ``Refused``; ``begin`` makes one where there is none."""
+    """The console. ``open_gateway`` opens the archive and may raise ``Refused``; ``begin`` makes one where there is none.
+
+    ``note`` writes where in the program a fault was to a log.
+    """
 
     TITLE = "Archivar"
     CSS_PATH = "console.tcss"
@@ -53,11 +58,13 @@ class Console(App[None]):
         begin: Callable[[], Awaitable[None]] | None = None,
         *,
         few_colours: bool = False,
+        note: Callable[[str], None] = lambda text: None,
     ) -> None:
         # Filters for colours are made in App.__init__, so it must know at once.
         super().__init__(ansi_color=True if few_colours else None)
         self._open_gateway = open_gateway
         self.begin = begin
+        self._note = note
         self._few_colours = few_colours
         self._gateway: Gateway | None = None
         self._wake = asyncio.Event()
@@ -223,17 +230,37 @@ class Console(App[None]):
     # Failing -------------------------------------------------------------------------------------------------------------
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A job that failed for a reason nobody foresaw becomes a message, and the watch begins anew behind it."""
+        """A job that failed becomes a message; the watch begins anew behind it."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
-            if not isinstance(self.screen, Trouble):
-                self.push_screen(Trouble("This did not work: the console has a fault.", fault(event.worker.error)))
+            self._tell(event.worker.error)
             if event.worker.name == "watch":
                 self.set_timer(AGAIN, lambda: self.run_worker(self._watch(), name="watch", exit_on_error=False))
+
+    async def _dispatch_action(self, namespace: DOMNode, action_name: str, params: Any) -> bool:
+        # A fault behind a key is told, and the console goes on: left alone it would end the place's loop of messages.
+        try:
+            return await super()._dispatch_action(namespace, action_name, params)
+        except (ActionError, SkipAction):
+            raise
+        except Exception as error:
+            self._tell(error)
+            return True
+
+    def _tell(self, error: BaseException) -> None:
+        """Show what the core refused, or that there is a fault, of which the log has the way."""
+        if isinstance(error, Refused):
+            self.push_screen(Trouble(error.message, error.hint))
+            return
+        self._note(way(error))
+        if not isinstance(self.screen, Trouble):
+            self.push_screen(Trouble("This did not work: the console has a fault.", fault(error)))
 
     def _fatal_error(self) -> None:
         # Textual's own shows a traceback with all local values, in which there may be mail or a password.
         error = sys.exception()
         text = "The console has a fault and was closed. Runs go on without it; archivar shows them again.\n"
+        if error:
+            self._note(way(error))
         self.panic(Panel(Text(text + (fault(error) if error else "")), title="Archivar", expand=False))
 
 
@@ -247,3 +274,14 @@ def fault(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
     return f"Please report it with this line: {type(error).__name__} in {places or 'an unknown place'}"
+
+
+def way(error: BaseException) -> str:
+    """The traceback of an error and of those behind it, for a log: files, lines and functions, and none of their values."""
+    lines = []
+    cause: BaseException | None = error
+    while cause is not None:
+        lines.append(type(cause).__name__)
+        lines += [f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(cause.__traceback__)]
+        cause = cause.__cause__ or cause.__context__
+    return "\n".join(lines)

@@ -32,3 +32,13 @@ def test_what_a_server_says_cannot_control_the_terminal_that_shows_the_log(tmp_p
     assert "owned" in text
     assert not any(character in text for character in "\x1b\x07\u202e\x9b")
     assert text.count("\n") == 1
+
+
+def test_a_note_is_written_and_one_that_cannot_be_stops_nobody(tmp_path: Path) -> None:
+    """A full or read-only home must not take the console with it."""
+    path = tmp_path / "log" / "console.log"
+    log.note(path, "archivar.console", "KeyError\n  file:1 in f")
+    log.note(path, "archivar.console", "second")
+    assert path.read_text().count("archivar.console: ") == 2
+    (tmp_path / "file").touch()
+    log.note(tmp_path / "file" / "console.log", "archivar.console", "nowhere")

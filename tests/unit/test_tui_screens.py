@@ -434,6 +434,30 @@ async def test_a_fault_in_an_action_becomes_a_message() -> None:
         await screen.until_shown("Profiles (4)")
 
 
+async def test_a_fault_behind_a_key_is_told_and_logged_and_the_console_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error in an action itself: a panel on the screen, the way to it in the log, no value in either."""
+    noted: list[str] = []
+
+    async def fail(self: HomePlace) -> None:
+        password = "hunter2"
+        raise KeyError(password)
+
+    monkeypatch.setattr(HomePlace, "action_result", fail)
+    gateway = ordinary()
+    console = Console(lambda: asyncio.sleep(0, gateway), note=noted.append)
+    async with console.run_test(size=(80, 24)) as pilot:
+        screen = Shown(console, pilot)
+        await screen.until_shown("Needs attention")
+        await screen.press("o")
+        await screen.until_shown("the console has a fault", "KeyError in test_tui_screens.py")
+        assert "hunter2" not in screen.text
+        await screen.press("escape", "down", "enter")
+        await screen.until_shown("Last runs")
+    assert "KeyError\n" in noted[0]
+    assert "in fail" in noted[0]
+    assert "hunter2" not in noted[0]
+
+
 def test_a_fault_tells_where_but_not_what() -> None:
     """Neither values nor messages of foreign errors leave the program."""
     with pytest.raises(ValueError, match="secret") as raised:

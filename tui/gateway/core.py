@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from core import config
+from core import config, log
 from core.archive import last_verification, saved_profiles, space, users
 from core.archive.archive import Archive
 from core.archive.space import DiskUse
@@ -55,6 +55,13 @@ async def begin_archive(path: Path | None = None) -> None:
     with translated():
         archive = await Archive.open(config.find_or_create(path), actor="console")
         await archive.close()
+
+
+def note_fault(path: Path | None, text: str) -> None:
+    """Write where in the program a fault was to the archive's log, if there is an archive."""
+    home = Home((path or config.default_home()).absolute())
+    if home.exists:
+        log.note(home.console_log, "archivar.console", text)
 
 
 class CoreGateway:
