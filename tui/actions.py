@@ -23,8 +23,13 @@ class Action:
 
     @property
     def shown_keys(self) -> str:
-        names = {"question_mark": "?", "escape": "esc", "slash": "/"}
-        return " or ".join(names.get(key, key.replace("ctrl+", "^")) for key in self.keys)
+        return " or ".join(shown_key(key) for key in self.keys)
+
+
+def shown_key(key: str) -> str:
+    """A key as people call it: ``?``, ``esc``, ``^p``."""
+    names = {"question_mark": "?", "slash": "/", "escape": "esc", "full_stop": ".", "comma": ",", "minus": "-", "plus": "+"}
+    return names.get(key, f"^{key[5:]}" if key.startswith("ctrl+") else key)
 
 
 #: Valid in every place.
@@ -57,8 +62,9 @@ def bindings(actions: Sequence[Action]) -> list[BindingType]:
             action.name,
             action.label,
             show=action.footer and position == 0,
-            key_display=action.shown_keys.split(" or ")[0],
-            id=f"{action.id}-{key}" if position else action.id,
+            key_display=shown_key(key),
+            # All keys of an action have one id, so that it is given other keys as a whole.
+            id=action.id,
             priority=action.priority,
         )
         for action in actions

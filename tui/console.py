@@ -31,6 +31,7 @@ from tui.screens.home import HomePlace
 from tui.screens.place import Place
 from tui.screens.start import StartPlace
 from tui.screens.trouble import Trouble
+from tui.screens.users import UsersPlace
 
 #: Seconds between two looks at the archive's version, which costs microseconds.
 TICK = 0.25
@@ -178,10 +179,12 @@ class Console(App[None]):
 
     async def action_go(self, name: str) -> None:
         """Go to a place; Home stays below all of them, so escape leads there."""
+        kind = places().get(name)
+        if self._gateway is None or (kind is not None and type(self.screen) is kind):
+            return
         while len(self.screen_stack) > 2:
             await self.pop_screen()
-        kind = places().get(name)
-        if kind is not None and self._gateway is not None:
+        if kind is not None:
             await self.push_screen(kind())
 
     async def action_quit(self) -> None:
@@ -264,9 +267,9 @@ class Console(App[None]):
         self.panic(Panel(Text(text + (fault(error) if error else "")), title="Archivar", expand=False))
 
 
-def places() -> dict[str, Callable[[], Place]]:
+def places() -> dict[str, type[Place]]:
     """The places that lie above Home, by the names that actions give them."""
-    return {}
+    return {"users": UsersPlace}
 
 
 def fault(error: BaseException) -> str:

@@ -47,9 +47,11 @@ async def page(archive: Archive, *, contains: str = "", offset: int, limit: int)
     return await _users(archive, rows)
 
 
-async def count(archive: Archive, *, contains: str = "") -> int:
-    """How many there are, all or with that text as for ``page``."""
+async def count(archive: Archive, *, contains: str = "", before: str = "") -> int:
+    """How many there are, all or with that text as for ``page``; with ``before`` those whose names come before that one."""
     condition, values = _containing(contains)
+    if before:
+        condition, values = f"{condition} AND name < ?", [*values, before]
     return int(await archive.database.value(f"SELECT count(*) FROM user WHERE {condition}", values))
 
 

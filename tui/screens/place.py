@@ -87,5 +87,9 @@ class Place(Screen[None]):
         clock = datetime.now().astimezone().strftime("%H:%M")
         self.query_one("#top", Row).show(lambda width: compose(width, clock))
 
+    async def action_go(self, name: str) -> None:
+        """Go to another place."""
+        await self.console.action_go(name)
+
     def panel(self, id: str) -> Panel:
         return self.query_one(f"#{id}", Panel)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from tui.actions import Action, bindings
+from tui.actions import PLACES, Action, bindings
 from tui.details import mailbox_details, note_details, problem_details
 from tui.format import Line, MailboxTable, ProblemTable, Span, bar, fit, header, join, percent, wrap
 from tui.gateway.views import MailboxRow, ProblemRow, RunView, Tone
@@ -21,7 +21,8 @@ from tui.widgets.panel import Panel
 ACTIONS = (
     Action("details", "details", ("enter", "o"), "Details", "All about the chosen mailbox or problem, and what to do"),
     Action("cancel", "cancel", ("c",), "Cancel", "Stop this run; what it has archived is kept. Asks first"),
-    Action("back", "back", ("escape", "q"), "Back", "Back to Home; the run goes on without this place"),
+    Action("back", "back", ("escape", "q"), "Back", "Back to where you came from; the run goes on without this place"),
+    *PLACES,
 )
 #: As many problems are searched for the one that was chosen.
 SEARCHED = 1000

@@ -12,13 +12,16 @@ from textual.widgets import Input
 
 from tui.actions import Action, bindings
 from tui.format import cut, header
+from tui.gateway.people_views import UserDraft
 from tui.gateway.profile_views import Draft
 from tui.gateway.views import Refused
 from tui.guides import load
 from tui.screens.confirm import Confirm
 from tui.screens.guide import GuidePage
+from tui.screens.importing import ask_for_file
 from tui.screens.place import Place
 from tui.screens.run import RunPlace
+from tui.screens.user_form import UserForm
 from tui.screens.wizard.folders import FoldersStep
 from tui.screens.wizard.forms import DeleteStep, FilterStep, KindStep, LoginStep, NameStep, ServerStep
 from tui.screens.wizard.people import PeopleStep, TargetStep, UsersStep
@@ -283,6 +286,18 @@ class WizardPlace(Place):
     def action_search(self) -> None:
         if isinstance(self.step, PeopleStep):
             self.step.search()
+
+    def action_add_user(self) -> None:
+        # For a single mailbox the address is known by now.
+        address = str(self.draft.fields.get("target.folder", "")) if isinstance(self.step, TargetStep) else ""
+        self.app.push_screen(UserForm(UserDraft(addresses=address)), self._people_changed)
+
+    def action_import_users(self) -> None:
+        ask_for_file(self.console, lambda: self._people_changed("imported"))
+
+    def _people_changed(self, key: str | None) -> None:
+        if key and isinstance(self.step, PeopleStep):
+            self.step.load()
 
     async def action_guide(self) -> None:
         if self.step and self.step.guide:

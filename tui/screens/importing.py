@@ -1,0 +1,145 @@
+"""Importing users: the file is asked for, what it would do is shown, and only then is it done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.actions import Action, bindings
+from tui.format import Line, Span, fit, header, wrap
+from tui.gateway.people_views import ImportRow, ImportView, Mark
+from tui.gateway.views import Refused, Tone
+from tui.screens.ask import Ask
+from tui.screens.place import Place
+from tui.widgets.lines import Lines
+from tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from tui.console import Console
+
+QUESTION = "Import users from a CSV file"
+TEXT = (
+    "The path of the file on this machine. Its first row names the columns: name, email, alias, login, full_name. "
+    "What would change is shown first."
+)
+MARKS = {
+    Mark.WRONG: ("! ", Tone.BAD),
+    Mark.NOTE: ("· ", Tone.MUTED),
+    Mark.NEW: ("+ ", Tone.GOOD),
+    Mark.BACK: ("+ ", Tone.GOOD),
+    Mark.CHANGED: ("~ ", Tone.WARN),
+}
+#: Up to so many lines are wrapped; of more, each has one line, so that any number is shown in no time.
+WRAPPED = 2000
+ACTIONS = (
+    Action("import-do", "do", ("enter", "y"), "Import", "Do what is shown here"),
+    Action("import-leave", "leave", ("escape", "q", "n"), "Leave", "Back; nothing is changed"),
+)
+
+
+def ask_for_file(console: Console, done: Callable[[], object], path: str = "", wrong: str = "") -> None:
+    """Ask for a file and show what importing it would do; ``done`` is called when it was imported."""
+
+    async def plan(path: str) -> None:
+        try:
+            view = await console.gateway.users.plan_import(path)
+        except Refused as trouble:
+            # The line stays as it was typed, to be corrected.
+            ask_for_file(console, done, path, f"! {trouble.message} {trouble.hint}\n\n")
+        else:
+            await console.push_screen(ImportPlace(view, done))
+
+    def answered(path: str | None) -> None:
+        if path and path.strip():
+            console.work(plan(path))
+
+    console.push_screen(Ask(QUESTION, wrong + TEXT, path), answered)
+
+
+class ImportPlace(Place):
+    """What an import would do."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    AUTO_FOCUS = "#import"
+
+    DEFAULT_CSS = """
+    ImportPlace #import-panel { height: 1fr; }
+    ImportPlace #sentence { height: auto; padding: 0 2; }
+    """
+
+    def __init__(self, view: ImportView, done: Callable[[], object]) -> None:
+        super().__init__()
+        self._view, self._done = view, done
+        self._busy = False
+
+    def content(self) -> ComposeResult:
+        yield Static(Content(self._sentence), id="sentence")
+        with Panel(id="import-panel"):
+            yield Lines(id="import")
+
+    @property
+    def _sentence(self) -> str:
+        if self._view.wrong:
+            return "! Nothing can be imported until this is right. Correct the file and import it again."
+        if not self._view.changes:
+            return "✔ There is nothing to do: all users are as the file says."
+        return "+ is added, ~ is changed. Users who are not in the file stay as they are."
+
+    async def load(self) -> None:
+        view = self._view
+        self.show_top(lambda width, clock: header(("Archivar", "Import", view.file), "", clock, width))
+        self.panel("import-panel").head(", ".join(view.counts))
+        lines = self.query_one("#import", Lines)
+        lines.show(lambda width: _wrapped(view, width) if len(view.rows) <= WRAPPED else _Cut(view, width))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what is right, and changes anything, can be done."""
+        return action != "do" or bool(self._view.changes and not self._view.wrong)
+
+    def action_do(self) -> None:
+        if not self._busy:
+            self._busy = True
+            self.console.work(self._import())
+
+    async def _import(self) -> None:
+        try:
+            done = await self.console.gateway.users.carry_out(self._view)
+        finally:
+            self._busy = False
+        self.app.pop_screen()
+        self.app.notify(done, markup=False)
+        self._done()
+
+    def action_leave(self) -> None:
+        if not self._busy:
+            self.app.pop_screen()
+
+
+def _wrapped(view: ImportView, width: int) -> list[Line]:
+    lines: list[Line] = []
+    for row in view.rows:
+        mark, tone = MARKS[row.mark]
+        first, *rest = wrap(row.text, max(width - 2, 10))
+        lines += [(Span(mark, tone), Span(first)), *((Span("  "), Span(text)) for text in rest)]
+    return lines
+
+
+class _Cut:
+    """One line for each row."""
+
+    def __init__(self, view: ImportView, width: int) -> None:
+        self._rows, self._width = view.rows, width
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Line:
+        row: ImportRow = self._rows[index]
+        mark, tone = MARKS[row.mark]
+        return (Span(mark, tone), Span(fit(row.text, max(self._width - 2, 2))))
