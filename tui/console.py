@@ -6,7 +6,8 @@ import asyncio
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from rich.panel import Panel
 from rich.text import Text
 from textual.actions import ActionError, SkipAction
 from textual.app import App, SystemCommand
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
@@ -23,8 +24,9 @@ from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
 from tui import palette
-from tui.actions import EVERYWHERE, Action, bindings
+from tui.actions import EVERYWHERE, Action, bindings, shown_key
 from tui.gateway.views import Gateway, Refused
+from tui.screens.activity import ActivityPlace
 from tui.screens.guide import Guides
 from tui.screens.help import Help
 from tui.screens.home import HomePlace
@@ -71,12 +73,24 @@ class Console(App[None]):
         self._wake = asyncio.Event()
         self._loaded = 0.0
         self._stale = False
+        self._keys: Mapping[str, tuple[str, ...]] = {}
         for theme in palette.load():
             if theme.ansi or not few_colours:
                 self.register_theme(theme)
         self.theme = palette.ANSI if few_colours else palette.kept()
         for name in BUILTIN_THEMES:
             self.unregister_theme(name)
+
+    def bound(self, action: Action) -> Action:
+        """``action`` with the keys that it really has."""
+        return replace(action, keys=self._keys[action.id]) if action.id in self._keys else action
+
+    def key(self, action: Action) -> str:
+        """The key of an action, as people call it."""
+        return shown_key(self.bound(action).keys[0])
+
+    def get_key_display(self, binding: Binding) -> str:
+        return shown_key(binding.key)
 
     @property
     def gateway(self) -> Gateway:
@@ -200,15 +214,17 @@ class Console(App[None]):
     def action_help(self) -> None:
         # A box over the place tells its own keys.
         if isinstance(self.screen, Place):
-            self.push_screen(Help([action for action in self.screen.ACTIONS if self._useful(self.screen, action)]))
+            useful = [action for action in self.screen.ACTIONS if self._useful(self.screen, action)]
+            self.push_screen(Help([self.bound(action) for action in (*useful, *EVERYWHERE)]))
 
     def action_guides(self) -> None:
         self.push_screen(Guides())
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every action of the present place, and the theme."""
+        """Every action of the present place that has a sense now, the way to the others, and the theme."""
         if isinstance(screen, Place):
-            for action in (one for one in screen.ACTIONS if self._useful(screen, one)):
+            here = next((name for name, kind in {"home": HomePlace, **places()}.items() if type(screen) is kind), "")
+            for action in (one for one in screen.ACTIONS if self._useful(screen, one) and one.name != f"go('{here}')"):
                 yield SystemCommand(action.label, action.help, self._command(screen, action.name))
             yield SystemCommand("Help", "The keys of this place", self.action_help)
         yield SystemCommand("Guides", "What to set up on mail servers and on this machine", self.action_guides)
@@ -269,7 +285,7 @@ class Console(App[None]):
 
 def places() -> dict[str, type[Place]]:
     """The places that lie above Home, by the names that actions give them."""
-    return {"users": UsersPlace}
+    return {"users": UsersPlace, "activity": ActivityPlace}
 
 
 def fault(error: BaseException) -> str:

@@ -373,15 +373,25 @@ class Archive:
             async for entry in volume.entries(after):
                 yield entry
 
-    async def entries_before(self, seq: int | None, limit: int) -> list[Entry]:
-        """Up to ``limit`` ledger entries with a seq under ``seq`` (None: the last ones), the newest first, of all volumes."""
+    async def entries_before(self, seq: int | None, limit: int, kind: str = "") -> list[Entry]:
+        """Up to ``limit`` ledger entries with a seq under ``seq`` (None: the last ones), the newest first, of all volumes.
+
+        With ``kind`` only those of one kind.
+        """
         found: list[Entry] = []
         for number in reversed(self.home.volume_numbers()):
             if len(found) >= limit:
                 break
             volume = await self._volume(number)
             if seq is None or volume.meta.previous.seq + 1 < seq:
-                found += await volume.entries_before(seq, limit - len(found))
+                found += await volume.entries_before(seq, limit - len(found), kind)
+        return found
+
+    async def entry_seqs(self, kind: str, after: int = 0) -> list[int]:
+        """The seqs of all ledger entries of one kind that are over ``after``, in order."""
+        found: list[int] = []
+        for number in self.home.volume_numbers():
+            found += await (await self._volume(number)).seqs(kind, after)
         return found
 
 

@@ -211,11 +211,19 @@ class Volume:
                 yield Entry(seq, at, kind, actor, decompress(payload), digest)
             after = rows[-1][0]
 
-    async def entries_before(self, seq: int | None, limit: int) -> list[Entry]:
-        """The last ``limit`` ledger entries with a seq under ``seq`` (None: of all), the newest first."""
-        sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq < ? ORDER BY seq DESC LIMIT ?"
-        rows = await (await self._reader()).read(sql, (LAST_SEQ if seq is None else seq, limit))
+    async def entries_before(self, seq: int | None, limit: int, kind: str = "") -> list[Entry]:
+        """The last ``limit`` ledger entries with a seq under ``seq`` (None: of all), the newest first; of one kind if given."""
+        condition, kinds = ("AND kind = ?", [kind]) if kind else ("", [])
+        sql = f"SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq < ? {condition} ORDER BY seq DESC LIMIT ?"
+        rows = await (await self._reader()).read(sql, (LAST_SEQ if seq is None else seq, *kinds, limit))
         return [Entry(number, at, kind, actor, decompress(data), digest) for number, at, kind, actor, data, digest in rows]
+
+    async def seqs(self, kind: str, after: int) -> list[int]:
+        """The seqs of the ledger entries of one kind, those over ``after``, in order."""
+        rows = await (await self._reader()).read(
+            "SELECT seq FROM ledger WHERE kind = ? AND seq > ? ORDER BY seq", (kind, after)
+        )
+        return [row[0] for row in rows]
 
     async def times(self, seqs: Sequence[int]) -> dict[int, str]:
         """The times of those entries of ``seqs`` that are in this volume."""

@@ -3,19 +3,57 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from core.db.database import Database, Row, Transaction
 from core.engine.progress import Snapshot
 from core.errors import BusyError, InputError
-from core.model import Run, RunEvent, RunStatus, moment, now, timestamp
+from core.model import Problem, Run, RunEvent, RunStatus, moment, now, timestamp
 
 _COLUMNS = "id, profile, status, requested, started, finished, cancel_requested, dry_run, resumed, reason, result, automatic"
+_BRIEF = "CASE WHEN result IS NOT NULL THEN json_object('totals', json_extract(result, '$.totals')) END"
+_PROBLEMS = (
+    "SELECT mailbox.value ->> 'mailbox', problem.value ->> 'folder', problem.value ->> 'uid', problem.value ->> 'reason' "
+    "FROM run, json_each(run.result, '$.mailboxes') mailbox, json_each(mailbox.value, '$.problems') problem "
+    "WHERE run.id = ? LIMIT ?"
+)
+#: More than any archive has.
+LAST_RUN = 2**63 - 1
 #: Time, kind, mailbox, text.
 Event = tuple[datetime, str, str, str]
 _ACTIVE = "status IN ('queued', 'running', 'interrupted')"
+
+
+@dataclass(frozen=True, slots=True)
+class RunProblem:
+    """A problem of a run that ended at ``at``; without ``mailbox`` it is why the run failed as a whole."""
+
+    run: int
+    profile: str
+    at: datetime
+    mailbox: str
+    problem: Problem
+
+
+def _where(
+    profile: str | None, status: RunStatus | Collection[RunStatus] | None, after: int = 0
+) -> tuple[str, list[str | int]]:
+    states = [status] if isinstance(status, RunStatus) else list(status or ())
+    conditions: list[str] = []
+    values: list[str | int] = []
+    if profile:
+        conditions.append("profile = ?")
+        values.append(profile)
+    if states:
+        conditions.append(f"status IN ({', '.join('?' * len(states))})")
+        values += [one.value for one in states]
+    if after:
+        conditions.append("id > ?")
+        values.append(after)
+    return f"WHERE {' AND '.join(conditions)}" if conditions else "", values
 
 
 def _run(row: Row) -> Run:
@@ -73,13 +111,52 @@ class Queue:
             raise InputError(f"There is no run {run}.", "archivar runs lists them.")
         return _run(row)
 
-    async def runs(self, profile: str | None = None, *, status: RunStatus | None = None, limit: int = 50) -> list[Run]:
-        """The last runs, of one profile or in one state if that is given; the newest first."""
-        conditions = [("profile = ?", profile), ("status = ?", status.value if status else None)]
-        given = [(condition, value) for condition, value in conditions if value]
-        where = f"WHERE {' AND '.join(condition for condition, _ in given)}" if given else ""
-        sql = f"SELECT {_COLUMNS} FROM run {where} ORDER BY id DESC LIMIT ?"
-        return [_run(row) for row in await self._database.read(sql, [*(value for _, value in given), limit])]
+    async def runs(
+        self,
+        profile: str | None = None,
+        *,
+        status: RunStatus | Collection[RunStatus] | None = None,
+        limit: int = 50,
+        offset: int = 0,
+        brief: bool = False,
+    ) -> list[Run]:
+        """The last runs, of one profile or in some states if that is given; the newest first, ``offset`` of them left out.
+
+        With ``brief`` results have their totals alone: those of many mailboxes are megabytes each.
+        """
+        where, values = _where(profile, status)
+        columns = _COLUMNS.replace(" result,", f" {_BRIEF},") if brief else _COLUMNS
+        sql = f"SELECT {columns} FROM run {where} ORDER BY id DESC LIMIT ? OFFSET ?"
+        return [_run(row) for row in await self._database.read(sql, [*values, limit, offset])]
+
+    async def count(
+        self, profile: str | None = None, *, status: RunStatus | Collection[RunStatus] | None = None, after: int = 0
+    ) -> int:
+        """How many runs there are, as for ``runs``; with ``after`` those with a larger number."""
+        where, values = _where(profile, status, after)
+        return int(await self._database.value(f"SELECT count(*) FROM run {where}", values))
+
+    async def profiles(self) -> list[str]:
+        """The names of all profiles that were ever run and still have their runs listed."""
+        return [row[0] for row in await self._database.read("SELECT DISTINCT profile FROM run ORDER BY profile")]
+
+    async def problems(self, limit: int) -> list[RunProblem]:
+        """The latest problems of all runs that have ended; also why a run failed as a whole."""
+        found: list[RunProblem] = []
+        before = LAST_RUN
+        sql = (
+            "SELECT id, profile, status, finished, reason FROM run "
+            "WHERE id < ? AND finished IS NOT NULL AND status <> 'succeeded' ORDER BY id DESC LIMIT 50"
+        )
+        while len(found) < limit and (rows := await self._database.read(sql, (before,))):
+            for run, profile, status, finished, reason in rows:
+                at = moment(finished)
+                listed = await self._database.read(_PROBLEMS, (run, limit))
+                if reason and status == RunStatus.FAILED and reason not in {why for *_, why in listed}:
+                    found.append(RunProblem(run, profile, at, "", Problem("", None, reason)))
+                found += [RunProblem(run, profile, at, mailbox, Problem(*rest)) for mailbox, *rest in listed]
+            before = rows[-1][0]
+        return found[:limit]
 
     async def active(self) -> list[Run]:
         """Runs that are queued or going on, the oldest first."""

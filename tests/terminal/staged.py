@@ -12,6 +12,7 @@ from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, User, now
 from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.profiles.selection import select
 from tui.gateway import present
+from tui.gateway.activity_views import Activity
 from tui.gateway.attention import Condition, attention
 from tui.gateway.drafts import facts
 from tui.gateway.people_views import Users
@@ -94,6 +95,10 @@ class StagedGateway:
     @property
     def users(self) -> Users:
         raise Refused("There are no users on this stage.")
+
+    @property
+    def activity(self) -> Activity:
+        raise Refused("Nothing was done on this stage.")
 
     def touch(self) -> None:
         self._changed = True

@@ -123,3 +123,38 @@ async def test_another_process_s_writing_is_noticed(archive: Archive) -> None:
     finally:
         await other.close()
     assert await queue.version() != before
+
+
+async def test_runs_are_counted_and_paged(archive: Archive) -> None:
+    """By profile and states, newest first, with the totals alone when that is enough."""
+    queue = Queue(archive.database)
+    states = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.WITH_ERRORS, RunStatus.SUCCEEDED)
+    for number, status in enumerate(states):
+        run, _ = await queue.enqueue("AB"[number % 2])
+        value = {"finished": "2026-01-01T00:00:00.000Z", "totals": {"archived": number}, "mailboxes": [{}]}
+        await queue.finish(run.id, status, value)
+    assert await queue.count() == 4
+    assert await queue.count("a") == 2
+    assert await queue.count(status=(RunStatus.SUCCEEDED, RunStatus.FAILED)) == 3
+    assert await queue.count(status=RunStatus.SUCCEEDED, after=1) == 1
+    assert [run.id for run in await queue.runs(limit=2, offset=1)] == [3, 2]
+    assert [run.id for run in await queue.runs("B", status=[RunStatus.SUCCEEDED], limit=2)] == [4]
+    assert [run.result for run in await queue.runs(limit=1, brief=True)] == [{"totals": {"archived": 3}}]
+    await queue.enqueue("A")
+    assert (await queue.runs(limit=1, brief=True))[0].result is None
+    assert await queue.profiles() == ["A", "B"]
+
+
+async def test_the_latest_problems_are_those_of_all_runs(archive: Archive) -> None:
+    """The newest run first, at most so many; why a run failed as a whole is one of them."""
+    queue = Queue(archive.database)
+    for number in range(3):
+        run, _ = await queue.enqueue("Staff")
+        problems = [{"folder": "INBOX", "uid": uid, "reason": f"{number}.{uid}"} for uid in range(40)]
+        mailboxes = [{"mailbox": "anna", "problems": problems}]
+        value = {"finished": "2026-01-01T00:00:00.000Z", "mailboxes": mailboxes}
+        await queue.finish(run.id, RunStatus.FAILED if number == 2 else RunStatus.WITH_ERRORS, value, "why")
+    found = await queue.problems(60)
+    assert [one.problem.reason for one in found[:3]] == ["why", "2.0", "2.1"]
+    assert (len(found), found[-1].problem.reason, found[-1].run, found[-1].mailbox) == (60, "1.18", 2, "anna")
+    assert len(await queue.problems(1000)) == 121

@@ -21,6 +21,8 @@ from core.service.queue import Queue
 from core.service.scheduler import next_starts
 from core.tasks import spawn
 from tui.gateway import present
+from tui.gateway.activity import PastActivity
+from tui.gateway.activity_views import Activity
 from tui.gateway.attention import Condition, attention
 from tui.gateway.drafts import Drafts, facts
 from tui.gateway.people import People
@@ -71,6 +73,7 @@ class CoreGateway:
         self._archive = archive
         self.drafts: Profiles = Drafts(archive)
         self.users: Users = People(archive)
+        self.activity: Activity = PastActivity(archive)
         self._home = archive.home
         self._queue = Queue(archive.database)
         self._version = -1

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from tui.gateway.activity_views import Activity
     from tui.gateway.people_views import Users
     from tui.gateway.profile_views import Profiles
 
@@ -192,6 +193,10 @@ class Gateway(Protocol):
     @property
     def users(self) -> Users:
         """Whose mail is archived."""
+
+    @property
+    def activity(self) -> Activity:
+        """What was done: runs, and the ledger."""
 
     async def home(self) -> HomeView:
         """All of Home; starts a service if a run waits for one."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from tui import prose
-from tui.actions import EVERYWHERE, MOVING, Action
+from tui.actions import MOVING, Action
 from tui.screens.guide import Guides
 from tui.screens.page import Page
 
@@ -25,7 +25,7 @@ class Help(Page):
     ]
 
     def __init__(self, actions: Sequence[Action]) -> None:
-        rows = [(action.shown_keys, action.help) for action in (*actions, *EVERYWHERE)]
+        rows = [(action.shown_keys, action.help) for action in actions]
         super().__init__("Keys", lambda width: [*prose.named((*rows, *MOVING), width), (), *prose.named([GUIDES], width)])
 
     async def action_guides(self) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
+from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from tui.actions import Action
@@ -72,9 +73,15 @@ class Place(Screen[None]):
         try:
             await self.load()
         except Refused as trouble:
-            self.say(f"! {trouble.message} {trouble.hint}")
+            if self.is_attached:
+                self.say(f"! {trouble.message} {trouble.hint}")
+        except NoMatches:
+            # Somebody left the place while it was loaded, and its widgets are gone.
+            if self.is_attached:
+                raise
         else:
-            self.say("")
+            if self.is_attached:
+                self.say("")
 
     def say(self, text: str) -> None:
         """Show ``text`` above the footer, or nothing."""

@@ -96,17 +96,20 @@ class UsersPlace(Place):
         version = await desk.version()
         if self._shown == (version, contains) and not self._wanted:
             return
+        cursor = self.people.cursor
         chosen = self._wanted or (row.key if (row := self.people.chosen) else "")
         everybody = await desk.count("")
         total = await desk.count(contains) if contains else everybody
         at = min(await desk.position(contains, chosen), max(total - 1, 0)) if chosen else 0
-        first = await desk.page(contains, 0, PAGE)
+        # Keys that are pressed meanwhile move on from there.
+        at = min(max(at + self.people.cursor - cursor, 0), max(total - 1, 0))
+        known = await desk.page(contains, at // PAGE * PAGE, PAGE)
         if contains != self.search.value.strip():
             # What was typed meanwhile is looked for already.
             return
         self._shown, self._wanted = (version, contains), ""
         self.people.cursor = at
-        self.people.fill(total, lambda offset, limit: desk.page(contains, offset, limit), user_line, first)
+        self.people.fill(total, lambda offset, limit: desk.page(contains, offset, limit), user_line, known, at // PAGE)
         self.query_one("#people-header", Lines).show(lambda width: [heading(width - MARGIN)])
         of = f"{total:,} of {everybody:,}" if contains else f"{everybody:,}"
         self.panel("users-panel").head(f"Users ({of})")

@@ -28,10 +28,10 @@ class PagedChoice(Choice, Generic[R]):
         self._wanted: set[int] = set()
         self._filling = 0
 
-    def fill(self, total: int, fetch: Fetch[R], line: Callable[[R, int], Line], first: Sequence[R] = ()) -> None:
-        """Show ``total`` rows. ``fetch(offset, limit)`` gets them; ``first`` are those that are known already."""
+    def fill(self, total: int, fetch: Fetch[R], line: Callable[[R, int], Line], known: Sequence[R] = (), page: int = 0) -> None:
+        """Show ``total`` rows. ``fetch(offset, limit)`` gets them; ``known`` are those of ``page``, if they are known."""
         self._total, self._fetch, self._row_line = total, fetch, line
-        self._pages = {0: first} if first else {}
+        self._pages = {page: known} if known else {}
         self._wanted.clear()
         self._filling += 1
         self.redraw()
@@ -74,6 +74,9 @@ class PagedChoice(Choice, Generic[R]):
         if filling == self._filling:
             self._pages[page] = rows
             self.redraw()
+            if page == self.cursor // PAGE:
+                # Which one is chosen is known only now.
+                self.post_message(self.Moved())
 
 
 class _Rows(Generic[R]):

@@ -1,0 +1,253 @@
+"""Activity in the console: past runs, their problems and the ledger, on a real archive."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from unittest.mock import AsyncMock
+
+import pytest
+from rich.cells import cell_len
+
+from core.archive import users
+from core.archive.archive import Archive
+from core.archive.ledger import Draft
+from core.model import RunStatus
+from core.service.queue import Queue
+from tests import homes
+from tests.terminal.consoles import add_run, console_on
+from tests.terminal.staged import HOSTILE, problem
+from tests.unit.test_tui_screens import Shown, straight
+from tui.screens.activity import ActivityPlace
+from tui.screens.home import HomePlace
+from tui.screens.ledger import LedgerPlace
+from tui.screens.listing import Listing
+from tui.screens.page import Page
+from tui.screens.pick import Pick
+from tui.screens.problems import ProblemsPlace
+from tui.screens.run import RunPlace
+
+BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+STRANGE = set("\x1b\x07\x9b\u202e\u2066\u200b\u200d\ufeff")
+
+
+@pytest.fixture
+async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Archive]:
+    # The runs here are rows: no service shall take them up.
+    monkeypatch.setattr("tui.gateway.core.ensure_running", AsyncMock())
+    archive = await homes.begin(tmp_path / "home")
+    yield archive
+    await archive.close()
+
+
+async def with_runs(archive: Archive) -> None:
+    """Four runs: fine, with two problems and by the schedule, failed, going on."""
+    await add_run(archive, "Staff", archived=310, bytes=44_000_000, found=310)
+    problems = [problem(), problem("Junk", 9, "It is not there any more.")]
+    await add_run(
+        archive, "Journal", RunStatus.WITH_ERRORS, problems=problems, automatic=True, archived=12, failed=2, deleted=1234
+    )
+    await add_run(archive, "Staff", RunStatus.FAILED, reason="The server refused the login.")
+    await Queue(archive.database).enqueue("Staff")
+
+
+async def at_runs(screen: Shown) -> ActivityPlace:
+    await screen.press("y")
+    await screen.until(lambda: isinstance(screen.console.screen, ActivityPlace))
+    await screen.until_shown("Runs (")
+    place = screen.console.screen
+    assert isinstance(place, ActivityPlace)
+    return place
+
+
+@BOTH_SIZES
+async def test_past_runs_are_listed_the_newest_first(archive: Archive, size: tuple[int, int]) -> None:
+    """Number, profile, state, time and length in the line; counts and who started it there or below the list."""
+    await with_runs(archive)
+    async with console_on(archive.home, size) as screen:
+        place = await at_runs(screen)
+        await screen.until_shown("Runs (4)", "○ queued", "✗ failed", "! with errors", "✔ done", "1 min 5 s", "310")
+        numbers = [text.split()[1 + ("▸" in text)] for text in screen.lines if " Staff " in text or " Journal " in text][:4]
+        assert numbers == ["4", "3", "2", "1"]
+        assert place.rows.has_focus
+        await screen.until_shown("enter Open", "p Problems", "a Ledger", "esc Back", "? Help", "^p Commands")
+        await screen.until_shown("f all profiles · t all states")
+        await screen.press("down")
+        await screen.until_shown("started by hand, took 1 min 5 s", "The server refused the login.")
+        await screen.press("down")
+        await screen.until_shown("started automatically", "12 archived (0 B), 2 failed, 1,234 deleted at the source.")
+        assert ("automatic " in screen.text) == (size[0] > 100)
+        assert straight(screen.lines, size)
+
+
+async def test_enter_opens_the_run(archive: Archive) -> None:
+    """Its result, and escape comes back to the same line."""
+    await with_runs(archive)
+    async with console_on(archive.home) as screen:
+        await at_runs(screen)
+        await screen.press("down", "down", "enter")
+        await screen.until_shown("run 2", "Journal", "It is not there any more.")
+        assert isinstance(screen.console.screen, RunPlace)
+        await screen.press("escape")
+        await screen.until_shown("▸      2  Journal")
+
+
+async def test_runs_are_filtered_by_profile_and_state(archive: Archive) -> None:
+    """f and t take one of a list; both together hold, and what they are set to is told."""
+    await with_runs(archive)
+    async with console_on(archive.home) as screen:
+        await at_runs(screen)
+        await screen.press("f")
+        await screen.until_shown("Runs of", "▸ all profiles", "Journal")
+        await screen.press("end", "enter")
+        await screen.until_shown("Runs (3)", "f Staff")
+        assert "Journal" not in screen.text
+        await screen.press("t")
+        await screen.until_shown("Runs in", "cancelled")
+        await screen.press("down", "down", "down", "down", "enter")
+        await screen.until_shown("Runs (1)", "f Staff · t failed")
+        await screen.press("t", "end", "enter")
+        await screen.until_shown("Runs (0)", "No run of Staff is in cancelled.")
+        assert "enter Open" not in screen.text
+
+
+async def test_without_runs_the_place_says_what_will_stand_there(archive: Archive) -> None:
+    """Also the problems."""
+    async with console_on(archive.home) as screen:
+        await at_runs(screen)
+        await screen.until_shown("No runs yet.")
+        await screen.press("p")
+        await screen.until_shown("No problems. What a run cannot archive")
+        await screen.press("escape", "escape")
+        await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
+
+
+async def test_a_run_of_another_console_is_seen_and_moves_no_choice(archive: Archive) -> None:
+    """The list is as new as the archive, and the chosen run stays chosen."""
+    await with_runs(archive)
+    async with console_on(archive.home) as screen:
+        place = await at_runs(screen)
+        await screen.press("end")
+        await screen.until_shown("▸      1")
+        await add_run(archive, "Other", archived=7)
+        await screen.until_shown("Runs (5)", "Other", "▸      1")
+        assert place.rows.cursor == 4
+
+
+async def test_ten_thousand_runs_are_read_as_they_are_looked_at(archive: Archive) -> None:
+    """Home and end reach both ends; only those pages are in memory."""
+    async with archive.database.transaction() as transaction:
+        await transaction.many(
+            "INSERT INTO run (profile, status, requested, started, finished, result) VALUES ('Staff', 'succeeded', ?, ?, ?, ?)",
+            [("2026-01-01T00:00:00.000Z",) * 3 + ('{"totals": {"archived": 3}}',) for _ in range(10_000)],
+        )
+    async with console_on(archive.home) as screen:
+        place = await at_runs(screen)
+        await screen.until_shown("Runs (10,000)", "▸  10000")
+        await screen.press("end")
+        await screen.until_shown("▸      1")
+        assert len(place.rows._pages) <= 3
+
+
+@BOTH_SIZES
+async def test_problems_of_all_runs_are_in_one_list(archive: Archive, size: tuple[int, int]) -> None:
+    """The latest first, each with its run, place and reason; enter opens the run."""
+    await with_runs(archive)
+    async with console_on(archive.home, size) as screen:
+        await at_runs(screen)
+        await screen.press("p")
+        await screen.until_shown("Latest problems (3)", "the whole run", "The server refused the login.", "Junk · UID 9")
+        await screen.press("end")
+        await screen.until_shown("Run 2 of Journal", "Junk · UID 9 · anna@example.test", "It is not there any more.")
+        assert straight(screen.lines, size)
+        await screen.press("enter")
+        await screen.until_shown("run 2")
+        await screen.press("escape")
+        await screen.until(lambda: isinstance(screen.console.screen, ProblemsPlace))
+
+
+@BOTH_SIZES
+async def test_the_ledger_is_read_from_its_end(archive: Archive, size: tuple[int, int]) -> None:
+    """Number, time, who and a sentence; enter shows all of an entry, and f leaves one kind."""
+    await homes.store(archive, {1: homes.message(1)})
+    async with console_on(archive.home, size) as screen:
+        await at_runs(screen)
+        await screen.press("a")
+        await screen.until_shown("Ledger (3)", "▸       3", "Archived 1 message", "The archive was begun")
+        assert straight(screen.lines, size)
+        await screen.press("enter")
+        await screen.until_shown("Entry 3 of the ledger", "archived", "Hash", '"folder": "alice@example.test/INBOX"')
+        head = await archive.head()
+        assert head.hash.hex()[:20] in screen.text
+        await screen.press("escape", "f")
+        await screen.until_shown("Entries of the ledger", "▸ all entries")
+        await screen.press(*["down"] * 7, "enter")
+        await screen.until_shown("Ledger (1)", "f users", "User alice was saved")
+        await users.add(archive, "bob", [])
+        await screen.until_shown("Ledger (2)", "User bob was saved")
+        await screen.press("f", "end", "up", "up", "enter")
+        await screen.until_shown("Ledger (0)", "There is no entry of this kind.")
+
+
+async def test_a_payload_of_any_size_is_cut_to_what_can_be_read(archive: Archive) -> None:
+    """Its beginning is shown, and how to have all of it."""
+    await archive.append([Draft("exported", {"list": list(range(200_000))}), Draft("exported", {"text": "x" * 3_000_000})])
+    async with console_on(archive.home) as screen:
+        await at_runs(screen)
+        await screen.press("a")
+        await screen.until_shown("Ledger (4)")
+        for seq in (4, 3):
+            await screen.press("enter")
+            await screen.until_shown(f"Entry {seq} of the ledger", "Payload")
+            await screen.press("end")
+            await screen.until(lambda: "…" in screen.text)
+            await screen.press("escape", "down")
+            await screen.until(lambda: isinstance(screen.console.screen, LedgerPlace))
+
+
+@BOTH_SIZES
+async def test_hostile_texts_leave_the_lists_alone(archive: Archive, size: tuple[int, int]) -> None:
+    """In profiles, reasons, folders and payloads: no line is longer or shorter for them."""
+    text = HOSTILE.encode("utf-8", "replace").decode()
+    await add_run(archive, text, RunStatus.FAILED, reason=text, problems=[problem(text, 1, text)])
+    await archive.append([Draft("profile.removed", {"name": text}, text), Draft(text, {text: [text]})])
+    async with console_on(archive.home, size) as screen:
+        await at_runs(screen)
+        ways = [
+            ("", ActivityPlace),
+            ("f", Pick),
+            ("escape p", ProblemsPlace),
+            ("enter", RunPlace),
+            ("escape escape a", LedgerPlace),
+            ("enter", Page),
+            ("escape down", LedgerPlace),
+            ("enter", Page),
+        ]
+        for keys, kind in ways:
+            await screen.press(*keys.split())
+            await screen.until(lambda kind=kind: isinstance(screen.console.screen, kind))  # type: ignore[misc]
+            await screen.until_shown("[/b]")
+            assert not set(screen.text) & STRANGE
+            assert all(cell_len(line) == size[0] for line in screen.lines)
+            if issubclass(kind, Listing):
+                assert straight(screen.lines, size)
+
+
+async def test_all_places_are_one_key_away(archive: Archive) -> None:
+    """h, u, y and a go there from anywhere, help and palette list them, and escape leads to Home."""
+    async with console_on(archive.home) as screen:
+        await at_runs(screen)
+        await screen.press("a")
+        await screen.until_shown("Ledger (")
+        await screen.press("u")
+        await screen.until_shown("Users (1)")
+        assert len(screen.console.screen_stack) == 3
+        await screen.press("question_mark")
+        await screen.until_shown("Go to Home", "Go to Activity")
+        await screen.press("escape", "ctrl+p")
+        await screen.press(*"activ")
+        await screen.until_shown("Go to Activity")
+        await screen.press("enter", "enter")
+        await screen.until(lambda: isinstance(screen.console.screen, ActivityPlace))
+        await screen.press("h")
+        await screen.until(lambda: isinstance(screen.console.screen, HomePlace))

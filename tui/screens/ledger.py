@@ -1,0 +1,95 @@
+"""The ledger as it can be audited: every entry in a sentence, the newest first, and each one in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from tui import prose
+from tui.actions import PLACES, Action, bindings
+from tui.format import Line, Span, cut
+from tui.gateway.activity_views import EntryRow, EntryView
+from tui.gateway.views import Tone
+from tui.screens.listing import Listing, cells
+from tui.screens.page import Page
+from tui.screens.pick import Pick
+
+KIND = Action("ledger-kind", "pick_kind", ("f",), "Kind", "Only entries of one kind, or all", footer=False)
+ACTIONS = (
+    Action("ledger-open", "open", ("enter", "o"), "Open", "All of the entry: time, who, payload, hash"),
+    KIND,
+    Action("back", "back", ("escape", "q"), "Back", "Back to the runs"),
+    *PLACES,
+)
+
+
+class LedgerPlace(Listing[EntryRow]):
+    """All entries."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    EMPTY = "There is no entry of this kind. Everything that is archived, moved, deleted or changed will stand here."
+    NEEDING = ("open",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kind, self._kind_name = "", "all entries"
+
+    def words(self) -> Sequence[str]:
+        return ("Activity", "Ledger")
+
+    def titles(self, total: int) -> tuple[str, str]:
+        return f"Ledger ({total:,})", self.filter_words((KIND, self._kind_name))
+
+    async def count(self) -> int:
+        return await self.console.gateway.activity.entry_count(self._kind)
+
+    async def page(self, offset: int, limit: int) -> Sequence[EntryRow]:
+        return await self.console.gateway.activity.entries(self._kind, offset, limit)
+
+    async def position(self, row: EntryRow) -> int:
+        return await self.console.gateway.activity.entry_position(self._kind, row.seq)
+
+    def heading(self, width: int) -> Line:
+        return self._cells(("Entry", "When", "By", "What"), (Tone.MUTED,) * 4, width)
+
+    def line(self, row: EntryRow, width: int) -> Line:
+        tones = (Tone.PLAIN, Tone.PLAIN, Tone.MUTED, Tone.PLAIN)
+        return self._cells((str(row.seq), row.when, row.actor, row.sentence), tones, width)
+
+    def _cells(self, texts: Sequence[str], tones: Sequence[Tone], width: int) -> Line:
+        widths = (7, 16, 12 if width >= 90 else 8, 0)
+        widths = (*widths[:3], max(width - sum(widths) - 6, 8))
+        return cells([(text, tone, size, size == 7) for text, tone, size in zip(texts, tones, widths, strict=True)])
+
+    def sentences(self, row: EntryRow) -> Sequence[str]:
+        return (row.sentence,)
+
+    def action_open(self) -> None:
+        if row := self.rows.chosen:
+            self.console.work(self._open(row.seq))
+
+    async def _open(self, seq: int) -> None:
+        view = await self.console.gateway.activity.entry(seq)
+        await self.app.push_screen(Page(f"Entry {seq} of the ledger", lambda width: entry_lines(view, width)))
+
+    def action_pick_kind(self) -> None:
+        kinds = {one.key: one.name for one in self.console.gateway.activity.kinds()}
+
+        def taken(key: str | None) -> None:
+            if key is not None:
+                self._kind, self._kind_name = key, kinds[key]
+                self.look_anew(key)
+
+        self.app.push_screen(Pick("Entries of the ledger", list(kinds.items()), self._kind), taken)
+
+
+def entry_lines(view: EntryView, width: int) -> list[Line]:
+    """Values with their names, then the payload, line by line."""
+    lines = [*prose.named(view.facts, width), ()]
+    lines += [(Span(cut(text, width)),) for text in view.payload]
+    if view.more:
+        lines.append((Span(cut(f"… and {view.more:,} lines more: archivar ledger show --json", width), Tone.MUTED),))
+    return lines
