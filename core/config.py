@@ -14,7 +14,16 @@ from core.secrets import KeyFile
 
 HOME_VARIABLE = "ARCHIVAR_HOME"
 #: Names that may lie in a home; anything else means that the folder belongs to something else.
-OURS = {"volumes", "archive.sqlite", "archive.sqlite-wal", "archive.sqlite-shm", "secret.key", "service.lock", "log"}
+OURS = {
+    "volumes",
+    "archive.sqlite",
+    "archive.sqlite-wal",
+    "archive.sqlite-shm",
+    "secret.key",
+    "service.lock",
+    "log",
+    "keymap.toml",
+}
 #: What an account must be able to read to run the program: interpreter, its library, our own code.
 PROGRAM = (sys.executable, os.path.dirname(os.__file__), os.path.dirname(__file__))
 _VOLUME = re.compile(r"(?!000000)([0-9]{6}|[1-9][0-9]{6,})\.sqlite")
@@ -56,6 +65,10 @@ class Home:
     def console_log(self) -> Path:
         """Faults of consoles: where in the program, and nothing of what was being worked on."""
         return self.path / "log" / "console.log"
+
+    @property
+    def keymap(self) -> Path:
+        return self.path / "keymap.toml"
 
     @property
     def key(self) -> KeyFile:

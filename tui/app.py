@@ -24,14 +24,17 @@ def run(home: Path | None = None) -> None:
         os.environ.pop(name, None)
     from tui.console import Console
     from tui.gateway.core import begin_archive, note_fault, open_gateway
+    from tui.gateway.start import glance
 
+    start = glance(home)
     console = Console(
         lambda: open_gateway(home),
         lambda: begin_archive(home),
         few_colours=few_colours(),
+        start=start,
         note=lambda text: note_fault(home, text),
     )
-    console.run(mouse=False)
+    console.run(mouse=start.mouse)
     if console.return_code:
         raise SystemExit(3)
 

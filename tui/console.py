@@ -6,7 +6,7 @@ import asyncio
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,28 +17,31 @@ from textual.actions import ActionError, SkipAction
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
 from textual.widget import Widget
 from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
-from tui import palette
+from tui import keymap, palette
 from tui.actions import EVERYWHERE, Action, bindings, shown_key
+from tui.gateway.settings_views import SettingsView
+from tui.gateway.start import DEFAULTS, Start, safe
 from tui.gateway.views import Gateway, Refused
+from tui.keymap import Keymap
 from tui.screens.activity import ActivityPlace
 from tui.screens.guide import Guides
 from tui.screens.help import Help
 from tui.screens.home import HomePlace
 from tui.screens.place import Place
+from tui.screens.settings import SettingsPlace
 from tui.screens.start import StartPlace
 from tui.screens.trouble import Trouble
 from tui.screens.users import UsersPlace
 
 #: Seconds between two looks at the archive's version, which costs microseconds.
 TICK = 0.25
-#: Seconds between two loads of the same place: figures that change faster cannot be read.
-PACE = 0.5
 #: Seconds after which a place is loaded although nothing was written: elapsed times run on, a service may have died.
 RESTLESS, IDLE = 1.0, 5.0
 #: Seconds between two looks for an archive that is not there yet.
@@ -61,6 +64,7 @@ class Console(App[None]):
         begin: Callable[[], Awaitable[None]] | None = None,
         *,
         few_colours: bool = False,
+        start: Start = DEFAULTS,
         note: Callable[[str], None] = lambda text: None,
     ) -> None:
         # Filters for colours are made in App.__init__, so it must know at once.
@@ -68,22 +72,26 @@ class Console(App[None]):
         self._open_gateway = open_gateway
         self.begin = begin
         self._note = note
-        self._few_colours = few_colours
+        self.few_colours = few_colours
         self._gateway: Gateway | None = None
         self._wake = asyncio.Event()
         self._loaded = 0.0
         self._stale = False
-        self._keys: Mapping[str, tuple[str, ...]] = {}
+        self._pace = start.refresh
+        self._mouse = start.mouse
+        self._keymap_read = keymap.read(start.keymap) if start.keymap is not None else Keymap({})
         for theme in palette.load():
             if theme.ansi or not few_colours:
                 self.register_theme(theme)
-        self.theme = palette.ANSI if few_colours else palette.kept()
+        known = start.theme if start.theme in {theme.name for theme in palette.load()} else palette.DEFAULT
+        self.theme = palette.ANSI if few_colours else known
+        self._kept_theme = self._previewed = self.theme
         for name in BUILTIN_THEMES:
             self.unregister_theme(name)
 
     def bound(self, action: Action) -> Action:
         """``action`` with the keys that it really has."""
-        return replace(action, keys=self._keys[action.id]) if action.id in self._keys else action
+        return replace(action, keys=keys) if (keys := self._keymap_read.keys.get(action.id)) else action
 
     def key(self, action: Action) -> str:
         """The key of an action, as people call it."""
@@ -107,12 +115,69 @@ class Console(App[None]):
         return Static("Loading …")
 
     def on_mount(self) -> None:
-        self.theme_changed_signal.subscribe(self, self._keep_theme)
+        self.theme_changed_signal.subscribe(self, self._theme_changed)
+        self.set_keymap({name: ",".join(keys) for name, keys in self._keymap_read.keys.items()})
+        if troubles := self.keymap_troubles:
+            more = f" {len(troubles) - 1} more in Settings." if len(troubles) > 1 else ""
+            self.notify(f"{troubles[0]}{more}", severity="warning", timeout=20, markup=False)
         self.run_worker(self._watch(), name="watch", exit_on_error=False)
 
-    def _keep_theme(self, theme: Theme) -> None:
-        if not self._few_colours and not palette.keep(theme.name):
-            self.notify("This theme is for now only: it cannot be saved.", markup=False)
+    # Looks --------------------------------------------------------------------------------------------------------------
+
+    def _theme_changed(self, theme: Theme) -> None:
+        """Keep what was chosen in the palette; what is only looked at is no choice."""
+        if not self.few_colours and theme.name not in (self._previewed, self._kept_theme):
+            self.end_preview(theme.name)
+
+    def preview_theme(self, name: str) -> None:
+        """Show a theme without keeping it."""
+        self._previewed = name
+        self.theme = name
+
+    def end_preview(self, name: str | None) -> None:
+        """Keep the theme ``name``, or go back to the one before."""
+        if name is not None and name != self._kept_theme:
+            self._kept_theme = name
+            self.run_worker(self._keep_theme(name), exit_on_error=False)
+        self._previewed = self._kept_theme
+        self.theme = self._kept_theme
+
+    async def _keep_theme(self, name: str) -> None:
+        try:
+            await self.gateway.settings.change("theme", name)
+        except Refused as trouble:
+            self.notify(f"This theme is for now only: {trouble.message} {trouble.hint}", markup=False)
+
+    def follow(self, view: SettingsView) -> None:
+        """Go by settings from now on, as far as they are the console's. A theme chosen elsewhere counts from the next start."""
+        self._pace = float(view.value("refresh"))
+        mouse = view.value("mouse") == "on"
+        if mouse != self._mouse:
+            self._mouse = mouse
+            if not self._take_mouse(mouse):
+                self.notify("The mouse is taken or left from the next start on.", markup=False)
+
+    def _take_mouse(self, on: bool) -> bool:
+        driver = self._driver
+        if not isinstance(driver, LinuxDriver):
+            return False
+        # Its own switch goes by what it was made with.
+        driver._mouse = True
+        (driver._enable_mouse_support if on else driver._disable_mouse_support)()
+        driver._mouse = on
+        driver.flush()
+        return True
+
+    # Keys ---------------------------------------------------------------------------------------------------------------
+
+    @property
+    def keymap_troubles(self) -> tuple[str, ...]:
+        """What in the keymap file could not be followed."""
+        return tuple(safe(text) for text in self._keymap_read.troubles)
+
+    def keymap_template(self) -> str:
+        """A keymap file with the present keys."""
+        return keymap.template(self._keymap_read.keys)
 
     # Watching ------------------------------------------------------------------------------------------------------------
 
@@ -133,7 +198,7 @@ class Console(App[None]):
                     continue
                 self._stale |= changed
                 age = time.monotonic() - self._loaded
-                if woken or (self._stale and age >= PACE) or age >= (RESTLESS if place.restless else IDLE):
+                if woken or (self._stale and age >= self._pace) or age >= (RESTLESS if place.restless else IDLE):
                     self._stale = False
                     await place.load_or_say()
                     self._loaded = time.monotonic()
@@ -228,7 +293,7 @@ class Console(App[None]):
                 yield SystemCommand(action.label, action.help, self._command(screen, action.name))
             yield SystemCommand("Help", "The keys of this place", self.action_help)
         yield SystemCommand("Guides", "What to set up on mail servers and on this machine", self.action_guides)
-        if not self._few_colours:
+        if not self.few_colours:
             yield SystemCommand("Theme", "Dark, light or high contrast; kept for the next time", self.action_change_theme)
 
     @staticmethod
@@ -285,7 +350,7 @@ class Console(App[None]):
 
 def places() -> dict[str, type[Place]]:
     """The places that lie above Home, by the names that actions give them."""
-    return {"users": UsersPlace, "activity": ActivityPlace}
+    return {"users": UsersPlace, "activity": ActivityPlace, "settings": SettingsPlace}
 
 
 def fault(error: BaseException) -> str:

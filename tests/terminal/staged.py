@@ -17,6 +17,7 @@ from tui.gateway.attention import Condition, attention
 from tui.gateway.drafts import facts
 from tui.gateway.people_views import Users
 from tui.gateway.profile_views import Profiles
+from tui.gateway.settings_views import Setup
 from tui.gateway.views import HomeView, ProfileView, Refused, RunView
 
 #: Escapes that set a title, move, colour and clear; markup; direction and width tricks; and length.
@@ -95,6 +96,10 @@ class StagedGateway:
     @property
     def users(self) -> Users:
         raise Refused("There are no users on this stage.")
+
+    @property
+    def settings(self) -> Setup:
+        raise Refused("Nothing can be set on this stage.")
 
     @property
     def activity(self) -> Activity:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import combinations
-from pathlib import Path
 
 import pytest
 from rich._palettes import EIGHT_BIT_PALETTE
@@ -117,15 +116,3 @@ def test_the_ansi_theme_names_no_colour_of_its_own() -> None:
     colours = {value(theme, key) for key in ("primary", *GROUNDS, *TEXTS)} | set(theme.variables.values())
     eight = {"default", "black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"}
     assert colours <= {f"ansi_{name}" for name in eight}
-
-
-def test_the_choice_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A theme chosen once is there the next time; a broken or foreign file means the default."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    assert palette.kept() == palette.DEFAULT
-    assert palette.keep("light")
-    assert palette.kept() == "light"
-    palette.kept_file().write_text('theme = "nothing we know"', encoding="utf-8")
-    assert palette.kept() == palette.DEFAULT
-    palette.kept_file().write_text("theme = ", encoding="utf-8")
-    assert palette.kept() == palette.DEFAULT

@@ -345,19 +345,9 @@ async def test_every_action_is_in_the_command_palette() -> None:
         here = {"First remedy", "Open", "New", "Run", "Edit", "Last result", "Copy", "Delete", "Quit"}
         assert commands == here | {"Users", "Activity", "Settings", "Help", "Guides", "Theme"}
         await screen.press("ctrl+p")
-        await screen.until_shown("Last result", "Activity")
+        await screen.until_shown("Last result")
         await screen.press(*"last", "enter")
         await screen.until(lambda: isinstance(screen.console.screen, RunPlace))
-
-
-async def test_a_theme_chosen_in_the_palette_is_kept() -> None:
-    """The next console starts with it."""
-    async with shown(ordinary()) as screen:
-        assert screen.console.theme == "dark"
-        assert sorted(screen.console.available_themes) == ["ansi", "dark", "high-contrast", "light"]
-        screen.console.theme = "light"
-        await screen.pilot.pause()
-    assert Console(lambda: asyncio.sleep(0, ordinary())).theme == "light"
 
 
 async def test_few_colours_mean_the_terminals_own() -> None:

@@ -29,6 +29,8 @@ from tui.gateway.people import People
 from tui.gateway.people_views import Users
 from tui.gateway.profile_views import Profiles
 from tui.gateway.refusals import translated
+from tui.gateway.settings import MachineSetup
+from tui.gateway.settings_views import Setup
 from tui.gateway.views import HomeView, NoArchive, ProfileView, RunView
 
 #: Seconds before a service that could not be started is tried again.
@@ -73,6 +75,7 @@ class CoreGateway:
         self._archive = archive
         self.drafts: Profiles = Drafts(archive)
         self.users: Users = People(archive)
+        self.settings: Setup = MachineSetup(archive)
         self.activity: Activity = PastActivity(archive)
         self._home = archive.home
         self._queue = Queue(archive.database)

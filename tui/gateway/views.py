@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tui.gateway.activity_views import Activity
     from tui.gateway.people_views import Users
     from tui.gateway.profile_views import Profiles
+    from tui.gateway.settings_views import Setup
 
 
 class Tone(StrEnum):
@@ -193,6 +194,10 @@ class Gateway(Protocol):
     @property
     def users(self) -> Users:
         """Whose mail is archived."""
+
+    @property
+    def settings(self) -> Setup:
+        """Settings, and the state of the archive."""
 
     @property
     def activity(self) -> Activity:

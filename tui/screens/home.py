@@ -23,14 +23,14 @@ from tui.widgets.panel import Panel
 DIGITS = 9
 ACTIONS = (
     Action("home-open", "open", ("enter",), "Open", "Open the chosen profile, or the remedy in the lower panel"),
-    Action("home-new", "new", ("n",), "New", "Make a new profile"),
-    Action("profile-run", "run_profile", ("r",), "Run", "Run the profile and watch it; watch it if it is running"),
-    Action("profile-edit", "edit", ("e",), "Edit", "Change the profile"),
-    Action("profile-automatic", "automatic", ("a",), "Automatic", "Switch between automatic and by hand"),
-    Action("home-quit", "quit_console", ("q",), "Quit", "Leave the console; runs go on without it"),
-    Action("profile-result", "result", ("o",), "Last result", "Open the profile's last run"),
-    Action("profile-copy", "copy", ("c",), "Copy", "Make a new profile that is like this one"),
-    Action("profile-delete", "delete", ("d",), "Delete", "Delete the profile; what it archived stays. Asks first"),
+    Action("new", "new", ("n",), "New", "Make a new profile"),
+    Action("run", "run_profile", ("r",), "Run", "Run the profile and watch it; watch it if it is running"),
+    Action("edit", "edit", ("e",), "Edit", "Change the profile"),
+    Action("automatic", "automatic", ("a",), "Automatic", "Switch between automatic and by hand"),
+    Action("quit", "quit_console", ("q",), "Quit", "Leave the console; runs go on without it"),
+    Action("result", "result", ("o",), "Last result", "Open the profile's last run"),
+    Action("copy", "copy", ("c",), "Copy", "Make a new profile that is like this one"),
+    Action("delete", "delete", ("d",), "Delete", "Delete the profile; what it archived stays. Asks first"),
     *PLACES,
     Action(
         "home-remedy-1", "remedy(1)", ("1",), "First remedy", "Where the first that needs attention is mended; so 2 to 9", False

@@ -45,8 +45,13 @@ class Pick(ModalScreen[str | None]):
         choice.cursor = self._at
         choice.show(lambda width: [(Span(fit(text, width)),) for _, text in self._options])
 
+    @property
+    def value(self) -> str:
+        """The value under the cursor."""
+        return self._options[self.query_one("#options", Choice).cursor][0]
+
     def action_take(self) -> None:
-        self.dismiss(self._options[self.query_one("#options", Choice).cursor][0])
+        self.dismiss(self.value)
 
     def action_close(self) -> None:
         self.dismiss(None)

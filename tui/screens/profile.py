@@ -20,11 +20,11 @@ LABEL = 11
 ACTIONS = (
     Action("profile-open-run", "open", ("enter", "o"), "Open", "Open the chosen run"),
     Action("back", "back", ("escape", "q"), "Back", "Back to Home"),
-    Action("profile-run", "run_profile", ("r",), "Run", "Run the profile and watch it; watch it if it is running"),
-    Action("profile-edit", "edit", ("e",), "Edit", "Change the profile"),
-    Action("profile-automatic", "automatic", ("a",), "Automatic", "Switch between automatic and by hand"),
-    Action("profile-copy", "copy", ("c",), "Copy", "Make a new profile that is like this one"),
-    Action("profile-delete", "delete", ("d",), "Delete", "Delete the profile; what it archived stays. Asks first"),
+    Action("run", "run_profile", ("r",), "Run", "Run the profile and watch it; watch it if it is running"),
+    Action("edit", "edit", ("e",), "Edit", "Change the profile"),
+    Action("automatic", "automatic", ("a",), "Automatic", "Switch between automatic and by hand"),
+    Action("copy", "copy", ("c",), "Copy", "Make a new profile that is like this one"),
+    Action("delete", "delete", ("d",), "Delete", "Delete the profile; what it archived stays. Asks first"),
     *PLACES,
 )
 

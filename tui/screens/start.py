@@ -16,9 +16,9 @@ from tui.screens.confirm import Confirm
 from tui.screens.place import Place
 
 ACTIONS = (
-    Action("start-begin", "begin", ("b",), "Begin", "Make a new, empty archive here. Asks first"),
-    Action("start-again", "again", ("r",), "Look again", "See whether the archive is there now"),
-    Action("home-quit", "quit_console", ("q",), "Quit", "Leave the console"),
+    Action("begin", "begin", ("b",), "Begin", "Make a new, empty archive here. Asks first"),
+    Action("again", "again", ("r",), "Look again", "See whether the archive is there now"),
+    Action("quit", "quit_console", ("q",), "Quit", "Leave the console"),
 )
 BEGINNING = """
 What to do first:

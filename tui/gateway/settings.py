@@ -1,0 +1,107 @@
+"""Settings of this machine, and what the archive takes and has been proved of."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from core import format as texts
+from core.archive import last_verification, settings, space
+from core.archive.archive import Archive
+from core.archive.last_verification import LastVerification
+from core.archive.space import DiskUse
+from core.errors import InputError, StorageError
+from core.model import now
+from core.service.detach import ensure_running
+from core.service.lock import is_running
+from core.service.queue import Queue
+from tui.gateway import present
+from tui.gateway.refusals import translated
+from tui.gateway.settings_views import SettingRow, SettingsView
+
+LABELS = {
+    "theme": "Theme",
+    "mouse": "Mouse",
+    "refresh": "Refresh",
+    "connections": "Connections",
+    "runs": "Runs at once",
+    "volume_bytes": "Volume size",
+}
+
+
+class MachineSetup:
+    """``Setup`` on an archive."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._home = archive.home
+        self._queue = Queue(archive.database)
+
+    async def view(self) -> SettingsView:
+        with translated():
+            values = settings.shown(await settings.read(self._archive))
+            use = await asyncio.to_thread(space.use, self._home)
+            verified = await last_verification.last(self._archive)
+            running = is_running(self._home)
+            service = await self._service(running)
+            log = self._home.log
+            volumes = len(self._home.volume_numbers())
+        sealed = "; the last one is written to, the others are sealed" if volumes > 1 else ""
+        facts = {
+            "Home": present.text(str(self._home.path)),
+            "Disk": f"{texts.size(use.used)}: {_parts(use)}",
+            "Free": use.sentence(),
+            "Volumes": f"{texts.number(volumes)}, {texts.size(use.volumes)}{sealed}",
+            "Verified": _verified(verified),
+            "Service": service,
+            "Log": present.text(str(log)) if log.exists() else f"{present.text(str(log))} (none yet)",
+            "Keymap": present.text(str(self._home.keymap)) if self._home.keymap.exists() else "the keys of the program",
+        }
+        warnings = {name for name, wrong in (("Free", use.low), ("Verified", bool(verified and not verified.ok))) if wrong}
+        rows = tuple(
+            SettingRow(name, LABELS.get(name, name), present.text(values[name]), one.what, one.allowed)
+            for name, one in settings.DESCRIBED.items()
+        )
+        return SettingsView(rows, tuple(facts.items()), frozenset(warnings), running, self._home.keymap.exists())
+
+    async def _service(self, running: bool) -> str:
+        known = await self._queue.service()
+        if running and known:
+            return f"running since {texts.when(known[1], now())}, process {known[0]}"
+        return "running" if running else "not running; a run starts it"
+
+    async def change(self, name: str, text: str) -> None:
+        with translated():
+            await settings.change(self._archive, name, text)
+
+    async def start_service(self) -> None:
+        with translated():
+            await ensure_running(self._home)
+
+    async def write_keymap(self, text: str) -> str:
+        path = self._home.keymap
+        with translated():
+            try:
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+                    opened.write(text)
+            except FileExistsError:
+                raise InputError(f"There is a {path.name} already.", "It is left as it is.") from None
+            except OSError as error:
+                raise StorageError(f"{path} cannot be written: {error.strerror}.", "Make space and try again.") from error
+        return present.text(str(path))
+
+
+def _parts(use: DiskUse) -> str:
+    parts = (("volumes", use.volumes), ("catalog", use.catalog), ("log", use.log), ("other", use.other))
+    return ", ".join(f"{name} {texts.size(size)}" for name, size in parts if size)
+
+
+def _verified(last: LastVerification | None) -> str:
+    if last is None:
+        return "never; archivar verify proves that nothing is damaged"
+    when = texts.when(last.at, now())
+    if last.ok:
+        return f"✔ clean, {when}: {texts.number(last.messages)} messages, {texts.size(last.bytes)}"
+    first = f": {present.text(last.first[0])}" if last.first else ""
+    return f"✗ DAMAGED, {when}, {texts.number(last.findings)} {'finding' if last.findings == 1 else 'findings'}{first}"

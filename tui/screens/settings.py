@@ -1,0 +1,209 @@
+"""Settings: how the console looks and how much is done at once; and how the archive, its disk and its service are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui.actions import PLACES, Action, bindings
+from tui.format import Line, Span, cut, fit, header, wrap
+from tui.gateway.settings_views import SettingRow, SettingsView
+from tui.gateway.views import Refused, Tone
+from tui.screens.pick import Pick
+from tui.screens.place import Place
+from tui.widgets.form import Form, Text
+from tui.widgets.lines import Choice, Lines
+from tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from tui.console import Console
+
+ACTIONS = (
+    Action("setting-change", "change", ("enter", "e"), "Change", "Change the chosen setting"),
+    Action("service-start", "start_service", ("S",), "Start service", "Start the service, which does the runs"),
+    Action("keymap-write", "write_keymap", ("K",), "Keymap file", "Make a file in which every key can be changed"),
+    Action("back", "back", ("escape", "q"), "Back", "Back to Home"),
+    *PLACES,
+)
+LABEL = 14
+VALUE = 15
+FACT = 10
+
+
+class SettingsPlace(Place):
+    """All settings."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    AUTO_FOCUS = "#settings"
+
+    DEFAULT_CSS = """
+    SettingsPlace #settings { height: 6; }
+    SettingsPlace #archive-panel { height: 1fr; }
+    SettingsPlace #archive { height: 1fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._view: SettingsView | None = None
+
+    def content(self) -> ComposeResult:
+        with Panel(id="settings-panel"):
+            yield Choice(id="settings")
+        with Panel(id="archive-panel"):
+            yield Lines(id="archive")
+
+    async def load(self) -> None:
+        view = await self.console.gateway.settings.view()
+        before, self._view = self._view, view
+        self.show_top(lambda width, clock: header(("Archivar", "Settings"), "", clock, width))
+        self.panel("settings-panel").head("Settings")
+        self.panel("archive-panel").head("Archive")
+        self.query_one("#settings", Choice).show(lambda width: [self._line(row, width) for row in view.rows])
+        troubles = self.console.keymap_troubles
+        self.query_one("#archive", Lines).show(lambda width: fact_lines(view, troubles, width))
+        self.console.follow(view)
+        if before is None or (before.service_running, before.has_keymap) != (view.service_running, view.has_keymap):
+            self.refresh_bindings()
+
+    def _line(self, row: SettingRow, width: int) -> Line:
+        value = row.value
+        if row.name == "theme" and self.console.few_colours:
+            value = "terminal's own"
+        rest = max(width - LABEL - VALUE - 2, 8)
+        what = f"{row.what} Allowed: {row.allowed}." if rest > 90 else row.what
+        return (
+            Span(fit(row.label, LABEL)),
+            Span(fit(value, VALUE), Tone.STRONG),
+            Span(f"  {cut(what, rest)}", Tone.MUTED),
+        )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A service that runs is not started, a file that is there is not made."""
+        if action == "start_service":
+            return self._view is not None and not self._view.service_running
+        return action != "write_keymap" or (self._view is not None and not self._view.has_keymap)
+
+    # Changing ------------------------------------------------------------------------------------------------------------
+
+    def action_change(self) -> None:
+        if self._view is None:
+            return
+        row = self._view.rows[self.query_one("#settings", Choice).cursor]
+        if row.name == "theme":
+            self._choose_theme(row)
+        elif row.name == "mouse":
+            self.console.work(self._switch(row))
+        else:
+            self.app.push_screen(SettingForm(row), self._changed)
+
+    def _choose_theme(self, row: SettingRow) -> None:
+        if self.console.few_colours:
+            self.notify("This terminal has few colours, so its own are used.", markup=False)
+            return
+        self.app.push_screen(ThemePick(sorted(self.console.available_themes), self.console.theme), self._theme)
+
+    def _theme(self, name: str | None) -> None:
+        self.console.end_preview(name)
+        self.reload()
+
+    async def _switch(self, row: SettingRow) -> None:
+        await self.console.gateway.settings.change(row.name, "off" if row.value == "on" else "on")
+        self.reload()
+
+    def _changed(self, changed: bool | None) -> None:
+        if changed:
+            self.reload()
+
+    # Doing ---------------------------------------------------------------------------------------------------------------
+
+    def action_start_service(self) -> None:
+        self.console.work(self._start_service())
+
+    async def _start_service(self) -> None:
+        await self.console.gateway.settings.start_service()
+        self.notify("The service is running.", markup=False)
+        self.reload()
+
+    def action_write_keymap(self) -> None:
+        self.console.work(self._write_keymap())
+
+    async def _write_keymap(self) -> None:
+        path = await self.console.gateway.settings.write_keymap(self.console.keymap_template())
+        self.notify(f"Written: {path}. It counts from the next start.", markup=False)
+        self.reload()
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+
+class ThemePick(Pick):
+    """Themes; the one under the cursor is shown at once."""
+
+    def __init__(self, names: list[str], value: str) -> None:
+        super().__init__("Theme", [(name, name) for name in names], value)
+
+    def on_choice_moved(self) -> None:
+        cast("Console", self.app).preview_theme(self.value)
+
+
+class SettingForm(ModalScreen[bool]):
+    """One setting in a line; True when it was changed."""
+
+    DEFAULT_CSS = "SettingForm Form { height: auto; max-height: 8; }"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False)]
+    AUTO_FOCUS = "Form Line"
+
+    def __init__(self, row: SettingRow) -> None:
+        super().__init__()
+        self._row = row
+        self._saving = False
+
+    def compose(self) -> ComposeResult:
+        row = self._row
+        with Vertical(classes="box") as box:
+            box.border_title = Content(row.label)
+            yield Static(Content(f"{row.what}\n"))
+            yield Form([Text(row.name, row.label, f"Allowed: {row.allowed}.")], {row.name: row.value})
+            yield Static(Content("enter  save      esc  leave it"), classes="keys")
+
+    @property
+    def console(self) -> Console:
+        return cast("Console", self.app)
+
+    def on_form_done(self, event: Form.Done) -> None:
+        event.stop()
+        if not self._saving:
+            self._saving = True
+            self.run_worker(self._save(str(self.query_one(Form).values[self._row.name])), exit_on_error=False)
+
+    async def _save(self, text: str) -> None:
+        try:
+            await self.console.gateway.settings.change(self._row.name, text)
+        except Refused as trouble:
+            self.query_one(Form).show_errors({self._row.name: f"{trouble.message} {trouble.hint}"})
+        else:
+            self.dismiss(True)
+        finally:
+            self._saving = False
+
+    def action_close(self) -> None:
+        self.dismiss(False)
+
+
+def fact_lines(view: SettingsView, troubles: tuple[str, ...], width: int) -> list[Line]:
+    """The archive's facts, then what of the keymap could not be followed."""
+    lines: list[Line] = []
+    facts = [*view.facts, *(("", f"! {text}") for text in troubles)]
+    for label, text in facts:
+        tone = Tone.WARN if label in view.warnings or not label else Tone.PLAIN
+        first, *rest = wrap(text, max(width - FACT, 10))
+        lines.append((Span(fit(label, FACT), Tone.MUTED), Span(first, tone)))
+        lines += [(Span(" " * FACT), Span(part, tone)) for part in rest]
+    return lines
