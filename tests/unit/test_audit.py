@@ -135,3 +135,21 @@ async def test_the_ledger_is_read_backwards_across_volumes(tmp_path: Path, monke
         assert opened == []
     finally:
         await archive.close()
+
+
+async def test_entries_of_one_kind_are_found_in_all_volumes(tmp_path: Path) -> None:
+    """Their seqs in order, those after a known one alone, and the entries backwards from any of them."""
+    home = await homes.filled(tmp_path / "home", batches=5, volume_bytes=60_000)
+    assert len(home.volume_numbers()) > 1
+    archive = await Archive.open(home)
+    try:
+        entries = [entry for entry in await homes.entries(archive) if entry.kind == "archived"]
+        seqs = [entry.seq for entry in entries]
+        assert len(seqs) == 5
+        assert await archive.entry_seqs("archived") == seqs
+        assert await archive.entry_seqs("archived", seqs[2]) == seqs[3:]
+        assert await archive.entry_seqs("nothing") == []
+        assert await archive.entries_before(None, 3, "archived") == entries[:-4:-1]
+        assert await archive.entries_before(seqs[3], 10, "archived") == entries[2::-1]
+    finally:
+        await archive.close()

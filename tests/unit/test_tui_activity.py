@@ -14,6 +14,7 @@ from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.model import RunStatus
 from core.service.queue import Queue
+from core.tasks import spawn
 from tests import homes
 from tests.terminal.consoles import add_run, console_on
 from tests.terminal.staged import HOSTILE, problem
@@ -24,6 +25,7 @@ from tui.screens.ledger import LedgerPlace
 from tui.screens.listing import Listing
 from tui.screens.page import Page
 from tui.screens.pick import Pick
+from tui.screens.place import Place
 from tui.screens.problems import ProblemsPlace
 from tui.screens.run import RunPlace
 
@@ -251,3 +253,19 @@ async def test_all_places_are_one_key_away(archive: Archive) -> None:
         await screen.until(lambda: isinstance(screen.console.screen, ActivityPlace))
         await screen.press("h")
         await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
+
+
+async def test_places_can_be_left_while_they_are_loaded(archive: Archive) -> None:
+    """Whatever is typed how quickly, no place is looked for that is no more, or not yet."""
+    await with_runs(archive)
+    async with console_on(archive.home) as screen:
+        for keys in ("y", "a", "s", "u", "y", "p", "h", "y", "a", "escape", "escape", "s", "y") * 3:
+            await screen.press(keys)
+            await screen.console.screen.load_or_say()  # type: ignore[attr-defined]
+            assert isinstance(screen.console.screen, Place)
+            leaving = screen.console.screen
+            loading = spawn(leaving.load_or_say(), name="load")
+            if not isinstance(leaving, HomePlace):
+                await screen.console.action_go("home")
+            await loading
+        assert isinstance(screen.console.screen, HomePlace)

@@ -47,6 +47,7 @@ async def test_settings_and_the_archive_are_shown(archive: Archive, size: tuple[
         await screen.until_shown("Verified  never", "Service   not running", "Log ", "service.log", "Volumes   1")
         await screen.until_shown("enter Change", "S Start service", "K Keymap file", "esc Back", "? Help", "^p Commands")
         assert straight(screen.lines, size)
+        assert "…" not in "".join(screen.lines[1:8])
         await screen.press("escape")
         await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
 
@@ -57,6 +58,7 @@ async def test_a_theme_is_seen_while_it_is_chosen_and_kept_when_taken(archive: A
         await at_settings(screen)
         await screen.press("enter")
         await screen.until(lambda: isinstance(screen.console.screen, ThemePick))
+        await screen.until_shown("▸ dark")
         await screen.press("end")
         await screen.until(lambda: screen.console.theme == "light")
         assert (await settings.read(archive)).theme == "dark"

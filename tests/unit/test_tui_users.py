@@ -21,6 +21,8 @@ from tui.screens.home import HomePlace
 from tui.screens.importing import ImportPlace
 from tui.screens.user_form import UserForm
 from tui.screens.users import UsersPlace
+from tui.screens.wizard.people import TargetStep, UsersStep
+from tui.screens.wizard.place import WizardPlace
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
@@ -81,10 +83,10 @@ async def test_typing_searches_and_the_list_is_one_key_away(archive: Archive) ->
 async def test_letters_in_the_search_are_no_commands(archive: Archive) -> None:
     """n, d, s and q are typed there."""
     async with console_on(archive.home) as screen:
-        place = await at_users(screen)
+        await at_users(screen)
         await screen.press("slash", *"ndsquhyi")
         await screen.until_shown("ndsquhyi")
-        assert screen.console.screen is place
+        assert isinstance(screen.console.screen, UsersPlace)
 
 
 async def test_a_user_is_added_with_aliases(archive: Archive) -> None:
@@ -320,3 +322,41 @@ async def test_an_import_that_others_overtook_is_refused(archive: Archive, tmp_p
         await screen.press("enter")
         await screen.until_shown("Users were changed in the meantime")
     assert (await users.find(archive, "bob")).full_name == "Bob Baker"
+
+
+# -- in the wizard
+
+
+async def test_users_are_added_and_imported_on_the_way_through_a_profile(archive: Archive, tmp_path: Path) -> None:
+    """n and i open the same form and the same import on the page with users, and what they brought is in the list there."""
+    (tmp_path / "list.csv").write_text("name,email\neve,eve@example.test\n", encoding="utf-8")
+    async with console_on(archive.home) as screen:
+        place = WizardPlace(await screen.console.gateway.drafts.new("mailboxes"))
+        place._at = place.steps.index(UsersStep)
+        await screen.console.push_screen(place)
+        await screen.until_shown("Whose mailboxes?", "[x] bob")
+        await screen.press("n", *"dora", "enter")
+        await screen.until_shown("User dora added.", "[ ] dora")
+        await screen.press("i")
+        await screen.until_shown("Import users from a CSV file")
+        await write(screen, str(tmp_path / "list.csv"))
+        await screen.press("enter")
+        await screen.until_shown("1 new", "+ eve")
+        await screen.press("u")
+        assert isinstance(screen.console.screen, ImportPlace)
+        await screen.press("y")
+        await screen.until_shown("Whose mailboxes?", "[x] eve")
+        assert isinstance(screen.console.screen, WizardPlace)
+
+
+async def test_for_a_single_mailbox_the_new_user_has_its_address(archive: Archive) -> None:
+    """It was typed two pages before."""
+    async with console_on(archive.home) as screen:
+        draft = await screen.console.gateway.drafts.new("mailbox")
+        draft.fields["target.folder"] = "zoe@example.test"
+        place = WizardPlace(draft)
+        place._at = place.steps.index(TargetStep)
+        await screen.console.push_screen(place)
+        await screen.until_shown("Into whose archive?", "alice")
+        await screen.press("n")
+        await screen.until_shown("New user", "zoe@example.test")

@@ -207,3 +207,12 @@ async def test_whoever_counts_users_knows_when_to_count_again(archive: Archive) 
     assert len(seen) == 4
     await archive.rebuild()
     assert await users.version(archive) == last
+
+
+async def test_a_user_s_place_in_the_list_is_counted(archive: Archive) -> None:
+    """Without regard to case, as the list is sorted, and among those that are found alone."""
+    for name in ("Zoe", "bob", "Carol"):
+        await users.add(archive, name, [])
+    listed = [user.name for user in await users.page(archive, offset=0, limit=10)]
+    assert [await users.count(archive, before=name) for name in listed] == list(range(len(listed)))
+    assert await users.count(archive, contains="o", before="Zoe") == 2

@@ -27,7 +27,6 @@ class Condition:
     waiting: str = ""
     damage: str = ""
     space: str = ""
-    keys: tuple[str, ...] = ()
 
 
 def attention(
@@ -46,7 +45,7 @@ def attention(
         warnings += [Attention(text(said), Remedy.EDIT, profile.name, "change it") for said in profile.warnings()]
         if profile.selection is not None and (said := _without_address(profile, chosen.get(profile.selection))):
             warnings.append(Attention(said, Remedy.USERS, "", "go to Users"))
-    return (*found, *warnings, *(Attention(text(said), Remedy.SETTINGS, "", "go to Settings") for said in condition.keys))
+    return (*found, *warnings)
 
 
 def _of_archive(condition: Condition) -> Iterable[Attention]:

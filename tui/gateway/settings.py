@@ -19,13 +19,14 @@ from tui.gateway import present
 from tui.gateway.refusals import translated
 from tui.gateway.settings_views import SettingRow, SettingsView
 
+#: What settings are called, and what they are for in words that a narrow line has room for.
 LABELS = {
-    "theme": "Theme",
-    "mouse": "Mouse",
-    "refresh": "Refresh",
-    "connections": "Connections",
-    "runs": "Runs at once",
-    "volume_bytes": "Volume size",
+    "theme": ("Theme", "the console's colours"),
+    "mouse": ("Mouse", "whether the console takes the mouse"),
+    "refresh": ("Refresh", "seconds between two looks"),
+    "connections": ("Connections", "most to one server, in all runs"),
+    "runs": ("Runs at once", "most at the same time"),
+    "volume_bytes": ("Volume size", "a volume of this size is sealed"),
 }
 
 
@@ -59,7 +60,7 @@ class MachineSetup:
         }
         warnings = {name for name, wrong in (("Free", use.low), ("Verified", bool(verified and not verified.ok))) if wrong}
         rows = tuple(
-            SettingRow(name, LABELS.get(name, name), present.text(values[name]), one.what, one.allowed)
+            SettingRow(name, LABELS[name][0], present.text(values[name]), one.what, LABELS[name][1], one.allowed)
             for name, one in settings.DESCRIBED.items()
         )
         return SettingsView(rows, tuple(facts.items()), frozenset(warnings), running, self._home.keymap.exists())

@@ -8,12 +8,13 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class SettingRow:
-    """A setting: ``value`` as it can be typed again, ``what`` it is for, ``allowed`` values in words."""
+    """A setting: ``value`` as it can be typed again, ``what`` it is for, also in ``few`` words, ``allowed`` values in words."""
 
     name: str
     label: str
     value: str
     what: str
+    few: str
     allowed: str
 
 

@@ -70,18 +70,25 @@ class Place(Screen[None]):
 
     async def load_or_say(self) -> None:
         """Load; what the core refuses is said above the footer, and what was shown stays."""
+        if not self.is_mounted:
+            # It has no widgets yet; when it has, it asks again.
+            self.call_after_refresh(self.reload)
+            return
+        said = ""
         try:
             await self.load()
         except Refused as trouble:
-            if self.is_attached:
-                self.say(f"! {trouble.message} {trouble.hint}")
+            said = f"! {trouble.message} {trouble.hint}"
         except NoMatches:
-            # Somebody left the place while it was loaded, and its widgets are gone.
-            if self.is_attached:
+            if self.is_there:
                 raise
-        else:
-            if self.is_attached:
-                self.say("")
+        if self.is_there:
+            self.say(said)
+
+    @property
+    def is_there(self) -> bool:
+        """Is this place still one of those that are open? While it was loaded it may have been left, with all its widgets."""
+        return self.is_attached and self in self.app.screen_stack
 
     def say(self, text: str) -> None:
         """Show ``text`` above the footer, or nothing."""

@@ -77,7 +77,7 @@ class SettingsPlace(Place):
         if row.name == "theme" and self.console.few_colours:
             value = "terminal's own"
         rest = max(width - LABEL - VALUE - 2, 8)
-        what = f"{row.what} Allowed: {row.allowed}." if rest > 90 else row.what
+        what = f"{row.what} Allowed: {row.allowed}." if rest > 100 else row.few
         return (
             Span(fit(row.label, LABEL)),
             Span(fit(value, VALUE), Tone.STRONG),
