@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
@@ -17,6 +17,11 @@ from tui.widgets.form import Line, Text
 class Ask(ModalScreen[str | None]):
     """What was typed, or None after escape."""
 
+    DEFAULT_CSS = """
+    Ask .framed { height: 1; margin-top: 1; }
+    Ask .framed Static { width: 1; }
+    Ask .framed Line { width: 1fr; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False)]
 
     def __init__(self, question: str, text: str, value: str = "") -> None:
@@ -27,7 +32,10 @@ class Ask(ModalScreen[str | None]):
         with Vertical(classes="box") as box:
             box.border_title = Content(self._question)
             yield Static(Content(self._text))
-            yield Line(Text("answer", ""), self._value)
+            with Horizontal(classes="framed"):
+                yield Static(Content("["))
+                yield Line(Text("answer", ""), self._value)
+                yield Static(Content("]"))
             yield Static(Content("enter  take it      esc  leave it"), classes="keys")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

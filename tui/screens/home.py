@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -26,12 +27,13 @@ ACTIONS = (
     Action("new", "new", ("n",), "New", "Make a new profile"),
     Action("run", "run_profile", ("r",), "Run", "Run the profile and watch it; watch it if it is running"),
     Action("edit", "edit", ("e",), "Edit", "Change the profile"),
-    Action("automatic", "automatic", ("a",), "Automatic", "Switch between automatic and by hand"),
+    *(replace(place, footer=True) for place in PLACES if place.id in ("go-users", "go-activity")),
     Action("quit", "quit_console", ("q",), "Quit", "Leave the console; runs go on without it"),
+    Action("automatic", "automatic", ("a",), "Automatic", "Switch between automatic and by hand"),
     Action("result", "result", ("o",), "Last result", "Open the profile's last run"),
     Action("copy", "copy", ("c",), "Copy", "Make a new profile that is like this one"),
     Action("delete", "delete", ("d",), "Delete", "Delete the profile; what it archived stays. Asks first"),
-    *PLACES,
+    *(place for place in PLACES if place.id in ("go-home", "go-settings")),
     Action(
         "home-remedy-1", "remedy(1)", ("1",), "First remedy", "Where the first that needs attention is mended; so 2 to 9", False
     ),

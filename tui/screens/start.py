@@ -23,8 +23,8 @@ ACTIONS = (
 BEGINNING = """
 What to do first:
 
-  b  begins an archive here. The next page then leads to the first profile: a
-     single mailbox, or all mailboxes of a server.
+  b  begins an archive here. The page after it leads to the first profile:
+     a single mailbox, or all mailboxes of a server.
 
   q  leaves. If the archive lies elsewhere: archivar --home FOLDER.
      If it lies on a disk of its own, is that mounted?

@@ -74,10 +74,12 @@ class Options(Widget, can_focus=True):
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"options--chosen"}
 
-    def __init__(self, options: Sequence[tuple[str, str]], value: str, *, column: bool = False) -> None:
+    def __init__(self, options: Sequence[tuple[str, str]], value: str, *, column: bool = False, marked: bool = False) -> None:
+        """``marked``: it has no label that tells where the keys go, so it tells that itself."""
         super().__init__()
         self._options = list(options)
         self._column = column
+        self._indent = 2 if marked else 0
         self._index = next((index for index, (one, _) in enumerate(self._options) if one == value), 0)
 
     @property
@@ -89,7 +91,7 @@ class Options(Widget, can_focus=True):
         if self._column:
             return [[index] for index in range(len(self._options))]
         lines: list[list[int]] = [[]]
-        used = 0
+        used, width = 0, width - self._indent
         for index, (_, word) in enumerate(self._options):
             needed = cell_len(word) + 4
             if lines[-1] and used + 2 + needed > width:
@@ -105,7 +107,7 @@ class Options(Widget, can_focus=True):
     def render(self) -> Content:
         chosen = self.get_component_rich_style("options--chosen", partial=True)
         style = str(chosen) if self.has_focus else ""
-        lines = []
+        lines: list[Content] = []
         for line in self._lines(self.size.width):
             parts = [
                 Content.styled(f"({'•' if index == self._index else ' '}) {self._options[index][1]}", style)
@@ -113,7 +115,8 @@ class Options(Widget, can_focus=True):
                 else Content(f"( ) {self._options[index][1]}")
                 for index in line
             ]
-            lines.append(Content("  ").join(parts))
+            mark = "▸ " if self.has_focus and not lines else "  "
+            lines.append(Content(mark[: self._indent]) + Content("  ").join(parts))
         return Content("\n").join(lines)
 
     def _choose(self, index: int) -> None:
@@ -140,7 +143,7 @@ class Options(Widget, can_focus=True):
         lines = self._lines(self.size.width)
         if not 0 <= event.y < len(lines):
             return
-        at = 0
+        at = self._indent
         for index in lines[event.y]:
             end = at + cell_len(self._options[index][1]) + 4
             if at <= event.x < end:

@@ -34,7 +34,7 @@ class FoldersStep(Step):
     """
 
     def content(self) -> ComposeResult:
-        yield Options(WAYS, "only" if self.desk.folders_only(self.draft) else "all")
+        yield Options(WAYS, "only" if self.desk.folders_only(self.draft) else "all", marked=True)
         yield Static(Content("Reading the folders …"), id="said")
         yield Choice(id="folders")
         yield Static(id="rules")

@@ -24,9 +24,10 @@ NOBODY = (
     "  n  adds a user by hand\n"
     "  i  imports a CSV file with names and e-mail addresses"
 )
+SEARCH = "  Search ["
 MODES = (
     ("all", "all users with an e-mail address"),
-    ("all-except", "all but the ticked"),
+    ("all-except", "all but the unticked"),
     ("only", "only the ticked"),
 )
 
@@ -62,7 +63,7 @@ class PeopleStep(Step):
     def content(self) -> ComposeResult:
         yield from self.above()
         with Horizontal(id="search"):
-            yield Static(Content("Search ["))
+            yield Static(Content(SEARCH), id="search-label")
             yield form.Line(form.Text("search", "", hint="/  name or address"), "")
             yield Static(Content("]"))
         yield PagedChoice[UserRow](id="people")
@@ -91,6 +92,8 @@ class PeopleStep(Step):
         nobody = not total and not contains
         self.query_one("#nobody").display = nobody
         self.query_one("#search").display = self.people.display = not nobody
+        for way in self.query(Options):
+            way.display = not nobody
         self.people.fill(total, lambda offset, limit: desk.page(contains, offset, limit), self.line, first)
         await self.loaded(first)
         if not self.people.has_focus and not isinstance(self.screen.focused, Input | Options):
@@ -110,6 +113,13 @@ class PeopleStep(Step):
         if event.key == "down" and isinstance(self.screen.focused, Input):
             event.stop()
             self.people.focus()
+        elif event.key == "up" and self.screen.focused is not self.people and not isinstance(self.screen.focused, Options):
+            event.stop()
+            self.screen.focus_previous()
+
+    def on_descendant_focus(self) -> None:
+        searching = isinstance(self.screen.focused, Input)
+        self.query_one("#search-label", Static).update(Content(SEARCH.replace(" ", "▸", 1) if searching else SEARCH))
 
     def search(self) -> None:
         """Go to the search."""
@@ -130,7 +140,7 @@ class UsersStep(PeopleStep):
     offers = (*PeopleStep.offers, "tick")
 
     def above(self) -> ComposeResult:
-        yield Options(MODES, str(self.draft.fields.get("users.mode", "all")))
+        yield Options(MODES, str(self.draft.fields.get("users.mode", "all")), marked=True)
 
     @property
     def listed(self) -> list[str]:
@@ -146,10 +156,10 @@ class UsersStep(PeopleStep):
         await self._say()
 
     def line(self, row: UserRow, width: int) -> Line:
-        ticked = row.addresses if self.mode == "all" else self._ticked(row)
-        return user_line(row, width, "[x] " if ticked else "[ ] ")
+        archived = row.addresses if self.mode == "all" else bool(self._entry(row)) == (self.mode == "only")
+        return user_line(row, width, "[x] " if archived else "[ ] ")
 
-    def _ticked(self, row: UserRow) -> str:
+    def _entry(self, row: UserRow) -> str:
         """The entry of the list that names this user, or nothing."""
         names = {name.casefold(): name for name in self.listed}
         return next((names[key.casefold()] for key in (row.key, *row.keys) if key.casefold() in names), "")
@@ -162,7 +172,7 @@ class UsersStep(PeopleStep):
         if self.mode == "all":
             self.notify("All are archived. Choose another way above (tab) to tick users.", markup=False)
             return
-        if entry := self._ticked(row):
+        if entry := self._entry(row):
             self.listed.remove(entry)
         else:
             self.listed.append(row.key)
