@@ -190,13 +190,14 @@ class StagedGateway:
         self.closed = True
 
 
-def ordinary() -> StagedGateway:
+def ordinary(moment: datetime | None = None) -> StagedGateway:
     """A morning: one runs, one is fine, one has problems, one has never run."""
     gateway = StagedGateway(
         profile("Staff", "anna@example.test"),
         profile("Alice"),
         profile("Journal", access=Access.IMAP_TLS, accept_all_certificates=True),
         profile("New one", "sales@example.test"),
+        moment=moment,
     )
     day = timedelta(days=1)
     gateway.add_run("Staff", RunStatus.RUNNING, run=7)

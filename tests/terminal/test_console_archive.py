@@ -116,6 +116,47 @@ def test_a_run_outlives_the_terminal_it_was_started_in(server: Proxy, home: conf
         assert terminal.title == title
 
 
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGHUP], ids=["killed", "hung up"])
+def test_the_end_of_a_console_is_not_the_end_of_a_run(
+    server: Proxy, home: config.Home, tmp_path: Path, end: signal.Signals
+) -> None:
+    """A console that is killed, or whose line drops, leaves the run untouched; reopening shows it."""
+    server.stall_after_bytes = 2_000_000
+    with console(home, tmp_path) as terminal:
+        terminal.until_shown("▸ Alice")
+        terminal.keys("r")
+        terminal.until_shown("run 1", FOLDER_SHOWN)
+        pid = asyncio.run(service_of(home))
+        os.kill(terminal.pid_of("-m tui"), end)
+        terminal.until_shown("exit code")
+        assert asyncio.run(service_of(home)) == pid
+        assert asyncio.run(status_of(home, 1)) is RunStatus.RUNNING
+    server.stall_after_bytes = None
+    with console(home, tmp_path) as terminal:
+        terminal.until_shown("▸ Alice", "✔ done", f"+{MESSAGES}")
+        terminal.keys("Enter")
+        terminal.until_shown("Last runs", "✔ done")
+        assert "interruption" not in terminal.text
+
+
+def test_two_consoles_show_the_same_run(server: Proxy, home: config.Home, tmp_path: Path) -> None:
+    """One detached and one that was opened later; what the first asks for the second sees."""
+    server.stall_after_bytes = 2_000_000
+    with console(home, tmp_path) as first, console(home, tmp_path, LANG="C.UTF-8") as second:
+        for terminal in (first, second):
+            terminal.until_shown("▸ Alice", "· never run")
+        first.keys("r")
+        first.until_shown("run 1", FOLDER_SHOWN)
+        second.until_shown("● running")
+        second.keys("r")
+        second.until_shown("run 1", FOLDER_SHOWN)
+        second.keys("c")
+        second.until_shown("y  cancel the run")
+        second.keys("y")
+        for terminal in (first, second):
+            terminal.until_shown("■ cancelled", "What was archived is kept")
+
+
 def test_an_interrupted_run_carries_on_when_the_console_opens(server: Proxy, home: config.Home, tmp_path: Path) -> None:
     """A service that was killed left a run behind: opening the console is enough to have it finished."""
     server.stall_after_bytes = 2_000_000

@@ -7,6 +7,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Self
 
 from rich.cells import cell_len
@@ -72,6 +73,13 @@ class Tmux:
     def coloured(self) -> str:
         """What is on the screen, with its attributes as escape sequences."""
         return self.tmux("capture-pane", "-p", "-e")
+
+    def pid_of(self, part: str) -> int:
+        """The process in the pane whose command line has ``part``, below the shell that began it."""
+        shell = self.tmux("display-message", "-p", "#{pane_pid}").strip()
+        below = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+        [pid] = [pid for pid in below if part in Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")]
+        return int(pid)
 
     @property
     def title(self) -> str:

@@ -1,0 +1,78 @@
+"""A few pictures of screens, to see at a glance what a change does to them; texts are asserted elsewhere.
+
+After a wanted change: ``make test TESTS=tests/unit/test_snapshots.py ARGS=--snapshot-update``, and look at the pictures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.terminal.staged import StagedGateway, ordinary
+from tui.console import Console
+from tui.screens import place
+
+MOMENT = datetime(2026, 1, 31, 14, 2, tzinfo=UTC)
+Compare = Callable[..., bool]
+
+
+class StoppedClock(datetime):
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+        return MOMENT
+
+
+@pytest.fixture(autouse=True)
+def _always_the_same(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    time.tzset()
+    monkeypatch.setattr(place, "datetime", StoppedClock)
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def console() -> Console:
+    gateway: StagedGateway = ordinary(MOMENT)
+    return Console(lambda: asyncio.sleep(0, gateway))
+
+
+async def _loaded(pilot: Pilot[None], text: str) -> None:
+    deadline = time.monotonic() + 20
+    while text not in "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips()):
+        assert time.monotonic() < deadline
+        await pilot.pause(0.02)
+
+
+def test_home(snap_compare: Compare) -> None:
+    """The first place, as most terminals are."""
+    assert snap_compare(console(), terminal_size=(80, 24), run_before=lambda pilot: _loaded(pilot, "Needs attention (2)"))
+
+
+def test_a_run(snap_compare: Compare) -> None:
+    """A run that goes on, with its problems."""
+
+    async def open_run(pilot: Pilot[None]) -> None:
+        await _loaded(pilot, "Needs attention (2)")
+        await pilot.press("r")
+        await _loaded(pilot, "Problems (2)")
+
+    assert snap_compare(console(), terminal_size=(80, 24), run_before=open_run)
+
+
+def test_a_profile(snap_compare: Compare) -> None:
+    """What a profile does, in words, and its runs; a wide window."""
+
+    async def open_profile(pilot: Pilot[None]) -> None:
+        await _loaded(pilot, "Needs attention (2)")
+        await pilot.press("down", "down", "enter")
+        await _loaded(pilot, "Last runs")
+
+    assert snap_compare(console(), terminal_size=(120, 40), run_before=open_profile)
