@@ -207,7 +207,8 @@ class Drafts:
     # Trying --------------------------------------------------------------------------------------------------------------
 
     def steps(self, draft: Draft) -> Sequence[StepRow]:
-        profile = _stand_in(draft)
+        with translated():
+            profile = _complete(draft)
         return [StepRow(name, STEP_NAMES[name], _WAITING) for name in steps(profile.server, profile.login.method)]
 
     async def test(self, draft: Draft, tick: Callable[[StepRow], None]) -> bool:
@@ -236,10 +237,7 @@ class Drafts:
 
     async def _opened(self, draft: Draft) -> tuple[Profile, Mailbox, Secret]:
         """What opens a mailbox. Raises ``InputError``, also naming what must be filled in before."""
-        try:
-            profile = _stand_in(draft)
-        except FieldError as error:
-            raise InputError("This cannot be tried yet.", f"Go back and correct: {error.field}.") from error
+        profile = _complete(draft)
         return profile, await self._mailbox(draft, profile), await self._password(draft, profile)
 
     async def _mailbox(self, draft: Draft, profile: Profile) -> Mailbox:
@@ -370,6 +368,14 @@ def _stand_in(draft: Draft) -> Profile:
         fields["users.mode"] = Mode.ALL.value
     fields.setdefault(form.HOW, "manual")
     return form.profile(fields)
+
+
+def _complete(draft: Draft) -> Profile:
+    """The draft as a profile that can be tried. Raises ``InputError`` naming what must be filled in before."""
+    try:
+        return _stand_in(draft)
+    except FieldError as error:
+        raise InputError("This cannot be tried yet.", f"Go back and correct: {error.field}.") from error
 
 
 def _step(step: Step) -> StepRow:

@@ -21,13 +21,13 @@ from tui.screens.guide import GuidePage
 from tui.screens.importing import ask_for_file
 from tui.screens.place import Place
 from tui.screens.run import RunPlace
+from tui.screens.testing import TestDialog
 from tui.screens.user_form import UserForm
 from tui.screens.wizard.folders import FoldersStep
 from tui.screens.wizard.forms import DeleteStep, FilterStep, KindStep, LoginStep, NameStep, ServerStep
 from tui.screens.wizard.people import PeopleStep, TargetStep, UsersStep
 from tui.screens.wizard.step import Step
 from tui.screens.wizard.summary import SummaryStep
-from tui.screens.wizard.testing import TestDialog
 from tui.widgets.form import Form
 from tui.widgets.panel import Panel
 from tui.widgets.row import Row
@@ -248,7 +248,8 @@ class WizardPlace(Place):
     async def action_test(self) -> None:
         if self.step:
             self.step.collect()
-        await self.app.push_screen(TestDialog(self.draft))
+        desk, draft = self.console.gateway.drafts, self.draft
+        await self.app.push_screen(TestDialog(lambda: desk.steps(draft), lambda tick: desk.test(draft, tick)))
 
     def action_preview(self) -> None:
         if isinstance(self.step, DeleteStep):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,18 +13,16 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.format import Line, Span, fit, wrap
-from tui.gateway.profile_views import Draft, StepRow
+from tui.gateway.profile_views import StepRow
 from tui.gateway.views import Refused, Tone
 from tui.widgets.lines import Lines
 
-if TYPE_CHECKING:
-    from tui.console import Console
-
 NAME = 17
+Tick = Callable[[StepRow], None]
 
 
 class TestDialog(ModalScreen[None]):
-    """Tries the connection of a draft."""
+    """Shows ``steps`` and does ``test``, which tells of each step and whether all went well. Escape ends it."""
 
     #: Not a class of tests.
     __test__ = False
@@ -31,9 +30,9 @@ class TestDialog(ModalScreen[None]):
     DEFAULT_CSS = "TestDialog .box { width: 100; } TestDialog Lines { height: auto; max-height: 18; }"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "close", show=False)]
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, steps: Callable[[], Sequence[StepRow]], test: Callable[[Tick], Awaitable[bool]]) -> None:
         super().__init__()
-        self._draft = draft
+        self._known, self._try = steps, test
         self._steps: dict[str, StepRow] = {}
         self._said = ""
 
@@ -43,19 +42,14 @@ class TestDialog(ModalScreen[None]):
             yield Lines(id="steps")
             yield Static(Content("esc  stop"), id="close", classes="keys")
 
-    @property
-    def console(self) -> Console:
-        return cast("Console", self.app)
-
     def on_mount(self) -> None:
         self.run_worker(self._test(), exit_on_error=False)
 
     async def _test(self) -> None:
-        desk = self.console.gateway.drafts
         try:
-            self._steps = {step.key: step for step in desk.steps(self._draft)}
+            self._steps = {step.key: step for step in self._known()}
             self._show()
-            good = await desk.test(self._draft, self._tick)
+            good = await self._try(self._tick)
             self._said = "✔ All steps went well." if good else "✗ Not all steps went well."
         except Refused as trouble:
             self._said = f"✗ {trouble.message} {trouble.hint}"
