@@ -95,7 +95,8 @@ class HomePlace(ProfileWork):
 
     def _show_attention(self, found: tuple[Attention, ...]) -> None:
         panel, attention = self.query_one("#attention", Choice), self.panel("attention-panel")
-        attention.head(f"Needs attention ({len(found)})" if found else "Needs attention", "1-9 lead there" if found else "")
+        digits = f"1-{min(len(found), DIGITS)} lead there" if len(found) > 1 else "1 leads there" if found else ""
+        attention.head(f"Needs attention ({len(found)})" if found else "Needs attention", digits)
         panel.can_focus = bool(found)
         panel.show(lambda width: [line for line, _ in attention_lines(found, width)] if found else [_NOTHING])
         height = len(attention_lines(found, max(self.size.width - BESIDE - 2, 10)))
