@@ -46,6 +46,8 @@ TICK = 0.25
 RESTLESS, IDLE = 1.0, 5.0
 #: Seconds between two looks for an archive that is not there yet.
 AGAIN = 2.0
+#: A worker tells the widget that it belongs to, which knows no answer to a fault: the console has to hear of it.
+Worker.StateChanged.bubble = True
 
 
 class Console(App[None]):
@@ -280,7 +282,8 @@ class Console(App[None]):
         # A box over the place tells its own keys.
         if isinstance(self.screen, Place):
             useful = [action for action in self.screen.ACTIONS if self._useful(self.screen, action)]
-            self.push_screen(Help([self.bound(action) for action in (*useful, *EVERYWHERE)]))
+            everywhere = [action for action in EVERYWHERE if self.check_action(action.name, ())]
+            self.push_screen(Help([self.bound(action) for action in (*useful, *everywhere)]))
 
     def action_guides(self) -> None:
         self.push_screen(Guides())
@@ -291,7 +294,8 @@ class Console(App[None]):
             here = next((name for name, kind in {"home": HomePlace, **places()}.items() if type(screen) is kind), "")
             for action in (one for one in screen.ACTIONS if self._useful(screen, one) and one.name != f"go('{here}')"):
                 yield SystemCommand(action.label, action.help, self._command(screen, action.name))
-            yield SystemCommand("Help", "The keys of this place", self.action_help)
+            if not screen.OWN_HELP:
+                yield SystemCommand("Help", "The keys of this place", self.action_help)
         yield SystemCommand("Guides", "What to set up on mail servers and on this machine", self.action_guides)
         if not self.few_colours:
             yield SystemCommand("Theme", "Dark, light or high contrast; kept for the next time", self.action_change_theme)

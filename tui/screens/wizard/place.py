@@ -80,7 +80,16 @@ ACTIONS = (
     Action("wizard-search", "search", ("slash",), "Search", "Search in the list", footer=False),
     Action("wizard-guide", "guide", ("ctrl+g",), "Guide", "What to do on the server's side"),
     Action("wizard-help", "own_help", ("f1",), "Help", "The keys of this page"),
-    Action("wizard-leave", "leave", ("ctrl+x",), "Leave", "Leave without saving; asks first", footer=False),
+    Action(
+        "wizard-leave",
+        "leave",
+        ("ctrl+x",),
+        "Leave",
+        "Leave without saving; asks first",
+        footer=False,
+        # In a line it would cut.
+        priority=True,
+    ),
 )
 #: These have a meaning on every page.
 ALWAYS = ("next", "back", "own_help", "leave")
