@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -60,9 +61,14 @@ class TestDialog(ModalScreen[None]):
         self._steps[step.key] = step
         self._show()
 
+    def on_resize(self, _event: events.Resize) -> None:
+        # Only now is it known how wide the lines are.
+        self.call_after_refresh(self._show)
+
     def _show(self) -> None:
-        self.query_one("#steps", Lines).show(self._lines)
-        self.query_one("#steps", Lines).styles.height = len(self._lines(self.query_one("#steps", Lines).text_width))
+        steps = self.query_one("#steps", Lines)
+        steps.show(self._lines)
+        steps.styles.height = len(self._lines(steps.text_width))
 
     def _lines(self, width: int) -> list[Line]:
         lines: list[Line] = []
