@@ -20,6 +20,7 @@ from core.profiles.folder_choice import EVERYTHING, FolderChoice
 from core.profiles.mailboxes import Mailbox, login_name, of_target
 from core.profiles.profile import Access, Kind, Method, Profile
 from core.profiles.profile_file import FieldError
+from core.profiles.rules import Rule
 from core.profiles.selection import Mode, Selection
 from core.secrets import Secret
 from tui.gateway import present
@@ -176,6 +177,8 @@ class Drafts:
 
     def tick_folder(self, draft: Draft, row: FolderRow, *, below: bool) -> str:
         choice = _choice(draft)
+        if not Rule.valid(row.path):
+            return "No rule can name this folder: its name is too long, or has invisible characters. A pattern with * can."
         if choice.reason(row.path, row.uses):
             choice = choice.tick(row.path, row.uses, below=below)
             if reason := choice.reason(row.path, row.uses):
@@ -188,7 +191,7 @@ class Drafts:
         return ""
 
     def choose_folders(self, draft: Draft, tree: FolderTree, *, only: bool) -> bool:
-        listed = [(row.path, row.uses) for row in tree.rows if row.selectable]
+        listed = [(row.path, row.uses) for row in tree.rows if row.selectable and Rule.valid(row.path)]
         choice = _choice(draft).only_ticked(listed) if only else _choice(draft).all_but_unticked(listed)
         _keep(draft, choice)
         return choice.only == only

@@ -74,12 +74,10 @@ class Options(Widget, can_focus=True):
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"options--chosen"}
 
-    def __init__(self, options: Sequence[tuple[str, str]], value: str, *, column: bool = False, marked: bool = False) -> None:
-        """``marked``: it has no label that tells where the keys go, so it tells that itself."""
+    def __init__(self, options: Sequence[tuple[str, str]], value: str, *, column: bool = False) -> None:
         super().__init__()
         self._options = list(options)
         self._column = column
-        self._indent = 2 if marked else 0
         self._index = next((index for index, (one, _) in enumerate(self._options) if one == value), 0)
 
     @property
@@ -91,7 +89,7 @@ class Options(Widget, can_focus=True):
         if self._column:
             return [[index] for index in range(len(self._options))]
         lines: list[list[int]] = [[]]
-        used, width = 0, width - self._indent
+        used = 0
         for index, (_, word) in enumerate(self._options):
             needed = cell_len(word) + 4
             if lines[-1] and used + 2 + needed > width:
@@ -115,8 +113,7 @@ class Options(Widget, can_focus=True):
                 else Content(f"( ) {self._options[index][1]}")
                 for index in line
             ]
-            mark = "▸ " if self.has_focus and not lines else "  "
-            lines.append(Content(mark[: self._indent]) + Content("  ").join(parts))
+            lines.append(Content("  ").join(parts))
         return Content("\n").join(lines)
 
     def _choose(self, index: int) -> None:
@@ -143,7 +140,7 @@ class Options(Widget, can_focus=True):
         lines = self._lines(self.size.width)
         if not 0 <= event.y < len(lines):
             return
-        at = self._indent
+        at = 0
         for index in lines[event.y]:
             end = at + cell_len(self._options[index][1]) + 4
             if at <= event.x < end:
@@ -182,6 +179,21 @@ class Line(Input):
     def __init__(self, spec: Text, value: str) -> None:
         super().__init__(value, placeholder=spec.hint, password=spec.secret, compact=True, select_on_focus=False)
         self.cursor_blink = False
+
+
+class Marked(Horizontal):
+    """A control outside of a form: ``▸`` stands before it while it has the focus."""
+
+    DEFAULT_CSS = "Marked { height: auto; } Marked > .mark { width: 2; height: 1; }"
+
+    def __init__(self, *parts: Widget, id: str | None = None) -> None:
+        super().__init__(Static(Content("  "), classes="mark"), *parts, id=id)
+
+    def on_descendant_focus(self) -> None:
+        self.query_one(".mark", Static).update(Content("▸ "))
+
+    def on_descendant_blur(self) -> None:
+        self.query_one(".mark", Static).update(Content("  "))
 
 
 class Field(Vertical):

@@ -135,6 +135,8 @@ class Choice(Lines):
     """
 
     MARK = "▸ "
+    #: Whether the chosen item is marked while the keys go elsewhere too.
+    keeps_mark = True
 
     class Moved(Message):
         """Another item is chosen."""
@@ -192,7 +194,7 @@ class Choice(Lines):
 
     def _line(self, index: int) -> Line:
         line = super()._line(index)
-        marked = index == self.cursor * self.per_item and self.can_focus
+        marked = index == self.cursor * self.per_item and self.can_focus and (self.keeps_mark or self.has_focus)
         return (Span(self.MARK if marked else "  "), *line) if line else line
 
     def render_line(self, y: int) -> Strip:

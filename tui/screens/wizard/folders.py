@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
@@ -12,7 +14,7 @@ from tui.gateway.views import Refused, Tone
 from tui.screens.ask import Ask
 from tui.screens.wizard.forms import FOR_ALL
 from tui.screens.wizard.step import Step
-from tui.widgets.form import Changed, Options
+from tui.widgets.form import Changed, Marked, Options
 from tui.widgets.lines import Choice
 
 WAYS = (("all", "all but the unticked"), ("only", "only the ticked"))
@@ -27,17 +29,20 @@ class FoldersStep(Step):
     offers = ("tick", "tick_below", "pattern", "forget", "again")
 
     DEFAULT_CSS = """
-    FoldersStep #way { height: 1; }
     FoldersStep #folders { height: 1fr; }
     FoldersStep #rules { height: auto; max-height: 3; }
     FoldersStep #said { height: auto; }
+    FoldersStep #wrong { height: auto; display: none; }
     """
 
     def content(self) -> ComposeResult:
-        yield Options(WAYS, "only" if self.desk.folders_only(self.draft) else "all", marked=True)
+        yield Marked(Options(WAYS, "only" if self.desk.folders_only(self.draft) else "all"))
         yield Static(Content("Reading the folders …"), id="said")
-        yield Choice(id="folders")
+        folders = Choice(id="folders")
+        folders.keeps_mark = False
+        yield folders
         yield Static(id="rules")
+        yield Static(id="wrong", classes="wrong")
 
     def text(self) -> str:
         return FOR_ALL if self.draft.many else ""
@@ -57,6 +62,11 @@ class FoldersStep(Step):
         self.query_one("#said", Static).update(Content("Reading the folders …"))
         self.work(self._read())
 
+    def show_errors(self, errors: Mapping[str, str]) -> None:
+        wrong = self.query_one("#wrong", Static)
+        wrong.display = bool(errors)
+        wrong.update(Content("\n".join(f"! {text} x takes all rules back." for text in errors.values())))
+
     async def _read(self) -> None:
         said = self.query_one("#said", Static)
         try:
@@ -73,6 +83,7 @@ class FoldersStep(Step):
     def _show(self) -> None:
         rows = self._tree.rows
         self.query_one("#folders", Choice).show(lambda width: [self._line(row, width) for row in rows])
+        self.show_errors({})
         rules = self.desk.folder_rules(self.draft)
         self.query_one("#rules", Static).update(Content("\n".join(cut(text, max(self.size.width, 20)) for text in rules)))
 

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -16,7 +15,7 @@ from tui.gateway.people_views import UserRow
 from tui.gateway.views import Tone
 from tui.screens.wizard.step import Step
 from tui.widgets import form
-from tui.widgets.form import Changed, Options
+from tui.widgets.form import Changed, Marked, Options
 from tui.widgets.paged import PagedChoice
 
 NOBODY = (
@@ -24,7 +23,6 @@ NOBODY = (
     "  n  adds a user by hand\n"
     "  i  imports a CSV file with names and e-mail addresses"
 )
-SEARCH = "  Search ["
 MODES = (
     ("all", "all users with an e-mail address"),
     ("all-except", "all but the unticked"),
@@ -52,6 +50,7 @@ class PeopleStep(Step):
     DEFAULT_CSS = """
     PeopleStep #search { height: 1; }
     PeopleStep #search Static { width: auto; }
+    PeopleStep #search .mark { width: 2; }
     PeopleStep #search Line { width: 1fr; }
     PeopleStep #people { height: 1fr; }
     PeopleStep #nobody { display: none; margin: 1 0; }
@@ -62,11 +61,11 @@ class PeopleStep(Step):
 
     def content(self) -> ComposeResult:
         yield from self.above()
-        with Horizontal(id="search"):
-            yield Static(Content(SEARCH), id="search-label")
-            yield form.Line(form.Text("search", "", hint="/  name or address"), "")
-            yield Static(Content("]"))
-        yield PagedChoice[UserRow](id="people")
+        search = form.Line(form.Text("search", "", hint="/  name or address"), "")
+        yield Marked(Static(Content("Search [")), search, Static(Content("]")), id="search")
+        people = PagedChoice[UserRow](id="people")
+        people.keeps_mark = False
+        yield people
         yield Static(Content(NOBODY), id="nobody")
         yield Static(id="sentence")
         yield Static(id="wrong", classes="wrong")
@@ -117,10 +116,6 @@ class PeopleStep(Step):
             event.stop()
             self.screen.focus_previous()
 
-    def on_descendant_focus(self) -> None:
-        searching = isinstance(self.screen.focused, Input)
-        self.query_one("#search-label", Static).update(Content(SEARCH.replace(" ", "▸", 1) if searching else SEARCH))
-
     def search(self) -> None:
         """Go to the search."""
         self.query_one("#search Line", Input).focus()
@@ -140,7 +135,7 @@ class UsersStep(PeopleStep):
     offers = (*PeopleStep.offers, "tick")
 
     def above(self) -> ComposeResult:
-        yield Options(MODES, str(self.draft.fields.get("users.mode", "all")), marked=True)
+        yield Marked(Options(MODES, str(self.draft.fields.get("users.mode", "all"))))
 
     @property
     def listed(self) -> list[str]:
