@@ -1,0 +1,387 @@
+"""The profile wizard as text on the screen, over a real archive; what would ask a server is played."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from core.archive import saved_profiles, users
+from core.archive.archive import Archive
+from core.profiles.profile import Profile
+from core.secrets import Secret
+from tests import homes
+from tests.unit.test_tui_screens import Shown, straight
+from tui.console import Console
+from tui.gateway.core import CoreGateway, open_gateway
+from tui.gateway.drafts import Drafts
+from tui.gateway.profile_views import Draft, FolderRow, FolderTree, StepRow
+from tui.gateway.views import Refused, State, Tone
+from tui.screens.home import HomePlace
+
+ROWS = (
+    FolderRow("INBOX", (), "INBOX", 0, "5", True),
+    FolderRow("Junk E-mail", ("\\Junk",), "Junk E-mail", 0, "7", True),
+    FolderRow("Projects", (), "Projects", 0, "1", True),
+    FolderRow("Projects/A", (), "A", 1, "2", True),
+    FolderRow("Projects/B", (), "B", 1, "3", True),
+    FolderRow("Shared", (), "Shared", 0, "", False),
+    FolderRow("x\x1b[31m", (), "x␛[31m", 0, "0", True),
+)
+
+
+class PlayedDrafts(Drafts):
+    """Drafts on a real archive, of which the network is played: ``refusal`` and ``fault`` are raised instead of an answer."""
+
+    def __init__(self, archive: Archive) -> None:
+        super().__init__(archive)
+        self.refusal: Refused | None = None
+        self.fault: Exception | None = None
+        self.tried: list[str] = []
+
+    def _answer(self, what: str, draft: Draft) -> None:
+        self.tried.append(f"{what} {draft.password.reveal()}")
+        if error := self.refusal or self.fault:
+            raise error
+
+    async def test(self, draft: Draft, tick: Callable[[StepRow], None]) -> bool:
+        for step in self.steps(draft):
+            tick(StepRow(step.key, step.name, State("✔", "ok", Tone.GOOD), "as it should be"))
+        self._answer("test", draft)
+        return True
+
+    async def folders(self, draft: Draft) -> FolderTree:
+        self._answer("folders", draft)
+        return FolderTree("alice@example.test", ROWS)
+
+    async def preview(self, draft: Draft) -> Sequence[str]:
+        self._answer("preview", draft)
+        return ["3 of 9 messages would be deleted."]
+
+    async def probe(self, draft: Draft) -> Sequence[str]:
+        self._answer("probe", draft)
+        return ["The server moves deleted mail to Trash."]
+
+
+class Stage:
+    """An archive with alice, bob and carol, who has no address, and the console's drafts on it."""
+
+    def __init__(self, archive: Archive, gateway: CoreGateway, drafts: PlayedDrafts, screen: Shown) -> None:
+        self.archive, self.gateway, self.drafts, self.screen = archive, gateway, drafts, screen
+
+    async def write(self, text: str) -> None:
+        """As if pasted: key by key takes long, and is done in a real terminal elsewhere."""
+        line = self.screen.console.screen.focused
+        assert isinstance(line, Input)
+        line.insert_text_at_cursor(text)
+        await self.screen.pilot.pause()
+
+    async def to(self, *words: str) -> None:
+        """On, page by page, to the last of ``words``."""
+        for word in words:
+            await self.screen.press("enter")
+            await self.screen.until_shown(f"● {word}")
+            await self.screen.until(lambda: self.screen.console.screen.focused is not None)
+
+    async def single(self) -> None:
+        """A new single mailbox up to the page of folders."""
+        await self.screen.press("n")
+        await self.screen.until_shown("● Kind", "▸ Archive")
+        await self.to("Server")
+        await self.write("mail.example.test")
+        await self.to("Login")
+        await self.write("alice@example.test")
+        await self.screen.press("tab", "tab")
+        await self.write("word-4711")
+        await self.to("Folders")
+        await self.screen.until_shown("Folders of alice@example.test.")
+
+    async def many(self) -> None:
+        """A new profile for many up to the page of users."""
+        await self.screen.press("n")
+        await self.screen.until_shown("● Kind", "▸ Archive")
+        await self.screen.press("down")
+        await self.to("Server")
+        await self.write("mail.example.test")
+        await self.to("Users")
+        await self.screen.until_shown("[x] alice", "[x] bob")
+
+    async def saved(self, name: str) -> Profile:
+        return await saved_profiles.find(self.archive, name)
+
+
+@asynccontextmanager
+async def staged(path: Path, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Stage]:
+    archive = await homes.begin(path / "home")
+    try:
+        await users.add(archive, "bob", ["bob@example.test"])
+        await users.add(archive, "carol", [])
+        gateway = await open_gateway(archive.home.path)
+        gateway.drafts = drafts = PlayedDrafts(gateway._archive)
+
+        async def opened() -> CoreGateway:
+            return gateway
+
+        console = Console(opened)
+        async with console.run_test(size=size, notifications=True) as pilot:
+            screen = Shown(console, pilot)
+            await screen.until_shown("Needs attention", "n New")
+            yield Stage(archive, gateway, drafts, screen)
+    finally:
+        await archive.close()
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    async with staged(tmp_path) as stage:
+        yield stage
+
+
+async def test_what_is_wrong_stands_beside_its_field_until_it_is_changed(stage: Stage) -> None:
+    """A page is left only when it is right; the first wrong field has the focus; what is corrected is complained of no more."""
+    screen = stage.screen
+    await screen.press("n")
+    await screen.until_shown("● Kind", "▸ Archive")
+    await stage.to("Server")
+    await screen.press("enter")
+    await screen.until_shown("▸ Server name", "! This is needed.")
+    await stage.write("a b")
+    await screen.until(lambda: "This is needed." not in screen.text)
+    await screen.press("enter")
+    await screen.until_shown('! "a b" is not allowed', "● Server")
+    await screen.press("backspace", "backspace", "tab", "tab")
+    await stage.write("70000")
+    await screen.press("enter")
+    await screen.until_shown("▸ Port", "! 70000 is not allowed")
+    assert straight(screen.lines, (80, 24))
+
+
+async def test_going_back_and_forth_loses_nothing(stage: Stage) -> None:
+    """Every value is there again, the password as dots."""
+    screen = stage.screen
+    await stage.single()
+    await screen.press("escape")
+    await screen.until_shown("● Login", "[alice@example.test", "•" * 9)
+    await screen.press("escape")
+    await screen.until_shown("● Server", "[mail.example.test")
+    await stage.to("Login", "Folders")
+    assert "word-4711" not in screen.text
+    assert stage.drafts.tried[-1] == "folders word-4711"
+
+
+async def test_fields_are_shown_where_they_have_a_meaning(stage: Stage) -> None:
+    """No certificates without TLS, no age without a rule that needs it, no time without a schedule, and their values stay."""
+    screen = stage.screen
+    await screen.press("n")
+    await screen.until_shown("● Kind", "▸ Archive")
+    await stage.to("Server")
+    await screen.until_shown("accept all certificates", "Own CA file", "Empty: 993")
+    await screen.press("tab", "right", "right")
+    await screen.until_shown("Without encryption", "Empty: 143")
+    assert "certificates" not in screen.text
+    await screen.press("left", "tab", "tab", "space")
+    await screen.until_shown("! Anyone in between can pose as the server.")
+    assert "Own CA file" not in screen.text
+
+
+async def test_users_are_chosen_with_a_sentence_that_counts_them(stage: Stage) -> None:
+    """Ways, ticks and search; nobody ticked is said and keeps the page; what is saved is what was ticked."""
+    screen = stage.screen
+    await stage.many()
+    await screen.until_shown("Archives 2 of 3 users, 1 has no e-mail address.", "▸ [x] alice")
+    await screen.press("shift+tab", "shift+tab")
+    await screen.until_shown("▸ (•) all users")
+    await screen.press("left", "right", "right")
+    await screen.until_shown("(•) only the ticked", "Nobody is ticked yet.")
+    assert "▸ [" not in screen.text
+    await screen.press("tab", "tab", "enter")
+    await screen.until_shown("● Users", "! ")
+    await screen.press("slash", *"bo")
+    await screen.until(lambda: "alice" not in screen.text)
+    await screen.press("enter", "space")
+    await screen.until_shown("▸ [x] bob", "Archives 1 of 3 users")
+    await screen.press("slash", "backspace", "backspace", "down")
+    await screen.until_shown("[ ] alice", "[x] bob")
+    await stage.to("Login")
+
+
+async def test_the_archive_that_a_mailbox_goes_to_is_known_by_its_address(stage: Stage) -> None:
+    """Whose address it is, is chosen at first; space takes another one."""
+    screen = stage.screen
+    await stage.single()
+    await stage.to("Filter", "Delete", "Target")
+    await screen.until_shown("(•) alice", "Goes to the folder alice@example.test in the archive of alice.")
+    await screen.press("down", "space")
+    await screen.until_shown("▸ (•) bob", "( ) alice", "in the archive of bob.")
+
+
+async def test_ticked_folders_become_rules(stage: Stage) -> None:
+    """Alone and with subfolders, all but the unticked and only the ticked, patterns, and all taken back."""
+    screen = stage.screen
+    await stage.single()
+    await screen.until_shown("▸ [x] INBOX", "[ ] Junk E-mail", "junk mail")
+    await screen.press("down", "space")
+    await screen.until_shown("[x] Junk E-mail", "Also: Junk E-mail")
+    await screen.press("down", "s")
+    await screen.until_shown("▸ [ ] Projects", "Without: Projects/**")
+    await screen.press("s", "down", "space")
+    await screen.until_shown("▸ [ ]   A", "Without: Projects/A")
+    await screen.press("p")
+    await screen.until_shown("A pattern for folders")
+    await stage.write("**/Old")
+    await screen.press("enter")
+    await screen.until_shown("Without: Projects/A, **/Old")
+    await screen.press("end", "space")
+    await screen.until_shown("No rule can name this folder")
+    await stage.to("Filter", "Delete", "Target", "Name")
+    await stage.write("Alice")
+    await stage.to("Summary")
+    await screen.until_shown("enter Save", "all, with Junk E-mail, without Projects/A, **/Old")
+    await screen.press("enter")
+    await screen.until_shown("Profile Alice saved.", "▸ Alice")
+    rules = (await stage.saved("Alice")).folders
+    assert [rule.pattern for rule in rules.include] == ["**", "Junk E-mail"]
+    assert [rule.pattern for rule in rules.exclude] == ["Projects/A", "**/Old"]
+
+
+async def test_only_the_ticked_folders_can_be_kept(stage: Stage) -> None:
+    """Those that are ticked now are named, but for what no rule can name; x takes all rules back."""
+    screen = stage.screen
+    await stage.single()
+    await screen.press("shift+tab")
+    await screen.until_shown("▸ (•) all but the unticked")
+    await screen.press("right")
+    await screen.until_shown("Only: INBOX, Projects, Projects/A, Projects/B", "[ ] x␛[31m")
+    await screen.press("tab", "x")
+    await screen.until(lambda: "Only: " not in screen.text)
+    await stage.to("Filter")
+
+
+async def test_the_last_page_saves_and_leads_to_the_first_mistake(stage: Stage) -> None:
+    """Next is Save there; a name that was taken meanwhile leads back to its page and field, and nothing is saved."""
+    screen = stage.screen
+    await stage.single()
+    await stage.to("Filter", "Delete", "Target", "Name")
+    await stage.write("Alice")
+    assert "enter Next" in screen.text
+    await stage.to("Summary")
+    await screen.until_shown("enter Save", "Nothing is deleted on the server.")
+    assert "enter Next" not in screen.text
+    await saved_profiles.save(stage.archive, homes.profile("other.example.test", 993, name="Alice"), Secret("x"))
+    await screen.press("enter")
+    await screen.until_shown("● Name", "▸ Profile name", "There is a profile Alice already.")
+    assert (await stage.saved("Alice")).server.host == "other.example.test"
+    await stage.write(" 2")
+    await stage.to("Summary")
+    await screen.press("enter")
+    await screen.until_shown("Profile Alice 2 saved.", "Profiles (2)")
+    assert (await stage.saved("Alice 2")).server.host == "mail.example.test"
+
+
+async def test_the_test_ticks_its_steps_and_says_how_it_ended(stage: Stage) -> None:
+    """The dialog is as high as what it shows, with what was refused in words; the password typed is the one tried."""
+    screen = stage.screen
+    await stage.single()
+    await screen.press("escape")
+    await screen.until_shown("● Login")
+    await screen.press("ctrl+t")
+    await screen.until_shown("Connection test", "Name lookup", "✔ ok", "✔ All steps went well.", "esc  close")
+    assert stage.drafts.tried[-1] == "test word-4711"
+    lines = [line for line in screen.lines if line.count("┃") == 4]
+    assert len(lines) < 16
+    await screen.press("escape")
+    stage.drafts.refusal = Refused("mail.example.test is not there.", "Look at the name.")
+    await screen.press("ctrl+t")
+    await screen.until_shown("✗ mail.example.test is not there. Look at the name.")
+
+
+async def test_a_rule_is_said_previewed_and_tried_out(stage: Stage) -> None:
+    """The sentence follows the fields; preview and probe show what they found; the probe asks first."""
+    screen = stage.screen
+    await stage.single()
+    await stage.to("Filter", "Delete")
+    await screen.until_shown("Nothing is deleted on the server.")
+    await screen.press("down", "down")
+    await screen.until_shown("Say how old a message must be to be deleted.")
+    await screen.press("tab")
+    await stage.write("6 months")
+    await screen.until_shown("messages older than 6 months")
+    await screen.press("ctrl+r")
+    await screen.until_shown("3 of 9 messages would be deleted.")
+    await screen.press("ctrl+o")
+    await screen.until_shown("Try out deletion on the server?")
+    await screen.press("n")
+    assert not [one for one in stage.drafts.tried if one.startswith("probe")]
+    await screen.press("ctrl+o", "y")
+    await screen.until_shown("The server moves deleted mail to Trash.")
+
+
+async def test_what_is_refused_is_a_message_and_the_wizard_goes_on(stage: Stage) -> None:
+    """A server that does not answer keeps nobody from writing rules by hand."""
+    screen = stage.screen
+    stage.drafts.refusal = Refused("mail.example.test does not answer.", "Is it on?")
+    await screen.press("n")
+    await screen.until_shown("● Kind", "▸ Archive")
+    await stage.to("Server")
+    await stage.write("mail.example.test")
+    await stage.to("Login")
+    await stage.write("alice@example.test")
+    await screen.press("tab", "tab")
+    await stage.write("word-4711")
+    await stage.to("Folders")
+    await screen.until_shown(
+        "! The folders cannot be read: mail.example.test does not answer. Is it on?", "Patterns can be written"
+    )
+    await stage.to("Filter", "Delete")
+    await screen.press("ctrl+r")
+    await screen.until_shown("! mail.example.test does not answer. Is it on?")
+    await stage.to("Target")
+
+
+async def test_a_fault_is_a_panel_without_values(stage: Stage) -> None:
+    """A mistake of ours is told with its place in the program, and neither the password nor what was typed is in it."""
+    screen = stage.screen
+    stage.drafts.fault = KeyError("word-4711 alice@example.test")
+    await screen.press("n")
+    await screen.until_shown("● Kind", "▸ Archive")
+    await stage.to("Server")
+    await stage.write("mail.example.test")
+    await stage.to("Login")
+    await stage.write("alice@example.test")
+    await screen.press("tab", "tab")
+    await stage.write("word-4711")
+    await screen.press("enter")
+    await screen.until_shown("the console has a fault", "KeyError in test_wizard.py")
+    assert "word-4711" not in screen.text
+    await screen.press("escape")
+    await screen.until_shown("● Folders")
+    assert "has a fault" not in screen.text
+
+
+async def test_leaving_asks_wherever_the_focus_is(stage: Stage) -> None:
+    """^x asks in a line too, where it would cut; no goes on with all that was typed, yes is Home."""
+    screen = stage.screen
+    await screen.press("n")
+    await screen.until_shown("● Kind", "▸ Archive")
+    await stage.to("Server")
+    await stage.write("mail.example.test")
+    await screen.press("ctrl+x")
+    await screen.until_shown("Leave without saving?")
+    await screen.press("n")
+    await screen.until_shown("[mail.example.test", "▸ Server name")
+    await screen.press("ctrl+x", "y")
+    await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
+
+
+async def test_help_names_each_key_of_the_page_once(stage: Stage) -> None:
+    """f1 lists what can be done on this page; ? is typed here and no key."""
+    screen = stage.screen
+    await stage.single()
+    await screen.press("f1")
+    await screen.until_shown("━ Keys ━", "the folder with all below it")
+    assert screen.text.count("The keys of this p") == 1
