@@ -55,6 +55,10 @@ class Tmux:
         """Press keys by their tmux names."""
         self.tmux("send-keys", *keys)
 
+    def type(self, text: str) -> None:
+        """Type ``text`` as it is, even where it is the name of a key."""
+        self.tmux("send-keys", "-l", "--", text)
+
     def resize(self, width: int, height: int) -> None:
         """Make the window larger or smaller."""
         self.size = (width, height)
