@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.format import size
+from tests.benchmarks.console import FAST, measure
 from tests.benchmarks.contestant import Home, Measured
 from tests.benchmarks.server import PASSWORD, drain, fill, mbsync
 from tests.servers.dovecot import Dovecot, missing
@@ -37,11 +38,15 @@ def main() -> int:
         console.print(f"The benchmarks need the Debian package {needed}.", markup=False)
         return 2
     table = Table("what", "figure", "reference", "ratio", "bar", "", title="Archivar beside its references, medians of one run")
-    with _folder() as folder, Dovecot(folder / "server", dict.fromkeys((*LOGINS, *CROWD), PASSWORD), master=MASTER) as server:
+    with (
+        _folder() as folder,
+        Dovecot(folder / "server", dict.fromkeys((*LOGINS, *CROWD, *FAST), PASSWORD), master=MASTER) as server,
+    ):
         for rows in (
             _speed(folder, server, options.messages, options.rounds),
             _many(folder, server, options.messages, options.rounds),
             _memory_and_disk(folder, server),
+            measure(folder, server, options.messages),
         ):
             for row in rows:
                 table.add_row(*row)
