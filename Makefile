@@ -1,6 +1,7 @@
 # make test    everything, from nothing: the environment, the static checks, the tests  (TESTS=tests/unit, ARGS="-k uid")
 # make demo    sample mailboxes on an embedded server, archived, in the console         (ARGS=--headless)
 # make bench   speed against mbsync and a bare socket                                   (ARGS=...)
+# make pictures  the pictures of the console in the README
 # make check   the static checks alone
 # make lock    requirements.lock from pyproject.toml
 # make wheel   dist/archivar-*.whl
@@ -25,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # An environment whose interpreter has gone, or which came here from another folder, is made anew.
 FIT := $(shell grep -qsF '$(CURDIR)/$(VENV)/bin/python' $(BIN)/pip && $(BIN)/python -c '' 2>/dev/null && echo fit)
 
-.PHONY: test demo bench check lock wheel clean stale
+.PHONY: test demo bench pictures check lock wheel clean stale
 
 test: $(READY)
 	@.ci/needs dovecot-imapd isync tmux
@@ -40,6 +41,9 @@ demo: $(READY)
 bench: $(READY)
 	@.ci/needs dovecot-imapd isync
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+pictures: $(READY)
+	@$(BIN)/python -m tests.pictures $(ARGS)
 
 check: $(READY)
 	@code=0; \

@@ -1,0 +1,39 @@
+"""The pictures in the README are drawn by the console itself."""
+
+from __future__ import annotations
+
+import html
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).parents[2]
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(picture: Path) -> str:
+    """All that is written in a picture."""
+    root = ElementTree.fromstring(picture.read_text(encoding="utf-8"))
+    return "\n".join(text.text or "" for text in root.iter(f"{SVG}text")).replace("\xa0", " ")
+
+
+def test_the_pictures_show_home_and_a_run_and_load_nothing(tmp_path: Path) -> None:
+    """Drawn from nothing, with the clock that stands still, and without an address to load anything from."""
+    subprocess.run([sys.executable, "-m", "tests.pictures", str(tmp_path)], cwd=ROOT, check=True, timeout=60)
+    home, run = texts(tmp_path / "home.svg"), texts(tmp_path / "run.svg")
+    for text in ("Profiles (4)", "40 mailboxes", "running", "every 15 min", "never run", "21:29", "Needs attention"):
+        assert text in home
+    for text in ("run 7", "anna@example.test", "61 %", "Problems (2)", "Archive/2019 · UID 4711", "21:29"):
+        assert text in run
+    for picture in tmp_path.glob("*.svg"):
+        addresses = set(re.findall(r"https?://[^\"'\s)<]+", html.unescape(picture.read_text(encoding="utf-8"))))
+        assert addresses <= {"http://www.w3.org/2000/svg", "https://www.textualize.io"}
+
+
+def test_the_readme_shows_pictures_that_are_there() -> None:
+    """Each picture that it names is in the checkout."""
+    named = re.findall(r"!\[[^\]]*\]\(([^)]+\.svg)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(named) == 2
+    assert all((ROOT / name).is_file() for name in named)
