@@ -26,6 +26,8 @@ class Draft:
     stored: str = ""
     try_with: str = ""
     run_now: bool = False
+    #: Whom each way of choosing users names, while one looks at another.
+    lists: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def many(self) -> bool:

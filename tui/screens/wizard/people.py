@@ -176,7 +176,10 @@ class UsersStep(PeopleStep):
 
     def on_changed(self, event: Changed) -> None:
         event.stop()
+        # What one way leaves out is not what another one takes.
+        self.draft.lists[self.mode] = self.listed
         self.draft.fields["users.mode"] = self.query_one(Options).value
+        self.draft.fields["users.list"] = self.draft.lists.get(self.mode, [])
         self.people.redraw()
         self.work(self._say())
 
