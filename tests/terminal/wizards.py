@@ -83,9 +83,10 @@ class Wizard(Tmux):
         for _ in range(6):
             if f"(•) {words}" in self.text:
                 return
-            before = self.text
+            before = re.findall(r"\(•\) [^()]+", self.text)
             self.keys("Space")
-            self.until(lambda before=before: self.text != before)  # type: ignore[misc]
+            # Not whatever changes: fields that come and go are painted a moment after the choice.
+            self.until(lambda before=before: re.findall(r"\(•\) [^()]+", self.text) != before)  # type: ignore[misc]
         raise AssertionError(f"{words} is not offered\n{self.text}")
 
     def line(self, label: str) -> str:
