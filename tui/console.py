@@ -334,6 +334,25 @@ class Console(App[None]):
             self._tell(error)
             return True
 
+    def push_screen(self, screen: Any, callback: Any = None, *args: Any, **options: Any) -> Any:
+        # What a box answers to may have a fault too, or may be a place that is gone.
+        return super().push_screen(screen, self._guarded(callback) if callback else None, *args, **options)
+
+    def _guarded(self, callback: Callable[[Any], Any]) -> Callable[[Any], Awaitable[None]]:
+        async def answered(answer: Any) -> None:
+            try:
+                done = callback(answer)
+                if isinstance(done, Awaitable):
+                    await done
+            except Exception as error:
+                self._tell(error)
+
+        return answered
+
+    def copy_to_clipboard(self, text: str) -> None:
+        # Kept in the program: on its way to the terminal a text passes tmux, which keeps it, and whatever records the session.
+        self._clipboard = text
+
     def _tell(self, error: BaseException) -> None:
         """Show what the core refused, or that there is a fault, of which the log has the way."""
         if isinstance(error, Refused):

@@ -17,6 +17,19 @@ MOVING = ("up", "down", "k", "j", "pageup", "pagedown", "home", "end", "g", "G",
 CALLED = {"esc": "escape", "return": "enter", "del": "delete", "page up": "pageup", "page down": "pagedown"}
 #: What keys are called that type a sign: slash, question_mark.
 SIGNS = {_character_to_key(chr(code)) for code in (*range(0x20, 0x7F), *range(0xA1, 0x100))}
+#: What lines to type into take, beside what can be typed.
+EDITING = ("backspace", "delete", *(f"ctrl+{letter}" for letter in "acdefkuvw"))
+#: These are pressed while one types.
+WHILE_TYPING = (
+    "wizard-next",
+    "wizard-back",
+    "wizard-test",
+    "wizard-preview",
+    "wizard-probe",
+    "wizard-guide",
+    "wizard-help",
+    "wizard-leave",
+)
 HEAD = """\
 # Keys of the console. Take the # away and write other keys; several with commas between them.
 # Names: a letter (A is another one than a), ctrl+t, f5, enter, escape, space, delete, slash, question_mark ...
@@ -68,6 +81,8 @@ def read(text: str) -> Keymap:
             troubles.append(f"keymap.toml: there is no action {_shown(name)}.")
         elif isinstance(found := _keys(value), str):
             troubles.append(f"keymap.toml: {name}: {found}")
+        elif name in WHILE_TYPING and (taken := [key for key in found if key in EDITING or key in SIGNS or len(key) == 1]):
+            troubles.append(f"keymap.toml: {name}: {_shown(taken[0])} is typed, or edits what is typed, where this is needed.")
         else:
             keys[name] = found
     for name, trouble in _clashes(places, keys).items():

@@ -31,7 +31,7 @@ from tui.gateway.profile_views import Profiles
 from tui.gateway.refusals import translated
 from tui.gateway.settings import MachineSetup
 from tui.gateway.settings_views import Setup
-from tui.gateway.views import HomeView, NoArchive, ProfileView, RunView
+from tui.gateway.views import HomeView, NoArchive, NoProfile, ProfileView, RunView
 
 #: Seconds before a service that could not be started is tried again.
 PATIENCE = 15.0
@@ -140,6 +140,8 @@ class CoreGateway:
 
     async def profile(self, key: str) -> ProfileView:
         with translated():
+            if key not in {one.name for one in await saved_profiles.all_profiles(self._archive)}:
+                raise NoProfile(f"There is no profile {present.text(key, 60)} any more.")
             profile = await saved_profiles.find(self._archive, key)
             chosen = await self._choose({profile.selection} if profile.selection else set())
             runs = await self._queue.runs(profile.name, limit=LAST_RUNS)

@@ -184,6 +184,10 @@ class NoArchive(Refused):
     """There is no archive in the home folder (yet); ``hint`` is the folder."""
 
 
+class NoProfile(Refused):
+    """The profile is no more, or is called something else now."""
+
+
 class Gateway(Protocol):
     """What the console can ask. Every method may raise ``Refused``."""
 

@@ -112,13 +112,13 @@ class ImportPlace(Place):
             done = await self.console.gateway.users.carry_out(self._view)
         finally:
             self._busy = False
-        self.app.pop_screen()
+        self.close_place()
         self.app.notify(done, markup=False)
         self._done()
 
     def action_leave(self) -> None:
         if not self._busy:
-            self.app.pop_screen()
+            self.close_place()
 
 
 def _wrapped(view: ImportView, width: int) -> list[Line]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.css.query import NoMatches
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tui.console import Console
 
 
+R = TypeVar("R")
 #: Columns of a screen that a list in a panel cannot use: borders, padding and the scroll bar.
 BESIDE = 5
 
@@ -100,6 +101,18 @@ class Place(Screen[None]):
         """The top line: ``compose`` gets width and time."""
         clock = datetime.now().astimezone().strftime("%H:%M")
         self.query_one("#top", Row).show(lambda width: compose(width, clock))
+
+    async def open(self, screen: Screen[R], callback: Callable[[R | None], None] | None = None) -> None:
+        """Open a screen over this place, unless somebody went on to another meanwhile."""
+        if self.is_there and self.app.screen is self:
+            await self.app.push_screen(screen, callback)
+
+    def close_place(self) -> None:
+        """Leave this place, and whatever lies over it."""
+        if self.is_there:
+            while self.app.screen is not self:
+                self.app.pop_screen()
+            self.app.pop_screen()
 
     async def action_go(self, name: str) -> None:
         """Go to another place."""

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 
 from tui.actions import PLACES, Action, bindings
 from tui.format import Line, Span, fit, header, join, wrap
-from tui.gateway.views import ProfileRow, ProfileView, RunRow, Tone
+from tui.gateway.views import NoProfile, ProfileRow, ProfileView, RunRow, Tone
 from tui.screens.place import BESIDE
 from tui.screens.profile_work import ProfileWork
 from tui.screens.run import RunPlace
@@ -40,6 +40,7 @@ class ProfilePlace(ProfileWork):
         super().__init__()
         self._key = key
         self._view: ProfileView | None = None
+        self._copying = False
 
     def content(self) -> ComposeResult:
         with Panel(id="facts-panel"):
@@ -48,7 +49,27 @@ class ProfilePlace(ProfileWork):
             yield Choice(id="runs")
 
     async def load(self) -> None:
-        self.show(await self.console.gateway.profile(self._key))
+        try:
+            view = await self.console.gateway.profile(self._key)
+        except NoProfile as trouble:
+            # Renamed or deleted elsewhere: nothing here can be done to it any more.
+            self.notify(trouble.message, markup=False)
+            self.close_place()
+            return
+        self.show(view)
+
+    def saved(self, key: str) -> None:
+        self._key = self._key if self._copying else key
+        self._copying = False
+        self.reload()
+
+    async def _copy(self, key: str) -> None:
+        self._copying = True
+        await super()._copy(key)
+
+    async def _edit(self, key: str) -> None:
+        self._copying = False
+        await super()._edit(key)
 
     def show(self, view: ProfileView) -> None:
         """Show ``view``."""
@@ -81,7 +102,7 @@ class ProfilePlace(ProfileWork):
         return self._view.row if self._view else None
 
     def gone(self) -> None:
-        self.app.pop_screen()
+        self.close_place()
 
     async def action_open(self) -> None:
         if self._view and self._view.runs:

@@ -18,6 +18,10 @@ class ProfileWork(Place):
         """The profile that is meant."""
         return None
 
+    def saved(self, key: str) -> None:
+        """A profile was saved under this key."""
+        self.reload()
+
     def gone(self) -> None:
         """The chosen profile was deleted."""
         self.reload()
@@ -29,7 +33,7 @@ class ProfileWork(Place):
         await self._open(await self.console.gateway.drafts.new("mailbox"))
 
     async def _open(self, draft: Draft) -> None:
-        await self.app.push_screen(WizardPlace(draft))
+        await self.open(WizardPlace(draft, self.saved))
 
     async def action_run_profile(self) -> None:
         if (row := self.chosen) is None:
@@ -46,7 +50,7 @@ class ProfileWork(Place):
 
     async def _run(self, row: ProfileRow) -> None:
         run = await self.console.gateway.start(row.key)
-        await self.app.push_screen(RunPlace(run))
+        await self.open(RunPlace(run))
 
     async def action_edit(self) -> None:
         if row := self.chosen:

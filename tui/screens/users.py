@@ -169,10 +169,10 @@ class UsersPlace(Place):
 
     async def _edit(self, key: str) -> None:
         draft = await self.console.gateway.users.draft(key)
-        await self.app.push_screen(UserForm(draft), self._saved)
+        await self.open(UserForm(draft), self._saved)
 
     def _saved(self, key: str | None) -> None:
-        if key:
+        if key and self.is_there:
             self._wanted = key
             self.search.value = ""
             self.people.focus()

@@ -17,7 +17,11 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from tui.format import cut
+
 Values = Mapping[str, Any]
+#: Cells of the mark before an option.
+MARKED = 4
 #: A note that depends on what is chosen.
 Note = str | Callable[[Values], str]
 
@@ -91,7 +95,7 @@ class Options(Widget, can_focus=True):
         lines: list[list[int]] = [[]]
         used = 0
         for index, (_, word) in enumerate(self._options):
-            needed = cell_len(word) + 4
+            needed = cell_len(word) + MARKED
             if lines[-1] and used + 2 + needed > width:
                 lines.append([])
                 used = 0
@@ -105,16 +109,23 @@ class Options(Widget, can_focus=True):
     def render(self) -> Content:
         chosen = self.get_component_rich_style("options--chosen", partial=True)
         style = str(chosen) if self.has_focus else ""
+        # Cut and not wrapped: the height is counted in options.
+        room = max(self.size.width - MARKED, 1)
         lines: list[Content] = []
         for line in self._lines(self.size.width):
             parts = [
-                Content.styled(f"({'•' if index == self._index else ' '}) {self._options[index][1]}", style)
+                Content.styled(f"(•) {cut(self._options[index][1], room)}", style)
                 if index == self._index
-                else Content(f"( ) {self._options[index][1]}")
+                else Content(f"( ) {cut(self._options[index][1], room)}")
                 for index in line
             ]
             lines.append(Content("  ").join(parts))
         return Content("\n").join(lines)
+
+    def choose(self, value: str) -> None:
+        """Choose without telling."""
+        self._index = next((index for index, (one, _) in enumerate(self._options) if one == value), self._index)
+        self.refresh(layout=True)
 
     def _choose(self, index: int) -> None:
         if 0 <= index < len(self._options) and index != self._index:
@@ -142,7 +153,7 @@ class Options(Widget, can_focus=True):
             return
         at = 0
         for index in lines[event.y]:
-            end = at + cell_len(self._options[index][1]) + 4
+            end = at + cell_len(self._options[index][1]) + MARKED
             if at <= event.x < end:
                 self._choose(index)
             at = end + 2

@@ -119,6 +119,7 @@ class FoldersStep(Step):
         wanted = self.query_one(Options).value
         if not self.desk.choose_folders(self.draft, self._tree, only=wanted == "only"):
             self.notify("Tick a folder first: with none ticked there is nothing to archive.", markup=False)
+            self.query_one(Options).choose("only" if self.desk.folders_only(self.draft) else "all")
         self._show()
 
     def pattern(self) -> None:

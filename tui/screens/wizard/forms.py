@@ -169,6 +169,8 @@ class DeleteStep(FormStep):
     """What happens on the server afterwards."""
 
     word = "Delete"
+    #: Counts the rules that were looked at.
+    _looking = 0
     heading = "Delete on the server after archiving?"
     offers = ("preview", "probe", "guide")
 
@@ -199,6 +201,9 @@ class DeleteStep(FormStep):
 
     def on_form_edited(self) -> None:
         self._say()
+        # What was found out belongs to the rule as it was.
+        self._looking += 1
+        self.query_one("#found", Static).update("")
 
     def _say(self) -> None:
         self.collect()
@@ -216,12 +221,14 @@ class DeleteStep(FormStep):
     async def _look(self, probe: bool) -> None:
         found = self.query_one("#found", Static)
         found.update(Content("Asking the server …"))
+        looking = self._looking
         desk = self.gateway.drafts
         try:
             sentences = await (desk.probe(self.draft) if probe else desk.preview(self.draft))
         except Refused as trouble:
             sentences = [f"! {trouble.message} {trouble.hint}"]
-        found.update(Content("\n".join(sentences)))
+        if looking == self._looking:
+            found.update(Content("\n".join(sentences)))
 
 
 def _trash_note(values: Mapping[str, Any]) -> str:

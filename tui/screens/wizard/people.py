@@ -131,6 +131,7 @@ class UsersStep(PeopleStep):
 
     word = "Users"
     heading = "Whose mailboxes?"
+    _doubted = False
     owns = ("users",)
     offers = (*PeopleStep.offers, "tick")
 
@@ -182,6 +183,12 @@ class UsersStep(PeopleStep):
         self.draft.fields["users.list"] = self.draft.lists.get(self.mode, [])
         self.people.redraw()
         self.work(self._say())
+
+    async def doubt(self) -> str:
+        if self._doubted or await self.gateway.users.count(""):
+            return ""
+        self._doubted = True
+        return "There is nobody yet whose mailbox could be archived: n adds a user, i imports a list."
 
     async def _say(self) -> None:
         self.query_one("#sentence", Static).update(Content(await self.gateway.drafts.selected(self.draft)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -102,9 +102,11 @@ class WizardPlace(Place):
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
     OWN_HELP = True
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, saved: Callable[[str], object] = lambda key: None) -> None:
+        """``saved`` is told the key of the profile when it was saved."""
         super().__init__()
         self.draft = draft
+        self._saved = saved
         self._at = 1 if draft.replaces else 0
         self._before = replace(draft, fields=dict(draft.fields))
         self._busy = False
@@ -194,7 +196,9 @@ class WizardPlace(Place):
                 return
             here = {field: text for field, text in errors.items() if step.checks(field)}
             step.show_errors(here)
-            if not here:
+            if not here and (doubt := await step.doubt()):
+                self.notify(f"{doubt} Enter again goes on all the same.", severity="warning", markup=False)
+            elif not here:
                 self._at += 1
                 await self._show()
         finally:
@@ -212,14 +216,20 @@ class WizardPlace(Place):
                 return
         if errors:
             raise Refused("This cannot be saved.", " ".join(f"{field}: {text}" for field, text in errors.items()))
-        gateway = self.console.gateway
-        key = await gateway.drafts.save(self.draft)
-        if gateway.drafts.automatic(self.draft):
-            # It is to start by itself, so somebody must be there to start it.
-            await gateway.start_service()
-        run = await gateway.start(key) if self.draft.run_now else None
-        self.app.pop_screen()
-        self.notify(f"Profile {gateway.drafts.shown_name(self.draft)} saved.", markup=False)
+        gateway, automatic = self.console.gateway, self.console.gateway.drafts.automatic(self.draft)
+        self.panel("step-panel").head("Saving …")
+        try:
+            key = await gateway.drafts.save(self.draft)
+            if automatic:
+                # It is to start by itself, so somebody must be there to start it.
+                await gateway.start_service()
+            run = await gateway.start(key) if self.draft.run_now else None
+        finally:
+            if self.step:
+                self.panel("step-panel").head(self.step.heading)
+        self.close_place()
+        self._saved(key)
+        self.app.notify(f"Profile {gateway.drafts.shown_name(self.draft)} saved.", markup=False)
         if run is not None:
             await self.app.push_screen(RunPlace(run))
 
@@ -235,13 +245,15 @@ class WizardPlace(Place):
         await self._show()
 
     def action_leave(self) -> None:
+        if self._busy:
+            return
         if self.step:
             self.step.collect()
         if self._changed():
             question = Confirm("Leave without saving?", "What was typed here is lost.", "leave", "go on")
             self.app.push_screen(question, self._answered)
         else:
-            self.app.pop_screen()
+            self.close_place()
 
     def _changed(self) -> bool:
         given = {name: value for name, value in self.draft.fields.items() if value not in ("", [], False, None)}
@@ -250,7 +262,7 @@ class WizardPlace(Place):
 
     def _answered(self, yes: bool | None) -> None:
         if yes:
-            self.app.pop_screen()
+            self.close_place()
 
     # What pages offer ----------------------------------------------------------------------------------------------------
 

@@ -76,6 +76,10 @@ class Step(Vertical):
     def show_errors(self, errors: Mapping[str, str]) -> None:
         """Say what is wrong; ``errors`` are those of fields that this page checks."""
 
+    async def doubt(self) -> str:
+        """What is allowed here and hardly meant; said once, then nothing."""
+        return ""
+
     def start(self) -> None:
         """The page is in front."""
 
