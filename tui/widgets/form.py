@@ -191,6 +191,15 @@ class Line(Input):
         super().__init__(value, placeholder=spec.hint, password=spec.secret, compact=True, select_on_focus=False)
         self.cursor_blink = False
 
+    def action_copy(self) -> None:
+        """A password is not copied: from a clipboard it would go where it can be seen."""
+        if not self.password:
+            super().action_copy()
+
+    def action_cut(self) -> None:
+        if not self.password:
+            super().action_cut()
+
 
 class Marked(Horizontal):
     """A control outside of a form: ``▸`` stands before it while it has the focus."""
