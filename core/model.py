@@ -5,7 +5,7 @@ Times are aware UTC, sizes are bytes, states are ``StrEnum``. Values are frozen;
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -65,7 +65,12 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person whose mail is archived. ``id`` never changes; the first address is the primary one."""
+    """A person whose mail is archived. ``id`` never changes; the first address is the primary one.
+
+    ``directory_id`` is the directory's own permanent id of who came from there, ``directory_addresses`` are those that the
+    directory gave (others were given by hand, and stay). ``disabled``: left the directory, so that profiles for all users
+    pass the mailbox by.
+    """
 
     id: str
     name: str
@@ -73,6 +78,13 @@ class User:
     login: str = ""
     full_name: str = ""
     removed: bool = False
+    disabled: bool = False
+    directory_id: str = ""
+    directory_addresses: tuple[str, ...] = ()
+
+    def by_hand(self) -> User:
+        """The same user, kept by hand from now on: no directory says anything about them."""
+        return replace(self, disabled=False, directory_id="", directory_addresses=())
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -82,6 +94,9 @@ class User:
             "login": self.login,
             "full_name": self.full_name,
             "removed": self.removed,
+            "disabled": self.disabled,
+            "directory_id": self.directory_id,
+            "directory_addresses": list(self.directory_addresses),
         }
 
 

@@ -18,7 +18,7 @@ from core.archive.ledger import Entry, Head
 from core.db.database import Transaction
 
 #: Tables that hold nothing but the projection, in an order in which they may be emptied.
-TABLES = ("source_message", "source_folder", "placement", "folder", "message", "address", "user", "profile")
+TABLES = ("source_message", "source_folder", "placement", "folder", "message", "address", "user", "profile", "directory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,10 @@ def digests(entry: Entry) -> list[bytes]:
 
 #: Statements that save one user, with what each takes.
 _SAVE_USER = (
-    "INSERT INTO user (id, name, login, full_name, removed) VALUES (:id, :name, :login, :full_name, :removed) "
-    "ON CONFLICT (id) DO UPDATE SET name = :name, login = :login, full_name = :full_name, removed = :removed"
+    "INSERT INTO user (id, name, login, full_name, removed, disabled, directory_id, directory_addresses) "
+    "VALUES (:id, :name, :login, :full_name, :removed, :disabled, :directory_id, :directory_addresses) "
+    "ON CONFLICT (id) DO UPDATE SET name = :name, login = :login, full_name = :full_name, removed = :removed, "
+    "disabled = :disabled, directory_id = :directory_id, directory_addresses = :directory_addresses"
 )
 _FREE_ADDRESSES = "DELETE FROM address WHERE user_id = ?"
 _SAVE_ADDRESS = "INSERT OR REPLACE INTO address (address, user_id, position) VALUES (?, ?, ?)"
@@ -106,7 +108,14 @@ _NOTE_USERS = "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)"
 
 
 def _user_row(user: dict[str, Any]) -> dict[str, Any]:
-    return {key: user[key] for key in ("id", "name", "login", "full_name", "removed")}
+    row = {key: user[key] for key in ("id", "name", "login", "full_name", "removed")}
+    # Entries of before users came from directories say nothing of these.
+    addresses = json.dumps(user.get("directory_addresses", []), ensure_ascii=False)
+    return row | {
+        "disabled": user.get("disabled", False),
+        "directory_id": user.get("directory_id", ""),
+        "directory_addresses": addresses,
+    }
 
 
 def _address_rows(user: dict[str, Any]) -> list[tuple[str, str, int]]:
@@ -155,6 +164,15 @@ async def _profile_saved(transaction: Transaction, seq: int, payload: Payload, v
 
 async def _profile_removed(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
     await transaction.execute("DELETE FROM profile WHERE name = ?", (payload["name"],))
+
+
+async def _directory_saved(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    definition = json.dumps(payload["definition"], ensure_ascii=False, sort_keys=True)
+    await transaction.execute("INSERT OR REPLACE INTO directory (id, definition) VALUES (1, ?)", (definition,))
+
+
+async def _directory_removed(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    await transaction.execute("DELETE FROM directory")
 
 
 async def _archived(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
@@ -277,6 +295,8 @@ _HANDLERS: dict[str, Callable[[Transaction, int, Payload, int, Details], Awaitab
     "user.saved": _user_saved,
     "profile.saved": _profile_saved,
     "profile.removed": _profile_removed,
+    "directory.saved": _directory_saved,
+    "directory.removed": _directory_removed,
     "archived": _archived,
     "moved": _moved,
     "vanished": _vanished,

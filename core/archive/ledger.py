@@ -3,9 +3,13 @@
 Kinds and payloads (version 1)::
 
     archive.created   {archive_id}
-    user.saved        {user: {id, name, addresses, login, full_name, removed}}
+    user.saved        {user: {id, name, addresses, login, full_name, removed, disabled, directory_id,
+                       directory_addresses}}                  the last three only since users come from directories
     profile.saved     {name, definition}                      definition: the profile as JSON, never a password
     profile.removed   {name}
+    directory.saved   {definition}                            where users come from, as JSON, never a password
+    directory.removed {}
+    directory.synced  {created, adopted, back, changed, disabled, removed, left, conflicts, unchanged, withheld}   numbers
     archived          {run, source, owner, folder, server_folder, uidvalidity,
                        messages: [[sha256, uid, size, internaldate, flags]]}
     moved             {run, source, owner, moves: [[from folder, from uidvalidity, from uid, folder, server_folder,

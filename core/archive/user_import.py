@@ -99,6 +99,9 @@ async def plan(archive: Archive, rows: Sequence[UserRow]) -> ImportPlan:
 
 def _after(before: User | None, row: UserRow) -> User:
     user = before or User(uuid.uuid4().hex[:12], row.name)
+    if user.removed:
+        # Else the next synchronisation would remove again who left the directory.
+        user = user.by_hand()
     return replace(
         user,
         addresses=user.addresses if row.addresses is None else row.addresses,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from core.archive.archive import Archive
@@ -17,7 +17,7 @@ from core.model import User
 from core.profiles import people
 from core.profiles.selection import NAMED, Chosen, Mode, Selection
 
-_COLUMNS = "id, name, login, full_name, removed"
+_COLUMNS = "id, name, login, full_name, removed, disabled, directory_id, directory_addresses"
 _NOT_ASCII = "length({0}) <> length(CAST({0} AS BLOB))"
 #: Has a column this text? LIKE has no regard to the case of ASCII, and is quick; what has other letters is compared by us.
 _HAS = f"CASE WHEN {_NOT_ASCII} THEN instr(casefold({{0}}), ?) > 0 ELSE {{0}} LIKE ? ESCAPE '\\' END"
@@ -32,7 +32,7 @@ async def all_users(archive: Archive, *, removed: bool = False) -> list[User]:
     emails: dict[str, list[str]] = {}
     for user_id, address in await archive.database.read("SELECT user_id, address FROM address ORDER BY user_id, position"):
         emails.setdefault(user_id, []).append(address)
-    return [User(row[0], row[1], tuple(emails.get(row[0], ())), row[2], row[3], bool(row[4])) for row in rows]
+    return [_of_row(row, emails) for row in rows]
 
 
 async def page(archive: Archive, *, contains: str = "", offset: int, limit: int) -> list[User]:
@@ -56,8 +56,8 @@ async def count(archive: Archive, *, contains: str = "", before: str = "") -> in
 
 
 async def without_address(archive: Archive, limit: int) -> tuple[int, list[str]]:
-    """How many users have no address, and the names of the first ``limit``."""
-    return await _without_address(archive, await count(archive), set(), limit)
+    """How many users have no address, and the names of the first ``limit``; who is disabled is none of them."""
+    return await _without_address(archive, await count(archive) - len(await _disabled(archive)), set(), limit)
 
 
 async def chosen(archive: Archive, selection: Selection) -> Chosen:
@@ -74,8 +74,14 @@ async def chosen(archive: Archive, selection: Selection) -> Chosen:
     of = await count(archive)
     if selection.mode is Mode.ONLY:
         return Chosen(len(named_with), of, len(rest), tuple(await _names(archive, rest, NAMED)), unknown)
-    without, names = await _without_address(archive, of, rest, NAMED)
-    return Chosen(of - without - len(named), of, without, tuple(names), unknown)
+    off = await _disabled(archive)
+    without, names = await _without_address(archive, of - len(off), rest - off, NAMED)
+    return Chosen(of - len(off) - without - len(named - off), of, without, tuple(names), unknown)
+
+
+async def _disabled(archive: Archive) -> set[str]:
+    """The ids of those who left the directory and are passed by."""
+    return {row[0] for row in await archive.database.read("SELECT id FROM user WHERE disabled AND NOT removed")}
 
 
 async def version(archive: Archive) -> str:
@@ -84,17 +90,23 @@ async def version(archive: Archive) -> str:
 
 
 async def _without_address(archive: Archive, of: int, but: set[str], limit: int) -> tuple[int, list[str]]:
-    """How many ``of`` all users have no address, but for those with the ids ``but``, who have none; the first by name."""
+    """How many ``of`` all users have no address, but for those with the ids ``but``, who have none; the first by name.
+
+    None of them is disabled.
+    """
     # Two lists of ids in the same order are gone through side by side, which is quicker than looking each one up.
-    sql = "SELECT id FROM user WHERE NOT removed EXCEPT SELECT user_id FROM address ORDER BY 1 LIMIT ?"
+    sql = "SELECT id FROM user WHERE NOT removed AND NOT disabled EXCEPT SELECT user_id FROM address ORDER BY 1 LIMIT ?"
     ids = {row[0] for row in await archive.database.read(sql, (MANY + 1,))}
     if len(ids) <= MANY:
         return len(ids - but), await _names(archive, ids - but, limit)
     # A removed user has no address.
     having = int(await archive.database.value("SELECT count(DISTINCT user_id) FROM address"))
+    sql = "SELECT count(*) FROM user WHERE disabled AND NOT removed AND id IN (SELECT user_id FROM address)"
+    having -= int(await archive.database.value(sql))
     # With so many of them, the first by name are soon found.
     sql = (
-        "SELECT name FROM user WHERE NOT removed AND NOT EXISTS (SELECT 1 FROM address WHERE user_id = user.id) "
+        "SELECT name FROM user WHERE NOT removed AND NOT disabled "
+        "AND NOT EXISTS (SELECT 1 FROM address WHERE user_id = user.id) "
         "AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY name LIMIT ?"
     )
     return of - having - len(but), [row[0] for row in await archive.database.read(sql, (_list(but), limit))]
@@ -167,7 +179,13 @@ async def _users(archive: Archive, rows: Sequence[Row]) -> list[User]:
     emails: dict[str, list[str]] = {}
     for user_id, address in await archive.database.read(sql, (_list([row[0] for row in rows]),)):
         emails.setdefault(user_id, []).append(address)
-    return [User(row[0], row[1], tuple(emails.get(row[0], ())), row[2], row[3], bool(row[4])) for row in rows]
+    return [_of_row(row, emails) for row in rows]
+
+
+def _of_row(row: Row, emails: Mapping[str, Sequence[str]]) -> User:
+    """The user of a row with ``_COLUMNS``; ``emails`` are addresses by the user's id."""
+    own = tuple(emails.get(row[0], ()))
+    return User(row[0], row[1], own, row[2], row[3], bool(row[4]), bool(row[5]), row[6], tuple(json.loads(row[7])))
 
 
 async def add(

@@ -16,6 +16,7 @@ from core.cli.output import output
 from core.cli.words import counted
 from core.errors import InputError
 from core.format import number, size
+from core.model import User
 
 if TYPE_CHECKING:
     from core.archive.user_import import ImportPlan
@@ -80,13 +81,17 @@ def list_users(
         if not found:
             output.line("No users yet. Add one with archivar user add NAME --email ADDRESS.")
             return
-        rows = [
-            (user.name + (" (removed)" if user.removed else ""), user.full_name, user.login, ", ".join(user.addresses))
-            for user in found
-        ]
+        rows = [(f"{user.name}{_state(user)}", user.full_name, user.login, ", ".join(user.addresses)) for user in found]
         output.table(("NAME", "FULL NAME", "LOGIN", "ADDRESSES"), rows)
 
     run(work())
+
+
+def _state(user: User) -> str:
+    """What is not as usual with a user, to be put behind the name."""
+    if user.removed:
+        return " (removed)"
+    return " (disabled)" if user.disabled else ""
 
 
 def show(name: Name) -> None:
@@ -107,6 +112,10 @@ def show(name: Name) -> None:
         output.line(f"Full name   {user.full_name or '-'}")
         output.line(f"Addresses   {', '.join(user.addresses) or '-'}", indent=12)
         output.line(f"Login       {user.login or '-'}")
+        if user.directory_id:
+            output.line(f"Directory   {user.directory_id}", indent=12)
+        if user.disabled:
+            output.line("State       disabled: left the directory; profiles for all users pass the mailbox by", indent=12)
         output.line(f"Archive     {counted(messages, 'message')}, {size(total)}, {counted(len(folders), 'folder')}")
 
     run(work())
@@ -118,16 +127,19 @@ def edit(
     email: Emails = None,
     login: Login = None,
     full_name: FullName = None,
+    by_hand: Annotated[
+        bool, typer.Option("--by-hand", help="Keep the user by hand: what the directory said is forgotten, disabled is undone.")
+    ] = False,
 ) -> None:
     """Change a user. With --email all addresses are replaced."""
 
     async def work() -> None:
-        if new_name is None and email is None and login is None and full_name is None:
-            raise InputError("Nothing to change was given.", "Use --name, --email, --login or --full-name.")
+        if new_name is None and email is None and login is None and full_name is None and not by_hand:
+            raise InputError("Nothing to change was given.", "Use --name, --email, --login, --full-name or --by-hand.")
         async with context.archive() as archive:
             user = await users.find(archive, name)
             changed = replace(
-                user,
+                user.by_hand() if by_hand else user,
                 name=user.name if new_name is None else new_name.strip(),
                 addresses=user.addresses if email is None else tuple(filter(None, email)),
                 login=user.login if login is None else login.strip(),

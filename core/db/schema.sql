@@ -18,7 +18,10 @@ CREATE TABLE user (
     name TEXT NOT NULL COLLATE NOCASE UNIQUE,
     login TEXT NOT NULL,
     full_name TEXT NOT NULL,
-    removed INTEGER NOT NULL
+    removed INTEGER NOT NULL,
+    disabled INTEGER NOT NULL DEFAULT 0,
+    directory_id TEXT NOT NULL DEFAULT '',
+    directory_addresses TEXT NOT NULL DEFAULT '[]'
 ) WITHOUT ROWID;
 
 CREATE TABLE address (
@@ -32,6 +35,9 @@ CREATE TABLE profile (
     name TEXT PRIMARY KEY COLLATE NOCASE,
     definition TEXT NOT NULL
 ) WITHOUT ROWID;
+
+-- Where users come from, if they come from a directory.
+CREATE TABLE directory (id INTEGER PRIMARY KEY CHECK (id = 1), definition TEXT NOT NULL);
 
 CREATE TABLE message (
     id INTEGER PRIMARY KEY,

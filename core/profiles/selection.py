@@ -73,12 +73,15 @@ class Selected:
 
 
 def select(selection: Selection, users: Sequence[User]) -> Selected:
-    """Apply ``selection`` to ``users`` (no removed ones), in the order of their names."""
+    """Apply ``selection`` to ``users`` (no removed ones), in the order of their names.
+
+    Who left the directory and is disabled is passed by, unless the selection is of users by name.
+    """
     found, unknown = match(selection.names, users)
     if selection.mode is Mode.ONLY:
         chosen = [user for user in users if user.id in found]
     else:
-        chosen = [user for user in users if user.id not in found]
+        chosen = [user for user in users if user.id not in found and not user.disabled]
     return Selected(
         tuple(user for user in chosen if user.addresses),
         tuple(user for user in chosen if not user.addresses),

@@ -112,7 +112,8 @@ async def _people(archive: Archive, random: Random) -> list[User]:
         emails = random.sample([f"{number}@example.test", f"Ä{number}@example.test"], random.randint(0, 2))
         emails += {0: ["öl@example.test"], 1: ["anna@example.test"]}.get(number, []) if random.random() < 0.6 else []
         login, full_name = random.choice(["", "Login", "LÖGIN"]), random.choice(["", "Anna Muster", "100 % Öl_"])
-        found.append(User(f"{number:012}", name, tuple(emails), login, full_name, random.random() < 0.2))
+        removed, disabled = random.random() < 0.2, random.random() < 0.2
+        found.append(User(f"{number:012}", name, tuple(emails), login, full_name, removed, disabled, "x:1", tuple(emails[:1])))
     random.shuffle(found)
     await archive.append([Draft("user.saved", {"user": user.as_json()}) for user in found])
     return found
@@ -135,7 +136,7 @@ async def test_counting_in_the_catalog_gives_what_choosing_from_all_users_gives(
                 counted = await users.chosen(archive, selection)
             assert counted == expected.counted()
             assert counted.sentence() == expected.sentence()
-    without = [user.name for user in everybody if not user.addresses]
+    without = [user.name for user in everybody if not user.addresses and not user.disabled]
     for many in (0, 1000):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(users, "MANY", many)
