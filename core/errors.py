@@ -58,6 +58,10 @@ class ProtocolError(ArchivarError):
     """The server answered NO or BAD to a command, or something that cannot be read."""
 
 
+class DirectoryError(ArchivarError):
+    """The directory gave no answer that users may be changed by: an error of its own, nothing, or only a part."""
+
+
 class StorageError(ArchivarError):
     """The archive could not be written (disk full, read-only, input/output error); nothing half written is visible."""
 

@@ -9,7 +9,6 @@ import imaplib
 import re
 import socket
 import ssl
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,9 +18,9 @@ from imapclient.exceptions import CapabilityError, IMAPClientAbortError, IMAPCli
 from core.errors import ConnectError
 from core.imap import tls
 from core.imap.login import Credentials, Known, Shorten, log_in
-from core.imap.opening import Opening
 from core.imap.replies import busy
 from core.imap.words import words
+from core.network import Opening, Report, open_socket, report_tls
 from core.profiles.profile import Access, Method, Server
 
 # The longest line we take: a SEARCH or FLAGS reply of a folder with a million messages. imaplib's own limit is 1,000,000.
@@ -32,12 +31,8 @@ _STEPS = {
     Access.IMAP_TLS: ("lookup", "tcp", "greeting", "tls", "certificate"),
     Access.IMAP_SSL: ("lookup", "tcp", "tls", "certificate", "greeting"),
 }
-#: Connecting waits no longer than this, however patient the profile is with a slow server.
-CONNECT_SECONDS = 30.0
 #: SQLite keeps no value that is longer, and no mail server a message.
 LONGEST_LITERAL = 2**31 - 1
-
-Report = Callable[[str, str], None]
 
 
 def steps(server: Server, method: Method) -> tuple[str, ...]:
@@ -149,55 +144,15 @@ def _drop(client: Client) -> None:
 
 
 def _open_socket(server: Server, port: int, report: Report, opening: Opening) -> socket.socket:
-    try:
-        found = socket.getaddrinfo(server.host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, socket.gaierror) else "not a host name"
-        raise ConnectError(
-            "lookup",
-            f"The name {server.host} cannot be found ({reason}).",
-            "Check the server name and the DNS of this machine.",
-        ) from error
-    addresses = list(dict.fromkeys(str(item[4][0]) for item in found))
-    report("lookup", ", ".join(addresses[:3]))
-    try:
-        connection = socket.create_connection((server.host, port), timeout=min(server.timeout, CONNECT_SECONDS))
-    except ConnectionRefusedError as error:
-        raise ConnectError(
-            "tcp",
-            f"{server.host} refused the connection on port {port}.",
-            f"Is the IMAP service running there, and is {port} its port for {server.access.value}?",
-            retry=True,
-        ) from error
-    except TimeoutError as error:
-        raise ConnectError(
-            "tcp", f"{server.host} did not answer on port {port}.", "Check the port and the firewall in between.", retry=True
-        ) from error
-    except OSError as error:
-        raise ConnectError(
-            "tcp",
-            f"{server.host} cannot be reached on port {port} ({error.strerror}).",
-            "Check server name, port and network.",
-            retry=True,
-        ) from error
-    opening.begin(connection)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    report("tcp", f"connected to port {port}")
-    return connection
+    refused = f"Is the IMAP service running there, and is {port} its port for {server.access.value}?"
+    return open_socket(server.host, port, server.timeout, refused, report, opening)
 
 
 def _wrap(plain: socket.socket, server: Server, port: int, report: Report) -> ssl.SSLSocket:
     with tls.errors(server, port):
         wrapped = tls.context(server).wrap_socket(plain, server_hostname=server.host)
-    _report_tls(wrapped, server, report)
+    report_tls(wrapped, report, accept_all=server.accept_all_certificates)
     return wrapped
-
-
-def _report_tls(wrapped: ssl.SSLSocket, server: Server, report: Report) -> None:
-    report("tls", wrapped.version() or "TLS")
-    verdict = "not checked: all certificates are accepted" if server.accept_all_certificates else "valid for this server"
-    report("certificate", verdict)
 
 
 def _greet(ready: socket.socket, server: Server, port: int, report: Report) -> Client:
@@ -233,4 +188,4 @@ def _starttls(client: Client, server: Server, port: int, report: Report) -> None
             "Use access imap-ssl (port 993), or switch TLS on at the server.",
         ) from error
     client.quiet()
-    _report_tls(client.socket(), server, report)
+    report_tls(client.socket(), report, accept_all=server.accept_all_certificates)

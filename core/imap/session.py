@@ -20,12 +20,12 @@ from imapclient.exceptions import IMAPClientError
 from core import sequence
 from core.errors import Dropped, ProtocolError
 from core.imap import names, replies
-from core.imap.connection import Client, Report, connect
+from core.imap.connection import Client, connect
 from core.imap.login import Credentials
 from core.imap.names import Folder, Reply, Status
-from core.imap.opening import Opening
 from core.imap.replies import Listed
 from core.imap.words import words
+from core.network import Opening, Report
 from core.profiles.profile import Server
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from core.errors import InputError
 from core.profiles import age as ages
@@ -60,35 +60,43 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 def read(path: Path) -> ProfileFile:
     """Read and check a profile file. Raises ``InputError`` naming file, line, key and what is allowed."""
+    return parse(read_text(path, "a profile"), path)
+
+
+def read_text(path: Path, what: str) -> str:
+    """The text of a settings file, which is ``what``. Raises ``InputError``."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "this cannot be a file's name"
-        raise InputError(f"{path} cannot be read: {reason}.", "Give the path of a profile file.") from error
+        raise InputError(f"{path} cannot be read: {reason}.", f"Give the path of the file of {what}.") from error
     if len(data) > MAX_FILE_BYTES:
-        raise InputError(f"{path} is too large for a profile (more than {MAX_FILE_BYTES // 1024} KiB).", "Is it another file?")
+        raise InputError(f"{path} is too large for {what} (more than {MAX_FILE_BYTES // 1024} KiB).", "Is it another file?")
     try:
         # Editors on Windows begin UTF-8 with a mark.
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path.name}, line {line}: this is not UTF-8 text.", "Save the file as UTF-8.") from None
-    return parse(text, path)
 
 
 def parse(text: str, path: Path) -> ProfileFile:
     """Check the text of a profile file; ``path`` is for messages and for files named relative to it."""
+    return Reader(text, path, load(text, path)).profile_file()
+
+
+def load(text: str, path: Path) -> dict[str, Any]:
+    """The data of a settings file. Raises ``InputError`` when it is no TOML."""
     try:
-        data = tomllib.loads(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(_syntax(error, text, path), 'The file must be TOML: key = "value" below [section].') from None
-    return _Reader(text, path, data).profile_file()
 
 
 def check(data: dict[str, Any]) -> Profile:
     """The profile of what would stand in a profile file. Raises ``FieldError``; files are named from the working folder."""
-    return _Reader("", Path("profile"), data).profile_file().profile
+    return Reader("", Path("profile"), data).profile_file().profile
 
 
 def _syntax(error: Exception, text: str, path: Path) -> str:
@@ -104,8 +112,11 @@ def _syntax(error: Exception, text: str, path: Path) -> str:
     return f"{path.name}, line {line}: {said.removesuffix(' (at end of document)')}."
 
 
-class _Reader:
-    """Walks through the data of one file; knows in which line a key stands."""
+class Reader:
+    """Walks through the data of one file; knows in which line a key stands. ``keys`` are those that it may have."""
+
+    keys: ClassVar[dict[str, dict[str, Key]]] = KEYS
+    later: ClassVar[dict[str, str]] = LATER
 
     def __init__(self, text: str, path: Path, data: dict[str, Any]) -> None:
         self._lines = Lines(text)
@@ -138,10 +149,14 @@ class _Reader:
             self._selection() if kind is Kind.MAILBOXES else None,
             self._schedule() if "schedule" in self._data else None,
         )
+        return ProfileFile(profile, self._password_env(profile.login.password_file))
+
+    def _password_env(self, password_file: str) -> str:
+        """The variable that holds the password; not beside a file."""
         variable = str(self._get("login", "password_env", ""))
-        if variable and profile.login.password_file:
+        if variable and password_file:
             raise self._error("login", "password_env", "and password_file are both given", "one of them")
-        return ProfileFile(profile, variable)
+        return variable
 
     def _check_required(self, required: dict[tuple[str, str], str]) -> None:
         for (section, key), example in required.items():
@@ -150,37 +165,36 @@ class _Reader:
 
     def _check_keys(self) -> None:
         for section, keys in [("", self._data), *self._sections()]:
-            known = KEYS[section]
+            known = self.keys[section]
             for key, value in keys.items():
                 if section == "" and isinstance(value, dict):
                     continue
-                if section == "" and key in LATER:
+                if section == "" and key in self.later:
                     raise self._later(key)
-                if section == "" and key and key in KEYS:
+                if section == "" and key and key in self.keys:
                     raise self._error("", key, f"= {_show(value)} is not allowed", f"a section that begins with [{key}]")
                 if key not in known:
                     raise self._error(section, key, "is unknown", ", ".join(known) if section else self._top())
                 self._check_value(section, key, value, known[key])
 
     def _later(self, section: str) -> InputError:
-        what = f"is for profiles of kind {LATER[section]}, which this version cannot run"
+        what = f"is for profiles of kind {self.later[section]}, which this version cannot run"
         return self._error(section, "", what, "Leave it out.", "")
 
-    @staticmethod
-    def _top() -> str:
-        return ", ".join([*KEYS[""], *(f"[{section}]" for section in KEYS if section)])
+    def _top(self) -> str:
+        return ", ".join([*self.keys[""], *(f"[{section}]" for section in self.keys if section)])
 
     def _sections(self) -> list[tuple[str, dict[str, Any]]]:
         found = []
         for name, value in self._data.items():
             if not isinstance(value, dict):
                 continue
-            if name in LATER:
+            if name in self.later:
                 raise self._later(name)
-            if name in KEYS[""]:
-                raise self._error(name, "", "is no section", f"{name} = {_show_kind(KEYS[''][name])}")
-            if name not in KEYS or not name:
-                raise self._error(name, "", "is an unknown section", ", ".join(f"[{key}]" for key in KEYS if key))
+            if name in self.keys[""]:
+                raise self._error(name, "", "is no section", f"{name} = {_show_kind(self.keys[''][name])}")
+            if name not in self.keys or not name:
+                raise self._error(name, "", "is an unknown section", ", ".join(f"[{key}]" for key in self.keys if key))
             found.append((name, value))
         return found
 
@@ -369,9 +383,7 @@ class _Reader:
             what = "this is no file" if path.exists() else f"there is no such file ({path})"
         except (OSError, RuntimeError, ValueError) as error:
             what = (error.strerror or str(error)) if isinstance(error, OSError) else "this cannot be found"
-        raise self._error(
-            section, key, f"= {_show(value)}: {what}", "a file that exists; its path relative to the profile file"
-        )
+        raise self._error(section, key, f"= {_show(value)}: {what}", "a file that exists; its path relative to this file")
 
     def _target_folder(self) -> str:
         folder = str(self._get("target", "folder", "")) or self._one_line("login", "username", LONGEST_USERNAME)

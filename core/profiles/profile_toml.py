@@ -15,7 +15,7 @@ def as_toml(profile: Profile) -> str:
     definition = profile.as_json()
     for key in ("larger_than", "smaller_than"):
         definition["filter"][key] = f"{definition['filter'][key]} B" if definition["filter"][key] else ""
-    lines = [f"{key} = {_toml(definition[key])}" for key in ("name", "kind")]
+    lines = [f"{key} = {toml(definition[key])}" for key in ("name", "kind")]
     # What says nothing but the default is left out, except that nothing is deleted: that is worth being said.
     defaults = {
         "filter": Filter().as_json(),
@@ -26,19 +26,20 @@ def as_toml(profile: Profile) -> str:
         shown = []
         for key, value in definition.get(section, {}).items():
             if (value not in ("", 0) or value is False) and value != defaults.get(section, {}).get(key, ""):
-                shown += f"{key} = {_toml(value)}".split("\n")
+                shown += f"{key} = {toml(value)}".split("\n")
         if shown:
             lines += ["", f"[{section}]", *shown]
     return "\n".join(lines)
 
 
-def _toml(value: Any) -> str:
+def toml(value: Any) -> str:
+    """A value as TOML, in characters that any terminal can show."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else repr(value)
     if isinstance(value, list):
-        items = [_toml(item) for item in value]
+        items = [toml(item) for item in value]
         one_line = f"[{', '.join(items)}]"
         return one_line if len(one_line) <= 60 else "\n".join(["[", *(f"  {item}," for item in items), "]"])
     return f'"{"".join(map(_toml_character, value))}"' if isinstance(value, str) else str(value)

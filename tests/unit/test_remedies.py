@@ -66,6 +66,7 @@ def test_reasons_are_known_by_words_of_the_sources() -> None:
     """A reason that is worded anew must not lose its advice unnoticed."""
     root = Path(core.__file__).parent
     files = [path for part in ("engine", "imap") for path in (root / part).glob("*.py") if path.name != "remedies.py"]
+    files.append(root / "network.py")
     # Texts in the sources are broken over lines, and hold values in braces.
     sources = re.sub(r'"\s*f?"', "", "\n".join(path.read_text(encoding="utf-8") for path in files))
     # What servers say, and what is put together from pieces.

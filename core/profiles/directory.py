@@ -1,0 +1,200 @@
+"""Where users come from: the settings of a directory, what is doubtful about them, and their form in the ledger. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Source(StrEnum):
+    """What kind of directory it is."""
+
+    KERIO = "kerio"
+    ACTIVE_DIRECTORY = "active-directory"
+    LDAP = "ldap"
+
+
+class DirectoryAccess(StrEnum):
+    """How it is reached: Kerio's API by HTTPS; LDAP plain, with StartTLS, or with TLS from the first byte."""
+
+    HTTPS = "https"
+    LDAP = "ldap"
+    LDAP_TLS = "ldap-tls"
+    LDAP_SSL = "ldap-ssl"
+
+    @property
+    def port(self) -> int:
+        return {DirectoryAccess.HTTPS: 4040, DirectoryAccess.LDAP_SSL: 636}.get(self, 389)
+
+
+class Left(StrEnum):
+    """What becomes of users who left the directory. Their archive stays in any case."""
+
+    KEEP = "keep"
+    DISABLE = "disable"
+    DELETE = "delete"
+
+
+#: More than so many percent going at once is taken for a mistake.
+GUARD = 20
+#: Seconds to wait for an answer.
+TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryServer:
+    """Where to connect. ``timeout`` in seconds; ``ca_file`` an own certificate authority (PEM), empty for the system's."""
+
+    host: str
+    access: DirectoryAccess
+    port: int = 0
+    accept_all_certificates: bool = False
+    ca_file: str = ""
+    timeout: float = TIMEOUT
+
+    @property
+    def effective_port(self) -> int:
+        return self.port or self.access.port
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """Which attributes of an LDAP entry say what; the first of ``email`` that has a value gives the primary address."""
+
+    user_name: str
+    full_name: str
+    email: tuple[str, ...]
+    login: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Who is looked for. Of Kerio only ``domains`` and ``groups`` count, by name; groups of LDAP are names or DNs."""
+
+    base_dn: str = ""
+    filter: str = ""
+    groups: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    attributes: Attributes | None = None
+
+
+#: What is asked for unless the settings say otherwise: people with an e-mail address.
+FILTERS = {
+    Source.ACTIVE_DIRECTORY: "(&(objectCategory=person)(objectClass=user)(|(mail=*)(proxyAddresses=*)))",
+    Source.LDAP: "(&(objectClass=inetOrgPerson)(mail=*))",
+}
+ATTRIBUTES = {
+    Source.ACTIVE_DIRECTORY: Attributes("sAMAccountName", "displayName", ("mail", "proxyAddresses")),
+    Source.LDAP: Attributes("uid", "cn", ("mail",)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The settings of the one directory that users come from. The password is never part of them.
+
+    ``guard``: the percentage of users who may go at once. ``include_disabled``: accounts that the directory has switched off
+    are users all the same.
+    """
+
+    source: Source
+    server: DirectoryServer
+    username: str = ""
+    password_file: str = ""
+    search: Search = field(default_factory=Search)
+    left: Left = Left.KEEP
+    include_disabled: bool = True
+    guard: int = GUARD
+
+    @property
+    def account(self) -> str:
+        """Whose password it is, for people; empty for an anonymous one."""
+        return self.username
+
+    @property
+    def filter(self) -> str:
+        """The LDAP filter that is asked with, but for groups."""
+        return self.search.filter or FILTERS[self.source]
+
+    @property
+    def attributes(self) -> Attributes:
+        return self.search.attributes or ATTRIBUTES[self.source]
+
+    def same_account(self, other: Directory) -> bool:
+        """Is it the same account on the same server? A stored password is never sent anywhere else."""
+        return (
+            self.source is other.source
+            and self.username == other.username
+            and self.server.host.lower() == other.server.host.lower()
+            and self.server.effective_port == other.server.effective_port
+        )
+
+    def warnings(self) -> list[str]:
+        """What is allowed but not safe."""
+        found = []
+        if self.server.accept_all_certificates:
+            found.append(
+                "The directory's certificate is not checked: anyone in between can read the password, and make up users."
+            )
+        if self.server.access is DirectoryAccess.LDAP:
+            found.append("The directory is reached without TLS: password and answer cross the network readable.")
+        return found
+
+    def advice(self) -> list[str]:
+        """What a synchronisation does, and should be known."""
+        gone = {
+            Left.KEEP: "Users who leave the directory stay as they are.",
+            Left.DISABLE: "Users who leave the directory are disabled: profiles for all users pass them by.",
+            Left.DELETE: "Users who leave the directory are removed from the list.",
+        }[self.left]
+        if self.left is not Left.KEEP:
+            gone += f" Their archive stays. If more than {self.guard} % would go at once, none does."
+        return [gone] if self.include_disabled else [gone, "Accounts that are disabled in the directory count as having left."]
+
+    def as_json(self) -> dict[str, Any]:
+        """The definition as kept in the ledger; the reverse of ``from_json``."""
+        value: dict[str, Any] = {
+            "type": self.source.value,
+            "server": {
+                "host": self.server.host,
+                "access": self.server.access.value,
+                "port": self.server.port,
+                "accept_all_certificates": self.server.accept_all_certificates,
+                "ca_file": self.server.ca_file,
+                "timeout": self.server.timeout,
+            },
+            "login": {"username": self.username, "password_file": self.password_file},
+            "search": {
+                "base_dn": self.search.base_dn,
+                "filter": self.search.filter,
+                "groups": list(self.search.groups),
+                "domains": list(self.search.domains),
+            },
+            "users": {"left": self.left.value, "include_disabled": self.include_disabled, "guard": self.guard},
+        }
+        if (names := self.search.attributes) is not None:
+            value["attributes"] = {
+                "user_name": names.user_name,
+                "full_name": names.full_name,
+                "email": list(names.email),
+                "login": names.login,
+            }
+        return value
+
+
+def from_json(definition: dict[str, Any]) -> Directory:
+    """Settings as they were saved. Raises ``KeyError`` or ``ValueError`` on what ``as_json`` never made."""
+    server, search, people = definition["server"], definition["search"], definition["users"]
+    names = definition.get("attributes")
+    attributes = Attributes(**{**names, "email": tuple(names["email"])}) if names else None
+    return Directory(
+        Source(definition["type"]),
+        DirectoryServer(**{**server, "access": DirectoryAccess(server["access"])}),
+        definition["login"]["username"],
+        definition["login"]["password_file"],
+        Search(search["base_dn"], search["filter"], tuple(search["groups"]), tuple(search["domains"]), attributes),
+        Left(people["left"]),
+        people["include_disabled"],
+        people["guard"],
+    )
