@@ -26,6 +26,7 @@ HOMES = {
     "croniter": ("core.profiles",),
     "imapclient": ("core.imap",),
     "imaplib": ("core.imap", "core.demo"),
+    "httpx": ("core.directory",),
     "ldap3": ("core.directory",),
     "pymap": ("core.demo",),
     "textual": ("tui",),

@@ -1,0 +1,95 @@
+"""Everybody in a directory, whatever kind it is, and the test of its settings step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from core.directory.entry import DirectoryEntry
+from core.errors import ConnectError, DirectoryError
+from core.network import Report
+from core.profiles.directory import Directory, DirectoryAccess, Source
+from core.secrets import Secret
+
+STEP_NAMES = {
+    "lookup": "Name lookup",
+    "tcp": "TCP connection",
+    "tls": "TLS",
+    "certificate": "Certificate",
+    "login": "Login",
+    "search": "Search",
+}
+
+
+def steps(directory: Directory) -> tuple[str, ...]:
+    """The steps in the order in which they come."""
+    if directory.server.access is DirectoryAccess.LDAP:
+        return ("lookup", "tcp", "login", "search")
+    return tuple(STEP_NAMES)
+
+
+async def people(
+    directory: Directory, password: Secret, report: Report = lambda step, text: None
+) -> tuple[DirectoryEntry, ...]:
+    """Everybody, never nobody. ``report(step, text)`` is told each step that succeeded.
+
+    Raises ``ConnectError`` with the step that failed, ``DirectoryError`` for an answer that is empty or cut off.
+    """
+    if directory.source is Source.KERIO:
+        # Here alone: these libraries take their time, and most commands ask no directory.
+        from core.directory import kerio
+
+        found = await kerio.people(directory, password, report)
+    else:
+        from core.directory import ldap
+        from core.directory.threads import in_thread
+
+        found = await in_thread(lambda opening: ldap.people(directory, password, report, opening))
+    found = [one for one in found if one.enabled or directory.include_disabled]
+    if not found:
+        raise DirectoryError(
+            f"The directory {directory.server.host} has nobody whom the settings look for: with that nobody is changed.",
+            "Look at domains and groups in [search]."
+            if directory.source is Source.KERIO
+            else f"Look at [search]: it asked for {directory.filter}.",
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryStep:
+    """One step of the test: ``ok`` None means that it was not reached."""
+
+    name: str
+    ok: bool | None
+    text: str = ""
+    hint: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"step": self.name, "ok": self.ok, "text": self.text, "hint": self.hint}
+
+
+async def connection_test(
+    directory: Directory, password: Secret, tick: Callable[[DirectoryStep], None] = lambda step: None
+) -> tuple[list[DirectoryStep], tuple[DirectoryEntry, ...]]:
+    """Try all steps in their order; ``tick`` is told each as it is known, perhaps from another thread. Who was found, too."""
+    done: dict[str, DirectoryStep] = {}
+
+    def report(name: str, text: str) -> None:
+        done[name] = DirectoryStep(name, True, text)
+        tick(done[name])
+
+    found: tuple[DirectoryEntry, ...] = ()
+    try:
+        found = await people(directory, password, report)
+    except (ConnectError, DirectoryError) as error:
+        order = steps(directory)
+        name = error.step if isinstance(error, ConnectError) and error.step in order else "search"
+        for before in order[: order.index(name)]:
+            if before not in done:
+                # A certificate is refused within the handshake, so that TLS itself was spoken.
+                report(before, "")
+        done[name] = DirectoryStep(name, False, error.message, error.hint)
+        tick(done[name])
+    return [done.get(name, DirectoryStep(name, None)) for name in steps(directory)], found
