@@ -60,6 +60,8 @@ def _user_saved(payload: Payload) -> str:
     user = payload["user"]
     if user["removed"]:
         return f"User {user['name']} was removed; the archive is kept."
+    if user.get("disabled"):
+        return f"User {user['name']} left the directory and was disabled; the archive is kept."
     emails = ", ".join(user["addresses"]) or "no e-mail address"
     return f"User {user['name']} was saved: {emails}{', login ' + user['login'] if user['login'] else ''}."
 
@@ -70,6 +72,23 @@ def _profile_saved(payload: Payload) -> str:
 
 def _profile_removed(payload: Payload) -> str:
     return f"Profile {payload['name']} was removed."
+
+
+def _directory_saved(payload: Payload) -> str:
+    definition = payload["definition"]
+    return f"The settings of the directory ({definition['type']}, {definition['server']['host']}) were saved."
+
+
+def _directory_removed(payload: Payload) -> str:
+    return f"The settings of the directory ({payload['type']}, {payload['host']}) were removed; users stay as they are."
+
+
+def _directory_synced(payload: Payload) -> str:
+    kinds = ("created", "adopted", "back", "changed", "disabled", "removed")
+    counts = [f"{number(payload[kind])} {kind}" for kind in kinds if payload[kind]]
+    withheld = "; too many would have gone, so none did" if payload["withheld"] else ""
+    conflicts = f"; {_count(payload['conflicts'], 'conflict')}" if payload["conflicts"] else ""
+    return f"Users were synchronised with the directory: {', '.join(counts) or 'no changes'}{conflicts}{withheld}."
 
 
 def _archived(payload: Payload) -> str:
@@ -123,6 +142,9 @@ _TELL: dict[str, Callable[[Payload], str]] = {
     "user.saved": _user_saved,
     "profile.saved": _profile_saved,
     "profile.removed": _profile_removed,
+    "directory.saved": _directory_saved,
+    "directory.removed": _directory_removed,
+    "directory.synced": _directory_synced,
     "archived": _archived,
     "moved": _moved,
     "vanished": _vanished,

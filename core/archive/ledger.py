@@ -8,8 +8,9 @@ Kinds and payloads (version 1)::
     profile.saved     {name, definition}                      definition: the profile as JSON, never a password
     profile.removed   {name}
     directory.saved   {definition}                            where users come from, as JSON, never a password
-    directory.removed {}
-    directory.synced  {created, adopted, back, changed, disabled, removed, left, conflicts, unchanged, withheld}   numbers
+    directory.removed {type, host}
+    directory.synced  {created, adopted, back, changed, disabled, removed, left, conflicts, unchanged, withheld,   numbers
+                       asked_by}
     archived          {run, source, owner, folder, server_folder, uidvalidity,
                        messages: [[sha256, uid, size, internaldate, flags]]}
     moved             {run, source, owner, moves: [[from folder, from uidvalidity, from uid, folder, server_folder,

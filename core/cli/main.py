@@ -23,6 +23,7 @@ At a terminal, archivar without a command opens the console.
 #: Which module has a command: only that one is imported, since a command line is used many times an hour.
 MODULES = {
     "users": ("user",),
+    "directory": ("directory",),
     "profiles": ("profile",),
     "runs": ("run", "runs", "watch", "cancel", "missing"),
     "archive": ("folders", "show", "export", "verify", "rebuild", "ledger"),

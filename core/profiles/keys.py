@@ -77,7 +77,7 @@ KEYS: dict[str, dict[str, Key]] = {
     "users": {
         "mode": Key((str,), "a text", tuple(mode.value for mode in Mode)),
         "list": _TEXTS,
-        "sync_directory_first": Key((bool,), "true or false", (), (False,)),
+        "sync_directory_first": _BOOL,
     },
     "schedule": {
         "every": Key((str,), WHAT_EVERY),

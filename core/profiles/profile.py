@@ -131,6 +131,8 @@ class Profile:
     deletion: Deletion = field(default_factory=Deletion)
     selection: Selection | None = None
     schedule: Schedule | None = None
+    #: Users are brought in step with the directory before each run.
+    sync_directory_first: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -174,6 +176,8 @@ class Profile:
         found = []
         if self.deletion.active:
             found.append(self.deletion.sentence())
+        if self.sync_directory_first:
+            found.append("Before each run users are synchronised with the directory, so that new ones are archived at once.")
         if self.folders.excludes_trash:
             found.append("The trash is excluded: mail that only ever lay there is not archived.")
         return found
@@ -207,7 +211,7 @@ class Profile:
         if self.target is not None:
             value["target"] = {"user": self.target.user, "folder": self.target.folder}
         if self.selection is not None:
-            value["users"] = self.selection.as_json()
+            value["users"] = self.selection.as_json() | {"sync_directory_first": self.sync_directory_first}
         if self.schedule is not None:
             value["schedule"] = self.schedule.as_json()
         return value
@@ -226,4 +230,6 @@ def from_json(definition: dict[str, Any]) -> Profile:
         Deletion.from_json(definition["delete"]),
         Selection.from_json(definition["users"]) if "users" in definition else None,
         Schedule.from_json(definition["schedule"]) if "schedule" in definition else None,
+        # Older definitions know no directory.
+        definition.get("users", {}).get("sync_directory_first", False),
     )

@@ -148,6 +148,7 @@ class Reader:
             self._deletion(),
             self._selection() if kind is Kind.MAILBOXES else None,
             self._schedule() if "schedule" in self._data else None,
+            self._get("users", "sync_directory_first", False),
         )
         return ProfileFile(profile, self._password_env(profile.login.password_file))
 

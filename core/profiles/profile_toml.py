@@ -20,6 +20,7 @@ def as_toml(profile: Profile) -> str:
     defaults = {
         "filter": Filter().as_json(),
         "delete": {**Deletion().as_json(), "when": None},
+        "users": {"sync_directory_first": False},
         "schedule": {"weekdays": [], "automatic": True},
     }
     for section in ("server", "login", "folders", "filter", "delete", "target", "users", "schedule"):

@@ -41,6 +41,8 @@ IDLE_SECONDS = 5.0
 TRIES = 5
 #: A queue that cannot be used (locked, disk full) is tried again so often, so many seconds apart.
 FAILURES, FAILURE_SECONDS = 30, 1.0
+#: Conflicts of a synchronisation that are told one by one.
+CONFLICTS = 20
 #: The result of a run is tried to be written so often, while the disk is full.
 WRITES, WRITE_SECONDS = 20, 0.5
 
@@ -270,6 +272,9 @@ class RunWork:
 
     async def _archive_profile(self, profile: Profile) -> None:
         password = await saved_profiles.password(self._archive, profile)
+        if profile.sync_directory_first and await self._synchronise(profile):
+            await self._finish(RunStatus.CANCELLED)
+            return
         job = Job(self._run, profile, password, self._emit, limits=self._limits)
         work = await ProfileRun.prepare(self._archive, job)
         self._mailboxes = work.mailboxes
@@ -277,6 +282,35 @@ class RunWork:
         self._emit("started", "", "")
         cancelled = await self._watch(spawn(work.execute(), name=f"archive {profile.name}"), work.progress)
         await self._finish(RunStatus.CANCELLED if cancelled else work.status())
+
+    async def _synchronise(self, profile: Profile) -> bool:
+        """Bring users in step with the directory; True when the run was cancelled meanwhile.
+
+        Whatever goes wrong there is a warning, and the users that are known are archived.
+        """
+        # Here alone: the libraries for directories take their time.
+        from core.engine import directory_sync
+
+        async def work() -> None:
+            asked_by = f"run {self._run.id} of {profile.name}"
+            try:
+                result = await directory_sync.sync(self._archive, dry_run=self._run.dry_run, asked_by=asked_by)
+            except (StorageError, DamagedError):
+                raise
+            except ArchivarError as error:
+                text = "Users were not synchronised with the directory, so those that are known are archived"
+                self._emit("warning", "", f"{text}: {error}")
+                return
+            would = "" if result.done else "Nothing of it was done in a dry run. "
+            self._emit("directory", "", would + result.sentence())
+            for warning in filter(None, (*result.warnings, result.difference.withheld)):
+                self._emit("warning", "", warning)
+            for conflict in result.difference.conflicts[:CONFLICTS]:
+                self._emit("directory", "", f"Conflict: {conflict}")
+
+        self._emit("directory", "", "Users are synchronised with the directory.")
+        progress = Progress(self._run.id, profile.name, self._mailboxes)
+        return await self._watch(spawn(work(), name=f"synchronise for {profile.name}"), progress)
 
     async def _count_before(self, first_seq: int, seq: int) -> None:
         """Count what this run did before it was interrupted."""

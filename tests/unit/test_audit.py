@@ -19,6 +19,7 @@ CORE = Path(__file__).parents[2] / "core"
 SOURCE = {"run": 7, "source": "imap://anna@example.test@mail.example.test:994 -> 0123/anna"}
 PLACE = SOURCE | {"server_folder": "INBOX", "uidvalidity": 1}
 USER = {"id": "1", "name": "anna", "addresses": ["a@x.test", "b@x.test"], "login": "al", "full_name": "", "removed": False}
+SYNCED = dict.fromkeys(("created", "adopted", "back", "changed", "disabled", "removed", "conflicts", "withheld"), 0)
 TOTALS = {"archived": 1200, "failed": 1, "deleted": 3}
 MOVE = ["INBOX", 1, 1, "anna/Done", "Done", 1, 1, 100, None, ""]
 
@@ -27,7 +28,25 @@ EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
     ("user.saved", {"user": USER}, "User anna was saved: a@x.test, b@x.test, login al."),
     ("user.saved", {"user": USER | {"removed": True}}, "User anna was removed; the archive is kept."),
     ("profile.saved", {"name": "Staff", "definition": {}}, "Profile Staff was saved."),
+    ("user.saved", {"user": USER | {"disabled": True}}, "User anna left the directory and was disabled; the archive is kept."),
     ("profile.removed", {"name": "Staff"}, "Profile Staff was removed."),
+    (
+        "directory.saved",
+        {"definition": {"type": "ldap", "server": {"host": "dc1"}}},
+        "The settings of the directory (ldap, dc1) were saved.",
+    ),
+    (
+        "directory.removed",
+        {"type": "ldap", "host": "dc1"},
+        "The settings of the directory (ldap, dc1) were removed; users stay as they are.",
+    ),
+    ("directory.synced", SYNCED, "Users were synchronised with the directory: no changes."),
+    (
+        "directory.synced",
+        SYNCED | {"created": 1200, "removed": 1, "conflicts": 2, "withheld": 1},
+        "Users were synchronised with the directory: 1,200 created, 1 removed; 2 conflicts; "
+        "too many would have gone, so none did.",
+    ),
     (
         "archived",
         PLACE | {"owner": "1", "folder": "anna/INBOX", "messages": [["ab", 1, 1500, None, ""], ["cd", 2, 500, None, ""]]},

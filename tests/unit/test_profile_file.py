@@ -151,7 +151,7 @@ def test_a_profile_for_many_mailboxes_is_read() -> None:
         ('mode = "all-except"', 'mode = "some"', 'users.mode = "some" is not allowed', "all, all-except, only"),
         ('list = ["anna", "bob@example.test"]', "", "users.list is missing or empty", 'list = ["anna"]'),
         ('"anna"', '" "', "users.list has an empty name", "user names or addresses"),
-        ("[users]", "[users]\nsync_directory_first = true", "is not possible in this version", "false"),
+        ("[users]", '[users]\nsync_directory_first = "yes"', 'sync_directory_first = "yes" is not allowed', "true or false"),
     ],
 )
 def test_a_wrong_profile_for_many_mailboxes_is_refused(old: str, new: str, message: str, hint: str) -> None:
@@ -583,3 +583,16 @@ def test_no_pattern_takes_for_ever() -> None:
     """Many stars against a name that nearly matches are decided at once: the names come from servers."""
     assert not Rule.of("*a" * 40 + "b").matches("a" * 2000)
     assert not Rule.of("**/a/" * 40 + "b").matches("/".join("a" * 500))
+
+
+def test_a_profile_may_have_users_synchronised_first() -> None:
+    """Kept in the file, in the ledger, and said; older definitions know nothing of it."""
+    profile = parse(f"{MANY}sync_directory_first = true\n", Path("x.toml")).profile
+    assert profile.sync_directory_first
+    assert any("synchronised with the directory" in text for text in profile.advice())
+    assert from_json(profile.as_json()) == profile
+    assert parse(as_toml(profile), Path("x.toml")).profile == profile
+    older = profile.as_json()
+    del older["users"]["sync_directory_first"]
+    assert not from_json(older).sync_directory_first
+    assert "sync_directory_first" not in as_toml(from_json(older))

@@ -1,0 +1,217 @@
+"""``archivar directory``: where users come from, and bringing them in step with it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.archive import saved_directory, saved_profiles
+from core.cli.context import actor, context, run
+from core.cli.help import Command, Group
+from core.cli.output import output
+from core.cli.words import counted, minute
+from core.errors import InputError
+from core.format import number
+from core.profiles import directory_file
+from core.profiles.directory import Directory
+from core.profiles.directory_file import DirectoryFile
+from core.profiles.directory_toml import as_toml
+from core.secrets import Secret
+
+if TYPE_CHECKING:
+    from core.directory.people import DirectoryStep
+    from core.engine.directory_sync import SyncResult
+
+#: Changes and conflicts that are named one by one.
+NAMED = 50
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(cls=Group, help="The directory that users come from.", no_args_is_help=True)
+    group.command("apply", cls=Command)(apply)
+    group.command("show", cls=Command)(show)
+    group.command("test", cls=Command)(try_directory)
+    group.command("sync", cls=Command)(synchronise)
+    group.command("remove", cls=Command)(remove)
+    app.add_typer(group, name="directory")
+
+
+def apply(file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The directory file.")]) -> None:
+    """Save the settings of a file, new or changed. Asks for the password when the file names no source for it."""
+
+    async def work() -> None:
+        async with context.archive(create=True) as archive:
+            await saved_directory.save(archive, directory, secret, actor=actor())
+
+    wanted = directory_file.read(file)
+    directory = wanted.directory
+    # Not in the coroutine: while somebody is asked there, Ctrl-C would not be heard.
+    secret = _password(wanted, stored=context.exists() and run(_stored(directory)))
+    run(work())
+    if output.json_wanted:
+        output.json({"directory": directory.as_json(), "warnings": directory.warnings(), "advice": directory.advice()})
+    output.note("Directory saved. Try it: archivar directory test; see what would change: archivar directory sync --dry-run")
+    _note(directory)
+
+
+def _note(directory: Directory) -> None:
+    for text in directory.advice():
+        output.note(text)
+    for warning in directory.warnings():
+        output.note(f"Warning: {warning}")
+
+
+async def _stored(directory: Directory) -> bool:
+    async with context.archive() as archive:
+        return await saved_directory.has_password(archive, directory)
+
+
+def _password(wanted: DirectoryFile, *, stored: bool) -> Secret | None:
+    """The password to be stored; None when none is needed, it comes from a file, or the one that is stored stays."""
+    directory = wanted.directory
+    if wanted.password_env:
+        if text := os.environ.get(wanted.password_env, ""):
+            return Secret(text)
+        raise InputError(
+            f"login.password_env: the variable {wanted.password_env} is not set, or empty.",
+            "Set it for this command and apply again.",
+        )
+    if directory.password_file:
+        # Read now, so that an empty or unreadable file is found here and not at night.
+        saved_profiles.read_password(Path(directory.password_file))
+        return None
+    if not directory.username:
+        return None
+    keep = " (Enter keeps the stored one)" if stored else ""
+    if typed := output.ask_password(f"Password of {directory.username} on {directory.server.host}{keep}: "):
+        return Secret(typed)
+    if stored:
+        return None
+    raise InputError(
+        "No password for the directory was given.",
+        "Name login.password_file or login.password_env in the file, or run this at a terminal and type it.",
+    )
+
+
+def show() -> None:
+    """Show the settings as a file that can be applied again, and the last synchronisation.
+
+    The password is not shown.
+    """
+
+    async def work() -> None:
+        async with context.archive() as archive:
+            directory = await saved_directory.find(archive)
+            stored = await saved_directory.has_password(archive, directory)
+            last = await saved_directory.last_sync(archive)
+        if output.json_wanted:
+            value: dict[str, Any] = {"directory": directory.as_json(), "password": stored, "warnings": directory.warnings()}
+            counts = {key: count for key, count in last[1].items() if key != "v"} if last else None
+            output.json(value | {"last_sync": {"at": last[0], **counts} if last and counts else None})
+            return
+        for line in as_toml(directory).splitlines():
+            output.verbatim(line)
+        output.note("")
+        if not stored:
+            output.note("No password is stored: apply the file again.")
+        output.note(f"Last synchronised: {minute(last[0])}" if last else "Not synchronised yet: archivar directory sync")
+        _note(directory)
+
+    run(work())
+
+
+def try_directory() -> None:
+    """Try the settings, step by step, without changing anything.
+
+    The steps: name lookup, TCP, TLS, certificate, login, search with the number of people found. Exit code 3 when a step
+    fails.
+    """
+    from core.directory.people import connection_test
+
+    async def work() -> int:
+        async with context.archive() as archive:
+            directory = await saved_directory.find(archive)
+            secret = await saved_directory.password(archive, directory)
+        tick = (lambda step: None) if output.json_wanted else _show_step
+        steps, found = await connection_test(directory, secret, tick)
+        ok = all(step.ok for step in steps)
+        if output.json_wanted:
+            output.json({"ok": ok, "steps": [step.as_json() for step in steps], "people": len(found)})
+        else:
+            for step in steps:
+                if step.ok is None:
+                    _show_step(step)
+        for warning in directory.warnings():
+            output.note(f"Warning: {warning}")
+        return 0 if ok else 3
+
+    raise typer.Exit(run(work()))
+
+
+def _show_step(step: DirectoryStep) -> None:
+    from core.directory.people import STEP_NAMES
+
+    state = "· not reached" if step.ok is None else "✔ ok" if step.ok else "✘ failed"
+    output.line(f"{STEP_NAMES[step.name]:<15} {state:<8}  {step.text}".rstrip(), indent=26)
+    if step.hint:
+        output.line(f"{'':26}{step.hint}", indent=26)
+
+
+def synchronise(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Let more users go at once than users.guard says.")] = False,
+) -> None:
+    """Bring users in step with the directory.
+
+    Exit code 1 when something was in conflict, 3 when the directory gave no whole answer, or too many users would have been
+    disabled or removed: then none of them was, and everything else was done.
+    """
+    from core.engine import directory_sync
+
+    async def work() -> SyncResult:
+        async with context.archive() as archive:
+            return await directory_sync.sync(archive, dry_run=dry_run, force=force, asked_by=actor())
+
+    result = run(work())
+    found = result.difference
+    refusal = result.refusal
+    if output.json_wanted:
+        output.json(result.as_json())
+    output.line(result.sentence() + ("" if result.done else " Nothing was changed (dry run)."))
+    _list("", [change.sentence() for change in found.changes])
+    _list("! ", [str(conflict) for conflict in found.conflicts])
+    unchanged = [user.name for user in found.left if not any(change.after.id == user.id for change in found.changes)]
+    if unchanged:
+        output.line(f"No longer in the directory, left as they are: {', '.join(unchanged[:NAMED])}", indent=2)
+    for warning in result.warnings:
+        output.note(f"Warning: {warning}")
+    if refusal is not None:
+        raise refusal
+    raise typer.Exit(1 if found.conflicts else 0)
+
+
+def _list(mark: str, texts: list[str]) -> None:
+    for text in texts[:NAMED]:
+        output.line(f"  {mark}{text}", indent=4)
+    if len(texts) > NAMED:
+        output.line(f"  … and {number(len(texts) - NAMED)} more.")
+
+
+def remove() -> None:
+    """Forget the settings and the password; users stay as they are."""
+
+    async def work() -> int:
+        async with context.archive() as archive:
+            await saved_directory.remove(archive, actor=actor())
+            profiles = await saved_profiles.all_profiles(archive)
+        return sum(profile.sync_directory_first for profile in profiles)
+
+    still = run(work())
+    if output.json_wanted:
+        output.json({"removed": True, "profiles": still})
+    output.note("Directory removed. Users stay as they are.")
+    if still:
+        output.note(f"{counted(still, 'profile')} would still synchronise first: set sync_directory_first = false there.")

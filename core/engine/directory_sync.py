@@ -1,0 +1,90 @@
+"""Users brought in step with the directory: asked, compared, shown, done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from core.archive import saved_directory, users
+from core.archive.archive import Archive
+from core.directory.diff import Difference, What, compare, in_order
+from core.directory.entry import DirectoryEntry
+from core.directory.people import people
+from core.errors import DirectoryError
+from core.network import Report
+from core.profiles.directory import Directory
+from core.secrets import Secret
+
+#: Who changes users in a synchronisation, in the ledger.
+ACTOR = "directory"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What a synchronisation found and, unless it was a dry run, did."""
+
+    difference: Difference
+    done: bool
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def refusal(self) -> DirectoryError | None:
+        """Why users who left were not disabled or removed, when too many would have been."""
+        if not self.difference.withheld:
+            return None
+        hint = "If that is right: archivar directory sync --force. Else look at [search] and at the directory."
+        return DirectoryError(self.difference.withheld, hint)
+
+    def sentence(self) -> str:
+        """The numbers, for people."""
+        counts = self.difference.counts()
+        words = [f"{counts[what.value]:,} {what.value}" for what in What if counts[what.value]]
+        gone = counts["left"] - counts["disabled"] - counts["removed"]
+        parts = [*words, f"{counts['unchanged']:,} unchanged", *([f"{gone:,} no longer in the directory"] if gone > 0 else [])]
+        if counts["conflicts"]:
+            parts.append(f"{counts['conflicts']:,} {'conflict' if counts['conflicts'] == 1 else 'conflicts'}")
+        return f"{self.difference.entries:,} in the directory: {', '.join(parts)}."
+
+    def as_json(self) -> dict[str, Any]:
+        return {**self.difference.as_json(), "done": self.done, "warnings": list(self.warnings)}
+
+
+async def plan(
+    archive: Archive, directory: Directory, password: Secret, report: Report = lambda step, text: None, *, force: bool = False
+) -> SyncResult:
+    """What a synchronisation by these settings, saved or not, would do; writes nothing.
+
+    Raises ``ConnectError``, ``DirectoryError``.
+    """
+    found = await people(directory, password, report)
+    return SyncResult(await _compare(archive, directory, found, force=force), False, tuple(directory.warnings()))
+
+
+async def sync(
+    archive: Archive,
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+    asked_by: str = "",
+    report: Report = lambda step, text: None,
+) -> SyncResult:
+    """Synchronise by the saved settings; every change is in the ledger. ``asked_by`` is who, or what, wanted it.
+
+    Raises ``InputError`` (no settings, no password), ``ConnectError`` and ``DirectoryError`` (then nothing is changed).
+    """
+    directory = await saved_directory.find(archive)
+    password = await saved_directory.password(archive, directory)
+    if dry_run:
+        return await plan(archive, directory, password, report, force=force)
+    found = await people(directory, password, report)
+    async with archive.changing():
+        # By the users as they are now, not as they were when the directory was asked.
+        difference = await _compare(archive, directory, found, force=force)
+        saved = in_order(difference.changes)
+        await saved_directory.write(archive, saved, difference.counts(), actor=ACTOR, asked_by=asked_by)
+    return SyncResult(difference, True, tuple(directory.warnings()))
+
+
+async def _compare(archive: Archive, directory: Directory, found: tuple[DirectoryEntry, ...], *, force: bool) -> Difference:
+    everybody = await users.all_users(archive, removed=True)
+    return compare(found, everybody, left=directory.left, guard=directory.guard, force=force)

@@ -1,0 +1,235 @@
+"""``archivar directory``, and synchronising before archiving: on real servers and the stand-in for Kerio's API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command import Archivar
+from tests.conftest import StartDovecot
+from tests.servers import slapd
+from tests.servers.kerio import Kerio
+from tests.servers.kerio_api import ADMIN, PASSWORD, Behaviour, KerioApi, staff, user
+from tests.servers.slapd import ADMIN as LDAP_ADMIN
+from tests.servers.slapd import BASE, Slapd, person
+from tests.servers.slapd import PASSWORD as LDAP_PASSWORD
+from tests.support import mail
+
+WORD = "kerio master"
+needs_slapd = pytest.mark.skipif(slapd.missing() is not None, reason="needs the Debian package slapd")
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[KerioApi]:
+    with KerioApi(Behaviour(users=staff(20)), folder=tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def archivar(tmp_path: Path) -> Iterator[Archivar]:
+    with Archivar(tmp_path / "cli", WORD=WORD, ADMIN_WORD=PASSWORD, LDAP_WORD=LDAP_PASSWORD) as archivar:
+        yield archivar
+
+
+def kerio_file(archivar: Archivar, api: KerioApi, *users: str, port: int = 0, more: tuple[str, ...] = ()) -> str:
+    lines = [
+        *('type = "kerio"', "[server]", f'host = "{api.host}"', f"port = {port or api.port}", f'ca_file = "{api.ca_file}"'),
+        *("timeout = 10", "[login]", f'username = "{ADMIN}"', 'password_env = "ADMIN_WORD"', *more, "[users]", *users),
+    ]
+    return str(archivar.write("directory.toml", "\n".join(lines) + "\n"))
+
+
+def ldap_file(archivar: Archivar, server: Slapd, *users: str) -> str:
+    lines = [
+        *('type = "ldap"', "[server]", f'host = "{server.host}"', f"port = {server.ssl_port}", f'ca_file = "{server.ca_file}"'),
+        *("[login]", f'username = "{LDAP_ADMIN}"', 'password_env = "LDAP_WORD"', "[search]", f'base_dn = "{BASE}"'),
+        *("[users]", *users),
+    ]
+    return str(archivar.write("ldap.toml", "\n".join(lines) + "\n"))
+
+
+def people(archivar: Archivar, *words: str) -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in archivar("user", "list", "--json", *words).json["users"]}
+
+
+def test_from_the_file_to_the_users_and_back(archivar: Archivar, api: KerioApi) -> None:
+    """Saved, shown, tried, previewed, synchronised; a second time nothing changes; the settings go and the users stay."""
+    saved = archivar("directory", "apply", kerio_file(archivar, api))
+    assert "Users who leave the directory stay as they are." in saved.err
+    shown = archivar("directory", "show")
+    assert 'type = "kerio"' in shown.out
+    assert "Not synchronised yet" in shown.err
+    tested = archivar("directory", "test", "--json").json
+    assert (tested["ok"], tested["people"]) == (True, 20)
+    assert [step["step"] for step in tested["steps"]] == ["lookup", "tcp", "tls", "certificate", "login", "search"]
+    assert "Search          ✔ ok      20 users" in archivar("directory", "test").out
+    dry = archivar("directory", "sync", "--dry-run")
+    assert "20 created, 0 unchanged. Nothing was changed (dry run)." in dry.out
+    assert "user0001: new, user0001@example.test, user0001@example.example" in dry.out
+    assert people(archivar) == {}
+    done = archivar("directory", "sync", "--json").json
+    assert (done["created"], done["conflicts"], done["done"]) == (20, 0, True)
+    assert people(archivar)["user0004@second.test"]["login"] == "user0004@second.test"
+    again = archivar("directory", "sync", "--json").json
+    assert (again["unchanged"], again["changes"]) == (20, [])
+    assert archivar("directory", "show", "--json").json["last_sync"]["unchanged"] == 20
+    ledger = archivar("ledger", "show", "--limit", "50").out
+    assert "Users were synchronised with the directory: 20 created." in ledger
+    assert "✔ clean" in archivar("verify").out
+    archivar("directory", "remove")
+    assert "No directory is set up" in archivar("directory", "show", code=2).err
+    assert len(people(archivar)) == 20
+
+
+def test_a_rename_keeps_the_user_and_conflicts_are_named(archivar: Archivar, api: KerioApi) -> None:
+    """The same id under the new name; an address that somebody else has is left out, with exit code 1."""
+    archivar("directory", "apply", kerio_file(archivar, api))
+    archivar("directory", "sync")
+    before = people(archivar)
+    archivar("user", "add", "hand", "--email", "taken@example.test")
+    archivar("user", "edit", "user0002", *("--email", "user0002@example.test"), *("--email", "byhand@other.test"))
+    api.behaviour.users[1] |= {"loginName": "renamed", "emailAddresses": ["user0001", "taken"]}
+    result = archivar("directory", "sync", code=1)
+    assert 'renamed: name "user0001" -> "renamed"' in result.out
+    assert "! renamed: taken@example.test belongs to hand; it is left out" in result.out
+    after = people(archivar)
+    assert after["renamed"]["id"] == before["user0001"]["id"]
+    assert after["renamed"]["addresses"][:2] == ["renamed@example.test", "user0001@example.test"]
+    assert "byhand@other.test" in after["user0002"]["addresses"]
+
+
+@pytest.mark.parametrize(("left", "state"), [("keep", ""), ("disable", " (disabled)"), ("delete", " (removed)")])
+def test_who_left_is_treated_as_the_option_says(archivar: Archivar, api: KerioApi, left: str, state: str) -> None:
+    """Three of twenty: kept, disabled or removed, named in any case; back again when they are back."""
+    archivar("user", "add", "hand", "--email", "hand@elsewhere.test")
+    archivar("directory", "apply", kerio_file(archivar, api, f'left = "{left}"'))
+    archivar("directory", "sync")
+    gone, api.behaviour.users = api.behaviour.users[5:8], api.behaviour.users[:5] + api.behaviour.users[8:]
+    told = archivar("directory", "sync").out
+    assert "user0005" in told
+    listed = archivar("user", "list", "--all").out
+    assert f"user0005{state} " in listed
+    assert "hand (" not in listed
+    api.behaviour.users += gone
+    archivar("directory", "sync")
+    assert "(disabled)" not in archivar("user", "list", "--all").out
+    assert len(people(archivar)) == 21
+
+
+def test_an_empty_a_cut_off_and_a_doubtful_answer_take_nobody_away(archivar: Archivar, api: KerioApi) -> None:
+    """Exit code 3 each time; only --force lets more than the guard says go, and never all."""
+    archivar("directory", "apply", kerio_file(archivar, api, 'left = "delete"'))
+    archivar("directory", "sync")
+    everybody, api.behaviour.users = api.behaviour.users, []
+    assert "nobody" in archivar("directory", "sync", "--force", code=3).err
+    api.behaviour.users, api.behaviour.short_pages = everybody, 3
+    assert "with a part nobody is changed" in archivar("directory", "sync", code=3).err
+    api.behaviour.short_pages, api.behaviour.users = None, [*everybody[10:], user(77, "fresh")]
+    refused = archivar("directory", "sync", code=3)
+    assert "10 of 20 users would go, which is more than 20 %" in refused.err
+    assert "--force" in refused.err
+    assert len(people(archivar)) == 21
+    archivar("directory", "sync", "--force")
+    assert len(people(archivar)) == 11
+
+
+def test_bad_settings_are_refused_and_nothing_is_saved(archivar: Archivar, api: KerioApi) -> None:
+    """Exit code 2 with file, line and key; without settings every other command says how to get them."""
+    archivar("user", "add", "anna")
+    assert "directory apply" in archivar("directory", "sync", code=2).err
+    file = archivar.write("bad.toml", 'type = "kerio"\n[server]\nhost = "x"\n[login]\nusername = "a"\nword = "b"\n')
+    assert "bad.toml, line 6: login.word is unknown" in archivar("directory", "apply", str(file), code=2).err
+    assert "ADMIN_WORD is not set" in archivar("directory", "apply", kerio_file(archivar, api), code=2, ADMIN_WORD=None).err
+    assert "No directory is set up" in archivar("directory", "show", code=2).err
+
+
+def test_the_password_is_nowhere_and_goes_to_no_other_server(archivar: Archivar, api: KerioApi) -> None:
+    """In no file of the home, no output; forgotten when the settings name another account."""
+    answers = [archivar("directory", "apply", kerio_file(archivar, api))]
+    answers += [archivar("directory", *words) for words in (("show",), ("test",), ("sync",), ("sync", "--json"))]
+    api.behaviour.broken = b"{}"
+    answers.append(archivar("directory", "sync", code=3))
+    for answer in answers:
+        assert PASSWORD not in answer.text
+    for path in archivar.home.rglob("*"):
+        assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
+    text = Path(kerio_file(archivar, api, port=1)).read_text().replace('password_env = "ADMIN_WORD"\n', "")
+    other = archivar.write("other.toml", text)
+    assert "No password" in archivar("directory", "apply", str(other), code=2).err
+
+
+@needs_slapd
+@pytest.mark.server
+def test_five_thousand_people_of_an_ldap_directory(archivar: Archivar, tmp_path: Path) -> None:
+    """Synchronised in seconds; a second time nothing changes; a rename keeps the user."""
+    people_ = [person(number) for number in range(5000)]
+    with Slapd(tmp_path / "ldap", people_) as server:
+        archivar("directory", "apply", ldap_file(archivar, server, 'left = "delete"'))
+        begun = time.monotonic()
+        first = archivar("directory", "sync", "--json").json
+        seconds = time.monotonic() - begun
+        assert (first["created"], first["conflicts"]) == (5000, 0)
+        # A bound against disasters; what it takes is measured by the benchmark.
+        assert seconds < 60
+        before = archivar("user", "show", "user0042", "--json").json["user"]
+        server.change(
+            people_[42][0], {"uid": [("MODIFY_REPLACE", ["wedding"])], "mail": [("MODIFY_REPLACE", ["w@example.test"])]}
+        )
+        server.change(people_[43][0])
+        second = archivar("directory", "sync", "--json").json
+        assert [(one["what"], one["after"]["name"]) for one in second["changes"]] == [
+            ("changed", "wedding"),
+            ("removed", "user0043"),
+        ]
+        after = archivar("user", "show", "wedding", "--json").json["user"]
+        assert (after["id"], after["addresses"]) == (before["id"], ["w@example.test"])
+        assert archivar("directory", "sync", "--json").json["changes"] == []
+
+
+@pytest.mark.server
+def test_new_colleagues_are_archived_in_the_very_run(archivar: Archivar, api: KerioApi, dovecot: StartDovecot) -> None:
+    """Synchronised before archiving; when that fails the run goes on with those who are known, and says so."""
+    names = ("anna", "annika", "bob", "carl")
+    addresses = {f"{name}@example.test": "x" for name in names}
+    behind = dovecot(addresses, master=("archive", WORD))
+    for address in addresses:
+        behind.deliver(address, "INBOX", mail(f"for {address}"))
+    api.behaviour.users = [user(1, "anna"), user(2, "bob")]
+    with Kerio(behind, master_password=WORD) as kerio:
+        lines = [
+            *('name = "Staff"', 'kind = "mailboxes"', "[server]", f'host = "{kerio.host}"', f"port = {kerio.port}"),
+            *('access = "imap"', "timeout = 20", "[login]", 'method = "kerio-master"', 'password_env = "WORD"'),
+            *("[users]", "sync_directory_first = true"),
+        ]
+        archivar("directory", "apply", kerio_file(archivar, api, 'left = "disable"', "guard = 50"))
+        saved = archivar("profile", "apply", str(archivar.write("staff.toml", "\n".join(lines) + "\n")))
+        assert "Before each run users are synchronised with the directory" in saved.err
+        assert "sync_directory_first = true" in archivar("profile", "show", "Staff").out
+        dry = archivar("run", "Staff", "--dry-run", "--json").json
+        assert (dry["mailboxes"], people(archivar)) == ([], {})
+        first = archivar("run", "Staff", "--json").json
+        assert (first["status"], first["totals"]["archived"]) == ("succeeded", 2)
+        # A new colleague and a rename: the archive stays with who is called otherwise now.
+        api.behaviour.users = [user(1, "annika", emailAddresses=["anna"]), user(3, "carl"), user(2, "bob")]
+        second = archivar("run", "Staff", "--json").json
+        assert (second["status"], second["totals"]["archived"]) == ("succeeded", 2)
+        assert [one["mailbox"] for one in second["mailboxes"]] == sorted(addresses)[1:]
+        assert archivar("folders", "carl", "--json").json["folders"][0]["folder"] == "carl@example.test/INBOX"
+        folders = [one["folder"] for one in archivar("folders", "annika", "--json").json["folders"]]
+        assert folders == ["anna@example.test/INBOX", "annika@example.test/INBOX"]
+        api.behaviour.users = api.behaviour.users[:2]
+        third = archivar("run", "Staff", "--json").json
+        assert [one["mailbox"] for one in third["mailboxes"]] == ["annika@example.test", "carl@example.test"]
+        assert archivar("folders", "bob", "--json").json["folders"][0]["folder"] == "bob@example.test/INBOX"
+        api.behaviour.broken = b"<html>"
+        failed = archivar("run", "Staff", "--json").json
+        assert failed["status"] == "succeeded"
+        assert len(failed["mailboxes"]) == 2
+        assert any("Users were not synchronised with the directory" in text for text in failed["warnings"])
+        archivar("directory", "remove")
+        none = archivar("run", "Staff", "--json").json
+        assert any("No directory is set up" in text for text in none["warnings"])
