@@ -24,6 +24,7 @@ At a terminal, archivar without a command opens the console.
 MODULES = {
     "users": ("user",),
     "directory": ("directory",),
+    "doctor": ("doctor",),
     "profiles": ("profile",),
     "runs": ("run", "runs", "watch", "cancel", "missing"),
     "archive": ("folders", "show", "export", "verify", "rebuild", "ledger"),

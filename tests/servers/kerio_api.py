@@ -59,6 +59,17 @@ def staff(count: int = 1200) -> list[Found]:
     return found
 
 
+def clean_out(**days: int) -> Found:
+    """Rules by which a domain deletes old items: none, but for these folders after so many days."""
+    kinds = ("deletedItems", "junkEmail", "sentItems", "autoDelete")
+    return {kind: {"isEnabled": kind in days, "days": days.get(kind, 30)} for kind in kinds}
+
+
+def domain(id: str, name: str, *aliases: str, **more: Any) -> Found:
+    """A domain as the API gives it."""
+    return {"id": id, "name": name, "aliasList": list(aliases), "cleanOutItems": clean_out(), **more}
+
+
 @dataclass
 class Behaviour:
     """What the server has and does. ``expire_after``: the session ends after so many calls, once."""
@@ -66,8 +77,14 @@ class Behaviour:
     users: list[Found] = field(default_factory=list)
     domains: list[Found] = field(
         default_factory=lambda: [
-            {"id": "d1", "name": "example.test", "isPrimary": True, "aliasList": ["example.example"]},
-            {"id": "d2", "name": "second.test", "isPrimary": False, "aliasList": []},
+            {
+                "id": "d1",
+                "name": "example.test",
+                "isPrimary": True,
+                "aliasList": ["example.example"],
+                "cleanOutItems": clean_out(),
+            },
+            {"id": "d2", "name": "second.test", "isPrimary": False, "aliasList": [], "cleanOutItems": clean_out()},
         ]
     )
     expire_after: int | None = None

@@ -1,0 +1,56 @@
+"""``archivar doctor``: what Kerio's administration can tell about a server that is to be archived."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.archive import saved_directory, saved_profiles
+from core.cli.context import context, run
+from core.cli.help import Command
+from core.cli.output import output
+from core.errors import InputError
+from core.profiles.directory import Source
+
+if TYPE_CHECKING:
+    from core.directory.checkup import Finding
+
+
+def register(app: typer.Typer) -> None:
+    app.command("doctor", cls=Command)(doctor)
+
+
+def doctor(
+    profile: Annotated[str | None, typer.Option("--profile", metavar="NAME", help="What this profile needs decides.")] = None,
+) -> None:
+    """Look whether Kerio Connect is set up for archiving.
+
+    Asks the administration with the directory's settings, which must be those of Kerio Connect; changes nothing. Looks at
+    master authentication, the archive's classes of messages, limits of services, clean-out rules. Exit code 1 when something
+    should be changed.
+    """
+    from core.directory import checkup
+
+    async def work() -> list[Finding]:
+        async with context.archive() as archive:
+            wanted = await saved_profiles.find(archive, profile) if profile is not None else None
+            directory = await saved_directory.find(archive)
+            if directory.source is not Source.KERIO:
+                raise InputError(
+                    "The directory is not Kerio Connect, and only its administration can be asked.",
+                    'archivar directory apply FILE.toml with type = "kerio" sets it up.',
+                )
+            password = await saved_directory.password(archive, directory)
+        return await checkup.examine(directory, password, wanted, lambda step, text: None)
+
+    found = run(work())
+    ok = all(one.ok is not False for one in found)
+    if output.json_wanted:
+        output.json({"ok": ok, "checks": [one.as_json() for one in found]})
+    for one in found:
+        mark = "! unclear" if one.ok is None else "✔ good" if one.ok else "✘ change"
+        output.line(f"{one.name:<24}{mark:<10}{one.text}", indent=34)
+        if one.remedy:
+            output.line(f"{'':34}{one.remedy}", indent=34)
+    raise typer.Exit(0 if ok else 1)

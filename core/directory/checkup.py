@@ -1,0 +1,193 @@
+"""What Kerio's administration API can tell about a server that is to be archived: read only, nothing is ever changed.
+
+Options are looked up by name, wherever a version of the server keeps them; one that is not told is said to be unknown, and
+never taken for right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from core.directory.kerio import ApiError, Found, KerioApi, domains, is_true, session
+from core.network import Report
+from core.profiles.directory import Directory
+from core.profiles.profile import Method, Profile
+from core.secrets import Secret
+
+#: The classes of messages that Kerio's archiving knows, by the names of its options.
+CLASSES = {
+    "archiveLocalMessages": "local",
+    "archiveIncomingMessages": "incoming",
+    "archiveOutgoingMessages": "outgoing",
+    "archiveRelayedMessages": "relayed",
+}
+CLEAN_OUT = {
+    "deletedItems": "Deleted Items",
+    "junkEmail": "Junk E-mail",
+    "sentItems": "Sent Items",
+    "autoDelete": "all folders",
+}
+#: Connections that are left to everybody else.
+SPARE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: ``ok`` None means that it could not be told. ``remedy`` is what to do if anything is."""
+
+    name: str
+    ok: bool | None
+    text: str
+    remedy: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"check": self.name, "ok": self.ok, "text": self.text, "remedy": self.remedy}
+
+
+async def examine(directory: Directory, password: Secret, profile: Profile | None, report: Report) -> list[Finding]:
+    """All findings; with a ``profile`` what it needs decides. Raises ``ConnectError`` when there is no session."""
+    found: list[Finding] = []
+    async with session(directory, password, report) as api:
+        async for one in _findings(api, directory, profile):
+            found.append(one)
+    return found
+
+
+async def _findings(api: KerioApi, directory: Directory, profile: Profile | None) -> AsyncIterator[Finding]:
+    version = await _ask(api, "Server.getVersion")
+    told = f"{version.get('product', 'Kerio Connect')} {version.get('version', '')}".strip() if version else ""
+    yield Finding("Version", bool(told) or None, told or "not told")
+    options = await _ask(api, "AdvancedOptions.get")
+    yield _master(_look_up(options, "masterAuthentication"), profile)
+    yield _envelope(_look_up(options, "insertXEnvelopeTo"))
+    yield _archive(await _ask(api, "Archive.get"))
+    for one in _services(_look_up(await _ask(api, "Services.get"), "services"), profile):
+        yield one
+    yield await _clean_out(api, directory)
+
+
+async def _ask(api: KerioApi, method: str) -> Found | None:
+    """The answer to a question that not every account may ask; None when this one may not."""
+    try:
+        return await api.call(method)
+    except ApiError:
+        return None
+
+
+def _look_up(value: Any, name: str) -> Any:
+    """What is called so, at whatever depth; None when nothing is."""
+    if isinstance(value, dict):
+        if name in value:
+            return value[name]
+        value = list(value.values())
+    if isinstance(value, list):
+        return next((found for item in value if (found := _look_up(item, name)) is not None), None)
+    return None
+
+
+def _master(options: Any, profile: Profile | None) -> Finding:
+    name = "Master authentication"
+    if not isinstance(options, dict) or "isEnabled" not in options:
+        return _unknown(name, "Configuration > Advanced Options > Master Authentication shows it.")
+    needed = profile is None or profile.login.method is Method.KERIO_MASTER
+    if not is_true(options["isEnabled"]):
+        if not needed:
+            return Finding(name, True, "switched off; this profile does not need it")
+        return Finding(
+            name,
+            False,
+            "switched off",
+            "Switch it on in Configuration > Advanced Options > Master Authentication, with a password of its own and an IP "
+            "address group that holds the address of this machine alone.",
+        )
+    group = options.get("groupRestriction")
+    if isinstance(group, dict) and is_true(group.get("enabled", group.get("isEnabled", bool(group.get("id"))))):
+        which = group.get("name") or group.get("id") or "a group"
+        return Finding(name, True, f'switched on, for the IP address group "{which}"', "That group must hold this machine.")
+    return Finding(
+        name,
+        False,
+        "switched on for every address",
+        "Whoever learns the password can open every mailbox from anywhere: restrict it to an IP address group that holds this "
+        "machine alone.",
+    )
+
+
+def _envelope(value: Any) -> Finding:
+    name = "X-Envelope-To"
+    where = "Configuration > Advanced Options > Miscellaneous"
+    if value is None:
+        return _unknown(name, f"{where} shows it.")
+    if is_true(value):
+        return Finding(name, True, "added to what is delivered, so BCC recipients are known in an archive mailbox")
+    remedy = f"For a catch-all profile switch it on in {where}: without it nobody can tell who got a message as BCC."
+    return Finding(name, None, "not added to what is delivered", remedy)
+
+
+def _archive(answer: Found | None) -> Finding:
+    name = "Archive mailbox"
+    where = "Configuration > Archiving and Backup"
+    enabled = _look_up(answer, "isEnabled")
+    if enabled is None:
+        return _unknown(name, f"{where} shows it.")
+    if not is_true(enabled):
+        remedy = f"Only a catch-all profile needs it: switch archiving to a remote address on in {where}."
+        return Finding(name, None, "Kerio's own archiving is switched off", remedy)
+    remote = _look_up(answer, "remoteArchive")
+    address = str(remote.get("value") or remote.get("address") or "") if isinstance(remote, dict) else str(remote or "")
+    missing = [word for option, word in CLASSES.items() if not is_true(_look_up(answer, option))]
+    if missing:
+        which = ", ".join(missing)
+        text = f"of the four classes of messages these are not archived: {which}"
+        return Finding(name, False, text, f"Tick them in {where}; what is not ticked never comes to the archive mailbox.")
+    return Finding(name, True, f"all four classes of messages go to {address or 'the archive'}")
+
+
+def _services(services: Any, profile: Profile | None) -> list[Finding]:
+    found = []
+    for one in services if isinstance(services, list) else []:
+        title = str(one.get("name") or "") if isinstance(one, dict) else ""
+        if "imap" not in title.casefold():
+            continue
+        if not is_true(one.get("isRunning")):
+            remedy = f"If the profile uses it: start {title} in Configuration > Services."
+            found.append(Finding(f"Service {title}", None, "not running", remedy))
+            continue
+        limit = next((one[key] for key in one if "connection" in key.casefold() and isinstance(one[key], int)), None)
+        wanted = profile.server.connections if profile is not None else 0
+        if limit and wanted + SPARE > limit:
+            text = f"running, with at most {limit} connections; the profile uses {wanted}"
+            remedy = f"Raise the limit of {title}, or lower connections in the profile: everybody else needs some too."
+            found.append(Finding(f"Service {title}", False, text, remedy))
+        else:
+            found.append(Finding(f"Service {title}", True, f"running{f', at most {limit} connections' if limit else ''}"))
+    return found or [_unknown("Service IMAP", "Configuration > Services shows it.")]
+
+
+async def _clean_out(api: KerioApi, directory: Directory) -> Finding:
+    name = "Clean-out of old items"
+    where = "In Configuration > Domains, Messages; users may have rules of their own."
+    try:
+        found = await domains(api, directory, ["cleanOutItems"])
+    except ApiError:
+        return _unknown(name, where)
+    rules = {str(one.get("name")): one.get("cleanOutItems") for one in found}
+    if not rules or not all(isinstance(rule, dict) for rule in rules.values()):
+        return _unknown(name, where)
+    active = [
+        f"{domain}: {words} after {rule[key].get('days', '?')} days"
+        for domain, rule in rules.items()
+        if isinstance(rule, dict)
+        for key, words in CLEAN_OUT.items()
+        if isinstance(rule.get(key), dict) and is_true(rule[key].get("isEnabled"))
+    ]
+    if not active:
+        return Finding(name, True, "the domains delete nothing by age", "Users may have rules of their own.")
+    remedy = "Archive more often than that, or what is deleted in between is never archived."
+    return Finding(name, None, "; ".join(active), remedy)
+
+
+def _unknown(name: str, remedy: str) -> Finding:
+    return Finding(name, None, "the server did not tell, or this account may not ask", remedy)
