@@ -39,7 +39,7 @@ demo: $(READY)
 	@$(BIN)/archivar demo $(ARGS)
 
 bench: $(READY)
-	@.ci/needs dovecot-imapd isync
+	@.ci/needs dovecot-imapd isync slapd
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 pictures: $(READY)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.archive import saved_profiles, users
+from core.archive import saved_directory, saved_profiles, users
 from core.archive.archive import Archive
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
@@ -68,17 +68,19 @@ def register(app: typer.Typer) -> None:
 def apply(file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The profile file.")]) -> None:
     """Save the profile of a file, new or changed. Asks for the password when the file names no source for it."""
 
-    async def work() -> Selected | None:
+    async def work() -> tuple[Selected | None, bool]:
         async with context.archive() as archive:
             await saved_profiles.save(archive, profile, secret, actor=actor())
-            return await saved_profiles.check(archive, profile)
+            return await saved_profiles.check(archive, profile), await saved_directory.load(archive) is not None
 
     wanted = profile_file.read(file)
     profile = wanted.profile
     # Not in the coroutine: while somebody is asked there, Ctrl-C would not be heard.
     secret = _password(wanted, stored=run(_look(profile)))
-    selected = run(work())
+    selected, directory = run(work())
     advice = [*profile.advice(), *_doubts(profile, secret), *_about(profile, selected)]
+    if profile.sync_directory_first and not directory:
+        advice.append("Warning: no directory is set up yet to synchronise with: archivar directory apply FILE.toml")
     if output.json_wanted:
         output.json({"profile": profile.as_json(), "warnings": profile.warnings(), "advice": advice})
     output.note(f"Profile {profile.name} saved. Try it: archivar profile test {quote(profile.name)}")

@@ -15,7 +15,7 @@ import httpx
 
 from core import __version__
 from core.directory.entry import DirectoryEntry, distinct
-from core.directory.threads import in_thread
+from core.directory.threads import in_thread, on_loop
 from core.errors import ArchivarError, ConnectError, DirectoryError, Dropped
 from core.format import number
 from core.network import Opening, Report, open_socket, report_tls, tls_context, tls_errors
@@ -166,7 +166,8 @@ class KerioApi:
 async def session(directory: Directory, password: Secret, report: Report) -> AsyncIterator[KerioApi]:
     """A session, ended with the block. Raises ``ConnectError`` for the step that failed."""
     server = directory.server
-    await in_thread(lambda opening: _try(directory, report, opening))
+    told = on_loop(report)
+    await in_thread(lambda opening: _try(directory, told, opening))
     client = httpx.AsyncClient(
         base_url=f"https://{f'[{server.host}]' if ':' in server.host else server.host}:{server.effective_port}",
         verify=tls_context(server.ca_file, accept_all=server.accept_all_certificates),

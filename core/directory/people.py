@@ -43,9 +43,10 @@ async def people(
         found = await kerio.people(directory, password, report)
     else:
         from core.directory import ldap
-        from core.directory.threads import in_thread
+        from core.directory.threads import in_thread, on_loop
 
-        found = await in_thread(lambda opening: ldap.people(directory, password, report, opening))
+        told = on_loop(report)
+        found = await in_thread(lambda opening: ldap.people(directory, password, told, opening))
     found = [one for one in found if one.enabled or directory.include_disabled]
     if not found:
         raise DirectoryError(
@@ -73,7 +74,7 @@ class DirectoryStep:
 async def connection_test(
     directory: Directory, password: Secret, tick: Callable[[DirectoryStep], None] = lambda step: None
 ) -> tuple[list[DirectoryStep], tuple[DirectoryEntry, ...]]:
-    """Try all steps in their order; ``tick`` is told each as it is known, perhaps from another thread. Who was found, too."""
+    """Try all steps in their order; ``tick`` is told each as it is known, on the running loop. Beside them, who was found."""
     done: dict[str, DirectoryStep] = {}
 
     def report(name: str, text: str) -> None:

@@ -6,6 +6,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from core.format import size
 from tests.benchmarks.console import FAST, measure
 from tests.benchmarks.contestant import Home, Measured
 from tests.benchmarks.server import PASSWORD, drain, fill, mbsync
+from tests.servers import slapd
 from tests.servers.dovecot import Dovecot, missing
 from tests.servers.proxy import Proxy
 
@@ -26,6 +28,7 @@ MASTER = ("archive", PASSWORD)
 LOGINS = ("office@example.test", "sales@example.test", "support@example.test")
 MEMORY_BAR = 250 * 1000 * 1000
 LARGE_MESSAGE = 100_000_000
+PEOPLE, SYNC_SECONDS = 5000, 5
 
 
 def main() -> int:
@@ -47,6 +50,7 @@ def main() -> int:
             _many(folder, server, options.messages, options.rounds),
             _memory_and_disk(folder, server),
             measure(folder, server, options.messages),
+            _directory(folder, server),
         ):
             for row in rows:
                 table.add_row(*row)
@@ -175,6 +179,39 @@ def _memory_and_disk(folder: Path, server: Dovecot) -> Iterator[tuple[str, ...]]
     home.stop()
     assert measured.result["totals"]["archived"] == 1
     yield _memory(f"peak memory of the service, one message of {size(LARGE_MESSAGE)}", measured.peak)
+
+
+def _directory(folder: Path, server: Dovecot) -> Iterator[tuple[str, ...]]:
+    """Users of an LDAP directory, by a command of its own each time, from its start to its end."""
+    if slapd.missing():
+        return
+    home = Home(folder / "home-directory", server)
+    with slapd.Slapd(folder / "ldap", [slapd.person(number) for number in range(PEOPLE)]) as directory:
+        file = folder / "directory.toml"
+        file.write_text(
+            f"""type = "ldap"
+[server]
+host = "{directory.host}"
+port = {directory.ssl_port}
+ca_file = "{directory.ca_file}"
+[search]
+base_dn = "{slapd.BASE}"
+"""
+        )
+        home.command("directory", "apply", str(file))
+        for what, new in (("first", PEOPLE), ("second, nothing to change", 0)):
+            begun = time.perf_counter()
+            result = home.command("directory", "sync")
+            seconds = time.perf_counter() - begun
+            assert result["created"] == new
+            yield (
+                f"{PEOPLE:,} LDAP users synchronised, {what}",
+                f"{seconds:.2f} s",
+                "",
+                "",
+                f"under {SYNC_SECONDS} s",
+                _verdict(seconds < SYNC_SECONDS),
+            )
 
 
 if __name__ == "__main__":

@@ -205,6 +205,10 @@ def test_new_colleagues_are_archived_in_the_very_run(archivar: Archivar, api: Ke
             *('access = "imap"', "timeout = 20", "[login]", 'method = "kerio-master"', 'password_env = "WORD"'),
             *("[users]", "sync_directory_first = true"),
         ]
+        archivar("user", "add", "first")
+        early = archivar("profile", "apply", str(archivar.write("staff.toml", "\n".join(lines) + "\n")))
+        assert "no directory is set up yet" in early.err
+        archivar("user", "remove", "first")
         archivar("directory", "apply", kerio_file(archivar, api, 'left = "disable"', "guard = 50"))
         saved = archivar("profile", "apply", str(archivar.write("staff.toml", "\n".join(lines) + "\n")))
         assert "Before each run users are synchronised with the directory" in saved.err

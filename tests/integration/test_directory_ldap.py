@@ -52,7 +52,11 @@ def settings(server: Slapd, access: DirectoryAccess = DirectoryAccess.LDAP_TLS, 
 @pytest.mark.parametrize("access", [DirectoryAccess.LDAP, DirectoryAccess.LDAP_TLS, DirectoryAccess.LDAP_SSL])
 async def test_everybody_is_read_page_by_page_whatever_the_access(server: Slapd, access: DirectoryAccess) -> None:
     """Each step is told, the last one with the number of people; each has a permanent id."""
-    steps, found = await connection_test(settings(server, access), Secret(PASSWORD))
+    told: list[tuple[str, str]] = []
+    steps, found = await connection_test(
+        settings(server, access), Secret(PASSWORD), lambda step: told.append((step.name, threading.current_thread().name))
+    )
+    assert told == [(step.name, threading.current_thread().name) for step in steps]
     assert [step.ok for step in steps] == [True] * (4 if access is DirectoryAccess.LDAP else 6)
     assert steps[-1].text == "1,251 users"
     assert len({one.id for one in found}) == COUNT + 1

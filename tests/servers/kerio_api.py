@@ -77,14 +77,8 @@ class Behaviour:
     users: list[Found] = field(default_factory=list)
     domains: list[Found] = field(
         default_factory=lambda: [
-            {
-                "id": "d1",
-                "name": "example.test",
-                "isPrimary": True,
-                "aliasList": ["example.example"],
-                "cleanOutItems": clean_out(),
-            },
-            {"id": "d2", "name": "second.test", "isPrimary": False, "aliasList": [], "cleanOutItems": clean_out()},
+            domain("d1", "example.test", "example.example", isPrimary=True),
+            domain("d2", "second.test", isPrimary=False),
         ]
     )
     expire_after: int | None = None
