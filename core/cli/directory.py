@@ -183,7 +183,8 @@ def synchronise(
     output.line(result.sentence() + ("" if result.done else " Nothing was changed (dry run)."))
     _list("", [change.sentence() for change in found.changes])
     _list("! ", [str(conflict) for conflict in found.conflicts])
-    unchanged = [user.name for user in found.left if not any(change.after.id == user.id for change in found.changes)]
+    changed = {change.after.id for change in found.changes}
+    unchanged = [user.name for user in found.left if user.id not in changed]
     if unchanged:
         output.line(f"No longer in the directory, left as they are: {', '.join(unchanged[:NAMED])}", indent=2)
     for warning in result.warnings:

@@ -236,7 +236,7 @@ class _Comparison:
         gone = [
             user
             for user in self._users.values()
-            if user.id not in matched and not user.removed and user.directory_id and scheme(user.directory_id) in self._schemes
+            if user.id not in matched and not user.removed and scheme(user.directory_id) in self._schemes
         ]
         going = [user for user in gone if left is Left.DELETE or (left is Left.DISABLE and not user.disabled)]
         withheld = self._withheld(going, guard, force=force)

@@ -94,6 +94,9 @@ async def test_a_part_of_the_users_is_an_error(api: KerioApi) -> None:
         await people(settings(api), Secret(PASSWORD))
     api.behaviour.short_pages, api.behaviour.growing = None, 1
     assert len(await people(settings(api), Secret(PASSWORD))) == 1201
+    api.behaviour.shrinking = 1
+    found = await people(settings(api), Secret(PASSWORD))
+    assert {one.id for one in found} == {one["id"] for one in api.behaviour.users}
     api.behaviour.growing = 50
     with pytest.raises(DirectoryError, match="changed its list of users"):
         await people(settings(api), Secret(PASSWORD))

@@ -86,6 +86,7 @@ class Behaviour:
     errors: dict[str, Found] = field(default_factory=dict)
     short_pages: int | None = None  # Users.get gives nothing from this item on, whatever totalItems says
     growing: int = 0  # so many times the list has grown by one when it is asked for the next page
+    shrinking: int = 0  # so many times its first one has gone when it is asked for the next page
     broken: bytes | None = None  # every answer, instead of JSON-RPC
     master: Found = field(default_factory=lambda: {"isEnabled": True, "groupRestriction": {"enabled": True, "name": "Archive"}})
     misc: Found = field(default_factory=lambda: {"insertXEnvelopeTo": True})
@@ -209,6 +210,9 @@ class KerioApi:
             behaviour.users.append(user(number, f"a{number}", params["domainId"]))
         there = [one for one in behaviour.users if one["domainId"] == params["domainId"]]
         there.sort(key=lambda one: str(one["loginName"]))
+        if query["start"] and behaviour.shrinking:
+            behaviour.shrinking -= 1
+            behaviour.users.remove(there.pop(0))
         if behaviour.short_pages is not None:
             page = self._page(there[: behaviour.short_pages], query)
             page["result"]["totalItems"] = len(there)
