@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from core.profiles.rules import FolderRules, Rule
 
 EVERYTHING = "**"
+#: A folder's path, and its special uses.
+Folder = tuple[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +60,42 @@ class FolderChoice:
         kept = _without(choice.exclude, path, below=below)
         return replace(choice, exclude=_once((*kept, _pattern(path, below))))
 
-    def only_ticked(self, folders: Iterable[tuple[str, Sequence[str]]]) -> FolderChoice:
-        """From now on only the folders that are ticked now."""
-        ticked = tuple(path for path, uses in folders if not self.reason(path, uses))
-        return self if self.only or not ticked else FolderChoice(ticked)
+    def only_ticked(self, folders: Iterable[Folder]) -> FolderChoice:
+        """From now on only the folders that are ticked now. Patterns that name more than one listed folder, or none, stay."""
+        listed = list(folders)
+        ticked = [path for path, uses in listed if not self.reason(path, uses)]
+        if self.only or not ticked:
+            return self
+        kept = self._unlisted(listed)
+        # What a pattern takes in anyway needs no name of its own.
+        named = [path for path in ticked if not kept.include or kept.reason(path)]
+        return replace(kept, include=_once((*named, *kept.include)))._without_unticked(listed, self)
 
-    def all_but_unticked(self, folders: Iterable[tuple[str, Sequence[str]]]) -> FolderChoice:
-        """From now on all folders but those that are unticked now; those left out by default stay so."""
+    def all_but_unticked(self, folders: Iterable[Folder]) -> FolderChoice:
+        """From now on all folders but those that are unticked now; those left out by default stay so, and patterns as above."""
         if not self.only:
             return self
-        everything = FolderChoice()
         listed = list(folders)
-        unticked = [path for path, uses in listed if self.reason(path, uses) and not everything.reason(path, uses)]
-        choice = FolderChoice(exclude=tuple(unticked))
-        for path, uses in listed:
-            if not self.reason(path, uses):
-                choice = choice.tick(path, uses)
-        return choice
+        kept = self._unlisted(listed)
+        everything = replace(kept, include=(EVERYTHING, *kept.include) if kept.include else ())
+        named = [path for path, uses in listed if not self.reason(path, uses) and everything.reason(path, uses)]
+        if named:
+            everything = replace(everything, include=_once((EVERYTHING, *kept.include, *named)))
+        return everything._without_unticked(listed, self)
+
+    def _unlisted(self, listed: Sequence[Folder]) -> FolderChoice:
+        """Only those patterns that are no names of listed folders."""
+        paths = {Rule.of(path).levels for path, _ in listed}
+
+        def stays(pattern: str) -> bool:
+            return pattern != EVERYTHING and ("*" in pattern or Rule.of(pattern).levels not in paths)
+
+        return FolderChoice(tuple(filter(stays, self.include)), tuple(filter(stays, self.exclude)))
+
+    def _without_unticked(self, listed: Sequence[Folder], before: FolderChoice) -> FolderChoice:
+        """Without those folders that were unticked ``before``."""
+        unticked = [path for path, uses in listed if before.reason(path, uses) and not self.reason(path, uses)]
+        return replace(self, exclude=_once((*unticked, *self.exclude)))
 
     def add(self, pattern: str, *, include: bool) -> FolderChoice:
         """One more pattern, as it was typed. Raises ``ValueError``."""

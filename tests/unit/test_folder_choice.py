@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.archive.archive import Archive
 from core.profiles.folder_choice import FolderChoice
+from tui.gateway.drafts import Drafts
+from tui.gateway.profile_views import Draft, FolderRow, FolderTree
 
 TREE: list[tuple[str, tuple[str, ...]]] = [
     ("INBOX", ("\\inbox",)),
@@ -22,6 +27,9 @@ TREE: list[tuple[str, tuple[str, ...]]] = [
 
 
 Folder = tuple[str, tuple[str, ...]]
+#: Names of listed folders, names of others, and patterns.
+PATTERNS = [path for path, _ in TREE] + ["inbox", "Other", "Other/**", "Private/**", "**/Old", "Projects/**", "Projects/*"]
+PATTERNS += ["Junk E-mail/**", "*"]
 
 
 def ticked(choice: FolderChoice) -> set[str]:
@@ -97,3 +105,43 @@ def test_whatever_is_ticked_and_unticked_the_last_word_counts(
             assert choice.reason(path, uses)
         elif not any(path.startswith(rule.removesuffix("**")) for rule in choice.exclude if rule.endswith("/**")):
             assert not choice.reason(path, uses)
+
+
+@st.composite
+def choices(draw: st.DrawFn) -> FolderChoice:
+    """Any rules that a profile may have."""
+    include = draw(st.lists(st.sampled_from([*PATTERNS, "**"]), unique=True, max_size=4))
+    return FolderChoice(tuple(include), tuple(draw(st.lists(st.sampled_from(PATTERNS), unique=True, max_size=4))))
+
+
+@given(choices())
+def test_changing_the_way_changes_no_tick_and_drops_no_pattern(choice: FolderChoice) -> None:
+    """What names no listed folder stays on its side in both directions, and every listed folder is ticked as it was."""
+    listed = {*(path for path, _ in TREE), "inbox", "**"}
+    turned = choice.all_but_unticked(TREE) if choice.only else choice.only_ticked(TREE)
+    assert ticked(turned) == ticked(choice)
+    assert {one for one in choice.include if one not in listed} <= set(turned.include)
+    assert {one for one in choice.exclude if one not in listed} <= set(turned.exclude)
+    assert turned.only != choice.only or not ticked(choice)
+
+
+@given(choices(), st.integers(1, 5))
+def test_the_console_comes_back_to_the_same_rules(choice: FolderChoice, turns: int) -> None:
+    """There and back, any number of times; what was ticked in between is not undone."""
+    desk = Drafts(cast(Archive, None))
+    tree = FolderTree("", tuple(FolderRow(path, uses, path, 0, "", True) for path, uses in TREE))
+    draft = Draft({"folders.include": list(choice.include), "folders.exclude": list(choice.exclude)})
+    for _ in range(turns):
+        if not desk.choose_folders(draft, tree, only=not choice.only):
+            return
+        there = draft.fields["folders.include"], draft.fields["folders.exclude"]
+        assert desk.choose_folders(draft, tree, only=choice.only)
+        assert (draft.fields["folders.include"], draft.fields["folders.exclude"]) == (
+            list(choice.include),
+            list(choice.exclude),
+        )
+    desk.choose_folders(draft, tree, only=not choice.only)
+    assert (draft.fields["folders.include"], draft.fields["folders.exclude"]) == there
+    assert not desk.add_pattern(draft, "- Elsewhere/**")
+    desk.choose_folders(draft, tree, only=choice.only)
+    assert "Elsewhere/**" in draft.fields["folders.exclude"]

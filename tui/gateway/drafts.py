@@ -24,7 +24,7 @@ from core.profiles.rules import Rule
 from core.profiles.selection import Mode, Selection
 from core.secrets import Secret
 from tui.gateway import present
-from tui.gateway.profile_views import Draft, FolderRow, FolderTree, StepRow, Summary
+from tui.gateway.profile_views import Draft, FolderRow, FolderTree, StepRow, Summary, Turned
 from tui.gateway.refusals import translated
 from tui.gateway.views import State, Tone
 
@@ -192,8 +192,15 @@ class Drafts:
 
     def choose_folders(self, draft: Draft, tree: FolderTree, *, only: bool) -> bool:
         listed = [(row.path, row.uses) for row in tree.rows if row.selectable and Rule.valid(row.path)]
-        choice = _choice(draft).only_ticked(listed) if only else _choice(draft).all_but_unticked(listed)
+        before = _choice(draft)
+        if before.only == only:
+            return True
+        if draft.turned is not None and draft.turned.now == before:
+            choice = draft.turned.before
+        else:
+            choice = before.only_ticked(listed) if only else before.all_but_unticked(listed)
         _keep(draft, choice)
+        draft.turned = Turned(before, choice)
         return choice.only == only
 
     def add_pattern(self, draft: Draft, text: str) -> str:

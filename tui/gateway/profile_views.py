@@ -6,10 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from core.profiles.folder_choice import FolderChoice
 from core.secrets import Secret
 from tui.gateway.views import State
 
-__all__ = ["Draft", "FolderRow", "FolderTree", "Profiles", "Secret", "StepRow", "Summary"]
+__all__ = ["Draft", "FolderRow", "FolderTree", "Profiles", "Secret", "StepRow", "Summary", "Turned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """The folder rules before and after the way of choosing was changed, so that changing it back brings the same rules."""
+
+    before: FolderChoice
+    now: FolderChoice
 
 
 @dataclass(slots=True)
@@ -28,6 +37,7 @@ class Draft:
     run_now: bool = False
     #: Whom each way of choosing users names, while one looks at another.
     lists: dict[str, list[str]] = field(default_factory=dict)
+    turned: Turned | None = None
 
     @property
     def many(self) -> bool:
