@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from core.archive.ledger import Draft
 from core.errors import InputError
 from core.model import User, now
 from core.profiles.mailboxes import login_name
-from core.profiles.profile import Profile, from_json, name_key
+from core.profiles.profile import Access, Profile, Server, from_json, name_key
 from core.profiles.selection import Selected, select
 from core.secrets import Secret
+
+#: The protection of a connection on which only the server itself can read what is sent.
+_TRUSTED = 2
 
 
 async def all_profiles(archive: Archive) -> list[Profile]:
@@ -213,18 +217,51 @@ async def has_password(archive: Archive, profile: Profile) -> bool:
     return bool(stored or profile.login.password_file)
 
 
-async def password_fits(archive: Archive, profile: Profile, name: str) -> bool:
-    """Is a password stored for the profile called ``name``, and for the very account and server of ``profile``?
+class Misfit(StrEnum):
+    """Why a stored password does not serve a profile."""
 
-    A stored password is never sent anywhere else than where it was meant for.
+    REMOVED = "removed"
+    NOT_STORED = "not stored"
+    SERVER = "server"
+    ACCOUNT = "account"
+    ENCRYPTION = "encryption"
+
+
+async def password_fits(archive: Archive, profile: Profile, name: str) -> bool:
+    """Is a password stored for the profile called ``name``, and for the very account and server of ``profile``?"""
+    return await password_misfit(archive, profile, name) is None
+
+
+async def password_misfit(archive: Archive, profile: Profile, name: str) -> Misfit | None:
+    """Why the password stored for the profile called ``name`` does not serve ``profile``; None when it does.
+
+    A stored password is never sent anywhere else than where it was meant for, nor with less protection on its way.
     """
-    for before in await all_profiles(archive):
-        if name_key(before.name) == name_key(name):
-            same = (before.login.method, before.login.username) == (profile.login.method, profile.login.username)
-            same &= before.server.host.lower() == profile.server.host.lower()
-            same &= before.server.effective_port == profile.server.effective_port
-            return same and not before.login.password_file and await has_password(archive, before)
-    return False
+    definition = await _definition(archive, name)
+    if definition is None:
+        return Misfit.REMOVED
+    before = from_json(definition)
+    if before.login.password_file or not await has_password(archive, before):
+        return Misfit.NOT_STORED
+    old, new = before.server, profile.server
+    if (old.host.lower(), old.effective_port) != (new.host.lower(), new.effective_port):
+        return Misfit.SERVER
+    if (before.login.method, before.login.username) != (profile.login.method, profile.login.username):
+        return Misfit.ACCOUNT
+    return Misfit.ENCRYPTION if _exposes(old, new) else None
+
+
+def _exposes(old: Server, new: Server) -> bool:
+    """Could somebody read with ``new`` what nobody could read with ``old``?"""
+    if _protection(new) != _protection(old):
+        return _protection(new) < _protection(old)
+    return _protection(new) == _TRUSTED and new.ca_file != old.ca_file
+
+
+def _protection(server: Server) -> int:
+    if server.access is Access.IMAP:
+        return 0
+    return 1 if server.accept_all_certificates else _TRUSTED
 
 
 async def password(archive: Archive, profile: Profile) -> Secret:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.archive import planning, saved_profiles, users
 from core.archive.archive import Archive
+from core.archive.saved_profiles import Misfit
 from core.errors import InputError
-from core.profiles.profile import Target
+from core.profiles.profile import Access, Login, Profile, Target
 from core.profiles.schedule import Schedule
 from core.secrets import Secret
 from core.service.queue import Queue
@@ -199,3 +201,44 @@ async def test_a_password_file_is_read_at_its_first_line(archive: Archive, tmp_p
             saved_profiles.read_password(file)
     with pytest.raises(InputError, match="cannot be read"):
         saved_profiles.read_password(tmp_path / "none")
+
+
+def _on(**server: Any) -> Profile:
+    profile = homes.profile("mail.example.test", 993)
+    return replace(profile, server=replace(profile.server, **{"access": Access.IMAP_SSL, **server}))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "misfit"),
+    [
+        (_on(), _on(access=Access.IMAP), Misfit.ENCRYPTION),
+        (_on(access=Access.IMAP_TLS), _on(access=Access.IMAP), Misfit.ENCRYPTION),
+        (_on(), _on(accept_all_certificates=True), Misfit.ENCRYPTION),
+        (_on(accept_all_certificates=True), _on(access=Access.IMAP), Misfit.ENCRYPTION),
+        (_on(), _on(ca_file="/a.pem"), Misfit.ENCRYPTION),
+        (_on(ca_file="/a.pem"), _on(ca_file="/b.pem"), Misfit.ENCRYPTION),
+        (_on(ca_file="/a.pem"), _on(), Misfit.ENCRYPTION),
+        (_on(), _on(host="other.example.test"), Misfit.SERVER),
+        (_on(), _on(port=1993), Misfit.SERVER),
+        (_on(), replace(_on(), login=Login("bob@example.test")), Misfit.ACCOUNT),
+        (_on(), _on(access=Access.IMAP_TLS, host="MAIL.example.test", timeout=5.0), None),
+        (_on(access=Access.IMAP), _on(accept_all_certificates=True), None),
+        (_on(accept_all_certificates=True), _on(ca_file="/a.pem"), None),
+        (_on(access=Access.IMAP), _on(access=Access.IMAP), None),
+    ],
+)
+async def test_a_stored_password_serves_nothing_less_protected(
+    archive: Archive, before: Profile, after: Profile, misfit: Misfit | None
+) -> None:
+    """Another server or account, or a connection on which more people could read it: the password is asked for again."""
+    await saved_profiles.save(archive, before, Secret("one"))
+    assert await saved_profiles.password_misfit(archive, after, "TEST") is misfit
+    assert await saved_profiles.password_fits(archive, after, "TEST") is (misfit is None)
+
+
+async def test_a_password_that_is_not_there_serves_nobody(archive: Archive) -> None:
+    """Of a profile that was removed, and of one that reads it from a file."""
+    profile = homes.profile("mail.example.test", 993)
+    assert await saved_profiles.password_misfit(archive, profile, "Test") is Misfit.REMOVED
+    await saved_profiles.save(archive, replace(profile, login=replace(profile.login, password_file="/etc/archivar/word")))
+    assert await saved_profiles.password_misfit(archive, profile, "Test") is Misfit.NOT_STORED

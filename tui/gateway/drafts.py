@@ -9,6 +9,7 @@ from pathlib import Path
 from core import format as texts
 from core.archive import saved_profiles, users
 from core.archive.archive import Archive
+from core.archive.saved_profiles import Misfit
 from core.engine import examine, preview, probe
 from core.engine.examine import STEP_NAMES, Step
 from core.engine.roster import roster
@@ -50,6 +51,13 @@ _METHODS = {
     Method.KERIO_MASTER: "with Kerio's master password",
     Method.MASTER_USER: "as a master user (user*master)",
     Method.PLAIN_AUTHZID: "with SASL PLAIN and an authorisation id",
+}
+_MISFITS = {
+    Misfit.REMOVED: "{} was removed meanwhile, and its password with it, so the password is needed.",
+    Misfit.NOT_STORED: "No password is kept, so it is needed.",
+    Misfit.SERVER: "The server is another one now, so the password is needed.",
+    Misfit.ACCOUNT: "The account is another one now, so the password is needed.",
+    Misfit.ENCRYPTION: "The encryption is weaker or another one now, so the password is needed.",
 }
 
 
@@ -99,22 +107,23 @@ class Drafts:
                 await users.find(self._archive, target)
             except InputError as error:
                 found["target.user"] = present.text(error.message)
-        if not await self._has_password(draft):
-            changed = "Server or account is another one now, so the " if draft.stored else "The "
-            found["login.password"] = f"{changed}password is needed."
+        if problem := await self._password_problem(draft):
+            found["login.password"] = problem
         return found
 
-    async def _has_password(self, draft: Draft) -> bool:
+    async def _password_problem(self, draft: Draft) -> str:
+        """Why the password must be typed; empty when it need not be."""
         if draft.password or draft.fields.get("login.password_file"):
-            return True
-        return bool(draft.stored) and await self._stored_fits(draft)
-
-    async def _stored_fits(self, draft: Draft) -> bool:
+            return ""
+        if not draft.stored:
+            return "The password is needed."
         try:
-            profile = _stand_in(draft)
+            profile = _login_of(draft)
         except InputError:
-            return False
-        return await saved_profiles.password_fits(self._archive, profile, draft.stored)
+            # Something else is to be corrected first; what the password is for is not known until then.
+            return ""
+        misfit = await saved_profiles.password_misfit(self._archive, profile, draft.stored)
+        return _MISFITS[misfit].format(present.text(draft.stored, 60)) if misfit else ""
 
     def applies(self, name: str, fields: Mapping[str, object]) -> bool:
         return name == form.HOW or form.applies(name, fields)
@@ -296,8 +305,8 @@ class Drafts:
     async def save(self, draft: Draft) -> str:
         with translated():
             profile = form.profile(draft.fields)
-            if not await self._has_password(draft):
-                raise InputError("The password is not known.", "Type it on the page Login.")
+            if problem := await self._password_problem(draft):
+                raise InputError(problem, "Type it on the page Login.")
             secret = draft.password or None
             if secret is None and draft.stored and not draft.replaces and not profile.login.password_file:
                 secret = await self._password(draft, profile)
@@ -378,6 +387,12 @@ def _stand_in(draft: Draft) -> Profile:
         fields["users.mode"] = Mode.ALL.value
     fields.setdefault(form.HOW, "manual")
     return form.profile(fields)
+
+
+def _login_of(draft: Draft) -> Profile:
+    """The draft as a profile of which only server and login are true. Raises ``InputError`` when these are not right."""
+    fields = {name: value for name, value in draft.fields.items() if name.partition(".")[0] in ("kind", "server", "login")}
+    return _stand_in(Draft(fields))
 
 
 def _complete(draft: Draft) -> Profile:
