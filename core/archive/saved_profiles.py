@@ -39,14 +39,26 @@ async def find(archive: Archive, name: str) -> Profile:
 
 
 async def save(
-    archive: Archive, profile: Profile, password: Secret | None = None, *, actor: str = "archivar", renames: str = ""
+    archive: Archive,
+    profile: Profile,
+    password: Secret | None = None,
+    *,
+    actor: str = "archivar",
+    renames: str = "",
+    new: bool = False,
+    expected: dict[str, Any] | None = None,
 ) -> None:
     """Save a profile, and its password (encrypted) when one is given. Raises ``InputError``; then nothing is saved.
 
     ``renames``: the profile that it was until now, which it takes the place of with its runs, its next start and, if none is
-    given, its stored password. Refused while that one is run, or when the new name is taken.
+    given, its stored password. Refused while that one is run, or when the new name is taken. ``new``: refused when there is one
+    of that name. ``expected``: the definition that was changed into this one; refused when it is another one now, or gone.
     """
     async with archive.changing():
+        if new:
+            await _refuse_taken(archive, profile.name)
+        if expected is not None:
+            await _refuse_changed(archive, renames or profile.name, expected)
         if renames and name_key(renames) != name_key(profile.name):
             await _rename(archive, await find(archive, renames), profile, password, actor)
         else:
@@ -129,6 +141,19 @@ async def set_automatic(archive: Archive, name: str, on: bool, *, actor: str = "
 async def _refuse_taken(archive: Archive, name: str) -> None:
     if (taken := await _definition(archive, name)) is not None:
         raise InputError(f"There is a profile {taken['name']} already.", "Choose another name, or remove that one first.")
+
+
+async def _refuse_changed(archive: Archive, name: str, expected: dict[str, Any]) -> None:
+    definition = await _definition(archive, name)
+    if definition is None:
+        raise InputError(
+            f"{name} was removed or renamed meanwhile, so nothing was saved.", "Make it anew, if it is still wanted."
+        )
+    if from_json(definition).as_json() != expected:
+        raise InputError(
+            f"Somebody else changed {name} meanwhile, so nothing was saved.",
+            "Leave without saving, open it again to see what it is now, and change that.",
+        )
 
 
 async def _refuse_active(archive: Archive, name: str) -> None:

@@ -15,6 +15,7 @@ from core.profiles.profile import Access, Profile
 from core.secrets import Secret
 from tests import homes
 from tui.gateway.drafts import Drafts
+from tui.gateway.views import Refused
 
 
 @pytest.fixture
@@ -59,4 +60,50 @@ async def test_a_profile_that_was_removed_meanwhile_is_told(archive: Archive) ->
     desk = Drafts(archive)
     draft = await desk.copy("Anna")
     await saved_profiles.remove(archive, "Anna")
-    assert (await desk.problems(draft))["login.password"].startswith("Anna was removed meanwhile")
+    assert (await desk.problems(draft))["login.password"].startswith("Anna was removed or renamed meanwhile")
+
+
+@pytest.mark.usefixtures("saved")
+@pytest.mark.parametrize("name", ["Anna", "Anna 2"])
+async def test_two_consoles_do_not_lose_each_others_changes(archive: Archive, name: str) -> None:
+    """The second one is told, also when it renames, and nothing of its change is saved; opened anew it can."""
+    desk = Drafts(archive)
+    first, second = await desk.edit("Anna"), await desk.edit("Anna")
+    first.fields["server.timeout"] = "60"
+    await desk.save(first)
+    second.fields.update({"filter.older_than": "3 months", "name": name})
+    head = await archive.head()
+    with pytest.raises(Refused, match="Somebody else changed Anna meanwhile") as refused:
+        await desk.save(second)
+    assert "open it again" in refused.value.hint
+    assert await archive.head() == head
+    again = await desk.edit("Anna")
+    again.fields["filter.older_than"] = "3 months"
+    await desk.save(again)
+    now = await saved_profiles.find(archive, "Anna")
+    assert (now.server.timeout, bool(now.filter.older_than)) == (60, True)
+
+
+@pytest.mark.usefixtures("saved")
+async def test_a_profile_that_was_removed_meanwhile_does_not_come_back(archive: Archive) -> None:
+    """Also when the password was typed."""
+    desk = Drafts(archive)
+    draft = await desk.edit("Anna")
+    draft.password = Secret("word")
+    await saved_profiles.remove(archive, "Anna")
+    with pytest.raises(Refused, match="Anna was removed or renamed meanwhile"):
+        await desk.save(draft)
+    assert await saved_profiles.all_profiles(archive) == []
+
+
+async def test_a_new_profile_takes_no_name_that_is_taken(archive: Archive, saved: Profile) -> None:
+    """Even when somebody else took it after the page was checked; a profile file replaces."""
+    desk = Drafts(archive)
+    draft = await desk.copy("Anna")
+    draft.fields.update({"name": "ANNA", "server.timeout": "60"})
+    with pytest.raises(Refused, match="a profile Anna already"):
+        await desk.save(draft)
+    assert await saved_profiles.all_profiles(archive) == [saved]
+    replaced = replace(saved, server=replace(saved.server, timeout=60))
+    await saved_profiles.save(archive, replaced)
+    assert await saved_profiles.all_profiles(archive) == [replaced]

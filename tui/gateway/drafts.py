@@ -53,7 +53,7 @@ _METHODS = {
     Method.PLAIN_AUTHZID: "with SASL PLAIN and an authorisation id",
 }
 _MISFITS = {
-    Misfit.REMOVED: "{} was removed meanwhile, and its password with it, so the password is needed.",
+    Misfit.REMOVED: "{} was removed or renamed meanwhile, and its password with it, so the password is needed.",
     Misfit.NOT_STORED: "No password is kept, so it is needed.",
     Misfit.SERVER: "The server is another one now, so the password is needed.",
     Misfit.ACCOUNT: "The account is another one now, so the password is needed.",
@@ -75,7 +75,8 @@ class Drafts:
     async def edit(self, key: str) -> Draft:
         with translated():
             profile = await saved_profiles.find(self._archive, key)
-        return Draft({**_DEFAULTS, **_given(form.of_profile(profile))}, replaces=profile.name, stored=profile.name)
+        fields = {**_DEFAULTS, **_given(form.of_profile(profile))}
+        return Draft(fields, replaces=profile.name, stored=profile.name, definition=profile.as_json())
 
     async def copy(self, key: str) -> Draft:
         with translated():
@@ -310,7 +311,15 @@ class Drafts:
             secret = draft.password or None
             if secret is None and draft.stored and not draft.replaces and not profile.login.password_file:
                 secret = await self._password(draft, profile)
-            await saved_profiles.save(self._archive, profile, secret, actor="console", renames=draft.replaces)
+            await saved_profiles.save(
+                self._archive,
+                profile,
+                secret,
+                actor="console",
+                renames=draft.replaces,
+                new=not draft.replaces,
+                expected=draft.definition,
+            )
         return profile.name
 
     async def remove(self, key: str) -> None:

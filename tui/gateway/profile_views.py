@@ -25,8 +25,9 @@ class Turned:
 class Draft:
     """A profile while it is made. ``fields`` are those of the profile file (``core.profiles.form``), as a form holds them.
 
-    ``replaces`` is the key of the profile that is changed; ``stored`` of the one whose kept password serves until another is
-    typed. ``try_with`` names the mailbox that tests, folders and previews use in a profile for many; empty: the first user's.
+    ``replaces`` is the key of the profile that is changed, ``definition`` what it was when it was read; ``stored`` of the one
+    whose kept password serves until another is typed. ``try_with`` names the mailbox that tests, folders and previews use in a
+    profile for many; empty: the first user's.
     """
 
     fields: dict[str, Any]
@@ -38,6 +39,7 @@ class Draft:
     #: Whom each way of choosing users names, while one looks at another.
     lists: dict[str, list[str]] = field(default_factory=dict)
     turned: Turned | None = None
+    definition: dict[str, Any] | None = None
 
     @property
     def many(self) -> bool:
