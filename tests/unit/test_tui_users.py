@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -229,21 +228,13 @@ async def test_hostile_texts_leave_the_list_alone(archive: Archive, size: tuple[
             await screen.until(lambda: screen.console.screen is place)
 
 
-async def opened(place: UsersPlace) -> float:
-    """Seconds that it takes to load the place from nothing."""
-    place._shown = None
-    begun = time.monotonic()
-    await place.load()
-    return time.monotonic() - begun
-
-
-async def test_a_hundred_thousand_users_open_in_no_time(archive: Archive) -> None:
-    """Only what is looked at is read: the place in less than 0.3 s, the end of the list at once."""
+async def test_of_a_hundred_thousand_users_only_what_is_seen_is_read(archive: Archive) -> None:
+    """The beginning and the end of the list are a page each, and so is what is searched for."""
     await add_users(archive, 100_000)
     async with console_on(archive.home) as screen:
         place = await at_users(screen)
         await screen.until_shown("Users (100,003)", "▸ alice")
-        assert min([await opened(place) for _ in range(5)]) < 0.3
+        assert len(place.people._pages) == 1
         await screen.press("end")
         await screen.until_shown("▸ user099999")
         assert len(place.people._pages) <= 3
