@@ -249,3 +249,14 @@ def test_whatever_the_directory_says_users_stay_consistent(
             assert now[user.id].removed <= user.removed
     if not found.withheld:
         assert told(compare(people, result, left=left, guard=guard)) == []
+
+
+def test_who_is_removed_leaves_all_addresses_behind() -> None:
+    """Also one that was added by hand: whom the directory gives it to gets it in the same synchronisation."""
+    users = [known(1, "anna", "anna@x.test", by_hand=["info@x.test"]), known(2, "bob", "bob@x.test")]
+    people = [entry(2, "bob", "bob@x.test", "info@x.test")]
+    found = compare(people, users, left=Left.DELETE)
+    assert [(change.what, change.after.name) for change in found.changes] == [(What.CHANGED, "bob"), (What.REMOVED, "anna")]
+    assert found.conflicts == ()
+    kept = compare(people, users, left=Left.DISABLE)
+    assert [str(conflict) for conflict in kept.conflicts] == ["bob: info@x.test belongs to anna; it is left out"]
