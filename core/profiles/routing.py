@@ -1,0 +1,313 @@
+"""Who a message is from and for, read out of its header: addresses by role, and the users who have them. Pure.
+
+What holds here, for any bytes at all: nothing is raised, time is linear, and of what is broken as much is read as can be. An
+address that stands in angle brackets is the address, whatever stands before it; without them every ``local@domain`` counts.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from core.model import User
+from core.profiles.addresses import LONGEST
+
+#: The fields that are looked into unless a profile says otherwise, in this order: the first address of a user counts.
+HEADERS = (
+    *("From", "Sender", "To", "Cc", "Bcc"),
+    *("Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc", "Resent-Bcc"),
+    *("Delivered-To", "X-Original-To", "X-Envelope-To", "Envelope-To", "X-RCPT-TO", "Received"),
+)
+#: Fields that say who sent it; all others say who gets it.
+SENDERS = frozenset({"from", "sender", "resent-from", "resent-sender", "return-path", "envelope-from", "x-envelope-from"})
+LONGEST_HEADER = 16 * 1024 * 1024
+
+_HEADER_END = re.compile(rb"(?:\A|\n)\r?\n")
+_FIELD = re.compile(rb"\n([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_FOR = re.compile(r"(?:^|[\s)])for\s+([^;]++)", re.IGNORECASE)
+_TOKEN = re.compile(
+    r'"(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*+)"|(?P<atom>[^\x00-\x20"\\()<>\[\]:;,@]++)|(?P<literal>\[[^\x00-\x20\[\]<>,;@]*+\])'
+    r"|(?P<gap>[\x00-\x20\\]++)|(?P<other>.)",
+    re.DOTALL,
+)
+#: The same after a quote that is never closed.
+_UNQUOTED = re.compile(_TOKEN.pattern.partition("|")[2], re.DOTALL)
+_COMMENT = re.compile(r"[()]|\\.", re.DOTALL)
+_DOT_ATOM = re.compile(r"[^\x00-\x20\"\\()<>\[\]:;,@.]++(?:\.[^\x00-\x20\"\\()<>\[\]:;,@.]++)*+")
+_ENCODED_WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?]*+)\?=(?:\s++(?==\?))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The addresses of a message by role, each once, in the order in which they were found."""
+
+    senders: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A user whom a message is from (``sent``) or for, by ``address``, spelled as it is kept with the user."""
+
+    user: User
+    address: str
+    sent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """An address that no user has, as its ``key``. ``ours``: in one of our domains; ``ignored``: said to be not ours."""
+
+    address: str
+    sent: bool
+    ours: bool
+    ignored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Whom a message concerns: each user once for each side, and everybody whom we do not know."""
+
+    matches: tuple[Match, ...] = ()
+    strangers: tuple[Stranger, ...] = ()
+
+    @property
+    def unresolved(self) -> bool:
+        """Is there an address in one of our domains that may belong to a user to come?"""
+        return any(one.ours and not one.ignored for one in self.strangers)
+
+
+def key(address: str) -> str:
+    """Addresses with the same key are the same one: without regard to case, a domain's punycode spelled out."""
+    local, _, domain = unicodedata.normalize("NFC", address).rpartition("@")
+    domain = domain.casefold()
+    if "xn--" in domain and len(domain) <= 255:
+        with suppress(UnicodeError):
+            domain = domain.encode("ascii").decode("idna").casefold()
+    return f"{local.casefold()}@{domain}"
+
+
+def domain_of(address: str) -> str:
+    """What stands behind the last ``@``."""
+    return address.rpartition("@")[2]
+
+
+class AddressBook:
+    """All addresses of all users, our domains, the mailbox's own addresses, and what is said to be not ours.
+
+    ``domains`` empty: those of the users' addresses. ``ignored`` holds keys of addresses, and ``@domain``.
+    """
+
+    def __init__(
+        self, users: Iterable[User], domains: Iterable[str] = (), own: Iterable[str] = (), ignored: Iterable[str] = ()
+    ) -> None:
+        self._owners = {key(address): (user, address) for user in users for address in user.addresses}
+        self._own = frozenset(map(key, own))
+        self._ignored = frozenset(ignored)
+        self.domains = frozenset(domain_of(key(f"x@{domain}")) for domain in domains) or frozenset(map(domain_of, self._owners))
+
+    def owner(self, address: str) -> tuple[User, str] | None:
+        """The user who has the address, and how it is spelled there."""
+        return self._owners.get(key(address))
+
+    def is_own(self, address: str) -> bool:
+        return key(address) in self._own
+
+    def knows_any(self, addresses: Iterable[str]) -> bool:
+        """Has a user one of them, given as keys?"""
+        return any(address in self._owners and address not in self._own for address in addresses)
+
+    def route(self, found: Found) -> Route:
+        """Whom a message with these addresses concerns. The mailbox's own addresses are nobody's."""
+        matches: dict[tuple[str, bool], Match] = {}
+        strangers: dict[tuple[str, bool], Stranger] = {}
+        for sent, addresses in ((True, found.senders), (False, found.recipients)):
+            for address in addresses:
+                name = key(address)
+                if name in self._own:
+                    continue
+                if owner := self._owners.get(name):
+                    matches.setdefault((owner[0].id, sent), Match(*owner, sent))
+                else:
+                    strangers.setdefault((name, sent), self._stranger(name, sent))
+        return Route(tuple(matches.values()), tuple(strangers.values()))
+
+    def _stranger(self, name: str, sent: bool) -> Stranger:
+        domain = domain_of(name)
+        return Stranger(name, sent, domain in self.domains, name in self._ignored or f"@{domain}" in self._ignored)
+
+
+def header_of(raw: bytes) -> bytes:
+    """The header block of a raw message, without the empty line."""
+    end = _HEADER_END.search(raw, 0, LONGEST_HEADER)
+    return raw[: end.start() if end else LONGEST_HEADER]
+
+
+def fields(header: bytes) -> dict[str, list[str]]:
+    """The values of all fields of a header block by lower-case name, unfolded."""
+    block = b"\n" + header
+    if block.find(b"\n", 1) < 0:
+        block = block.replace(b"\r", b"\n")
+    found: dict[str, list[str]] = {}
+    for match in _FIELD.finditer(block):
+        found.setdefault(match[1].decode("ascii").lower(), []).append(_text(match[2]))
+    return found
+
+
+def find(raw: bytes, headers: Sequence[str] = HEADERS) -> Found:
+    """The addresses of a raw message by role, from these fields in their order."""
+    values = fields(header_of(raw))
+    senders: dict[str, str] = {}
+    recipients: dict[str, str] = {}
+    for name in map(str.lower, headers):
+        role = senders if name in SENDERS else recipients
+        for value in values.get(name, ()):
+            for address in _received(value) if name == "received" else addresses(value):
+                role.setdefault(key(address), address)
+    return Found(tuple(senders.values()), tuple(recipients.values()))
+
+
+def addresses(value: str) -> list[str]:
+    """All addresses of a field's value, in their order: lists, groups, comments, quoted names, and what is broken."""
+    return list(_addresses(value, decode=True))
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _received(value: str) -> list[str]:
+    """The address in ``for <address>``."""
+    clause = _FOR.search(value)
+    return addresses(clause[1])[:1] if clause else []
+
+
+@dataclass(slots=True)
+class _Element:
+    """What stands between two commas: tokens outside of angle brackets, and those inside of each pair."""
+
+    start: int
+    outer: list[tuple[str, str]] = field(default_factory=list)
+    angles: list[list[tuple[str, str]]] = field(default_factory=list)
+
+
+_GAP = ("gap", "")
+_AT = ("at", "@")
+
+
+def _addresses(text: str, *, decode: bool) -> Iterator[str]:
+    element = _Element(0)
+    angle: list[tuple[str, str]] | None = None
+    position, pattern, comments = 0, _TOKEN, True
+    while position < len(text):
+        match = pattern.match(text, position)
+        assert match is not None
+        start, position = position, match.end()
+        place = element.outer if angle is None else angle
+        kind = match.lastgroup or "other"
+        if kind != "other":
+            place.append(_GAP if kind == "gap" else (kind, match[kind]))
+            continue
+        sign = match[0]
+        if sign == "@":
+            place.append(_AT)
+        elif sign == '"':
+            pattern = _UNQUOTED
+        elif sign == "(" and comments:
+            end = _comment_end(text, position)
+            comments = end > 0
+            position = end or position
+            place.append(_GAP)
+        elif sign == "<":
+            angle = []
+            element.angles.append(angle)
+        elif sign == ">":
+            angle = None
+        elif sign == ":":
+            # What stands before it is the name of a group, a route, or "mailto".
+            place.clear()
+        elif sign in ",;" and angle is None:
+            yield from _of_element(element, text[element.start : start], decode)
+            element = _Element(position)
+        else:
+            place.append(_GAP)
+    yield from _of_element(element, text[element.start :], decode)
+
+
+def _comment_end(text: str, position: int) -> int:
+    """Where the comment that was opened before ``position`` ends; 0 when it does not."""
+    depth = 1
+    for sign in _COMMENT.finditer(text, position):
+        depth += {"(": 1, ")": -1}.get(sign[0], 0)
+        if not depth:
+            return sign.end()
+    return 0
+
+
+def _of_element(element: _Element, text: str, decode: bool) -> Iterator[str]:
+    found = [address for angle in element.angles for address in _joined(angle)]
+    if not found and decode and "=?" in text:
+        # Some encode the address together with the name.
+        yield from _addresses(_ENCODED_WORD.sub(_decoded, text), decode=False)
+        return
+    yield from found or _joined(element.outer)
+
+
+def _joined(tokens: list[tuple[str, str]]) -> Iterator[str]:
+    """``local@domain`` wherever there is one."""
+    for index, token in enumerate(tokens):
+        if token is not _AT:
+            continue
+        before, after = index - 1, index + 1
+        # Blanks around the sign are an old form.
+        before -= before >= 0 and tokens[before] is _GAP
+        after += after < len(tokens) and tokens[after] is _GAP
+        if before < 0 or after >= len(tokens) or tokens[after][0] not in ("atom", "literal"):
+            continue
+        local = _local(tokens, before)
+        domain = "".join(filter(str.isprintable, tokens[after][1])).rstrip("'`.").lstrip(".")
+        address = f"{local}@{domain}"
+        if local and domain and len(address.encode("utf-8", "replace")) <= LONGEST:
+            yield address
+
+
+def _local(tokens: list[tuple[str, str]], last: int) -> str:
+    """The local part that ends with token ``last``: an atom, a quoted string, or several joined by dots."""
+    first = last
+    while first > 0 and tokens[first - 1][0] in ("atom", "quoted") and last - first < 9:
+        before, here = tokens[first - 1], tokens[first]
+        if not (before[0] == "atom" and before[1].endswith(".")) and not (here[0] == "atom" and here[1].startswith(".")):
+            break
+        first -= 1
+    parts = tokens[first : last + 1]
+    if any(kind not in ("atom", "quoted") for kind, _ in parts):
+        return ""
+    text = "".join(re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) if kind == "quoted" else part for kind, part in parts)
+    text = "".join(filter(str.isprintable, text))
+    if parts[0][0] == "atom":
+        text = text.lstrip("'`")
+    if text and any(kind == "quoted" for kind, _ in parts) and not _DOT_ATOM.fullmatch(text):
+        escaped = re.sub(r'(["\\])', r"\\\1", text)
+        return f'"{escaped}"'
+    return text
+
+
+def _decoded(word: re.Match[str]) -> str:
+    charset, encoding, text = word.groups()
+    data = text.encode("utf-8", "replace")
+    try:
+        content = binascii.a2b_qp(data, header=True) if encoding in "Qq" else binascii.a2b_base64(data + b"===")
+    except binascii.Error:
+        return word[0]
+    if charset.lower() not in ("iso-8859-1", "windows-1252"):
+        with suppress(UnicodeDecodeError):
+            return content.decode("utf-8")
+    # Whatever the name is made of: addresses are ASCII in any charset that has one byte for a letter.
+    return content.decode("latin-1")

@@ -1,0 +1,103 @@
+"""Journal reports: who got it, and the message byte for byte; what is no report stays whole."""
+
+from __future__ import annotations
+
+import base64
+import quopri
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.profiles import journal
+from core.profiles.routing import Found
+from tests.journals import report
+
+INNER = b"From: anna@example.test\r\nTo: team@example.test\r\nSubject: =?utf-8?q?x?=\r\n\r\nbody \xff\x00\r\n--b\r\n\r\nmore"
+LINES = (
+    "Sender: anna@example.test",
+    "Subject: To: nobody@example.test",
+    "Message-Id: <1@example.test>",
+    "To: bob@example.test, Expanded: team@example.test",
+    "Cc: carl@example.test, Forwarded: old.carl@example.test",
+    "Bcc: dora@example.test",
+    "Recipient: emil@example.test",
+    "On-Behalf-Of: boss@example.test",
+)
+FOUND = Found(
+    ("anna@example.test", "boss@example.test"),
+    (*("bob@example.test", "carl@example.test", "old.carl@example.test", "dora@example.test", "emil@example.test"),),
+)
+
+
+def test_a_report_names_all_recipients_and_holds_the_message_as_it_is() -> None:
+    """Blind copies, members of lists (the list is nobody), who it was forwarded from; not one byte of the message changes."""
+    found = journal.unwrap(report(INNER, LINES))
+    assert found == journal.Report(FOUND, INNER)
+
+
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
+def test_an_encoded_list_of_recipients_is_read(encoding: str) -> None:
+    """Servers encode it when names are in other letters."""
+    found = journal.unwrap(report(INNER, LINES, text_encoding=encoding))
+    assert found is not None
+    assert found.found == FOUND
+
+
+def test_a_message_in_base64_is_decoded_and_one_in_lf_stays_so() -> None:
+    """What is archived is the message, whatever it was packed in."""
+    lf = INNER.replace(b"\r\n", b"\n")
+    for raw, content in (
+        (report(INNER, LINES, message_encoding="base64"), INNER),
+        (report(lf, LINES), lf),
+        (report(INNER, LINES).replace(b"\r\n", b"\n"), lf),
+    ):
+        assert journal.unwrap(raw) == journal.Report(FOUND, content)
+
+
+def test_the_older_form_is_read() -> None:
+    """The word Recipients, and below it one in each line."""
+    lines = (
+        "Sender: Anna <anna@example.test>",
+        "Message-ID: <1@x>",
+        "Recipients:",
+        '"Bob" <bob@example.test>',
+        " c@example.test",
+    )
+    found = journal.unwrap(report(INNER, lines, mark="Content-Identifer: ExJournalReport"))
+    assert found is not None
+    assert found.found == Found(("anna@example.test",), ("bob@example.test", "c@example.test"))
+
+
+_WHOLE = report(INNER, LINES)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        INNER,
+        _WHOLE.replace(b"X-MS-Journal-Report: ", b"X-Other: "),
+        _WHOLE.replace(b"message/rfc822", b"text/plain"),
+        _WHOLE.replace(b"multipart/mixed", b"text/plain"),
+        _WHOLE[:-12],
+        report(INNER, ("Sender: anna@example.test",)),
+        report(b"no header at all", LINES),
+        report(b"", LINES),
+        report(INNER, LINES, message_encoding="base64").replace(base64.b64encode(INNER)[:8], b"!!!!!!!!"),
+        report(quopri.encodestring(INNER), LINES, message_encoding="quoted-printable as is"),
+        _WHOLE.replace(b"\r\n--JB--", b"\r\n--JB\r\nContent-Type: text/plain\r\n\r\nthird\r\n--JB--"),
+    ],
+    ids=["no report", "no mark", "no message", "no parts", "cut off", "nobody", "no header", "empty", "base64", "qp", "three"],
+)
+def test_what_cannot_be_read_is_no_report(raw: bytes) -> None:
+    """Then it is archived whole, so nothing of it is lost."""
+    assert journal.unwrap(raw) is None
+
+
+@given(raw=st.binary(max_size=300), at=st.integers(0, len(_WHOLE)), cut=st.integers(0, 60))
+@settings(deadline=None, max_examples=200)
+def test_nothing_is_raised(raw: bytes, at: int, cut: int) -> None:
+    """For any bytes, also such as are a report but for some of them."""
+    journal.unwrap(raw)
+    found = journal.unwrap(_WHOLE[:at] + raw[:20] + _WHOLE[at + cut :])
+    assert found is None or found.content
