@@ -100,9 +100,37 @@ def _archived(payload: Payload) -> str:
 
 def _moved(payload: Payload) -> str:
     moves = payload["moves"]
-    folders = sorted({str(move[3]) for move in moves})
+    folders = sorted({str(move[3]) for move in moves if move[3] is not None})
+    if not folders:
+        what = f"{_count(len(moves), 'message')} of {_mailbox(payload)} that moved on the server"
+        return f"Followed {what}, where the archive has no folders of it, by run {payload['run']}."
     into = folders[0] if len(folders) == 1 else _count(len(folders), "folder")
     return f"Followed {_count(len(moves), 'message')} of {_mailbox(payload)} that moved to {into}, by run {payload['run']}."
+
+
+def _filed(payload: Payload) -> str:
+    messages = payload["messages"]
+    what = f"{_count(len(messages), 'message')} ({size(sum(message[2] for message in messages))})"
+    people = {owner for owner, _ in payload["places"]}
+    unknown = sum(bool(ours) for _, ours in payload["addresses"])
+    addresses = "1 unknown address" if unknown == 1 else f"{number(unknown)} unknown addresses"
+    more = f", with {addresses}" if unknown else ""
+    return f"Archived {what} from {_mailbox(payload)} into {_count(len(people), 'archive')}{more}, by run {payload['run']}."
+
+
+def _left(payload: Payload) -> str:
+    what = _count(len(payload["messages"]), "message")
+    return f"{what} left {_where(payload)}, since no user has any of their addresses, by run {payload['run']}."
+
+
+def _refiled(payload: Payload) -> str:
+    people = {owner for owner, _ in payload["places"]}
+    whom = "the user who has the address" if len(people) == 1 else f"{number(len(people))} users who have the addresses"
+    return f"Filed {_count(len(payload['messages']), 'message')} to {whom} by now."
+
+
+def _address_ours(payload: Payload) -> str:
+    return f"{payload['address']} is said to be {'one of ours again' if payload['ours'] else 'not ours'}."
 
 
 def _vanished(payload: Payload) -> str:
@@ -146,6 +174,10 @@ _TELL: dict[str, Callable[[Payload], str]] = {
     "directory.removed": _directory_removed,
     "directory.synced": _directory_synced,
     "archived": _archived,
+    "filed": _filed,
+    "left": _left,
+    "refiled": _refiled,
+    "address.ours": _address_ours,
     "moved": _moved,
     "vanished": _vanished,
     "deleting": _deleting,

@@ -13,12 +13,16 @@ from itertools import groupby
 from typing import Any
 
 from core import sequence
+from core.archive import catchall
 from core.archive.envelope import Envelope
 from core.archive.ledger import Entry, Head
 from core.db.database import Transaction
 
 #: Tables that hold nothing but the projection, in an order in which they may be emptied.
-TABLES = ("source_message", "source_folder", "placement", "folder", "message", "address", "user", "profile", "directory")
+TABLES = (
+    *("left_address", "left_message", "not_ours", "unknown_message", "unknown_address", "filing"),
+    *("source_message", "source_folder", "placement", "folder", "message", "address", "user", "profile", "directory"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ async def clear(transaction: Transaction) -> None:
 
 def digests(entry: Entry) -> list[bytes]:
     """The SHA-256 of the messages that an entry says were archived."""
-    if entry.kind != "archived":
+    if entry.kind not in ("archived", "filed"):
         return []
     return [bytes.fromhex(message[0]) for message in entry.payload["messages"]]
 
@@ -178,11 +182,7 @@ async def _directory_removed(transaction: Transaction, seq: int, payload: Payloa
 async def _archived(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
     folder = await _folder(transaction, payload["owner"], payload["folder"])
     source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
-    await transaction.many(
-        "INSERT OR IGNORE INTO message (sha256, volume, size, header_sha256, subject, sender, recipients, date, "
-        "message_id, attachments) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_message_row(sha256, volume, detail) for sha256, detail in details.items()],
-    )
+    await _insert_messages(transaction, volume, details)
     messages = [(bytes.fromhex(sha256), *rest) for sha256, *rest in payload["messages"]]
     await transaction.many(
         "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT id, ?, ? FROM message WHERE sha256 = ?",
@@ -193,6 +193,14 @@ async def _archived(transaction: Transaction, seq: int, payload: Payload, volume
         "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched) "
         "SELECT ?, ?, id, ?, ?, ?, ?, 1 FROM message WHERE sha256 = ?",
         [(source, uid, folder, size, internaldate, flags, sha256) for sha256, uid, size, internaldate, flags in messages],
+    )
+
+
+async def _insert_messages(transaction: Transaction, volume: int, details: Details) -> None:
+    await transaction.many(
+        "INSERT OR IGNORE INTO message (sha256, volume, size, header_sha256, subject, sender, recipients, date, "
+        "message_id, attachments) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [_message_row(sha256, volume, detail) for sha256, detail in details.items()],
     )
 
 
@@ -216,11 +224,12 @@ async def _moved(transaction: Transaction, seq: int, payload: Payload, volume: i
     await transaction.execute(
         "CREATE TEMP TABLE IF NOT EXISTS moving (from_source INTEGER, from_uid INTEGER, from_folder INTEGER, "
         "message_id INTEGER, source INTEGER, uid INTEGER, folder INTEGER, size INTEGER, internaldate INTEGER, flags TEXT, "
-        "ours INTEGER)"
+        "ours INTEGER, report_header BLOB, report_size INTEGER)"
     )
     await transaction.execute("DELETE FROM moving")
     sources: dict[tuple[str, int], int] = {}
-    folders: dict[str, int] = {}
+    # What lies in a catch-all mailbox is filed by person: where it is moved to there changes nothing here.
+    folders: dict[str | None, int | None] = {None: None}
     rows = []
     for move in payload["moves"]:
         from_name, from_validity, from_uid, path, name, validity, uid, size, internaldate, flags, *ours = move
@@ -233,15 +242,16 @@ async def _moved(transaction: Transaction, seq: int, payload: Payload, volume: i
         rows.append((sources[name, validity], uid, folders[path], size, internaldate, flags, ours == [True], *origin))
     await transaction.many(
         "INSERT INTO moving (from_source, from_uid, from_folder, message_id, source, uid, folder, size, internaldate, "
-        "flags, ours) SELECT source_folder_id, uid, folder_id, message_id, ?, ?, ?, ?, ?, ?, ? FROM source_message "
-        "WHERE source_folder_id = ? AND uid = ?",
+        "flags, ours, report_header, report_size) SELECT source_folder_id, uid, folder_id, message_id, ?, ?, ?, ?, ?, ?, ?, "
+        "report_header, report_size FROM source_message WHERE source_folder_id = ? AND uid = ?",
         rows,
     )
     for statement in (
         "DELETE FROM source_message WHERE (source_folder_id, uid) IN (SELECT from_source, from_uid FROM moving)",
         "INSERT OR REPLACE INTO source_message (source_folder_id, uid, message_id, folder_id, size, internaldate, flags, "
-        "fetched, delete_seq) SELECT source, uid, message_id, folder, size, internaldate, flags, 0, "
-        "CASE WHEN ours THEN :seq END FROM moving",
+        "fetched, delete_seq, report_header, report_size) "
+        "SELECT source, uid, message_id, folder, size, internaldate, flags, 0, CASE WHEN ours THEN :seq END, "
+        "report_header, report_size FROM moving",
         # A twin that is still in the old folder keeps the old placement open.
         "UPDATE placement SET until_seq = :seq WHERE until_seq IS NULL "
         "AND message_id IN (SELECT message_id FROM moving) AND EXISTS (SELECT 1 FROM moving "
@@ -260,6 +270,7 @@ async def _vanished(transaction: Transaction, seq: int, payload: Payload, volume
         "UPDATE source_message SET gone_seq = ? WHERE source_folder_id = ? AND uid = ? AND gone_seq IS NULL",
         [(seq, source, uid) for uid in sequence.unpack(payload["uids"])],
     )
+    await catchall.forget_left(transaction, source, sequence.unpack(payload["uids"]))
 
 
 async def _deleting(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
@@ -277,6 +288,25 @@ async def _deleted(transaction: Transaction, seq: int, payload: Payload, volume:
         "UPDATE source_message SET delete_seq = NULL WHERE source_folder_id = ? AND uid = ? AND gone_seq IS NULL",
         [(source, uid) for uid in sequence.unpack(payload["kept"])],
     )
+
+
+async def _filed(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
+    await _insert_messages(transaction, volume, details)
+    await catchall.filed(transaction, seq, payload, source)
+
+
+async def _left(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
+    await catchall.left(transaction, seq, payload, source)
+
+
+async def _refiled(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    await catchall.refiled(transaction, seq, payload)
+
+
+async def _address_ours(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    await catchall.address_ours(transaction, payload)
 
 
 async def _folder(transaction: Transaction, owner: str, path: str) -> int:
@@ -298,6 +328,10 @@ _HANDLERS: dict[str, Callable[[Transaction, int, Payload, int, Details], Awaitab
     "directory.saved": _directory_saved,
     "directory.removed": _directory_removed,
     "archived": _archived,
+    "filed": _filed,
+    "left": _left,
+    "refiled": _refiled,
+    "address.ours": _address_ours,
     "moved": _moved,
     "vanished": _vanished,
     "deleting": _deleting,

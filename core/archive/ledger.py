@@ -15,7 +15,20 @@ Kinds and payloads (version 1)::
                        messages: [[sha256, uid, size, internaldate, flags]]}
     moved             {run, source, owner, moves: [[from folder, from uidvalidity, from uid, folder, server_folder,
                        uidvalidity, uid, size, internaldate, flags, ours]]}   ours: only of what we deleted and is in the
-                       trash now; true when we saw it come there
+                       trash now; true when we saw it come there. folder: null in a catch-all mailbox
+    filed             {run, source, server_folder, uidvalidity, incoming, outgoing, places: [[owner, folder]],
+                       kept, addresses: [[address, ours]],
+                       messages: [[sha256, uid, size, internaldate, flags, places, from, to, report]]}
+                       of a catch-all mailbox: each message with all its places (numbers into the list); kept: the place
+                       of the catch-all archive, or null; from, to: addresses that no user has (numbers), ours: in one of
+                       our domains; report: [sha256 of the header, size] of the journal report it lay in, or null
+    left              {run, source, server_folder, uidvalidity, reading, addresses: [[address, ours]],
+                       messages: [[uid, addresses]]}   left in a catch-all mailbox, since no user has any of their
+                       addresses; reading: digest of the header fields that were read; ours: false also of what is no
+                       stranger
+    refiled           {places: [[owner, folder]], messages: [[sha256, [[address, sent, place]]]]}   filed to users who
+                       have the address by now; messages whose addresses are all filed leave the catch-all archive
+    address.ours      {address, ours}   an address, or a domain with @ before it, that is said to be (not) ours
     vanished          {run, source, server_folder, uidvalidity, uids}         uids: an IMAP sequence set such as 1:5,9
     deleting          {run, source, server_folder, uidvalidity, uids}         what is about to be deleted on the server
     deleted           {run, source, server_folder, uidvalidity, uids, kept}   what is gone, and what is there in spite of it

@@ -14,8 +14,10 @@ from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.errors import InputError
 from core.model import User, now
+from core.profiles import templates
 from core.profiles.mailboxes import login_name
 from core.profiles.profile import Access, Profile, Server, from_json, name_key
+from core.profiles.routing import AddressBook
 from core.profiles.selection import Selected, select
 from core.secrets import Secret
 
@@ -179,6 +181,10 @@ async def check(archive: Archive, profile: Profile) -> Selected | None:
     """Are the users of a profile there? What its selection comes to, if it has one. Raises ``InputError``."""
     if profile.target is not None:
         await users.find(archive, profile.target.user)
+    if profile.catchall is not None:
+        if profile.catchall.archive:
+            await users.find(archive, profile.catchall.archive)
+        await refuse_own_address(archive, profile)
     if profile.selection is None:
         return None
     everybody = await users.all_users(archive)
@@ -197,6 +203,45 @@ async def check(archive: Archive, profile: Profile) -> Selected | None:
             "Give each user a login of their own (archivar user edit --login), select only one of them, or delete never.",
         )
     return selected
+
+
+async def refuse_own_address(archive: Archive, profile: Profile) -> None:
+    """Raises ``InputError`` when an address of a catch-all mailbox belongs to a user: everybody's mail would be theirs."""
+    if profile.catchall is None:
+        return
+    book = AddressBook(await users.all_users(archive))
+    for address in profile.catchall.own(profile.login.username):
+        if owner := book.owner(address):
+            raise InputError(
+                f"{profile.name}: {address} is the address of the mailbox that gets everybody's mail, and belongs to the user "
+                f"{owner[0].name}.",
+                f"Take it from {owner[0].name} with archivar user edit, or archive another mailbox.",
+            )
+
+
+async def case_doubts(archive: Archive, profile: Profile) -> list[str]:
+    """Warnings about folders of a catch-all profile that differ only by case from those into which mailboxes are archived."""
+    if profile.catchall is None:
+        return []
+    people = await users.all_users(archive)
+    rows = await archive.database.read("SELECT DISTINCT path FROM folder WHERE owner <> ?", (users.NOBODY.id,))
+    there: dict[str, set[str]] = {}
+    for (path,) in rows:
+        there.setdefault(path.casefold(), set()).add(path)
+    if any(one.catchall is None for one in await all_profiles(archive)):
+        # Every mailbox has one of that name, also those of which nothing is archived yet.
+        there |= {f"{user.addresses[0]}/INBOX".casefold(): {f"{user.addresses[0]}/INBOX"} for user in people if user.addresses}
+    found: dict[str, str] = {}
+    for template in (profile.catchall.incoming, profile.catchall.outgoing):
+        for user in people:
+            for place in {templates.place(template, user.addresses[0], address) for address in user.addresses}:
+                if others := there.get(place.casefold(), set()) - {place}:
+                    found.setdefault(template, min(others))
+    return [
+        f'Files into {template}, while mailboxes are archived into "{path}": that differs only by case, and makes two folders. '
+        "Spell it alike."
+        for template, path in found.items()
+    ]
 
 
 def shared_logins(profile: Profile, chosen: Iterable[User]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ class Gone:
     size: int
     internaldate: int | None
     header_sha256: bytes
+    #: Empty in a catch-all mailbox.
     path: str
     #: SQLite's 0 or 1: did we delete it?
     ours: int = 0
@@ -39,6 +41,7 @@ class Kept:
     """An archived message that the server has at ``uid``. ``fetched``: its bytes were read at this very UID.
 
     ``ours`` lies where it is because we deleted it elsewhere. Sizes and dates are as the server listed them when it came.
+    ``report``: SHA-256 of the header and size in bytes of the journal report that the server has, if it was unwrapped.
     """
 
     uid: int
@@ -47,6 +50,7 @@ class Kept:
     internaldate: int | None
     fetched: bool
     ours: bool
+    report: tuple[bytes, int] | None = None
 
 
 async def known(archive: Archive, source: str, name: str) -> list[Known]:
@@ -93,10 +97,11 @@ async def _gone(archive: Archive, source: str, pairs: Sequence[tuple[int, int | 
         marks = ",".join(["(?, ?)"] * len(chunk))
         rows = await archive.database.read(
             f"WITH wanted (size, internaldate) AS (VALUES {marks}) "
-            "SELECT f.name, f.uidvalidity, s.uid, s.size, s.internaldate, m.header_sha256, folder.path, "
+            "SELECT f.name, f.uidvalidity, s.uid, s.size, s.internaldate, coalesce(s.report_header, m.header_sha256), "
+            "coalesce(folder.path, ''), "
             f"s.delete_seq IS NOT NULL FROM wanted w JOIN source_message s {join} "
             "JOIN source_folder f ON f.id = s.source_folder_id "
-            "JOIN message m ON m.id = s.message_id JOIN folder ON folder.id = s.folder_id "
+            "JOIN message m ON m.id = s.message_id LEFT JOIN folder ON folder.id = s.folder_id "
             "WHERE f.source = ? ORDER BY s.gone_seq DESC, s.uid",
             [*(value for pair in chunk for value in pair), source],
         )
@@ -110,13 +115,67 @@ async def kept(archive: Archive, source: str, name: str, uidvalidity: int, uids:
     for start in range(0, len(uids), CHUNK):
         chunk = uids[start : start + CHUNK]
         rows = await archive.database.read(
-            "SELECT s.uid, m.sha256, s.size, s.internaldate, s.fetched, s.delete_seq IS NOT NULL FROM source_folder f "
+            "SELECT s.uid, m.sha256, s.size, s.internaldate, s.fetched, s.delete_seq IS NOT NULL, "
+            "s.report_header, s.report_size FROM source_folder f "
             "JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
             "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? "
             f"AND s.uid IN ({','.join('?' * len(chunk))})",
             (source, name, uidvalidity, *chunk),
         )
-        found |= {row[0]: Kept(row[0], bytes(row[1]), row[2], row[3], bool(row[4]), bool(row[5])) for row in rows}
+        for uid, sha256, size, date, fetched, ours, header, length in rows:
+            report = (bytes(header), int(length)) if header is not None else None
+            found[uid] = Kept(uid, bytes(sha256), size, date, bool(fetched), bool(ours), report)
+    return found
+
+
+async def held(archive: Archive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, str]:
+    """Those of ``uids`` of a catch-all mailbox that must stay on the server, with the reason.
+
+    Somebody in one of our domains whom no user is may be waiting for them, and the catch-all archive has no copy.
+    """
+    found: dict[int, str] = {}
+    for start in range(0, len(uids), CHUNK):
+        chunk = uids[start : start + CHUNK]
+        base = (
+            "FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
+            f"{{}} WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? AND s.uid IN ({','.join('?' * len(chunk))})"
+        )
+        parameters = (source, name, uidvalidity, *chunk)
+        nowhere = base.format("") + (
+            " AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.message_id = s.message_id AND p.until_seq IS NULL)"
+        )
+        for (uid,) in await archive.database.read(f"SELECT s.uid {nowhere}", parameters):
+            found[uid] = "it lies in no folder of the archive"
+        waiting = base.format(
+            "JOIN unknown_message u ON u.message_id = s.message_id AND u.resolved_seq IS NULL "
+            "JOIN unknown_address a ON a.id = u.address_id AND a.ours"
+        ) + (
+            " AND NOT EXISTS (SELECT 1 FROM not_ours n WHERE n.pattern IN (a.address, '@' || a.domain))"
+            " AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.message_id = u.message_id AND p.folder_id = u.folder_id"
+            " AND p.until_seq IS NULL) GROUP BY s.uid"
+        )
+        found |= dict(await archive.database.read(f"SELECT s.uid, min(a.address) {waiting}", parameters))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A message left in a catch-all mailbox: its addresses as keys, found in the header fields of which ``reading`` tells."""
+
+    reading: str
+    addresses: tuple[str, ...]
+
+
+async def left(archive: Archive, source: str, name: str) -> dict[int, dict[int, Left]]:
+    """What was left in the folder ``name`` of a catch-all mailbox, by UIDVALIDITY and UID."""
+    rows = await archive.database.read(
+        "SELECT f.uidvalidity, l.uid, l.reading, l.addresses FROM source_folder f "
+        "JOIN left_message l ON l.source_folder_id = f.id WHERE f.source = ? AND f.name = ?",
+        (source, name),
+    )
+    found: dict[int, dict[int, Left]] = {}
+    for uidvalidity, uid, reading, addresses in rows:
+        found.setdefault(uidvalidity, {})[uid] = Left(reading, tuple(json.loads(addresses)))
     return found
 
 

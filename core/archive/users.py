@@ -15,6 +15,7 @@ from core.db.database import Row
 from core.errors import InputError
 from core.model import User
 from core.profiles import people
+from core.profiles.people import CATCHALL
 from core.profiles.selection import NAMED, Chosen, Mode, Selection
 
 _COLUMNS = "id, name, login, full_name, removed, disabled, directory_id, directory_addresses"
@@ -23,6 +24,17 @@ _NOT_ASCII = "length({0}) <> length(CAST({0} AS BLOB))"
 _HAS = f"CASE WHEN {_NOT_ASCII} THEN instr(casefold({{0}}), ?) > 0 ELSE {{0}} LIKE ? ESCAPE '\\' END"
 #: When more users have no address, they are counted without being listed.
 MANY = 1000
+
+
+#: Owns mail for people who are not known. It counts as removed: it is in no list of users, has no address, and is not edited.
+NOBODY = User(CATCHALL, CATCHALL, removed=True)
+
+
+async def nobody(archive: Archive, *, actor: str = "archivar") -> User:
+    """The owner of mail for people who are not known; made when it is first needed."""
+    if await archive.database.one("SELECT 1 FROM user WHERE id = ?", (CATCHALL,)) is None:
+        await _save(archive, NOBODY, actor)
+    return NOBODY
 
 
 async def all_users(archive: Archive, *, removed: bool = False) -> list[User]:
@@ -160,6 +172,11 @@ async def find(archive: Archive, name: str, *, removed: bool = False) -> User:
     found = await _by_name(archive, [wanted], removed=removed) or await _by_address(archive, [wanted])
     if found:
         return await _user(archive, found[wanted])
+    if wanted == CATCHALL:
+        raise InputError(
+            f"{CATCHALL} is the archive of mail to unknown addresses, and no user.",
+            "archivar unknown list shows whose it may be.",
+        )
     if not removed and await _by_name(archive, [wanted], removed=True):
         raise InputError(f'User "{name}" was removed.', "archivar user add brings the user and the archive back.")
     condition = "" if removed else "WHERE NOT removed"

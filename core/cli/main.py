@@ -25,6 +25,7 @@ MODULES = {
     "users": ("user",),
     "directory": ("directory",),
     "doctor": ("doctor",),
+    "unknown": ("unknown", "refile"),
     "profiles": ("profile",),
     "runs": ("run", "runs", "watch", "cancel", "missing"),
     "archive": ("folders", "show", "export", "verify", "rebuild", "ledger"),

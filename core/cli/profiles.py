@@ -68,17 +68,18 @@ def register(app: typer.Typer) -> None:
 def apply(file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The profile file.")]) -> None:
     """Save the profile of a file, new or changed. Asks for the password when the file names no source for it."""
 
-    async def work() -> tuple[Selected | None, bool]:
+    async def work() -> tuple[Selected | None, list[str], bool]:
         async with context.archive() as archive:
             await saved_profiles.save(archive, profile, secret, actor=actor())
-            return await saved_profiles.check(archive, profile), await saved_directory.load(archive) is not None
+            selected = await saved_profiles.check(archive, profile)
+            return selected, await _alike(archive, profile), await saved_directory.load(archive) is not None
 
     wanted = profile_file.read(file)
     profile = wanted.profile
     # Not in the coroutine: while somebody is asked there, Ctrl-C would not be heard.
     secret = _password(wanted, stored=run(_look(profile)))
-    selected, directory = run(work())
-    advice = [*profile.advice(), *_doubts(profile, secret), *_about(profile, selected)]
+    selected, alike, directory = run(work())
+    advice = [*profile.advice(), *_doubts(profile, secret), *_about(profile, selected), *alike]
     if profile.sync_directory_first and not directory:
         advice.append("Warning: no directory is set up yet to synchronise with: archivar directory apply FILE.toml")
     if output.json_wanted:
@@ -95,6 +96,10 @@ def _doubts(profile: Profile, secret: Secret | None) -> list[str]:
     if profile.login.password_file:
         secret = saved_profiles.read_password(Path(profile.login.password_file))
     return [f"Warning: {text}" for text in profile.login.doubts(secret)] if secret else []
+
+
+async def _alike(archive: Archive, profile: Profile) -> list[str]:
+    return [f"Warning: {text}" for text in await saved_profiles.case_doubts(archive, profile)]
 
 
 def _about(profile: Profile, selected: Selected | None) -> list[str]:
@@ -185,6 +190,8 @@ def _whose(profile: Profile, people: Sequence[User]) -> tuple[str, str]:
     """User and mailbox of a profile, or how many."""
     if profile.target is not None:
         return profile.target.user, profile.login.username
+    if profile.catchall is not None:
+        return "everybody", profile.login.username
     assert profile.selection is not None
     count = len(select(profile.selection, people).users)
     return profile.selection.mode.value, counted(count, "mailbox", "mailboxes")
@@ -315,6 +322,7 @@ def try_profile(
             secret = await saved_profiles.password(archive, profile)
             mailbox = await _one_mailbox(archive, profile, user)
             selected = await _selected(archive, profile)
+            alike = await _alike(archive, profile)
         show = (lambda step: None) if output.json_wanted else _show_step
         steps = await examine.connection_test(profile, mailbox, secret, show)
         ok = all(step.ok for step in steps)
@@ -333,7 +341,7 @@ def try_profile(
                     _show_step(step)
         for text in verdict.sentences() if verdict else [refusal] if refusal else []:
             output.note(text)
-        for text in [*profile.advice(), *_doubts(profile, secret), *_about(profile, selected)]:
+        for text in [*profile.advice(), *_doubts(profile, secret), *_about(profile, selected), *alike]:
             output.note(text)
         for warning in profile.warnings():
             output.note(f"Warning: {warning}")

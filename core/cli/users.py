@@ -17,6 +17,7 @@ from core.cli.words import counted
 from core.errors import InputError
 from core.format import number, size
 from core.model import User
+from core.profiles.people import CATCHALL
 
 if TYPE_CHECKING:
     from core.archive.user_import import ImportPlan
@@ -89,6 +90,8 @@ def list_users(
 
 def _state(user: User) -> str:
     """What is not as usual with a user, to be put behind the name."""
+    if user.id == CATCHALL:
+        return " (mail to unknown addresses)"
     if user.removed:
         return " (removed)"
     return " (disabled)" if user.disabled else ""
@@ -108,7 +111,8 @@ def show(name: Name) -> None:
         if output.json_wanted:
             output.json({"user": user.as_json(), "folders": len(folders), "messages": messages, "bytes": total})
             return
-        output.line(f"Name        {user.name}" + (" (removed; the archive is kept)" if user.removed else ""))
+        kept = " (mail to unknown addresses)" if user.id == CATCHALL else " (removed; the archive is kept)"
+        output.line(f"Name        {user.name}" + (kept if user.removed else ""))
         output.line(f"Full name   {user.full_name or '-'}")
         output.line(f"Addresses   {', '.join(user.addresses) or '-'}", indent=12)
         output.line(f"Login       {user.login or '-'}")

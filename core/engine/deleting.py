@@ -6,7 +6,8 @@ A message goes only if all of this holds, asked in this order and as late as can
 2. it was read back from the disk just now and matched with its SHA-256, and the catalog stands where the ledger ends;
 3. the server still has the same message at this UID: header, size and date as archived; what came here by a move, so that
    its bytes were never read at this UID, is read whole and matched with its SHA-256;
-4. the ledger says, durably, that it is about to be deleted.
+4. of a catch-all mailbox: everybody in our domains whom it concerns has it, or the catch-all archive has a copy for them;
+5. the ledger says, durably, that it is about to be deleted.
 
 Then it is marked, what was flagged in between is unmarked, exactly these are expunged, and the folder is looked at again:
 what counts as deleted is what is gone. A connection that breaks in between leaves an entry without an end, which the next look
@@ -19,7 +20,7 @@ for the next run, and only that is removed there too, if the rule says so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,7 +30,7 @@ from core.archive.envelope import describe_header
 from core.archive.sources import Kept
 from core.archive.splitter import header_end
 from core.engine import filing, looking
-from core.engine.filing import Destination
+from core.engine.filing import Destination, Filing
 from core.engine.limits import Budget
 from core.engine.link import Link
 from core.engine.looking import Look
@@ -58,12 +59,14 @@ Keep = Callable[[Listed], str]
 class Report:
     """Who is told: ``fail(folder, uid, reason)`` what could not be deleted, ``gone(folder, count)`` what was.
 
-    ``removed(folder, count)`` is told what is gone from the trash, where it was counted as gone already.
+    ``removed(folder, count)`` is told what is gone from the trash, where it was counted as gone already;
+    ``held(folder, reasons)`` what must stay for somebody who is not known yet, by UID.
     """
 
     fail: Callable[[Folder, int | None, str], None]
     gone: Callable[[Folder, int], None]
     removed: Callable[[Folder, int], None]
+    held: Callable[[Folder, Mapping[int, str]], None]
 
 
 class Deleting:
@@ -74,6 +77,7 @@ class Deleting:
         archive: Archive,
         link: Link,
         destination: Destination,
+        filing: Filing,
         rule: Deletion,
         filter: Filter,
         budget: Budget,
@@ -83,6 +87,7 @@ class Deleting:
         self._archive = archive
         self._link = link
         self._to = destination
+        self._filing = filing
         self._rule = rule
         self._filter = filter
         self._budget = budget
@@ -121,6 +126,12 @@ class Deleting:
         if self._rule.trash_too:
             for trash in trashes:
                 await self._in_trash(trash)
+
+    async def held(self, look: Look, uids: Sequence[int]) -> dict[int, str]:
+        """Those of ``uids`` that stay for somebody who is not known yet, with the reason."""
+        if not self._to.everybody:
+            return {}
+        return await sources.held(self._archive, self._to.source, look.folder.name, look.uidvalidity, uids)
 
     def _wanted(self, look: Look) -> list[int]:
         return [uid for uid, listed in look.listed.items() if not self.keep(listed)]
@@ -268,6 +279,9 @@ class _Folder:
         there = await self._present(session, uids)
         listed = await session.listing(pack(there)) if there else {}
         wanted = [uid for uid in uids if uid in listed and not self._keep(listed[uid])]
+        if held := await self._whole.held(self._look, wanted):
+            self._report.held(self._folder, held)
+            wanted = [uid for uid in wanted if uid not in held]
         proved = await self._proved(session, wanted, listed)
         if not proved:
             return True
@@ -344,8 +358,11 @@ class _Folder:
         known_here = [uid for uid in headers if same[uid].fetched]
         sent = await session.headers(known_here) if known_here else {}
         proved = [uid for uid in known_here if hashlib.sha256(sent.get(uid) or b"").digest() == headers[uid]]
+        # The filter was asked about the report, not about the message in it.
+        out = {uid for uid in proved if same[uid].report and self._filtered(sent.get(uid) or b"")}
+        proved = [uid for uid in proved if uid not in out]
         # By its bytes: what came here by a move, and what a server shows another header of than it sent.
-        unsure = [uid for uid in headers if uid not in set(proved)]
+        unsure = [uid for uid in headers if uid not in set(proved) | out]
         proved += await self._compare(session, {uid: same[uid] for uid in unsure}, listed)
         return sorted(proved)
 
@@ -354,29 +371,36 @@ class _Folder:
         headers: dict[bytes, bytes] = {}
         sizes: dict[bytes, int] = {}
         damaged: dict[bytes, str] = {}
-        filter = self._whole._filter
+        unwrapped = {kept.sha256 for kept in wanted.values() if kept.report}
         async for sha256, got in self._archive.read_back([kept.sha256 for kept in wanted.values()]):
             if isinstance(got, DamagedError):
                 damaged[sha256] = got.message
                 continue
             header = got[: header_end(got)]
-            if filter.needs_header:
-                texts = describe_header(header)
-                if filter.header_reason(texts.sender, texts.recipients, texts.subject):
-                    continue
+            if sha256 not in unwrapped and self._filtered(header):
+                continue
             headers[sha256] = hashlib.sha256(header).digest()
             sizes[sha256] = len(got)
         whole = {}
         for uid, kept in wanted.items():
             if kept.sha256 in damaged:
                 self._report.fail(self._folder, uid, f"not deleted: the archived copy is damaged ({damaged[kept.sha256]})")
-            elif kept.sha256 in headers and sizes[kept.sha256] != kept.size:
-                # A server that sends less than it announces may have more than it sent.
-                sent = f"the server announces {kept.size} bytes and sent {sizes[kept.sha256]}"
-                self._report.fail(self._folder, uid, f"not deleted: {sent}")
             elif kept.sha256 in headers:
-                whole[uid] = headers[kept.sha256]
+                header_sha256, size = kept.report or (headers[kept.sha256], sizes[kept.sha256])
+                if size == kept.size:
+                    whole[uid] = header_sha256
+                    continue
+                # A server that sends less than it announces may have more than it sent.
+                sent = f"the server announces {kept.size} bytes and sent {size}"
+                self._report.fail(self._folder, uid, f"not deleted: {sent}")
         return whole
+
+    def _filtered(self, header: bytes) -> bool:
+        filter = self._whole._filter
+        if not filter.needs_header:
+            return False
+        texts = describe_header(header)
+        return bool(filter.header_reason(texts.sender, texts.recipients, texts.subject))
 
     async def _compare(self, session: Session, wanted: dict[int, Kept], listed: dict[int, Listed]) -> list[int]:
         """Those whose bytes on the server are the archived ones; what turns out to be another message is archived now."""
@@ -389,7 +413,8 @@ class _Folder:
                 others: list[tuple[int, bytes, Listed]] = []
                 for uid in batch:
                     body = fetched.bodies.get(uid)
-                    if body and hashlib.sha256(body).digest() == wanted[uid].sha256:
+                    content = self._whole._filing.content(body) if body else b""
+                    if body and hashlib.sha256(content).digest() == wanted[uid].sha256:
                         found.append(uid)
                     elif body:
                         others.append((uid, body, listed[uid]))
@@ -402,8 +427,10 @@ class _Folder:
 
     async def _archive_others(self, messages: list[tuple[int, bytes, Listed]]) -> None:
         """What was taken for a message that had moved here, or for the one that had this UID, is in the archive after this."""
-        ready = await self._archive.prepare([raw for _, raw, _ in messages])
-        await filing.store(self._archive, self._to, self._folder, self._look.uidvalidity, messages, ready)
+        if not messages:
+            return
+        prepared = await self._whole._filing.prepare(messages)
+        await self._whole._filing.store(self._folder, self._look.uidvalidity, messages, prepared)
         for uid, _, _ in messages:
             self._report.fail(self._folder, uid, f"{_OTHER}; this one is archived now, too")
 

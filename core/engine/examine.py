@@ -191,7 +191,7 @@ async def missing(archive: Archive, profile: Profile, password: Secret) -> list[
             try:
                 folders = await _missing(archive, profile, mailbox, credentials(profile, mailbox, password, known))
             except (ConnectError, ProtocolError) as error:
-                if profile.kind is Kind.MAILBOX:
+                if profile.kind is not Kind.MAILBOXES:
                     raise
                 if isinstance(error, ConnectError):
                     breaker.failed(error)
@@ -239,6 +239,8 @@ async def _compared(archive: Archive, session: Session, profile: Profile, source
     archived = next((item.uids for item in known if item.uidvalidity == selected.uidvalidity), frozenset())
     rest = [uid for uid in sorted(listed) if uid not in archived]
     left_out = await filtering.excluded(profile.filter, rest, listed, session.headers, now())
+    # Of a catch-all mailbox: what nobody is known for.
+    left_out |= (await sources.left(archive, source, folder.name)).get(selected.uidvalidity, {}).keys() & set(rest)
     lost = tuple((uid, listed[uid].size, listed[uid].internaldate) for uid in rest if uid not in left_out)
     short = selected.exists - len(listed)
     doubt = f"the server counts {short} more messages here than it lists" if short > 0 else ""

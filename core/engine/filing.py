@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from core import sequence
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.archive.preparation import Ready
-from core.archive.sources import Gone
+from core.archive.sources import Gone, Left
 from core.engine.plan import Place
 from core.imap.names import Folder
 from core.imap.replies import Listed
@@ -23,29 +23,88 @@ MOVE_COLUMNS = 10
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Whose archive a mailbox goes to: the owner's id, the top folder, and the mailbox's name in the ledger."""
+    """Whose archive a mailbox goes to: the owner's id, the top folder, and the mailbox's name in the ledger.
+
+    ``everybody``: each message goes to whom it concerns, so that the server's folders have no places in the archive.
+    """
 
     run: int
     source: str
     owner: str
     top: str
+    everybody: bool = False
 
-    def path(self, folder: Folder) -> str:
+    def path(self, folder: Folder) -> str | None:
         """The folder's place in the owner's archive: ``anna@example.test/INBOX/Projekte``."""
-        return f"{self.top}/{folder.path}"
+        return None if self.everybody else f"{self.top}/{folder.path}"
+
+
+#: (UID, raw bytes, listing) of messages of one folder.
+Batch = Sequence[tuple[int, bytes, Listed]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a batch: the raw bytes stored or found known, and the UIDs that are left on the server, not archived."""
+
+    bytes: int
+    left: frozenset[int] = frozenset()
+
+
+class Filing(Protocol):
+    """What a mailbox's messages go through when they have been fetched."""
+
+    def content(self, raw: bytes) -> bytes:
+        """A message of the server as it would be archived."""
+
+    def still_left(self, uids: Iterable[int], left: Mapping[int, Left]) -> set[int]:
+        """Those of ``uids`` that were ``left`` on the server before, and would be left again."""
+
+    async def prepare(self, messages: Batch) -> Any:
+        """Do all that can be done before a batch is written."""
+
+    async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Any) -> Stored:
+        """Archive a batch; durable when this returns. ``prepared`` is what ``prepare`` gave for it."""
+
+    def remarks(self) -> list[str]:
+        """What should be known of this run, in sentences."""
+
+
+class OwnFiling:
+    """Files a mailbox into its owner's archive, folder by folder."""
+
+    def __init__(self, archive: Archive, destination: Destination) -> None:
+        self._archive = archive
+        self._to = destination
+
+    def content(self, raw: bytes) -> bytes:
+        return raw
+
+    def still_left(self, uids: Iterable[int], left: Mapping[int, Left]) -> set[int]:
+        return set()
+
+    async def prepare(self, messages: Batch) -> Ready:
+        return await self._archive.prepare([raw for _, raw, _ in messages])
+
+    async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Ready) -> Stored:
+        return Stored(await store(self._archive, self._to, folder, uidvalidity, messages, prepared))
+
+    def remarks(self) -> list[str]:
+        return []
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
     """A message that vanished at ``origin``, is at ``place`` on the server now, and at ``path`` in the archive.
 
+    ``path`` is None where that does not depend on where it is on the server.
     ``deleted``: we deleted it there, and it is in the trash now. ``ours``: we saw it come there when we deleted it.
     """
 
     origin: Gone
     place: Place
     listed: Listed
-    path: str
+    path: str | None
     deleted: bool = False
     ours: bool = False
 
@@ -68,7 +127,7 @@ async def store(
         [message.sha256.hex(), uid, listed.size, listed.internaldate, listed.flags]
         for message, (uid, _, listed) in zip(ready.messages, messages, strict=True)
     ]
-    payload = _payload(destination) | {
+    payload = origin(destination) | {
         "owner": destination.owner,
         "folder": destination.path(folder),
         "server_folder": folder.name,
@@ -84,7 +143,7 @@ async def record_vanished(archive: Archive, destination: Destination, name: str,
     drafts = [
         Draft(
             "vanished",
-            _payload(destination) | {"server_folder": name, "uidvalidity": uidvalidity, "uids": sequence.pack(uids)},
+            origin(destination) | {"server_folder": name, "uidvalidity": uidvalidity, "uids": sequence.pack(uids)},
         )
         for uidvalidity, uids in sorted(vanished.items())
         if uids
@@ -109,7 +168,7 @@ async def record_moves(
             ]
             for move in moves[start : start + MOVES_PER_ENTRY]
         ]
-        payload = _payload(destination) | {"owner": destination.owner, "moves": rows}
+        payload = origin(destination) | {"owner": destination.owner, "moves": rows}
         await archive.append([Draft("moved", payload)])
 
 
@@ -121,7 +180,7 @@ def followed(rows: Sequence[Sequence[Any]]) -> int:
 async def record_deleting(archive: Archive, destination: Destination, name: str, uidvalidity: int, uids: Sequence[int]) -> None:
     """Say what is about to be deleted on the server, durably: a crash then leaves a question, and no forgotten deletion."""
     place = {"server_folder": name, "uidvalidity": uidvalidity}
-    await archive.append([Draft("deleting", _payload(destination) | place | {"uids": sequence.pack(uids)})])
+    await archive.append([Draft("deleting", origin(destination) | place | {"uids": sequence.pack(uids)})])
 
 
 async def record_deleted(
@@ -130,8 +189,9 @@ async def record_deleted(
     """Say what is gone of what was to be deleted, and what is there in spite of it."""
     place = {"server_folder": name, "uidvalidity": uidvalidity}
     uids = {"uids": sequence.pack(gone), "kept": sequence.pack(kept)}
-    await archive.append([Draft("deleted", _payload(destination) | place | uids)])
+    await archive.append([Draft("deleted", origin(destination) | place | uids)])
 
 
-def _payload(destination: Destination) -> dict[str, Any]:
+def origin(destination: Destination) -> dict[str, Any]:
+    """Run and mailbox, as every entry about a mailbox has them."""
     return {"run": destination.run, "source": destination.source}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from core.archive import sources
 from core.archive.archive import Archive
+from core.archive.sources import Left
 from core.engine import plan
 from core.engine.link import Link
 from core.engine.plan import FolderPlan
@@ -35,6 +36,10 @@ class Look:
     unlisted: int = 0
     #: What the same filter left out when this folder was last complete.
     excluded_before: frozenset[int] = frozenset()
+    #: What was left here by UIDVALIDITY, since no user had any of the addresses.
+    left: Mapping[int, Mapping[int, Left]] = field(default_factory=dict)
+    #: Excluded for now: users who come may change that.
+    undecided: set[int] = field(default_factory=set)
     moved: set[int] = field(default_factory=set)
     excluded: set[int] = field(default_factory=set)
     failed: set[int] = field(default_factory=set)
@@ -44,6 +49,17 @@ class Look:
     def wanted(self) -> list[int]:
         """New messages that are to be downloaded, ascending."""
         return [uid for uid in self.plan.new if uid not in self.moved and uid not in self.excluded]
+
+    @property
+    def vanished(self) -> dict[int, tuple[int, ...]]:
+        """UIDs by UIDVALIDITY that are gone of what was known or left here."""
+        found = {validity: set(uids) for validity, uids in self.plan.vanished.items()}
+        for validity, uids in self.left.items():
+            if validity != self.uidvalidity:
+                found.setdefault(validity, set()).update(uids)
+            elif not self.unlisted:
+                found.setdefault(validity, set()).update(uids.keys() - self.listed.keys())
+        return {validity: tuple(sorted(uids)) for validity, uids in found.items() if uids}
 
     @property
     def signature(self) -> str:
@@ -76,7 +92,8 @@ async def look(archive: Archive, link: Link, source: str, folder: Folder, status
     known = {item.uidvalidity: item.uids for item in await sources.known(archive, source, folder.name)}
     unlisted = max(selected.exists - len(listed), 0)
     found = plan.folder_plan(listed, selected.uidvalidity, known, complete=not unlisted)
-    return Look(folder, selected.uidvalidity, listed, found, status, unlisted)
+    left = await sources.left(archive, source, folder.name)
+    return Look(folder, selected.uidvalidity, listed, found, status, unlisted, left=left)
 
 
 async def headers(link: Link, look: Look, uids: Iterable[int]) -> dict[int, bytes | None]:

@@ -9,19 +9,19 @@ Takes values and writes to the archive; knows no queue, no schedule and no other
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from core import sequence
 from core.archive import sources
 from core.archive.archive import Archive
-from core.archive.preparation import Ready
 from core.archive.sources import Complete
 from core.engine import filing, filtering, looking
 from core.engine.deleting import Deleting, Report
 from core.engine.download import Batch, Download, Wanted
-from core.engine.filing import Destination
+from core.engine.filing import Destination, Filing
 from core.engine.limits import Budget, Grant
 from core.engine.link import Link
 from core.engine.looking import Look
@@ -38,6 +38,8 @@ from core.profiles.filter import Filter
 from core.profiles.rules import FolderRules, is_trash
 
 Emit = Callable[[str, str], None]
+#: Reasons that a remark names.
+NAMED = 5
 
 logger = logging.getLogger("archivar.engine")
 
@@ -60,6 +62,7 @@ class MailboxArchiver:
         archive: Archive,
         link: Link,
         destination: Destination,
+        filing: Filing,
         rules: Rules,
         budget: Budget,
         progress: MailboxProgress,
@@ -68,16 +71,18 @@ class MailboxArchiver:
         self._archive = archive
         self._link = link
         self._to = destination
+        self._filing = filing
         self._rules = rules
         self._budget = budget
         self._deleting = Deleting(
             archive,
             link,
             destination,
+            filing,
             rules.deletion,
             rules.filter,
             budget,
-            Report(self._fail, self._deleted, self._removed),
+            Report(self._fail, self._deleted, self._removed, self._held),
             rules.now,
         )
         self._progress = progress
@@ -85,6 +90,8 @@ class MailboxArchiver:
         self._emit = emit
         self._looks: list[Look] = []
         self._doubts: set[str] = set()
+        #: Why messages that could go by the rule stay, with their number.
+        self._holds: dict[str, int] = {}
 
     async def run(self, *, dry_run: bool = False) -> None:
         """Archive the mailbox. Raises ``ConnectError`` when the server cannot be reached (any more), ``StorageError``."""
@@ -108,6 +115,8 @@ class MailboxArchiver:
             if self._rules.deletion.active or self._doubts:
                 self._progress.phase = Phase.DELETING
                 await self._deleting.run(self._looks, folders)
+        for text in (*self._filing.remarks(), *self._held_back()):
+            self._emit("warning", text)
         self._finish()
 
     async def _list_folders(self) -> tuple[list[Folder], dict[str, Status], list[str]]:
@@ -171,11 +180,15 @@ class MailboxArchiver:
         self._link.progressed()
 
     async def _leave_out(self) -> None:
-        """Apply the filter to what is new and no move."""
-        if not self._rules.filter.digest:
-            return
+        """Apply the filter to what is new and no move; what was left before for want of a known address is left again."""
         for look in self._looks:
-            look.excluded = await self._left_out(look, look.wanted)
+            if not look.left and not self._rules.filter.digest:
+                continue
+            if self._rules.filter.digest:
+                look.excluded = await self._left_out(look, look.wanted)
+            left = self._filing.still_left(look.wanted, look.left.get(look.uidvalidity, {}))
+            look.excluded |= left
+            look.undecided |= left
             self._tally.excluded += len(look.excluded)
             self._progress.messages_total -= len(look.excluded)
             self._progress.bytes_total -= sum(look.listed[uid].size for uid in look.excluded)
@@ -196,13 +209,14 @@ class MailboxArchiver:
     async def _record_vanished(self, folders: list[Folder] | None) -> None:
         """``folders`` is None when not all of them could be read: then none is taken for gone."""
         for look in self._looks:
-            await filing.record_vanished(self._archive, self._to, look.folder.name, look.plan.vanished)
+            await filing.record_vanished(self._archive, self._to, look.folder.name, look.vanished)
         if folders is None:
             return
         there = {folder.name for folder in folders if folder.selectable}
         for name in sorted(await sources.inhabited(self._archive, self._to.source) - there):
             known = await sources.known(self._archive, self._to.source, name)
-            vanished = {item.uidvalidity: tuple(item.uids) for item in known}
+            left = await sources.left(self._archive, self._to.source, name)
+            vanished = {item.uidvalidity: (*item.uids, *left.get(item.uidvalidity, ())) for item in known}
             await filing.record_vanished(self._archive, self._to, name, vanished)
             await sources.remember(self._archive, self._to.source, name, "", 0)
 
@@ -226,7 +240,7 @@ class MailboxArchiver:
     async def _download(self) -> None:
         self._progress.phase = Phase.ARCHIVING
         # One for all folders: the next one is fetched while the last one is still being written.
-        pipeline = Pipeline(self._prepare, self._store)
+        pipeline: Pipeline[tuple[Look, Batch], Any] = Pipeline(self._prepare, self._store)
         try:
             for look in self._looks:
                 if look.wanted:
@@ -234,7 +248,7 @@ class MailboxArchiver:
         finally:
             await pipeline.drain()
 
-    async def _download_folder(self, look: Look, pipeline: Pipeline[tuple[Look, Batch], Ready]) -> None:
+    async def _download_folder(self, look: Look, pipeline: Pipeline[tuple[Look, Batch], Any]) -> None:
         self._progress.folder = look.folder.path
 
         def submit(batch: Batch, grant: Grant) -> Awaitable[None]:
@@ -253,14 +267,17 @@ class MailboxArchiver:
         except ProtocolError as error:
             self._fail(look.folder, None, error.message)
 
-    async def _prepare(self, item: tuple[Look, Batch]) -> Ready:
-        return await self._archive.prepare([raw for _, raw, _ in item[1]])
+    async def _prepare(self, item: tuple[Look, Batch]) -> Any:
+        return await self._filing.prepare(item[1])
 
-    async def _store(self, item: tuple[Look, Batch], ready: Ready) -> None:
+    async def _store(self, item: tuple[Look, Batch], prepared: Any) -> None:
         look, batch = item
-        size = await filing.store(self._archive, self._to, look.folder, look.uidvalidity, batch, ready)
-        self._tally.archived += len(batch)
-        self._tally.bytes += size
+        stored = await self._filing.store(look.folder, look.uidvalidity, batch, prepared)
+        look.excluded |= stored.left
+        look.undecided |= stored.left
+        self._tally.archived += len(batch) - len(stored.left)
+        self._tally.excluded += len(stored.left)
+        self._tally.bytes += stored.bytes
         self._progress.messages_done += len(batch)
         self._progress.bytes_done += sum(listed.size for _, _, listed in batch)
         for uid, raw, listed in batch:
@@ -305,7 +322,7 @@ class MailboxArchiver:
             if look.unlisted:
                 self._fail(look.folder, None, f"the server counts {look.unlisted} more messages here than it lists")
             # What the filter leaves out for now only must be decided anew next time.
-            lasting = not (look.excluded and self._rules.filter.changes)
+            lasting = not (look.undecided or (look.excluded and self._rules.filter.changes))
             signature = self._signed(look.signature) if lasting else ""
             name, messages = look.folder.name, len(look.listed)
             await sources.remember(self._archive, self._to.source, name, signature, messages, look.excluded)
@@ -320,7 +337,8 @@ class MailboxArchiver:
             if self._rules.deletion.active and not self._deleting.spares(look.folder):
                 out = await self._left_out(look, sorted(look.plan.known))
                 uids = {*look.plan.known, *look.wanted} - out
-                going = tuple(sorted(uid for uid in uids if not self._deleting.keep(look.listed[uid])))
+                may = [uid for uid in uids if not self._deleting.keep(look.listed[uid])]
+                going = tuple(sorted(set(may) - (await self._deleting.held(look, may)).keys()))
             left = trash.pop(look.folder.name, None)
             going += left[1] if left else ()
             size = sum(look.listed[uid].size for uid in look.wanted)
@@ -349,6 +367,19 @@ class MailboxArchiver:
     def _removed(self, folder: Folder, count: int) -> None:
         if count > 0:
             self._emit("deleted", f"{folder.path}: {number(count)} that were deleted before removed for good")
+
+    def _held(self, folder: Folder, held: Mapping[int, str]) -> None:
+        for reason in held.values():
+            self._holds[reason] = self._holds.get(reason, 0) + 1
+
+    def _held_back(self) -> list[str]:
+        if not self._holds:
+            return []
+        count = sum(self._holds.values())
+        names = ", ".join(sorted(self._holds, key=lambda reason: -self._holds[reason])[:NAMED])
+        more = f" and {number(len(self._holds) - NAMED)} more" if len(self._holds) > NAMED else ""
+        what = "1 message is" if count == 1 else f"{number(count)} messages are"
+        return [f"{what} archived and not deleted on the server yet: not resolved ({names}{more}). See archivar unknown list."]
 
     def _finish(self) -> None:
         result = self._progress.result

@@ -106,8 +106,10 @@ class Moves:
             found.append((look, Move(item, place, listed, path, deleted, deleted and just_now)))
         return found
 
-    def _path(self, origin: Gone, folder: Folder, *, ours: bool) -> str:
+    def _path(self, origin: Gone, folder: Folder, *, ours: bool) -> str | None:
         # What went to the trash keeps its place, else deleting would wreck the order in the archive (SPEC F1).
+        if self.destination.everybody:
+            return None
         if ours or (_in_trash(folder) and self.on_trash is OnTrash.KEEP):
             return origin.path
         return self.destination.path(folder)

@@ -9,7 +9,7 @@ from core.archive.archive import Archive
 from core.format import number
 from core.imap.login import Credentials, Known
 from core.model import MailboxResult, Problem, RunStatus
-from core.profiles.mailboxes import Mailbox, of_target, of_user
+from core.profiles.mailboxes import Mailbox, of_everybody, of_target, of_user
 from core.profiles.profile import Profile
 from core.profiles.selection import Mode, select
 from core.secrets import Secret
@@ -33,6 +33,11 @@ async def roster(archive: Archive, profile: Profile, *, removed: bool = False) -
     """The mailboxes of ``profile``. Raises ``InputError`` when its one user is no more (unless ``removed`` ones count)."""
     if profile.target is not None:
         return Roster((of_target(profile, await users.find(archive, profile.target.user, removed=removed)),))
+    if profile.catchall is not None:
+        # Users change: what was refused when it was saved must be refused when it is run.
+        await saved_profiles.refuse_own_address(archive, profile)
+        wanted = profile.catchall.archive
+        return Roster((of_everybody(profile, await users.find(archive, wanted, removed=removed) if wanted else users.NOBODY),))
     assert profile.selection is not None
     selected = select(profile.selection, await users.all_users(archive))
     warnings = []

@@ -10,8 +10,10 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
+from core.engine import catchall
 from core.engine.breaker import Breaker
-from core.engine.filing import Destination
+from core.engine.catchall import SortedFiling, Sorting
+from core.engine.filing import Destination, Filing, OwnFiling
 from core.engine.limits import Limits
 from core.engine.link import BACKOFF, Link
 from core.engine.mailbox import MailboxArchiver, Rules, archive_mailbox
@@ -61,9 +63,10 @@ class _Turn:
 class ProfileRun:
     """One run of a profile. ``progress`` may be looked at at any time."""
 
-    def __init__(self, archive: Archive, job: Job, found: Roster) -> None:
+    def __init__(self, archive: Archive, job: Job, found: Roster, sorting: Sorting | None = None) -> None:
         self._archive = archive
         self._job = job
+        self._sorting = sorting
         self._warnings = found.warnings
         self._shared = found.shared
         self._known = Known()
@@ -78,7 +81,9 @@ class ProfileRun:
     @classmethod
     async def prepare(cls, archive: Archive, job: Job) -> ProfileRun:
         """Find the mailboxes. Raises ``InputError`` when the user of the profile is no more."""
-        return cls(archive, job, await roster(archive, job.profile))
+        found = await roster(archive, job.profile)
+        sorting = await catchall.sorting(archive, job.profile) if job.profile.catchall else None
+        return cls(archive, job, found, sorting)
 
     async def execute(self) -> None:
         """Archive. Raises ``StorageError`` and other errors of the archive; problems of mailboxes are in the results."""
@@ -129,10 +134,12 @@ class ProfileRun:
             lambda text: job.emit("waiting", mailbox.top, text),
             lambda: self._breaker.worked,
         )
+        to = Destination(job.run.id, turn.progress.source, mailbox.user.id, mailbox.top, mailbox.everybody)
         archiver = MailboxArchiver(
             self._archive,
             link,
-            Destination(job.run.id, turn.progress.source, mailbox.user.id, mailbox.top),
+            to,
+            self._filing(to),
             replace(self._rules, deletion=Deletion()) if mailbox.login.casefold() in self._shared else self._rules,
             job.limits.budget,
             turn.progress,
@@ -149,6 +156,9 @@ class ProfileRun:
             turn.connected = False
         await link.close()
         return error
+
+    def _filing(self, to: Destination) -> Filing:
+        return SortedFiling(self._archive, to, self._sorting) if self._sorting else OwnFiling(self._archive, to)
 
     async def _connect(self, turn: _Turn) -> Session:
         profile = self._job.profile

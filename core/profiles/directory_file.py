@@ -83,7 +83,6 @@ class _DirectoryReader(Reader):
     """The same walk, with the keys of a directory."""
 
     keys: ClassVar[dict[str, dict[str, Key]]] = DIRECTORY_KEYS
-    later: ClassVar[dict[str, str]] = {}
 
     def directory_file(self) -> DirectoryFile:
         self._check_keys()

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from core.profiles.catchall import Unknown
 from core.profiles.deletion import When
 from core.profiles.keys import KEYS
 from core.profiles.profile import Access, Kind, Method, Profile
@@ -19,7 +20,10 @@ from core.profiles.selection import Mode
 Fields = Mapping[str, Any]
 
 #: Lists that are written into one line; folder names have commas in them, so those come as lists.
-WRITTEN_LISTS = ("filter.sender", "filter.recipient", "filter.subject", "schedule.weekdays")
+WRITTEN_LISTS = (
+    *("filter.sender", "filter.recipient", "filter.subject", "schedule.weekdays"),
+    *("catchall.headers", "catchall.domains", "catchall.own_addresses"),
+)
 #: How a profile is started: a choice of the form, of which the profile keeps only what follows from it.
 HOW = "schedule.how"
 #: What stands for a field that is wrong while the others are looked at.
@@ -72,6 +76,7 @@ def applies(name: str, fields: Fields) -> bool:
     tls = fields.get("server.access", Access.IMAP_SSL) != Access.IMAP
     master = fields.get("login.method") not in (None, "", Method.PASSWORD)
     how = fields.get(HOW, "manual")
+    archives = fields.get("catchall.unknown", Unknown.ARCHIVE) != Unknown.LEAVE
     meaning: dict[str, bool] = {
         "server.accept_all_certificates": tls,
         "server.ca_file": bool(tls and not fields.get("server.accept_all_certificates")),
@@ -79,6 +84,8 @@ def applies(name: str, fields: Fields) -> bool:
         "delete.age": when == When.OLDER_THAN,
         "delete.trash_too": when != When.NEVER,
         "users.list": fields.get("users.mode", Mode.ALL) != Mode.ALL,
+        "catchall.unknown_folder": archives,
+        "catchall.archive": archives,
         "schedule.every": how == "every",
         "schedule.daily": how == "daily",
         "schedule.weekdays": how == "daily",
@@ -87,8 +94,12 @@ def applies(name: str, fields: Fields) -> bool:
     }
     if section == "target":
         return bool(kind == Kind.MAILBOX)
+    if name == "users.sync_directory_first":
+        return kind in (Kind.MAILBOXES, Kind.CATCHALL)
     if section == "users":
         return bool(kind == Kind.MAILBOXES) and meaning.get(name, True)
+    if section == "catchall":
+        return bool(kind == Kind.CATCHALL) and meaning.get(name, True)
     if section == "schedule":
         return bool(how != "manual") and meaning.get(name, True)
     if name == "server.connections":

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from core.profiles import age as ages
-from core.profiles import sizes
+from core.profiles import sizes, templates
+from core.profiles.catchall import Unknown
 from core.profiles.deletion import OnTrash, When
 from core.profiles.filter import Flagged, Seen
 from core.profiles.profile import MAX_CONNECTIONS, Access, Kind, Method
@@ -22,21 +22,20 @@ class Key:
     kinds: tuple[type, ...]
     what: str
     allowed: tuple[str, ...] = ()
-    #: Values that are understood but need a later version: refused with that reason, never ignored.
-    only: tuple[Any, ...] = ()
 
 
 _TEXT = Key((str,), "a text in quotes")
 _TEXTS = Key((list,), "a list of texts")
 _BOOL = Key((bool,), "true or false")
 _AGE = Key((str,), ages.WHAT)
+_TEMPLATE = Key((str,), templates.WHAT)
 DAY = Key((date, str), "a day such as 2024-12-31")
 SIZE = Key((str,), sizes.WHAT)
 
 KEYS: dict[str, dict[str, Key]] = {
     "": {
         "name": _TEXT,
-        "kind": Key((str,), "a text", ("mailbox", "mailboxes", "catchall"), ("mailbox", "mailboxes")),
+        "kind": Key((str,), "a text", tuple(kind.value for kind in Kind)),
     },
     "server": {
         "host": _TEXT,
@@ -79,6 +78,16 @@ KEYS: dict[str, dict[str, Key]] = {
         "list": _TEXTS,
         "sync_directory_first": _BOOL,
     },
+    "catchall": {
+        "incoming": _TEMPLATE,
+        "outgoing": _TEMPLATE,
+        "unknown": Key((str,), "a text", tuple(unknown.value for unknown in Unknown)),
+        "unknown_folder": _TEXT,
+        "archive": _TEXT,
+        "headers": _TEXTS,
+        "domains": _TEXTS,
+        "own_addresses": _TEXTS,
+    },
     "schedule": {
         "every": Key((str,), WHAT_EVERY),
         "daily": Key((str,), WHAT_DAILY),
@@ -88,9 +97,12 @@ KEYS: dict[str, dict[str, Key]] = {
         "automatic": _BOOL,
     },
 }
-LATER = {"catchall": "catchall"}
-#: Sections that only one kind of profile has.
-OWN = {"target": Kind.MAILBOX, "users": Kind.MAILBOXES}
+#: Sections that not all kinds of profiles have.
+OWN = {
+    "target": (Kind.MAILBOX,),
+    "users": (Kind.MAILBOXES, Kind.CATCHALL),
+    "catchall": (Kind.CATCHALL,),
+}
 REQUIRED = {
     ("", "name"): 'name = "Alice"',
     ("", "kind"): 'kind = "mailbox"',

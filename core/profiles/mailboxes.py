@@ -7,27 +7,40 @@ from dataclasses import dataclass
 from core.model import User
 from core.profiles.profile import Method, Profile, Server
 
+#: What stands for the archives of all users in a mailbox's name.
+EVERYBODY = "everybody"
+
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """A mailbox on the server, and where it goes: ``top`` is its folder in the archive of ``user``."""
+    """A mailbox on the server, and where it goes: ``top`` is its folder in the archive of ``user``.
+
+    With ``everybody`` its messages go to all whom they concern; ``user`` then gets those that nobody else gets.
+    """
 
     user: User
     login: str
     top: str
+    everybody: bool = False
 
     def source(self, server: Server) -> str:
         """The name in the ledger of a mailbox and of where it goes.
 
         What is known of a mailbox is known for one archive: sent to another user's, or to another folder, all of it is new.
         """
-        return f"{server.source(self.login)} -> {self.user.id}/{self.top}"
+        where = EVERYBODY if self.everybody else f"{self.user.id}/{self.top}"
+        return f"{server.source(self.login)} -> {where}"
 
 
 def of_target(profile: Profile, user: User) -> Mailbox:
     """The one mailbox of a profile with a target."""
     assert profile.target is not None
     return Mailbox(user, profile.login.username, profile.target.folder)
+
+
+def of_everybody(profile: Profile, unknown: User) -> Mailbox:
+    """The mailbox of a catch-all profile; ``unknown`` gets what is for nobody who is known."""
+    return Mailbox(unknown, profile.login.username, profile.login.username, everybody=True)
 
 
 def of_user(profile: Profile, user: User) -> Mailbox:

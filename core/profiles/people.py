@@ -6,6 +6,8 @@ from core.errors import InputError
 from core.model import User
 from core.profiles import addresses
 
+#: The owner of mail for people who are not known; no user.
+CATCHALL = "@catchall"
 LONGEST_NAME = 100
 LONGEST_TEXT = 200
 
@@ -17,6 +19,8 @@ def check_name(name: str) -> str:
         raise InputError(
             f'"{name}" cannot be a user name.', f"One line of up to {LONGEST_NAME} characters, without / and no - first."
         )
+    if name.casefold() == CATCHALL:
+        raise InputError(f'"{name}" is the archive of mail to unknown addresses, and no user.', "Choose another name.")
     return name
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter
 from core.profiles.rules import FolderRules
@@ -36,10 +37,11 @@ class Access(StrEnum):
 
 
 class Kind(StrEnum):
-    """One mailbox with its own password, or many with one."""
+    """One mailbox with its own password, many with one, or one that gets a copy of everybody's mail."""
 
     MAILBOX = "mailbox"
     MAILBOXES = "mailboxes"
+    CATCHALL = "catchall"
 
 
 class Method(StrEnum):
@@ -119,7 +121,8 @@ class Target:
 class Profile:
     """A profile: for one mailbox it has a ``target``, for many a ``selection`` of users, whose archives are the targets.
 
-    Without a ``schedule`` it is run by hand alone.
+    With ``catchall`` it is for one mailbox whose messages go to everybody whom they concern. Without a ``schedule`` it is run
+    by hand alone.
     """
 
     name: str
@@ -133,9 +136,12 @@ class Profile:
     schedule: Schedule | None = None
     #: Users are brought in step with the directory before each run.
     sync_directory_first: bool = False
+    catchall: CatchAll | None = None
 
     @property
     def kind(self) -> Kind:
+        if self.catchall is not None:
+            return Kind.CATCHALL
         return Kind.MAILBOX if self.selection is None else Kind.MAILBOXES
 
     @property
@@ -174,13 +180,28 @@ class Profile:
     def advice(self) -> list[str]:
         """What may be meant and should be known; said when the profile is saved or tested."""
         found = []
+        if self.catchall is not None:
+            found.append(self.catchall.sentence())
+            if not self.catchall.own(self.login.username):
+                found.append(
+                    "The mailbox's own address is not known, so it counts as one of an unknown person. "
+                    "Name it in catchall.own_addresses."
+                )
         if self.deletion.active:
             found.append(self.deletion.sentence())
+            if self.catchall is not None:
+                found.append(self._held())
         if self.sync_directory_first:
             found.append("Before each run users are synchronised with the directory, so that new ones are archived at once.")
         if self.folders.excludes_trash:
             found.append("The trash is excluded: mail that only ever lay there is not archived.")
         return found
+
+    def _held(self) -> str:
+        assert self.catchall is not None
+        if self.catchall.unknown is Unknown.ARCHIVE:
+            return "What is for unknown addresses in our domains is deleted only while its copy is in the catch-all archive."
+        return "What is for an unknown address in our domains stays until the address has a user, or is said to be not ours."
 
     def as_json(self) -> dict[str, Any]:
         """The definition as kept in the ledger; the reverse of ``from_json``."""
@@ -212,6 +233,9 @@ class Profile:
             value["target"] = {"user": self.target.user, "folder": self.target.folder}
         if self.selection is not None:
             value["users"] = self.selection.as_json() | {"sync_directory_first": self.sync_directory_first}
+        if self.catchall is not None:
+            value["catchall"] = self.catchall.as_json()
+            value["users"] = {"sync_directory_first": self.sync_directory_first}
         if self.schedule is not None:
             value["schedule"] = self.schedule.as_json()
         return value
@@ -228,8 +252,9 @@ def from_json(definition: dict[str, Any]) -> Profile:
         FolderRules.of(definition["folders"]["include"], definition["folders"]["exclude"]),
         Filter.from_json(definition["filter"]),
         Deletion.from_json(definition["delete"]),
-        Selection.from_json(definition["users"]) if "users" in definition else None,
+        Selection.from_json(definition["users"]) if "mode" in definition.get("users", {}) else None,
         Schedule.from_json(definition["schedule"]) if "schedule" in definition else None,
         # Older definitions know no directory.
         definition.get("users", {}).get("sync_directory_first", False),
+        CatchAll.from_json(definition["catchall"]) if "catchall" in definition else None,
     )

@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from core.errors import InputError
+from core.profiles import addresses, routing, sizes, templates
 from core.profiles import age as ages
 from core.profiles import schedule as schedules
-from core.profiles import sizes
 from core.profiles.age import Age
+from core.profiles.catchall import UNKNOWN_FOLDER, CatchAll, Unknown
 from core.profiles.deletion import Deletion, OnTrash, When
 from core.profiles.filter import Filter, Flagged, Seen
-from core.profiles.keys import DAY, KEYS, LATER, OWN, REQUIRED, REQUIRED_OF_MAILBOX, SIZE, Key
+from core.profiles.keys import DAY, KEYS, OWN, REQUIRED, REQUIRED_OF_MAILBOX, SIZE, Key
 from core.profiles.lines import Lines
+from core.profiles.people import CATCHALL
 from core.profiles.profile import MAX_CONNECTIONS, Access, Kind, Login, Method, Profile, Server, Target
 from core.profiles.rules import FolderRules, Rule
 from core.profiles.schedule import Schedule
@@ -116,7 +118,6 @@ class Reader:
     """Walks through the data of one file; knows in which line a key stands. ``keys`` are those that it may have."""
 
     keys: ClassVar[dict[str, dict[str, Key]]] = KEYS
-    later: ClassVar[dict[str, str]] = LATER
 
     def __init__(self, text: str, path: Path, data: dict[str, Any]) -> None:
         self._lines = Lines(text)
@@ -127,9 +128,10 @@ class Reader:
         self._check_keys()
         self._check_required(REQUIRED)
         kind = Kind(self._get("", "kind", ""))
-        for section, owner in OWN.items():
-            if section in self._data and kind is not owner:
-                raise self._error(section, "", f"is for profiles of kind {owner.value}", "Leave it out.", "")
+        for section, owners in OWN.items():
+            if section in self._data and kind not in owners:
+                kinds = " and ".join(owner.value for owner in owners)
+                raise self._error(section, "", f"is for profiles of kind {kinds}", "Leave it out.", "")
         name = self._one_line("", "name", LONGEST_NAME)
         if name.startswith("-"):
             raise self._error("", "name", f"= {_show(name)} is not allowed", "a text that does not begin with -")
@@ -149,6 +151,7 @@ class Reader:
             self._selection() if kind is Kind.MAILBOXES else None,
             self._schedule() if "schedule" in self._data else None,
             self._get("users", "sync_directory_first", False),
+            self._catchall() if kind is Kind.CATCHALL else None,
         )
         return ProfileFile(profile, self._password_env(profile.login.password_file))
 
@@ -170,17 +173,11 @@ class Reader:
             for key, value in keys.items():
                 if section == "" and isinstance(value, dict):
                     continue
-                if section == "" and key in self.later:
-                    raise self._later(key)
                 if section == "" and key and key in self.keys:
                     raise self._error("", key, f"= {_show(value)} is not allowed", f"a section that begins with [{key}]")
                 if key not in known:
                     raise self._error(section, key, "is unknown", ", ".join(known) if section else self._top())
                 self._check_value(section, key, value, known[key])
-
-    def _later(self, section: str) -> InputError:
-        what = f"is for profiles of kind {self.later[section]}, which this version cannot run"
-        return self._error(section, "", what, "Leave it out.", "")
 
     def _top(self) -> str:
         return ", ".join([*self.keys[""], *(f"[{section}]" for section in self.keys if section)])
@@ -190,8 +187,6 @@ class Reader:
         for name, value in self._data.items():
             if not isinstance(value, dict):
                 continue
-            if name in self.later:
-                raise self._later(name)
             if name in self.keys[""]:
                 raise self._error(name, "", "is no section", f"{name} = {_show_kind(self.keys[''][name])}")
             if name not in self.keys or not name:
@@ -208,9 +203,6 @@ class Reader:
         if rule.allowed and value not in rule.allowed:
             allowed = ", ".join(rule.allowed)
             raise self._error(section, key, f"= {_show(value)} is not allowed", allowed)
-        if rule.only and value not in rule.only:
-            allowed = ", ".join(_show(item) for item in rule.only)
-            raise self._error(section, key, f"= {_show(value)} is not possible in this version", allowed)
 
     def _server(self) -> Server:
         host = self._host()
@@ -255,7 +247,8 @@ class Reader:
         if method.master != (kind is Kind.MAILBOXES):
             masters = ", ".join(one.value for one in Method if one.master)
             if method.master:
-                raise self._error("login", "method", f"= {_show(method.value)} is for kind mailboxes", Method.PASSWORD.value)
+                what = f"= {_show(method.value)} is for kind mailboxes"
+                raise self._error("login", "method", what, Method.PASSWORD.value)
             raise self._error("login", "method", "must open every mailbox with one password in kind mailboxes", masters)
         username = ""
         if method is Method.PASSWORD:
@@ -280,6 +273,68 @@ class Reader:
         if not all(names):
             raise self._error("users", "list", "has an empty name", "user names or addresses")
         return Selection(mode, names)
+
+    def _catchall(self) -> CatchAll:
+        for key in self._data.get("users", {}):
+            if key != "sync_directory_first":
+                what = "has no meaning in kind catchall: mail goes to all users whom it concerns"
+                raise self._error("users", key, what, "sync_directory_first alone")
+        unknown = Unknown(self._get("catchall", "unknown", Unknown.ARCHIVE.value))
+        archive = self._one_line("catchall", "archive", LONGEST_NAME) if self._get("catchall", "archive", "") else ""
+        archive = "" if archive.casefold() == CATCHALL else archive
+        for key in ("unknown_folder", "archive"):
+            if unknown is Unknown.LEAVE and self._get("catchall", key, ""):
+                what = 'has no meaning with unknown = "leave"'
+                raise self._error("catchall", key, what, f'unknown = "archive", or no {key}')
+        return CatchAll(
+            self._template("incoming", templates.INCOMING),
+            self._template("outgoing", templates.OUTGOING),
+            unknown,
+            self._unknown_folder(),
+            archive,
+            self._headers(),
+            self._listed("domains", self._domain, "domains such as example.test"),
+            self._listed("own_addresses", addresses.check, "addresses such as journal@example.test"),
+        )
+
+    def _template(self, key: str, default: str) -> str:
+        text = str(self._get("catchall", key, "")).strip() or default
+        try:
+            return templates.checked(text)
+        except ValueError:
+            raise self._error("catchall", key, f"= {_show(text)} is not allowed", templates.WHAT) from None
+
+    def _unknown_folder(self) -> str:
+        folder = str(self._get("catchall", "unknown_folder", "")) or UNKNOWN_FOLDER
+        if not templates.is_path(folder) or re.search(r"[{}]", folder) or len(folder) > LONGEST_TARGET:
+            what = f"= {_show(folder)} is not allowed"
+            raise self._error("catchall", "unknown_folder", what, f"a path such as {UNKNOWN_FOLDER}, without placeholders")
+        return folder
+
+    def _headers(self) -> tuple[str, ...]:
+        given = self._listed("headers", self._header, "names of header fields, such as To or X-Original-To")
+        return given or routing.HEADERS
+
+    @staticmethod
+    def _header(name: str) -> str:
+        if not re.fullmatch(r"[!-9;-~]{1,78}", name):
+            raise ValueError(name)
+        return name
+
+    @staticmethod
+    def _domain(name: str) -> str:
+        addresses.check(f"x@{name}")
+        return name
+
+    def _listed(self, key: str, check: Callable[[str], str], allowed: str) -> tuple[str, ...]:
+        """A list of the section, each item once."""
+        found = []
+        for text in self._get("catchall", key, []):
+            try:
+                found.append(check(text.strip()))
+            except (InputError, ValueError):
+                raise self._error("catchall", key, f"= {_show(text)} is not allowed", allowed) from None
+        return tuple(dict.fromkeys(found))
 
     def _filter(self) -> Filter:
         found = Filter(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.format import safe
+from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter
 from core.profiles.profile import Profile
@@ -17,13 +18,17 @@ def as_toml(profile: Profile) -> str:
         definition["filter"][key] = f"{definition['filter'][key]} B" if definition["filter"][key] else ""
     lines = [f"{key} = {toml(definition[key])}" for key in ("name", "kind")]
     # What says nothing but the default is left out, except that nothing is deleted: that is worth being said.
-    defaults = {
+    defaults: dict[str, dict[str, Any]] = {
         "filter": Filter().as_json(),
         "delete": {**Deletion().as_json(), "when": None},
         "users": {"sync_directory_first": False},
         "schedule": {"weekdays": [], "automatic": True},
+        # Where mail goes is worth being said; by which fields of the header, only when somebody chose them.
+        "catchall": {"domains": [], "own_addresses": [], "headers": CatchAll().as_json()["headers"]},
     }
-    for section in ("server", "login", "folders", "filter", "delete", "target", "users", "schedule"):
+    if profile.catchall is not None and profile.catchall.unknown is Unknown.LEAVE:
+        defaults["catchall"]["unknown_folder"] = profile.catchall.unknown_folder
+    for section in ("server", "login", "folders", "filter", "delete", "target", "users", "catchall", "schedule"):
         shown = []
         for key, value in definition.get(section, {}).items():
             if (value not in ("", 0) or value is False) and value != defaults.get(section, {}).get(key, ""):

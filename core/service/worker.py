@@ -317,10 +317,10 @@ class RunWork:
         if first_seq == seq:
             return
         async for entry in self._archive.entries(first_seq):
-            if entry.kind not in ("archived", "moved", "deleted") or entry.payload["run"] != self._run.id:
+            if entry.kind not in ("archived", "filed", "moved", "deleted") or entry.payload["run"] != self._run.id:
                 continue
             tally = self._before.setdefault(entry.payload["source"], Tally())
-            if entry.kind == "archived":
+            if entry.kind in ("archived", "filed"):
                 tally.archived += len(entry.payload["messages"])
                 tally.bytes += sum(row[2] for row in entry.payload["messages"])
             elif entry.kind == "moved":
@@ -431,6 +431,6 @@ async def _expected(archive: Archive, profile: Profile) -> list[MailboxProgress]
     try:
         return rows(profile, await roster(archive, profile))
     except InputError:
-        # Its user is no more; the run will say so.
-        assert profile.target is not None
-        return [MailboxProgress(MailboxResult(profile.target.folder, profile.target.user))]
+        # Its user is no more, or has the address of the mailbox that gets everybody's mail; the run will say so.
+        where, whose = (profile.target.folder, profile.target.user) if profile.target else (profile.login.username, "")
+        return [MailboxProgress(MailboxResult(where, whose))]

@@ -53,6 +53,29 @@ EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
         "Archived 2 messages (2 kB) from anna@example.test into anna/INBOX by run 7.",
     ),
     (
+        "filed",
+        PLACE
+        | {"places": [["1", "a"], ["2", "b"], ["2", "c"]], "addresses": [["x@y", True], ["z@y", False]]}
+        | {"messages": [["ab", 1, 1500, None, "", [0, 1], [], [0], None], ["cd", 2, 500, None, "", [2], [], [1], None]]},
+        "Archived 2 messages (2 kB) from anna@example.test into 2 archives, with 1 unknown address, by run 7.",
+    ),
+    (
+        "left",
+        PLACE | {"reading": "ab", "addresses": [["x@y", True]], "messages": [[1, [0]]]},
+        '1 message left in "INBOX" of anna@example.test, since no user has any of their addresses, by run 7.',
+    ),
+    (
+        "refiled",
+        {"places": [["1", "a"]], "messages": [["ab", [["x@y", 0, 0]]], ["cd", [["x@y", 0, 0]]]]},
+        "Filed 2 messages to the user who has the address by now.",
+    ),
+    ("address.ours", {"address": "@y", "ours": False}, "@y is said to be not ours."),
+    (
+        "moved",
+        SOURCE | {"owner": "", "moves": [[*MOVE[:3], None, *MOVE[4:]]]},
+        "Followed 1 message of anna@example.test that moved on the server, where the archive has no folders of it, by run 7.",
+    ),
+    (
         "moved",
         SOURCE | {"owner": "1", "moves": [MOVE]},
         "Followed 1 message of anna@example.test that moved to anna/Done, by run 7.",

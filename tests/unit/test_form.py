@@ -128,3 +128,26 @@ list = ["anna", "bob@example.test"]
 """
     profile = parse(text, tmp_path / "staff.toml").profile
     assert form.profile(form.of_profile(profile)) == profile
+
+
+def test_a_catch_all_form_makes_a_profile_and_comes_back() -> None:
+    """Lists are written with commas; where unknown mail goes has no meaning when it is left."""
+    fields = {
+        **{"kind": "catchall", "name": "Journal", "server.host": "mail.example.test", "login.username": "journal@example.test"},
+        **{"catchall.incoming": "{u-email}/In", "catchall.domains": "example.test, b.test", "catchall.headers": "To, X-To"},
+        **{"catchall.unknown": "leave", "catchall.unknown_folder": "x", "catchall.archive": "anna"},
+    }
+    profile = form.profile(fields)
+    assert profile.catchall is not None
+    assert (profile.kind, profile.catchall.domains, profile.catchall.headers) == (
+        Kind.CATCHALL,
+        ("example.test", "b.test"),
+        ("To", "X-To"),
+    )
+    assert form.profile(form.of_profile(profile)) == profile
+    assert not form.applies("catchall.archive", fields)
+    assert not form.applies("catchall.incoming", MANY)
+    assert set(form.problems({**fields, "catchall.incoming": "{x}", "catchall.domains": "@"})) == {
+        "catchall.incoming",
+        "catchall.domains",
+    }

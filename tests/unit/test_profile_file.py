@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from core.errors import InputError
 from core.format import safe
 from core.profiles.age import Age
+from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.deletion import Deletion, OnTrash, When
 from core.profiles.filter import Filter, Flagged, Seen
 from core.profiles.profile import Access, Kind, Login, Method, Profile, Server, Target, from_json
@@ -270,25 +271,78 @@ def test_a_wrong_value_is_refused_with_key_line_and_what_is_allowed(section: str
     assert len(error.message) < 250
 
 
-def test_kinds_of_a_later_version_are_refused() -> None:
-    """A catch-all profile is refused with that reason, so that nobody relies on it."""
-    error = refusal(having("", 'kind = "catchall"'))
-    assert "is not possible in this version" in error.message
-    assert "mailbox" in error.hint
+CATCHALL = """\
+name = "Journal"
+kind = "catchall"
+[server]
+host = "mail.example.test"
+[login]
+username = "journal@example.test"
+"""
+
+
+def test_a_catch_all_profile_is_read() -> None:
+    """Templates, what becomes of unknown addresses, header fields, domains and own addresses; all of it has defaults."""
+    profile = parse(CATCHALL, Path("x.toml")).profile
+    assert (profile.kind, profile.catchall, profile.target, profile.selection) == (Kind.CATCHALL, CatchAll(), None, None)
+    assert CatchAll().own(profile.login.username) == ("journal@example.test",)
+    assert CatchAll().own("journal") == ()
+    lines = [
+        *("[catchall]", 'incoming = "{h-email}/In"', 'outgoing = "Sent"', 'unknown_folder = "a/b"', 'archive = "anna"'),
+        *('headers = ["X-A", "To", "To"]', 'domains = ["example.test"]', 'own_addresses = ["j@example.test"]'),
+    ]
+    profile = parse("\n".join([CATCHALL, *lines]), Path("x.toml")).profile
+    own = ("j@example.test",)
+    wanted = CatchAll(
+        "{h-email}/In", "Sent", Unknown.ARCHIVE, "a/b", "anna", ("X-A", "To"), domains=("example.test",), own_addresses=own
+    )
+    assert profile.catchall == wanted
+    assert wanted.own(profile.login.username) == own
+    assert not any("own address is not known" in text for text in profile.advice())
+    nobody = parse(CATCHALL.replace("journal@example.test", "journal"), Path("x.toml")).profile
+    assert any("own address is not known" in text for text in nobody.advice())
+
+
+@pytest.mark.parametrize(
+    ("line", "what", "allowed"),
+    [
+        ('incoming = "{email}/INBOX"', '= "{email}/INBOX" is not allowed', "{u-email}"),
+        ('outgoing = "a//b"', '= "a//b" is not allowed', "{h-email}"),
+        ('unknown = "delete"', '= "delete" is not allowed', "archive, leave"),
+        ('unknown_folder = "{u-email}"', '= "{u-email}" is not allowed', "without placeholders"),
+        ('unknown = "leave"\nunknown_folder = "x"', "has no meaning", "no unknown_folder"),
+        ('unknown = "leave"\narchive = "anna"', "has no meaning", "no archive"),
+        ('headers = ["To:"]', '= "To:" is not allowed', "X-Original-To"),
+        ('domains = ["@example.test"]', '= "@example.test" is not allowed', "domains such as example.test"),
+        ('own_addresses = ["journal"]', '= "journal" is not allowed', "journal@example.test"),
+        ("sync = true", "is unknown", "incoming, outgoing, unknown"),
+    ],
+)
+def test_what_cannot_be_in_a_catch_all_profile_is_refused(line: str, what: str, allowed: str) -> None:
+    """With the key, its line, and what is allowed."""
+    text = f"{CATCHALL}[catchall]\n{line}\n"
+    error = refusal(text)
+    key = line.splitlines()[-1].partition(" ")[0]
+    assert error.message.startswith(f"alice.toml, line {line_of(text, f'{key} =')}: catchall.{key} ")
+    assert what in error.message
+    assert allowed in error.hint
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('[catchall]\nunknown = "leave"\n', "is for profiles of kind catchall, which this version cannot run"),
-        ("[catchall]\n", "is for profiles of kind catchall, which this version cannot run"),
+        (MINIMAL + "[catchall]\n", "[catchall] is for profiles of kind catchall"),
+        (CATCHALL + '[target]\nuser = "anna"\n', "[target] is for profiles of kind mailbox"),
+        (
+            CATCHALL.replace("[login]", '[login]\nmethod = "kerio-master"'),
+            'login.method = "kerio-master" is for kind mailboxes',
+        ),
+        (CATCHALL.replace('username = "journal@example.test"', ""), "login.username is missing or empty"),
     ],
 )
-def test_sections_of_a_later_version_are_refused(text: str, reason: str) -> None:
-    """The section for catch-all mailboxes is refused, even when it is empty."""
-    text = text + MINIMAL if "=" in text.splitlines()[0] else MINIMAL + text
-    error = refusal(text)
-    assert error.message == f"alice.toml, line {line_of(text, '[catchall]')}: [catchall] {reason}."
+def test_each_kind_has_its_sections(text: str, reason: str) -> None:
+    """What is of another kind is refused, even when it is empty."""
+    assert reason in refusal(text).message
 
 
 @pytest.mark.parametrize(
@@ -533,9 +587,23 @@ MANY_PROFILES = st.builds(
     login=st.builds(Login, one_line(60), st.just(""), st.sampled_from([method for method in Method if method.master])),
     selection=SELECTIONS,
 )
+PATH = st.lists(LEVEL.filter(lambda text: not set("{}") & set(text)), min_size=1, max_size=3).map("/".join)
+TEMPLATE = st.builds("{}/{}".format, st.sampled_from(["{u-email}", "{h-email}", "x"]), PATH)
+DOMAINS = st.lists(st.from_regex(r"[a-z]{1,9}\.test", fullmatch=True), max_size=2, unique=True).map(tuple)
+HEADERS = st.just(CatchAll().headers) | st.just(("To", "X-Other"))
+CATCHALLS = st.builds(
+    CatchAll, TEMPLATE, TEMPLATE, st.just(Unknown.ARCHIVE), PATH, st.sampled_from(["", "anna"]), HEADERS, domains=DOMAINS
+) | st.builds(CatchAll, unknown=st.just(Unknown.LEAVE), own_addresses=st.sampled_from([(), ("j@x.test",)]))
+CATCHALL_PROFILES = st.builds(
+    Profile,
+    name=one_line(60),
+    server=st.just(Server("mail.example.test")),
+    login=st.builds(Login, one_line(60)),
+    catchall=CATCHALLS,
+)
 
 
-@given(PROFILES | MANY_PROFILES)
+@given(PROFILES | MANY_PROFILES | CATCHALL_PROFILES)
 def test_a_profile_written_to_a_file_reads_back_the_same(profile: Profile) -> None:
     """What ``profile show`` prints can be applied again and is the same profile, even copied from a terminal."""
     text = as_toml(profile)

@@ -348,6 +348,8 @@ def facts(profile: Profile, whose: str = "") -> list[tuple[str, str]]:
     ]
     if profile.target is not None:
         found.append(("Goes to", f"{profile.target.folder} in the archive of {profile.target.user}."))
+    elif profile.catchall is not None:
+        found.append(("Goes to", profile.catchall.sentence()))
     else:
         found.append(("Goes to", "each user's own archive, in a folder named by the e-mail address."))
     found.append(("Starts", f"{profile.starts()}." if profile.schedule else "by hand."))

@@ -1,0 +1,80 @@
+"""What a catch-all profile does with the mail of a mailbox that gets a copy of everybody's: values, and their form as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from core.errors import InputError
+from core.profiles import addresses, routing, templates
+
+UNKNOWN_FOLDER = "Unknown addresses"
+
+
+class Unknown(StrEnum):
+    """What becomes of mail to addresses that no user has: into the catch-all archive, or left in the mailbox."""
+
+    ARCHIVE = "archive"
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True, slots=True)
+class CatchAll:
+    """``archive`` names the user whose archive gets mail to unknown addresses; empty for one of its own, which is nobody's.
+
+    ``headers`` are looked into in their order. ``domains`` are ours; empty for those of the users' addresses. Mail is not
+    sorted by ``own_addresses``, which are the mailbox's.
+    """
+
+    incoming: str = templates.INCOMING
+    outgoing: str = templates.OUTGOING
+    unknown: Unknown = Unknown.ARCHIVE
+    unknown_folder: str = UNKNOWN_FOLDER
+    archive: str = ""
+    headers: tuple[str, ...] = routing.HEADERS
+    domains: tuple[str, ...] = ()
+    own_addresses: tuple[str, ...] = ()
+
+    def own(self, username: str) -> tuple[str, ...]:
+        """The mailbox's own addresses: those given, else the login name if it is one."""
+        if self.own_addresses:
+            return self.own_addresses
+        try:
+            return (addresses.check(username),)
+        except InputError:
+            return ()
+
+    def sentence(self) -> str:
+        """Where mail goes, for people."""
+        whose = f"the archive of {self.archive}" if self.archive else "the catch-all archive"
+        unknown = f"goes to {self.unknown_folder} in {whose}" if self.unknown is Unknown.ARCHIVE else "is left in the mailbox"
+        return (
+            f"Each message goes to its recipients ({self.incoming}) and its sender ({self.outgoing}), each in the user's own "
+            f"archive. Mail to addresses that no user has {unknown}."
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "incoming": self.incoming,
+            "outgoing": self.outgoing,
+            "unknown": self.unknown.value,
+            "unknown_folder": self.unknown_folder,
+            "archive": self.archive,
+            "headers": list(self.headers),
+            "domains": list(self.domains),
+            "own_addresses": list(self.own_addresses),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> CatchAll:
+        return cls(
+            value["incoming"],
+            value["outgoing"],
+            Unknown(value["unknown"]),
+            value["unknown_folder"],
+            value["archive"],
+            tuple(value["headers"]),
+            tuple(value["domains"]),
+            tuple(value["own_addresses"]),
+        )
