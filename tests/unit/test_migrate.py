@@ -133,3 +133,21 @@ async def test_users_are_there_after_the_schema_was_brought_up_to_date(tmp_path:
         assert [user.name for user in await users.all_users(archive)] == ["alice"]
         await archive.close()
     assert (home.path / f"archive.sqlite.before-{number:04}").stat().st_mode & 0o077 == 0
+
+
+async def test_what_is_known_of_servers_is_there_after_its_table_was_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mail of a catch-all mailbox has no folder of its own: the table is made anew, and every row is as it was."""
+    columns = "source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched, delete_seq, gone_seq"
+    rows = [(1, 1, 1, 1, 100, None, "\\Seen", 1, None, None), (1, 2, 2, 3, 7, 1_700_000_000, "", 0, 5, 9)]
+    path = tmp_path / "a.sqlite"
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "migrations", lambda: [one for one in migrations() if one.number < 4])
+        await _migrated(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany(f"INSERT INTO source_message ({columns}) VALUES ({','.join('?' * 10)})", rows)
+        connection.commit()
+    await _migrated(path)
+    assert homes.rows(path, f"SELECT {columns} FROM source_message ORDER BY uid") == rows
+    assert homes.rows(path, "SELECT DISTINCT report_header, report_size FROM source_message") == [(None, None)]
