@@ -102,6 +102,15 @@ async def left(transaction: Transaction, seq: int, payload: Payload, source: int
         "INSERT OR IGNORE INTO left_address (source_folder_id, uid, address_id) VALUES (?, ?, ?)",
         rows,
     )
+    # Read before by other fields of the header, it may have had other addresses.
+    await transaction.many(
+        "DELETE FROM left_address WHERE source_folder_id = ? AND uid = ? "
+        "AND address_id NOT IN (SELECT value FROM json_each(?))",
+        [
+            (source, uid, json.dumps([ids[number] for number in numbers if number in ours]))
+            for uid, numbers in payload["messages"]
+        ],
+    )
 
 
 async def forget_left(transaction: Transaction, source: int, uids: Iterable[int]) -> None:

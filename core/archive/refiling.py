@@ -45,24 +45,33 @@ async def refile(
 
     ``source``: only mail of this mailbox (``Mailbox.source``). ``tick`` is called after each batch.
     """
-    await archive.catch_up()
-    book = AddressBook(await users.all_users(archive))
+    done = Refiled()
+    after, version = 0, ""
+    book, known = AddressBook([]), dict[int, str]()
+    while True:
+        # Users must not change between who has an address and who gets the mail.
+        async with archive.changing():
+            if (now := await users.version(archive)) != version:
+                version, book = now, AddressBook(await users.all_users(archive))
+                known = await _known(archive, book)
+            batch = await _batch(archive, list(known), source, after)
+            if not batch:
+                return done
+            # What of these is not filed for good is not asked for again in this run.
+            after = batch[-1][0]
+            draft = _draft(batch, known, book, await _placed(archive, {row[0] for row in batch}), actor, done)
+            if not dry_run:
+                await archive.append([draft])
+        tick(done)
+
+
+async def _known(archive: Archive, book: AddressBook) -> dict[int, str]:
+    """The addresses that mail waits for and a user has, by number."""
     waiting = await archive.database.read(
         "SELECT id, address FROM unknown_address a WHERE EXISTS "
         "(SELECT 1 FROM unknown_message m WHERE m.address_id = a.id AND m.resolved_seq IS NULL)"
     )
-    known = {number: address for number, address in waiting if book.owner(address)}
-    done = Refiled()
-    known_ids = list(known)
-    after = 0
-    while batch := await _batch(archive, known_ids, source, after):
-        # Where the next one begins; what of this one is not filed for good is not asked for again in this run.
-        after = batch[-1][0]
-        draft = _draft(batch, known, book, await _placed(archive, {row[0] for row in batch}), actor, done)
-        if not dry_run:
-            await archive.append([draft])
-        tick(done)
-    return done
+    return {number: address for number, address in waiting if book.owner(address)}
 
 
 async def _batch(archive: Archive, addresses: Sequence[int], source: str, after: int) -> list[tuple[Any, ...]]:

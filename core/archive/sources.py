@@ -71,8 +71,9 @@ async def known(archive: Archive, source: str, name: str) -> list[Known]:
 async def inhabited(archive: Archive, source: str) -> set[str]:
     """Names of the folders that had messages when they were last looked at."""
     rows = await archive.database.read(
-        "SELECT DISTINCT f.name FROM source_folder f WHERE f.source = ? AND EXISTS "
-        "(SELECT 1 FROM source_message m WHERE m.source_folder_id = f.id AND m.gone_seq IS NULL)",
+        "SELECT DISTINCT f.name FROM source_folder f WHERE f.source = ? AND (EXISTS "
+        "(SELECT 1 FROM source_message m WHERE m.source_folder_id = f.id AND m.gone_seq IS NULL) "
+        "OR EXISTS (SELECT 1 FROM left_message l WHERE l.source_folder_id = f.id))",
         (source,),
     )
     return {row[0] for row in rows}

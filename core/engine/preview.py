@@ -32,6 +32,8 @@ class Preview:
     found: int = 0
     delete: int = 0
     kept: Counter[str] = field(default_factory=Counter)
+    #: What else may keep them, in a sentence.
+    note: str = ""
 
     def sentences(self) -> list[str]:
         """The preview, for people."""
@@ -39,15 +41,16 @@ class Preview:
             f"In {self.mailbox} {number(self.delete)} of {number(self.found)} messages would be deleted on the server now, "
             "once they are archived."
         )
+        note = [self.note] if self.note else []
         if not self.kept:
-            return [first]
+            return [first, *note]
         stay = ", ".join(f"{number(count)} {reason}" for reason, count in self.kept.most_common())
-        return [first, f"{number(self.found - self.delete)} would stay: {stay}."]
+        return [first, f"{number(self.found - self.delete)} would stay: {stay}.", *note]
 
 
 async def deletion(profile: Profile, mailbox: Mailbox, password: Secret) -> Preview:
     """Look at every message of ``mailbox``. Raises ``ConnectError``, ``ProtocolError``."""
-    preview = Preview(mailbox.top)
+    preview = Preview(mailbox.top, note=profile.held_back())
     session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()))
     try:
         for folder in await session.folders():

@@ -189,16 +189,17 @@ class Profile:
                 )
         if self.deletion.active:
             found.append(self.deletion.sentence())
-            if self.catchall is not None:
-                found.append(self._held())
+            found += filter(None, [self.held_back()])
         if self.sync_directory_first:
             found.append("Before each run users are synchronised with the directory, so that new ones are archived at once.")
         if self.folders.excludes_trash:
             found.append("The trash is excluded: mail that only ever lay there is not archived.")
         return found
 
-    def _held(self) -> str:
-        assert self.catchall is not None
+    def held_back(self) -> str:
+        """What is not deleted although the rule says so, in a sentence; empty for nothing."""
+        if self.catchall is None:
+            return ""
         if self.catchall.unknown is Unknown.ARCHIVE:
             return "What is for unknown addresses in our domains is deleted only while its copy is in the catch-all archive."
         return "What is for an unknown address in our domains stays until the address has a user, or is said to be not ours."

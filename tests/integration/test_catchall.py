@@ -180,6 +180,25 @@ async def test_a_journal_report_is_unwrapped(server: Dovecot, box: Sandbox) -> N
     await proved(box)
 
 
+@pytest.mark.parametrize("auto_expunge", [1, 0])
+async def test_reports_go_for_good_when_the_trash_is_to_go_too(server: Dovecot, box: Sandbox, auto_expunge: int) -> None:
+    """What the server moves to its trash is known there by the report's header, and read whole before it goes."""
+    with Kerio(server) as kerio:
+        kerio.behaviour.auto_expunge = auto_expunge  # type: ignore[assignment]
+        for number in range(3):
+            lines = ("Sender: x@elsewhere.test", "To: anna@example.test")
+            server.deliver(JOURNAL, "INBOX", report(mail(f"mail {number}", to("anna")), lines))
+        server.deliver(JOURNAL, TRASH, mail("thrown away", to("anna")))
+        rules = replace(AT_ONCE, trash_too=True)
+        result = await box.run(journal(At(kerio.host, kerio.port), deletion=rules))
+        assert (result.reasons, result.tally.archived, result.tally.deleted) == ("", 4, 3)
+        assert server.messages(JOURNAL, "INBOX") == []
+        assert len(server.messages(JOURNAL, TRASH)) == 1
+        again = await box.run(journal(At(kerio.host, kerio.port), deletion=rules))
+        assert (again.reasons, again.tally.archived, again.tally.deleted) == ("", 0, 0)
+        await proved(box)
+
+
 async def test_a_report_that_is_another_by_now_is_not_deleted(server: Dovecot, box: Sandbox) -> None:
     """The proof goes by the report's own header; when the server shows another, it is read whole, and archived too."""
     inner, other = mail("first", to("anna")), mail("other", to("anna"))
@@ -268,6 +287,11 @@ async def test_what_nobody_gets_is_left_and_not_fetched_again(
     assert fetched == [1, 2, 3, 4, 5]
     assert set((await places(box))["for carl 3"]) == {inbox("bob")}
     server.remove_messages(JOURNAL, "INBOX")
+    await box.run(profile)
+    assert await box.archive.database.read("SELECT * FROM left_message") == []
+    server.deliver(JOURNAL, "Other", mail("elsewhere again", "To: y@elsewhere.test"))
+    assert (await box.run(profile)).tally.excluded == 1
+    server.remove_folder(JOURNAL, "Other")
     await box.run(profile)
     assert await box.archive.database.read("SELECT * FROM left_message") == []
     assert [(one.state, one.messages) for one in await unknown.page(box.archive)] == [(State.DONE, 5)]
