@@ -1,0 +1,110 @@
+"""What is known of everybody's mail: replayed it is the same, and nothing may go that somebody may still be waiting for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from core.archive import sources, unknown, users
+from core.archive.archive import Archive
+from core.archive.ledger import Draft
+from core.archive.refiling import refile
+from core.archive.verify import verify
+from core.engine.catchall import SortedFiling, Sorting
+from core.engine.filing import Destination
+from core.imap.names import Folder
+from core.imap.replies import Listed
+from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.routing import AddressBook
+from tests import homes
+
+SOURCE = "imap://journal@mail.example.test -> everybody"
+INBOX = Folder("INBOX", "INBOX")
+STRANGERS = [f"new{number}@example.test" for number in range(5)]
+
+
+class Model:
+    """Who waits for which message, by the rules as they are told to people."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[int, set[str]] = {}
+        self.copy: dict[int, bool] = {}
+        self.known: set[str] = set()
+        self.ignored: set[str] = set()
+
+    def file(self, uid: int, addresses: set[str], *, archive: bool) -> None:
+        self.waiting[uid] = addresses - self.known
+        self.copy[uid] = archive and bool(self.waiting[uid] - self.ignored)
+
+    def refile(self) -> None:
+        for uid, waiting in self.waiting.items():
+            if waiting & self.known:
+                waiting -= self.known
+                self.copy[uid] = self.copy[uid] and bool(waiting - self.ignored)
+
+    def held(self) -> set[int]:
+        return {uid for uid, waiting in self.waiting.items() if waiting - self.ignored and not self.copy[uid]}
+
+
+async def _file(archive: Archive, uid: int, addresses: set[str], *, keep: bool) -> None:
+    """File one message to alice and ``addresses`` as a run does."""
+    rules = CatchAll(unknown=Unknown.ARCHIVE if keep else Unknown.LEAVE)
+    book = AddressBook(await users.all_users(archive), ignored=await unknown.ignored(archive))
+    filing = SortedFiling(archive, Destination(1, SOURCE, "@catchall", "x", True), Sorting(rules, book, users.NOBODY))
+    people = ", ".join([homes.ALICE, *sorted(addresses)])
+    raw = f"To: {people}\r\nSubject: {uid}\r\n\r\n".encode()
+    batch = [(uid, raw, Listed(len(raw), None, ""))]
+    await filing.store(INBOX, 7, batch, await filing.prepare(batch))
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_what_is_held_is_what_somebody_may_wait_for(tmp_path: Path, seed: int) -> None:
+    """Any order of mail, new users, filing again, and what is said to be not ours: as the rules say; and replayed the same."""
+    random = Random(seed)
+    archive = await homes.begin(tmp_path / "home")
+    model = Model()
+    try:
+        for step in range(1, 30):
+            what = random.choice(["file", "file", "file", "user", "refile", "ignore", "move"])
+            some = random.choice(STRANGERS)
+            if what == "file":
+                addresses, keep = set(random.sample(STRANGERS, random.randrange(4))), random.random() < 0.5
+                await _file(archive, step, addresses, keep=keep)
+                model.file(step, addresses, archive=keep)
+            elif what == "user" and some not in model.known | model.ignored:
+                await unknown.make_user(archive, some, some.partition("@")[0])
+                model.known.add(some)
+            elif what == "refile":
+                await refile(archive)
+                model.refile()
+            elif what == "ignore" and some not in model.known:
+                await unknown.set_ours(archive, some, some in model.ignored)
+                model.ignored ^= {some}
+            elif what == "move" and model.waiting:
+                uid = random.choice(list(model.waiting))
+                move = ["INBOX", 7, uid, None, "INBOX", 7, uid, 1, None, ""]
+                await archive.append([Draft("moved", {"run": 1, "source": SOURCE, "owner": "", "moves": [move]})])
+            held = await sources.held(archive, SOURCE, "INBOX", 7, list(model.waiting))
+            assert held.keys() == model.held(), (seed, step, what)
+            assert set(held.values()) <= set(STRANGERS)
+        before = homes.tables(archive.home)
+        await archive.rebuild()
+        assert homes.tables(archive.home) == before
+    finally:
+        await archive.close()
+    assert [finding.text for finding in (await verify(archive.home)).findings] == []
+
+
+async def test_what_lies_nowhere_in_the_archive_is_held(tmp_path: Path) -> None:
+    """Whatever brought that about: what is in no folder of anybody must not go."""
+    archive = await homes.begin(tmp_path / "home")
+    try:
+        await _file(archive, 1, set(), keep=True)
+        assert await sources.held(archive, SOURCE, "INBOX", 7, [1]) == {}
+        async with archive.database.transaction() as transaction:
+            await transaction.execute("UPDATE placement SET until_seq = 99")
+        assert await sources.held(archive, SOURCE, "INBOX", 7, [1]) == {1: "it lies in no folder of the archive"}
+    finally:
+        await archive.close()
