@@ -104,6 +104,16 @@ async def open_since(archive: Archive) -> tuple[int, str]:
     return int(row[0]), (await archive.entry_times([row[1]])).get(row[1], "")
 
 
+async def to_be_filed(archive: Archive) -> int:
+    """How many messages wait for an address that a user has by now."""
+    return int(
+        await archive.database.value(
+            "SELECT count(DISTINCT m.message_id) FROM unknown_address a JOIN unknown_message m ON m.address_id = a.id "
+            "AND m.resolved_seq IS NULL WHERE EXISTS (SELECT 1 FROM address u WHERE u.address = a.address)"
+        )
+    )
+
+
 def _condition(states: Iterable[State], contains: str) -> tuple[str, list[Any]]:
     wanted = [state.value for state in states]
     pattern = "%" + re.sub(r"([%_\\])", r"\\\1", contains.casefold()) + "%"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from core.archive import unknown
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.engine import catchall
@@ -20,6 +21,7 @@ from core.engine.mailbox import MailboxArchiver, Rules, archive_mailbox
 from core.engine.progress import MailboxProgress, Progress
 from core.engine.roster import Roster, credentials, roster
 from core.errors import ArchivarError, ConnectError
+from core.format import number
 from core.imap.login import Known
 from core.imap.session import Session
 from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now, timestamp
@@ -93,6 +95,9 @@ class ProfileRun:
             self._job.emit("warning", "", "No user with an e-mail address is selected, so there was nothing to archive.")
         workers = min(self._job.profile.server.connections, len(self._queue))
         await together([self._work() for _ in range(workers)])
+        if self._sorting is not None and (count := await unknown.to_be_filed(self._archive)):
+            what = "1 message waits" if count == 1 else f"{number(count)} messages wait"
+            self._job.emit("warning", "", f"{what} to be filed to users who are known by now: archivar refile.")
 
     async def _work(self) -> None:
         """Take mailboxes from the queue until it is empty."""

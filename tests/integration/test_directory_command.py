@@ -237,3 +237,29 @@ def test_new_colleagues_are_archived_in_the_very_run(archivar: Archivar, api: Ke
         archivar("directory", "remove")
         none = archivar("run", "Staff", "--json").json
         assert any("No directory is set up" in text for text in none["warnings"])
+
+
+@pytest.mark.server
+def test_new_colleagues_get_their_mail_from_a_catch_all_mailbox_in_the_very_run(
+    archivar: Archivar, api: KerioApi, dovecot: StartDovecot
+) -> None:
+    """Synchronised before it is sorted; an account of the directory that is the mailbox itself is refused with the reason."""
+    journal = "journal@example.test"
+    server = dovecot({journal: "word"})
+    server.deliver(journal, "INBOX", b"From: x@elsewhere.test\r\nTo: anna@example.test\r\nSubject: 1\r\n\r\n")
+    lines = [
+        *('name = "Journal"', 'kind = "catchall"', "[server]", f'host = "{server.host}"', f"port = {server.plain_port}"),
+        *('access = "imap"', "timeout = 20", "[login]", f'username = "{journal}"', 'password_env = "JOURNAL_WORD"'),
+        *("[users]", "sync_directory_first = true"),
+    ]
+    api.behaviour.users = [user(1, "anna")]
+    archivar("directory", "apply", kerio_file(archivar, api))
+    file = str(archivar.write("journal.toml", "\n".join(lines) + "\n"))
+    archivar("profile", "apply", file, JOURNAL_WORD="word")
+    assert "sync_directory_first = true" in archivar("profile", "show", "Journal").out
+    assert archivar("run", "Journal", "--json").json["totals"]["archived"] == 1
+    assert archivar("folders", "anna", "--json").json["folders"][0]["folder"] == "anna@example.test/INBOX"
+    api.behaviour.users.append(user(2, "journal"))
+    assert "belongs to the user journal" in archivar("run", "Journal", code=3).text.replace("\n", " ")
+    more = archivar.write("more.toml", "\n".join(lines) + '\nlist = ["anna"]\n')
+    assert "users.list has no meaning in kind catchall" in archivar("profile", "apply", str(more), code=2).err

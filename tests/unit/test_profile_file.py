@@ -599,6 +599,7 @@ CATCHALL_PROFILES = st.builds(
     name=one_line(60),
     server=st.just(Server("mail.example.test")),
     login=st.builds(Login, one_line(60)),
+    sync_directory_first=st.booleans(),
     catchall=CATCHALLS,
 )
 
