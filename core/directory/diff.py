@@ -5,9 +5,9 @@ What holds here:
 - A user is known by the directory's permanent id. Name, full name, addresses and login follow the directory; the user's own
   id, and with it the archive and its history, never changes.
 - Addresses that the directory gave follow it, also to somebody else. Those added by hand stay with whom they were added to.
-- An entry that is new adopts a user who was kept by hand, or came from another kind of directory, when they share an address,
-  or when they share the name and that user has no address. A name alone proves nothing where addresses speak against it, and
-  a removed user's archive is given to nobody because of a name.
+- An entry that is new adopts a user who was kept by hand, or came from another kind of directory: one who has the entry's
+  primary address; else one of the same name who shares an address with it, or has none at all. An alias alone proves nothing
+  (it may be a shared one), nor does a name where addresses speak against it, and a removed user's archive is given to nobody.
 - Whatever is somebody else's already, or stands twice in the directory, is a conflict: named, and the rest goes on.
 - Only users who came from this kind of directory can leave it. ``guard``: when more than so many percent of them would be
   disabled or removed at once, none is (``withheld`` says why).
@@ -17,128 +17,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Any
+from dataclasses import replace
 
+from core.directory.difference import Conflict, Difference, UserChange, What
 from core.directory.entry import DirectoryEntry, distinct, scheme
 from core.errors import InputError
 from core.format import number
 from core.model import User
 from core.profiles import addresses, people
 from core.profiles.directory import Left
-
-
-class What(StrEnum):
-    """What happens to a user."""
-
-    CREATED = "created"
-    ADOPTED = "adopted"
-    BACK = "back"
-    CHANGED = "changed"
-    DISABLED = "disabled"
-    REMOVED = "removed"
-
-
-@dataclass(frozen=True, slots=True)
-class UserChange:
-    """A user before (None for a new one) and after."""
-
-    what: What
-    before: User | None
-    after: User
-
-    def details(self) -> list[str]:
-        """What is different: ``name "ann" -> "anna"``."""
-        before, after = self.before, self.after
-        if before is None:
-            return []
-        pairs = [
-            ("name", before.name, after.name),
-            ("full name", before.full_name, after.full_name),
-            ("addresses", ", ".join(before.addresses), ", ".join(after.addresses)),
-            ("login", before.login, after.login),
-        ]
-        return [f'{what} "{old}" -> "{new}"' for what, old, new in pairs if old != new]
-
-    def sentence(self) -> str:
-        """The change in one line, for people."""
-        emails = ", ".join(self.after.addresses) or "no e-mail address"
-        details = "; ".join(self.details())
-        match self.what:
-            case What.CREATED:
-                return f"{self.after.name}: new, {emails}"
-            case What.ADOPTED:
-                return f"{self.after.name}: was known already, comes from this directory now{'; ' + details if details else ''}"
-            case What.BACK:
-                return f"{self.after.name}: back in the directory{'; ' + details if details else ''}"
-            case What.DISABLED:
-                return f"{self.after.name}: left the directory, is disabled; the archive stays"
-            case What.REMOVED:
-                return f"{self.after.name}: left the directory, is removed; the archive stays"
-        return f"{self.after.name}: {details or 'nothing but which addresses come from the directory'}"
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "what": self.what.value,
-            "before": self.before.as_json() if self.before else None,
-            "after": self.after.as_json(),
-            "details": self.details(),
-        }
-
-    @property
-    def essence(self) -> tuple[What, User | None, User]:
-        """The change but for the id of a new user, which is drawn anew each time."""
-        return self.what, self.before, self.after if self.before else replace(self.after, id="")
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """What of an entry could not be followed, and why. ``who`` is the name in the directory."""
-
-    who: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.who}: {self.text}"
-
-    def as_json(self) -> dict[str, str]:
-        return {"who": self.who, "text": self.text}
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What a synchronisation would do. ``left`` are all users who are known and no longer in the directory."""
-
-    changes: tuple[UserChange, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
-    left: tuple[User, ...] = ()
-    unchanged: int = 0
-    entries: int = 0
-    withheld: str = ""
-
-    def of(self, what: What) -> tuple[UserChange, ...]:
-        return tuple(change for change in self.changes if change.what is what)
-
-    def counts(self) -> dict[str, int]:
-        """Numbers, as in the ledger's entry."""
-        return {
-            **{what.value: len(self.of(what)) for what in What},
-            "left": len(self.left),
-            "conflicts": len(self.conflicts),
-            "unchanged": self.unchanged,
-            "withheld": int(bool(self.withheld)),
-        }
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            **self.counts(),
-            "entries": self.entries,
-            "withheld": self.withheld,
-            "changes": [change.as_json() for change in self.changes],
-            "conflict_list": [conflict.as_json() for conflict in self.conflicts],
-            "left_users": [user.name for user in self.left],
-        }
 
 
 def compare(
@@ -201,30 +88,24 @@ class _Comparison:
         taken = {user.id for user in self._match.values()}
         free = [user for user in self._users.values() if user.id not in taken and self._adoptable(user)]
         by_address = {address.casefold(): user for user in free for address in user.addresses}
-        by_name = {user.name.casefold(): user for user in free if not user.addresses}
-        waiting = [entry for entry in self._entries if entry.id not in self._match]
-        settled = False
-        # Whom one entry adopts is no longer in the way of another.
-        while not settled:
-            settled = True
-            undecided = []
-            for entry in waiting:
-                sharing = {user.id: user for address in entry.addresses if (user := by_address.get(address.casefold()))}
-                named = [by_name[key]] if (key := entry.name.casefold()) in by_name else []
-                found = [user for user in sharing.values() if user.id not in taken]
-                found = found or [user for user in named if user.id not in taken]
-                if len(found) == 1:
-                    self._match[entry.id] = found[0]
-                    taken.add(found[0].id)
-                    settled = False
-                elif found:
-                    undecided.append((entry, " and ".join(sorted(user.name for user in found))))
-            waiting = [entry for entry, _ in undecided]
-        for entry, names in undecided:
-            text = f"has addresses of {names}: leave them with one of these users, whom the next synchronisation takes over"
-            self._conflicts.append(Conflict(entry.name or entry.id, text))
-        left_out = {entry.id for entry in waiting}
-        self._entries = [entry for entry in self._entries if entry.id not in left_out]
+        by_name = {user.name.casefold(): user for user in free}
+        rules: tuple[Callable[[DirectoryEntry], User | None], ...] = (
+            lambda entry: by_address.get(entry.addresses[0].casefold()) if entry.addresses else None,
+            lambda entry: self._same_person(entry, by_name.get(entry.name.casefold())),
+        )
+        for candidate in rules:
+            for entry in self._entries:
+                if entry.id not in self._match and (user := candidate(entry)) is not None and user.id not in taken:
+                    self._match[entry.id] = user
+                    taken.add(user.id)
+
+    @staticmethod
+    def _same_person(entry: DirectoryEntry, namesake: User | None) -> User | None:
+        """The user of that name, if nothing speaks against it: an address that both have, or none to compare."""
+        if namesake is None or not namesake.addresses:
+            return namesake
+        both = {address.casefold() for address in entry.addresses} & {address.casefold() for address in namesake.addresses}
+        return namesake if both else None
 
     def _adoptable(self, user: User) -> bool:
         return not user.removed and (not user.directory_id or scheme(user.directory_id) not in self._schemes)

@@ -7,7 +7,8 @@ from typing import Any
 
 from core.archive import saved_directory, users
 from core.archive.archive import Archive
-from core.directory.diff import Difference, What, compare, in_order
+from core.directory.diff import compare, in_order
+from core.directory.difference import Difference, What
 from core.directory.entry import DirectoryEntry
 from core.directory.people import people
 from core.errors import DirectoryError

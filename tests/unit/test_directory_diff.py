@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.directory.diff import Difference, What, compare, in_order
+from core.directory.diff import compare, in_order
+from core.directory.difference import Difference, What
 from core.directory.entry import DirectoryEntry
 from core.model import User
 from core.profiles.directory import Left
@@ -73,7 +74,7 @@ def test_addresses_added_by_hand_stay_and_those_of_the_directory_follow_it() -> 
 
 
 def test_a_user_made_by_hand_is_adopted_once_and_not_doubled() -> None:
-    """By an address, whatever the name; by the name alone only when no address speaks against it."""
+    """By the primary address, whatever the name; by the name alone only when no address speaks against it."""
     users = [User("1", "ann", ("ANNA@x.test", "more@x.test")), User("2", "Bob"), User("3", "carl", ("carl@elsewhere.test",))]
     people = [entry(1, "anna", "anna@x.test"), entry(2, "bob", "bob@x.test"), entry(3, "carl", "carl@x.test")]
     found = compare(people, users)
@@ -260,3 +261,16 @@ def test_who_is_removed_leaves_all_addresses_behind() -> None:
     assert found.conflicts == ()
     kept = compare(people, users, left=Left.DISABLE)
     assert [str(conflict) for conflict in kept.conflicts] == ["bob: info@x.test belongs to anna; it is left out"]
+
+
+def test_a_shared_alias_makes_nobody_the_owner_of_an_archive() -> None:
+    """Who has only an alias of an entry is somebody else, unless the name is the same too."""
+    users = [User("1", "frontdesk", ("info@x.test",)), User("2", "Carl", ("carl@old.test", "c@x.test"))]
+    people = [entry(1, "bob", "bob@x.test", "info@x.test"), entry(2, "carl", "carl@x.test", "c@x.test")]
+    found = compare(people, users)
+    assert [(change.what, change.after.name, change.after.id == "2") for change in found.changes] == [
+        (What.CREATED, "bob", False),
+        (What.ADOPTED, "carl", True),
+    ]
+    assert [str(conflict) for conflict in found.conflicts] == ["bob: info@x.test belongs to frontdesk; it is left out"]
+    assert found.changes[1].after.addresses == ("carl@x.test", "c@x.test", "carl@old.test")

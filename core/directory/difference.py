@@ -1,0 +1,121 @@
+"""What a synchronisation would do, or did: the values that are shown, and their words. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from core.model import User
+
+
+class What(StrEnum):
+    """What happens to a user."""
+
+    CREATED = "created"
+    ADOPTED = "adopted"
+    BACK = "back"
+    CHANGED = "changed"
+    DISABLED = "disabled"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class UserChange:
+    """A user before (None for a new one) and after."""
+
+    what: What
+    before: User | None
+    after: User
+
+    def details(self) -> list[str]:
+        """What is different: ``name "ann" -> "anna"``."""
+        before, after = self.before, self.after
+        if before is None:
+            return []
+        pairs = [
+            ("name", before.name, after.name),
+            ("full name", before.full_name, after.full_name),
+            ("addresses", ", ".join(before.addresses), ", ".join(after.addresses)),
+            ("login", before.login, after.login),
+        ]
+        return [f'{what} "{old}" -> "{new}"' for what, old, new in pairs if old != new]
+
+    def sentence(self) -> str:
+        """The change in one line, for people."""
+        emails = ", ".join(self.after.addresses) or "no e-mail address"
+        details = "; ".join(self.details())
+        match self.what:
+            case What.CREATED:
+                return f"{self.after.name}: new, {emails}"
+            case What.ADOPTED:
+                return f"{self.after.name}: was known already, comes from this directory now{'; ' + details if details else ''}"
+            case What.BACK:
+                return f"{self.after.name}: back in the directory{'; ' + details if details else ''}"
+            case What.DISABLED:
+                return f"{self.after.name}: left the directory, is disabled; the archive stays"
+            case What.REMOVED:
+                return f"{self.after.name}: left the directory, is removed; the archive stays"
+        return f"{self.after.name}: {details or 'nothing but which addresses come from the directory'}"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "what": self.what.value,
+            "before": self.before.as_json() if self.before else None,
+            "after": self.after.as_json(),
+            "details": self.details(),
+        }
+
+    @property
+    def essence(self) -> tuple[What, User | None, User]:
+        """The change but for the id of a new user, which is drawn anew each time."""
+        return self.what, self.before, self.after if self.before else replace(self.after, id="")
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What of an entry could not be followed, and why. ``who`` is the name in the directory."""
+
+    who: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.who}: {self.text}"
+
+    def as_json(self) -> dict[str, str]:
+        return {"who": self.who, "text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a synchronisation would do. ``left`` are all users who are known and no longer in the directory."""
+
+    changes: tuple[UserChange, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    left: tuple[User, ...] = ()
+    unchanged: int = 0
+    entries: int = 0
+    withheld: str = ""
+
+    def of(self, what: What) -> tuple[UserChange, ...]:
+        return tuple(change for change in self.changes if change.what is what)
+
+    def counts(self) -> dict[str, int]:
+        """Numbers, as in the ledger's entry."""
+        return {
+            **{what.value: len(self.of(what)) for what in What},
+            "left": len(self.left),
+            "conflicts": len(self.conflicts),
+            "unchanged": self.unchanged,
+            "withheld": int(bool(self.withheld)),
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **self.counts(),
+            "entries": self.entries,
+            "withheld": self.withheld,
+            "changes": [change.as_json() for change in self.changes],
+            "conflict_list": [conflict.as_json() for conflict in self.conflicts],
+            "left_users": [user.name for user in self.left],
+        }
