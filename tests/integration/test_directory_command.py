@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests import homes
 from tests.command import Archivar
 from tests.conftest import StartDovecot
 from tests.servers import slapd
@@ -263,3 +264,19 @@ def test_new_colleagues_get_their_mail_from_a_catch_all_mailbox_in_the_very_run(
     assert "belongs to the user journal" in archivar("run", "Journal", code=3).text.replace("\n", " ")
     more = archivar.write("more.toml", "\n".join(lines) + '\nlist = ["anna"]\n')
     assert "users.list has no meaning in kind catchall" in archivar("profile", "apply", str(more), code=2).err
+
+
+def test_a_run_can_be_cancelled_while_the_directory_says_nothing(archivar: Archivar, api: KerioApi) -> None:
+    """At once, and nothing was archived or changed."""
+    lines = [
+        *('name = "Staff"', 'kind = "mailboxes"', "[server]", 'host = "127.0.0.1"', "port = 1", "[login]"),
+        *('method = "kerio-master"', 'password_env = "WORD"', "[users]", "sync_directory_first = true"),
+    ]
+    archivar("directory", "apply", str(kerio_file(archivar, api)))
+    archivar("profile", "apply", str(archivar.write("staff.toml", "\n".join(lines) + "\n")))
+    with api.lock:
+        run = str(archivar("run", "Staff", "--detach", "--json").json["run"])
+        homes.wait_for(lambda: archivar("runs", "--json").json["runs"][0]["status"] == "running", "the run to begin")
+        archivar("cancel", run)
+        assert archivar("watch", run, "--json", code=130).json["status"] == "cancelled"
+    assert people(archivar) == {}
