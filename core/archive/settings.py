@@ -66,7 +66,8 @@ def _switch(text: str) -> bool:
 
 def _within(low: float, high: float, read: Callable[[str], Any]) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
-        if not text.isascii() or not low <= (value := read(text)) <= high:
+        # Python reads 1_0 as ten, and digits of other scripts.
+        if not text.isascii() or "_" in text or not low <= (value := read(text)) <= high:
             raise ValueError(text)
         return value
 

@@ -42,10 +42,10 @@ GIVEN = [
 REFUSED = [
     ("theme", ["", "Dark", "../x", "a b", "x" * 41]),
     ("mouse", ["", "2", "maybe"]),
-    ("refresh", ["0.2", "5.1", "nan", "inf", "fast", "-1"]),
-    ("connections", ["0", "65", "1.5", "", "٣"]),
-    ("runs", ["0", "17"]),
-    ("volume_bytes", ["4", "63 MiB", "65 GiB", "0 GB", "much"]),
+    ("refresh", ["0.2", "5.1", "nan", "inf", "fast", "-1", "0_1", "1_0", "٣"]),
+    ("connections", ["0", "65", "1.5", "", "٣", "1_0"]),
+    ("runs", ["0", "17", "1_0", "０"]),
+    ("volume_bytes", ["4", "63 MiB", "65 GiB", "0 GB", "much", "4_0 GB", "٤ GB"]),
 ]
 
 
