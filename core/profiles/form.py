@@ -26,6 +26,7 @@ WRITTEN_LISTS = (
 )
 #: How a profile is started: a choice of the form, of which the profile keeps only what follows from it.
 HOW = "schedule.how"
+_WHENS = ("every", "daily", "cron")
 #: What stands for a field that is wrong while the others are looked at.
 _STAND_IN: dict[str, Any] = {
     "name": "x",
@@ -34,6 +35,9 @@ _STAND_IN: dict[str, Any] = {
     "target.user": "x",
     "users.list": ["x"],
     "delete.age": "1 day",
+    "schedule.every": "1 day",
+    "schedule.daily": "02:00",
+    "schedule.cron": "0 2 * * *",
 }
 
 
@@ -46,7 +50,7 @@ def of_profile(profile: Profile) -> dict[str, Any]:
         elif value is not None:
             fields[section] = value
     fields = {name: _written(name, value) for name, value in fields.items()}
-    fields[HOW] = next((how for how in ("every", "daily", "cron") if fields.get(f"schedule.{how}")), "manual")
+    fields[HOW] = next((how for how in _WHENS if fields.get(f"schedule.{how}")), "manual")
     return fields
 
 
@@ -90,6 +94,7 @@ def applies(name: str, fields: Fields) -> bool:
         "schedule.daily": how == "daily",
         "schedule.weekdays": how == "daily",
         "schedule.cron": how == "cron",
+        "schedule.time_zone": how in ("daily", "cron"),
         HOW: False,
     }
     if section == "target":
@@ -109,16 +114,20 @@ def applies(name: str, fields: Fields) -> bool:
 
 def profile(fields: Fields) -> Profile:
     """The profile that the fields make. Raises ``FieldError``."""
-    return check(_data(fields))
+    for error in _malformed(fields):
+        raise error
+    return _checked(_data(fields))
 
 
 def problems(fields: Fields) -> dict[str, str]:
     """What is wrong with each field, and what is allowed; nothing when they make a profile."""
+    if strange := _malformed(fields):
+        return {error.field: _text(error) for error in strange}
     data = _data(fields)
     found: dict[str, str] = {}
     while True:
         try:
-            check(data)
+            _checked(data)
         except FieldError as error:
             if error.field in found:
                 # Not to be mended by leaving it out: what else is wrong is seen when this is right.
@@ -127,6 +136,31 @@ def problems(fields: Fields) -> dict[str, str]:
             _mend(data, error.field)
         else:
             return found
+
+
+def _malformed(fields: Fields) -> list[FieldError]:
+    """Errors about what no form has: other names, and another way to be started."""
+    found = []
+    for name in fields:
+        section, _, key = name.rpartition(".")
+        if name != HOW and (key not in KEYS.get(section, {}) or name == f".{key}"):
+            found.append(FieldError(f"{name} is unknown.", "Leave it out.", name, "is unknown", ""))
+    how = fields.get(HOW, "manual")
+    if how not in ("manual", *_WHENS):
+        allowed = ", ".join(("manual", *_WHENS))
+        found.append(FieldError(f"{HOW} = {how!r} is not allowed.", f"Allowed: {allowed}.", HOW, "is not allowed", allowed))
+    return found
+
+
+def _checked(data: dict[str, Any]) -> Profile:
+    """The profile of ``data``, in which a schedule that does not say when has a name for what is missing."""
+    schedule = data.get("schedule", {})
+    missing = next((key for key in _WHENS if key in schedule and not schedule[key]), "")
+    if missing:
+        field = f"schedule.{missing}"
+        allowed = KEYS["schedule"][missing].what
+        raise FieldError(f"{field} is missing or empty.", f"Write {allowed}.", field, "is missing or empty", allowed)
+    return check(data)
 
 
 def _text(error: FieldError) -> str:
@@ -156,6 +190,10 @@ def _data(fields: Fields) -> dict[str, Any]:
             data.setdefault(section, {})[key] = value
         else:
             data[key] = value
+    how = fields.get(HOW, "manual")
+    if how in _WHENS:
+        # Chosen and left empty: to be complained of, never started by hand instead.
+        data.setdefault("schedule", {}).setdefault(how, "")
     return data
 
 

@@ -107,3 +107,15 @@ async def test_a_new_profile_takes_no_name_that_is_taken(archive: Archive, saved
     replaced = replace(saved, server=replace(saved.server, timeout=60))
     await saved_profiles.save(archive, replaced)
     assert await saved_profiles.all_profiles(archive) == [replaced]
+
+
+@pytest.mark.usefixtures("saved")
+async def test_a_schedule_that_is_not_complete_keeps_nobody_from_trying(archive: Archive) -> None:
+    """The next start is not told then, and the connection can be tried."""
+    desk = Drafts(archive)
+    draft = await desk.edit("Anna")
+    draft.fields.update({"schedule.how": "daily", "schedule.daily": ""})
+    assert desk.next_start(draft.fields) == ""
+    assert len(desk.steps(draft)) > 3
+    assert desk.next_start({**draft.fields, "schedule.daily": "02:00"}).startswith("Next start")
+    assert (await desk.problems(draft)) == {"schedule.daily": "This is needed."}

@@ -8,7 +8,8 @@ import pytest
 
 from core.profiles import form
 from core.profiles.profile import Kind, Method
-from core.profiles.profile_file import parse
+from core.profiles.profile_file import FieldError, parse
+from core.profiles.schedule import Schedule
 from core.profiles.selection import Mode
 
 SINGLE: dict[str, Any] = {
@@ -151,3 +152,42 @@ def test_a_catch_all_form_makes_a_profile_and_comes_back() -> None:
         "catchall.incoming",
         "catchall.domains",
     }
+
+
+@pytest.mark.parametrize("how", ["every", "daily", "cron"])
+@pytest.mark.parametrize("more", [{}, {"schedule.automatic": True}], ids=["bare", "automatic"])
+def test_a_schedule_that_does_not_say_when_is_wrong_at_the_very_field(how: str, more: dict[str, Any]) -> None:
+    """Empty or missing it is needed, never started by hand; what is no time is said once."""
+    for given in ({}, {f"schedule.{how}": " "}):
+        fields = {**SINGLE, "schedule.how": how, **more, **given}
+        assert form.problems(fields) == {f"schedule.{how}": "This is needed."}
+        with pytest.raises(FieldError) as error:
+            form.profile(fields)
+        assert error.value.field == f"schedule.{how}"
+    wrong = form.problems({**SINGLE, "name": "", "schedule.how": how, **more, f"schedule.{how}": "x"})
+    assert set(wrong) == {"name", f"schedule.{how}"}
+    assert "is not allowed" in wrong[f"schedule.{how}"]
+
+
+def test_a_time_zone_has_a_meaning_where_a_time_is_said() -> None:
+    """It is hidden with every, where it is kept and no part of the profile."""
+    fields = {**SINGLE, "schedule.every": "2 hours", "schedule.daily": "02:00", "schedule.time_zone": "Europe/Berlin"}
+    shown = {how: form.applies("schedule.time_zone", {**fields, "schedule.how": how}) for how in ("every", "daily", "cron")}
+    assert shown == {"every": False, "daily": True, "cron": True}
+    assert not form.problems({**fields, "schedule.how": "every"})
+    assert form.profile({**fields, "schedule.how": "daily"}).schedule == Schedule(daily="02:00", time_zone="Europe/Berlin")
+
+
+@pytest.mark.parametrize("name", ["sever.host", "server.hots", "server", "a.b.c", "schedule.x", "target.x", "", ".name"])
+@pytest.mark.parametrize("value", ["x", "", True, ["x"]])
+def test_a_field_that_no_form_has_is_refused(name: str, value: Any) -> None:
+    """Whatever stands in it, and whether its section has a meaning or not."""
+    for fields in ({**SINGLE, name: value}, {**MANY, name: value}):
+        assert form.problems(fields) == {name: "is unknown."}
+        with pytest.raises(FieldError, match="is unknown"):
+            form.profile(fields)
+
+
+def test_another_way_to_be_started_is_refused() -> None:
+    """It is no start by hand."""
+    assert "manual, every, daily, cron" in form.problems({**SINGLE, "schedule.how": "weekly"})["schedule.how"]

@@ -141,6 +141,8 @@ class Drafts:
             return "Say how old a message must be to be deleted."
 
     def next_start(self, fields: Mapping[str, object]) -> str:
+        if any(name.startswith("schedule") for name in form.problems(fields)):
+            return ""
         try:
             schedule = _stand_in(Draft({**fields})).schedule
         except InputError:
@@ -390,6 +392,8 @@ def _stand_in(draft: Draft) -> Profile:
     for name in form.problems(fields):
         if name in ("name", "target.user", "target.folder") or name.partition(".")[0] in ("users", "schedule"):
             fields.pop(name, None)
+        if name.startswith("schedule."):
+            fields[form.HOW] = "manual"
     fields.setdefault("name", "new")
     if not draft.many:
         fields["target.user"] = fields.get("target.user") or "nobody"
