@@ -20,14 +20,15 @@ from core.profiles import form
 from core.profiles.folder_choice import EVERYTHING, FolderChoice
 from core.profiles.mailboxes import Mailbox, login_name, of_target
 from core.profiles.profile import Access, Kind, Method, Profile
-from core.profiles.profile_file import FieldError
 from core.profiles.rules import Rule
 from core.profiles.selection import Mode, Selection
 from core.secrets import Secret
 from tui.gateway import present
+from tui.gateway.drafted import complete, login_of, made, stand_in
 from tui.gateway.profile_views import Draft, FolderRow, FolderTree, StepRow, Summary, Turned
 from tui.gateway.refusals import translated
 from tui.gateway.views import State, Tone
+from tui.gateway.wording import here
 
 _WAITING = State("·", "", Tone.MUTED)
 _OK = State("✔", "ok", Tone.GOOD)
@@ -91,7 +92,7 @@ class Drafts:
     # Checking ------------------------------------------------------------------------------------------------------------
 
     async def problems(self, draft: Draft) -> Mapping[str, str]:
-        found = {name: present.text(problem, 400) for name, problem in form.problems(draft.fields).items()}
+        found = {name: present.text(here(problem), 400) for name, problem in form.problems(draft.fields).items()}
         with translated():
             found = {**await self._of_archive(draft), **found}
         return found
@@ -119,7 +120,7 @@ class Drafts:
         if not draft.stored:
             return "The password is needed."
         try:
-            profile = _login_of(draft)
+            profile = login_of(draft)
         except InputError:
             # Something else is to be corrected first; what the password is for is not known until then.
             return ""
@@ -136,7 +137,7 @@ class Drafts:
 
     def rule(self, draft: Draft) -> str:
         try:
-            return _stand_in(draft).deletion.sentence()
+            return stand_in(draft).deletion.sentence()
         except InputError:
             return "Say how old a message must be to be deleted."
 
@@ -144,7 +145,7 @@ class Drafts:
         if any(name.startswith("schedule") for name in form.problems(fields)):
             return ""
         try:
-            schedule = _stand_in(Draft({**fields})).schedule
+            schedule = stand_in(Draft({**fields})).schedule
         except InputError:
             return ""
         if schedule is None:
@@ -153,7 +154,7 @@ class Drafts:
         return f"Next start {texts.soon(start, now())}, by the service. The guide (^g) tells how that is kept running."
 
     def automatic(self, draft: Draft) -> bool:
-        return form.profile(draft.fields).automatic
+        return made(draft).automatic
 
     def goes_to(self, draft: Draft) -> str:
         user, folder = draft.fields.get("target.user"), draft.fields.get("target.folder")
@@ -230,7 +231,7 @@ class Drafts:
 
     def steps(self, draft: Draft) -> Sequence[StepRow]:
         with translated():
-            profile = _complete(draft)
+            profile = complete(draft)
         return [StepRow(name, STEP_NAMES[name], _WAITING) for name in steps(profile.server, profile.login.method)]
 
     async def test(self, draft: Draft, tick: Callable[[StepRow], None]) -> bool:
@@ -255,11 +256,11 @@ class Drafts:
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             verdict = await probe.probe(profile, mailbox, secret)
-        return [present.text(sentence, 500) for sentence in verdict.sentences()]
+        return [present.text(here(sentence), 500) for sentence in verdict.sentences()]
 
     async def _opened(self, draft: Draft) -> tuple[Profile, Mailbox, Secret]:
         """What opens a mailbox. Raises ``InputError``, also naming what must be filled in before."""
-        profile = _complete(draft)
+        profile = complete(draft)
         return profile, await self._mailbox(draft, profile), await self._password(draft, profile)
 
     async def _mailbox(self, draft: Draft, profile: Profile) -> Mailbox:
@@ -293,7 +294,7 @@ class Drafts:
 
     async def summary(self, draft: Draft) -> Summary:
         with translated():
-            profile = form.profile(draft.fields)
+            profile = made(draft)
             selected = await saved_profiles.check(self._archive, profile)
             advice = [*profile.advice(), *(profile.login.doubts(draft.password) if draft.password else ())]
             if selected is not None:
@@ -307,7 +308,7 @@ class Drafts:
 
     async def save(self, draft: Draft) -> str:
         with translated():
-            profile = form.profile(draft.fields)
+            profile = made(draft)
             if problem := await self._password_problem(draft):
                 raise InputError(problem, "Type it on the page Login.")
             secret = draft.password or None
@@ -386,43 +387,11 @@ def _given(fields: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value not in ("", None)}
 
 
-def _stand_in(draft: Draft) -> Profile:
-    """The draft as a profile, with something in those fields that do not matter for a connection. Raises ``InputError``."""
-    fields = dict(draft.fields)
-    for name in form.problems(fields):
-        if name in ("name", "target.user", "target.folder") or name.partition(".")[0] in ("users", "schedule"):
-            fields.pop(name, None)
-        if name.startswith("schedule."):
-            fields[form.HOW] = "manual"
-    fields.setdefault("name", "new")
-    if not draft.many:
-        fields["target.user"] = fields.get("target.user") or "nobody"
-        fields["target.folder"] = fields.get("target.folder") or fields.get("login.username") or "x"
-    elif not fields.get("users.list"):
-        fields["users.mode"] = Mode.ALL.value
-    fields.setdefault(form.HOW, "manual")
-    return form.profile(fields)
-
-
-def _login_of(draft: Draft) -> Profile:
-    """The draft as a profile of which only server and login are true. Raises ``InputError`` when these are not right."""
-    fields = {name: value for name, value in draft.fields.items() if name.partition(".")[0] in ("kind", "server", "login")}
-    return _stand_in(Draft(fields))
-
-
-def _complete(draft: Draft) -> Profile:
-    """The draft as a profile that can be tried. Raises ``InputError`` naming what must be filled in before."""
-    try:
-        return _stand_in(draft)
-    except FieldError as error:
-        raise InputError("This cannot be tried yet.", f"Go back and correct: {error.field}.") from error
-
-
 def _step(step: Step) -> StepRow:
     state = _WAITING if step.ok is None else _OK if step.ok else _FAILED
     # The capabilities that many servers put before their greeting are for programs.
     said = re.sub(r"^\[CAPABILITY [^\]]*\] *", "", step.text)
-    return StepRow(step.name, STEP_NAMES[step.name], state, present.text(said, 300), present.text(step.hint, 500))
+    return StepRow(step.name, STEP_NAMES[step.name], state, present.text(here(said), 300), present.text(here(step.hint), 500))
 
 
 def _folder(folder: examine.ServerFolder) -> FolderRow:

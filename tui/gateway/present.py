@@ -16,6 +16,7 @@ from core.profiles.profile import Profile
 from core.profiles.selection import Chosen, Selection
 from tui.format import steady
 from tui.gateway.views import MailboxRow, ProblemRow, ProfileRow, RunRow, RunView, State, Tone
+from tui.gateway.wording import here
 
 #: Characters of a reason that is read in full.
 LONGEST_REASON = 10_000
@@ -322,7 +323,7 @@ def _problem(mailbox: str, problem: Mapping[str, Any]) -> ProblemRow:
         folder=folder,
         uid=uid.removeprefix("UID "),
         full=text(reason, LONGEST_REASON),
-        remedy=remedy(reason),
+        remedy=here(remedy(reason)),
     )
 
 

@@ -1,0 +1,119 @@
+"""The console speaks of its own pages and fields, not of profile files and commands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.archive import saved_profiles
+from core.archive.archive import Archive
+from core.engine.probe import Mode, Verdict
+from core.engine.remedies import remedy
+from core.profiles import form
+from core.profiles.keys import KEYS
+from tests import homes
+from tui.gateway.drafts import Drafts
+from tui.gateway.profile_views import Draft
+from tui.gateway.refusals import translated
+from tui.gateway.views import Refused
+from tui.gateway.wording import FIELDS, OF_MANY, here, place
+from tui.screens.wizard.forms import DeleteStep, FilterStep, KindStep, LoginStep, NameStep, ServerStep
+from tui.screens.wizard.step import RUN_NOW, TRY_WITH
+
+#: What nobody who fills in a page knows.
+OF_FILES = re.compile(r"profile apply|trash_too|ca_file|key of its own|relative to the profile|accept_all|access imap|imap-\w")
+
+
+@pytest.fixture
+async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
+    archive = await homes.begin(tmp_path / "home")
+    yield archive
+    await archive.close()
+
+
+@pytest.mark.parametrize("kind", ["mailbox", "mailboxes"])
+def test_each_field_is_called_as_on_its_page(kind: str) -> None:
+    """The table has every line of every form, by its label, and the page's word in the list of steps."""
+    draft = Draft({"kind": kind})
+    pages = [page(draft) for page in (KindStep, ServerStep, LoginStep, FilterStep, DeleteStep, NameStep)]
+    lines = {spec.name: f"{spec.label}, on the page {page.word}" for page in pages for spec in page.specs()}
+    lines = {name: line for name, line in lines.items() if name not in (RUN_NOW, TRY_WITH)}
+    assert lines == {name: place(name, many=draft.many) for name in lines}
+    assert set(FIELDS) - set(lines) == ({"login.method"} if kind == "mailbox" else {"target.folder"})
+    assert set(OF_MANY) <= set(lines)
+
+
+def test_every_field_of_a_profile_has_a_place() -> None:
+    """No error names a key of the file."""
+    names = [f"{section}.{key}" if section else key for section, keys in KEYS.items() for key in keys]
+    assert [name for name in [*names, form.HOW] if place(name) == name] == []
+
+
+def test_what_a_probe_found_names_the_fields_of_the_page() -> None:
+    """Tick "Final", where a profile file has a key."""
+    said = " ".join(here(sentence) for sentence in Verdict(Mode.TRASH, "STORE", "Trash").sentences())
+    assert 'To have it removed there too, tick "Final".' in said
+    assert not OF_FILES.search(said)
+
+
+async def test_no_problem_of_a_draft_speaks_of_a_file(archive: Archive, tmp_path: Path) -> None:
+    """A port in the host's name, a file that is not there."""
+    desk = Drafts(archive)
+    draft = await desk.new("mailbox")
+    path = tmp_path / "ca_file.pem"
+    draft.fields.update({"server.host": "mail.example.test:993", "server.ca_file": str(path)})
+    draft.fields.update({"filter.since": "2024-02-01", "filter.before": "2024-01-01"})
+    found = await desk.problems(draft)
+    assert "the port has a field of its own" in found["server.host"]
+    assert "best with its whole path" in found["server.ca_file"]
+    assert str(path) in found["server.ca_file"]
+    assert 'Is not after "Since the day"' in found["filter.before"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"delete.when": "older-than"}, "Older than, on the page Delete"),
+        ({"server.host": ""}, "Server name, on the page Server"),
+        ({"folders.exclude": ["a//b"]}, "the rules on the page Folders"),
+    ],
+)
+async def test_what_must_be_corrected_before_is_named_by_page_and_label(
+    archive: Archive, wrong: dict[str, Any], words: str
+) -> None:
+    """To try and to save."""
+    desk = Drafts(archive)
+    draft = await desk.new("mailbox")
+    draft.fields.update({"name": "A", "server.host": "h", "login.username": "a", "target.user": "alice", **wrong})
+    with pytest.raises(Refused, match="tried yet") as refused:
+        desk.steps(draft)
+    assert refused.value.hint == f"Go back and correct: {words}."
+    for job in (desk.summary(draft), desk.save(draft)):
+        with pytest.raises(Refused, match="saved yet") as refused:
+            await job
+        assert refused.value.hint == f"Go back and correct: {words}."
+
+
+async def test_refusals_and_remedies_name_pages_instead_of_commands(archive: Archive) -> None:
+    """Where a command line would apply a file, the console changes a profile."""
+    profile = homes.profile("mail.example.test", 993)
+    said = [remedy("mail.example.test refused the login of anna (no)."), remedy("The certificate of x has expired.")]
+    said += [remedy("mail.example.test refused the master login (NO)."), remedy("does not offer STARTTLS")]
+    jobs = [saved_profiles.find(archive, "x"), saved_profiles.password(archive, profile)]
+    for job in jobs:
+        with pytest.raises(Refused) as refused, translated():
+            await job
+        said += [refused.value.message, refused.value.hint]
+    assert [OF_FILES.search(here(one)) for one in said] == [None] * len(said)
+    assert sum("page Login" in here(one) for one in said) == 3
+    assert any("n on Home" in one for one in said)
+
+
+def test_names_of_files_and_servers_stay_as_they_are() -> None:
+    """Only words of their own are translated."""
+    for text in ("/etc/ca_file.pem is no file", "imap-ssl.example.test refused", "/x/ca_file/y", "my-ca_file"):
+        assert here(text) == text

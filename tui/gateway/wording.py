@@ -1,0 +1,110 @@
+"""What the core says, in the console's own words: its pages and fields instead of profile files and commands."""
+
+from __future__ import annotations
+
+import re
+
+#: The page of the wizard on which a field is, and its label there.
+FIELDS: dict[str, tuple[str, str]] = {
+    "kind": ("Kind", "Archive"),
+    "server.host": ("Server", "Server name"),
+    "server.access": ("Server", "Access via"),
+    "server.port": ("Server", "Port"),
+    "server.accept_all_certificates": ("Server", "Certificates"),
+    "server.ca_file": ("Server", "Own CA file"),
+    "server.timeout": ("Server", "Timeout"),
+    "server.connections": ("Server", "At once"),
+    "target.folder": ("Login", "E-mail address"),
+    "login.method": ("Login", "Opened with"),
+    "login.username": ("Login", "User name"),
+    "login.password": ("Login", "Password"),
+    "filter.seen": ("Filter", "Read"),
+    "filter.flagged": ("Filter", "Flagged"),
+    "filter.older_than": ("Filter", "Older than"),
+    "filter.newer_than": ("Filter", "Not older than"),
+    "filter.since": ("Filter", "Since the day"),
+    "filter.before": ("Filter", "Before the day"),
+    "filter.larger_than": ("Filter", "Larger than"),
+    "filter.smaller_than": ("Filter", "Smaller than"),
+    "filter.sender": ("Filter", "Sender"),
+    "filter.recipient": ("Filter", "Recipient"),
+    "filter.subject": ("Filter", "Subject"),
+    "delete.when": ("Delete", "Delete"),
+    "delete.age": ("Delete", "Older than"),
+    "delete.trash_too": ("Delete", "Final"),
+    "delete.on_trash": ("Delete", "Users' deletions"),
+    "name": ("Name", "Profile name"),
+    "schedule.how": ("Name", "Started"),
+    "schedule.every": ("Name", "Every"),
+    "schedule.daily": ("Name", "At"),
+    "schedule.weekdays": ("Name", "On"),
+    "schedule.cron": ("Name", "Cron expression"),
+    "schedule.time_zone": ("Name", "Time zone"),
+    "schedule.automatic": ("Name", "Automatic"),
+}
+#: Labels that are others in a profile for many mailboxes.
+OF_MANY = {"login.username": "Master account", "login.password": "Master password"}
+#: Fields that are no lines of a form.
+_LISTS = {
+    "folders": "the rules on the page Folders",
+    "users": "the ticks on the page Users",
+    "target": "the archive on the page Target",
+    "login": "the password on the page Login",
+}
+
+
+def place(field: str, *, many: bool = False) -> str:
+    """Where a field of a profile is corrected: ``Older than, on the page Delete``."""
+    if field in FIELDS:
+        page, label = FIELDS[field]
+        return f"{OF_MANY.get(field, label) if many else label}, on the page {page}"
+    return _LISTS.get(field.partition(".")[0], field)
+
+
+def _label(field: str) -> str:
+    return f'"{FIELDS[field][1]}"'
+
+
+def _key(name: str) -> str:
+    """A key of a profile file as a word of its own, not within the name of a file."""
+    return rf"(?<![\w./-]){name}(?![\w/-]|\.\w)"
+
+
+#: Words of the core (regular expressions), and what the console says instead.
+_WORDS: tuple[tuple[str, str], ...] = (
+    (r"set trash_too = true in \[delete\]", f"tick {_label('delete.trash_too')}"),
+    ("set accept_all_certificates = true", 'tick "accept all certificates"'),
+    ("the port is a key of its own", "the port has a field of its own"),
+    ("its path relative to the profile file", "best with its whole path"),
+    ("Save one with archivar profile apply", "The key n on Home makes one"),
+    ("Enter it with archivar profile apply, or name a password_file", "Change the profile, and type it on the page Login"),
+    (
+        r"archivar profile apply FILE\.toml asks for (?:the password anew|it)",
+        "Change the profile, and type the password on the page Login",
+    ),
+    (r"\(archivar profile apply\)", "(change the profile, page Login)"),
+    (
+        r'Add a \[schedule\] to its file, such as daily = "02:00", and apply it again',
+        "Change it, and choose on the page Name when it is started",
+    ),
+    (r"^login\.password_file ", "The password file "),
+    (r"^users\.list: ", "Users: "),
+    (r"^delete\.when: ", "Delete: "),
+    (r"after since(?=,)", f"after {_label('filter.since')}"),
+    (r"over larger_than(?=,)", f"over {_label('filter.larger_than')}"),
+    ("with ca_file in the profile", f"as {_label('server.ca_file')} in the profile"),
+    (_key("ca_file"), _label("server.ca_file")),
+    ("access and port", f"{_label('server.access')} and {_label('server.port')}"),
+    (r"access imap(?![\w-])", f"{_label('server.access')} IMAP"),
+    ("access (?=imap-)", f"{_label('server.access')} "),
+    (_key("imap-ssl"), "IMAP-SSL"),
+    (_key("imap-tls"), "IMAP-TLS"),
+)
+_COMPILED = tuple((re.compile(words), instead) for words, instead in _WORDS)
+
+
+def here(text: str) -> str:
+    """A sentence of the core, as the console says it."""
+    for words, instead in _COMPILED:
+        text = words.sub(instead, text)
+    return text
