@@ -11,7 +11,7 @@ import pytest
 
 from core.archive import saved_profiles
 from core.archive.archive import Archive
-from core.profiles.profile import Access, Profile
+from core.profiles.profile import Access, Profile, Target
 from core.secrets import Secret
 from tests import homes
 from tui.gateway.drafts import Drafts
@@ -119,3 +119,27 @@ async def test_a_schedule_that_is_not_complete_keeps_nobody_from_trying(archive:
     assert len(desk.steps(draft)) > 3
     assert desk.next_start({**draft.fields, "schedule.daily": "02:00"}).startswith("Next start")
     assert (await desk.problems(draft)) == {"schedule.daily": "This is needed."}
+
+
+async def test_an_empty_user_name_is_the_address_as_it_is_at_last(archive: Archive) -> None:
+    """It stays empty in the form, so a corrected address is the one that is logged in with; what was typed stays."""
+    desk = Drafts(archive)
+    draft = await desk.new("mailbox")
+    draft.fields.update({"name": "A", "server.host": "h.example.test", "target.user": "alice", "login.username": " "})
+    draft.password = Secret("word")
+    assert set(await desk.problems(draft)) == {"login.username"}
+    for address in ("alcie@example.test", "alice@example.test"):
+        draft.fields["target.folder"] = address
+        assert await desk.problems(draft) == {}
+        assert ("Mailboxes", f"{address}.") in (await desk.summary(draft)).facts
+    assert draft.fields["login.username"] == " "
+    await desk.save(draft)
+    saved = await saved_profiles.find(archive, "A")
+    assert (saved.login.username, saved.target) == ("alice@example.test", Target("alice", "alice@example.test"))
+    draft = await desk.edit("A")
+    draft.fields["login.username"] = ""
+    assert await desk.problems(draft) == {}
+    draft.fields["target.folder"] = "bob@example.test"
+    assert "The account" in (await desk.problems(draft))["login.password"]
+    draft.fields["login.username"] = "alice@example.test"
+    assert await desk.problems(draft) == {}

@@ -174,6 +174,24 @@ async def test_going_back_and_forth_loses_nothing(stage: Stage) -> None:
     assert stage.drafts.tried[-1] == "folders word-4711"
 
 
+async def test_a_corrected_address_is_the_user_name(stage: Stage) -> None:
+    """It is not copied into a line that was left empty."""
+    screen = stage.screen
+    await stage.single()
+    await screen.press("escape")
+    await screen.until_shown("● Login", "[alice@example.test", "Empty: the e-mail address.")
+    assert screen.text.count("alice@example.test") == 1
+    await stage.write(".invalid")
+    await stage.to("Folders", "Filter", "Delete", "Target")
+    await screen.press("space")
+    await stage.to("Name")
+    await stage.write("Alice")
+    await stage.to("Summary")
+    await screen.press("enter")
+    await screen.until_shown("Profile Alice saved.")
+    assert (await stage.saved("Alice")).login.username == "alice@example.test.invalid"
+
+
 async def test_fields_are_shown_where_they_have_a_meaning(stage: Stage) -> None:
     """No certificates without TLS, no age without a rule that needs it, no time without a schedule, and their values stay."""
     screen = stage.screen

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from core.errors import InputError
 from core.profiles import form
-from core.profiles.profile import Profile
+from core.profiles.profile import Kind, Profile
 from core.profiles.profile_file import FieldError
 from core.profiles.selection import Mode
 from tui.gateway.profile_views import Draft
 from tui.gateway.wording import place
 
 
+def filled(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with what follows from others while it is left empty: the address is the user name."""
+    found = dict(fields)
+    if found.get("kind") == Kind.MAILBOX and not str(found.get("login.username") or "").strip():
+        found["login.username"] = found.get("target.folder") or ""
+    return found
+
+
 def stand_in(draft: Draft) -> Profile:
     """The draft as a profile, with something in those fields that do not matter for a connection. Raises ``InputError``."""
-    fields = dict(draft.fields)
+    fields = filled(draft.fields)
     for name in form.problems(fields):
         if name in ("name", "target.user", "target.folder") or name.partition(".")[0] in ("users", "schedule"):
             fields.pop(name, None)
@@ -31,7 +42,9 @@ def stand_in(draft: Draft) -> Profile:
 
 def login_of(draft: Draft) -> Profile:
     """The draft as a profile of which only server and login are true. Raises ``InputError`` when these are not right."""
-    fields = {name: value for name, value in draft.fields.items() if name.partition(".")[0] in ("kind", "server", "login")}
+    fields = {
+        name: value for name, value in filled(draft.fields).items() if name.partition(".")[0] in ("kind", "server", "login")
+    }
     return stand_in(Draft(fields))
 
 
@@ -46,7 +59,7 @@ def complete(draft: Draft) -> Profile:
 def made(draft: Draft) -> Profile:
     """The profile that the draft is. Raises ``InputError`` naming what must be corrected before."""
     try:
-        return form.profile(draft.fields)
+        return form.profile(filled(draft.fields))
     except FieldError as error:
         raise _refusal("saved", draft, error) from error
 

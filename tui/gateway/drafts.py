@@ -24,7 +24,7 @@ from core.profiles.rules import Rule
 from core.profiles.selection import Mode, Selection
 from core.secrets import Secret
 from tui.gateway import present
-from tui.gateway.drafted import complete, login_of, made, stand_in
+from tui.gateway.drafted import complete, filled, login_of, made, stand_in
 from tui.gateway.profile_views import Draft, FolderRow, FolderTree, StepRow, Summary, Turned
 from tui.gateway.refusals import translated
 from tui.gateway.views import State, Tone
@@ -92,7 +92,7 @@ class Drafts:
     # Checking ------------------------------------------------------------------------------------------------------------
 
     async def problems(self, draft: Draft) -> Mapping[str, str]:
-        found = {name: present.text(here(problem), 400) for name, problem in form.problems(draft.fields).items()}
+        found = {name: present.text(here(problem), 400) for name, problem in form.problems(filled(draft.fields)).items()}
         with translated():
             found = {**await self._of_archive(draft), **found}
         return found

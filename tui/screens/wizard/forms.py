@@ -124,11 +124,8 @@ class LoginStep(FormStep):
 
     def collect(self) -> None:
         super().collect()
-        fields = self.draft.fields
-        if not self.draft.many and not str(fields.get("login.username", "")).strip():
-            fields["login.username"] = fields.get("target.folder", "")
         if self.draft.password:
-            fields.pop("login.password_file", None)
+            self.draft.fields.pop("login.password_file", None)
 
     @property
     def guide(self) -> str:
