@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, chop_cells
@@ -115,29 +115,67 @@ def shared(natural: Sequence[int], least: Sequence[int], width: int) -> list[int
     return widths
 
 
+def arranged(columns: Mapping[str, tuple[int, int]], width: int, leaving: Sequence[str]) -> dict[str, int]:
+    """Widths, by title, of the columns that there is room for. ``columns`` has their natural widths and the least ones.
+
+    Those of ``leaving`` go whole, the first first, until the least widths of the others fit.
+    """
+    shown = dict(columns)
+    for title in leaving:
+        if sum(least for _, least in shown.values()) + GAP * (len(shown) - 1) <= width:
+            break
+        shown.pop(title, None)
+    natural, least = [size for size, _ in shown.values()], [size for _, size in shown.values()]
+    return dict(zip(shown, shared(natural, least, width), strict=True))
+
+
 class ProfileTable:
     """The profiles of Home as lines; columns that the width has no room for are left out, the least telling first."""
+
+    LAST = "Last run"
+    #: As much of a text is to be seen before a column is left out for it.
+    LEAST = {"Profile": 24, "Mailbox": 12, "Schedule": 24}  # noqa: RUF012
+    #: Goes first what tells least.
+    LEAVING = ("Server", "Next", "Mailbox", "Schedule", LAST)
 
     def __init__(self, rows: Sequence[ProfileRow], width: int) -> None:
         self._rows = rows
         columns = {
-            "Profile": ([row.name for row in rows], 10),
-            "Mailbox": ([row.mailbox for row in rows], 12),
-            "Server": ([row.server for row in rows], 12),
-            "Schedule": ([row.schedule for row in rows], 10),
-            "Next": ([row.next_start for row in rows], 5),
-            "State": ([str(row.state) for row in rows], 9),
-            "Last run": (["  ".join(row.facts) for row in rows], 16),
+            "Profile": [row.name for row in rows],
+            "Mailbox": [row.mailbox for row in rows],
+            "Server": [row.server for row in rows],
+            "Schedule": [row.schedule for row in rows],
+            "Next": [row.next_start for row in rows],
+            "State": [str(row.state) for row in rows],
+            self.LAST: ["  ".join(row.facts) for row in rows],
         }
-        natural = {title: max(cell_len(text) for text in (title, *texts)) for title, (texts, _) in columns.items()}
-        # What a running profile needs, so that columns do not come and go with every run.
-        natural["Last run"] = max(natural["Last run"], cell_len("61 %  3 min 20 s left"))
-        shown = [title for title in columns if title != "Next" or any(row.next_start for row in rows)]
-        for title in ("Server", "Next"):
-            if title in shown and sum(natural[one] for one in shown) + GAP * (len(shown) - 1) > width:
-                shown.remove(title)
-        least = [natural["State"] if title == "State" else columns[title][1] for title in shown]
-        self._columns = dict(zip(shown, shared([natural[title] for title in shown], least, width), strict=True))
+        if not any(columns["Next"]):
+            del columns["Next"]
+        natural = {title: max(cell_len(text) for text in (title, *texts)) for title, texts in columns.items()}
+        wanted = {title: (size, min(size, self.LEAST.get(title, size))) for title, size in natural.items()}
+        # Without what runs now, so that columns do not come and go with every run.
+        when = max([cell_len("since 14:02"), *(cell_len(row.facts[0]) for row in rows if row.facts and not row.active)])
+        wanted[self.LAST] = (max(natural[self.LAST], when), when)
+        self._columns = arranged(wanted, width, self.LEAVING)
+        wanted = {title: wanted[title] for title in self._columns}
+        if self.LAST in wanted:
+            # Mailboxes give way to the time that is left.
+            spare = width - sum(least for _, least in wanted.values()) - GAP * (len(wanted) - 1)
+            size = wanted[self.LAST][0]
+            wanted[self.LAST] = (size, min(size, when + max(spare, 0), max(cell_len("61 %  3 min 20 s left"), when)))
+            self._columns = arranged(wanted, width, ())
+        while self._idle and any(size < natural[title] for title, size in self._columns.items() if title != self.LAST):
+            # Facts are left out whole; what is then empty is for those that are cut.
+            size = self._columns[self.LAST] - self._idle
+            wanted[self.LAST] = (size, min(size, when))
+            self._columns = arranged(wanted, width, ())
+
+    @property
+    def _idle(self) -> int:
+        """Cells of the last column that no line needs."""
+        if (width := self._columns.get(self.LAST)) is None:
+            return 0
+        return width - max(cell_len(text) for text in (self.LAST, *(join(row.facts, width) for row in self._rows)))
 
     @property
     def header(self) -> Line:
@@ -155,7 +193,7 @@ class ProfileTable:
             "Schedule": (row.schedule, Tone.MUTED),
             "Next": (row.next_start, Tone.MUTED),
             "State": (str(row.state), row.state.tone),
-            "Last run": (join(row.facts, self._columns["Last run"]), Tone.PLAIN),
+            self.LAST: (join(row.facts, self._columns.get(self.LAST, 0)), Tone.PLAIN),
         }
         return _spaced([Span(fit(texts[title][0], width), texts[title][1]) for title, width in self._columns.items()])
 

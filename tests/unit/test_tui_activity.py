@@ -82,6 +82,16 @@ async def test_past_runs_are_listed_the_newest_first(archive: Archive, size: tup
         assert straight(screen.lines, size)
 
 
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 40)])
+async def test_the_names_of_profiles_are_not_cut_in_the_list_of_runs(archive: Archive, size: tuple[int, int]) -> None:
+    """Columns that tell less are left out before."""
+    await add_run(archive, "Copy of Archiv Müller", archived=310, found=310)
+    async with console_on(archive.home, size) as screen:
+        await at_runs(screen)
+        await screen.until_shown(" Copy of Archiv Müller ", "✔ done")
+        assert straight(screen.lines, size)
+
+
 async def test_enter_opens_the_run(archive: Archive) -> None:
     """Its result, and escape comes back to the same line."""
     await with_runs(archive)

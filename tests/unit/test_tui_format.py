@@ -124,6 +124,44 @@ def test_columns_that_tell_least_are_left_out_first() -> None:
     assert "manual" in plain(ProfileTable(rows("Staff", "Alice"), 114)[0])
 
 
+NAMES = st.text("abcdefg hij", min_size=1, max_size=40).map(lambda text: text.strip() or "x")
+FACTS = st.lists(st.sampled_from(["14:02", "yesterday 18:04", "3 mailboxes failed", "+1,240", "nothing new"]), max_size=3)
+PROFILES = st.lists(st.tuples(NAMES, NAMES, NAMES, NAMES, FACTS), min_size=1, max_size=5)
+
+
+@given(PROFILES, st.integers(38, 160))
+def test_a_column_of_profiles_is_cut_only_when_there_is_no_room(found: list[tuple[Any, ...]], cells: int) -> None:
+    """Nothing is cut beside space that no line needs; what may be left out whole goes before the others are cut short."""
+    (row,) = rows("Staff")
+    made = [
+        replace(row, name=name, mailbox=mailbox, server=server, schedule=schedule, facts=tuple(facts), active=False)
+        for name, mailbox, server, schedule, facts in found
+    ]
+    table = ProfileTable(made, cells)
+    titles = [span.text.strip() for span in table.header if span.text.strip()]
+    sizes = [len(span.text) for span in table.header][::2]
+    for drawn in (table.header, *(table[index] for index in range(len(table)))):
+        assert width(drawn) == cells
+    texts = {"Profile": 0, "Mailbox": 1, "Server": 2, "Schedule": 3}
+    for title, size in zip(titles, sizes, strict=True):
+        if title in texts and any(len(one[texts[title]]) > size for one in found):
+            last = [cell_len(table[index][-1].text.rstrip()) for index in range(len(table))]
+            assert sizes[-1] == max(len(titles[-1]), *last)
+            assert size >= ProfileTable.LEAST.get(title, size) or len(titles) == 2
+
+
+@pytest.mark.parametrize("cells", [53, 73, 113])
+def test_usual_names_and_schedules_are_shown_whole(cells: int) -> None:
+    """In a narrow window columns are left out instead."""
+    names = ("Archiv Müller", "Copy of Archiv Müller")
+    made = [replace(row, schedule="daily at 02:00", facts=("14:02", "+310")) for row in rows(*names)]
+    table = ProfileTable(made, cells)
+    shown = [plain(table[index]) for index in range(2)]
+    assert all(name in text for name, text in zip(names, shown, strict=True))
+    assert cells > 73 or "…" not in "".join(shown)
+    assert cells < 73 or "daily at 02:00" in shown[0]
+
+
 @pytest.mark.parametrize("cells", [74, 114])
 def test_mailbox_lines_fill_their_width(cells: int) -> None:
     """In one line or in two, whatever the folder is called."""

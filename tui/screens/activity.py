@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.binding import BindingType
 
 from tui.actions import PLACES, Action, bindings
-from tui.format import Line
+from tui.format import Line, arranged
 from tui.gateway.activity_views import RunRow
 from tui.gateway.views import Tone
 from tui.screens.ledger import LedgerPlace
@@ -28,8 +29,12 @@ ACTIONS = (
     Action("back", "back", ("escape", "q"), "Back", "Back to Home"),
     *PLACES,
 )
-WIDE = 100
 TITLES = ("Run", "Profile", "State", "When", "Took", "Archived", "Failed", "Deleted", "Started")
+NUMBERS = ("Run", "Archived", "Failed", "Deleted")
+#: Goes first, where there is no room for all, what is also said of the chosen run.
+LEAVING = ("Started", "Deleted", "Failed", "Took", "Archived", "When")
+#: As much of a profile's name is to be seen before a column is left out for it.
+LONG = 24
 
 
 class ActivityPlace(Listing[RunRow]):
@@ -44,6 +49,8 @@ class ActivityPlace(Listing[RunRow]):
         super().__init__()
         self._profile, self._profile_name = "", "all profiles"
         self._state, self._state_name = "", "all states"
+        #: The longest text of each column so far. Never less, or columns would move while one pages.
+        self._natural = {title: max(cell_len(title), 6 if title == "Run" else 0) for title in TITLES}
 
     def words(self) -> Sequence[str]:
         return ("Activity",)
@@ -62,21 +69,32 @@ class ActivityPlace(Listing[RunRow]):
         return await self.console.gateway.activity.count(self._profile, self._state)
 
     async def page(self, offset: int, limit: int) -> Sequence[RunRow]:
-        return await self.console.gateway.activity.runs(self._profile, self._state, offset, limit)
+        rows = await self.console.gateway.activity.runs(self._profile, self._state, offset, limit)
+        for row in rows:
+            for title, text in _texts(row).items():
+                self._natural[title] = max(self._natural[title], cell_len(text))
+        return rows
 
     async def position(self, row: RunRow) -> int:
         return await self.console.gateway.activity.position(self._profile, self._state, row.id)
 
     def heading(self, width: int) -> Line:
-        tones = [Tone.MUTED] * len(TITLES)
-        return _cells(TITLES, tones, width)
+        return self._cells({title: title for title in TITLES}, dict.fromkeys(TITLES, Tone.MUTED), width)
 
     def line(self, row: RunRow, width: int) -> Line:
-        archived, failed, deleted = row.counts
-        texts = (str(row.id), row.profile, str(row.state), row.when, row.took, archived, failed, deleted, row.how)
-        bad = Tone.BAD if failed else Tone.PLAIN
-        plain = Tone.PLAIN
-        return _cells(texts, (plain, Tone.STRONG, row.state.tone, plain, plain, plain, bad, plain, Tone.MUTED), width)
+        bad = Tone.BAD if row.counts[1] else Tone.PLAIN
+        tones = {"Profile": Tone.STRONG, "State": row.state.tone, "Failed": bad, "Started": Tone.MUTED}
+        return self._cells(_texts(row), tones, width)
+
+    def _cells(self, texts: Mapping[str, str], tones: Mapping[str, Tone], width: int) -> Line:
+        columns = {title: (size, min(size, LONG) if title == "Profile" else size) for title, size in self._natural.items()}
+        widths = arranged(columns, width, LEAVING)
+        # What is left goes to the names, so that numbers stay beside each other.
+        *_, last = widths
+        rest = widths[last] - self._natural[last]
+        widths[last] -= rest
+        widths["Profile"] += rest
+        return cells([(texts[title], tones.get(title, Tone.PLAIN), size, title in NUMBERS) for title, size in widths.items()])
 
     def sentences(self, row: RunRow) -> Sequence[str]:
         return row.more
@@ -115,11 +133,7 @@ class ActivityPlace(Listing[RunRow]):
         self.app.push_screen(Pick("Runs in", list(states.items()), self._state), taken)
 
 
-def _cells(texts: Sequence[str], tones: Sequence[Tone], width: int) -> Line:
-    wide = width >= WIDE
-    widths = [6, 0, 13, 16, 12 if wide else 10, 8, 6 if wide else 0, 8 if wide else 0, 9 if wide else 0]
-    widths[1] = max(width - sum(widths) - 2 * sum(bool(one) for one in widths), 8)
-    right = {0, 5, 6, 7}
-    return cells(
-        [(text, tone, size, at in right) for at, (text, tone, size) in enumerate(zip(texts, tones, widths, strict=True))]
-    )
+def _texts(row: RunRow) -> dict[str, str]:
+    """What stands in the columns."""
+    texts = (str(row.id), row.profile, str(row.state), row.when, row.took, *row.counts, row.how)
+    return dict(zip(TITLES, texts, strict=True))
