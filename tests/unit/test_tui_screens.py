@@ -22,6 +22,7 @@ from tests.terminal.staged import HOSTILE, StagedGateway, hostile, line, many, o
 from tui.console import Console, fault
 from tui.format import Line, MailboxTable, ProblemTable
 from tui.gateway.attention import Condition
+from tui.gateway.profile_views import Draft
 from tui.gateway.views import NoArchive, Refused
 from tui.guides import load
 from tui.screens.confirm import Confirm
@@ -506,6 +507,27 @@ async def test_the_chosen_profile_stays_chosen() -> None:
         assert place.chosen is not None
         assert place.chosen.key == "Alice"
         await screen.until_shown("▸ Alice")
+
+
+async def test_a_profile_that_was_saved_is_chosen() -> None:
+    """The next key is about the copy and not about the original; one that others save meanwhile moves nothing."""
+    gateway = ordinary()
+    async with shown(gateway) as screen:
+        home = screen.console.screen
+        assert isinstance(home, HomePlace)
+        draft = Draft({"kind": "mailbox", "name": "Copy"})
+        await screen.press("down")
+        for name, chosen in (("", "Alice"), ("Alice", "Alice"), ("Copy", "Copy")):
+            home.expect(draft)
+            await screen.console.push_screen(ProfilePlace("Alice"))
+            gateway.profiles.append(profile("By others " + name))
+            if name and name != "Alice":
+                gateway.profiles.append(profile(name))
+            draft.fields["name"] = name
+            await screen.press("escape")
+            await screen.until_shown(f"Profiles ({len(gateway.profiles)})", f"▸ {chosen}")
+            assert home.chosen is not None
+            assert home.chosen.key == chosen
 
 
 async def test_a_thousand_profiles_can_be_walked_through() -> None:

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from tui.actions import PLACES, Action, bindings
 from tui.format import Line, ProfileTable, Span, fit, header, service, wrap
+from tui.gateway.profile_views import Draft
 from tui.gateway.views import Attention, HomeView, ProfileRow, Remedy, Tone
 from tui.screens.place import BESIDE
 from tui.screens.profile import ProfilePlace
@@ -63,6 +64,8 @@ class HomePlace(ProfileWork):
         super().__init__()
         self._view: HomeView | None = None
         self._usable = ""
+        #: What is being made or changed meanwhile, and the profiles that there were before.
+        self._expected: tuple[Draft, frozenset[str]] | None = None
 
     def content(self) -> ComposeResult:
         with Panel(id="profiles-panel"):
@@ -76,14 +79,15 @@ class HomePlace(ProfileWork):
         self.show(await self.console.gateway.home())
 
     def show(self, view: HomeView) -> None:
-        """Show ``view``; the chosen profile stays chosen wherever it now stands."""
+        """Show ``view``; the chosen profile stays chosen wherever it now stands, unless one was saved that is new."""
         chosen = self.chosen
+        key = self._saved(view) or (chosen.key if chosen else "")
         self._view = view
         self.show_top(lambda width, clock: header(("Archivar", view.path), f"service {service(view)}", clock, width))
         profiles = self.query_one("#profiles", Choice)
         keys = [row.key for row in view.profiles]
-        if chosen and chosen.key in keys:
-            profiles.cursor = keys.index(chosen.key)
+        if key in keys:
+            profiles.cursor = keys.index(key)
         profiles.show(lambda width: ProfileTable(view.profiles, width))
         self.query_one("#profiles-header", Lines).show(lambda width: [_headed(ProfileTable(view.profiles, width - 2).header)])
         self.panel("profiles-panel").head(f"Profiles ({len(view.profiles)})")
@@ -92,6 +96,23 @@ class HomePlace(ProfileWork):
         self.query_one("#no-profiles").display = not view.profiles
         self._show_attention(view.attention)
         self._see_to_keys()
+
+    def expect(self, draft: Draft) -> None:
+        self._expected = (draft, frozenset(row.key for row in self._view.profiles) if self._view else frozenset())
+
+    def _saved(self, view: HomeView) -> str:
+        """The key of the profile that was made or renamed since Home was in front, or nothing."""
+        if self._expected is None:
+            return ""
+        draft, before = self._expected
+        name = str(draft.fields.get("name", "")).strip()
+        if name not in before and any(row.key == name for row in view.profiles):
+            self._expected = None
+            return name
+        if self.is_current:
+            # It was left without saving, or it is called as before.
+            self._expected = None
+        return ""
 
     def _show_attention(self, found: tuple[Attention, ...]) -> None:
         panel, attention = self.query_one("#attention", Choice), self.panel("attention-panel")

@@ -32,7 +32,13 @@ class ProfileWork(Place):
     async def _new(self) -> None:
         await self._open(await self.console.gateway.drafts.new("mailbox"))
 
+    def expect(self, draft: Draft) -> None:
+        """A profile is made or changed from here or from a place above; it may be saved."""
+
     async def _open(self, draft: Draft) -> None:
+        for place in self.app.screen_stack:
+            if isinstance(place, ProfileWork):
+                place.expect(draft)
         await self.open(WizardPlace(draft, self.saved))
 
     async def action_run_profile(self) -> None:
