@@ -530,6 +530,23 @@ async def test_a_profile_that_was_saved_is_chosen() -> None:
             assert home.chosen.key == chosen
 
 
+async def test_only_the_widget_with_the_keys_is_marked() -> None:
+    """One mark on the screen; which profile is chosen is told by a dot meanwhile."""
+    async with shown(ordinary()) as screen:
+        await screen.press("down")
+        await screen.until_shown("▸ Alice")
+        assert screen.text.count("▸") == 1
+        await screen.press("tab")
+        await screen.until_shown("· Alice", "▸ 1 !")
+        assert screen.text.count("▸") == 1
+        await screen.press("shift+tab", "up", "r")
+        await screen.until_shown("Problems (2)", "▸ ●")
+        assert screen.text.count("▸") == 1
+        await screen.press("tab")
+        await screen.until_shown("▸ ✗")
+        assert screen.text.count("▸") == 1
+
+
 async def test_a_thousand_profiles_can_be_walked_through() -> None:
     """The list scrolls with the cursor and back."""
     async with shown(StagedGateway(*(profile(f"Box {number:04}") for number in range(1000)))) as screen:

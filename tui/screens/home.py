@@ -70,7 +70,10 @@ class HomePlace(ProfileWork):
     def content(self) -> ComposeResult:
         with Panel(id="profiles-panel"):
             yield Lines(id="profiles-header", can_focus=False)
-            yield Choice(id="profiles")
+            profiles = Choice(id="profiles")
+            # Most keys are about the chosen profile, wherever they go.
+            profiles.keeps_mark = True
+            yield profiles
             yield Static(Content("\n".join(NO_PROFILES)), id="no-profiles")
         with Panel(id="attention-panel"):
             yield Choice(id="attention")

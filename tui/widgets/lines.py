@@ -129,14 +129,15 @@ class Lines(ScrollView):
 
 
 class Choice(Lines):
-    """Items of which one is chosen: marked with ``▸``, and with a bar while the keys go here.
+    """Items of which one is chosen: marked with ``▸`` and a bar while the keys go here.
 
     An item has one line, or as many as its source says in ``per_item``.
     """
 
     MARK = "▸ "
-    #: Whether the chosen item is marked while the keys go elsewhere too.
-    keeps_mark = True
+    REST = "· "
+    #: Whether the chosen item is marked, with a dot, while the keys go elsewhere too.
+    keeps_mark = False
 
     class Moved(Message):
         """Another item is chosen."""
@@ -194,8 +195,10 @@ class Choice(Lines):
 
     def _line(self, index: int) -> Line:
         line = super()._line(index)
-        marked = index == self.cursor * self.per_item and self.can_focus and (self.keeps_mark or self.has_focus)
-        return (Span(self.MARK if marked else "  "), *line) if line else line
+        mark = "  "
+        if index == self.cursor * self.per_item and self.can_focus:
+            mark = self.MARK if self.has_focus else self.REST if self.keeps_mark else mark
+        return (Span(mark), *line) if line else line
 
     def render_line(self, y: int) -> Strip:
         strip = super().render_line(y)

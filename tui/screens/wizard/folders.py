@@ -38,9 +38,7 @@ class FoldersStep(Step):
     def content(self) -> ComposeResult:
         yield Marked(Options(WAYS, "only" if self.desk.folders_only(self.draft) else "all"))
         yield Static(Content("Reading the folders …"), id="said")
-        folders = Choice(id="folders")
-        folders.keeps_mark = False
-        yield folders
+        yield Choice(id="folders")
         yield Static(id="rules")
         yield Static(id="wrong", classes="wrong")
 

@@ -63,9 +63,7 @@ class PeopleStep(Step):
         yield from self.above()
         search = form.Line(form.Text("search", "", hint="/  name or address"), "")
         yield Marked(Static(Content("Search [")), search, Static(Content("]")), id="search")
-        people = PagedChoice[UserRow](id="people")
-        people.keeps_mark = False
-        yield people
+        yield PagedChoice[UserRow](id="people")
         yield Static(Content(NOBODY), id="nobody")
         yield Static(id="sentence")
         yield Static(id="wrong", classes="wrong")
