@@ -329,6 +329,18 @@ async def test_a_box_is_not_covered_by_the_keys_of_the_place_behind_it() -> None
         assert isinstance(screen.console.screen, Guides)
 
 
+async def test_behind_a_question_no_keys_are_told() -> None:
+    """They would do nothing there; when the question is answered they are back."""
+    async with shown(ordinary()) as screen:
+        await screen.until_shown("q Quit")
+        for key, box in (("d", "Delete the profile"), ("question_mark", "━ Keys ━"), ("ctrl+p", "Search for commands")):
+            await screen.press(key)
+            await screen.until_shown(box)
+            await screen.until(lambda: not screen.lines[-1].strip())
+            await screen.press("escape")
+            await screen.until_shown("enter Open", "q Quit", "? Help")
+
+
 async def test_a_guide_keeps_its_text_when_the_window_changes() -> None:
     """It is wrapped anew, and says how to scroll only where there is something to scroll to."""
     async with shown(ordinary(), (160, 120)) as screen:

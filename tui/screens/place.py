@@ -63,7 +63,15 @@ class Place(Screen[None]):
         self.reload()
 
     def on_screen_resume(self) -> None:
+        self._cover(False)
         self.reload()
+
+    def on_screen_suspend(self) -> None:
+        self._cover(True)
+
+    def _cover(self, covered: bool) -> None:
+        for keys in self.query(KeyBar):
+            keys.covered = covered
 
     def reload(self) -> None:
         """Load soon, without waiting."""

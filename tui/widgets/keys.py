@@ -32,6 +32,18 @@ class KeyBar(Widget):
         self._place = place
         self._places: list[tuple[int, int, str]] = []
         self._shown = ""
+        self._covered = False
+
+    @property
+    def covered(self) -> bool:
+        """Whether something else stands in front of the place, so that none of its keys does anything."""
+        return self._covered
+
+    @covered.setter
+    def covered(self, covered: bool) -> None:
+        if covered != self._covered:
+            self._covered = covered
+            self.refresh()
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
@@ -56,7 +68,7 @@ class KeyBar(Widget):
         return "\n".join(f"{key} {label} {enabled}" for key, label, _, enabled in bindings)
 
     def render(self) -> Content:
-        bindings = self._useful()
+        bindings = [] if self._covered else self._useful()
         self._shown = self._plain(bindings)
         helps = [one for one in bindings if one[2] in HELP]
         rest = [one for one in bindings if one[2] not in HELP]
