@@ -63,13 +63,13 @@ class Place(Screen[None]):
         self.reload()
 
     def on_screen_resume(self) -> None:
-        self._cover(False)
+        self._cover_keys(False)
         self.reload()
 
     def on_screen_suspend(self) -> None:
-        self._cover(True)
+        self._cover_keys(True)
 
-    def _cover(self, covered: bool) -> None:
+    def _cover_keys(self, covered: bool) -> None:
         for keys in self.query(KeyBar):
             keys.covered = covered
 
