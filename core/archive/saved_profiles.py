@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from core.archive import planning, users
+from core.archive import catalog, planning, users
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.errors import InputError
@@ -57,6 +57,7 @@ async def save(
     of that name. ``expected``: the definition that was changed into this one; refused when it is another one now, or gone.
     """
     async with archive.changing():
+        await _forget_orphans(archive)
         if new:
             await _refuse_taken(archive, profile.name)
         if expected is not None:
@@ -113,13 +114,12 @@ async def copy(archive: Archive, name: str, new_name: str, *, actor: str = "arch
     Raises ``InputError``.
     """
     async with archive.changing():
+        await _forget_orphans(archive)
         original = await find(archive, name)
         await _refuse_taken(archive, new_name)
         await check(archive, original)
         schedule = replace(original.schedule, automatic=False) if original.schedule else None
         profile = replace(original, name=new_name, schedule=schedule)
-        # What an earlier profile of that name left behind by a crash is none of its own.
-        await _forget(archive, new_name)
         await _save(archive, profile, await _stored_password(archive, original.name), actor)
     return profile
 
@@ -270,9 +270,19 @@ async def _forget(archive: Archive, name: str) -> None:
         await transaction.execute("DELETE FROM password WHERE profile = ?", (name,))
 
 
+async def _forget_orphans(archive: Archive) -> None:
+    """Forget passwords without a profile: what a crash left behind is none of another profile that gets the name later."""
+    head = await archive.head()
+    async with archive.database.transaction() as transaction:
+        # While somebody rebuilds the catalog, it does not know all profiles.
+        if (await catalog.applied(transaction)).seq >= head.seq:
+            await transaction.execute("DELETE FROM password WHERE profile NOT IN (SELECT name FROM profile)")
+
+
 async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> None:
     """Delete a profile and its password; archived mail is not touched. Raises ``InputError``."""
     async with archive.changing():
+        await _forget_orphans(archive)
         profile = await find(archive, name)
         await _refuse_active(archive, profile.name)
         await archive.append([Draft("profile.removed", {"name": profile.name}, actor)])

@@ -143,3 +143,23 @@ async def test_an_empty_user_name_is_the_address_as_it_is_at_last(archive: Archi
     assert "The account" in (await desk.problems(draft))["login.password"]
     draft.fields["login.username"] = "alice@example.test"
     assert await desk.problems(draft) == {}
+
+
+async def test_names_are_taken_as_the_archive_compares_them(archive: Archive) -> None:
+    """Letters beyond ASCII have a case there: Ärzte and ärzte are two profiles, ÄRZTE is the first."""
+    profile = homes.profile("mail.example.test", 993, name="Ärzte")
+    await saved_profiles.save(archive, profile, Secret("word"))
+    desk = Drafts(archive)
+    draft = await desk.edit("Ärzte")
+    for name, taken in (("ärzte", False), ("ÄRZTE", False), ("Other", False), ("OTHER", True)):
+        if taken:
+            await saved_profiles.save(archive, replace(profile, name="Other"), Secret("word"))
+        draft.fields["name"] = name
+        assert ("name" in await desk.problems(draft)) is taken
+    draft = await desk.copy("Ärzte")
+    for name, taken in (("ärzte", False), ("ÄRZTE", True), ("Ärzte", True)):
+        draft.fields["name"] = name
+        assert ("name" in await desk.problems(draft)) is taken
+    draft.fields["name"] = "ärzte"
+    await desk.save(draft)
+    assert [one.name for one in await saved_profiles.all_profiles(archive)] == ["Other", "Ärzte", "ärzte"]

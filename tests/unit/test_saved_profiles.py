@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
-from core.archive import planning, saved_profiles, users
+from core.archive import catalog, planning, saved_profiles, users
 from core.archive.archive import Archive
+from core.archive.ledger import Draft, Head
 from core.archive.saved_profiles import Misfit
 from core.errors import InputError
 from core.profiles.profile import Access, Login, Profile, Target
@@ -242,3 +244,64 @@ async def test_a_password_that_is_not_there_serves_nobody(archive: Archive) -> N
     assert await saved_profiles.password_misfit(archive, profile, "Test") is Misfit.REMOVED
     await saved_profiles.save(archive, replace(profile, login=replace(profile.login, password_file="/etc/archivar/word")))
     assert await saved_profiles.password_misfit(archive, profile, "Test") is Misfit.NOT_STORED
+
+
+class Crash(Exception):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("ends", ["rename", "remove"])
+@pytest.mark.parametrize("then", ["save", "rename", "copy", "removal"])
+async def test_a_crash_leaves_no_password_to_a_later_profile_of_that_name(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, ends: str, then: str
+) -> None:
+    """The entry is in the ledger and the password not yet gone: with the next change it goes, before anybody gets the name."""
+    old = homes.profile("mail.example.test", 993, name="Old")
+    other = homes.profile("mail.example.test", 993, name="Other")
+    await saved_profiles.save(archive, old, Secret("secret of old"))
+    await saved_profiles.save(archive, other)
+    append = archive.append
+
+    async def crash(drafts: Sequence[Draft]) -> None:
+        await append(drafts)
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "append", crash)
+        renaming = saved_profiles.save(archive, replace(old, name="New"), renames="Old")
+        removing = saved_profiles.remove(archive, "Old")
+        job, other_job = (renaming, removing) if ends == "rename" else (removing, renaming)
+        other_job.close()
+        with pytest.raises(Crash):
+            await job
+    again = replace(old, server=replace(old.server, host="other.example.test"))
+    if then == "save":
+        await saved_profiles.save(archive, again)
+    elif then == "rename":
+        await saved_profiles.save(archive, again, renames="Other")
+    elif then == "copy":
+        await saved_profiles.copy(archive, "Other", "Old")
+    else:
+        await saved_profiles.remove(archive, "Other")
+    assert await archive.database.read("SELECT profile FROM password") == []
+    assert not await saved_profiles.has_password(archive, again)
+
+
+async def test_no_password_is_forgotten_while_the_catalog_is_rebuilt(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is empty then, and knows no profile: that is no reason to think that its password is of none."""
+    profile = homes.profile("mail.example.test", 993)
+    await saved_profiles.save(archive, profile, Secret("one"))
+    head = archive.head
+
+    async def emptied() -> Head:
+        async with archive.database.transaction() as transaction:
+            await catalog.clear(transaction)
+        return await head()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "catch_up", AsyncMock())
+        patch.setattr(archive, "head", emptied)
+        with pytest.raises(InputError):
+            await saved_profiles.remove(archive, "Test")
+    await archive.rebuild()
+    assert (await saved_profiles.password(archive, profile)).reveal() == "one"

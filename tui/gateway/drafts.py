@@ -19,7 +19,7 @@ from core.model import User, now
 from core.profiles import form
 from core.profiles.folder_choice import EVERYTHING, FolderChoice
 from core.profiles.mailboxes import Mailbox, login_name, of_target
-from core.profiles.profile import Access, Kind, Method, Profile
+from core.profiles.profile import Access, Kind, Method, Profile, name_key
 from core.profiles.rules import Rule
 from core.profiles.selection import Mode, Selection
 from core.secrets import Secret
@@ -82,9 +82,9 @@ class Drafts:
     async def copy(self, key: str) -> Draft:
         with translated():
             profile = await saved_profiles.find(self._archive, key)
-            names = {one.name.casefold() for one in await saved_profiles.all_profiles(self._archive)}
+            names = {name_key(one.name) for one in await saved_profiles.all_profiles(self._archive)}
         name, number = f"Copy of {profile.name}", 2
-        while name.casefold() in names:
+        while name_key(name) in names:
             name, number = f"Copy {number} of {profile.name}", number + 1
         fields = {**_DEFAULTS, **_given(form.of_profile(profile)), "name": name, form.HOW: "manual"}
         return Draft(fields, stored=profile.name)
@@ -100,9 +100,9 @@ class Drafts:
     async def _of_archive(self, draft: Draft) -> dict[str, str]:
         """What only the archive can tell: names that are taken, users who are not there, a password that is missing."""
         found: dict[str, str] = {}
-        name = str(draft.fields.get("name", "")).strip().casefold()
+        name = str(draft.fields.get("name", "")).strip()
         for one in await saved_profiles.all_profiles(self._archive):
-            if one.name.casefold() == name and name != draft.replaces.casefold():
+            if name_key(one.name) == name_key(name) != name_key(draft.replaces):
                 found["name"] = f"There is a profile {present.text(one.name, 60)} already. Choose another name."
         if target := str(draft.fields.get("target.user", "")).strip() if not draft.many else "":
             try:
