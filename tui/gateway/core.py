@@ -40,6 +40,8 @@ EVENTS_AT_ONCE = 200
 SPACE_SECONDS = 10.0
 #: Runs that a profile's page lists; Activity has all.
 LAST_RUNS = 100
+#: Runs whose events are kept, since a page looks at them again and again.
+RUNS_KEPT = 4
 
 
 async def open_gateway(path: Path | None = None) -> CoreGateway:
@@ -191,7 +193,9 @@ class CoreGateway:
         return present.with_note(view, self._trouble) if self._trouble and view.active else view
 
     async def _all_events(self, run_id: int) -> list[RunEvent]:
-        events = self._events.setdefault(run_id, [])
+        events = self._events[run_id] = self._events.pop(run_id, [])
+        while len(self._events) > RUNS_KEPT:
+            del self._events[next(iter(self._events))]
         while more := await self._queue.events(run_id, after=events[-1].id if events else 0, limit=EVENTS_AT_ONCE):
             events += more
         return events
