@@ -321,7 +321,7 @@ def test_a_saved_profile_is_changed_copied_switched_and_deleted(servers: Servers
         terminal.fill("Server name", "localhost")
         terminal.next("Login")
         terminal.keys("Enter")
-        terminal.until_shown("! Server or account is another one now, so the password", "▸ Password")
+        terminal.until_shown("! The server is another one now, so the password", "▸ Password")
         terminal.back("Server")
         terminal.fill("Server name", dovecot.host)
         terminal.next("Login")
