@@ -331,7 +331,7 @@ async def test_a_box_is_not_covered_by_the_keys_of_the_place_behind_it() -> None
 
 async def test_behind_a_question_no_keys_are_told() -> None:
     """They would do nothing there; when the question is answered they are back."""
-    async with shown(ordinary()) as screen:
+    async with shown(ordinary(), (80, 40)) as screen:
         await screen.until_shown("q Quit")
         for key, box in (("d", "Delete the profile"), ("question_mark", "━ Keys ━"), ("ctrl+p", "Search for commands")):
             await screen.press(key)

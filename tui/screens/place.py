@@ -63,13 +63,13 @@ class Place(Screen[None]):
         self.reload()
 
     def on_screen_resume(self) -> None:
-        self._cover_keys(False)
+        self._stand_behind(False)
         self.reload()
 
     def on_screen_suspend(self) -> None:
-        self._cover_keys(True)
+        self._stand_behind(True)
 
-    def _cover_keys(self, covered: bool) -> None:
+    def _stand_behind(self, covered: bool) -> None:
         for keys in self.query(KeyBar):
             keys.covered = covered
 
