@@ -211,14 +211,15 @@ async def test_users_are_chosen_with_a_sentence_that_counts_them(stage: Stage) -
     """Ways, ticks and search; nobody ticked is said and keeps the page; what is saved is what was ticked."""
     screen = stage.screen
     await stage.many()
-    await screen.until_shown("Archives 2 of 3 users, 1 has no e-mail address.", "▸ [x] alice")
+    await screen.until_shown("Archives 2 of 3 users, 1 has no e-mail address.", "▸ [x] alice", "n New user")
+    assert "space Tick" not in screen.text
     await screen.press("shift+tab", "shift+tab")
     await screen.until_shown("▸ (•) all users")
     await screen.press("left", "right", "right")
     await screen.until_shown("(•) only the ticked", "Nobody is ticked yet.")
     assert "▸ [" not in screen.text
     await screen.press("tab", "tab", "enter")
-    await screen.until_shown("● Users", "! ")
+    await screen.until_shown("● Users", "! ", "space Tick")
     await screen.press("slash", *"bo")
     await screen.until(lambda: "alice" not in screen.text)
     await screen.press("enter", "space")
@@ -242,7 +243,7 @@ async def test_ticked_folders_become_rules(stage: Stage) -> None:
     """Alone and with subfolders, all but the unticked and only the ticked, patterns, and all taken back."""
     screen = stage.screen
     await stage.single()
-    await screen.until_shown("▸ [x] INBOX", "[ ] Junk E-mail", "junk mail")
+    await screen.until_shown("▸ [x] INBOX", "[ ] Junk E-mail", "junk mail", "space Tick", "s With subfolders")
     await screen.press("down", "space")
     await screen.until_shown("[x] Junk E-mail", "Also: Junk E-mail")
     await screen.press("down", "s")
@@ -276,6 +277,10 @@ async def test_only_the_ticked_folders_can_be_kept(stage: Stage) -> None:
     await screen.press("right")
     await screen.until_shown("Only: INBOX, Projects, Projects/A, Projects/B", "[ ] x␛[31m")
     await screen.press("tab", "x")
+    await screen.until_shown("Take all folder rules back?", "y  take them back")
+    await screen.press("n")
+    await screen.until_shown("Only: INBOX, Projects, Projects/A, Projects/B")
+    await screen.press("x", "y")
     await screen.until(lambda: "Only: " not in screen.text)
     await stage.to("Filter")
 
@@ -355,6 +360,9 @@ async def test_what_is_refused_is_a_message_and_the_wizard_goes_on(stage: Stage)
     await screen.until_shown(
         "! The folders cannot be read: mail.example.test does not answer. Is it on?", "Patterns can be written"
     )
+    await screen.until_shown("▸ No folders to tick.", "^t Test", "p Pattern", "r Read again")
+    assert "Tick " not in screen.text
+    assert "With subfolders" not in screen.text
     await stage.to("Filter", "Delete")
     await screen.press("ctrl+r")
     await screen.until_shown("! mail.example.test does not answer. Is it on?")

@@ -12,6 +12,7 @@ from tui.format import Line, Span, cut, fit
 from tui.gateway.profile_views import FolderRow, FolderTree, Profiles
 from tui.gateway.views import Refused, Tone
 from tui.screens.ask import Ask
+from tui.screens.confirm import Confirm
 from tui.screens.wizard.forms import FOR_ALL
 from tui.screens.wizard.step import Step
 from tui.widgets.form import Changed, Marked, Options
@@ -26,7 +27,7 @@ class FoldersStep(Step):
     word = "Folders"
     heading = "Which folders?"
     owns = ("folders",)
-    offers = ("tick", "tick_below", "pattern", "forget", "again")
+    offers = ("pattern",)
 
     DEFAULT_CSS = """
     FoldersStep #folders { height: 1fr; }
@@ -51,12 +52,14 @@ class FoldersStep(Step):
 
     def start(self) -> None:
         self._tree = FolderTree("", ())
+        self._without = "…"
         self._show()
         self.query_one("#folders", Choice).focus()
         self.again()
 
     def again(self) -> None:
         """Read the folders from the server."""
+        self._without = "…"
         self.query_one("#said", Static).update(Content("Reading the folders …"))
         self.work(self._read())
 
@@ -67,6 +70,7 @@ class FoldersStep(Step):
 
     async def _read(self) -> None:
         said = self.query_one("#said", Static)
+        self._without = "No folders to tick."
         try:
             self._tree = await self.desk.folders(self.draft)
         except Refused as trouble:
@@ -80,9 +84,13 @@ class FoldersStep(Step):
 
     def _show(self) -> None:
         rows = self._tree.rows
-        self.query_one("#folders", Choice).show(lambda width: [self._line(row, width) for row in rows])
+        # With nothing to tick a line says so, on which it is seen that the keys go here.
+        without: list[Line] = [(Span(self._without, Tone.MUTED),)]
+        self.query_one("#folders", Choice).show(lambda width: [self._line(row, width) for row in rows] or without)
         self.show_errors({})
         rules = self.desk.folder_rules(self.draft)
+        ticking = ("tick", "tick_below") if rows else ("test",)
+        self.offer(*ticking, "pattern", "again", *(("forget",) if rules else ()))
         self.query_one("#rules", Static).update(Content("\n".join(cut(text, max(self.size.width, 20)) for text in rules)))
 
     def _line(self, row: FolderRow, width: int) -> Line:
@@ -137,6 +145,11 @@ class FoldersStep(Step):
         self._show()
 
     def forget(self) -> None:
-        """Take all rules back."""
-        self.desk.forget_rules(self.draft)
-        self._show()
+        """Take all rules back; asks first."""
+        text = "What was ticked and unticked here and all patterns are forgotten: the folders are chosen as at first."
+        self.app.push_screen(Confirm("Take all folder rules back?", text, "take them back", "leave them"), self._forget)
+
+    def _forget(self, yes: bool | None) -> None:
+        if yes:
+            self.desk.forget_rules(self.draft)
+            self._show()

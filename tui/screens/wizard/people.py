@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -28,6 +27,9 @@ MODES = (
     ("all-except", "all but the unticked"),
     ("only", "only the ticked"),
 )
+
+
+SEARCHING = ("add_user", "import_users", "search")
 
 
 def user_line(row: UserRow, width: int, mark: str = "") -> Line:
@@ -57,7 +59,7 @@ class PeopleStep(Step):
     PeopleStep #sentence { height: auto; }
     PeopleStep #wrong { height: auto; display: none; }
     """
-    offers: ClassVar[tuple[str, ...]] = ("add_user", "import_users", "search")
+    offers: tuple[str, ...] = SEARCHING
 
     def content(self) -> ComposeResult:
         yield from self.above()
@@ -131,7 +133,6 @@ class UsersStep(PeopleStep):
     heading = "Whose mailboxes?"
     _doubted = False
     owns = ("users",)
-    offers = (*PeopleStep.offers, "tick")
 
     def above(self) -> ComposeResult:
         yield Marked(Options(MODES, str(self.draft.fields.get("users.mode", "all"))))
@@ -147,7 +148,12 @@ class UsersStep(PeopleStep):
         return str(self.draft.fields.get("users.mode", "all"))
 
     async def loaded(self, first: Sequence[UserRow]) -> None:
+        self._offer()
         await self._say()
+
+    def _offer(self) -> None:
+        """Of all users none can be ticked, or of nobody."""
+        self.offer(*SEARCHING, *(("tick",) if self.mode != "all" and self.people.total else ()))
 
     def line(self, row: UserRow, width: int) -> Line:
         archived = row.addresses if self.mode == "all" else bool(self._entry(row)) == (self.mode == "only")
@@ -161,10 +167,7 @@ class UsersStep(PeopleStep):
     def tick(self, *, below: bool = False) -> None:
         """Tick or untick the chosen user."""
         row = self.people.chosen
-        if row is None:
-            return
-        if self.mode == "all":
-            self.notify("All are archived. Choose another way above (tab) to tick users.", markup=False)
+        if row is None or self.mode == "all":
             return
         if entry := self._entry(row):
             self.listed.remove(entry)
@@ -179,6 +182,7 @@ class UsersStep(PeopleStep):
         self.draft.lists[self.mode] = self.listed
         self.draft.fields["users.mode"] = self.query_one(Options).value
         self.draft.fields["users.list"] = self.draft.lists.get(self.mode, [])
+        self._offer()
         self.people.redraw()
         self.work(self._say())
 
@@ -221,7 +225,7 @@ class TargetStep(PeopleStep):
             self.people.redraw()
             self._say()
 
-    offers = (*PeopleStep.offers, "tick")
+    offers = (*SEARCHING, "tick")
 
     def _say(self) -> None:
         where = self.gateway.drafts.goes_to(self.draft)

@@ -26,7 +26,7 @@ RUN_NOW = "run_now"
 class Step(Vertical):
     """A page: ``word`` in the list of steps, ``heading`` above it, ``owns`` the fields that are checked when it is left.
 
-    ``offers`` are the names of those actions of the wizard that have a meaning here; ``guide`` is explained by a key.
+    ``offers`` are the names of those actions of the wizard that have a meaning here now; ``guide`` is explained by a key.
     """
 
     DEFAULT_CSS = "Step { height: 1fr; } Step > .intro { height: auto; margin-bottom: 1; }"
@@ -35,7 +35,7 @@ class Step(Vertical):
     heading: ClassVar[str] = ""
     intro: ClassVar[str] = ""
     owns: ClassVar[tuple[str, ...]] = ()
-    offers: ClassVar[tuple[str, ...]] = ()
+    offers: tuple[str, ...] = ()
 
     def __init__(self, draft: Draft) -> None:
         super().__init__()
@@ -82,6 +82,12 @@ class Step(Vertical):
 
     def start(self) -> None:
         """The page is in front."""
+
+    def offer(self, *actions: str) -> None:
+        """Other actions have a meaning from now on."""
+        if actions != self.offers:
+            self.offers = actions
+            self.screen.refresh_bindings()
 
     def work(self, job: Coroutine[Any, Any, None]) -> None:
         """Do something that takes time; it ends with the page."""
