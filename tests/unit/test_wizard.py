@@ -344,6 +344,16 @@ async def test_a_rule_is_said_previewed_and_tried_out(stage: Stage) -> None:
     await screen.until_shown("The server moves deleted mail to Trash.")
 
 
+async def test_the_summary_tells_that_a_run_follows(stage: Stage) -> None:
+    """Run now is said beside the schedule, and only when it was chosen."""
+    draft = await stage.drafts.new("mailbox")
+    draft.fields |= {"name": "Alice", "server.host": "mail.example.test"}
+    draft.fields |= {"login.username": "alice", "target.user": "alice", "target.folder": "alice@example.test"}
+    assert dict((await stage.drafts.summary(draft)).facts)["Starts"] == "by hand."
+    draft.run_now = True
+    assert dict((await stage.drafts.summary(draft)).facts)["Starts"] == "by hand, and once as soon as it is saved."
+
+
 async def test_what_is_refused_is_a_message_and_the_wizard_goes_on(stage: Stage) -> None:
     """A server that does not answer keeps nobody from writing rules by hand."""
     screen = stage.screen

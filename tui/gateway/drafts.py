@@ -301,7 +301,7 @@ class Drafts:
                 advice += saved_profiles.shared_logins(profile, selected.users)
         whose = f"{selected.sentence()}." if selected else ""
         return Summary(
-            tuple((label, present.text(value, 500)) for label, value in facts(profile, whose)),
+            tuple((label, present.text(value, 500)) for label, value in facts(profile, whose, run_now=draft.run_now)),
             tuple(present.text(text, 500) for text in advice if text != profile.deletion.sentence()),
             tuple(present.text(text, 500) for text in profile.warnings()),
         )
@@ -330,8 +330,8 @@ class Drafts:
             await saved_profiles.remove(self._archive, key, actor="console")
 
 
-def facts(profile: Profile, whose: str = "") -> list[tuple[str, str]]:
-    """A profile in labels and sentences. ``whose`` says which users a selection comes to."""
+def facts(profile: Profile, whose: str = "", *, run_now: bool = False) -> list[tuple[str, str]]:
+    """A profile in labels and sentences. ``whose`` says which users a selection comes to; ``run_now``: once when saved."""
     server = profile.server
     access = {Access.IMAP_SSL: "IMAP-SSL", Access.IMAP_TLS: "IMAP-TLS", Access.IMAP: "IMAP without TLS"}[server.access]
     certificate = " All certificates are accepted." if server.accept_all_certificates else ""
@@ -355,7 +355,8 @@ def facts(profile: Profile, whose: str = "") -> list[tuple[str, str]]:
         found.append(("Goes to", profile.catchall.sentence()))
     else:
         found.append(("Goes to", "each user's own archive, in a folder named by the e-mail address."))
-    found.append(("Starts", f"{profile.starts()}." if profile.schedule else "by hand."))
+    starts = profile.starts() if profile.schedule else "by hand"
+    found.append(("Starts", f"{starts}{', and once as soon as it is saved' if run_now else ''}."))
     return found
 
 
