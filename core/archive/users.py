@@ -225,10 +225,11 @@ async def _add(archive: Archive, name: str, emails: Sequence[str], login: str, f
 
 
 async def edit(archive: Archive, user: User, *, actor: str = "archivar") -> User:
-    """Save a changed user. Raises ``InputError``."""
+    """Save a changed user; one that is as before leaves no trace in the ledger. Raises ``InputError``."""
     async with archive.changing():
         user = await _checked(archive, user)
-        await _save(archive, user, actor)
+        if user != await _user(archive, user.id):
+            await _save(archive, user, actor)
     return user
 
 

@@ -76,6 +76,17 @@ async def test_a_user_can_be_renamed_and_the_archive_goes_along(archive: Archive
     assert (await users.add(archive, "alice", []))[0].id != alice.id
 
 
+async def test_a_user_that_is_saved_as_before_leaves_no_entry(archive: Archive) -> None:
+    """The ledger tells of changes; another order of the addresses is one."""
+    one, two = "zora@example.test", "zo@example.test"
+    zora, _ = await users.add(archive, "zora", [one, two])
+    before = await users.version(archive)
+    assert await users.edit(archive, zora) == zora
+    assert await users.version(archive) == before
+    await users.edit(archive, replace(zora, addresses=(two, one)))
+    assert await users.version(archive) != before
+
+
 async def test_the_same_user_added_by_two_processes_is_added_once(archive: Archive) -> None:
     """Both ask at the same moment: one is told that the name is taken."""
     other = await Archive.open(archive.home)
