@@ -47,7 +47,7 @@ PLACES = (
 )
 
 MOVING = (
-    ("↑ ↓", "Choose a line, or scroll; also k and j"),
+    ("↑ ↓ or k j", "Choose a line, or scroll"),
     ("page up, page down", "One page"),
     ("home, end", "To the beginning, to the end"),
     ("tab", "To the next panel"),

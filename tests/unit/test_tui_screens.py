@@ -287,7 +287,7 @@ async def test_help_lists_the_keys_of_the_place() -> None:
     """? shows what can be done here and not what can be done elsewhere."""
     async with shown(ordinary()) as screen:
         await screen.press("question_mark")
-        await screen.until_shown("enter", "Open the profile's last run")
+        await screen.until_shown("enter", "Open the profile's last run", "1 to 9 lead to where what needs attention is mended")
         await screen.press("escape", "r")
         await screen.until_shown("run 7")
         await screen.press("question_mark")
@@ -356,7 +356,7 @@ async def test_every_action_is_in_the_command_palette() -> None:
     """All actions of the place and the theme, and nothing that has no sense here."""
     async with shown(ordinary()) as screen:
         commands = {command.title for command in screen.console.get_system_commands(screen.console.screen)}
-        here = {"First remedy", "Open", "New", "Run", "Edit", "Last result", "Copy", "Delete", "Quit"}
+        here = {"Remedy", "Open", "New", "Run", "Edit", "Last result", "Copy", "Delete", "Quit"}
         assert commands == here | {"Users", "Activity", "Settings", "Help", "Guides", "Theme"}
         await screen.press("ctrl+p")
         await screen.until_shown("Search for commands", "Activity")

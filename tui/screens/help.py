@@ -25,7 +25,8 @@ class Help(Page):
     ]
 
     def __init__(self, actions: Sequence[Action]) -> None:
-        rows = [(action.shown_keys, action.help) for action in actions]
+        # What several actions say alike stands once.
+        rows = dict.fromkeys((action.shown_keys, action.help) for action in actions)
         super().__init__("Keys", lambda width: [*prose.named((*rows, *MOVING), width), (), *prose.named([GUIDES], width)])
 
     async def action_guides(self) -> None:

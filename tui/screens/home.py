@@ -35,9 +35,7 @@ ACTIONS = (
     Action("copy", "copy", ("c",), "Copy", "Make a new profile that is like this one"),
     Action("delete", "delete", ("d",), "Delete", "Delete the profile; what it archived stays. Asks first"),
     *(place for place in PLACES if place.id in ("go-home", "go-settings")),
-    Action(
-        "home-remedy-1", "remedy(1)", ("1",), "First remedy", "Where the first that needs attention is mended; so 2 to 9", False
-    ),
+    Action("home-remedy-1", "remedy(1)", ("1",), "Remedy", "1 to 9 lead to where what needs attention is mended", False),
     *(
         Action(f"home-remedy-{digit}", f"remedy({digit})", (str(digit),), "Remedy", "", footer=False)
         for digit in range(2, DIGITS + 1)
