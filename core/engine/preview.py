@@ -29,6 +29,8 @@ class Preview:
     """Counts of messages: all of the mailbox, those that would be deleted, and by reason those that would stay."""
 
     mailbox: str
+    #: Whether the rule deletes anything at all.
+    active: bool = True
     found: int = 0
     delete: int = 0
     kept: Counter[str] = field(default_factory=Counter)
@@ -37,6 +39,8 @@ class Preview:
 
     def sentences(self) -> list[str]:
         """The preview, for people."""
+        if not self.active:
+            return ["With this rule nothing is deleted."]
         first = (
             f"In {self.mailbox} {number(self.delete)} of {number(self.found)} messages would be deleted on the server now, "
             "once they are archived."
@@ -49,8 +53,10 @@ class Preview:
 
 
 async def deletion(profile: Profile, mailbox: Mailbox, password: Secret) -> Preview:
-    """Look at every message of ``mailbox``. Raises ``ConnectError``, ``ProtocolError``."""
-    preview = Preview(mailbox.top, note=profile.held_back())
+    """Look at every message of ``mailbox``, if the rule deletes any. Raises ``ConnectError``, ``ProtocolError``."""
+    preview = Preview(mailbox.top, profile.deletion.active, note=profile.held_back())
+    if not preview.active:
+        return preview
     session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()))
     try:
         for folder in await session.folders():
@@ -73,7 +79,7 @@ async def _look(session: Session, profile: Profile, folder: Folder, preview: Pre
     for uid, item in listed.items():
         reason = FILTERED if uid in left_out else ""
         if not reason and item.flagless:
-            reason = "without flags that are told"
+            reason = "of which the server tells no flags"
         reason = reason or profile.deletion.reason_to_keep(item.flags, item.internaldate, moment)
         if reason:
             preview.kept[reason] += 1

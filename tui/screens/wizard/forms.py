@@ -110,7 +110,7 @@ class LoginStep(FormStep):
             Choices("login.method", "Opened with", methods, column=True),
             Text("login.username", "Master account", "The account that may open the others."),
             self._password("Master password"),
-            Text(TRY_WITH, "Try with", "Whose mailbox tests and folders are shown of. Empty: the first user's."),
+            Text(TRY_WITH, "Try with", "Whose mailbox is opened by the test and for the folders. Empty: the first user's."),
         ]
 
     def _password(self, label: str) -> Text:
