@@ -67,6 +67,7 @@ async def test_typing_searches_and_the_list_is_one_key_away(archive: Archive) ->
         await screen.press("slash", *"robert")
         await screen.until_shown("Users (1 of 3)", "  bob ")
         assert "▸ bob" not in screen.text
+        assert screen.lines[-1].split() == ["esc", "All", "users", "^p", "Commands", "f1", "Help"]
         await screen.press("enter")
         assert place.people.has_focus
         await screen.press("slash", *"zz")

@@ -132,6 +132,9 @@ class UsersPlace(Place):
             return bool(self.people.total)
         return action != "search" or bool(self.people.total or self.search.value)
 
+    def label(self, action: str) -> str:
+        return "All users" if action == "back" and isinstance(self.focused, Input) else ""
+
     # Searching -----------------------------------------------------------------------------------------------------------
 
     def on_input_changed(self, event: Input.Changed) -> None:

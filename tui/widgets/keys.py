@@ -55,12 +55,18 @@ class KeyBar(Widget):
     def _useful(self) -> list[tuple[str, str, str, bool]]:
         """(key, label, action, enabled) of what can be done here, each action once."""
         found: dict[str, tuple[str, str, str, bool]] = {}
+        helps: dict[str, tuple[str, str, str, bool]] = {}
         for active in self.screen.active_bindings.values():
             binding: Binding = active.binding
             if binding.show and binding.action not in found:
                 key = self.app.get_key_display(binding)
                 label = self._place.label(binding.action) or binding.description
                 found[binding.action] = (key, label, binding.action, active.enabled)
+            elif binding.action in HELP:
+                # Where its first key is typed, another one is told.
+                helps.setdefault(binding.action, (self.app.get_key_display(binding), binding.description, binding.action, True))
+        if not any(action in found for action in HELP):
+            found |= helps
         return list(found.values())
 
     @staticmethod
