@@ -26,7 +26,9 @@ class Change:
         """What changes: ``anna: login "" -> "anna"``."""
         after = self.after
         if self.before is None:
-            return f"{after.name}: new, {', '.join(after.addresses) or 'no e-mail address'}"
+            # At the end, where it is what is cut if a line is short of room.
+            whole = f" ({after.full_name})" if after.full_name else ""
+            return f"{after.name}: new, {', '.join(after.addresses) or 'no e-mail address'}{whole}"
         parts = [f'{what} "{old}" -> "{new}"' for what, old, new in self._fields(self.before) if old != new]
         if self.before.removed:
             parts.insert(0, "comes back with the archive kept under this name")

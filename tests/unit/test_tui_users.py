@@ -247,7 +247,7 @@ async def test_of_a_hundred_thousand_users_only_what_is_seen_is_read(archive: Ar
 # -- importing
 
 
-LIST = "name,email,full_name\nbob,bob@example.test,Bob B.\ndora,dora@example.test,Dora\nalice,alice@example.test,\n"
+LIST = "name,email,full_name\nbob,bob@example.test,Bob B.\ndora,dora@example.test,Dora D.\nalice,alice@example.test,\n"
 
 
 async def at_import(screen: Shown, path: Path) -> None:
@@ -264,7 +264,9 @@ async def test_an_import_is_shown_and_then_done(archive: Archive, tmp_path: Path
     (tmp_path / "list.csv").write_text(LIST, encoding="utf-8")
     async with console_on(archive.home, size) as screen:
         await at_import(screen, tmp_path / "list.csv")
-        await screen.until_shown("1 new, 1 changed, 1 unchanged", "+ dora: new, dora@example.test", "~ bob: ", "Bob Baker")
+        await screen.until_shown(
+            "1 new, 1 changed, 1 unchanged", "+ dora: new, dora@example.test (Dora D.)", "~ bob: ", "Bob Baker"
+        )
         await screen.until_shown("enter Import", "esc Leave")
         assert straight(screen.lines, size)
         assert await names(archive.home.path) == ["alice", "bob", "carol"]
