@@ -65,7 +65,7 @@ async def test_typing_searches_and_the_list_is_one_key_away(archive: Archive) ->
     async with console_on(archive.home) as screen:
         place = await at_users(screen)
         await screen.press("slash", *"robert")
-        await screen.until_shown("Users (1 of 3)", "  bob ")
+        await screen.until_shown("Users (1 of 3)", "  bob ", "▸ Search [robert")
         assert "▸ bob" not in screen.text
         assert screen.lines[-1].split() == ["esc", "All", "users", "^p", "Commands", "f1", "Help"]
         await screen.press("enter")

@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -72,10 +71,8 @@ class UsersPlace(Place):
 
     def content(self) -> ComposeResult:
         with Panel(id="users-panel"):
-            with Horizontal(id="search"):
-                yield Static(Content("Search ["))
-                yield form.Line(form.Text("search", "", hint="/  name or address"), "")
-                yield Static(Content("]"))
+            search = form.Line(form.Text("search", "", hint="/  name or address"), "")
+            yield form.Marked(Static(Content("Search [")), search, Static(Content("]")), id="search")
             yield Lines(id="people-header", can_focus=False)
             yield PagedChoice[UserRow](id="people")
             yield Static(Content(NOBODY), id="nobody")
