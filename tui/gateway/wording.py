@@ -75,7 +75,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"set trash_too = true in \[delete\]", f"tick {_label('delete.trash_too')}"),
     ("set accept_all_certificates = true", 'tick "accept all certificates"'),
     ("the port is a key of its own", "the port has a field of its own"),
-    ("its path relative to the profile file", "best with its whole path"),
+    ("its path relative to this file", "best with its whole path"),
     ("Save one with archivar profile apply", "The key n on Home makes one"),
     ("Enter it with archivar profile apply, or name a password_file", "Change the profile, and type it on the page Login"),
     (
