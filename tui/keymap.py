@@ -24,6 +24,7 @@ WHILE_TYPING = (
     "wizard-next",
     "wizard-back",
     "wizard-test",
+    "wizard-examples",
     "wizard-preview",
     "wizard-probe",
     "wizard-guide",

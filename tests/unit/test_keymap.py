@@ -24,7 +24,7 @@ commands copy delete details edit go-activity go-home go-settings go-users help 
 home-remedy-3 home-remedy-4 home-remedy-5 home-remedy-6 home-remedy-7 home-remedy-8 home-remedy-9 import-do
 import-leave keymap-write ledger-kind ledger-open new problem-open profile-open-run quit result run search
 service-start setting-change user-edit user-import user-new user-remove wizard-add-user wizard-again wizard-back
-wizard-forget wizard-guide wizard-help wizard-import wizard-leave wizard-next wizard-pattern wizard-preview
+wizard-examples wizard-forget wizard-guide wizard-help wizard-import wizard-leave wizard-next wizard-pattern wizard-preview
 wizard-probe wizard-search wizard-test wizard-tick wizard-tick-below
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,16 +12,20 @@ from textual.widgets import Input
 
 from core.archive import saved_profiles, users
 from core.archive.archive import Archive
-from core.profiles.profile import Profile
+from core.engine.examples import Example, ExamplePlace
+from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.profile import Login, Method, Profile
 from core.secrets import Secret
 from tests import homes
 from tests.unit.test_tui_screens import Shown, straight
 from tui.console import Console
+from tui.gateway import everybody
 from tui.gateway.core import CoreGateway, open_gateway
 from tui.gateway.drafts import Drafts
-from tui.gateway.profile_views import Draft, FolderRow, FolderTree, StepRow
+from tui.gateway.profile_views import Draft, ExampleRow, FolderRow, FolderTree, StepRow
 from tui.gateway.views import Refused, State, Tone
 from tui.screens.home import HomePlace
+from tui.screens.wizard.filing import example_lines
 
 ROWS = (
     FolderRow("INBOX", (), "INBOX", 0, "5", True),
@@ -56,6 +61,11 @@ class PlayedDrafts(Drafts):
     async def folders(self, draft: Draft) -> FolderTree:
         self._answer("folders", draft)
         return FolderTree("alice@example.test", ROWS)
+
+    async def examples(self, draft: Draft) -> Sequence[ExampleRow]:
+        self._answer("examples", draft)
+        place = str(draft.fields["catchall.incoming"])
+        return [ExampleRow("Offer", "from x@elsewhere.test", (f"alice: {place}",), ("no user has carl@example.test",))]
 
     async def preview(self, draft: Draft) -> Sequence[str]:
         self._answer("preview", draft)
@@ -108,6 +118,22 @@ class Stage:
         await self.write("mail.example.test")
         await self.to("Users")
         await self.screen.until_shown("[x] alice", "[x] bob")
+
+    async def everybody(self, user_name: str = "journal@example.test") -> None:
+        """A new catch-all profile up to the page of filing."""
+        await self.screen.press("n")
+        await self.screen.until_shown("● Kind", "▸ Archive")
+        await self.screen.press("down", "down")
+        await self.screen.until_shown("The mail server puts a copy of everybody's mail into it")
+        await self.to("Server")
+        await self.write("mail.example.test")
+        await self.to("Login")
+        await self.write(user_name)
+        await self.screen.press("tab")
+        await self.write("word-4711")
+        await self.to("Folders")
+        await self.screen.until_shown("Folders of alice@example.test.")
+        await self.to("Filing")
 
     async def saved(self, name: str) -> Profile:
         return await saved_profiles.find(self.archive, name)
@@ -421,3 +447,119 @@ async def test_help_names_each_key_of_the_page_once(stage: Stage) -> None:
     await screen.press("f1")
     await screen.until_shown("━ Keys ━", "the folder with all below it")
     assert screen.text.count("The keys of this p") == 1
+
+
+async def test_a_catch_all_profile_is_made_page_by_page(stage: Stage) -> None:
+    """Its pages have room above; what is left as it is are the defaults, and the summary says what is held back."""
+    screen = stage.screen
+    await stage.everybody()
+    await screen.until_shown("· Summary", "^r Examples", "[{u-email}/INBOX", "(•) into the catch-all archive", "Archive of")
+    assert "…" not in screen.lines[1]
+    assert straight(screen.lines, (80, 24))
+    await screen.press("tab", "tab", "space")
+    await screen.until_shown("Mail to addresses that no user has is not archived")
+    assert "Archive of" not in screen.text
+    await stage.to("Filter", "Delete")
+    await screen.press("down")
+    await screen.until_shown("stays until the address has a user")
+    await screen.press("ctrl+r")
+    await screen.until_shown("3 of 9 messages would be deleted.")
+    await stage.to("Name")
+    await stage.write("Journal")
+    await stage.to("Summary")
+    await screen.until_shown("Each message goes to its recipients ({u-email}/INBOX)", "a user, or is said to be")
+    assert screen.text.count("Each message goes") == 1
+    await screen.press("enter")
+    await screen.until_shown("Profile Journal saved.", "▸ Journal", "catch-all")
+    profile = await stage.saved("Journal")
+    assert profile.catchall == CatchAll(unknown=Unknown.LEAVE)
+    assert (profile.login.username, profile.login.method, profile.target) == ("journal@example.test", Method.PASSWORD, None)
+
+
+async def test_examples_say_where_messages_would_go(stage: Stage) -> None:
+    """^r asks with what is typed just now; what the server refuses is said in the same place."""
+    screen = stage.screen
+    await stage.everybody()
+    await screen.press("home", "ctrl+k")
+    await stage.write("In/{h-email}")
+    await screen.press("ctrl+r")
+    await screen.until_shown("Offer", "→ alice: In/{h-email}", "! no user has carl@example.test")
+    assert stage.drafts.tried[-1] == "examples word-4711"
+    await screen.press("escape")
+    stage.drafts.refusal = Refused("mail.example.test does not answer.", "Is it on?")
+    await screen.press("ctrl+r")
+    await screen.until_shown("! mail.example.test does not answer. Is it on?")
+    await screen.press("escape")
+    await screen.until_shown("● Filing", "[In/{h-email}")
+
+
+async def test_what_is_wrong_with_filing_stands_beside_its_field(stage: Stage) -> None:
+    """Templates that are none, a user who is not there, and addresses that are somebody's."""
+    screen = stage.screen
+    await stage.everybody()
+    await screen.press("home", "ctrl+k")
+    await stage.write("{x}/INBOX")
+    await screen.press("enter")
+    await screen.until_shown("● Filing", "▸ Received mail", '! "{x}/INBOX" is not allowed')
+    await screen.press("home", "ctrl+k", "tab", "tab", "tab", "tab")
+    await screen.until_shown("▸ Archive of")
+    await stage.write("nobody-4711")
+    await screen.press("enter")
+    await screen.until_shown("▸ Archive of", '! There is no user "nobody-4711"')
+    await screen.press("home", "ctrl+k", "tab")
+    await stage.write("Alice@example.test")
+    await screen.press("enter")
+    await screen.until_shown("▸ Own addresses", "! Alice@example.test is the address of the mailbox", "in Users (the key u on")
+    await screen.press("home", "ctrl+k")
+    await stage.to("Filter")
+
+
+async def test_the_mailbox_of_everybody_is_nobodys(stage: Stage) -> None:
+    """The user name of the mailbox is refused beside its field when it is a user's address."""
+    screen = stage.screen
+    await screen.press("n")
+    await screen.until_shown("● Kind", "▸ Archive")
+    await screen.press("down", "down")
+    await screen.until_shown("copy of everybody's mail")
+    await stage.to("Server")
+    await stage.write("mail.example.test")
+    await stage.to("Login")
+    await stage.write("alice@example.test")
+    await screen.press("tab")
+    await stage.write("word-4711")
+    await screen.press("enter")
+    await screen.until_shown("● Login", "▸ User name", "! alice@example.test is the address of the mailbox that")
+    await screen.until_shown("belongs to the user alice.")
+
+
+async def test_a_catch_all_profile_is_changed_and_copied(stage: Stage) -> None:
+    """What was saved stands in the form, the usual header fields as an empty line; folders that differ by case are said."""
+    wanted = replace(
+        homes.profile("mail.example.test", 993, name="Journal"),
+        target=None,
+        login=Login("journal@example.test"),
+        catchall=CatchAll(incoming="{u-email}/Inbox", domains=("example.test", "example.org")),
+    )
+    await saved_profiles.save(stage.archive, homes.profile("other.example.test", 993, name="Alice"), Secret("x"))
+    await saved_profiles.save(stage.archive, wanted, Secret("x"))
+    draft = await stage.drafts.edit("Journal")
+    assert "catchall.headers" not in draft.fields
+    assert (draft.fields["catchall.domains"], dict(await stage.drafts.problems(draft))) == ("example.test, example.org", {})
+    summary = await stage.drafts.summary(draft)
+    assert any("differs only by case" in text for text in summary.warnings)
+    copied = await stage.drafts.copy("Journal")
+    await stage.drafts.save(copied)
+    assert (await stage.saved("Copy of Journal")).catchall == wanted.catchall
+
+
+def test_examples_are_safe_to_show() -> None:
+    """Subjects, folders and addresses from outside are obeyed nowhere; a day that no calendar has is none."""
+    hostile = "\x1b]2;OWNED\x07\u202e[red]"
+    one = Example(hostile, hostile, 10**15, (ExamplePlace("@catchall", hostile),), (hostile,) * 7, True)
+    row = everybody.example(one)
+    shown = "\n".join(text for line in example_lines([row], 40) for span in line for text in [span.text])
+    assert not set(shown) & set("\x1b\x07\u202e")
+    assert "the catch-all archive:" in shown
+    assert row.notes[-1] == "and 2 more"
+    left = everybody.example(Example("", "", None, (), (), False))
+    assert (left.subject, left.facts, left.notes) == ("(no subject)", "from nobody", ("stays in the mailbox",))

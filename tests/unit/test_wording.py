@@ -21,11 +21,13 @@ from tui.gateway.profile_views import Draft
 from tui.gateway.refusals import translated
 from tui.gateway.views import Refused
 from tui.gateway.wording import FIELDS, OF_MANY, here, place
-from tui.screens.wizard.forms import DeleteStep, FilterStep, KindStep, LoginStep, NameStep, ServerStep
-from tui.screens.wizard.step import RUN_NOW, TRY_WITH
+from tui.screens.wizard.place import STEPS
+from tui.screens.wizard.step import RUN_NOW, TRY_WITH, FormStep
 
 #: What nobody who fills in a page knows.
 OF_FILES = re.compile(r"profile apply|trash_too|ca_file|key of its own|relative to the profile|accept_all|access imap|imap-\w")
+#: The fields that only the page Filing has.
+OF_EVERYBODY = {name for name, (page, _) in FIELDS.items() if page == "Filing"}
 
 
 @pytest.fixture
@@ -35,15 +37,16 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
     await archive.close()
 
 
-@pytest.mark.parametrize("kind", ["mailbox", "mailboxes"])
+@pytest.mark.parametrize("kind", ["mailbox", "mailboxes", "catchall"])
 def test_each_field_is_called_as_on_its_page(kind: str) -> None:
     """The table has every line of every form, by its label, and the page's word in the list of steps."""
     draft = Draft({"kind": kind})
-    pages = [page(draft) for page in (KindStep, ServerStep, LoginStep, FilterStep, DeleteStep, NameStep)]
+    pages = [page(draft) for page in STEPS[kind] if issubclass(page, FormStep)]
     lines = {spec.name: f"{spec.label}, on the page {page.word}" for page in pages for spec in page.specs()}
     lines = {name: line for name, line in lines.items() if name not in (RUN_NOW, TRY_WITH)}
     assert lines == {name: place(name, many=draft.many) for name in lines}
-    assert set(FIELDS) - set(lines) == ({"login.method"} if kind == "mailbox" else {"target.folder"})
+    of_kinds = {"mailbox": {"target.folder"}, "mailboxes": {"login.method"}, "catchall": OF_EVERYBODY}
+    assert set(FIELDS) - set(lines) == set().union(*(names for one, names in of_kinds.items() if one != kind))
     assert set(OF_MANY) <= set(lines)
 
 

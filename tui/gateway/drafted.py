@@ -31,10 +31,10 @@ def stand_in(draft: Draft) -> Profile:
         if name.startswith("schedule."):
             fields[form.HOW] = "manual"
     fields.setdefault("name", "new")
-    if not draft.many:
+    if fields.get("kind") == Kind.MAILBOX:
         fields["target.user"] = fields.get("target.user") or "nobody"
         fields["target.folder"] = fields.get("target.folder") or fields.get("login.username") or "x"
-    elif not fields.get("users.list"):
+    elif draft.many and not fields.get("users.list"):
         fields["users.mode"] = Mode.ALL.value
     fields.setdefault(form.HOW, "manual")
     return form.profile(fields)

@@ -10,22 +10,22 @@ from core import format as texts
 from core.archive import saved_profiles, users
 from core.archive.archive import Archive
 from core.archive.saved_profiles import Misfit
-from core.engine import examine, preview, probe
+from core.engine import examine, examples, preview, probe
 from core.engine.examine import STEP_NAMES, Step
 from core.engine.roster import roster
 from core.errors import InputError
 from core.imap.connection import steps
 from core.model import User, now
-from core.profiles import form
+from core.profiles import catchall, form, routing, templates
 from core.profiles.folder_choice import EVERYTHING, FolderChoice
-from core.profiles.mailboxes import Mailbox, login_name, of_target
+from core.profiles.mailboxes import Mailbox, login_name, of_everybody, of_target
 from core.profiles.profile import Access, Kind, Method, Profile, name_key
 from core.profiles.rules import Rule
 from core.profiles.selection import Mode, Selection
 from core.secrets import Secret
-from tui.gateway import present
+from tui.gateway import everybody, present
 from tui.gateway.drafted import complete, filled, login_of, made, stand_in
-from tui.gateway.profile_views import Draft, FolderRow, FolderTree, StepRow, Summary, Turned
+from tui.gateway.profile_views import Draft, ExampleRow, FolderRow, FolderTree, StepRow, Summary, Turned
 from tui.gateway.refusals import translated
 from tui.gateway.views import State, Tone
 from tui.gateway.wording import here
@@ -42,6 +42,10 @@ _DEFAULTS = {
     "filter.flagged": "any",
     "delete.when": "never",
     "delete.on_trash": "keep",
+    "catchall.incoming": templates.INCOMING,
+    "catchall.outgoing": templates.OUTGOING,
+    "catchall.unknown": catchall.Unknown.ARCHIVE.value,
+    "catchall.unknown_folder": catchall.UNKNOWN_FOLDER,
     form.HOW: "manual",
     "schedule.automatic": True,
     "schedule.every": "15 minutes",
@@ -76,7 +80,7 @@ class Drafts:
     async def edit(self, key: str) -> Draft:
         with translated():
             profile = await saved_profiles.find(self._archive, key)
-        fields = {**_DEFAULTS, **_given(form.of_profile(profile))}
+        fields = {**_DEFAULTS, **_shown(profile)}
         return Draft(fields, replaces=profile.name, stored=profile.name, definition=profile.as_json())
 
     async def copy(self, key: str) -> Draft:
@@ -86,7 +90,7 @@ class Drafts:
         name, number = f"Copy of {profile.name}", 2
         while name_key(name) in names:
             name, number = f"Copy {number} of {profile.name}", number + 1
-        fields = {**_DEFAULTS, **_given(form.of_profile(profile)), "name": name, form.HOW: "manual"}
+        fields = {**_DEFAULTS, **_shown(profile), "name": name, form.HOW: "manual"}
         return Draft(fields, stored=profile.name)
 
     # Checking ------------------------------------------------------------------------------------------------------------
@@ -111,7 +115,7 @@ class Drafts:
                 found["target.user"] = present.text(error.message)
         if problem := await self._password_problem(draft):
             found["login.password"] = problem
-        return found
+        return found | (await everybody.problems(self._archive, draft) if draft.catchall else {})
 
     async def _password_problem(self, draft: Draft) -> str:
         """Why the password must be typed; empty when it need not be."""
@@ -137,7 +141,9 @@ class Drafts:
 
     def rule(self, draft: Draft) -> str:
         try:
-            return stand_in(draft).deletion.sentence()
+            profile = stand_in(draft)
+            held = profile.held_back() if profile.deletion.active else ""
+            return f"{profile.deletion.sentence()} {held}".rstrip()
         except InputError:
             return "Say how old a message must be to be deleted."
 
@@ -246,6 +252,12 @@ class Drafts:
             found = await examine.folder_tree(profile, mailbox, secret)
         return FolderTree(present.text(mailbox.login), tuple(map(_folder, found)))
 
+    async def examples(self, draft: Draft) -> Sequence[ExampleRow]:
+        with translated():
+            profile, mailbox, secret = await self._opened(draft)
+            found = await examples.examples(profile, self._archive, mailbox, secret)
+        return [everybody.example(one) for one in found]
+
     async def preview(self, draft: Draft) -> Sequence[str]:
         with translated():
             profile, mailbox, secret = await self._opened(draft)
@@ -266,6 +278,8 @@ class Drafts:
     async def _mailbox(self, draft: Draft, profile: Profile) -> Mailbox:
         if profile.target is not None:
             return of_target(profile, User("", profile.target.user))
+        if profile.catchall is not None:
+            return of_everybody(profile, users.NOBODY)
         wanted = draft.try_with.strip()
         if not wanted:
             found = (await roster(self._archive, profile)).mailboxes
@@ -299,11 +313,13 @@ class Drafts:
             advice = [*profile.advice(), *(profile.login.doubts(draft.password) if draft.password else ())]
             if selected is not None:
                 advice += saved_profiles.shared_logins(profile, selected.users)
+            doubts = await saved_profiles.case_doubts(self._archive, profile)
         whose = f"{selected.sentence()}." if selected else ""
+        said = (profile.deletion.sentence(), profile.catchall.sentence() if profile.catchall else "")
         return Summary(
             tuple((label, present.text(value, 500)) for label, value in facts(profile, whose, run_now=draft.run_now)),
-            tuple(present.text(text, 500) for text in advice if text != profile.deletion.sentence()),
-            tuple(present.text(text, 500) for text in profile.warnings()),
+            tuple(present.text(here(text), 500) for text in advice if text not in said),
+            tuple(present.text(text, 500) for text in (*profile.warnings(), *doubts)),
         )
 
     async def save(self, draft: Draft) -> str:
@@ -386,6 +402,14 @@ def _keep(draft: Draft, choice: FolderChoice) -> None:
 def _given(fields: Mapping[str, object]) -> dict[str, object]:
     """Without what is empty, for which a default stands."""
     return {name: value for name, value in fields.items() if value not in ("", None)}
+
+
+def _shown(profile: Profile) -> dict[str, object]:
+    """The fields of a profile as a form shows them: the usual header fields are those of an empty line."""
+    fields = _given(form.of_profile(profile))
+    if fields.get("catchall.headers") == ", ".join(routing.HEADERS):
+        del fields["catchall.headers"]
+    return fields
 
 
 def _step(step: Step) -> StepRow:

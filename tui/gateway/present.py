@@ -97,6 +97,8 @@ def short_schedule(profile: Profile) -> str:
 
 
 def _whose(profile: Profile, chosen: Mapping[Selection, Chosen]) -> str:
+    if profile.catchall is not None:
+        return f"catch-all {text(profile.login.username)}"
     if profile.selection is None:
         return text(profile.login.username)
     return count(chosen[profile.selection].users, "mailbox", "mailboxes")

@@ -10,7 +10,7 @@ from core.profiles.folder_choice import FolderChoice
 from core.secrets import Secret
 from tui.gateway.views import State
 
-__all__ = ["Draft", "FolderRow", "FolderTree", "Profiles", "Secret", "StepRow", "Summary", "Turned"]
+__all__ = ["Draft", "ExampleRow", "FolderRow", "FolderTree", "Profiles", "Secret", "StepRow", "Summary", "Turned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,10 @@ class Draft:
     def many(self) -> bool:
         return bool(self.fields.get("kind") == "mailboxes")
 
+    @property
+    def catchall(self) -> bool:
+        return bool(self.fields.get("kind") == "catchall")
+
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
@@ -75,6 +79,16 @@ class FolderTree:
 
     mailbox: str
     rows: tuple[FolderRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleRow:
+    """A message of a catch-all mailbox: what it is, the places it would go to, and what else is to be known of it."""
+
+    subject: str
+    facts: str
+    places: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +165,9 @@ class Profiles(Protocol):
 
     async def folders(self, draft: Draft) -> FolderTree:
         """The folders that the mailbox really has."""
+
+    async def examples(self, draft: Draft) -> Sequence[ExampleRow]:
+        """Where messages that are in a catch-all mailbox now would go."""
 
     async def preview(self, draft: Draft) -> Sequence[str]:
         """What the deletion rule would do in the mailbox now, in sentences."""

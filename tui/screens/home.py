@@ -44,7 +44,7 @@ ACTIONS = (
 NO_PROFILES = (
     "No profiles yet. A profile says which mailboxes are archived, and where to.",
     "",
-    "    n  makes one: for a single mailbox, or for all mailboxes of a server",
+    "    n  makes one: for a mailbox, for all of a server, or a catch-all one",
     "    u  shows the users, each with an archive",
     "",
     "Nothing is changed on your mail server unless a profile is told to delete.",

@@ -16,6 +16,7 @@ from tui.widgets.form import Check, Choices, Form, Spec, Text
 KINDS = (
     ("mailbox", "one mailbox, with its own password"),
     ("mailboxes", "many mailboxes, with one master password"),
+    ("catchall", "one mailbox that gets everybody's mail (catch-all)"),
 )
 FOR_ALL = "These settings hold for all mailboxes of the profile."
 
@@ -37,6 +38,11 @@ class KindStep(FormStep):
                 "Kerio Connect: switch master authentication on first, ^g shows where. Other servers need a master user. "
                 "The users and their e-mail addresses come next."
             )
+        if values["kind"] == "catchall":
+            return (
+                "The mail server puts a copy of everybody's mail into it; ^g shows how. Each message goes into the archives of "
+                "its sender and of all its recipients."
+            )
         return "You need the account's user name and password, and the server's name."
 
     def collect(self) -> None:
@@ -47,7 +53,8 @@ class KindStep(FormStep):
 
     @property
     def guide(self) -> str:
-        return "kerio-master"
+        kind = self.form.values["kind"] if self.is_mounted else self.draft.fields.get("kind")
+        return "kerio-archive" if kind == "catchall" else "kerio-master"
 
 
 class ServerStep(FormStep):
@@ -95,6 +102,9 @@ class LoginStep(FormStep):
     owns = ("login", "target.folder")
 
     def specs(self) -> Sequence[Spec]:
+        if self.draft.catchall:
+            note = "Usually the mailbox's e-mail address. If not, name its address on the page Filing."
+            return [Text("login.username", "User name", note), self._password("Password")]
         if not self.draft.many:
             return [
                 Text("target.folder", "E-mail address", "Names the mailbox's folder in the archive."),
@@ -129,6 +139,8 @@ class LoginStep(FormStep):
 
     @property
     def guide(self) -> str:
+        if self.draft.catchall:
+            return "kerio-archive"
         if not self.draft.many:
             return ""
         method = self.form.values["login.method"] if self.is_mounted else self.draft.fields.get("login.method")

@@ -23,6 +23,7 @@ from tui.screens.place import Place
 from tui.screens.run import RunPlace
 from tui.screens.testing import TestDialog
 from tui.screens.user_form import UserForm
+from tui.screens.wizard.filing import FilingStep
 from tui.screens.wizard.folders import FoldersStep
 from tui.screens.wizard.forms import DeleteStep, FilterStep, KindStep, LoginStep, NameStep, ServerStep
 from tui.screens.wizard.people import PeopleStep, TargetStep, UsersStep
@@ -54,8 +55,19 @@ MANY: tuple[type[Step], ...] = (
     NameStep,
     SummaryStep,
 )
+CATCHALL: tuple[type[Step], ...] = (
+    KindStep,
+    ServerStep,
+    LoginStep,
+    FoldersStep,
+    FilingStep,
+    FilterStep,
+    DeleteStep,
+    NameStep,
+    SummaryStep,
+)
 #: The way through the pages of each kind of profile.
-STEPS = {"mailbox": SINGLE, "mailboxes": MANY}
+STEPS = {"mailbox": SINGLE, "mailboxes": MANY, "catchall": CATCHALL}
 
 ACTIONS = (
     Action(
@@ -68,6 +80,7 @@ ACTIONS = (
     ),
     Action("wizard-back", "back", ("escape",), "Back", "To the page before; nothing typed is lost"),
     Action("wizard-test", "test", ("ctrl+t",), "Test", "Try the connection, step by step"),
+    Action("wizard-examples", "examples", ("ctrl+r",), "Examples", "Where three real messages of the mailbox would go"),
     Action("wizard-preview", "preview", ("ctrl+r",), "Preview", "What the rule would delete in the mailbox now"),
     Action("wizard-probe", "probe", ("ctrl+o",), "Try out", "What the server does with deleted mail, in a folder of our own"),
     Action("wizard-tick", "tick", ("space",), "Tick", "Tick or untick the chosen line"),
@@ -271,6 +284,10 @@ class WizardPlace(Place):
             self.step.collect()
         desk, draft = self.console.gateway.drafts, self.draft
         await self.app.push_screen(TestDialog(lambda: desk.steps(draft), lambda tick: desk.test(draft, tick)))
+
+    def action_examples(self) -> None:
+        if isinstance(self.step, FilingStep):
+            self.step.examples()
 
     def action_preview(self) -> None:
         if isinstance(self.step, DeleteStep):
