@@ -43,6 +43,9 @@ PLACES = (
     Action("go-home", "go('home')", ("h",), "Home", "Go to Home: profiles, and what needs attention", footer=False),
     Action("go-users", "go('users')", ("u",), "Users", "Go to Users: whose mail is archived", footer=False),
     Action("go-activity", "go('activity')", ("y",), "Activity", "Go to Activity: past runs, and the ledger", footer=False),
+    Action(
+        "go-unknown", "go('unknown')", ("w",), "Unknown addresses", "Go to Unknown addresses: nobody has them yet", footer=False
+    ),
     Action("go-settings", "go('settings')", ("s",), "Settings", "Go to Settings", footer=False),
 )
 

@@ -38,6 +38,7 @@ from tui.screens.place import Place
 from tui.screens.settings import SettingsPlace
 from tui.screens.start import StartPlace
 from tui.screens.trouble import Trouble
+from tui.screens.unknown import UnknownPlace
 from tui.screens.users import UsersPlace
 
 #: Seconds between two looks at the archive's version, which costs microseconds.
@@ -373,7 +374,7 @@ class Console(App[None]):
 
 def places() -> dict[str, type[Place]]:
     """The places that lie above Home, by the names that actions give them."""
-    return {"users": UsersPlace, "activity": ActivityPlace, "settings": SettingsPlace}
+    return {"users": UsersPlace, "activity": ActivityPlace, "unknown": UnknownPlace, "settings": SettingsPlace}
 
 
 def fault(error: BaseException) -> str:

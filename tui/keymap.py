@@ -48,7 +48,7 @@ class Keymap:
 
 def tables() -> dict[str, Sequence[Action]]:
     """All actions that can be given other keys, by the places in which they are."""
-    from tui.screens import activity, home, importing, ledger, problems, profile, run, settings, start, users
+    from tui.screens import activity, home, importing, ledger, problems, profile, run, settings, start, unknown, users
     from tui.screens.wizard import place as wizard
 
     return {
@@ -62,6 +62,7 @@ def tables() -> dict[str, Sequence[Action]]:
         "Activity": activity.ACTIONS,
         "Problems": problems.ACTIONS,
         "the ledger": ledger.ACTIONS,
+        "Unknown addresses": unknown.ACTIONS,
         "Settings": settings.ACTIONS,
         "the making of a profile": wizard.ACTIONS,
     }

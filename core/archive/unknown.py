@@ -90,6 +90,19 @@ async def count(archive: Archive, *, states: Iterable[State] = ALL, contains: st
     return int(await archive.database.value(f"SELECT count(*) {_FROM} AND {condition}", values))
 
 
+async def position(archive: Archive, address: str, *, states: Iterable[State] = ALL, contains: str = "") -> int:
+    """How many stand before ``address``, as for ``page``; 0 when it is none of them."""
+    condition, values = _condition(states, contains)
+    listed = f"listed AS MATERIALIZED (SELECT a.address AS address, {_OPEN} AS waiting {_FROM} AND {condition})"
+    return int(
+        await archive.database.value(
+            f"WITH {listed} SELECT count(*) FROM listed one JOIN listed other ON other.waiting > one.waiting "
+            "OR (other.waiting = one.waiting AND other.address < one.address) WHERE one.address = ?",
+            (*values, address),
+        )
+    )
+
+
 async def open_since(archive: Archive) -> tuple[int, str]:
     """How many addresses are open, and since when the first of them is, as a time of the ledger; empty for none."""
     # No other state is asked for, so what is open need not be counted.

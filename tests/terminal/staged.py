@@ -18,6 +18,7 @@ from tui.gateway.drafts import facts
 from tui.gateway.people_views import Users
 from tui.gateway.profile_views import Profiles
 from tui.gateway.settings_views import Setup
+from tui.gateway.unknown_views import Unknowns
 from tui.gateway.views import HomeView, ProfileView, Refused, RunView
 
 #: Escapes that set a title, move, colour and clear; markup; direction and width tricks; and length.
@@ -96,6 +97,10 @@ class StagedGateway:
     @property
     def users(self) -> Users:
         raise Refused("There are no users on this stage.")
+
+    @property
+    def unknown(self) -> Unknowns:
+        raise Refused("There are no unknown addresses on this stage.")
 
     @property
     def settings(self) -> Setup:

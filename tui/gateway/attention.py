@@ -19,7 +19,8 @@ _NOTHING: Mapping[Selection, Chosen] = {}
 class Condition:
     """How the archive is, beside its profiles. Texts are sentences, empty when there is nothing to say.
 
-    ``waiting`` says why runs wait; ``scheduled`` counts the profiles that start by themselves.
+    ``strangers`` says how many addresses are unknown, ``waiting`` why runs wait; ``scheduled`` counts the profiles that start
+    by themselves.
     """
 
     service_running: bool = True
@@ -27,6 +28,7 @@ class Condition:
     waiting: str = ""
     damage: str = ""
     space: str = ""
+    strangers: str = ""
 
 
 def attention(
@@ -45,6 +47,8 @@ def attention(
         warnings += [Attention(text(said), Remedy.EDIT, profile.name, "change it") for said in profile.warnings()]
         if profile.selection is not None and (said := _without_address(profile, chosen.get(profile.selection))):
             warnings.append(Attention(said, Remedy.USERS, "", "go to Users"))
+    if condition.strangers:
+        found.append(Attention(text(condition.strangers), Remedy.UNKNOWN, "", "settle them"))
     return (*found, *warnings)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core import config, log
-from core.archive import last_verification, saved_profiles, space, users
+from core.archive import last_verification, saved_profiles, space, unknown, users
 from core.archive.archive import Archive
 from core.archive.space import DiskUse
 from core.config import Home
@@ -31,6 +31,8 @@ from tui.gateway.profile_views import Profiles
 from tui.gateway.refusals import translated
 from tui.gateway.settings import MachineSetup
 from tui.gateway.settings_views import Setup
+from tui.gateway.unknown import UnknownAddresses
+from tui.gateway.unknown_views import Unknowns
 from tui.gateway.views import HomeView, NoArchive, NoProfile, ProfileView, RunView
 
 #: Seconds before a service that could not be started is tried again.
@@ -77,6 +79,7 @@ class CoreGateway:
         self._archive = archive
         self.drafts: Profiles = Drafts(archive)
         self.users: Users = People(archive)
+        self.unknown: Unknowns = UnknownAddresses(archive)
         self.settings: Setup = MachineSetup(archive)
         self.activity: Activity = PastActivity(archive)
         self._home = archive.home
@@ -88,6 +91,7 @@ class CoreGateway:
         self._starting: asyncio.Task[None] | None = None
         self._failed_at = -PATIENCE
         self._trouble = ""
+        self._strangers = (-1, "")
         self._space: DiskUse | None = None
         self._space_at = 0.0
 
@@ -132,7 +136,23 @@ class CoreGateway:
             waiting=self._trouble if busy else "",
             damage=damage,
             space=disk.sentence() if disk.low else "",
+            strangers=await self._unknown_addresses(),
         )
+
+    async def _unknown_addresses(self) -> str:
+        """How many there are; counted again only when something happened in the archive, since Home is looked at often."""
+        with translated():
+            seq = int(await self._archive.database.value("SELECT seq FROM applied") or 0)
+            if seq != self._strangers[0]:
+                open_, since = await unknown.open_since(self._archive)
+                waiting = await unknown.to_be_filed(self._archive)
+                found = (
+                    [f"{present.count(open_, 'address', 'addresses')} unknown since {present.since(since)}."] if open_ else []
+                )
+                if waiting:
+                    found.append(f"{present.count(waiting, 'message')} can be filed for users who came later.")
+                self._strangers = (seq, " ".join(found))
+        return self._strangers[1]
 
     async def _disk(self) -> DiskUse:
         """What is used and free; looked at now and then, since Home is looked at twice a second."""

@@ -11,7 +11,7 @@ from typing import Any, overload
 from core import format as texts
 from core.engine.progress import MailboxLine, Snapshot
 from core.engine.remedies import remedy
-from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus
+from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, moment
 from core.profiles.profile import Profile
 from core.profiles.selection import Chosen, Selection
 from tui.format import steady
@@ -359,6 +359,15 @@ def _of(done: int, total: int, between: str = " of ") -> str:
     (number, unit), whole = texts.size(done).split(" "), texts.size(total)
     same = whole.endswith(f" {unit}") or done == 0
     return f"{number if same else texts.size(done)}{between}{whole}"
+
+
+def since(time: str) -> str:
+    """A time of the ledger as a day: ``today``, ``Monday``, ``2026-01-31``."""
+    day, today = moment(time).astimezone().date(), datetime.now().astimezone().date()
+    ago = (today - day).days
+    if ago < 1:
+        return "today"
+    return "yesterday" if ago == 1 else f"{day:%A}" if ago < 7 else f"{day:%Y-%m-%d}"
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

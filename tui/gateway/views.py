@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tui.gateway.people_views import Users
     from tui.gateway.profile_views import Profiles
     from tui.gateway.settings_views import Setup
+    from tui.gateway.unknown_views import Unknowns
 
 
 class Tone(StrEnum):
@@ -69,6 +70,7 @@ class Remedy(StrEnum):
     USERS = "users"
     SETTINGS = "settings"
     SERVICE = "service"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,10 @@ class Gateway(Protocol):
     @property
     def users(self) -> Users:
         """Whose mail is archived."""
+
+    @property
+    def unknown(self) -> Unknowns:
+        """Addresses in our domains that no user has."""
 
     @property
     def settings(self) -> Setup:

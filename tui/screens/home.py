@@ -34,7 +34,7 @@ ACTIONS = (
     Action("result", "result", ("o",), "Last result", "Open the profile's last run"),
     Action("copy", "copy", ("c",), "Copy", "Make a new profile that is like this one"),
     Action("delete", "delete", ("d",), "Delete", "Delete the profile; what it archived stays. Asks first"),
-    *(place for place in PLACES if place.id in ("go-home", "go-settings")),
+    *(place for place in PLACES if place.id in ("go-home", "go-unknown", "go-settings")),
     Action("home-remedy-1", "remedy(1)", ("1",), "Remedy", "1 to 9 lead to where what needs attention is mended", False),
     *(
         Action(f"home-remedy-{digit}", f"remedy({digit})", (str(digit),), "Remedy", "", footer=False)
