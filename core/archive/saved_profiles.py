@@ -276,7 +276,9 @@ async def _forget_orphans(archive: Archive) -> None:
     async with archive.database.transaction() as transaction:
         # While somebody rebuilds the catalog, it does not know all profiles.
         if (await catalog.applied(transaction)).seq >= head.seq:
-            await transaction.execute("DELETE FROM password WHERE profile NOT IN (SELECT name FROM profile)")
+            # Names that begin with a hyphen are no profile's: what is kept under them is the directory's.
+            orphans = "profile NOT IN (SELECT name FROM profile) AND profile NOT LIKE '-%'"
+            await transaction.execute(f"DELETE FROM password WHERE {orphans}")
 
 
 async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> None:
