@@ -105,6 +105,17 @@ async def test_an_address_becomes_an_alias_and_its_mail_is_filed(archive: Archiv
     assert await unknown.to_be_filed(archive) == 0
 
 
+async def test_enter_takes_who_was_typed_and_not_who_was_marked_before(archive: Archive) -> None:
+    """Pressed before the search has found anybody, it waits for that."""
+    await arrive(archive, "robert@example.test")
+    async with console_on(archive.home) as screen:
+        await at_unknown(screen)
+        await screen.press("a")
+        await screen.until_shown("· alice")
+        await screen.press(*"bob", "enter")
+        await screen.until_shown("robert@example.test belongs to bob now.")
+
+
 async def test_an_address_becomes_a_user(archive: Archive) -> None:
     """n proposes the name; Home says that mail can be filed."""
     await arrive(archive, "carl@example.test")

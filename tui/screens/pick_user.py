@@ -45,6 +45,9 @@ class PickUser(ModalScreen[UserRow | None]):
     def __init__(self, question: str) -> None:
         super().__init__()
         self._question = question
+        #: What was looked for last, and whether enter was pressed before it was found.
+        self._found: str | None = None
+        self._taking = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
@@ -68,6 +71,7 @@ class PickUser(ModalScreen[UserRow | None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
+        self._taking = False
         self._look()
 
     def _look(self) -> None:
@@ -87,6 +91,9 @@ class PickUser(ModalScreen[UserRow | None]):
         place = self.query_one("#said", Static)
         place.display = not total
         place.update(Content(said or "Nobody has that in a name or an address."))
+        self._found = contains
+        if self._taking:
+            self.action_take()
 
     def on_key(self, event: events.Key) -> None:
         if event.key in MOVES and isinstance(self.focused, Input) and self.people.total:
@@ -99,7 +106,9 @@ class PickUser(ModalScreen[UserRow | None]):
         self.action_take()
 
     def action_take(self) -> None:
-        if (row := self.people.chosen) is not None:
+        # Nobody is taken who is marked only until what was typed is found.
+        self._taking = self._found != self.query_one(Line).value.strip()
+        if not self._taking and (row := self.people.chosen) is not None:
             self.dismiss(row)
 
     def action_close(self) -> None:
