@@ -17,7 +17,7 @@ from core import config
 from core.archive import users
 from core.archive.archive import Archive
 from core.engine import examine
-from core.engine.examine import ServerFolder, Step
+from core.engine.examine import ServerFolder
 from core.engine.progress import Snapshot
 from core.engine.run import Job, ProfileRun
 from core.model import MailboxResult, Run, RunStatus, Tally, User, now
@@ -28,6 +28,7 @@ from core.profiles.profile import Access, Login, Method, Profile, Server, Target
 from core.profiles.rules import FolderRules
 from core.profiles.selection import Selection
 from core.secrets import Secret
+from core.trial import Step
 
 ALICE = "alice@example.test"
 SHORT_BACKOFF = (0.001, 0.001, 0.001)

@@ -12,6 +12,7 @@ from core.archive import saved_directory, saved_profiles
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
+from core.cli.trial import show_step
 from core.cli.words import counted, minute
 from core.errors import InputError
 from core.format import number
@@ -22,7 +23,6 @@ from core.profiles.directory_toml import as_toml
 from core.secrets import Secret
 
 if TYPE_CHECKING:
-    from core.directory.people import DirectoryStep
     from core.engine.directory_sync import SyncResult
 
 #: Changes and conflicts that are named one by one.
@@ -135,7 +135,7 @@ def try_directory() -> None:
         async with context.archive() as archive:
             directory = await saved_directory.find(archive)
             secret = await saved_directory.password(archive, directory)
-        tick = (lambda step: None) if output.json_wanted else _show_step
+        tick = (lambda step: None) if output.json_wanted else show_step
         steps, found = await connection_test(directory, secret, tick)
         ok = all(step.ok for step in steps)
         if output.json_wanted:
@@ -143,21 +143,12 @@ def try_directory() -> None:
         else:
             for step in steps:
                 if step.ok is None:
-                    _show_step(step)
+                    show_step(step)
         for warning in directory.warnings():
             output.note(f"Warning: {warning}")
         return 0 if ok else 3
 
     raise typer.Exit(run(work()))
-
-
-def _show_step(step: DirectoryStep) -> None:
-    from core.directory.people import STEP_NAMES
-
-    state = "· not reached" if step.ok is None else "✔ ok" if step.ok else "✘ failed"
-    output.line(f"{STEP_NAMES[step.name]:<15} {state:<8}  {step.text}".rstrip(), indent=26)
-    if step.hint:
-        output.line(f"{'':26}{step.hint}", indent=26)
 
 
 def synchronise(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -19,6 +18,7 @@ from core.archive.archive import Archive
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
+from core.cli.trial import show_step
 from core.cli.words import NO_SERVICE, counted, next_start
 from core.errors import ConnectError, InputError, ProtocolError
 from core.format import number
@@ -34,7 +34,6 @@ from core.service.lock import is_running
 from core.service.scheduler import next_starts
 
 if TYPE_CHECKING:
-    from core.engine.examine import Step
     from core.engine.probe import Verdict
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")]
@@ -323,7 +322,7 @@ def try_profile(
             mailbox = await _one_mailbox(archive, profile, user)
             selected = await _selected(archive, profile)
             alike = await _alike(archive, profile)
-        show = (lambda step: None) if output.json_wanted else _show_step
+        show = (lambda step: None) if output.json_wanted else show_step
         steps = await examine.connection_test(profile, mailbox, secret, show)
         ok = all(step.ok for step in steps)
         verdict, refusal = None, ""
@@ -338,7 +337,7 @@ def try_profile(
         else:
             for step in steps:
                 if step.ok is None:
-                    _show_step(step)
+                    show_step(step)
         for text in verdict.sentences() if verdict else [refusal] if refusal else []:
             output.note(text)
         for text in [*profile.advice(), *_doubts(profile, secret), *_about(profile, selected), *alike]:
@@ -379,17 +378,6 @@ async def _one_mailbox(archive: Archive, profile: Profile, user: str | None) -> 
             "Add users with archivar user add NAME --email ADDRESS, or change [users] of the profile.",
         )
     return found[0]
-
-
-def _show_step(step: Step) -> None:
-    from core.engine.examine import STEP_NAMES
-
-    state = "· not reached" if step.ok is None else "✔ ok" if step.ok else "✘ failed"
-    # The capabilities that many servers put before their greeting are for programs.
-    text = re.sub(r"^\[CAPABILITY [^\]]*\] *", "", step.text)
-    output.line(f"{STEP_NAMES[step.name]:<15} {state:<8}  {text}".rstrip(), indent=26)
-    if step.hint:
-        output.line(f"{'':26}{step.hint}", indent=26)
 
 
 def folders(name: Name, user: Of = None) -> None:

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from core.directory.entry import DirectoryEntry
 from core.errors import ConnectError, DirectoryError
 from core.network import Report
 from core.profiles.directory import Directory, DirectoryAccess, Source
 from core.secrets import Secret
-
-STEP_NAMES = {
-    "lookup": "Name lookup",
-    "tcp": "TCP connection",
-    "tls": "TLS",
-    "certificate": "Certificate",
-    "login": "Login",
-    "search": "Search",
-}
+from core.trial import Step, Trial
 
 
 def steps(directory: Directory) -> tuple[str, ...]:
     """The steps in the order in which they come."""
     if directory.server.access is DirectoryAccess.LDAP:
         return ("lookup", "tcp", "login", "search")
-    return tuple(STEP_NAMES)
+    return ("lookup", "tcp", "tls", "certificate", "login", "search")
 
 
 async def people(
@@ -58,39 +48,15 @@ async def people(
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryStep:
-    """One step of the test: ``ok`` None means that it was not reached."""
-
-    name: str
-    ok: bool | None
-    text: str = ""
-    hint: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        return {"step": self.name, "ok": self.ok, "text": self.text, "hint": self.hint}
-
-
 async def connection_test(
-    directory: Directory, password: Secret, tick: Callable[[DirectoryStep], None] = lambda step: None
-) -> tuple[list[DirectoryStep], tuple[DirectoryEntry, ...]]:
+    directory: Directory, password: Secret, tick: Callable[[Step], None] = lambda step: None
+) -> tuple[list[Step], tuple[DirectoryEntry, ...]]:
     """Try all steps in their order; ``tick`` is told each as it is known, on the running loop. Beside them, who was found."""
-    done: dict[str, DirectoryStep] = {}
-
-    def report(name: str, text: str) -> None:
-        done[name] = DirectoryStep(name, True, text)
-        tick(done[name])
-
+    trial = Trial(steps(directory), tick)
     found: tuple[DirectoryEntry, ...] = ()
     try:
-        found = await people(directory, password, report)
+        found = await people(directory, password, trial.succeeded)
     except (ConnectError, DirectoryError) as error:
-        order = steps(directory)
-        name = error.step if isinstance(error, ConnectError) and error.step in order else "search"
-        for before in order[: order.index(name)]:
-            if before not in done:
-                # A certificate is refused within the handshake, so that TLS itself was spoken.
-                report(before, "")
-        done[name] = DirectoryStep(name, False, error.message, error.hint)
-        tick(done[name])
-    return [done.get(name, DirectoryStep(name, None)) for name in steps(directory)], found
+        step = error.step if isinstance(error, ConnectError) and error.step in trial.order else "search"
+        trial.failed(step, error.message, error.hint)
+    return trial.steps, found

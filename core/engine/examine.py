@@ -22,62 +22,26 @@ from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Kind, Profile
 from core.secrets import Secret
 from core.tasks import together
-
-STEP_NAMES = {
-    "lookup": "Name lookup",
-    "tcp": "TCP connection",
-    "tls": "TLS",
-    "certificate": "Certificate",
-    "greeting": "IMAP greeting",
-    "login": "Login",
-    "mailbox": "Mailbox",
-    "folders": "Folder list",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the connection test: ``ok`` None means that it was not reached."""
-
-    name: str
-    ok: bool | None
-    text: str = ""
-    hint: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        return {"step": self.name, "ok": self.ok, "text": self.text, "hint": self.hint}
+from core.trial import Step, Trial
 
 
 async def connection_test(
     profile: Profile, mailbox: Mailbox, password: Secret, tick: Callable[[Step], None] = lambda step: None
 ) -> list[Step]:
     """Try all steps of a connection to ``mailbox`` in their order; ``tick`` is told each as it is known."""
-    done: dict[str, Step] = {}
-
-    def report(name: str, text: str) -> None:
-        done[name] = Step(name, True, text)
-        tick(done[name])
-
+    trial = Trial(steps(profile.server, profile.login.method), tick)
     try:
-        session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()), report)
+        session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()), trial.succeeded)
         try:
             folders = await session.folders()
         finally:
             await session.close()
-        report("folders", f"{len(folders)} folders")
+        trial.succeeded("folders", f"{len(folders)} folders")
     except ConnectError as error:
-        name = error.step if error.step in STEP_NAMES else "folders"
-        order = steps(profile.server, profile.login.method)
-        for before in order[: order.index(name)] if name in order else ():
-            if before not in done:
-                # A certificate is refused within the handshake, so that TLS itself was spoken.
-                report(before, "")
-        done[name] = Step(name, False, error.message, error.hint)
-        tick(done[name])
+        trial.failed(error.step if error.step in trial.order else "folders", error.message, error.hint)
     except ProtocolError as error:
-        done["folders"] = Step("folders", False, error.message, error.hint)
-        tick(done["folders"])
-    return [done.get(name, Step(name, None)) for name in steps(profile.server, profile.login.method)]
+        trial.failed("folders", error.message, error.hint)
+    return trial.steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ import pytest
 import trustme
 
 from core.engine import download
-from core.engine.examine import Step
 from core.imap.login import Credentials
 from core.imap.names import UNREADABLE
 from core.imap.session import Session
@@ -25,6 +24,7 @@ from core.model import RunStatus
 from core.profiles.profile import Access, Method, Profile
 from core.secrets import Secret
 from core.tasks import spawn
+from core.trial import Step
 from tests.servers import scripted
 from tests.servers.proxy import Proxy
 from tests.servers.scripted import Script, ScriptedServer, Stored

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from core.archive import saved_profiles, users
 from core.archive.archive import Archive
 from core.archive.saved_profiles import Misfit
 from core.engine import examine, examples, preview, probe
-from core.engine.examine import STEP_NAMES, Step
 from core.engine.roster import roster
 from core.errors import InputError
 from core.imap.connection import steps
@@ -23,6 +21,7 @@ from core.profiles.profile import Access, Kind, Method, Profile, name_key
 from core.profiles.rules import Rule
 from core.profiles.selection import Mode, Selection
 from core.secrets import Secret
+from core.trial import STEP_NAMES, Step
 from tui.gateway import everybody, present
 from tui.gateway.drafted import complete, filled, login_of, made, stand_in
 from tui.gateway.profile_views import Draft, ExampleRow, FolderRow, FolderTree, StepRow, Summary, Turned
@@ -414,9 +413,8 @@ def _shown(profile: Profile) -> dict[str, object]:
 
 def _step(step: Step) -> StepRow:
     state = _WAITING if step.ok is None else _OK if step.ok else _FAILED
-    # The capabilities that many servers put before their greeting are for programs.
-    said = re.sub(r"^\[CAPABILITY [^\]]*\] *", "", step.text)
-    return StepRow(step.name, STEP_NAMES[step.name], state, present.text(here(said), 300), present.text(here(step.hint), 500))
+    said, hint = present.text(here(step.said), 300), present.text(here(step.hint), 500)
+    return StepRow(step.name, STEP_NAMES[step.name], state, said, hint)
 
 
 def _folder(folder: examine.ServerFolder) -> FolderRow:

@@ -1,0 +1,68 @@
+"""The trial of a connection, step by step: what was reached, where it failed, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+STEP_NAMES = {
+    "lookup": "Name lookup",
+    "tcp": "TCP connection",
+    "tls": "TLS",
+    "certificate": "Certificate",
+    "greeting": "IMAP greeting",
+    "login": "Login",
+    "mailbox": "Mailbox",
+    "folders": "Folder list",
+    "search": "Search",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: ``ok`` None means that it was not reached."""
+
+    name: str
+    ok: bool | None
+    text: str = ""
+    hint: str = ""
+
+    @property
+    def said(self) -> str:
+        """What the server said, for people: the capabilities that many put before their greeting are for programs."""
+        return re.sub(r"^\[CAPABILITY [^\]]*\] *", "", self.text)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"step": self.name, "ok": self.ok, "text": self.text, "hint": self.hint}
+
+
+class Trial:
+    """The steps of one trial, in their ``order``; ``tick`` is told each as it is known."""
+
+    def __init__(self, order: Sequence[str], tick: Callable[[Step], None]) -> None:
+        self.order = order
+        self._tick = tick
+        self._done: dict[str, Step] = {}
+
+    def succeeded(self, name: str, text: str) -> None:
+        """A step went well."""
+        self._tell(Step(name, True, text))
+
+    def failed(self, name: str, message: str, hint: str) -> None:
+        """A step failed, so that all before it went well."""
+        for before in self.order[: self.order.index(name)] if name in self.order else ():
+            if before not in self._done:
+                # A certificate is refused within the handshake, so that TLS itself was spoken.
+                self.succeeded(before, "")
+        self._tell(Step(name, False, message, hint))
+
+    def _tell(self, step: Step) -> None:
+        self._done[step.name] = step
+        self._tick(step)
+
+    @property
+    def steps(self) -> list[Step]:
+        """All of them, those that were not reached too."""
+        return [self._done.get(name, Step(name, None)) for name in self.order]
