@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +11,9 @@ from core.archive import saved_directory, saved_profiles
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
+from core.cli.passwords import entered
 from core.cli.trial import show_step
 from core.cli.words import counted, minute
-from core.errors import InputError
 from core.format import number
 from core.profiles import directory_file
 from core.profiles.directory import Directory
@@ -72,27 +71,14 @@ async def _stored(directory: Directory) -> bool:
 def _password(wanted: DirectoryFile, *, stored: bool) -> Secret | None:
     """The password to be stored; None when none is needed, it comes from a file, or the one that is stored stays."""
     directory = wanted.directory
-    if wanted.password_env:
-        if text := os.environ.get(wanted.password_env, ""):
-            return Secret(text)
-        raise InputError(
-            f"login.password_env: the variable {wanted.password_env} is not set, or empty.",
-            "Set it for this command and apply again.",
-        )
-    if directory.password_file:
-        # Read now, so that an empty or unreadable file is found here and not at night.
-        saved_profiles.read_password(Path(directory.password_file))
+    if not (directory.username or wanted.password_env or directory.password_file):
         return None
-    if not directory.username:
-        return None
-    keep = " (Enter keeps the stored one)" if stored else ""
-    if typed := output.ask_password(f"Password of {directory.username} on {directory.server.host}{keep}: "):
-        return Secret(typed)
-    if stored:
-        return None
-    raise InputError(
-        "No password for the directory was given.",
-        "Name login.password_file or login.password_env in the file, or run this at a terminal and type it.",
+    return entered(
+        wanted.password_env,
+        directory.password_file,
+        f"Password of {directory.username} on {directory.server.host}",
+        stored=stored,
+        missing="No password for the directory was given.",
     )
 
 

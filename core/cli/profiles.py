@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -18,6 +17,7 @@ from core.archive.archive import Archive
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
+from core.cli.passwords import entered
 from core.cli.trial import show_step
 from core.cli.words import NO_SERVICE, counted, next_start
 from core.errors import ConnectError, InputError, ProtocolError
@@ -121,27 +121,12 @@ async def _look(profile: Profile) -> bool:
 def _password(wanted: ProfileFile, *, stored: bool) -> Secret | None:
     """The password to be stored; None when it comes from a file, or the one that is stored already stays."""
     profile = wanted.profile
-    if wanted.password_env:
-        text = os.environ.get(wanted.password_env, "")
-        if not text:
-            raise InputError(
-                f"login.password_env: the variable {wanted.password_env} is not set, or empty.",
-                "Set it for this command and apply again.",
-            )
-        return Secret(text)
-    if profile.login.password_file:
-        # Read now, so that an empty or unreadable file is found here and not at night.
-        saved_profiles.read_password(Path(profile.login.password_file))
-        return None
-    keep = " (Enter keeps the stored one)" if stored else ""
-    typed = output.ask_password(f"Password of {profile.account} on {profile.server.host}{keep}: ")
-    if typed:
-        return Secret(typed)
-    if stored:
-        return None
-    raise InputError(
-        f"No password for {profile.name} was given.",
-        "Name login.password_file or login.password_env in the file, or run this at a terminal and type it.",
+    return entered(
+        wanted.password_env,
+        profile.login.password_file,
+        f"Password of {profile.account} on {profile.server.host}",
+        stored=stored,
+        missing=f"No password for {profile.name} was given.",
     )
 
 

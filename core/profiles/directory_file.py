@@ -117,16 +117,9 @@ class _DirectoryReader(Reader):
         if (access is DirectoryAccess.HTTPS) is not kerio:
             allowed = "https" if kerio else "ldap-ssl, ldap-tls, ldap"
             raise self._error("server", "access", f'= "{access.value}" is not possible for {source.value}', allowed)
-        accept_all = self._get("server", "accept_all_certificates", False)
-        ca_file = self._file("server", "ca_file")
-        if accept_all and access is DirectoryAccess.LDAP:
-            raise self._error(
-                "server", "accept_all_certificates", "= true has no meaning with access ldap", "ldap-tls or ldap-ssl"
-            )
-        if accept_all and ca_file:
-            raise self._error("server", "ca_file", "and accept_all_certificates contradict each other", "one of them")
-        given = "port" in self._data.get("server", {})
-        port = int(self._number("server", "port", access.port, 1, 65535)) if given else 0
+        tls = access is not DirectoryAccess.LDAP
+        accept_all, ca_file = self._certificates(access.value, tls, "ldap-tls or ldap-ssl")
+        port = self._port()
         timeout = float(self._number("server", "timeout", TIMEOUT, 1, 3600))
         return DirectoryServer(self._host(), access, port, accept_all, ca_file, timeout)
 
@@ -185,9 +178,3 @@ class _DirectoryReader(Reader):
             shown = name[:LONGEST_TEXT]
             raise self._error("attributes", key, f'= "{shown}" is not allowed', "the name of an attribute such as mail")
         return name
-
-    def _number(self, section: str, key: str, default: float, low: int, high: int) -> float:
-        value: float = self._get(section, key, default)
-        if not low <= value <= high:
-            raise self._error(section, key, f"= {value} is not allowed", f"a number from {low} to {high}")
-        return value

@@ -207,26 +207,33 @@ class Reader:
     def _server(self) -> Server:
         host = self._host()
         access = Access(self._get("server", "access", Access.IMAP_SSL.value))
-        port = self._get("server", "port", 0)
-        if "port" in self._data.get("server", {}) and not 1 <= port <= 65535:
-            raise self._error("server", "port", f"= {_show(port)} is not allowed", "a number from 1 to 65535")
+        port = self._port()
         timeout = self._get("server", "timeout", 300)
         if not 1 <= timeout <= 86400:
             raise self._error("server", "timeout", f"= {_show(timeout)} is not allowed", "seconds, from 1 to 86400")
-        connections = self._get("server", "connections", 4)
-        if not 1 <= connections <= MAX_CONNECTIONS:
-            raise self._error(
-                "server", "connections", f"= {_show(connections)} is not allowed", f"a number from 1 to {MAX_CONNECTIONS}"
-            )
+        connections = int(self._number("server", "connections", 4, 1, MAX_CONNECTIONS))
+        accept_all, ca_file = self._certificates(access.value, access is not Access.IMAP, "imap-tls or imap-ssl")
+        return Server(host, access, port, accept_all, ca_file, float(timeout), connections)
+
+    def _port(self) -> int:
+        """The port, 0 when none is given."""
+        return int(self._number("server", "port", 0, 1, 65535)) if "port" in self._data.get("server", {}) else 0
+
+    def _certificates(self, access: str, tls: bool, others: str) -> tuple[bool, str]:
+        """Whether all certificates are accepted, and the own authority; ``others`` are the ways that have certificates."""
         accept_all = self._get("server", "accept_all_certificates", False)
         ca_file = self._file("server", "ca_file")
-        if accept_all and access is Access.IMAP:
-            raise self._error(
-                "server", "accept_all_certificates", "= true has no meaning with access imap", "imap-tls or imap-ssl"
-            )
+        if accept_all and not tls:
+            raise self._error("server", "accept_all_certificates", f"= true has no meaning with access {access}", others)
         if accept_all and ca_file:
             raise self._error("server", "ca_file", "and accept_all_certificates contradict each other", "one of them")
-        return Server(host, access, port, accept_all, ca_file, float(timeout), connections)
+        return accept_all, ca_file
+
+    def _number(self, section: str, key: str, default: float, low: int, high: int) -> float:
+        value: float = self._get(section, key, default)
+        if not low <= value <= high:
+            raise self._error(section, key, f"= {_show(value)} is not allowed", f"a number from {low} to {high}")
+        return value
 
     def _host(self) -> str:
         host = self._one_line("server", "host", 253)

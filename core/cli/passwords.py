@@ -1,0 +1,35 @@
+"""Passwords for settings that are saved: from the environment, from a file, or asked for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from core.archive import saved_profiles
+from core.cli.output import output
+from core.errors import InputError
+from core.secrets import Secret
+
+
+def entered(variable: str, file: str, prompt: str, *, stored: bool, missing: str) -> Secret | None:
+    """The password to be stored; None when it comes from ``file``, or the one that is ``stored`` stays.
+
+    ``variable`` names the environment's, empty for none. Raises ``InputError``, with ``missing`` when none was given.
+    """
+    if variable:
+        if text := os.environ.get(variable, ""):
+            return Secret(text)
+        raise InputError(
+            f"login.password_env: the variable {variable} is not set, or empty.", "Set it for this command and apply again."
+        )
+    if file:
+        # Read now, so that an empty or unreadable file is found here and not at night.
+        saved_profiles.read_password(Path(file))
+        return None
+    if typed := output.ask_password(f"{prompt}{' (Enter keeps the stored one)' if stored else ''}: "):
+        return Secret(typed)
+    if stored:
+        return None
+    raise InputError(
+        missing, "Name login.password_file or login.password_env in the file, or run this at a terminal and type it."
+    )
