@@ -18,7 +18,7 @@ from tui.screens.confirm import Confirm
 from tui.screens.importing import ask_for_file
 from tui.screens.place import Place
 from tui.screens.user_form import UserForm
-from tui.widgets import form
+from tui.widgets.form import Search
 from tui.widgets.lines import Lines
 from tui.widgets.paged import PAGE, PagedChoice
 from tui.widgets.panel import Panel
@@ -55,9 +55,6 @@ class UsersPlace(Place):
 
     DEFAULT_CSS = """
     UsersPlace #users-panel { height: 1fr; }
-    UsersPlace #search { height: 1; }
-    UsersPlace #search Static { width: auto; }
-    UsersPlace #search Line { width: 1fr; }
     UsersPlace #people-header { height: 1; }
     UsersPlace #people { height: 1fr; }
     UsersPlace #nobody, UsersPlace #nothing { display: none; height: auto; }
@@ -71,8 +68,7 @@ class UsersPlace(Place):
 
     def content(self) -> ComposeResult:
         with Panel(id="users-panel"):
-            search = form.Line(form.Text("search", "", hint="/  name or address"), "")
-            yield form.Marked(Static(Content("Search [")), search, Static(Content("]")), id="search")
+            yield Search("/  name or address")
             yield Lines(id="people-header", can_focus=False)
             yield PagedChoice[UserRow](id="people")
             yield Static(Content(NOBODY), id="nobody")
@@ -84,7 +80,7 @@ class UsersPlace(Place):
 
     @property
     def search(self) -> Input:
-        return self.query_one("#search Line", Input)
+        return self.query_one(Search).line
 
     async def load(self) -> None:
         desk = self.console.gateway.users
@@ -115,7 +111,7 @@ class UsersPlace(Place):
 
     def _show_emptiness(self, everybody: int, total: int) -> None:
         self.query_one("#nobody").display = not everybody
-        self.query_one("#search").display = bool(everybody)
+        self.query_one(Search).display = bool(everybody)
         self.people.display = self.query_one("#people-header").display = bool(total)
         nothing = self.query_one("#nothing", Static)
         nothing.display = bool(everybody and not total)

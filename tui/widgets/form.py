@@ -216,6 +216,26 @@ class Marked(Horizontal):
         self.query_one(".mark", Static).update(Content("  "))
 
 
+class Search(Marked):
+    """A line in which one writes what to look for."""
+
+    DEFAULT_CSS = """
+    Search { height: 1; }
+    Search Static { width: auto; }
+    Search > .mark { width: 2; }
+    Search Line { width: 1fr; }
+    """
+
+    def __init__(self, hint: str, *, id: str | None = None) -> None:
+        self.line = Line(Text("search", "", hint=hint), "")
+        super().__init__(Static(Content("Search [")), self.line, Static(Content("]")), id=id)
+
+    @property
+    def value(self) -> str:
+        """What is looked for."""
+        return self.line.value.strip()
+
+
 class Field(Vertical):
     """A label, a control, and a note or an error below."""
 

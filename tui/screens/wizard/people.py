@@ -13,8 +13,7 @@ from tui.format import Line, Span, fit
 from tui.gateway.people_views import UserRow
 from tui.gateway.views import Tone
 from tui.screens.wizard.step import Step
-from tui.widgets import form
-from tui.widgets.form import Changed, Marked, Options
+from tui.widgets.form import Changed, Marked, Options, Search
 from tui.widgets.paged import PagedChoice
 
 NOBODY = (
@@ -50,10 +49,6 @@ class PeopleStep(Step):
     """A page with a list of users that can be filtered."""
 
     DEFAULT_CSS = """
-    PeopleStep #search { height: 1; }
-    PeopleStep #search Static { width: auto; }
-    PeopleStep #search .mark { width: 2; }
-    PeopleStep #search Line { width: 1fr; }
     PeopleStep #people { height: 1fr; }
     PeopleStep #nobody { display: none; margin: 1 0; }
     PeopleStep #sentence { height: auto; }
@@ -63,8 +58,7 @@ class PeopleStep(Step):
 
     def content(self) -> ComposeResult:
         yield from self.above()
-        search = form.Line(form.Text("search", "", hint="/  name or address"), "")
-        yield Marked(Static(Content("Search [")), search, Static(Content("]")), id="search")
+        yield Search("/  name or address")
         yield PagedChoice[UserRow](id="people")
         yield Static(Content(NOBODY), id="nobody")
         yield Static(id="sentence")
@@ -85,12 +79,13 @@ class PeopleStep(Step):
         self.work(self._load())
 
     async def _load(self) -> None:
-        contains = self.query_one("#search Line", Input).value.strip()
+        search = self.query_one(Search)
+        contains = search.value
         desk = self.gateway.users
         total, first = await desk.count(contains), await desk.page(contains, 0, 100)
         nobody = not total and not contains
         self.query_one("#nobody").display = nobody
-        self.query_one("#search").display = self.people.display = not nobody
+        search.display = self.people.display = not nobody
         for way in self.query(Options):
             way.display = not nobody
         self.people.fill(total, lambda offset, limit: desk.page(contains, offset, limit), self.line, first)
@@ -118,7 +113,7 @@ class PeopleStep(Step):
 
     def search(self) -> None:
         """Go to the search."""
-        self.query_one("#search Line", Input).focus()
+        self.query_one(Search).line.focus()
 
     def show_errors(self, errors: Mapping[str, str]) -> None:
         wrong = self.query_one("#wrong", Static)
