@@ -83,10 +83,11 @@ class Console(App[None]):
         self._pace = start.refresh
         self._mouse = start.mouse
         self._keymap_read = keymap.read(start.keymap) if start.keymap is not None else Keymap({})
-        for theme in palette.load():
+        themes = palette.load()
+        for theme in themes:
             if theme.ansi or not few_colours:
                 self.register_theme(theme)
-        known = start.theme if start.theme in {theme.name for theme in palette.load()} else palette.DEFAULT
+        known = start.theme if start.theme in {theme.name for theme in themes} else palette.DEFAULT
         self.theme = palette.ANSI if few_colours else known
         self._kept_theme = self._previewed = self.theme
         for name in BUILTIN_THEMES:
@@ -244,13 +245,7 @@ class Console(App[None]):
 
     def work(self, job: Coroutine[Any, Any, None]) -> None:
         """Do ``job`` in the background; what the core refuses is shown."""
-        self.run_worker(self._shown(job), exit_on_error=False)
-
-    async def _shown(self, job: Coroutine[Any, Any, None]) -> None:
-        try:
-            await job
-        except Refused as trouble:
-            await self.push_screen(Trouble(trouble.message, trouble.hint))
+        self.run_worker(job, exit_on_error=False)
 
     def leave(self, busy: int) -> None:
         """Leave the console, saying what goes on without it."""

@@ -14,7 +14,7 @@ from core.profiles.selection import select
 from tui.gateway import present
 from tui.gateway.activity_views import Activity
 from tui.gateway.attention import Condition, attention
-from tui.gateway.drafts import facts
+from tui.gateway.described import facts
 from tui.gateway.people_views import Users
 from tui.gateway.profile_views import Profiles
 from tui.gateway.settings_views import Setup

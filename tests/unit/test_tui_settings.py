@@ -151,7 +151,7 @@ async def test_the_service_can_be_started(archive: Archive, monkeypatch: pytest.
         nonlocal running
         running = True
 
-    monkeypatch.setattr("tui.gateway.settings.ensure_running", AsyncMock(side_effect=start))
+    monkeypatch.setattr("tui.gateway.core.ensure_running", AsyncMock(side_effect=start))
     monkeypatch.setattr("tui.gateway.settings.is_running", lambda _home: running)
     from core.service.queue import Queue
 

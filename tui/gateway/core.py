@@ -12,7 +12,7 @@ from core.archive import last_verification, saved_profiles, space, unknown, user
 from core.archive.archive import Archive
 from core.archive.space import DiskUse
 from core.config import Home
-from core.errors import ArchivarError
+from core.errors import ArchivarError, InputError
 from core.model import Run, RunEvent, now
 from core.profiles.selection import Chosen, Selection
 from core.service.detach import ensure_running
@@ -24,7 +24,8 @@ from tui.gateway import present
 from tui.gateway.activity import PastActivity
 from tui.gateway.activity_views import Activity
 from tui.gateway.attention import Condition, attention
-from tui.gateway.drafts import Drafts, facts
+from tui.gateway.described import facts
+from tui.gateway.drafts import Drafts
 from tui.gateway.people import People
 from tui.gateway.people_views import Users
 from tui.gateway.profile_views import Profiles
@@ -162,9 +163,10 @@ class CoreGateway:
 
     async def profile(self, key: str) -> ProfileView:
         with translated():
-            if key not in {one.name for one in await saved_profiles.all_profiles(self._archive)}:
-                raise NoProfile(f"There is no profile {present.text(key, 60)} any more.")
-            profile = await saved_profiles.find(self._archive, key)
+            try:
+                profile = await saved_profiles.find(self._archive, key)
+            except InputError as error:
+                raise NoProfile(f"There is no profile {present.text(key, 60)} any more.") from error
             chosen = await self._choose({profile.selection} if profile.selection else set())
             runs = await self._queue.runs(profile.name, limit=LAST_RUNS)
             snapshots = {run.id: await self._queue.snapshot(run.id) for run in runs if not run.status.final}

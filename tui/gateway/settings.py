@@ -12,7 +12,6 @@ from core.archive.last_verification import LastVerification
 from core.archive.space import DiskUse
 from core.errors import InputError, StorageError
 from core.model import now
-from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
 from tui.gateway import present
@@ -74,10 +73,6 @@ class MachineSetup:
     async def change(self, name: str, text: str) -> None:
         with translated():
             await settings.change(self._archive, name, text)
-
-    async def start_service(self) -> None:
-        with translated():
-            await ensure_running(self._home)
 
     async def write_keymap(self, text: str) -> str:
         path = self._home.keymap

@@ -42,8 +42,5 @@ class Setup(Protocol):
     async def change(self, name: str, text: str) -> None:
         """Change a setting."""
 
-    async def start_service(self) -> None:
-        """Start the service, and wait until it is alive."""
-
     async def write_keymap(self, text: str) -> str:
         """Make the keymap file, if there is none; its path, to be shown."""

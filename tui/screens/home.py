@@ -175,14 +175,9 @@ class HomePlace(ProfileWork):
         elif item.remedy is Remedy.EDIT:
             self.console.work(self._edit(item.key))
         elif item.remedy is Remedy.SERVICE:
-            self.console.work(self._start_service())
+            self.console.work(self.start_service())
         else:
             await self.console.action_go(item.remedy.value)
-
-    async def _start_service(self) -> None:
-        await self.console.gateway.start_service()
-        self.notify("The service is running.", markup=False)
-        self.reload()
 
     async def action_quit_console(self) -> None:
         self.console.leave(self._view.busy if self._view else 0)

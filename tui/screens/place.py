@@ -122,6 +122,12 @@ class Place(Screen[None]):
                 self.app.pop_screen()
             self.app.pop_screen()
 
+    async def start_service(self) -> None:
+        """Start the service, and say that it runs."""
+        await self.console.gateway.start_service()
+        self.notify("The service is running.", markup=False)
+        self.reload()
+
     async def action_go(self, name: str) -> None:
         """Go to another place."""
         await self.console.action_go(name)

@@ -124,12 +124,7 @@ class SettingsPlace(Place):
     # Doing ---------------------------------------------------------------------------------------------------------------
 
     def action_start_service(self) -> None:
-        self.console.work(self._start_service())
-
-    async def _start_service(self) -> None:
-        await self.console.gateway.settings.start_service()
-        self.notify("The service is running.", markup=False)
-        self.reload()
+        self.console.work(self.start_service())
 
     def action_write_keymap(self) -> None:
         self.console.work(self._write_keymap())
