@@ -96,26 +96,31 @@ class Stage:
             await self.screen.until_shown(f"● {word}")
             await self.screen.until(lambda: self.screen.console.screen.focused is not None)
 
-    async def single(self) -> None:
-        """A new single mailbox up to the page of folders."""
+    async def server(self, *keys: str) -> None:
+        """A new profile of the kind that ``keys`` lead to, with a server, up to the page of it."""
         await self.screen.press("n")
         await self.screen.until_shown("● Kind", "▸ Archive")
+        await self.screen.press(*keys)
         await self.to("Server")
         await self.write("mail.example.test")
+
+    async def login(self) -> None:
+        """A new single mailbox with all that is asked for on the page of the login."""
+        await self.server()
         await self.to("Login")
         await self.write("alice@example.test")
         await self.screen.press("tab", "tab")
         await self.write("word-4711")
+
+    async def single(self) -> None:
+        """A new single mailbox up to the page of folders."""
+        await self.login()
         await self.to("Folders")
         await self.screen.until_shown("Folders of alice@example.test.")
 
     async def many(self) -> None:
         """A new profile for many up to the page of users."""
-        await self.screen.press("n")
-        await self.screen.until_shown("● Kind", "▸ Archive")
-        await self.screen.press("down")
-        await self.to("Server")
-        await self.write("mail.example.test")
+        await self.server("down")
         await self.to("Users")
         await self.screen.until_shown("[x] alice", "[x] bob")
 
@@ -384,14 +389,7 @@ async def test_what_is_refused_is_a_message_and_the_wizard_goes_on(stage: Stage)
     """A server that does not answer keeps nobody from writing rules by hand."""
     screen = stage.screen
     stage.drafts.refusal = Refused("mail.example.test does not answer.", "Is it on?")
-    await screen.press("n")
-    await screen.until_shown("● Kind", "▸ Archive")
-    await stage.to("Server")
-    await stage.write("mail.example.test")
-    await stage.to("Login")
-    await stage.write("alice@example.test")
-    await screen.press("tab", "tab")
-    await stage.write("word-4711")
+    await stage.login()
     await stage.to("Folders")
     await screen.until_shown(
         "! The folders cannot be read: mail.example.test does not answer. Is it on?", "Patterns can be written"
@@ -409,14 +407,7 @@ async def test_a_fault_is_a_panel_without_values(stage: Stage) -> None:
     """A mistake of ours is told with its place in the program, and neither the password nor what was typed is in it."""
     screen = stage.screen
     stage.drafts.fault = KeyError("word-4711 alice@example.test")
-    await screen.press("n")
-    await screen.until_shown("● Kind", "▸ Archive")
-    await stage.to("Server")
-    await stage.write("mail.example.test")
-    await stage.to("Login")
-    await stage.write("alice@example.test")
-    await screen.press("tab", "tab")
-    await stage.write("word-4711")
+    await stage.login()
     await screen.press("enter")
     await screen.until_shown("the console has a fault", "KeyError in test_wizard.py")
     assert "word-4711" not in screen.text
@@ -428,10 +419,7 @@ async def test_a_fault_is_a_panel_without_values(stage: Stage) -> None:
 async def test_leaving_asks_wherever_the_focus_is(stage: Stage) -> None:
     """^x asks in a line too, where it would cut; no goes on with all that was typed, yes is Home."""
     screen = stage.screen
-    await screen.press("n")
-    await screen.until_shown("● Kind", "▸ Archive")
-    await stage.to("Server")
-    await stage.write("mail.example.test")
+    await stage.server()
     await screen.press("ctrl+x")
     await screen.until_shown("Leave without saving?")
     await screen.press("n")
