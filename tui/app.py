@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
+import threading
 from pathlib import Path
 
 from rich.console import Console as Terminal
@@ -26,6 +29,7 @@ def run(home: Path | None = None) -> None:
     from tui.gateway.core import begin_archive, note_fault, open_gateway
     from tui.gateway.start import glance
 
+    threading.Thread(target=_end_with_terminal, name="terminal", daemon=True).start()
     start = glance(home)
     console = Console(
         lambda: open_gateway(home),
@@ -37,6 +41,19 @@ def run(home: Path | None = None) -> None:
     console.run(mouse=start.mouse)
     if console.return_code:
         raise SystemExit(3)
+
+
+def _end_with_terminal() -> None:
+    """End the console when its terminal is gone, as the hang-up signal does, which not every way of losing one sends.
+
+    Textual would read the end of the file for ever, and wait for ever to write.
+    """
+    poller = select.poll()
+    # No events: what is asked for is the hang-up alone, so nothing wakes this before.
+    poller.register(0, 0)
+    while os.isatty(0):
+        poller.poll()
+    os._exit(128 + signal.SIGHUP)
 
 
 def few_colours() -> bool:

@@ -7,12 +7,13 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -148,12 +149,19 @@ def test_a_terminal_that_is_too_little_is_refused_with_a_hint() -> None:
 class Line:
     """A terminal of which only the bytes count."""
 
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+    def __init__(self, command: list[str], environment: dict[str, str], before: Callable[[], object] | None = None) -> None:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         variables = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLORTERM")}
         self.process = subprocess.Popen(
-            command, stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, env=variables | environment, start_new_session=True
+            command,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=ROOT,
+            env=variables | environment,
+            start_new_session=True,
+            preexec_fn=before,
         )
         os.close(slave)
         self._master = master
@@ -181,16 +189,23 @@ class Line:
     def send(self, keys: bytes) -> None:
         os.write(self._master, keys)
 
+    def hang_up(self) -> None:
+        """Take the terminal away."""
+        if self._master >= 0:
+            os.close(self._master)
+        self._master = -1
+
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
-        os.close(self._master)
+        self.hang_up()
 
 
 @contextmanager
-def painted(scene: str, settings: Path) -> Iterator[Line]:
+def painted(scene: str, settings: Path, before: Callable[[], object] | None = None) -> Iterator[Line]:
     """The console on a terminal, painted and quiet."""
-    terminal = Line(staged(scene), {"TERM": "xterm-256color", "LANG": "C.UTF-8", "XDG_CONFIG_HOME": str(settings)})
+    environment = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "XDG_CONFIG_HOME": str(settings)}
+    terminal = Line(staged(scene), environment, before)
     try:
         deadline = time.monotonic() + 30
         received = b""
@@ -201,6 +216,13 @@ def painted(scene: str, settings: Path) -> Iterator[Line]:
         yield terminal
     finally:
         terminal.close()
+
+
+def test_a_console_ends_with_its_terminal(tmp_path: Path) -> None:
+    """A terminal that goes without a signal takes the console along: it would read the end of the file for ever."""
+    with painted("ordinary", tmp_path, lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as line:
+        line.hang_up()
+        assert line.process.wait(20) == 128 + signal.SIGHUP
 
 
 @pytest.mark.parametrize(
