@@ -37,13 +37,26 @@ async def find(archive: Archive) -> Directory:
     return found
 
 
-async def save(archive: Archive, directory: Directory, password: Secret | None = None, *, actor: str = "archivar") -> None:
-    """Save the settings, and the password (encrypted) when one is given.
+async def save(
+    archive: Archive,
+    directory: Directory,
+    password: Secret | None = None,
+    *,
+    actor: str = "archivar",
+    expected: dict[str, Any] | None = None,
+) -> None:
+    """Save the settings, and the password (encrypted) when one is given. Raises ``InputError``; then nothing is saved.
 
     A stored password is forgotten when it was for another account or server: it is never sent where it was not meant for.
+    ``expected``: the definition that was changed into this one, empty if there was none; refused when it is another one now.
     """
     async with archive.changing():
         before = await load(archive)
+        if expected is not None and expected != (before.as_json() if before is not None else {}):
+            raise InputError(
+                "Somebody else changed the directory's settings meanwhile, so nothing was saved.",
+                "Leave without saving, open them again to see what they are now, and change that.",
+            )
         box = archive.home.key.encrypt(password, purpose=_PURPOSE) if password is not None else None
         # Forgotten first and stored last, so that a crash in between leaves none rather than the wrong one.
         if box is not None or directory.password_file or before is None or not before.same_account(directory):

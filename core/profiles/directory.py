@@ -40,6 +40,8 @@ class Left(StrEnum):
 GUARD = 20
 #: Seconds to wait for an answer.
 TIMEOUT = 30.0
+#: The protection of a connection on which only the server itself can read what is sent.
+_TRUSTED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,18 @@ class DirectoryServer:
     @property
     def effective_port(self) -> int:
         return self.port or self.access.port
+
+    def exposed_by(self, other: DirectoryServer) -> bool:
+        """Could somebody read with ``other`` what nobody could read with this one?"""
+        if self._protection != other._protection:
+            return other._protection < self._protection
+        return self._protection == _TRUSTED and other.ca_file != self.ca_file
+
+    @property
+    def _protection(self) -> int:
+        if self.access is DirectoryAccess.LDAP:
+            return 0
+        return 1 if self.accept_all_certificates else _TRUSTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +136,16 @@ class Directory:
         return self.search.attributes or ATTRIBUTES[self.source]
 
     def same_account(self, other: Directory) -> bool:
-        """Is it the same account on the same server? A stored password is never sent anywhere else."""
+        """Is ``other`` the same account on the same server, with no less protection on the way there?
+
+        A stored password is never sent anywhere else than where it was meant for.
+        """
         return (
             self.source is other.source
             and self.username == other.username
             and self.server.host.lower() == other.server.host.lower()
             and self.server.effective_port == other.server.effective_port
+            and not self.server.exposed_by(other.server)
         )
 
     def warnings(self) -> list[str]:

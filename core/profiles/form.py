@@ -6,18 +6,15 @@ of texts. An empty text is a field that is left out.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from typing import Any
 
 from core.profiles.catchall import Unknown
 from core.profiles.deletion import When
+from core.profiles.fields import Fields, Shape, wrong
 from core.profiles.keys import KEYS
 from core.profiles.profile import Access, Kind, Method, Profile
 from core.profiles.profile_file import FieldError, check
 from core.profiles.selection import Mode
-
-Fields = Mapping[str, Any]
 
 #: Lists that are written into one line; folder names have commas in them, so those come as lists.
 WRITTEN_LISTS = (
@@ -43,27 +40,12 @@ _STAND_IN: dict[str, Any] = {
 
 def of_profile(profile: Profile) -> dict[str, Any]:
     """The fields of a saved profile."""
-    fields: dict[str, Any] = {}
-    for section, value in profile.as_json().items():
-        if isinstance(value, dict):
-            fields.update({f"{section}.{key}": item for key, item in value.items()})
-        elif value is not None:
-            fields[section] = value
-    fields = {name: _written(name, value) for name, value in fields.items()}
+    fields = _SHAPE.written(profile.as_json())
+    for name in ("filter.larger_than", "filter.smaller_than"):
+        if isinstance(size := profile.as_json().get("filter", {}).get(name.partition(".")[2]), int):
+            fields[name] = _written_size(size)
     fields[HOW] = next((how for how in _WHENS if fields.get(f"schedule.{how}")), "manual")
     return fields
-
-
-def _written(name: str, value: Any) -> Any:
-    if isinstance(value, bool):
-        return value
-    if name in ("filter.larger_than", "filter.smaller_than"):
-        return _written_size(value)
-    if isinstance(value, list | tuple):
-        return ", ".join(value) if name in WRITTEN_LISTS else list(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return "" if value in (None, 0) else str(value)
 
 
 def _written_size(count: int) -> str:
@@ -122,20 +104,8 @@ def profile(fields: Fields) -> Profile:
 def problems(fields: Fields) -> dict[str, str]:
     """What is wrong with each field, and what is allowed; nothing when they make a profile."""
     if strange := _malformed(fields):
-        return {error.field: _text(error) for error in strange}
-    data = _data(fields)
-    found: dict[str, str] = {}
-    while True:
-        try:
-            _checked(data)
-        except FieldError as error:
-            if error.field in found:
-                # Not to be mended by leaving it out: what else is wrong is seen when this is right.
-                return found
-            found[error.field] = _text(error)
-            _mend(data, error.field)
-        else:
-            return found
+        return {error.field: wrong(error) for error in strange}
+    return _SHAPE.problems_of(_data(fields))
 
 
 def _malformed(fields: Fields) -> list[FieldError]:
@@ -163,33 +133,9 @@ def _checked(data: dict[str, Any]) -> Profile:
     return check(data)
 
 
-def _text(error: FieldError) -> str:
-    if error.what.startswith("is missing"):
-        return "This is needed."
-    what = error.what.removeprefix("= ")
-    return f"{what[:1].upper()}{what[1:]}: {error.allowed}." if error.allowed else f"{what}."
-
-
-def _mend(data: dict[str, Any], field: str) -> None:
-    section, _, key = field.rpartition(".")
-    place = data.setdefault(section, {}) if section else data
-    place.pop(key, None)
-    if field in _STAND_IN:
-        place[key] = _STAND_IN[field]
-
-
 def _data(fields: Fields) -> dict[str, Any]:
     """What would stand in a profile file."""
-    data: dict[str, Any] = {}
-    for name, value in fields.items():
-        section, _, key = name.rpartition(".")
-        value = _value(name, section, key, value) if applies(name, fields) else None
-        if value is None:
-            continue
-        if section:
-            data.setdefault(section, {})[key] = value
-        else:
-            data[key] = value
+    data = _SHAPE.data(fields)
     how = fields.get(HOW, "manual")
     if how in _WHENS:
         # Chosen and left empty: to be complained of, never started by hand instead.
@@ -197,19 +143,5 @@ def _data(fields: Fields) -> dict[str, Any]:
     return data
 
 
-def _value(name: str, section: str, key: str, value: Any) -> Any:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, list | tuple):
-        return list(value) or None
-    text = str(value).strip()
-    if not text:
-        return None
-    if name in WRITTEN_LISTS:
-        return [part.strip() for part in re.split(r"[,;]", text) if part.strip()]
-    kinds = KEYS[section][key].kinds
-    if int in kinds and re.fullmatch(r"[0-9]{1,9}", text):
-        return int(text)
-    if float in kinds and re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,6}", text):
-        return float(text)
-    return text
+#: Lists that are written into one line are taken apart at commas, and at semicolons.
+_SHAPE = Shape(KEYS, _checked, applies, dict.fromkeys(WRITTEN_LISTS, (", ", "[,;]")), _STAND_IN)

@@ -71,6 +71,9 @@ async def test_settings_are_kept_in_the_ledger_and_the_password_is_not(archive: 
         replace(LDAP, server=replace(LDAP.server, port=1636)),
         replace(LDAP, username="cn=other"),
         replace(LDAP, source=Source.ACTIVE_DIRECTORY),
+        replace(LDAP, server=replace(LDAP.server, access=DirectoryAccess.LDAP, port=636)),
+        replace(LDAP, server=replace(LDAP.server, accept_all_certificates=True)),
+        replace(LDAP, server=replace(LDAP.server, ca_file="/tmp/own.pem")),
     ],
 )
 async def test_a_password_is_never_sent_where_it_was_not_meant_for(archive: Archive, other: Directory) -> None:
@@ -144,3 +147,15 @@ def test_comparing_many_people_takes_no_time_that_counts() -> None:
     many = [DirectoryEntry(f"entryUUID:{n}", f"u{n}", "", (f"u{n}@x.test", f"a{n}@x.test")) for n in range(20000)]
     users = [change.after for change in compare(many, []).changes]
     assert compare(many, users).unchanged == 20000
+
+
+async def test_settings_that_somebody_else_changed_are_not_saved_over(archive: Archive) -> None:
+    """Changed, made or removed since they were read: refused, and what is there stays."""
+    await saved_directory.save(archive, LDAP, Secret(WORD), expected={})
+    other = replace(LDAP, guard=50)
+    with pytest.raises(InputError, match="Somebody else"):
+        await saved_directory.save(archive, other, expected={})
+    await saved_directory.save(archive, other, expected=LDAP.as_json())
+    with pytest.raises(InputError, match="Somebody else"):
+        await saved_directory.save(archive, LDAP, expected=LDAP.as_json())
+    assert await saved_directory.find(archive) == other
