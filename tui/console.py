@@ -31,12 +31,14 @@ from tui.gateway.start import DEFAULTS, Start, safe
 from tui.gateway.views import Gateway, Refused
 from tui.keymap import Keymap
 from tui.screens.activity import ActivityPlace
+from tui.screens.directory import DirectoryPlace
 from tui.screens.guide import Guides
 from tui.screens.help import Help
 from tui.screens.home import HomePlace
 from tui.screens.place import Place
 from tui.screens.settings import SettingsPlace
 from tui.screens.start import StartPlace
+from tui.screens.synchronising import SyncPlace
 from tui.screens.trouble import Trouble
 from tui.screens.unknown import UnknownPlace
 from tui.screens.users import UsersPlace
@@ -284,12 +286,20 @@ class Console(App[None]):
     def action_guides(self) -> None:
         self.push_screen(Guides())
 
+    async def action_directory(self) -> None:
+        await self.push_screen(DirectoryPlace())
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of the present place that has a sense now, the way to the others, and the theme."""
         if isinstance(screen, Place):
+            useful = [action for action in screen.ACTIONS if self._useful(screen, action)]
             here = next((name for name, kind in {"home": HomePlace, **places()}.items() if type(screen) is kind), "")
-            for action in (one for one in screen.ACTIONS if self._useful(screen, one) and one.name != f"go('{here}')"):
+            for action in (one for one in useful if one.name != f"go('{here}')"):
                 yield SystemCommand(action.label, action.help, self._command(screen, action.name))
+            # Not over itself, and not twice where a key opens it.
+            inside = isinstance(screen, DirectoryPlace | SyncPlace) or "directory" in {action.name for action in useful}
+            if self._gateway is not None and not inside:
+                yield SystemCommand("Directory", "The directory that users come from", self.action_directory)
             if not screen.OWN_HELP:
                 yield SystemCommand("Help", "The keys of this place", self.action_help)
         yield SystemCommand("Guides", "What to set up on mail servers and on this machine", self.action_guides)

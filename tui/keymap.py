@@ -30,6 +30,14 @@ WHILE_TYPING = (
     "wizard-guide",
     "wizard-help",
     "wizard-leave",
+    "directory-save",
+    "directory-test",
+    "directory-preview",
+    "directory-sync",
+    "directory-guide",
+    "directory-forget",
+    "directory-back",
+    "directory-help",
 )
 HEAD = """\
 # Keys of the console. Take the # away and write other keys; several with commas between them.
@@ -48,7 +56,21 @@ class Keymap:
 
 def tables() -> dict[str, Sequence[Action]]:
     """All actions that can be given other keys, by the places in which they are."""
-    from tui.screens import activity, home, importing, ledger, problems, profile, run, settings, start, unknown, users
+    from tui.screens import (
+        activity,
+        directory,
+        home,
+        importing,
+        ledger,
+        problems,
+        profile,
+        run,
+        settings,
+        start,
+        synchronising,
+        unknown,
+        users,
+    )
     from tui.screens.wizard import place as wizard
 
     return {
@@ -59,6 +81,8 @@ def tables() -> dict[str, Sequence[Action]]:
         "a run": run.ACTIONS,
         "Users": users.ACTIONS,
         "an import of users": importing.ACTIONS,
+        "the directory": directory.ACTIONS,
+        "a synchronisation": synchronising.ACTIONS,
         "Activity": activity.ACTIONS,
         "Problems": problems.ACTIONS,
         "the ledger": ledger.ACTIONS,

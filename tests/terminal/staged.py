@@ -15,6 +15,7 @@ from tui.gateway import present
 from tui.gateway.activity_views import Activity
 from tui.gateway.attention import Condition, attention
 from tui.gateway.described import facts
+from tui.gateway.directory_views import Directory
 from tui.gateway.people_views import Users
 from tui.gateway.profile_views import Profiles
 from tui.gateway.settings_views import Setup
@@ -101,6 +102,10 @@ class StagedGateway:
     @property
     def unknown(self) -> Unknowns:
         raise Refused("There are no unknown addresses on this stage.")
+
+    @property
+    def directory(self) -> Directory:
+        raise Refused("There is no directory on this stage.")
 
     @property
     def settings(self) -> Setup:

@@ -90,8 +90,8 @@ class Wizard(Tmux):
         raise AssertionError(f"{words} is not offered\n{self.text}")
 
     def line(self, label: str) -> str:
-        """The line of the field with this label, without the frame."""
-        bare = (line.strip("┃│ ") for line in self.lines)
+        """The line of the field with this label, without the frame and the scroll bar."""
+        bare = (line.strip("┃│ ▁▂▃▄▅▆▇█") for line in self.lines)
         return next((line for line in bare if line.removeprefix("▸ ").startswith(label)), "")
 
     def cursor(self, name: str) -> None:

@@ -34,6 +34,14 @@ KERIO_NAMES = {
     ),
     "kerio-deletion": ("AutoExpungeOnDelete", "mailserver.cfg", "trash_too", "every IMAP client", "The price"),
     "other-servers": ("auth_master_user_separator", "proxyservers", "authorisation id"),
+    "directory": (
+        "Accounts > Users [Konten > Benutzer]",
+        "4040",
+        "user@domain",
+        "base DN",
+        "entryUUID",
+        "sync_directory_first",
+    ),
     "service": ("archivar service unit", "/etc/systemd/system/archivar.service", "enable --now"),
 }
 

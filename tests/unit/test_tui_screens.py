@@ -357,7 +357,7 @@ async def test_every_action_is_in_the_command_palette() -> None:
     async with shown(ordinary()) as screen:
         commands = {command.title for command in screen.console.get_system_commands(screen.console.screen)}
         here = {"Remedy", "Open", "New", "Run", "Edit", "Last result", "Copy", "Delete", "Quit"}
-        assert commands == here | {"Users", "Activity", "Unknown addresses", "Settings", "Help", "Guides", "Theme"}
+        assert commands == here | {"Users", "Directory", "Activity", "Unknown addresses", "Settings", "Help", "Guides", "Theme"}
         await screen.press("ctrl+p")
         await screen.until_shown("Search for commands", "Activity")
         await screen.press(*"last")

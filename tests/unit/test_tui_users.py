@@ -53,7 +53,7 @@ async def test_all_users_are_listed_with_what_is_known_of_them(archive: Archive,
     async with console_on(archive.home, size) as screen:
         await at_users(screen)
         await screen.until_shown("Users (3)", "▸ alice", "Bob Baker", "bob@example.test", "! no e-mail address")
-        await screen.until_shown("n New", "enter Edit", "d Remove", "i Import", "esc Back", "? Help", "^p Commands")
+        await screen.until_shown("n New", "enter Edit", "d Remove", "i Import", "t Directory", "esc Back", "? Help")
         assert ("Login name" in screen.text) == (size[0] > 100)
         assert straight(screen.lines, size)
         await screen.press("escape")
@@ -218,7 +218,7 @@ async def test_hostile_texts_leave_the_list_alone(archive: Archive, size: tuple[
     await archive.append([Draft("user.saved", {"user": person})])
     async with console_on(archive.home, size) as screen:
         place = await at_users(screen)
-        await screen.until_shown("Users (4)", "[/b]")
+        await screen.until_shown("Users (4)", "OWNED")
         place.people.choose(next(index for index in range(4) if (row := place.people.row(index)) and row.key == text))
         assert straight(screen.lines, size)
         for key in ("d", "e"):

@@ -25,6 +25,8 @@ from tui.gateway.activity import PastActivity
 from tui.gateway.activity_views import Activity
 from tui.gateway.attention import Condition, attention
 from tui.gateway.described import facts
+from tui.gateway.directory import DirectoryDesk
+from tui.gateway.directory_views import Directory
 from tui.gateway.drafts import Drafts
 from tui.gateway.people import People
 from tui.gateway.people_views import Users
@@ -81,6 +83,7 @@ class CoreGateway:
         self.drafts: Profiles = Drafts(archive)
         self.users: Users = People(archive)
         self.unknown: Unknowns = UnknownAddresses(archive)
+        self.directory: Directory = DirectoryDesk(archive)
         self.settings: Setup = MachineSetup(archive)
         self.activity: Activity = PastActivity(archive)
         self._home = archive.home

@@ -21,18 +21,13 @@ from core.profiles.profile import Access, Kind, Method, Profile, name_key
 from core.profiles.rules import Rule
 from core.profiles.selection import Mode, Selection
 from core.secrets import Secret
-from core.trial import STEP_NAMES, Step
-from tui.gateway import everybody, present
+from tui.gateway import everybody, present, trial
 from tui.gateway.described import facts
 from tui.gateway.drafted import complete, filled, login_of, made, stand_in
 from tui.gateway.profile_views import Draft, ExampleRow, FolderRow, FolderTree, StepRow, Summary, Turned
 from tui.gateway.refusals import translated
-from tui.gateway.views import State, Tone
 from tui.gateway.wording import here
 
-_WAITING = State("·", "", Tone.MUTED)
-_OK = State("✔", "ok", Tone.GOOD)
-_FAILED = State("✗", "failed", Tone.BAD)
 #: What stands in a form that nobody has filled in yet.
 _DEFAULTS = {
     "server.access": Access.IMAP_SSL.value,
@@ -232,12 +227,12 @@ class Drafts:
     def steps(self, draft: Draft) -> Sequence[StepRow]:
         with translated():
             profile = complete(draft)
-        return [StepRow(name, STEP_NAMES[name], _WAITING) for name in steps(profile.server, profile.login.method)]
+        return trial.waiting(steps(profile.server, profile.login.method))
 
     async def test(self, draft: Draft, tick: Callable[[StepRow], None]) -> bool:
         with translated():
             profile, mailbox, secret = await self._opened(draft)
-            found = await examine.connection_test(profile, mailbox, secret, lambda step: tick(_step(step)))
+            found = await examine.connection_test(profile, mailbox, secret, lambda step: tick(trial.row(step)))
         return all(step.ok for step in found)
 
     async def folders(self, draft: Draft) -> FolderTree:
@@ -363,12 +358,6 @@ def _shown(profile: Profile) -> dict[str, object]:
     if fields.get("catchall.headers") == ", ".join(routing.HEADERS):
         del fields["catchall.headers"]
     return fields
-
-
-def _step(step: Step) -> StepRow:
-    state = _WAITING if step.ok is None else _OK if step.ok else _FAILED
-    said, hint = present.text(here(step.said), 300), present.text(here(step.hint), 500)
-    return StepRow(step.name, STEP_NAMES[step.name], state, said, hint)
 
 
 def _folder(folder: examine.ServerFolder) -> FolderRow:

@@ -205,4 +205,6 @@ def row(user: User) -> UserRow:
         full_name=present.text(user.full_name, 200),
         login=present.text(user.login, 200),
         addresses=present.text(", ".join(user.addresses), 400),
+        from_directory=bool(user.directory_id),
+        disabled=user.disabled,
     )

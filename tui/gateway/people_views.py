@@ -10,7 +10,10 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user in a list. ``key`` is the true name and ``keys`` the true addresses, for the gateway and for selections only."""
+    """A user in a list. ``key`` is the true name and ``keys`` the true addresses, for the gateway and for selections only.
+
+    ``from_directory``: comes from the directory; ``disabled``: left it, so that profiles for all users pass this one by.
+    """
 
     key: str
     keys: tuple[str, ...]
@@ -18,6 +21,8 @@ class UserRow:
     full_name: str
     login: str
     addresses: str
+    from_directory: bool = False
+    disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +49,14 @@ class Saved:
 
 
 class Mark(Enum):
-    """What a line of an import means."""
+    """What a line of an import, or of a synchronisation, means."""
 
     WRONG = "wrong"
     NOTE = "note"
     NEW = "new"
     BACK = "back"
     CHANGED = "changed"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from tui.gateway.activity_views import Activity
+    from tui.gateway.directory_views import Directory
     from tui.gateway.people_views import Users
     from tui.gateway.profile_views import Profiles
     from tui.gateway.settings_views import Setup
@@ -204,6 +205,10 @@ class Gateway(Protocol):
     @property
     def unknown(self) -> Unknowns:
         """Addresses in our domains that no user has."""
+
+    @property
+    def directory(self) -> Directory:
+        """Where users come from, if not from hands."""
 
     @property
     def settings(self) -> Setup:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 #: In the order in which they are listed.
-IDS = ("kerio-master", "kerio-archive", "kerio-deletion", "other-servers", "service")
+IDS = ("kerio-master", "kerio-archive", "kerio-deletion", "other-servers", "directory", "service")
 
 
 @dataclass(frozen=True, slots=True)

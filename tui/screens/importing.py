@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -33,6 +33,7 @@ MARKS = {
     Mark.NEW: ("+ ", Tone.GOOD),
     Mark.BACK: ("+ ", Tone.GOOD),
     Mark.CHANGED: ("~ ", Tone.WARN),
+    Mark.GONE: ("- ", Tone.BAD),
 }
 #: Up to so many lines are wrapped; of more, each has one line, so that any number is shown in no time.
 WRAPPED = 2000
@@ -95,8 +96,7 @@ class ImportPlace(Place):
         view = self._view
         self.show_top(lambda width, clock: header(("Archivar", "Import", view.file), "", clock, width))
         self.panel("import-panel").head(", ".join(view.counts))
-        lines = self.query_one("#import", Lines)
-        lines.show(lambda width: _wrapped(view, width) if len(view.rows) <= WRAPPED else _Cut(view, width))
+        self.query_one("#import", Lines).show(lambda width: marked_lines(view.rows, width))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what is right, and changes anything, can be done."""
@@ -121,25 +121,28 @@ class ImportPlace(Place):
             self.close_place()
 
 
-def _wrapped(view: ImportView, width: int) -> list[Line]:
+def marked_lines(rows: Sequence[ImportRow], width: int) -> Sequence[Line]:
+    """Rows with their marks: wrapped, or of very many the beginning of each."""
+    if len(rows) > WRAPPED:
+        return _Cut(rows, width)
     lines: list[Line] = []
-    for row in view.rows:
+    for row in rows:
         mark, tone = MARKS[row.mark]
         first, *rest = wrap(row.text, max(width - 2, 10))
         lines += [(Span(mark, tone), Span(first)), *((Span("  "), Span(text)) for text in rest)]
     return lines
 
 
-class _Cut:
+class _Cut(Sequence[Line]):
     """One line for each row."""
 
-    def __init__(self, view: ImportView, width: int) -> None:
-        self._rows, self._width = view.rows, width
+    def __init__(self, rows: Sequence[ImportRow], width: int) -> None:
+        self._rows, self._width = rows, width
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, index: int) -> Line:
-        row: ImportRow = self._rows[index]
+    def __getitem__(self, index: int) -> Line:  # type: ignore[override]
+        row = self._rows[index]
         mark, tone = MARKS[row.mark]
         return (Span(mark, tone), Span(fit(row.text, max(self._width - 2, 2))))

@@ -15,6 +15,7 @@ from tui.format import Line, Span, fit, header
 from tui.gateway.people_views import UserDraft, UserRow
 from tui.gateway.views import Tone
 from tui.screens.confirm import Confirm
+from tui.screens.directory import DirectoryPlace
 from tui.screens.importing import ask_for_file
 from tui.screens.place import Place
 from tui.screens.user_form import UserForm
@@ -28,6 +29,7 @@ ACTIONS = (
     Action("user-edit", "edit", ("enter", "e"), "Edit", "Change the chosen user: name, addresses, login name"),
     Action("user-remove", "remove", ("d", "delete"), "Remove", "Take the chosen user from the list. Asks first"),
     Action("user-import", "import_users", ("i",), "Import", "Add and change many users by a CSV file; shown before it is done"),
+    Action("user-directory", "directory", ("t",), "Directory", "The directory that users come from: settings, synchronise"),
     Action("search", "search", ("slash",), "Search", "Search in names, addresses and login names", footer=False),
     Action("back", "back", ("escape", "q"), "Back", "Back to Home; in the search: all users again"),
     *PLACES,
@@ -36,7 +38,8 @@ NOBODY = (
     "There are no users yet. Each mailbox that is archived belongs to a user,\n"
     "and each user has an archive.\n\n"
     "  n  adds a user by hand\n"
-    "  i  imports a CSV file with names and e-mail addresses"
+    "  i  imports a CSV file with names and e-mail addresses\n"
+    "  t  takes them from a directory: Kerio Connect, Active Directory, LDAP"
 )
 REMOVED = (
     "The archive stays, and stays readable under this name. Profiles do not archive the mailbox any more. "
@@ -44,6 +47,8 @@ REMOVED = (
 )
 #: Columns beside the list: borders, padding, the scroll bar, the mark of the chosen line.
 MARGIN = 2
+#: Columns for where a user comes from.
+ORIGIN = 9
 
 
 class UsersPlace(Place):
@@ -192,14 +197,17 @@ class UsersPlace(Place):
     def action_import_users(self) -> None:
         ask_for_file(self.console, self.reload)
 
+    async def action_directory(self) -> None:
+        await self.open(DirectoryPlace())
+
 
 def _columns(width: int) -> list[int]:
-    """The widths of user, full name, addresses and login name; 0 for what the width has no room for."""
+    """The widths of user, full name, addresses, login name and origin; 0 for what the width has no room for."""
     name = max(min(24, width // 4), 8)
     full = max(min(26, width // 4), 8) if width >= 60 else 0
     login = 24 if width >= 110 else 0
-    rest = width - name - sum(size + 2 for size in (full, login) if size) - 2
-    return [name, full, max(rest, 8), login]
+    rest = width - name - sum(size + 2 for size in (full, login, ORIGIN) if size) - 2
+    return [name, full, max(rest, 8), login, ORIGIN]
 
 
 def _spans(parts: list[tuple[str, Tone]], width: int) -> Line:
@@ -212,10 +220,12 @@ def _spans(parts: list[tuple[str, Tone]], width: int) -> Line:
 
 def heading(width: int) -> Line:
     """What the columns are."""
-    return (Span("  "), *_spans([(title, Tone.MUTED) for title in ("User", "Full name", "Addresses", "Login name")], width))
+    titles = ("User", "Full name", "Addresses", "Login name", "From")
+    return (Span("  "), *_spans([(title, Tone.MUTED) for title in titles], width))
 
 
 def user_line(row: UserRow, width: int) -> Line:
     """A user as a line."""
     addresses = (row.addresses, Tone.PLAIN) if row.addresses else ("! no e-mail address", Tone.WARN)
-    return _spans([(row.name, Tone.STRONG), (row.full_name, Tone.PLAIN), addresses, (row.login, Tone.MUTED)], width)
+    origin = ("disabled", Tone.WARN) if row.disabled else ("directory" if row.from_directory else "", Tone.MUTED)
+    return _spans([(row.name, Tone.STRONG), (row.full_name, Tone.PLAIN), addresses, (row.login, Tone.MUTED), origin], width)

@@ -288,6 +288,8 @@ class Field(Vertical):
 
     def on_descendant_focus(self) -> None:
         self.query_one(".label", Static).update(Content(f"▸ {self.spec.label}"))
+        # With its note, which tells what the choice means.
+        self.call_after_refresh(self.scroll_visible, animate=False)
 
     def on_descendant_blur(self) -> None:
         self.query_one(".label", Static).update(Content(f"  {self.spec.label}"))

@@ -13,14 +13,18 @@ from tui.format import Line, Span, fit
 from tui.gateway.people_views import UserRow
 from tui.gateway.views import Tone
 from tui.screens.wizard.step import Step
-from tui.widgets.form import Changed, Marked, Options, Search
+from tui.widgets.form import Changed, Marked, Options, Search, Tick
 from tui.widgets.paged import PagedChoice
 
 NOBODY = (
     "There are no users yet. Each mailbox belongs to a user, who has an archive.\n\n"
     "  n  adds a user by hand\n"
-    "  i  imports a CSV file with names and e-mail addresses"
+    "  i  imports a CSV file with names and e-mail addresses\n"
+    "  t  takes them from a directory: Kerio Connect, Active Directory, LDAP"
 )
+#: The field that a tick on the page changes.
+FIRST = "users.sync_directory_first"
+SYNC_FIRST = "synchronise with the directory before archiving"
 MODES = (
     ("all", "all users with an e-mail address"),
     ("all-except", "all but the unticked"),
@@ -28,20 +32,20 @@ MODES = (
 )
 
 
-SEARCHING = ("add_user", "import_users", "search")
+SEARCHING = ("add_user", "import_users", "directory", "search")
 
 
 def user_line(row: UserRow, width: int, mark: str = "") -> Line:
     """A user as a line: name, full name, addresses."""
     room = max(width - len(mark), 20)
     name = min(24, room // 3)
-    addresses = row.addresses or "! no e-mail address"
+    addresses = "! disabled: left the directory" if row.disabled else row.addresses or "! no e-mail address"
     full = min(24, room // 4) if room >= 70 else 0
     rest = max(room - name - 2 - (full + 2 if full else 0), 8)
     spans = [Span(mark), Span(fit(row.name, name), Tone.STRONG), Span("  ")]
     if full:
         spans += [Span(fit(row.full_name, full)), Span("  ")]
-    spans.append(Span(fit(addresses, rest), Tone.PLAIN if row.addresses else Tone.WARN))
+    spans.append(Span(fit(addresses, rest), Tone.WARN if addresses.startswith("! ") else Tone.PLAIN))
     return tuple(span for span in spans if span.text)
 
 
@@ -55,6 +59,8 @@ class PeopleStep(Step):
     PeopleStep #wrong { height: auto; display: none; }
     """
     offers: tuple[str, ...] = SEARCHING
+    #: Whether there was nothing to choose from: whoever comes back with users goes to them.
+    _was_empty = False
 
     def content(self) -> ComposeResult:
         yield from self.above()
@@ -90,8 +96,10 @@ class PeopleStep(Step):
             way.display = not nobody
         self.people.fill(total, lambda offset, limit: desk.page(contains, offset, limit), self.line, first)
         await self.loaded(first)
-        if not self.people.has_focus and not isinstance(self.screen.focused, Input | Options):
+        elsewhere = isinstance(self.screen.focused, Input | Options | Tick)
+        if not self.people.has_focus and (self._was_empty or not elsewhere):
             self.people.focus()
+        self._was_empty = nobody
 
     async def loaded(self, first: Sequence[UserRow]) -> None:
         """The list is there."""
@@ -107,6 +115,9 @@ class PeopleStep(Step):
         if event.key == "down" and isinstance(self.screen.focused, Input):
             event.stop()
             self.people.focus()
+        elif event.key == "down" and isinstance(self.screen.focused, Tick):
+            event.stop()
+            self.screen.focus_next()
         elif event.key == "up" and self.screen.focused is not self.people and not isinstance(self.screen.focused, Options):
             event.stop()
             self.screen.focus_previous()
@@ -129,8 +140,11 @@ class UsersStep(PeopleStep):
     _doubted = False
     owns = ("users",)
 
+    DEFAULT_CSS = "UsersStep #first { display: none; }"
+
     def above(self) -> ComposeResult:
         yield Marked(Options(MODES, str(self.draft.fields.get("users.mode", "all"))))
+        yield Marked(Tick(SYNC_FIRST, bool(self.draft.fields.get(FIRST))), id="first")
 
     @property
     def listed(self) -> list[str]:
@@ -144,6 +158,9 @@ class UsersStep(PeopleStep):
 
     async def loaded(self, first: Sequence[UserRow]) -> None:
         self._offer()
+        # What is ticked can be taken back, also when there is no directory any more.
+        possible = await self.gateway.directory.is_set_up() or bool(self.draft.fields.get(FIRST))
+        self.query_one("#first").display = possible
         await self._say()
 
     def _offer(self) -> None:
@@ -151,7 +168,10 @@ class UsersStep(PeopleStep):
         self.offer(*SEARCHING, *(("tick",) if self.mode != "all" and self.people.total else ()))
 
     def line(self, row: UserRow, width: int) -> Line:
-        archived = row.addresses if self.mode == "all" else bool(self._entry(row)) == (self.mode == "only")
+        archived = bool(self._entry(row))
+        if self.mode != "only":
+            # Who left the directory is archived only by name.
+            archived = not row.disabled and (bool(row.addresses) if self.mode == "all" else not archived)
         return user_line(row, width, "[x] " if archived else "[ ] ")
 
     def _entry(self, row: UserRow) -> str:
@@ -164,6 +184,9 @@ class UsersStep(PeopleStep):
         row = self.people.chosen
         if row is None or self.mode == "all":
             return
+        if row.disabled and self.mode != "only":
+            self.notify("Who left the directory and is disabled is archived only by name.", markup=False)
+            return
         if entry := self._entry(row):
             self.listed.remove(entry)
         else:
@@ -173,6 +196,7 @@ class UsersStep(PeopleStep):
 
     def on_changed(self, event: Changed) -> None:
         event.stop()
+        self.draft.fields[FIRST] = self.query_one(Tick).value
         # What one way leaves out is not what another one takes.
         self.draft.lists[self.mode] = self.listed
         self.draft.fields["users.mode"] = self.query_one(Options).value
@@ -185,7 +209,7 @@ class UsersStep(PeopleStep):
         if self._doubted or await self.gateway.users.count(""):
             return ""
         self._doubted = True
-        return "There is nobody yet whose mailbox could be archived: n adds a user, i imports a list."
+        return "There is nobody yet whose mailbox could be archived: n adds a user, i imports a list, t takes a directory."
 
     async def _say(self) -> None:
         self.query_one("#sentence", Static).update(Content(await self.gateway.drafts.selected(self.draft)))

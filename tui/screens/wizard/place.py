@@ -17,6 +17,7 @@ from tui.gateway.profile_views import Draft
 from tui.gateway.views import Refused
 from tui.guides import load
 from tui.screens.confirm import Confirm
+from tui.screens.directory import DirectoryPlace
 from tui.screens.guide import GuidePage
 from tui.screens.importing import ask_for_file
 from tui.screens.place import Place
@@ -90,6 +91,7 @@ ACTIONS = (
     Action("wizard-again", "again", ("r",), "Read again", "Read the folders from the server again"),
     Action("wizard-add-user", "add_user", ("n",), "New user", "Add a user by hand"),
     Action("wizard-import", "import_users", ("i",), "Import", "Import users from a CSV file"),
+    Action("wizard-directory", "directory", ("t",), "Directory", "Take users from a directory: settings, synchronise"),
     Action("wizard-search", "search", ("slash",), "Search", "Search in the list", footer=False),
     Action("wizard-guide", "guide", ("ctrl+g",), "Guide", "What to do on the server's side"),
     Action("wizard-help", "own_help", ("f1",), "Help", "The keys of this page"),
@@ -333,6 +335,9 @@ class WizardPlace(Place):
 
     def action_import_users(self) -> None:
         ask_for_file(self.console, lambda: self._people_changed("imported"))
+
+    async def action_directory(self) -> None:
+        await self.open(DirectoryPlace(lambda: self._people_changed("synchronised")))
 
     def _people_changed(self, key: str | None) -> None:
         if key and isinstance(self.step, PeopleStep):

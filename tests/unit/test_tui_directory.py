@@ -1,0 +1,369 @@
+"""The directory in the console: set up, tried, previewed and synchronised by keys, on a real archive; the network is played."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+import tui.gateway.directory
+from core.archive import saved_directory, saved_profiles, users
+from core.archive.archive import Archive
+from core.directory.entry import DirectoryEntry
+from core.directory.people import steps
+from core.engine import directory_sync
+from core.errors import DirectoryError
+from core.network import Report
+from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Left, Source
+from core.secrets import Secret
+from core.trial import Step
+from tests import homes
+from tests.terminal.consoles import console_on, names
+from tests.terminal.staged import HOSTILE
+from tests.unit.test_tui_screens import Shown, straight
+from tui.screens.directory import DirectoryPlace
+from tui.screens.home import HomePlace
+from tui.screens.users import UsersPlace
+
+BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+WORD = "geheim-4711"
+LDAP = Directory(Source.LDAP, DirectoryServer("dc1.example.test", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x")
+
+
+def entry(number: int, *, name: str = "") -> DirectoryEntry:
+    name = name or f"user{number:02}"
+    return DirectoryEntry(f"entryUUID:{number}", name, f"Person {number}", (f"user{number:02}@example.test",))
+
+
+class Played:
+    """A directory that answers with ``people``, or ``refuses``; ``asked`` with which settings and passwords."""
+
+    def __init__(self) -> None:
+        self.people = tuple(entry(number) for number in range(10))
+        self.refuses: DirectoryError | None = None
+        self.asked: list[tuple[Directory, str]] = []
+
+    async def answer(self, directory: Directory, password: Secret, report: Report) -> tuple[DirectoryEntry, ...]:
+        self.asked.append((directory, password.reveal()))
+        if self.refuses is not None:
+            raise self.refuses
+        report("search", f"{len(self.people)} users")
+        return self.people
+
+    async def test(
+        self, directory: Directory, password: Secret, tick: Callable[[Step], None]
+    ) -> tuple[list[Step], tuple[DirectoryEntry, ...]]:
+        found = [Step(name, True, "as it should be") for name in steps(directory)]
+        if self.refuses is not None:
+            found[-1] = Step(found[-1].name, False, self.refuses.message, self.refuses.hint)
+        for step in found:
+            tick(step)
+        self.asked.append((directory, password.reveal()))
+        return found, self.people
+
+
+@pytest.fixture
+async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
+    archive = await homes.begin(tmp_path / "home")
+    yield archive
+    await archive.close()
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> Played:
+    played = Played()
+    monkeypatch.setattr(directory_sync, "people", played.answer)
+    monkeypatch.setattr(tui.gateway.directory, "connection_test", played.test)
+    return played
+
+
+async def write(screen: Shown, text: str) -> None:
+    line = screen.console.screen.focused
+    assert isinstance(line, Input)
+    line.insert_text_at_cursor(text)
+    await screen.pilot.pause()
+
+
+async def go(screen: Shown, label: str) -> None:
+    """Tab on to the field with this label."""
+    for _ in range(25):
+        if f"▸ {label}" in screen.text:
+            return
+        await screen.press("tab")
+        await screen.pilot.pause()
+    raise AssertionError(f"{label} is not reached\n{screen.text}")
+
+
+async def at_directory(screen: Shown) -> None:
+    await screen.press("u")
+    await screen.until_shown("Users (", "t Directory")
+    await screen.press("t")
+    await screen.until_shown("Where users come from", "▸ Directory")
+
+
+async def filled(screen: Shown, *, password: str = WORD) -> None:
+    """LDAP on a server, with a login."""
+    await at_directory(screen)
+    await screen.press("right", "right")
+    await screen.until_shown("(•) LDAP", "Access via")
+    await go(screen, "Server name")
+    await write(screen, "dc1.example.test")
+    await go(screen, "Login")
+    await write(screen, "cn=reader,dc=x")
+    await go(screen, "Password")
+    await write(screen, password)
+
+
+@BOTH_SIZES
+async def test_fields_are_those_of_the_kind_of_directory(archive: Archive, size: tuple[int, int]) -> None:
+    """Kerio has domains, LDAP an access and a base DN, each its port; what is not safe is said beside it; the frame holds."""
+    async with console_on(archive.home, size) as screen:
+        await at_directory(screen)
+        await screen.until_shown(
+            "(•) Kerio Connect", "Empty: 4040", "enter Save", "^t Test", "^r Preview", "^n Sync now", "f1 Help"
+        )
+        assert "Access via" not in screen.text
+        assert "^l" not in screen.lines[-1]
+        assert straight(screen.lines, size)
+        await screen.press("right")
+        await screen.until_shown("(•) Active Directory", "(•) LDAPS", "Empty: 636")
+        await go(screen, "Access via")
+        await screen.press("right", "right")
+        await screen.until_shown("! Anyone in between can read and change all of it.", "Empty: 389")
+        assert "Certificates" not in screen.text
+        await screen.press("left")
+        await go(screen, "Certificates")
+        await screen.press("space")
+        await screen.until_shown("! Anyone in between can read the password")
+        assert "Own CA file" not in screen.text
+        await go(screen, "Addresses from")
+        await screen.until_shown("Empty: mail, proxyAddresses.")
+        await go(screen, "Who left")
+        await screen.press("down", "down")
+        await screen.until_shown("(•) they are removed", "Their archive stays.")
+        await go(screen, "At most, in %")
+        assert straight(screen.lines, size)
+
+
+async def test_what_is_wrong_stands_beside_its_field_and_nothing_is_saved(archive: Archive) -> None:
+    """All at once, the first has the focus; a password without anybody's name is none."""
+    async with console_on(archive.home) as screen:
+        await at_directory(screen)
+        await screen.press("enter")
+        await screen.until_shown("▸ Server name", "! This is needed.")
+        await write(screen, "dc1.example.test")
+        await go(screen, "Login")
+        await screen.until_shown("! This is needed.")
+        await write(screen, "admin")
+        await screen.press("enter")
+        await screen.until_shown("▸ Password", "! The password is needed.")
+        assert await saved_directory.load(archive) is None
+
+
+async def test_settings_are_saved_and_come_back(archive: Archive, played: Played) -> None:
+    """The password is kept encrypted and asked for no more, but for another server."""
+    async with console_on(archive.home) as screen:
+        await filled(screen)
+        await screen.press("enter")
+        await screen.until_shown("Directory saved.", "Empty: the one that is kept.")
+        assert await saved_directory.find(archive) == LDAP
+        assert (await saved_directory.password(archive, LDAP)).reveal() == WORD
+        await screen.press("escape")
+        await screen.until(lambda: isinstance(screen.console.screen, UsersPlace))
+        await screen.press("t")
+        await screen.until_shown("[dc1.example.test", "(•) LDAP", "Empty: the one that is kept.", "cn=reader,dc=x")
+        assert WORD not in screen.text
+        await screen.press("ctrl+t")
+        await screen.until_shown("✔ All steps went well.")
+        assert played.asked == [(LDAP, WORD)]
+        await screen.press("escape")
+        await go(screen, "Server name")
+        await write(screen, ".other")
+        await screen.until_shown("Needed: it is another server, account or encryption.")
+        for key in ("ctrl+r", "enter"):
+            await screen.press(key)
+            await screen.until_shown("! The server, the account or the encryption is another")
+        await screen.press("ctrl+t")
+        await screen.until_shown("✗ The password is needed.")
+        assert len(played.asked) == 1
+        await screen.press("escape", "escape")
+        await screen.until_shown("Leave without saving?")
+        await screen.press("y")
+        await screen.until(lambda: isinstance(screen.console.screen, UsersPlace))
+        assert await saved_directory.find(archive) == LDAP
+
+
+async def test_the_test_says_which_step_failed_and_what_to_do(archive: Archive, played: Played) -> None:
+    """With what was typed, saved or not; a form that is not complete cannot be tried."""
+    async with console_on(archive.home) as screen:
+        await at_directory(screen)
+        await screen.press("ctrl+t")
+        await screen.until_shown("✗ This cannot be tried yet. Correct first: server.host.")
+        await screen.press("escape", "escape", "t")
+        played.refuses = DirectoryError("There is nobody below dc=x.", "Look at the base DN.")
+        await screen.until_shown("▸ Directory")
+        await screen.press("escape")
+        await screen.until(lambda: isinstance(screen.console.screen, UsersPlace))
+        await screen.press("escape")
+        await filled(screen)
+        await screen.press("ctrl+t")
+        await screen.until_shown("Search", "✗ failed", "There is nobody below dc=x.", "Look at the base DN.", "✗ Not all steps")
+        assert played.asked == [(LDAP, WORD)]
+        assert await saved_directory.load(archive) is None
+
+
+async def test_a_preview_changes_nothing_until_enter_does_it(archive: Archive, played: Played) -> None:
+    """Who is new, adopted and in conflict is shown; then settings are saved and users are there, with where they come from."""
+    await users.add(archive, "bob", ["user01@example.test"])
+    await users.add(archive, "user02", ["bobby@example.test"])
+    async with console_on(archive.home) as screen:
+        await filled(screen)
+        await screen.press("ctrl+r")
+        await screen.until_shown("8 created, 1 adopted", "1 conflict", "! user02:", "~ user01: was known", "+ user00: new")
+        await screen.until_shown("enter Synchronise now", "is changed yet: enter does it.")
+        assert await saved_directory.load(archive) is None
+        assert len(await users.all_users(archive)) == 3
+        assert straight(screen.lines, (80, 24))
+        await screen.press("enter")
+        await screen.until_shown("✔ Done.", "8 created")
+        assert "Synchronise now" not in screen.lines[-1]
+        assert await saved_directory.find(archive) == LDAP
+        assert len(await names(archive.home.path)) == 11
+        await screen.press("escape")
+        await screen.until_shown("Last synchronised", "8 created, 1 adopted", "Empty: the one that is kept.")
+        await screen.press("escape")
+        await screen.until_shown("Users (11)", "From", "user00@example.test", "directory")
+        assert "directory" not in next(line for line in screen.lines if "bobby@example.test" in line)
+
+
+async def test_sync_now_does_it_at_once_and_leaves_are_told(archive: Archive, played: Played) -> None:
+    """Who left is disabled and marked in the list; too many at once are withheld, with why; nothing to do is said."""
+    await saved_directory.save(archive, replace(LDAP, left=Left.DISABLE), Secret(WORD))
+    async with console_on(archive.home) as screen:
+        await at_directory(screen)
+        await screen.press("ctrl+n")
+        await screen.until_shown("✔ Done.", "10 created")
+        played.people = played.people[1:]
+        await screen.press("r")
+        await screen.until_shown("1 disabled, 9 unchanged", "- user00: left the directory, is disabled")
+        await screen.press("enter")
+        await screen.until_shown("✔ Done. ", "1 disabled")
+        await screen.press("r")
+        await screen.until_shown("✔ There is nothing to do.")
+        played.people = played.people[4:]
+        await screen.press("r")
+        await screen.until_shown("! 5 in the directory", "left are left as they are", "archivar directory sync --force")
+        assert "Synchronise now" not in screen.lines[-1]
+        await screen.press("escape", "escape")
+        await screen.until_shown("Users (11)", "disabled")
+        assert [user.name for user in await users.all_users(archive) if user.disabled] == ["user00"]
+
+
+async def test_a_directory_that_does_not_answer_changes_nothing(archive: Archive, played: Played) -> None:
+    """What was refused and what to do, also from a hostile server; asking again is one key."""
+    await saved_directory.save(archive, LDAP, Secret(WORD))
+    played.refuses = DirectoryError(f"It gave a part only. {HOSTILE}", "Ask again later.")
+    async with console_on(archive.home) as screen:
+        await at_directory(screen)
+        await screen.press("ctrl+n")
+        await screen.until_shown("✗ It gave a part only.")
+        assert straight(screen.lines, (80, 24))
+        assert "\x1b" not in screen.text
+        played.refuses = None
+        await screen.press("r")
+        await screen.until_shown("10 created", "enter Synchronise now")
+        assert await names(archive.home.path) == ["alice"]
+
+
+async def test_settings_that_somebody_else_changed_are_not_overwritten(archive: Archive) -> None:
+    """Saving says so, and what they are stays."""
+    await saved_directory.save(archive, LDAP, Secret(WORD))
+    async with console_on(archive.home) as screen:
+        await at_directory(screen)
+        await saved_directory.save(archive, replace(LDAP, guard=7))
+        await go(screen, "Base DN")
+        await write(screen, "dc=x")
+        await screen.press("enter")
+        await screen.until_shown("Somebody else changed the directory's settings")
+        assert (await saved_directory.find(archive)).guard == 7
+
+
+async def test_a_directory_is_removed_after_a_question(archive: Archive) -> None:
+    """Settings and password go, users stay."""
+    await saved_directory.save(archive, LDAP, Secret(WORD))
+    async with console_on(archive.home) as screen:
+        await at_directory(screen)
+        await screen.press("ctrl+l")
+        await screen.until_shown("Remove the directory?")
+        await screen.press("n")
+        assert await saved_directory.load(archive) == LDAP
+        await screen.press("ctrl+l")
+        await screen.until_shown("Remove the directory?")
+        await screen.press("y")
+        await screen.until_shown("Directory removed.")
+        assert await saved_directory.load(archive) is None
+        assert await names(archive.home.path) == ["alice"]
+
+
+async def test_the_palette_and_the_guide_are_ways_too(archive: Archive) -> None:
+    """From Home by name; ^g tells what the directory needs."""
+    async with console_on(archive.home) as screen:
+        await screen.press("ctrl+p")
+        await screen.until_shown("Search for commands")
+        await screen.press(*"directory")
+        await screen.until_shown("The directory that users come from")
+        await screen.press("down", "enter")
+        await screen.until(lambda: isinstance(screen.console.screen, DirectoryPlace))
+        await screen.press("ctrl+g")
+        await screen.until_shown("Users from a directory", "Kerio Connect Administration")
+        await screen.press("escape", "escape")
+        await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
+
+
+async def test_the_wizard_takes_users_from_a_directory_and_synchronises_first(archive: Archive, played: Played) -> None:
+    """t on the page of users; back there they are in the list, and a tick has each run synchronise first."""
+    await users.remove(archive, await users.find(archive, "alice"))
+    async with console_on(archive.home) as screen:
+        await screen.press("n")
+        await screen.until_shown("● Kind", "▸ Archive")
+        await screen.press("down", "enter")
+        await screen.until_shown("● Server", "▸ Server name")
+        await write(screen, "mail.example.test")
+        await screen.press("enter")
+        await screen.until_shown("● Users", "t  takes them from a directory")
+        assert "synchronise with the directory" not in screen.text
+        await screen.press("t")
+        await screen.until_shown("▸ Directory", "(•) Kerio Connect")
+        await screen.press("right", "right")
+        await go(screen, "Server name")
+        await write(screen, "dc1.example.test")
+        await screen.press("ctrl+n")
+        await screen.until_shown("✔ Done.", "10 created")
+        await screen.press("escape")
+        await screen.until_shown("Last synchronised")
+        await screen.press("escape")
+        await screen.until_shown(
+            "● Users", "[x] user00", "[ ] synchronise with the directory before archiving", "Archives 10 of"
+        )
+        assert straight(screen.lines, (80, 24))
+        await screen.press("shift+tab", "shift+tab", "space")
+        await screen.until_shown("▸ [x] synchronise with the directory before archiving")
+        for word in ("Login", "Folders", "Filter", "Delete", "Name"):
+            await screen.press("enter")
+            if word == "Login":
+                await screen.until_shown("● Login")
+                await go(screen, "Master password")
+                await write(screen, WORD)
+            await screen.until_shown(f"● {word}")
+            if word == "Folders":
+                await screen.until_shown("The folders cannot be read")
+        await screen.until_shown("▸ Profile name")
+        await write(screen, "Staff")
+        await screen.press("enter")
+        await screen.until_shown("● Summary")
+        await screen.press("enter")
+        await screen.until_shown("Profile Staff saved.")
+        assert (await saved_profiles.find(archive, "Staff")).sync_directory_first

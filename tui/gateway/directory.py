@@ -1,0 +1,208 @@
+"""The directory that users come from: its settings as a draft, tried, previewed, saved; and users brought in step with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from core import format as texts
+from core.archive import saved_directory, saved_profiles
+from core.archive.archive import Archive
+from core.directory.difference import Conflict, UserChange, What
+from core.directory.people import connection_test, steps
+from core.engine import directory_sync
+from core.engine.directory_sync import SyncResult
+from core.errors import InputError
+from core.model import now
+from core.profiles import directory, directory_form
+from core.profiles.profile_file import FieldError
+from core.secrets import Secret
+from core.trial import STEP_NAMES
+from tui.gateway import present, trial
+from tui.gateway.directory_views import DirectoryDraft, SyncView
+from tui.gateway.people_views import ImportRow, Mark
+from tui.gateway.profile_views import StepRow
+from tui.gateway.refusals import translated
+
+_WHO = "console"
+#: What needs a look first.
+_MARKS = {
+    What.REMOVED: Mark.GONE,
+    What.DISABLED: Mark.GONE,
+    What.BACK: Mark.BACK,
+    What.ADOPTED: Mark.CHANGED,
+    What.CHANGED: Mark.CHANGED,
+    What.CREATED: Mark.NEW,
+}
+
+
+class DirectoryDesk:
+    """``Directory`` on an archive."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    async def is_set_up(self) -> bool:
+        with translated():
+            return await saved_directory.load(self._archive) is not None
+
+    async def draft(self) -> DirectoryDraft:
+        with translated():
+            saved = await saved_directory.load(self._archive)
+            if saved is None:
+                return DirectoryDraft(dict(directory_form.DEFAULTS))
+            kept = bool(saved.username) and await saved_directory.has_password(self._archive, saved)
+        return DirectoryDraft(directory_form.of_directory(saved), definition=saved.as_json(), kept=kept)
+
+    async def last(self) -> str:
+        with translated():
+            last = await saved_directory.last_sync(self._archive)
+        if last is None:
+            return ""
+        counts = [f"{texts.number(last[1][what.value])} {what.value}" for what in What if last[1].get(what.value)]
+        when = texts.when(datetime.fromisoformat(last[0]), now())
+        return f"Last synchronised {when}: {', '.join(counts) or 'nothing was changed'}."
+
+    # The form ------------------------------------------------------------------------------------------------------------
+
+    def applies(self, name: str, fields: Mapping[str, object]) -> bool:
+        return directory_form.applies(name, fields)
+
+    def serves(self, draft: DirectoryDraft, fields: Mapping[str, object]) -> bool:
+        if not draft.kept:
+            return False
+        try:
+            return directory.from_json(draft.definition).same_account(directory_form.account(fields))
+        except InputError:
+            return False
+
+    def changed(self, draft: DirectoryDraft) -> bool:
+        if draft.password:
+            return True
+        try:
+            return directory_form.directory(draft.fields).as_json() != draft.definition
+        except InputError:
+            return True
+
+    async def problems(self, draft: DirectoryDraft) -> Mapping[str, str]:
+        fields = _fields(draft)
+        found = {name: present.text(problem, 400) for name, problem in directory_form.problems(fields).items()}
+        if draft.password:
+            if not str(fields.get("login.username") or "").strip():
+                found["login.username"] = "Say whose password it is, or leave the password out."
+        elif not found.keys() & {"server.host", "server.port", "server.ca_file", "login.username"}:
+            with translated():
+                if not await saved_directory.has_password(self._archive, directory_form.account(fields)):
+                    found["login.password"] = (
+                        "The server, the account or the encryption is another one now, so the password is needed."
+                        if draft.kept
+                        else "The password is needed."
+                    )
+        return found
+
+    # Trying --------------------------------------------------------------------------------------------------------------
+
+    def steps(self, draft: DirectoryDraft) -> Sequence[StepRow]:
+        with translated():
+            return trial.waiting(steps(_complete(draft)))
+
+    async def test(self, draft: DirectoryDraft, tick: Callable[[StepRow], None]) -> bool:
+        with translated():
+            settings = _complete(draft)
+            secret = await self._password(draft, settings)
+            found, _ = await connection_test(settings, secret, lambda step: tick(trial.row(step)))
+        return all(step.ok for step in found)
+
+    async def plan(self, draft: DirectoryDraft, tell: Callable[[str], None]) -> SyncView:
+        with translated():
+            settings = _complete(draft)
+            secret = await self._password(draft, settings)
+            result = await directory_sync.plan(self._archive, settings, secret, _telling(tell))
+        return _view(result)
+
+    async def synchronise(self, tell: Callable[[str], None]) -> SyncView:
+        with translated():
+            return _view(await directory_sync.sync(self._archive, asked_by=_WHO, report=_telling(tell)))
+
+    async def _password(self, draft: DirectoryDraft, settings: directory.Directory) -> Secret:
+        """What was typed, or the kept one if it is for this very account."""
+        if draft.password:
+            return draft.password
+        if not await saved_directory.has_password(self._archive, settings):
+            raise InputError("The password is needed.", "Type it, then try again.")
+        return await saved_directory.password(self._archive, settings)
+
+    # Saving --------------------------------------------------------------------------------------------------------------
+
+    async def save(self, draft: DirectoryDraft) -> DirectoryDraft:
+        with translated():
+            settings = directory_form.directory(_fields(draft))
+            if settings.password_file:
+                # Read now, so that an empty or unreadable file is found here and not at night.
+                saved_profiles.read_password(Path(settings.password_file))
+            password = draft.password if draft.password else None
+            await saved_directory.save(self._archive, settings, password, actor=_WHO, expected=draft.definition)
+        return await self.draft()
+
+    async def remove(self) -> None:
+        with translated():
+            await saved_directory.remove(self._archive, actor=_WHO)
+
+
+class _Rows(Sequence[ImportRow]):
+    """The lines of a synchronisation, each made when it is looked at: there may be a hundred thousand."""
+
+    def __init__(self, result: SyncResult) -> None:
+        found, refusal = result.difference, result.refusal
+        going = {change.after.id for change in found.changes}
+        stay = [user.name for user in found.left if user.id not in going]
+        self._rows: list[tuple[Mark, UserChange | Conflict | str]] = [
+            *([(Mark.WRONG, str(refusal))] if refusal else []),
+            *((Mark.WRONG, conflict) for conflict in found.conflicts),
+            *((Mark.NOTE, text) for text in result.warnings),
+            *((mark, change) for what, mark in _MARKS.items() for change in found.of(what)),
+            *((Mark.NOTE, f"{name}: no longer in the directory, stays as it is") for name in stay),
+        ]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> ImportRow:  # type: ignore[override]
+        mark, one = self._rows[index]
+        text = one.sentence() if isinstance(one, UserChange) else str(one)
+        return ImportRow(mark, present.text(text, 1000))
+
+
+def _view(result: SyncResult) -> SyncView:
+    found = result.difference
+    counts = found.counts()
+    shown = [f"{texts.number(counts[name])} {name}" for name in (*What, "left") if counts[name]]
+    if counts["conflicts"]:
+        shown.append(present.count(counts["conflicts"], "conflict"))
+    return SyncView(
+        counts=(*shown, f"{texts.number(found.unchanged)} unchanged"),
+        sentence=present.text(result.sentence(), 400),
+        changes=len(found.changes),
+        rows=_Rows(result),
+        withheld=present.text(found.withheld, 400),
+        done=result.done,
+    )
+
+
+def _telling(tell: Callable[[str], None]) -> Callable[[str, str], None]:
+    return lambda step, text: tell(present.text(f"{STEP_NAMES.get(step, step)}: {text}" if text else STEP_NAMES[step], 200))
+
+
+def _fields(draft: DirectoryDraft) -> dict[str, object]:
+    """Without the file that a password was read from, when another one was typed."""
+    gone = "login.password_file" if draft.password else ""
+    return {name: value for name, value in draft.fields.items() if name != gone}
+
+
+def _complete(draft: DirectoryDraft) -> directory.Directory:
+    """The draft as settings that can be tried. Raises ``InputError`` naming what must be filled in before."""
+    try:
+        return directory_form.directory(_fields(draft))
+    except FieldError as error:
+        raise InputError("This cannot be tried yet.", f"Correct first: {error.field}.") from error
