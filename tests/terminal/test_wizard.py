@@ -90,6 +90,7 @@ ANSWERS = {
     "Help": ("━ Keys ━", "Escape"),
     "New user": ("━ New user ━", "Escape"),
     "Import": ("CSV", "Escape"),
+    "Directory": ("Where users come from", "Escape"),
     "Pattern": ("━ A pattern for folders ━", "Escape"),
     "Try out": ("━ Try out deletion on the server? ━", "n"),
 }
