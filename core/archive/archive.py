@@ -71,6 +71,7 @@ class Archive:
             await archive._find_volumes()
             if not (await archive.head()).seq:
                 await archive._begin(actor)
+            await archive._date_placements()
             if follow:
                 await archive.catch_up()
         except BaseException:
@@ -127,6 +128,15 @@ class Archive:
         """All volumes, the oldest first."""
         for number in self.home.volume_numbers():
             yield await self._volume(number)
+
+    async def _date_placements(self) -> None:
+        """Date what was placed before placements had dates: of messages without one of their own the ledger knows it."""
+        undated = "SELECT DISTINCT since_seq FROM placement WHERE date IS NULL"
+        if seqs := [row[0] for row in await self.database.read(undated)]:
+            times = await self.entry_times(seqs)
+            async with self.database.transaction() as transaction:
+                for seq in seqs:
+                    await catalog.date_placements(transaction, seq, times.get(seq, ""))
 
     # The catalog follows the ledger --------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from core.archive import catchall
 from core.archive.envelope import Envelope
 from core.archive.ledger import Entry, Head
 from core.db.database import Transaction
+from core.model import moment
 
 #: Tables that hold nothing but the projection, in an order in which they may be emptied.
 TABLES = (
@@ -53,7 +54,21 @@ async def apply(transaction: Transaction, entry: Entry, volume: int, details: De
     handler = _HANDLERS.get(entry.kind)
     if handler is not None:
         await handler(transaction, entry.seq, entry.payload, volume, details)
+        await date_placements(transaction, entry.seq, entry.at)
     await transaction.execute("UPDATE applied SET volume = ?, seq = ?, hash = ?", (volume, entry.seq, entry.hash))
+
+
+async def date_placements(transaction: Transaction, seq: int, at: str) -> None:
+    """Give the placements that began with entry ``seq`` their dates; what has none of its own came ``at`` that time."""
+    try:
+        came = int(moment(at).timestamp())
+    except (ValueError, OverflowError):
+        came = 0
+    await transaction.execute(
+        "UPDATE placement SET date = coalesce((SELECT date FROM message WHERE message.id = placement.message_id), ?) "
+        "WHERE date IS NULL AND since_seq = ?",
+        (came, seq),
+    )
 
 
 async def groups(entries: AsyncIterator[Entry]) -> AsyncIterator[list[Entry]]:

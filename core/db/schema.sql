@@ -60,16 +60,20 @@ CREATE TABLE folder (
     UNIQUE (owner, path)
 );
 
--- Where a message was, from one ledger entry to another; until_seq NULL means still.
+-- Where a message was, from one ledger entry to another; until_seq NULL means still. date: of the message, or when it came
+-- there if it has none, in seconds since 1970; NULL only until the entry has been applied.
 CREATE TABLE placement (
     id INTEGER PRIMARY KEY,
     message_id INTEGER NOT NULL REFERENCES message (id),
     folder_id INTEGER NOT NULL REFERENCES folder (id),
     since_seq INTEGER NOT NULL,
-    until_seq INTEGER
+    until_seq INTEGER,
+    date INTEGER
 );
 CREATE UNIQUE INDEX placement_now ON placement (folder_id, message_id) WHERE until_seq IS NULL;
 CREATE INDEX placement_message ON placement (message_id);
+CREATE INDEX placement_list ON placement (folder_id, date, message_id, since_seq, until_seq);
+CREATE INDEX placement_undated ON placement (since_seq) WHERE date IS NULL;
 
 -- What is known of the servers: one row per folder and UIDVALIDITY, one per UID. fetched: the bytes were read at this very
 -- UID (else it came here by a move). delete_seq: the entry that said we delete it; with gone_seq: we did.
