@@ -28,7 +28,9 @@ MODULES = {
     "unknown": ("unknown", "refile"),
     "profiles": ("profile",),
     "runs": ("run", "runs", "watch", "cancel", "missing"),
-    "archive": ("folders", "show", "export", "verify", "rebuild", "ledger"),
+    "archive": ("folders", "show", "export"),
+    "proof": ("verify", "rebuild"),
+    "ledger": ("ledger",),
     "service": ("service", "status"),
     "settings": ("settings",),
 }

@@ -1,0 +1,126 @@
+"""``archivar ledger``: what happened, and the seal that proves it later."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.cli.context import context, run
+from core.cli.help import Command, Group
+from core.cli.output import output
+from core.errors import InputError
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(cls=Group, help="The ledger: everything that happened, chained.", no_args_is_help=True)
+    group.command("show", cls=Command)(ledger_show)
+    group.command("head", cls=Command)(ledger_head)
+    group.command("check", cls=Command)(ledger_check)
+    app.add_typer(group, name="ledger")
+
+
+def ledger_show(
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many entries.")] = 50,
+    before: Annotated[
+        int | None, typer.Option("--before", metavar="SEQ", min=1, help="Only entries before this number.")
+    ] = None,
+) -> None:
+    """Show the ledger's entries, the newest first."""
+
+    async def work() -> None:
+        from core.archive.audit import describe
+
+        async with context.archive() as archive:
+            entries = await archive.entries_before(before, limit)
+        if output.json_wanted:
+            rows = [
+                {
+                    "seq": e.seq,
+                    "at": e.at,
+                    "kind": e.kind,
+                    "actor": e.actor,
+                    "hash": e.hash.hex(),
+                    "what": describe(e),
+                    "payload": e.payload,
+                }
+                for e in entries
+            ]
+            output.json({"entries": rows})
+            return
+        rows_ = [(str(e.seq), f"{e.at[:10]} {e.at[11:16]}", e.actor, describe(e)) for e in entries]
+        output.table(("SEQ", "TIME (UTC)", "BY", "WHAT"), rows_, right=("SEQ",))
+        if entries and entries[-1].seq > 1:
+            output.note(f"More: archivar ledger show --before {entries[-1].seq}")
+
+    run(work())
+
+
+def ledger_head() -> None:
+    """Show the end of the chain: a seal of all that there is now.
+
+    Number, hash and time in one line. Kept elsewhere, on paper or in a mail, it proves with archivar ledger check that
+    nothing up to there was taken out or changed.
+    """
+    from core.archive import seal
+
+    async def work() -> None:
+        async with context.archive() as archive:
+            now = await seal.current(archive)
+        if output.json_wanted:
+            output.json(now.as_json())
+            return
+        output.verbatim(str(now))
+
+    run(work())
+
+
+def ledger_check(
+    head: Annotated[
+        list[str],
+        typer.Argument(metavar="HEAD", help="The line of ledger head as it was kept, a file that holds it, or - for stdin."),
+    ],
+) -> None:
+    """Prove that the archive still contains everything up to a seal.
+
+    HEAD is the line that archivar ledger head printed. The whole chain is walked from the volumes, without the catalog. Exit
+    code 4 with the first difference if anything up to that entry was changed or taken out.
+    """
+    from core.archive import seal
+
+    async def work() -> int:
+        wanted = seal.parse(_text(" ".join(head)))
+        found = await seal.check(context.find(), wanted)
+        if output.json_wanted:
+            last = {"seq": found.last.seq, "hash": found.last.hash.hex()}
+            output.json({"ok": not found.difference, "difference": found.difference, "seal": wanted.as_json(), "reached": last})
+        if found.difference:
+            output.line(f"✘ {found.difference}")
+            return 4
+        output.line(f"✔ The archive contains everything up to entry {wanted.seq}, unchanged.")
+        return 0
+
+    raise typer.Exit(run(work()))
+
+
+def _text(given: str) -> str:
+    """The seal itself, out of a file or stdin if that is what was given. Raises ``InputError``."""
+    from core.archive.seal import LONGEST
+
+    if given == "-":
+        if sys.stdin is None:
+            raise InputError("There is nothing on stdin.", "Give the line of archivar ledger head.")
+        return sys.stdin.buffer.read(LONGEST + 1).decode("utf-8", "replace")
+    if given[:1].isdigit() or given.startswith("{"):
+        return given
+    path = Path(given)
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(LONGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "that is no file name"
+        raise InputError(
+            f"{given[:100]} is no seal, and no file with one: {reason}.", "See archivar ledger check --help."
+        ) from error
