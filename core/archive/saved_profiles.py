@@ -97,11 +97,14 @@ async def _rename(archive: Archive, old: Profile, new: Profile, password: Secret
     if password is None and not new.login.password_file:
         password = await _stored_password(archive, old.name)
     box = _box(archive, new.name, password)
+    async with archive.database.transaction() as transaction:
+        await transaction.execute("DELETE FROM password WHERE profile = ?", (new.name,))
+        if box is not None:
+            # Nobody has that name yet: after a crash either the new profile has its password, or the next change forgets it.
+            await transaction.execute("INSERT INTO password (profile, box) VALUES (?, ?)", (new.name, box))
     await archive.append([Draft("profile.removed", {"name": old.name}, actor), _saved(new, actor)])
     async with archive.database.transaction() as transaction:
-        await transaction.execute("DELETE FROM password WHERE profile IN (?, ?)", (old.name, new.name))
-        if box is not None:
-            await transaction.execute("INSERT INTO password (profile, box) VALUES (?, ?)", (new.name, box))
+        await transaction.execute("DELETE FROM password WHERE profile = ?", (old.name,))
         await transaction.execute("UPDATE run SET profile = ? WHERE profile = ?", (new.name, old.name))
         await transaction.execute("UPDATE OR REPLACE planned SET profile = ? WHERE profile = ?", (new.name, old.name))
         if old.schedule != new.schedule:

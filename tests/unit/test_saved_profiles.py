@@ -283,8 +283,30 @@ async def test_a_crash_leaves_no_password_to_a_later_profile_of_that_name(
         await saved_profiles.copy(archive, "Other", "Old")
     else:
         await saved_profiles.remove(archive, "Other")
-    assert await archive.database.read("SELECT profile FROM password") == []
+    # Who was renamed kept it under the new name, for the server that it is for.
+    assert await archive.database.read("SELECT profile FROM password") == ([("New",)] if ends == "rename" else [])
     assert not await saved_profiles.has_password(archive, again)
+    if ends == "rename":
+        assert (await saved_profiles.password(archive, replace(old, name="New"))).reveal() == "secret of old"
+
+
+async def test_a_rename_that_does_not_come_to_the_ledger_leaves_no_password(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old profile keeps its own; what was laid down for the new name goes with the next change."""
+    old = homes.profile("mail.example.test", 993, name="Old")
+    await saved_profiles.save(archive, old, Secret("secret of old"))
+
+    async def crash(drafts: Sequence[Draft]) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "append", crash)
+        with pytest.raises(Crash):
+            await saved_profiles.save(archive, replace(old, name="New"), renames="Old")
+    assert (await saved_profiles.password(archive, old)).reveal() == "secret of old"
+    await saved_profiles.save(archive, homes.profile("mail.example.test", 993, name="Other"))
+    assert await archive.database.read("SELECT profile FROM password") == [("Old",)]
 
 
 async def test_no_password_is_forgotten_while_the_catalog_is_rebuilt(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
