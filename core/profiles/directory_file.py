@@ -20,7 +20,7 @@ from core.profiles.directory import (
     Source,
 )
 from core.profiles.keys import Key
-from core.profiles.profile_file import LONGEST_TEXT, Reader, load, read_text
+from core.profiles.settings_file import LONGEST_TEXT, Reader, load, read_text
 
 _TEXT = Key((str,), "a text in quotes")
 _TEXTS = Key((list,), "a list of texts")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.profiles.keys import Key
-from core.profiles.profile_file import FieldError
+from core.profiles.settings_file import FieldError
 
 Fields = Mapping[str, Any]
 

@@ -13,8 +13,9 @@ from core.profiles.deletion import When
 from core.profiles.fields import Fields, Shape, wrong
 from core.profiles.keys import KEYS
 from core.profiles.profile import Access, Kind, Method, Profile
-from core.profiles.profile_file import FieldError, check
+from core.profiles.profile_file import check
 from core.profiles.selection import Mode
+from core.profiles.settings_file import FieldError
 
 #: Lists that are written into one line; folder names have commas in them, so those come as lists.
 WRITTEN_LISTS = (

@@ -24,7 +24,7 @@ from core.profiles.directory import (
 )
 from core.profiles.directory_file import check, parse, read
 from core.profiles.directory_toml import as_toml
-from core.profiles.profile_file import FieldError
+from core.profiles.settings_file import FieldError
 
 LDAP = """\
 type = "ldap"

@@ -8,9 +8,10 @@ import pytest
 
 from core.profiles import form
 from core.profiles.profile import Kind, Method
-from core.profiles.profile_file import FieldError, parse
+from core.profiles.profile_file import parse
 from core.profiles.schedule import Schedule
 from core.profiles.selection import Mode
+from core.profiles.settings_file import FieldError
 
 SINGLE: dict[str, Any] = {
     "kind": "mailbox",

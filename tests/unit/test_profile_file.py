@@ -17,11 +17,12 @@ from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.deletion import Deletion, OnTrash, When
 from core.profiles.filter import Filter, Flagged, Seen
 from core.profiles.profile import Access, Kind, Login, Method, Profile, Server, Target, from_json
-from core.profiles.profile_file import MAX_FILE_BYTES, checked_name, parse, read
+from core.profiles.profile_file import checked_name, parse, read
 from core.profiles.profile_toml import as_toml
 from core.profiles.rules import FolderRules, Rule
 from core.profiles.schedule import WEEKDAYS, Schedule, in_order
 from core.profiles.selection import Mode, Selection
+from core.profiles.settings_file import MAX_FILE_BYTES
 
 MINIMAL = """\
 name = "Alice"

@@ -16,7 +16,7 @@ from core.engine.directory_sync import SyncResult
 from core.errors import InputError
 from core.model import now
 from core.profiles import directory, directory_form
-from core.profiles.profile_file import FieldError
+from core.profiles.settings_file import FieldError
 from core.secrets import Secret
 from core.trial import STEP_NAMES
 from tui.gateway import present, trial

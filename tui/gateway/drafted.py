@@ -8,8 +8,8 @@ from typing import Any
 from core.errors import InputError
 from core.profiles import form
 from core.profiles.profile import Kind, Profile
-from core.profiles.profile_file import FieldError
 from core.profiles.selection import Mode
+from core.profiles.settings_file import FieldError
 from tui.gateway.profile_views import Draft
 from tui.gateway.wording import place
 
