@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.archive import saved_profiles
+from core.archive import last_attempt, saved_profiles
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.errors import InputError
@@ -68,12 +68,13 @@ async def save(
 
 
 async def remove(archive: Archive, *, actor: str = "archivar") -> None:
-    """Forget the settings and the password. Users stay as they are. Raises ``InputError`` when there are none."""
+    """Forget the settings, the password and the last attempt; users stay. Raises ``InputError`` when there are none."""
     async with archive.changing():
         before = await find(archive)
         what = {"type": before.source.value, "host": before.server.host}
         await archive.append([Draft("directory.removed", what, actor)])
         await _forget(archive)
+        await last_attempt.forget(archive)
 
 
 async def _forget(archive: Archive) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.archive import saved_directory, saved_profiles
+from core.archive import last_attempt, saved_directory, saved_profiles
+from core.archive.last_attempt import Outcome
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
@@ -15,6 +16,7 @@ from core.cli.passwords import entered
 from core.cli.trial import show_step
 from core.cli.words import counted, minute
 from core.format import number
+from core.model import timestamp
 from core.profiles import directory_file
 from core.profiles.directory import Directory
 from core.profiles.directory_file import DirectoryFile
@@ -85,7 +87,7 @@ def _password(wanted: DirectoryFile, *, stored: bool) -> Secret | None:
 def show() -> None:
     """Show the settings as a file that can be applied again, and the last synchronisation.
 
-    The password is not shown.
+    When an attempt after it failed, that is told too. The password is not shown.
     """
 
     async def work() -> None:
@@ -93,10 +95,12 @@ def show() -> None:
             directory = await saved_directory.find(archive)
             stored = await saved_directory.has_password(archive, directory)
             last = await saved_directory.last_sync(archive)
+            attempt = await last_attempt.last(archive)
         if output.json_wanted:
             value: dict[str, Any] = {"directory": directory.as_json(), "password": stored, "warnings": directory.warnings()}
             counts = {key: count for key, count in last[1].items() if key != "v"} if last else None
-            output.json(value | {"last_sync": {"at": last[0], **counts} if last and counts else None})
+            value |= {"last_sync": {"at": last[0], **counts} if last and counts else None}
+            output.json(value | {"last_attempt": attempt.as_json() if attempt else None})
             return
         for line in as_toml(directory).splitlines():
             output.verbatim(line)
@@ -104,6 +108,10 @@ def show() -> None:
         if not stored:
             output.note("No password is stored: apply the file again.")
         output.note(f"Last synchronised: {minute(last[0])}" if last else "Not synchronised yet: archivar directory sync")
+        if attempt is not None and attempt.outcome is not Outcome.DONE:
+            what = "failed" if attempt.outcome is Outcome.FAILED else "was done but for those who left"
+            who = f", asked for by {attempt.asked_by}" if attempt.asked_by else ""
+            output.note(f"The last attempt ({minute(timestamp(attempt.at))}{who}) {what}: {attempt.reason}")
         _note(directory)
 
     run(work())

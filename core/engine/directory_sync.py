@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from core.archive import saved_directory, users
+from core.archive import last_attempt, saved_directory, users
 from core.archive.archive import Archive
+from core.archive.last_attempt import Outcome
 from core.directory.diff import compare, in_order
 from core.directory.difference import Difference, What
 from core.directory.entry import DirectoryEntry
 from core.directory.people import people
-from core.errors import DirectoryError
+from core.errors import ArchivarError, BusyError, DamagedError, DirectoryError, StorageError
 from core.network import Report
 from core.profiles.directory import Directory
 from core.secrets import Secret
@@ -71,12 +73,36 @@ async def sync(
 ) -> SyncResult:
     """Synchronise by the saved settings; every change is in the ledger. ``asked_by`` is who, or what, wanted it.
 
+    How it went is remembered as the last attempt, unless it was a dry run.
+
     Raises ``InputError`` (no settings, no password), ``ConnectError`` and ``DirectoryError`` (then nothing is changed).
     """
     directory = await saved_directory.find(archive)
-    password = await saved_directory.password(archive, directory)
-    if dry_run:
-        return await plan(archive, directory, password, report, force=force)
+    password = Secret("")
+    try:
+        password = await saved_directory.password(archive, directory)
+        if dry_run:
+            return await plan(archive, directory, password, report, force=force)
+        result = await _sync(archive, directory, password, report, force=force, asked_by=asked_by)
+    except (BusyError, DamagedError, StorageError):
+        # Of the archive, not of the directory: the next attempt may well succeed, or somebody is told otherwise.
+        raise
+    except ArchivarError as error:
+        if not dry_run:
+            # Why it failed is told all the same.
+            with suppress(BusyError, StorageError):
+                await last_attempt.remember(archive, Outcome.FAILED, str(error), asked_by=asked_by, secret=password)
+        raise
+    withheld = result.difference.withheld
+    outcome = Outcome.WITHHELD if withheld else Outcome.DONE
+    with suppress(BusyError, StorageError):
+        await last_attempt.remember(archive, outcome, withheld, asked_by=asked_by, secret=Secret(""))
+    return result
+
+
+async def _sync(
+    archive: Archive, directory: Directory, password: Secret, report: Report, *, force: bool, asked_by: str
+) -> SyncResult:
     found = await people(directory, password, report)
     async with archive.changing():
         # By the users as they are now, not as they were when the directory was asked.

@@ -81,6 +81,14 @@ def test_from_the_file_to_the_users_and_back(archivar: Archivar, api: KerioApi) 
     ledger = archivar("ledger", "show", "--limit", "50").out
     assert "Users were synchronised with the directory: 20 created." in ledger
     assert "✔ clean" in archivar("verify").out
+    api.behaviour.users.clear()
+    archivar("directory", "sync", code=3)
+    failed = archivar("directory", "show", "--json").json
+    assert (failed["last_sync"]["unchanged"], failed["last_attempt"]["outcome"]) == (20, "failed")
+    told = archivar("directory", "show").err
+    assert "Last synchronised: " in told
+    assert "The last attempt (" in told
+    assert f"failed: {failed['last_attempt']['reason']}"[:40] in told
     archivar("directory", "remove")
     assert "No directory is set up" in archivar("directory", "show", code=2).err
     assert len(people(archivar)) == 20

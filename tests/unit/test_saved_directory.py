@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import saved_directory
+from core.archive import last_attempt, saved_directory
 from core.archive.archive import Archive
+from core.archive.last_attempt import Outcome
 from core.archive.verify import verify
 from core.directory.diff import compare
 from core.directory.entry import DirectoryEntry
@@ -140,6 +141,48 @@ async def test_nobody_goes_at_an_error_or_when_too_many_would(archive: Archive, 
     forced = await directory_sync.sync(archive, force=True)
     assert forced.refusal is None
     assert forced.difference.counts()["removed"] == 10
+
+
+async def attempt(archive: Archive) -> tuple[Outcome, str, str]:
+    found = await last_attempt.last(archive)
+    assert found is not None
+    return found.outcome, found.reason, found.asked_by
+
+
+async def test_the_last_attempt_is_remembered_until_the_next(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed, withheld and done, by whom; a password that a server repeats is not kept; a dry run is no attempt."""
+    await saved_directory.save(archive, LDAP, Secret(WORD))
+    failed = DirectoryError(f"no {WORD} here.", "Ask.")
+    directory_of(monkeypatch, PEOPLE[:20], failed, PEOPLE[:10], DirectoryError("dry"), PEOPLE[:10])
+    assert await last_attempt.last(archive) is None
+    await directory_sync.sync(archive, asked_by="console")
+    assert await attempt(archive) == (Outcome.DONE, "", "console")
+    with pytest.raises(DirectoryError):
+        await directory_sync.sync(archive, asked_by="run 7 of Staff")
+    assert await attempt(archive) == (Outcome.FAILED, "no … here. Ask.", "run 7 of Staff")
+    await directory_sync.sync(archive)
+    outcome, reason, _ = await attempt(archive)
+    assert outcome is Outcome.WITHHELD
+    assert "10 of 20 users" in reason
+    with pytest.raises(DirectoryError):
+        await directory_sync.sync(archive, dry_run=True)
+    assert (await attempt(archive))[0] is Outcome.WITHHELD
+    await directory_sync.sync(archive, force=True)
+    assert (await attempt(archive))[0] is Outcome.DONE
+    await saved_directory.remove(archive)
+    assert await last_attempt.last(archive) is None
+
+
+async def test_a_missing_password_is_a_failed_attempt(archive: Archive) -> None:
+    """It is told like any other reason, and what cannot be read counts as no attempt."""
+    await saved_directory.save(archive, LDAP)
+    with pytest.raises(InputError, match="No password"):
+        await directory_sync.sync(archive, asked_by="cli:test")
+    outcome, reason, _ = await attempt(archive)
+    assert (outcome, reason.split(".")[0]) == (Outcome.FAILED, "No password is stored for the directory")
+    async with archive.database.transaction() as transaction:
+        await transaction.execute("UPDATE setting SET value = '{' WHERE name = ?", (last_attempt.NAME,))
+    assert await last_attempt.last(archive) is None
 
 
 def test_comparing_many_people_takes_no_time_that_counts() -> None:

@@ -18,6 +18,8 @@ from core.engine import directory_sync
 from core.errors import DirectoryError
 from core.network import Report
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Left, Source
+from core.profiles.profile import Access, Login, Method, Profile, Server
+from core.profiles.selection import Selection
 from core.secrets import Secret
 from core.trial import Step
 from tests import homes
@@ -276,6 +278,40 @@ async def test_a_directory_that_does_not_answer_changes_nothing(archive: Archive
         await screen.press("r")
         await screen.until_shown("10 created", "enter Synchronise now")
         assert await names(archive.home.path) == ["alice"]
+
+
+async def test_home_tells_of_a_failed_synchronisation_until_one_succeeds(archive: Archive, played: Played) -> None:
+    """With when, before which run and why; its digit leads to the directory, which tells it too; then it is gone."""
+    await saved_directory.save(archive, LDAP, Secret(WORD))
+    played.refuses = DirectoryError(f"It gave a part only. {HOSTILE}", "Ask again later.")
+    with pytest.raises(DirectoryError):
+        await directory_sync.sync(archive, asked_by="run 7 of Staff")
+    async with console_on(archive.home) as screen:
+        await screen.until_shown("1 ! Users could not be synchronised (", "before run 7 of Staff): It", "gave a part only.")
+        await screen.until_shown("look at the directory")
+        assert straight(screen.lines, (80, 24))
+        await screen.press("1")
+        await screen.until_shown("▸ Directory", "! Users could not be synchronised (", "before run 7 of Staff)")
+        assert straight(screen.lines, (80, 24))
+        played.refuses = None
+        await screen.press("ctrl+n")
+        await screen.until_shown("✔ Done.")
+        await screen.press("escape")
+        await screen.until_shown("Last synchronised")
+        assert "could not be" not in screen.text
+        await screen.press("escape")
+        await screen.until_shown("Needs attention", "✔ Nothing.")
+
+
+async def test_home_tells_of_a_profile_that_synchronises_without_a_directory(archive: Archive) -> None:
+    """Its digit leads to where one is set up."""
+    server = Server("mail.example.test", Access.IMAP_SSL)
+    profile = Profile("Staff", server, Login("", method=Method.KERIO_MASTER), selection=Selection(), sync_directory_first=True)
+    await saved_profiles.save(archive, profile, Secret(WORD))
+    async with console_on(archive.home) as screen:
+        await screen.until_shown("1 ! Staff is to synchronise users before each run, and no directory", "→ set one up")
+        await screen.press("1")
+        await screen.until_shown("▸ Directory", "(•) Kerio Connect")
 
 
 async def test_settings_that_somebody_else_changed_are_not_overwritten(archive: Archive) -> None:

@@ -20,7 +20,7 @@ class Condition:
     """How the archive is, beside its profiles. Texts are sentences, empty when there is nothing to say.
 
     ``strangers`` says how many addresses are unknown, ``waiting`` why runs wait; ``scheduled`` counts the profiles that start
-    by themselves.
+    by themselves. ``directory`` says what went wrong when users were last synchronised; ``has_directory``: one is set up.
     """
 
     service_running: bool = True
@@ -29,6 +29,8 @@ class Condition:
     damage: str = ""
     space: str = ""
     strangers: str = ""
+    directory: str = ""
+    has_directory: bool = True
 
 
 def attention(
@@ -39,12 +41,17 @@ def attention(
 ) -> tuple[Attention, ...]:
     """The worst first: damage and space, what does not run, runs that went wrong, then what is not safe."""
     found = [*_of_archive(condition)]
+    if condition.directory:
+        found.append(Attention(text(condition.directory, 400), Remedy.DIRECTORY, "", "look at the directory"))
     warnings: list[Attention] = []
     for profile in profiles:
         run = latest.get(profile.name)
         if run and (said := _of_run(text(profile.name, 60), run)):
             found.append(Attention(said, Remedy.RESULT, str(run.id), "show it"))
         warnings += [Attention(text(said), Remedy.EDIT, profile.name, "change it") for said in profile.warnings()]
+        if profile.sync_directory_first and not condition.has_directory:
+            said = f"{text(profile.name, 60)} is to synchronise users before each run, and no directory is set up."
+            warnings.append(Attention(said, Remedy.DIRECTORY, "", "set one up"))
         if profile.selection is not None and (said := _without_address(profile, chosen.get(profile.selection))):
             warnings.append(Attention(said, Remedy.USERS, "", "go to Users"))
     if condition.strangers:

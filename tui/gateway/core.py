@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core import config, log
-from core.archive import last_verification, saved_profiles, space, unknown, users
+from core.archive import last_attempt, last_verification, saved_directory, saved_profiles, space, unknown, users
 from core.archive.archive import Archive
 from core.archive.space import DiskUse
 from core.config import Home
@@ -25,7 +25,7 @@ from tui.gateway.activity import PastActivity
 from tui.gateway.activity_views import Activity
 from tui.gateway.attention import Condition, attention
 from tui.gateway.described import facts
-from tui.gateway.directory import DirectoryDesk
+from tui.gateway.directory import DirectoryDesk, trouble
 from tui.gateway.directory_views import Directory
 from tui.gateway.drafts import Drafts
 from tui.gateway.people import People
@@ -130,6 +130,8 @@ class CoreGateway:
         """How the archive is, beside its profiles."""
         with translated():
             verified = await last_verification.last(self._archive)
+            attempt = await last_attempt.last(self._archive)
+            has_directory = await saved_directory.load(self._archive) is not None
         disk = await self._disk()
         damage = ""
         if verified is not None and not verified.ok:
@@ -141,6 +143,8 @@ class CoreGateway:
             damage=damage,
             space=disk.sentence() if disk.low else "",
             strangers=await self._unknown_addresses(),
+            directory=trouble(attempt, now()) if attempt else "",
+            has_directory=has_directory,
         )
 
     async def _unknown_addresses(self) -> str:

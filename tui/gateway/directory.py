@@ -7,8 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from core import format as texts
-from core.archive import saved_directory, saved_profiles
+from core.archive import last_attempt, saved_directory, saved_profiles
 from core.archive.archive import Archive
+from core.archive.last_attempt import Attempt, Outcome
 from core.directory.difference import Conflict, UserChange, What
 from core.directory.people import connection_test, steps
 from core.engine import directory_sync
@@ -58,11 +59,15 @@ class DirectoryDesk:
     async def last(self) -> str:
         with translated():
             last = await saved_directory.last_sync(self._archive)
+            attempt = await last_attempt.last(self._archive)
+        failed = trouble(attempt, now()) if attempt else ""
+        failed = f"! {failed}" if failed else ""
         if last is None:
-            return ""
+            return failed
         counts = [f"{texts.number(last[1][what.value])} {what.value}" for what in What if last[1].get(what.value)]
         when = texts.when(datetime.fromisoformat(last[0]), now())
-        return f"Last synchronised {when}: {', '.join(counts) or 'nothing was changed'}."
+        done = f"Last synchronised {when}: {', '.join(counts) or 'nothing was changed'}."
+        return f"{done}\n{failed}" if failed else done
 
     # The form ------------------------------------------------------------------------------------------------------------
 
@@ -148,6 +153,17 @@ class DirectoryDesk:
     async def remove(self) -> None:
         with translated():
             await saved_directory.remove(self._archive, actor=_WHO)
+
+
+def trouble(attempt: Attempt, moment: datetime) -> str:
+    """What went wrong in the last attempt to synchronise, in a sentence; empty if nothing did."""
+    if attempt.outcome is Outcome.DONE:
+        return ""
+    run = attempt.asked_by if attempt.asked_by.startswith("run ") else ""
+    when = texts.when(attempt.at, moment) + (f", before {run}" if run else "")
+    if attempt.outcome is Outcome.FAILED:
+        return present.text(f"Users could not be synchronised ({when}): {attempt.reason}", 380)
+    return present.text(f"Users were synchronised ({when}), but for those who left: {attempt.reason}", 380)
 
 
 class _Rows(Sequence[ImportRow]):

@@ -55,7 +55,7 @@ class Directory(Protocol):
         """The settings, or those that a form begins with."""
 
     async def last(self) -> str:
-        """When users were last brought in step with the directory, in a sentence; empty if never."""
+        """When users were last brought in step with the directory, and what went wrong since: a line each, empty if never."""
 
     def applies(self, name: str, fields: Mapping[str, Any]) -> bool:
         """Has this field a meaning beside the others?"""

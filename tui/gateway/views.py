@@ -72,6 +72,7 @@ class Remedy(StrEnum):
     SETTINGS = "settings"
     SERVICE = "service"
     UNKNOWN = "unknown"
+    DIRECTORY = "directory"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from tui.actions import PLACES, Action, bindings
 from tui.format import Line, ProfileTable, Span, fit, header, service, wrap
 from tui.gateway.profile_views import Draft
 from tui.gateway.views import Attention, HomeView, ProfileRow, Remedy, Tone
+from tui.screens.directory import DirectoryPlace
 from tui.screens.place import BESIDE
 from tui.screens.profile import ProfilePlace
 from tui.screens.profile_work import ProfileWork
@@ -176,6 +177,8 @@ class HomePlace(ProfileWork):
             self.console.work(self._edit(item.key))
         elif item.remedy is Remedy.SERVICE:
             self.console.work(self.start_service())
+        elif item.remedy is Remedy.DIRECTORY:
+            await self.open(DirectoryPlace())
         else:
             await self.console.action_go(item.remedy.value)
 
