@@ -121,6 +121,7 @@ class _Comparison:
         ]
         going = [user for user in gone if left is Left.DELETE or (left is Left.DISABLE and not user.disabled)]
         withheld = self._withheld(going, guard, force=force)
+        kept = tuple(sorted(going, key=lambda user: user.name.casefold())) if withheld else ()
         names = self._names()
         there = [entry for entry in self._entries if entry.id in names or entry.id in self._match]
         going = [] if withheld else going
@@ -139,7 +140,7 @@ class _Comparison:
         changes.sort(key=lambda change: (order[change.what], change.after.name.casefold()))
         self._conflicts.sort(key=lambda conflict: (conflict.who.casefold(), conflict.text))
         gone.sort(key=lambda user: user.name.casefold())
-        return Difference(tuple(changes), tuple(self._conflicts), tuple(gone), unchanged, len(self._entries), withheld)
+        return Difference(tuple(changes), tuple(self._conflicts), tuple(gone), unchanged, len(self._entries), withheld, kept)
 
     def _withheld(self, going: Sequence[User], guard: int, *, force: bool) -> str:
         leaving = {user.id for user in going}

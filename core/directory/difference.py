@@ -88,7 +88,10 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a synchronisation would do. ``left`` are all users who are known and no longer in the directory."""
+    """What a synchronisation would do. ``left`` are all users who are known and no longer in the directory.
+
+    ``withheld`` says why ``kept`` stay as they are, who would have been disabled or removed.
+    """
 
     changes: tuple[UserChange, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
@@ -96,6 +99,7 @@ class Difference:
     unchanged: int = 0
     entries: int = 0
     withheld: str = ""
+    kept: tuple[User, ...] = ()
 
     def of(self, what: What) -> tuple[UserChange, ...]:
         return tuple(change for change in self.changes if change.what is what)

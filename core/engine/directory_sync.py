@@ -68,10 +68,13 @@ async def sync(
     *,
     dry_run: bool = False,
     force: bool = False,
+    agreed: frozenset[str] = frozenset(),
     asked_by: str = "",
     report: Report = lambda step, text: None,
 ) -> SyncResult:
     """Synchronise by the saved settings; every change is in the ledger. ``asked_by`` is who, or what, wanted it.
+
+    ``force`` lets any number of users go; ``agreed`` only these (ids): if others would go as well, too many are too many.
 
     How it went is remembered as the last attempt, unless it was a dry run.
 
@@ -83,7 +86,8 @@ async def sync(
         password = await saved_directory.password(archive, directory)
         if dry_run:
             return await plan(archive, directory, password, report, force=force)
-        result = await _sync(archive, directory, password, report, force=force, asked_by=asked_by)
+        found = await people(directory, password, report)
+        result = await _carry_out(archive, directory, found, force=force, agreed=agreed, asked_by=asked_by)
     except (BusyError, DamagedError, StorageError):
         # Of the archive, not of the directory: the next attempt may well succeed, or somebody is told otherwise.
         raise
@@ -100,13 +104,20 @@ async def sync(
     return result
 
 
-async def _sync(
-    archive: Archive, directory: Directory, password: Secret, report: Report, *, force: bool, asked_by: str
+async def _carry_out(
+    archive: Archive,
+    directory: Directory,
+    found: tuple[DirectoryEntry, ...],
+    *,
+    force: bool,
+    agreed: frozenset[str],
+    asked_by: str,
 ) -> SyncResult:
-    found = await people(directory, password, report)
     async with archive.changing():
         # By the users as they are now, not as they were when the directory was asked.
         difference = await _compare(archive, directory, found, force=force)
+        if difference.kept and {user.id for user in difference.kept} <= agreed:
+            difference = await _compare(archive, directory, found, force=True)
         saved = in_order(difference.changes)
         await saved_directory.write(archive, saved, difference.counts(), actor=ACTOR, asked_by=asked_by)
     return SyncResult(difference, True, tuple(directory.warnings()))

@@ -257,11 +257,47 @@ async def test_sync_now_does_it_at_once_and_leaves_are_told(archive: Archive, pl
         await screen.until_shown("✔ There is nothing to do.")
         played.people = played.people[4:]
         await screen.press("r")
-        await screen.until_shown("! 5 in the directory", "left are left as they are", "archivar directory sync --force")
+        await screen.until_shown(
+            "! 5 in the directory", "so nobody does; f lets them go.", "4 of 9 users would go", "f Let them go"
+        )
         assert "Synchronise now" not in screen.lines[-1]
         await screen.press("escape", "escape")
         await screen.until_shown("Users (11)", "disabled")
         assert [user.name for user in await users.all_users(archive) if user.disabled] == ["user00"]
+
+
+async def disabled(archive: Archive) -> list[str]:
+    return [user.name for user in await users.all_users(archive) if user.disabled]
+
+
+async def test_many_go_after_a_question_that_names_them_and_nobody_else_does(archive: Archive, played: Played) -> None:
+    """How many and who; no leaves all; yes lets these go, but nobody when others left as well meanwhile."""
+    await saved_directory.save(archive, replace(LDAP, left=Left.DISABLE), Secret(WORD))
+    played.people = tuple(entry(number) for number in range(20))
+    await directory_sync.sync(archive)
+    played.people = played.people[10:]
+    async with console_on(archive.home) as screen:
+        await at_directory(screen)
+        await screen.press("ctrl+n")
+        await screen.until_shown("! Done, but for those who left", "10 of 20 users would go", "f Let them go")
+        await screen.press("f")
+        await screen.until_shown("Let 10 users go?", "disabled if you say yes: user00,", "user07 and 2 more.")
+        await screen.until_shown("y  let them go", "n  leave them as they are")
+        assert straight(screen.lines, (80, 24))
+        await screen.press("n")
+        await screen.until(lambda: "Let 10 users go?" not in screen.text)
+        assert await disabled(archive) == []
+        everybody, played.people = played.people, played.people[1:]
+        await screen.press("f", "y")
+        await screen.until_shown("11 of 20 users would go")
+        assert await disabled(archive) == []
+        played.people = everybody
+        await screen.press("r")
+        await screen.until_shown("10 of 20 users would go", "so nobody does; f lets them go.")
+        await screen.press("f", "y")
+        await screen.until_shown("✔ Done.", "10 disabled")
+        assert "Let them go" not in screen.lines[-1]
+        assert await disabled(archive) == [f"user{number:02}" for number in range(10)]
 
 
 async def test_a_directory_that_does_not_answer_changes_nothing(archive: Archive, played: Played) -> None:

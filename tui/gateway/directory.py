@@ -17,6 +17,7 @@ from core.engine.directory_sync import SyncResult
 from core.errors import InputError
 from core.model import now
 from core.profiles import directory, directory_form
+from core.profiles.directory import Left
 from core.profiles.settings_file import FieldError
 from core.secrets import Secret
 from core.trial import STEP_NAMES
@@ -36,6 +37,9 @@ _MARKS = {
     What.CHANGED: Mark.CHANGED,
     What.CREATED: Mark.NEW,
 }
+_WITHHELD = "If they really left: f lets them go. If not, look at filter, groups and base DN, and at the directory."
+#: Names of those who would go that are told one by one.
+_NAMED = 8
 
 
 class DirectoryDesk:
@@ -124,11 +128,14 @@ class DirectoryDesk:
             settings = _complete(draft)
             secret = await self._password(draft, settings)
             result = await directory_sync.plan(self._archive, settings, secret, _telling(tell))
-        return _view(result)
+        return _view(result, settings.left)
 
-    async def synchronise(self, tell: Callable[[str], None]) -> SyncView:
+    async def synchronise(self, tell: Callable[[str], None], agreed: SyncView | None = None) -> SyncView:
+        going = agreed.plan if agreed else frozenset()
         with translated():
-            return _view(await directory_sync.sync(self._archive, asked_by=_WHO, report=_telling(tell)))
+            settings = await saved_directory.find(self._archive)
+            result = await directory_sync.sync(self._archive, agreed=going, asked_by=_WHO, report=_telling(tell))
+        return _view(result, settings.left)
 
     async def _password(self, draft: DirectoryDraft, settings: directory.Directory) -> Secret:
         """What was typed, or the kept one if it is for this very account."""
@@ -170,11 +177,11 @@ class _Rows(Sequence[ImportRow]):
     """The lines of a synchronisation, each made when it is looked at: there may be a hundred thousand."""
 
     def __init__(self, result: SyncResult) -> None:
-        found, refusal = result.difference, result.refusal
+        found = result.difference
         going = {change.after.id for change in found.changes}
         stay = [user.name for user in found.left if user.id not in going]
         self._rows: list[tuple[Mark, UserChange | Conflict | str]] = [
-            *([(Mark.WRONG, str(refusal))] if refusal else []),
+            *([(Mark.WRONG, f"{found.withheld} {_WITHHELD}")] if found.withheld else []),
             *((Mark.WRONG, conflict) for conflict in found.conflicts),
             *((Mark.NOTE, text) for text in result.warnings),
             *((mark, change) for what, mark in _MARKS.items() for change in found.of(what)),
@@ -190,7 +197,7 @@ class _Rows(Sequence[ImportRow]):
         return ImportRow(mark, present.text(text, 1000))
 
 
-def _view(result: SyncResult) -> SyncView:
+def _view(result: SyncResult, left: Left) -> SyncView:
     found = result.difference
     counts = found.counts()
     shown = [f"{texts.number(counts[name])} {name}" for name in (*What, "left") if counts[name]]
@@ -202,6 +209,10 @@ def _view(result: SyncResult) -> SyncView:
         changes=len(found.changes),
         rows=_Rows(result),
         withheld=present.text(found.withheld, 400),
+        kept=tuple(present.text(user.name, 40) for user in found.kept[:_NAMED]),
+        kept_count=len(found.kept),
+        fate="disabled" if left is Left.DISABLE else "removed from the list",
+        plan=frozenset(user.id for user in found.kept),
         done=result.done,
     )
 

@@ -34,7 +34,9 @@ class DirectoryDraft:
 class SyncView:
     """What a synchronisation would do, or (``done``) did. ``rows`` are made when they are looked at; ``changes`` counts users.
 
-    ``sentence`` has the numbers; ``withheld`` says why nobody of those who left is disabled or removed, when too many would be.
+    ``sentence`` has the numbers; ``withheld`` says why nobody of those who left is disabled or removed, when too many would be:
+    ``kept`` are the first of their names, ``kept_count`` how many they are, ``fate`` what they would be. ``plan`` is for the
+    gateway only.
     """
 
     counts: tuple[str, ...]
@@ -42,6 +44,10 @@ class SyncView:
     changes: int
     rows: Sequence[ImportRow]
     withheld: str = ""
+    kept: tuple[str, ...] = ()
+    kept_count: int = 0
+    fate: str = ""
+    plan: Any = None
     done: bool = False
 
 
@@ -78,8 +84,11 @@ class Directory(Protocol):
     async def plan(self, draft: DirectoryDraft, tell: Callable[[str], None]) -> SyncView:
         """What a synchronisation by these settings would do. ``tell`` is told how far it is. Can be cancelled."""
 
-    async def synchronise(self, tell: Callable[[str], None]) -> SyncView:
-        """Bring users in step with the directory, by the settings that are saved."""
+    async def synchronise(self, tell: Callable[[str], None], agreed: SyncView | None = None) -> SyncView:
+        """Bring users in step with the directory, by the settings that are saved.
+
+        ``agreed``: whom that view kept may go; if others would go as well, nobody does.
+        """
 
     async def save(self, draft: DirectoryDraft) -> DirectoryDraft:
         """Save the settings, and the password if one was typed; the settings as they are now."""

@@ -14,6 +14,7 @@ from tui.actions import Action, bindings
 from tui.format import header
 from tui.gateway.directory_views import DirectoryDraft, SyncView
 from tui.gateway.views import Refused
+from tui.screens.confirm import Confirm
 from tui.screens.importing import marked_lines
 from tui.screens.place import Place
 from tui.widgets.lines import Lines
@@ -21,6 +22,7 @@ from tui.widgets.panel import Panel
 
 ACTIONS = (
     Action("sync-do", "do", ("enter", "y"), "Synchronise now", "Do what is shown here; new settings are saved first"),
+    Action("sync-force", "force", ("f",), "Let them go", "Do it although so many users would go. Asks first, and says who"),
     Action("sync-again", "again", ("r",), "Ask again", "Ask the directory again, and show what would change now"),
     Action("sync-leave", "leave", ("escape", "q", "n"), "Back", "Back to the settings; nothing more is changed"),
 )
@@ -48,6 +50,8 @@ class SyncPlace(Place):
         self._view: SyncView | None = None
         self._busy = False
         self._doing = False
+        #: Whoever this view kept may go.
+        self._agreed: SyncView | None = None
 
     def content(self) -> ComposeResult:
         yield Static(Content(ASKING), id="sentence")
@@ -64,6 +68,8 @@ class SyncPlace(Place):
 
     def _begin(self, *, doing: bool) -> None:
         if not self._busy:
+            if not doing:
+                self._agreed = None
             self._busy, self._doing = True, doing
             self._view = None
             self.refresh_bindings()
@@ -74,7 +80,10 @@ class SyncPlace(Place):
         desk = self.console.gateway.directory
         self._tell(ASKING)
         try:
-            self._view = await (desk.synchronise(self._progress) if self._doing else desk.plan(self._draft, self._progress))
+            if self._doing:
+                self._view = await desk.synchronise(self._progress, self._agreed)
+            else:
+                self._view = await desk.plan(self._draft, self._progress)
         except Refused as trouble:
             self._show(None)
             self._tell(f"✗ {trouble.message} {trouble.hint} Nothing was changed.")
@@ -100,6 +109,8 @@ class SyncPlace(Place):
         """Done is only what was shown, and only once."""
         if action == "do":
             return self._view is not None and not self._view.done and bool(self._view.changes)
+        if action == "force":
+            return self._view is not None and bool(self._view.kept)
         return action != "again" or not self._busy
 
     def action_do(self) -> None:
@@ -111,6 +122,15 @@ class SyncPlace(Place):
         await self._save()
         self._begin(doing=True)
 
+    def action_force(self) -> None:
+        view = self._view
+        if view is not None:
+            self.app.push_screen(_question(view), lambda yes: self._answered(view) if yes else None)
+
+    def _answered(self, view: SyncView) -> None:
+        self._agreed = view
+        self.action_do()
+
     def action_again(self) -> None:
         self._begin(doing=False)
 
@@ -121,12 +141,23 @@ class SyncPlace(Place):
             self.close_place()
 
 
+def _question(view: SyncView) -> Confirm:
+    """How many would go, and who: the first by name."""
+    more = view.kept_count - len(view.kept)
+    names = ", ".join(view.kept) + (f" and {more:,} more" if more else "")
+    users = "1 user" if view.kept_count == 1 else f"{view.kept_count:,} users"
+    text = f"No longer in the directory, and {view.fate} if you say yes: {names}.\n\nTheir archives stay."
+    return Confirm(f"Let {users} go?", text, "let them go", "leave them as they are")
+
+
 def _sentence(view: SyncView) -> str:
     if view.done:
-        first = "! Done, but for those who left." if view.withheld else "✔ Done."
+        first = "! Done, but for those who left: too many would go. f lets them go." if view.withheld else "✔ Done."
         return f"{first} {view.sentence}"
+    if view.withheld and not view.changes:
+        return f"! {view.sentence} Too many would go, so nobody does; f lets them go."
     if view.withheld:
-        return f"! {view.sentence} Those who left are left as they are, see below; the rest can be done."
+        return f"! {view.sentence} Too many would go: enter does the rest without them, f does all of it."
     if not view.changes:
         return f"✔ There is nothing to do. {view.sentence}"
     return f"{view.sentence} Nothing is changed yet: enter does it."
