@@ -157,7 +157,9 @@ def _run_finished(payload: Payload) -> str:
 
 def _exported(payload: Payload) -> str:
     of = f" of {payload['folder']}" if payload["folder"] else ""
-    return f"Exported {_count(payload['messages'], 'message')}{of} as {payload['format'].upper()}."
+    already = f"; {number(payload['already'])} were there already" if payload.get("already") else ""
+    end = "" if payload.get("complete", True) else "; it was broken off"
+    return f"Exported {_count(payload['messages'], 'message')}{of} as {payload['format'].upper()}{already}{end}."
 
 
 def _verified(payload: Payload) -> str:

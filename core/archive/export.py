@@ -1,127 +1,193 @@
-"""Export: messages of a user's archive as files, byte for byte, in the archive's folders.
+"""Export: messages as files, byte for byte, in the folders of the archive, with a manifest of what they are.
 
-A file that is there already is never written over; the same export again goes on where it stopped. A manifest is not written
-yet; each file's name carries the first 16 digits of its SHA-256.
+What holds here: a file that is there already is never written over, nothing half written stands under a final name, and the
+same export again goes on where it stopped, however it was stopped.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
-import re
-import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
+from core.archive import selection as selecting
 from core.archive.archive import Archive
+from core.archive.export_files import Emls, Maildirs
+from core.archive.export_mbox import Mboxes
+from core.archive.filenames import file_name, maildirs, tree, unique
 from core.archive.ledger import Draft
+from core.archive.manifest import NAME, SUMS, Header, Manifest
+from core.archive.selection import Folder, Place, Selection
 from core.errors import ArchivarError, DamagedError, InputError, StorageError
-from core.model import User
 
-_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
-#: Names that Windows keeps for itself: an export ends up on all kinds of disks.
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-_MAX_NAME = 80
+
+class Format(StrEnum):
+    """How messages become files: one each, one for each folder, or folders as mail servers keep them."""
+
+    EML = "eml"
+    MBOX = "mbox"
+    MAILDIR = "maildir"
 
 
 @dataclass(slots=True)
 class Exported:
-    """What an export did. ``damaged`` names messages that could not be read from the archive."""
+    """What an export has done so far. ``total`` and ``bytes_total`` are of all that is selected, ``already`` was there before.
 
+    ``damaged`` names messages that could not be read from the archive; ``folder`` is the one that is being written.
+    """
+
+    total: int = 0
+    bytes_total: int = 0
     messages: int = 0
     bytes: int = 0
     already: int = 0
+    folder: str = ""
     damaged: list[str] = field(default_factory=list)
 
+    @property
+    def done(self) -> int:
+        return self.messages + self.already + len(self.damaged)
 
-async def export_eml(
+
+class Writer(Protocol):
+    """Writes the messages of one folder after another, for one format. Raises ``InputError``, ``OSError``."""
+
+    async def begin(self, folder: Folder, place: str) -> None:
+        """Go to a folder; ``place`` is below the export's folder."""
+
+    async def has(self, message: Place) -> bool:
+        """Is the message there already?"""
+
+    async def write(self, message: Place, raw: bytes) -> None:
+        """Write a message that is not there."""
+
+    async def end(self) -> None:
+        """All messages of the folder are written."""
+
+    def stop(self) -> None:
+        """Give up in the middle of a folder; what was written is kept for the next time."""
+
+
+async def export(
     archive: Archive,
-    user: User,
+    selection: Selection,
     target: Path,
+    form: Format,
     *,
-    folder: str = "",
     actor: str = "archivar",
     tick: Callable[[Exported], None] = lambda exported: None,
 ) -> Exported:
-    """Write each message of ``user`` (in ``folder`` and below, when given) to ``target`` as an .eml file.
+    """Write the selected messages below ``target``; ``tick`` is called after each.
 
-    Raises ``InputError`` (no such folder, target cannot be used), ``StorageError`` (disk full).
+    Cancelled, it keeps what was written, and the ledger says so. Raises ``InputError`` (nothing selected, target cannot
+    be used), ``BusyError`` (another export to it), ``StorageError`` (disk full).
     """
-    rows = await archive.database.read(
-        "SELECT folder.path, message.id, message.sha256 FROM folder "
-        "JOIN placement ON placement.folder_id = folder.id AND placement.until_seq IS NULL "
-        "JOIN message ON message.id = placement.message_id WHERE folder.owner = ? "
-        "AND (? = '' OR folder.path = ? OR substr(folder.path, 1, length(?) + 1) = ? || '/') "
-        "ORDER BY folder.path, message.id",
-        (user.id, folder, folder, folder, folder),
-    )
-    if folder and not rows:
-        raise InputError(f'{user.name} has no mail in "{folder}".', "archivar folders shows the folders.")
-    done = Exported()
+    folders = await selecting.select(archive, selection)
+    done = Exported(sum(folder.messages for folder in folders), sum(folder.bytes for folder in folders))
+    places = await _places(archive, folders, form)
     try:
-        target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path, number, sha256 in rows:
-            place = target
-            for level in path.split("/"):
-                # Mail is nobody else's business, whatever the umask.
-                place = place / file_name(level)
-                place.mkdir(mode=0o700, exist_ok=True)
-            await _export_one(archive, place, number, sha256, done)
-            tick(done)
+        return await _export(archive, folders, places, target, form, done, tick)
     except OSError as error:
         raise StorageError(f"{target} cannot be written: {error.strerror}.", "Make space or choose another folder.") from error
-    payload = {"owner": user.id, "folder": folder, "format": "eml", "messages": done.messages}
-    await archive.append([Draft("exported", payload, actor)])
+    finally:
+        await _record(archive, selection, form, done, actor)
+
+
+async def _export(
+    archive: Archive,
+    folders: Sequence[Folder],
+    places: dict[int, str],
+    target: Path,
+    form: Format,
+    done: Exported,
+    tick: Callable[[Exported], None],
+) -> Exported:
+    if target.absolute().resolve().is_relative_to(archive.home.path.absolute().resolve()):
+        raise InputError(f"{target} is in the archive's own folder.", "Choose a folder outside of it.")
+    try:
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise InputError(f"{target} is no folder.", "Choose another one.") from None
+    header = Header(form.value, str(await archive.database.value("SELECT archive_id FROM applied")))
+    manifest = await asyncio.to_thread(Manifest.open, target, header)
+    try:
+        writer = _WRITERS[form](target, manifest)
+        for folder in folders:
+            done.folder = folder.path
+            try:
+                await writer.begin(folder, places[folder.id])
+                await _export_folder(archive, folder, writer, done, tick)
+                await writer.end()
+            except BaseException:
+                writer.stop()
+                raise
+        await asyncio.to_thread(_finish, manifest)
+    finally:
+        manifest.close()
     return done
 
 
-async def _export_one(archive: Archive, place: Path, number: int, sha256: bytes, done: Exported) -> None:
-    file = place / f"{number:08}-{sha256.hex()[:16]}.eml"
-    if file.exists():
-        if await asyncio.to_thread(_digest, file) != sha256:
-            raise InputError(f"{file} is there already and is another message.", "Export to an empty folder.")
-        done.already += 1
+_WRITERS: dict[Format, Callable[[Path, Manifest], Writer]] = {
+    Format.EML: Emls,
+    Format.MBOX: Mboxes,
+    Format.MAILDIR: Maildirs,
+}
+
+
+def _finish(manifest: Manifest) -> None:
+    # Before the sums say that all is there: files that were written one by one may still be on their way to the disk.
+    os.sync()
+    manifest.finish()
+
+
+async def _export_folder(
+    archive: Archive, folder: Folder, writer: Writer, done: Exported, tick: Callable[[Exported], None]
+) -> None:
+    async for message in selecting.places(archive, folder):
+        if await writer.has(message):
+            done.already += 1
+        else:
+            try:
+                raw = await archive.raw(message.sha256)
+            except (DamagedError, KeyError) as error:
+                reason = error.message if isinstance(error, ArchivarError) else "missing"
+                done.damaged.append(f"message {message.message} in {folder.user}: {folder.path}: {reason}")
+            else:
+                await writer.write(message, raw)
+                done.messages += 1
+                done.bytes += len(raw)
+        tick(done)
+
+
+async def _record(archive: Archive, selection: Selection, form: Format, done: Exported, actor: str) -> None:
+    """Say in the ledger what left the archive, also when it was broken off."""
+    if not done.messages and not done.already:
         return
-    try:
-        raw = await archive.raw(sha256)
-    except (DamagedError, KeyError) as error:
-        reason = error.message if isinstance(error, ArchivarError) else "missing"
-        done.damaged.append(f"{place.name}/{file.name}: {reason}")
-        return
-    await asyncio.to_thread(_write, file, raw)
-    done.messages += 1
-    done.bytes += len(raw)
+    payload = {
+        "owner": selection.user,
+        "folder": selection.folder,
+        "format": form.value,
+        "messages": done.messages,
+        "already": done.already,
+        "damaged": len(done.damaged),
+        "complete": done.done == done.total,
+    }
+    await archive.append([Draft("exported", payload, actor)])
 
 
-def _write(file: Path, raw: bytes) -> None:
-    temporary = file.with_suffix(".part")
-    try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
-            handle.write(raw)
-        os.replace(temporary, file)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _digest(file: Path) -> bytes:
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").digest()
-
-
-def file_name(level: str) -> str:
-    """A folder's name fit for any file system; when that changes it, a few digits keep two such names apart."""
-    name = unicodedata.normalize("NFC", level)
-    name = "".join(
-        "_" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") else character for character in name
-    )
-    name = _FORBIDDEN.sub("_", name).rstrip(". ").lstrip(" ")
-    while len(name.encode()) > _MAX_NAME:
-        name = name[:-1]
-    if not name.strip(".") or _RESERVED.fullmatch(name):
-        name = f"_{name}"
-    if name != level:
-        name += f"~{hashlib.sha256(level.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
-    return name
+async def _places(archive: Archive, folders: Sequence[Folder], form: Format) -> dict[int, str]:
+    """Where each folder goes, below the export's folder: named with regard to all folders that there are, in the order in which
+    they were made, so that a later export of more gives the same names."""
+    rows = await archive.database.read("SELECT id, name FROM user ORDER BY id")
+    own = [("\0", NAME), ("\1", SUMS)]
+    people = unique([*own, *((owner, file_name(name)) for owner, name in rows)])
+    found: dict[int, str] = {}
+    for owner in dict.fromkeys(folder.owner for folder in folders):
+        paths = await archive.database.read("SELECT path, id FROM folder WHERE owner = ? ORDER BY id", (owner,))
+        named = (maildirs if form is Format.MAILDIR else tree)([path for path, _ in paths])
+        found |= {number: f"{people[owner]}/{named[path]}" for path, number in paths}
+    return {folder.id: found[folder.id] for folder in folders}

@@ -33,7 +33,8 @@ Kinds and payloads (version 1)::
     deleting          {run, source, server_folder, uidvalidity, uids}         what is about to be deleted on the server
     deleted           {run, source, server_folder, uidvalidity, uids, kept}   what is gone, and what is there in spite of it
     run.finished      {run, profile, status, totals, problems}
-    exported          {owner, folder, format, messages}
+    exported          {owner, folder, format, messages, already, damaged, complete}   owner: empty when of everybody; the
+                       last three are missing in older entries
     verified          {parts, messages, entries, findings}
 
 ``sha256`` is in hexadecimal digits, ``internaldate`` in seconds since 1970 or null, ``flags`` in one text with blanks between.

@@ -1,31 +1,22 @@
-"""``archivar folders``, ``show``, ``export``: reading back."""
+"""``archivar folders``, ``show``: reading back."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from core.archive import users
-from core.cli.context import actor, context, run
+from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.words import counted, day_and_time, minute
 from core.format import number, size
 
 
-class Format(StrEnum):
-    """Formats of an export."""
-
-    EML = "eml"
-
-
 def register(app: typer.Typer) -> None:
     app.command("folders", cls=Command)(folders)
     app.command("show", cls=Command)(show)
-    app.command("export", cls=Command)(export_messages)
 
 
 def folders(user: Annotated[str, typer.Argument(metavar="USER", help="User name or address.")]) -> None:
@@ -102,42 +93,3 @@ def show(
             output.line(line)
 
     run(work())
-
-
-def export_messages(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write to.")],
-    user: Annotated[str, typer.Option("--user", metavar="USER", help="Whose archive.")],
-    format_: Annotated[Format, typer.Option("--format", metavar="FORMAT", help="The format of the files: eml.")],
-    folder: Annotated[str, typer.Option("--folder", metavar="FOLDER", help="Only this folder of the archive, and below.")] = "",
-) -> None:
-    """Write messages to files, byte for byte.
-
-    Files that are there already are not written over; the same export again carries on.
-    """
-    from core.archive import export
-
-    async def work() -> int:
-        async with context.archive() as archive:
-            owner = await users.find(archive, user, removed=True)
-            done = await export.export_eml(archive, owner, directory, folder=folder, actor=actor())
-        if output.json_wanted:
-            output.json(
-                {
-                    "user": owner.name,
-                    "directory": str(directory),
-                    "messages": done.messages,
-                    "bytes": done.bytes,
-                    "already": done.already,
-                    "damaged": done.damaged,
-                }
-            )
-        output.note(
-            f"{counted(done.messages, 'message')}, {size(done.bytes)} written to {directory}"
-            + (f"; {number(done.already)} there already" if done.already else "")
-            + "."
-        )
-        for name in done.damaged:
-            output.note(f"Damaged: {name}")
-        return 4 if done.damaged else 0
-
-    raise typer.Exit(run(work()))

@@ -28,9 +28,10 @@ MODULES = {
     "unknown": ("unknown", "refile"),
     "profiles": ("profile",),
     "runs": ("run", "runs", "watch", "cancel", "missing"),
-    "archive": ("folders", "show", "export"),
+    "archive": ("folders", "show"),
     "proof": ("verify", "rebuild"),
     "ledger": ("ledger",),
+    "transfer": ("export",),
     "service": ("service", "status"),
     "settings": ("settings",),
 }

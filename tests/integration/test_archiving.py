@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
-from core.archive import users
-from core.archive.export import export_eml
+from core.archive.export import Format, export
+from core.archive.selection import Selection
 from core.archive.verify import verify
 from core.demo.mail import sample_mailbox
 from core.demo.odd import odd_messages
@@ -687,7 +687,7 @@ async def test_four_thousand_messages_come_out_as_they_went_in(
     wanted = all_digests(server.expected(ALICE))
     first = await box.run(reading(server, *ALL))
     assert (first.status, first.tally.archived) == (RunStatus.SUCCEEDED, 3000 + len(fixtures_mail))
-    done = await export_eml(box.archive, await users.find(box.archive, "alice"), tmp_path / "out")
+    done = await export(box.archive, Selection(), tmp_path / "out", Format.EML)
     exported = {sha256(file.read_bytes()) for file in (tmp_path / "out").rglob("*.eml")}
     assert exported == wanted
     assert done.damaged == []

@@ -265,7 +265,7 @@ def test_problems_of_a_run_are_named_and_exit_one(alice: Archivar) -> None:
         (["run", "a", "--fast"], "No such option"),
         (["cancel", "Alice"], "RUN"),
         (["runs", "--limit", "0"], "--limit"),
-        (["export", "--user", "a", "--format", "pst", "x"], "'pst' is not one of 'eml'."),
+        (["export", "--user", "a", "--format", "pst", "x"], "'pst' is not one of 'eml', 'mbox', 'maildir'."),
         (["--home"], "--home needs a folder."),
         (["--home="], "--home needs a folder."),
         (["run", "nobody"], 'There is no profile "nobody".'),

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import mailbox
 import os
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.archive import export, users
+from core.archive import filenames, mbox, users
 from core.archive.archive import Archive
-from core.archive.export import export_eml, file_name
+from core.archive.export import Exported, Format, export
+from core.archive.filenames import file_name, fold, maildirs, tree
+from core.archive.selection import Selection
 from core.demo.odd import odd_messages
 from core.errors import InputError, StorageError
 from tests import homes
 from tests.homes import ALICE, message
+
+REPLACE, SYNC = os.replace, os.fsync
 
 
 @given(st.text(max_size=120))
@@ -37,7 +45,7 @@ def test_a_folder_s_name_is_safe_on_any_file_system(level: str) -> None:
     assert not set(name) & set('<>:"/\\|?*\0')
     assert name.isprintable() or all(not 0xD800 <= ord(character) < 0xE000 and ord(character) > 31 for character in name)
     assert name == name.rstrip(". ").lstrip(" ")
-    assert not export._RESERVED.fullmatch(name)
+    assert not filenames._RESERVED.fullmatch(name)
 
 
 @given(st.text(max_size=12), st.text(max_size=12))
@@ -47,56 +55,197 @@ def test_two_folders_never_share_a_name_by_accident(one: str, other: str) -> Non
         assert file_name(one) != file_name(other)
 
 
-async def test_an_export_is_byte_identical_complete_and_in_the_ledger(tmp_path: Path) -> None:
+@given(st.lists(st.lists(st.text("aAß.~/:é\\", max_size=4), min_size=1, max_size=3), max_size=6))
+def test_no_two_folders_share_a_place_on_any_file_system(levels: list[list[str]]) -> None:
+    """Not where capital and small letters are the same, and no later folder changes the place of an earlier one."""
+    paths = list(dict.fromkeys("/".join(one) for one in levels))
+    for named in (tree, maildirs):
+        places = named(paths)
+        assert len({fold(place) for place in places.values()}) == len(paths)
+        for count in range(len(paths)):
+            assert named(paths[:count]) == {path: places[path] for path in paths[:count]}
+
+
+def test_folders_nested_without_end_have_a_place() -> None:
+    """A hundred levels: a path that file systems take, and another one for another folder."""
+    one, other = "/".join(["level" * 8] * 100), "/".join(["level" * 8] * 101)
+    for named in (tree, maildirs):
+        places = named([one, other])
+        assert len(set(places.values())) == 2
+        assert all(len(place.encode()) < 1100 for place in places.values())
+        assert all(len(level.encode()) < 256 for place in places.values() for level in place.split("/"))
+
+
+def test_maildir_names_have_a_dot_for_each_level_and_no_other() -> None:
+    """INBOX is the top of the tree; dots within a name do not make levels of it; other letters as IMAP writes them."""
+    top = "a@b.example"
+    places = maildirs([f"{top}/INBOX", f"{top}/Sent/2024", f"{top}/v1.2", f"{top}/Entw\u00fcrfe", "Alone"])
+    assert places[f"{top}/INBOX"] == top
+    assert places[f"{top}/Sent/2024"] == f"{top}/.Sent.2024"
+    assert places[f"{top}/v1.2"].startswith(f"{top}/.v1_2~")
+    assert places[f"{top}/Entw\u00fcrfe"] == f"{top}/.Entw&APw-rfe"
+    assert places["Alone"] == "Alone/.Alone"
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _sums(target: Path) -> str:
+    """What ``sha256sum -c`` says of an export."""
+    checked = subprocess.run(["sha256sum", "-c", "--strict", "SHA256SUMS"], cwd=target, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+    return checked.stdout
+
+
+async def test_eml_is_byte_identical_complete_and_in_the_ledger(tmp_path: Path) -> None:
     """Odd mail in odd folders: the files' SHA-256 are those of the messages, a copy in two folders is two files (P1)."""
     archive = await homes.begin(tmp_path / "home")
     raws = [sample.raw for sample in odd_messages(2) if sample.raw]
     await homes.store(archive, dict(enumerate(raws, 1)), folder="INBOX/..")
     await homes.store(archive, {1: raws[0]}, folder="Con/a:b")
     target = tmp_path / "out"
-    done = await export_eml(archive, await users.find(archive, "alice"), target, actor="cli:test")
-    files = [path for path in target.rglob("*") if path.is_file()]
-    digests = {hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    assert digests == {hashlib.sha256(raw).hexdigest() for raw in raws}
-    assert done.messages == len(files) == len(set(raws)) + 1
-    assert all(path.resolve().is_relative_to(target.resolve()) and path.suffix == ".eml" for path in files)
+    ticks: list[tuple[int, int]] = []
+    done = await export(
+        archive, Selection(), target, Format.EML, actor="cli:test", tick=lambda done: ticks.append((done.done, done.total))
+    )
+    files = {name: raw for name, raw in _files(target).items() if name.endswith(".eml")}
+    assert {hashlib.sha256(raw).digest() for raw in files.values()} == {hashlib.sha256(raw).digest() for raw in raws}
+    assert done.messages == len(files) == len(set(raws)) + 1 == ticks[-1][0] == ticks[-1][1]
+    assert all((target / name).resolve().is_relative_to(target.resolve()) for name in files)
+    assert all((target / name).stat().st_mode & 0o077 == 0 for name in _files(target))
+    assert _sums(target).count(": OK") == len(files) + 1
     entry = (await homes.entries(archive))[-1]
     assert (entry.kind, entry.actor, entry.payload["messages"]) == ("exported", "cli:test", done.messages)
     await archive.close()
 
 
-async def test_an_export_goes_on_where_it_stopped_and_writes_over_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Stopped by a full disk no half file is left; the next one adds the rest; a strange file of that name ends it."""
+async def test_mbox_is_read_by_pythons_mailbox(tmp_path: Path) -> None:
+    """Each folder one file; every message comes back byte for byte once its quoting is undone, "From " lines included."""
     archive = await homes.begin(tmp_path / "home")
-    await homes.store(archive, {number: message(number) for number in range(1, 6)})
-    alice, target = await users.find(archive, "alice"), tmp_path / "out"
-    replace, count = os.replace, 0
-
-    def full(source: Path, file: Path) -> None:
-        nonlocal count
-        count += 1
-        if count == 3:
-            raise OSError(28, "No space left on device")
-        replace(source, file)
-
-    with monkeypatch.context() as patch:
-        patch.setattr("core.archive.export.os.replace", full)
-        with pytest.raises(StorageError, match="No space left"):
-            await export_eml(archive, alice, target)
-    assert sorted(path.suffix for path in target.rglob("*") if path.is_file()) == [".eml", ".eml"]
-    times = {path: path.stat().st_mtime_ns for path in target.rglob("*.eml")}
-    done = await export_eml(archive, alice, target)
-    assert (done.messages, done.already) == (3, 2)
-    assert all(path.stat().st_mtime_ns == time for path, time in times.items())
-
-    stranger = next(iter(times))
-    stranger.write_bytes(b"mine")
-    with pytest.raises(InputError, match="another message"):
-        await export_eml(archive, alice, target)
-    assert stranger.read_bytes() == b"mine"
+    trap = b"From: a@example.test\n\nFrom me\n>From you\n>>From them\nFrom x Thu Jan  1 00:00:00 1970\n\nFrom y\n"
+    raws = {sample.raw for sample in odd_messages(2) if sample.raw} | {trap, trap.replace(b"\n", b"\r\n")}
+    await homes.store(archive, dict(enumerate(sorted(raws), 1)), folder="INBOX/Odd")
+    await export(archive, Selection(), tmp_path / "out", Format.MBOX)
+    (path,) = (tmp_path / "out").rglob("*.mbox")
+    assert path.relative_to(tmp_path / "out").as_posix() == f"alice/{ALICE}/INBOX/Odd.mbox"
+    box = mailbox.mbox(path, create=False)
+    found = {mbox.unquoted(box.get_bytes(key)) for key in box.keys()}  # noqa: SIM118
+    box.close()
+    assert found == {raw if raw.endswith(b"\n") else raw + b"\n" for raw in raws}
+    with path.open("rb") as file:
+        assert len(list(mbox.scan(file))) == len(raws)
+    _sums(tmp_path / "out")
     await archive.close()
+
+
+async def test_maildir_keeps_flags_and_dates(tmp_path: Path) -> None:
+    """The bytes as they are, flags in the name, INTERNALDATE as the file's time; Python's Maildir finds it all."""
+    archive = await homes.begin(tmp_path / "home")
+    raw = message(1)
+    draft = homes.archived({1: raw}, owner=(await users.find(archive, "alice")).id, folder="Work/Old")
+    draft.payload["messages"][0][4] = "\\Answered \\Seen Custom \\Flagged"
+    await archive.append([draft], await archive.prepare([raw]))
+    await export(archive, Selection(), tmp_path / "out", Format.MAILDIR)
+    top = tmp_path / "out" / "alice" / ALICE
+    box = mailbox.Maildir(top, create=False)
+    assert box.list_folders() == ["Work.Old"]
+    inner = box.get_folder("Work.Old")
+    (key,) = inner.keys()
+    assert (inner.get_bytes(key), inner[key].get_flags(), inner[key].get_date()) == (raw, "FRS", 1_700_000_001.0)
+    _sums(tmp_path / "out")
+    await archive.close()
+
+
+@pytest.mark.parametrize("form", Format)
+async def test_an_export_goes_on_where_it_stopped_and_writes_over_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Format
+) -> None:
+    """Stopped anywhere by a full disk, no half file has a final name; the next one brings what one export at once brings."""
+    archive = await homes.begin(tmp_path / "home")
+    for folder in ("INBOX", "Work"):
+        await homes.store(archive, {number: message(number) for number in range(1, 5)}, folder=folder)
+    await export(archive, Selection(), tmp_path / "whole", form)
+    whole = _files(tmp_path / "whole")
+    monkeypatch.setattr("core.archive.export_mbox.CHECKPOINT_MESSAGES", 2)
+    target, stop = tmp_path / "out", 0
+    while True:
+        stop += 1
+        count = 0
+
+        def full(*arguments: Any, stop: int = stop) -> Any:
+            nonlocal count
+            count += 1
+            if count == stop:
+                raise OSError(28, "No space left on device")
+            return (REPLACE if len(arguments) == 2 else SYNC)(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("core.archive.export_files.os.replace", full)
+            patch.setattr("core.archive.export_mbox.os.fsync", full)
+            try:
+                await export(archive, Selection(), target, form)
+            except StorageError:
+                pass
+            else:
+                break
+        final = {name: raw for name, raw in _files(target).items() if not name.endswith((".part", ".jsonl", "SHA256SUMS"))}
+        assert all(whole[name] == raw for name, raw in final.items())
+    assert stop > 3
+    assert {name: raw for name, raw in _files(target).items() if name.endswith(("eml", "mbox", ":2,S"))} == {
+        name: raw for name, raw in whole.items() if name.endswith(("eml", "mbox", ":2,S"))
+    }
+    assert sorted((target / "manifest.jsonl").read_text().splitlines()) == sorted(whole["manifest.jsonl"].decode().splitlines())
+    _sums(target)
+    before = {path: path.stat().st_mtime_ns for path in target.rglob("*.*") if path.is_file() and path.suffix != ".jsonl"}
+    done = await export(archive, Selection(), target, form)
+    assert (done.messages, done.already) == (0, 8)
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+    await archive.close()
+
+
+async def test_mail_that_came_since_is_added_beside_a_finished_mbox(tmp_path: Path) -> None:
+    """The file that is there is left alone; the new one has what it lacks, and no more."""
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, {1: message(1)})
+    await export(archive, Selection(), tmp_path / "out", Format.MBOX)
+    first = _files(tmp_path / "out")[f"alice/{ALICE}/INBOX.mbox"]
+    await homes.store(archive, {2: message(2)})
+    done = await export(archive, Selection(), tmp_path / "out", Format.MBOX)
+    files = _files(tmp_path / "out")
+    assert (done.messages, done.already) == (1, 1)
+    assert files[f"alice/{ALICE}/INBOX.mbox"] == first
+    assert mbox.quoted(message(2)) in files[f"alice/{ALICE}/INBOX.2.mbox"]
+    assert mbox.quoted(message(1)) not in files[f"alice/{ALICE}/INBOX.2.mbox"]
+    _sums(tmp_path / "out")
+    await archive.close()
+
+
+async def test_what_is_not_ours_is_not_written_over(tmp_path: Path) -> None:
+    """A strange file of a message's name, sums of somebody else, another format, another archive, the archive's own folder."""
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, {1: message(1)})
+    target = tmp_path / "out"
+    await export(archive, Selection(), target, Format.EML)
+    (file,) = target.rglob("*.eml")
+    file.write_bytes(b"mine")
+    with pytest.raises(InputError, match="another message"):
+        await export(archive, Selection(), target, Format.EML)
+    assert file.read_bytes() == b"mine"
+    with pytest.raises(InputError, match="export as eml"):
+        await export(archive, Selection(), target, Format.MBOX)
+    (tmp_path / "sums").mkdir()
+    (tmp_path / "sums" / "SHA256SUMS").write_text("mine")
+    with pytest.raises(InputError, match="of no export"):
+        await export(archive, Selection(), tmp_path / "sums", Format.EML)
+    with pytest.raises(InputError, match="archive's own folder"):
+        await export(archive, Selection(), archive.home.path / "out", Format.EML)
+    await archive.close()
+    other = await homes.begin(tmp_path / "other")
+    await homes.store(other, {1: message(1)})
+    with pytest.raises(InputError, match="another archive"):
+        await export(other, Selection(), target, Format.EML)
+    await other.close()
 
 
 async def test_one_folder_and_what_is_below_it_can_be_exported(tmp_path: Path) -> None:
@@ -104,12 +253,49 @@ async def test_one_folder_and_what_is_below_it_can_be_exported(tmp_path: Path) -
     archive: Archive = await homes.begin(tmp_path / "home")
     for number, folder in enumerate(("Work", "Work/A", "Workshop"), 1):
         await homes.store(archive, {number: message(number)}, folder=folder)
-    alice = await users.find(archive, "alice")
-    done = await export_eml(archive, alice, tmp_path / "out", folder=f"{ALICE}/Work")
+    alice = (await users.find(archive, "alice")).id
+    done = await export(archive, Selection(alice, f"{ALICE}/Work"), tmp_path / "out", Format.EML)
+    assert done.messages == 2
+    done = await export(archive, Selection(ids=(3, 1, 99)), tmp_path / "ids", Format.EML)
     assert done.messages == 2
     head = await archive.head()
-    with pytest.raises(InputError, match="no mail in"):
-        await export_eml(archive, alice, tmp_path / "no", folder="Nowhere")
+    with pytest.raises(InputError, match="no mail that fits"):
+        await export(archive, Selection(alice, "Nowhere"), tmp_path / "no", Format.EML)
     assert await archive.head() == head
     assert not (tmp_path / "no").exists()
+    await archive.close()
+
+
+async def test_a_cancelled_export_says_what_it_wrote(tmp_path: Path) -> None:
+    """The ledger has an entry of what left the archive, marked as incomplete, and the next one goes on."""
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, {number: message(number) for number in range(1, 5)})
+
+    def stop(done: Exported) -> None:
+        if done.messages == 2:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await export(archive, Selection(), tmp_path / "out", Format.EML, tick=stop)
+    entry = (await homes.entries(archive))[-1]
+    assert (entry.kind, entry.payload["messages"], entry.payload["complete"]) == ("exported", 2, False)
+    done = await export(archive, Selection(), tmp_path / "out", Format.EML)
+    assert (done.messages, done.already) == (2, 2)
+    await archive.close()
+
+
+async def test_a_damaged_message_is_named_and_the_rest_comes(tmp_path: Path) -> None:
+    """One that is missing in its volume: its number and folder are in the result."""
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, {number: message(number) for number in range(1, 4)})
+    homes.change(
+        archive.home.volume(1),
+        "DELETE FROM message WHERE size > 0 AND sha256 = x'" + hashlib.sha256(message(2)).hexdigest() + "'",
+    )
+    done = await export(archive, Selection(), tmp_path / "out", Format.EML)
+    assert done.messages == 2
+    assert len(done.damaged) == 1
+    assert "alice" in done.damaged[0]
+    assert "INBOX" in done.damaged[0]
+    _sums(tmp_path / "out")
     await archive.close()

@@ -1,0 +1,145 @@
+"""Names of folders and messages as names of files, fit for any file system: pure computation.
+
+What holds here: the same folders get the same names each time, two folders never share one, not even where capital and small
+letters are the same, and no name is one that an export needs itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+#: Names that Windows keeps for itself: an export ends up on all kinds of disks.
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+#: Ends of the names of an export's own files.
+_OWN = re.compile(r".*\.(eml|mbox|part|jsonl)|sha256sums", re.IGNORECASE)
+_MAX_NAME = 80
+#: Bytes of a path below the export's folder; Linux takes 4096 with all that is before it.
+_MAX_PATH = 1000
+#: Bytes of a Maildir folder's name, which holds all its levels.
+_MAX_MAILDIR = 200
+
+
+def file_name(level: str) -> str:
+    """A folder's name fit for any file system; when that changes it, a few digits keep two such names apart."""
+    name = unicodedata.normalize("NFC", level)
+    name = "".join(
+        "_" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") else character for character in name
+    )
+    name = _FORBIDDEN.sub("_", name).rstrip(". ").lstrip(" ")
+    while len(name.encode()) > _MAX_NAME:
+        name = name[:-1].rstrip(". ")
+    if not name.strip(".") or _RESERVED.fullmatch(name):
+        name = f"_{name}"
+    if name != level or _OWN.fullmatch(name):
+        name += f"~{_digits(level, 6)}"
+    return name
+
+
+def _digits(text: str, count: int) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:count]
+
+
+def fold(name: str) -> str:
+    """What is equal of names that some file system takes for the same."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def unique(wanted: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """A name for each key of (key, name), the first who wants one gets it; others have digits of their key added."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for key, name in wanted:
+        candidate, count = name, 4
+        while fold(candidate) in taken:
+            count += 2
+            candidate = f"{name}~{_digits(key, count)}"
+        taken.add(fold(candidate))
+        found[key] = candidate
+    return found
+
+
+def tree(paths: Sequence[str]) -> dict[str, str]:
+    """The place of each folder of ``paths``, in the order in which they were made, below a folder of its own: ``a/b``.
+
+    Levels stay levels; what is nested too deep for a file system stands at the top.
+    """
+    children: dict[str, dict[str, None]] = {}
+    for path in paths:
+        levels = path.split("/")
+        for depth, level in enumerate(levels):
+            children.setdefault("/".join(levels[:depth]) + "/" * bool(depth), {})[level] = None
+    names = {parent: unique((level, file_name(level)) for level in levels) for parent, levels in children.items()}
+    places = {}
+    for path in paths:
+        levels = path.split("/")
+        parents = ["/".join(levels[:depth]) + "/" * bool(depth) for depth in range(len(levels))]
+        place = "/".join(names[parent][level] for parent, level in zip(parents, levels, strict=True))
+        places[path] = place if len(place.encode()) <= _MAX_PATH else ""
+    deep = [path for path, place in places.items() if not place]
+    taken = [(f"\0{name}", name) for name in names.get("", {}).values()]
+    moved = unique([*taken, *((path, f"{file_name(path)}~{_digits(path, 12)}") for path in deep)])
+    return places | {path: moved[path] for path in deep}
+
+
+def maildirs(paths: Sequence[str]) -> dict[str, str]:
+    """The place of each folder of ``paths`` as Maildir++, one tree for each folder at the top: ``top`` for its INBOX,
+    ``top/.Sent.2024`` for what is below it."""
+    tops = unique((top, file_name(top)) for top in dict.fromkeys(path.partition("/")[0] for path in paths))
+    places: dict[str, str] = {}
+    for top, group in groupby(sorted(paths, key=lambda path: path.partition("/")[0]), lambda path: path.partition("/")[0]):
+        # Sorting keeps the order in which they were made.
+        several = list(group)
+        inner = {path: path.partition("/")[2].split("/") for path in several}
+        wanted = [(path, _dotted(levels if levels != [""] else [top])) for path, levels in inner.items() if levels != ["INBOX"]]
+        below = unique(wanted)
+        places |= {path: f"{tops[top]}/{below[path]}" if path in below else tops[top] for path in several}
+    return places
+
+
+def _dotted(levels: Sequence[str]) -> str:
+    name = "." + ".".join(modified_utf7(_without_dots(level)) for level in levels)
+    return name if len(name) <= _MAX_MAILDIR else f"{name[:_MAX_MAILDIR]}~{_digits('/'.join(levels), 12)}"
+
+
+def _without_dots(level: str) -> str:
+    """A level's name in which no dot parts levels. ``~`` at its beginning is a home to some servers."""
+    name = file_name(level)
+    if "." in name or name.startswith("~"):
+        name = ("_" * name.startswith("~") + name.removeprefix("~")).replace(".", "_")
+        name = f"{name.partition('~')[0]}~{_digits(level, 6)}"
+    return name
+
+
+def modified_utf7(name: str) -> str:
+    """A folder's name as Maildir++ and IMAP write it (RFC 3501 section 5.1.3)."""
+    parts: list[str] = []
+    for printable, run in groupby(name, key=lambda character: " " <= character <= "~"):
+        text = "".join(run)
+        if printable:
+            parts.append(text.replace("&", "&-"))
+        else:
+            parts.append("&" + b64encode(text.encode("utf-16-be")).decode().rstrip("=").replace("/", ",") + "-")
+    return "".join(parts)
+
+
+#: Letters of a Maildir file name's info for flags, in the order in which they must stand.
+MAILDIR_FLAGS: Mapping[str, str] = {
+    "D": "\\Draft",
+    "F": "\\Flagged",
+    "P": "$Forwarded",
+    "R": "\\Answered",
+    "S": "\\Seen",
+    "T": "\\Deleted",
+}
+
+
+def maildir_info(flags: str) -> str:
+    """``\\Seen $Forwarded`` as ``PS``; flags without a letter are left out."""
+    have = {flag.casefold() for flag in flags.split()}
+    return "".join(letter for letter, flag in MAILDIR_FLAGS.items() if flag.casefold() in have)

@@ -1,0 +1,98 @@
+"""``archivar export``: mail out of the archive."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.archive import export as exporting
+from core.archive import reading, users
+from core.archive.archive import Archive
+from core.archive.export import Exported, Format
+from core.archive.selection import Selection
+from core.cli.context import actor, context, run
+from core.cli.help import Command
+from core.cli.output import output
+from core.cli.words import counted
+from core.errors import InputError
+from core.format import number, size
+
+#: Seconds between two lines of progress.
+TICK = 0.25
+
+
+def register(app: typer.Typer) -> None:
+    app.command("export", cls=Command)(export)
+
+
+def export(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write to.")],
+    form: Annotated[Format, typer.Option("--format", metavar="FORMAT", help="eml, mbox or maildir.")],
+    user: Annotated[str, typer.Option("--user", metavar="USER", help="Whose archive; else everybody's.")] = "",
+    folder: Annotated[str, typer.Option("--folder", metavar="FOLDER", help="Only this folder of the archive, and below.")] = "",
+    ids: Annotated[list[str] | None, typer.Option("--id", metavar="ID", help="Only this message; may be repeated.")] = None,
+) -> None:
+    """Write messages to files, byte for byte, with a manifest and SHA256SUMS.
+
+    Files that are there already are not written over; the same export again carries on.
+    """
+
+    async def work() -> int:
+        async with context.archive() as archive:
+            selection = await selected(archive, user, folder, ids or [])
+            progress = Ticker()
+            try:
+                done = await exporting.export(
+                    archive,
+                    selection,
+                    directory,
+                    form,
+                    actor=actor(),
+                    tick=lambda done: progress(done.done, done.total, done.bytes, done.folder),
+                )
+            finally:
+                progress.end()
+        _show(done, directory, form)
+        return 4 if done.damaged else 0
+
+    raise typer.Exit(run(work()))
+
+
+def _show(done: Exported, directory: Path, form: Format) -> None:
+    if output.json_wanted:
+        names = ("messages", "bytes", "already", "damaged")
+        value = {"directory": str(directory), "format": form.value} | {name: getattr(done, name) for name in names}
+        output.json(value)
+    already = f"; {number(done.already)} there already" if done.already else ""
+    output.note(f"{counted(done.messages, 'message')}, {size(done.bytes)} written to {directory}{already}.")
+    for name in done.damaged:
+        output.note(f"Damaged: {name}")
+
+
+async def selected(archive: Archive, user: str, folder: str, ids: list[str]) -> Selection:
+    """What the options of a command select. Raises ``InputError``."""
+    owner = (await users.find(archive, user, removed=True)).id if user else ""
+    if "\0" in folder or folder != folder.strip("/"):
+        raise InputError(f'"{folder}" is no folder of the archive.', "archivar folders USER shows the folders.")
+    return Selection(owner, folder, tuple([(await reading.find(archive, one)).id for one in ids]))
+
+
+class Ticker:
+    """A line of progress at a terminal, not more often than a person can read."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def __call__(self, done: int, total: int, bytes_: int, where: str) -> None:
+        now = time.monotonic()
+        if output.for_person and now - self._last >= TICK:
+            self._last = now
+            of = f" of {number(total)}" if total else ""
+            output.progress(f"{number(done)}{of}, {size(bytes_)}: {where}")
+
+    def end(self) -> None:
+        if output.for_person and self._last:
+            output.progress()
