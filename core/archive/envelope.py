@@ -136,19 +136,19 @@ def _fields(block: bytes) -> tuple[bytes, dict[bytes, list[bytes]]]:
 
 def _people(fields: dict[bytes, list[bytes]], *names: bytes) -> str:
     """The values of fields, decoded, one after the other."""
-    return ", ".join(filter(None, (_text(value) for name in names for value in fields.get(name, ()))))
+    return ", ".join(filter(None, (line(value) for name in names for value in fields.get(name, ()))))
 
 
 def _first(fields: dict[bytes, list[bytes]], name: bytes, longest: int) -> str:
     """The first value of a field that is not empty (RFC 5322 3.6 allows one; some send an empty one before it)."""
     for value in fields.get(name, ()):
-        if text := _text(value):
+        if text := line(value):
             return text[:longest].rstrip()
     return ""
 
 
-def _text(value: bytes) -> str:
-    """A field's value as one line: encoded words decoded, blanks folded, no NULs, no lone surrogates."""
+def line(value: bytes) -> str:
+    """A raw field's value as one line: encoded words decoded, blanks folded, no NULs, no lone surrogates. Never raises."""
     plain = value.isascii()
     if plain and b"=?" not in value:
         text = value.decode("ascii")
@@ -174,15 +174,15 @@ def _decoded(value: bytes) -> str:
         # Blanks between two encoded words are not part of the text (RFC 2047 section 6.2).
         apart = bool(between.strip())
         if joined and (apart or label != charset):
-            texts.append(_characters(bytes(joined), charset))
+            texts.append(characters(bytes(joined), charset))
             joined.clear()
         if apart:
-            texts.append(_characters(between, ""))
+            texts.append(characters(between, ""))
         joined += content
         charset = label
         done = word.end()
-    texts.append(_characters(bytes(joined), charset))
-    texts.append(_characters(value[done:], ""))
+    texts.append(characters(bytes(joined), charset))
+    texts.append(characters(value[done:], ""))
     return "".join(texts)
 
 
@@ -196,8 +196,8 @@ def _content(encoding: bytes, text: bytes) -> bytes | None:
         return None
 
 
-def _characters(content: bytes, label: str) -> str:
-    """Decode as labelled if that fits, else as UTF-8, else as labelled with U+FFFD for what is wrong.
+def characters(content: bytes, label: str) -> str:
+    """Decode as labelled if that fits, else as UTF-8, else as labelled with U+FFFD for what is wrong. Never raises.
 
     Windows-1252, the most usual of unlabelled 8-bit text, stands in for a label that says nothing.
     """
@@ -245,13 +245,14 @@ def _date(text: str) -> int | None:
 def _attachments(raw: bytes, scan: Sequence[Part]) -> int:
     """Count what a mail program lists as attached; what is inside an embedded message belongs to that."""
     return sum(
-        not part.leaf or _is_attachment(b"\n" + raw[part.head : min(part.body, part.head + LONGEST_HEADER)].lower())
+        not part.leaf or is_attachment(b"\n" + raw[part.head : min(part.body, part.head + LONGEST_HEADER)].lower())
         for part in scan
         if not part.embedded
     )
 
 
-def _is_attachment(lower: bytes) -> bool:
+def is_attachment(lower: bytes) -> bool:
+    """Does a part's header block, in lower case with a line end before it, mark an attachment or name a file?"""
     if b"name" not in lower and b"attachment" not in lower and b"message/" not in lower:
         return False  # most headers, told without a regular expression
     disposition = _DISPOSITION.search(lower)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import email
-import email.message
-import email.policy
 from dataclasses import dataclass
 
+from core.archive import content
 from core.archive.archive import Archive
 from core.errors import InputError
 
@@ -89,19 +87,5 @@ async def folders(archive: Archive, owner: str) -> list[FolderCount]:
 
 
 def text(raw: bytes) -> str:
-    """The readable text of a message: its first text/plain part, or a word on why there is none."""
-    parsed = email.message_from_bytes(raw, policy=email.policy.compat32)
-    for part in parsed.walk():
-        if part.get_content_type() == "text/plain" and not part.get_filename():
-            payload = part.get_payload(decode=True)
-            if isinstance(payload, bytes):
-                return _decoded(payload, part)
-    return "(no plain text in this message; --raw shows all of it)"
-
-
-def _decoded(payload: bytes, part: email.message.Message) -> str:
-    charset = part.get_content_charset() or "utf-8"
-    try:
-        return payload.decode(charset, "replace")
-    except (LookupError, ValueError):
-        return payload.decode("latin-1")
+    """The readable text of a message, of its HTML if it has no other, or a word on why there is none."""
+    return content.read(raw).text or "(no text in this message; --raw shows all of it)"

@@ -1,0 +1,233 @@
+"""Reading text, header fields and attachments out of any bytes that call themselves a message."""
+
+from __future__ import annotations
+
+import base64
+import time
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from core.archive import content
+from core.archive.content import attachment, read, to_text
+from core.archive.envelope import describe
+from core.demo.odd import odd_messages
+from core.errors import InputError
+
+PIECES = st.sampled_from(
+    [
+        b"Content-Type: multipart/mixed; boundary=b\r\n",
+        b"Content-Type: text/html; charset=utf-7\r\n",
+        b"Content-Type: message/rfc822\n",
+        b"Content-Transfer-Encoding: base64\n",
+        b"Content-Transfer-Encoding: x-uuencode\n",
+        b"Content-Disposition: attachment; filename*1*=utf-8''%ff; filename*0=\"\n",
+        b"\r\n--b\r\n",
+        b"--b--",
+        b"\r\n\r\n",
+        b"<div><!-- <script <a b='c",
+        b"&#xd800;&#0;&amp",
+        b"=",
+        b"\0\xff",
+    ]
+)
+MAIL_LIKE = st.lists(PIECES | st.binary(max_size=9), max_size=30).map(b"".join)
+
+
+def assert_sound(raw: bytes) -> content.Content:
+    """What preview and index rely on, for any message; what is listed can be got."""
+    found = read(raw)
+    for text in (found.text, *(part for field in found.headers for part in field), *(a.name for a in found.attachments)):
+        text.encode("utf-8")
+        assert "\0" not in text
+    assert bool(found.text) == bool(found.source)
+    for listed in found.attachments[:20]:
+        assert len(attachment(raw, listed.index)) == listed.size
+    return found
+
+
+@given(st.binary() | MAIL_LIKE)
+@example(b"\r\n" + b"=" * 9)
+def test_any_bytes_can_be_read(raw: bytes) -> None:
+    """Nothing is raised, all text can be encoded, and every attachment that is listed can be got."""
+    assert_sound(raw)
+
+
+def test_odd_mail_can_be_read(fixtures_mail: list[bytes]) -> None:
+    """Mail as it was found in the wild, and as it was thought up: nearly all of it has text or an attachment."""
+    mail = [*fixtures_mail, *(message.raw for message in odd_messages(1))]
+    empty = 0
+    for raw in mail:
+        found = assert_sound(raw)
+        empty += not found.text and not found.attachments
+    assert empty < len(mail) / 50
+
+
+def test_all_that_the_catalog_counts_is_listed() -> None:
+    """No attachment of the catalog's count is missing in the list."""
+    for message in odd_messages(2):
+        assert len(read(message.raw).attachments) >= describe(message.raw).attachments, message.name
+
+
+def mail(body: str = "", page: str = "") -> EmailMessage:
+    message = EmailMessage()
+    message["Subject"] = "Grüße"
+    message["X-Odd"] = "=?utf-8?q?=C3=A4?="
+    if body:
+        message.set_content(body)
+    if page:
+        (message.add_alternative if body else message.set_content)(page, subtype="html")
+    return message
+
+
+def test_header_fields_are_decoded_in_order() -> None:
+    """Repeated and folded fields stand as they came."""
+    raw = b"Received: a\r\n\tb\r\nreceived: c\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\n"
+    assert read(raw).headers == (("Received", "a b"), ("received", "c"), ("Subject", "Grüße"))
+
+
+def test_plain_text_is_preferred_to_the_same_in_html() -> None:
+    """An alternative is not shown twice; a page that says more than the plain text is shown too."""
+    assert read(mail("Hello Anna", "<p>Hello <b>Anna</b></p>").as_bytes()).text == "Hello Anna\n"
+    found = read(mail("See the page.", "<p>Long story of many words</p>").as_bytes())
+    assert (found.text, found.source) == ("See the page.\n\nLong story of many words\n", "text")
+
+
+def test_html_becomes_text() -> None:
+    """Blocks end lines, inline tags do not part words, and neither scripts nor styles nor comments are text."""
+    page = (
+        "<html><head><title>No</title><style>p{}</style></head><body>\n<h1>Title</h1><p>one\n two<br>three <b>fo</b>ur "
+        "&auml;&#8364;</p><!-- no <p> --><script>if (a<b) no()</script><table><tr><td>a</td><td>b</td></tr></table>"
+        '<a href="x>y" title=\'">\'>link</a></body>'
+    )
+    text = to_text(page)
+    assert text == "Title\n\none two\nthree four ä€\n\na b\n\nlink"
+    assert (read(mail(page=page).as_bytes()).text, read(mail(page=page).as_bytes()).source) == (text + "\n", "html")
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "text"),
+    [
+        ("text/plain; charset=iso-8859-1", b"\x80 \x93caf\xe9\x94", "€ “café”"),
+        ("text/plain; charset=x-nowhere", "café".encode(), "café"),
+        ("text/plain; charset=x-nowhere", b"caf\xe9", "café"),
+        ("text/plain", "café".encode(), "café"),
+        ("text/plain; charset=us-ascii", b"caf\xe9", "café"),
+        ("text/plain; charset=utf-16", "tä".encode("utf-16"), "tä"),
+        ("text/plain", "tä".encode("utf-16"), "tä"),
+        ("text/plain; charset=hex", b"abc", "abc"),
+        ("text/html", b'<meta charset="koi8-r">\xd4\xc5\xd3\xd4', "тест"),
+        ("text/html; charset=utf-8", '<meta charset="koi8-r">тест'.encode(), "тест"),
+        ("; / =;;", b"abc", "abc"),
+        ("text/calendar", b"SUMMARY:x", "SUMMARY:x"),
+    ],
+)
+def test_charsets_as_senders_say_them(header: str, body: bytes, text: str) -> None:
+    """Declared, wrongly declared, unknown, not declared, declared within the page."""
+    assert read(f"Content-Type: {header}\r\n\r\n".encode() + body).text == text + "\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "text"),
+    [
+        ("base64", b"SGVsbG8=\r\nSGVsbG8=", "HelloHello"),
+        ("BASE64", b"SGVs!!\xffbG8", "Hello"),
+        ("base64", b"SGVsbG8hS", "Hello!"),
+        ("quoted-printable", b"a=XY =\r\n=3 100%=", "a=XY =3 100%"),
+        ("x-uuencode", b"begin 644 a\r\n%2&5L;&\\ \r\n`\r\nend", "Hello"),
+        ("x-rot13", b"Uryyb", "Uryyb"),
+    ],
+)
+def test_transfer_encodings_that_are_broken(encoding: str, body: bytes, text: str) -> None:
+    """What can be decoded is; what is of no known encoding is shown as it is, and that is said."""
+    found = read(f"Content-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body)
+    assert found.text == text + "\n"
+    assert bool(found.unread) == (encoding == "x-rot13")
+
+
+def test_attachments_have_names_types_and_sizes() -> None:
+    """Names in pieces, with charsets, as encoded words; a part without a name has none."""
+    message = mail("Text")
+    message.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="Änderung.pdf")
+    raw = message.as_bytes()
+    assert [(a.index, a.name, a.media_type, a.size) for a in read(raw).attachments] == [
+        (0, "Änderung.pdf", "application/pdf", 4)
+    ]
+    assert attachment(raw, 0) == b"%PDF"
+    names = {
+        b"filename*0*=utf-8''%C3%84nd; filename*1=er; filename*2*=%2epdf": "Änder.pdf",
+        b'filename="=?utf-8?q?=C3=84?= b.pdf"': "Ä b.pdf",
+        b'filename="a \\"b\\".pdf"': 'a "b".pdf',
+        b"filename=a b.pdf ; size=3": "a b.pdf",
+        b'filename="../../x"': "../../x",
+        b'filename=""': "",
+        b'filename="never closed': "never closed",
+    }
+    for field, name in names.items():
+        part = b"Content-Type: application/x\r\nContent-Disposition: attachment; " + field + b"\r\n\r\nx"
+        assert [a.name for a in read(part).attachments] == [name], field
+
+
+def test_a_message_in_a_message_is_an_attachment_and_read() -> None:
+    """Named by its subject, its text is readable, what is attached to it is listed after it; in base64 too."""
+    inner = mail("Inner words")
+    inner.add_attachment(b"data", maintype="application", subtype="x", filename="deep.bin")
+    outer = mail("Outer words")
+    outer.add_attachment(inner)
+    found = read(outer.as_bytes())
+    assert [a.name for a in found.attachments] == ["Grüße.eml", "deep.bin"]
+    assert attachment(outer.as_bytes(), 0).startswith(b"Subject: ")
+    assert attachment(outer.as_bytes(), 1) == b"data"
+    encoded = b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(
+        inner.as_bytes()
+    )
+    assert [a.name for a in read(encoded).attachments] == ["message.eml", "deep.bin"]
+    assert "Inner words" in found.text
+    assert "Outer words" in found.text
+    assert "Inner words" in read(encoded).text
+
+
+def test_an_attachment_that_is_not_there_is_refused() -> None:
+    """The error names the number."""
+    with pytest.raises(InputError, match="no attachment 3"):
+        attachment(b"A: b\r\n\r\ntext", 3)
+
+
+def test_what_is_not_read_is_said() -> None:
+    """Limits and formats that are not looked into are named, and the rest is read."""
+    head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    many = read(head + b"--b\r\n\r\nword\r\n" * (content.MOST_PARTS + 5))
+    assert "word" in many.text
+    assert any("parts beyond" in why for why in many.unread)
+    assert any("header fields" in why for why in read(b"A: b\r\n" * 3_000 + b"\r\ntext").unread)
+    assert any("winmail.dat" in why for why in read(b"Content-Type: application/ms-tnef\r\n\r\nx").unread)
+    long = read(b"A: b\r\n\r\n" + b"word " * 1_000_000)
+    assert any("beyond 4 MB" in why for why in long.unread)
+    assert 4_000_000 < len(long.text) < 4_300_000
+    assert any("header" in why for why in read(b"no header").unread)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<div>",
+        b"<a b='",
+        b'<a b="',
+        b"<!--",
+        b"<script",
+        b"<script>",
+        b"<style></",
+        b"<a ",
+        b"&#",
+        b"<",
+        b"<a " + b"b=c " * 50,
+        b"\n\n ",
+    ],
+)
+def test_hostile_pages_take_linear_time(page: bytes) -> None:
+    """A megabyte of what a parser could choke on is done in a time that only quadratic work would miss by far."""
+    begun = time.process_time()
+    read(b"Content-Type: text/html\r\n\r\n" + page * (1_000_000 // len(page)))
+    assert time.process_time() - begun < 20
