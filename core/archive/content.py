@@ -103,6 +103,8 @@ def read(raw: bytes) -> Content:
             unread[f"text beyond {LONGEST_TEXT // 1024 // 1024} MB"] = None
         body = body[:left]
         left -= len(body)
+        if not body.strip():
+            body = _stray(leaf.header)
         if leaf.media_type in _PAGES:
             pages.append(to_text(_text(body, leaf.charset or _announced(body))))
         else:
@@ -119,6 +121,12 @@ def read(raw: bytes) -> Content:
             source = source or "html"
     text = "\n\n".join(text.rstrip("\n") for text in texts)
     return Content(_headers(raw, unread), text + "\n" if text else "", source, tuple(attachments), tuple(unread))
+
+
+def _stray(header: bytes) -> bytes:
+    """What stands among header fields and is none: where the header has no end, or there is none, that is the text."""
+    # As in _headers, a field is known by the line end before it.
+    return _ANY_FIELD.sub(b"", b"\n" + header[:LONGEST_FIELDS].lstrip(b"\r\n")).strip(b"\r\n")
 
 
 def attachment(raw: bytes, index: int) -> bytes:
