@@ -42,6 +42,9 @@ EVERYWHERE = (
 PLACES = (
     Action("go-home", "go('home')", ("h",), "Home", "Go to Home: profiles, and what needs attention", footer=False),
     Action("go-users", "go('users')", ("u",), "Users", "Go to Users: whose mail is archived", footer=False),
+    Action(
+        "go-archive", "go('archive')", ("m",), "Archive", "Go to Archive: the mail itself, to read and to find", footer=False
+    ),
     Action("go-activity", "go('activity')", ("y",), "Activity", "Go to Activity: past runs, and the ledger", footer=False),
     Action(
         "go-unknown", "go('unknown')", ("w",), "Unknown addresses", "Go to Unknown addresses: nobody has them yet", footer=False

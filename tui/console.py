@@ -31,6 +31,7 @@ from tui.gateway.start import DEFAULTS, Start, safe
 from tui.gateway.views import Gateway, Refused
 from tui.keymap import Keymap
 from tui.screens.activity import ActivityPlace
+from tui.screens.archive import ArchivePlace
 from tui.screens.directory import DirectoryPlace
 from tui.screens.guide import Guides
 from tui.screens.help import Help
@@ -379,7 +380,13 @@ class Console(App[None]):
 
 def places() -> dict[str, type[Place]]:
     """The places that lie above Home, by the names that actions give them."""
-    return {"users": UsersPlace, "activity": ActivityPlace, "unknown": UnknownPlace, "settings": SettingsPlace}
+    return {
+        "users": UsersPlace,
+        "archive": ArchivePlace,
+        "activity": ActivityPlace,
+        "unknown": UnknownPlace,
+        "settings": SettingsPlace,
+    }
 
 
 def fault(error: BaseException) -> str:

@@ -58,6 +58,9 @@ def tables() -> dict[str, Sequence[Action]]:
     """All actions that can be given other keys, by the places in which they are."""
     from tui.screens import (
         activity,
+        archive,
+        archive_mail,
+        archive_message,
         directory,
         home,
         importing,
@@ -83,6 +86,9 @@ def tables() -> dict[str, Sequence[Action]]:
         "an import of users": importing.ACTIONS,
         "the directory": directory.ACTIONS,
         "a synchronisation": synchronising.ACTIONS,
+        "Archive": archive.ACTIONS,
+        "somebody's archive": archive_mail.ACTIONS,
+        "a message": archive_message.ACTIONS,
         "Activity": activity.ACTIONS,
         "Problems": problems.ACTIONS,
         "the ledger": ledger.ACTIONS,

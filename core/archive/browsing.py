@@ -71,8 +71,12 @@ async def folders(archive: Archive, owner: str) -> list[FolderEntry]:
         "FROM folder WHERE owner = ?",
         (owner,),
     )
-    # A folder stands before those in it, and these before the next one beside it.
-    return sorted((FolderEntry(*row) for row in rows), key=lambda folder: [part.casefold() for part in folder.path.split("/")])
+    return sorted((FolderEntry(*row) for row in rows), key=lambda folder: _in_tree(folder.path))
+
+
+def _in_tree(path: str) -> list[tuple[bool, str, str]]:
+    """A folder stands before those in it, and these before the next one beside it; the inbox before all others."""
+    return [(part.casefold() != "inbox", part.casefold(), part) for part in path.split("/")]
 
 
 async def reached(archive: Archive) -> int:

@@ -13,6 +13,7 @@ from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.profiles.selection import select
 from tui.gateway import present
 from tui.gateway.activity_views import Activity
+from tui.gateway.archive_views import Mail
 from tui.gateway.attention import Condition, attention
 from tui.gateway.described import facts
 from tui.gateway.directory_views import Directory
@@ -114,6 +115,10 @@ class StagedGateway:
     @property
     def activity(self) -> Activity:
         raise Refused("Nothing was done on this stage.")
+
+    @property
+    def mail(self) -> Mail:
+        raise Refused("There is no mail on this stage.")
 
     def touch(self) -> None:
         self._changed = True

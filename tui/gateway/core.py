@@ -23,6 +23,8 @@ from core.tasks import spawn
 from tui.gateway import present
 from tui.gateway.activity import PastActivity
 from tui.gateway.activity_views import Activity
+from tui.gateway.archive import ArchivedMail
+from tui.gateway.archive_views import Mail
 from tui.gateway.attention import Condition, attention
 from tui.gateway.described import facts
 from tui.gateway.directory import DirectoryDesk, trouble
@@ -86,6 +88,7 @@ class CoreGateway:
         self.directory: Directory = DirectoryDesk(archive)
         self.settings: Setup = MachineSetup(archive)
         self.activity: Activity = PastActivity(archive)
+        self.mail: Mail = ArchivedMail(archive)
         self._home = archive.home
         self._queue = Queue(archive.database)
         self._version = -1

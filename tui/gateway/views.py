@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from tui.gateway.activity_views import Activity
+    from tui.gateway.archive_views import Mail
     from tui.gateway.directory_views import Directory
     from tui.gateway.people_views import Users
     from tui.gateway.profile_views import Profiles
@@ -218,6 +219,10 @@ class Gateway(Protocol):
     @property
     def activity(self) -> Activity:
         """What was done: runs, and the ledger."""
+
+    @property
+    def mail(self) -> Mail:
+        """What is archived: folders and messages."""
 
     async def home(self) -> HomeView:
         """All of Home; starts a service if a run waits for one."""

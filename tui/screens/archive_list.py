@@ -1,0 +1,135 @@
+"""A list of messages with the beginning of the chosen one below it, or beside it where there is room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.actions import Action
+from tui.format import Line, Span
+from tui.gateway.archive_views import MessageRow, Selection
+from tui.mail import message_heading, message_line, preview_lines
+from tui.screens.archive_message import MessagePlace
+from tui.screens.place import Place
+from tui.widgets.lines import Lines
+from tui.widgets.paged import PAGE, PagedChoice
+from tui.widgets.panel import Panel
+
+#: From this width on the beginning of a message stands beside the list.
+BESIDE_FROM = 150
+#: Lines of it below the list.
+BELOW = 6
+#: Seconds for which one stays on a message before it is read: whoever hurries through a list reads none.
+PATIENCE = 0.05
+OPEN = Action("mail-open", "open", ("enter", "o"), "Open", "Open the chosen folder or message")
+
+
+class MessageList(Place):
+    """``where``: whether it is told of each message where it lies."""
+
+    where: ClassVar[bool] = False
+
+    DEFAULT_CSS = """
+    MessageList #reading { layout: vertical; width: 1fr; height: 1fr; }
+    MessageList #list-panel { height: 1fr; width: 1fr; }
+    MessageList #rows-header { height: 1; }
+    MessageList #rows { height: 1fr; }
+    MessageList #no-rows { display: none; height: auto; }
+    MessageList #preview-panel { height: auto; width: 1fr; }
+    MessageList #preview { height: 6; }
+    MessageList.beside #reading { layout: horizontal; }
+    MessageList.beside #preview-panel { height: 1fr; }
+    MessageList.beside #preview { height: 1fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._previewed = 0
+
+    def list_panels(self) -> ComposeResult:
+        """The list and the beginning of a message."""
+        with Container(id="reading"):
+            with Panel(id="list-panel"):
+                yield Lines(id="rows-header", can_focus=False)
+                rows = PagedChoice[MessageRow](id="rows")
+                rows.keeps_mark = True
+                yield rows
+                yield Static(id="no-rows")
+            with Panel(id="preview-panel"):
+                yield Lines(id="preview", can_focus=False)
+
+    @property
+    def rows(self) -> PagedChoice[MessageRow]:
+        return self.query_one("#rows", PagedChoice)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= BESIDE_FROM, "beside")
+
+    def line(self, row: MessageRow, width: int) -> Line:
+        """A message in the list."""
+        return message_line(row, width, where=self.where)
+
+    def show_rows(self, empty: str) -> None:
+        """Show the list where it has messages, else ``empty``."""
+        total = self.rows.total
+        self.query_one("#rows-header", Lines).show(lambda width: [(Span("  "), *message_heading(width - 2, where=self.where))])
+        for name in ("#rows", "#rows-header"):
+            self.query_one(name).display = bool(total)
+        self.panel("preview-panel").display = bool(total)
+        none = self.query_one("#no-rows", Static)
+        none.display = not total
+        none.update(Content(empty))
+        self.show_preview()
+
+    # The chosen message --------------------------------------------------------------------------------------------------
+
+    def on_choice_moved(self) -> None:
+        self.show_preview()
+
+    def show_preview(self) -> None:
+        """Show the beginning of the chosen message, soon."""
+        row = self.rows.chosen
+        if row is None or row.id == self._previewed:
+            return
+        self._previewed = row.id
+        self.panel("preview-panel").head(row.subject, row.date)
+        self.run_worker(self._preview(row.id), group="preview", exclusive=True, exit_on_error=False)
+
+    async def _preview(self, message: int) -> None:
+        await asyncio.sleep(PATIENCE)
+        view = await self.console.gateway.mail.preview(message)
+        if self.is_there:
+            preview = self.query_one("#preview", Lines)
+            preview.show(lambda width: preview_lines(view, width, max(self.query_one("#preview").size.height, BELOW)))
+
+    def open_message(self) -> None:
+        """Open the chosen message; from there one goes on to those beside it."""
+        if row := self.rows.chosen:
+            self.app.push_screen(MessagePlace(row.id, self.neighbour))
+
+    async def neighbour(self, step: int) -> int | None:
+        """Choose the message that is ``step`` lines further on; its number, or None at the end."""
+        at = self.rows.cursor + step
+        if not 0 <= at < self.rows.total:
+            return None
+        self.rows.choose(at)
+        row = self.rows.row(at)
+        if row is None:
+            found = await self.fetch(at // PAGE * PAGE, PAGE)
+            row = found[at % PAGE] if at % PAGE < len(found) else None
+        return row.id if row else None
+
+    async def fetch(self, offset: int, limit: int) -> Sequence[MessageRow]:
+        """Some of the messages of the list."""
+        raise NotImplementedError
+
+    def selection(self) -> Selection:
+        """What of the archive is meant where one stands."""
+        raise NotImplementedError
