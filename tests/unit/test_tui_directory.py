@@ -439,3 +439,38 @@ async def test_the_wizard_takes_users_from_a_directory_and_synchronises_first(ar
         await screen.press("enter")
         await screen.until_shown("Profile Staff saved.")
         assert (await saved_profiles.find(archive, "Staff")).sync_directory_first
+
+
+async def test_the_page_of_filing_leads_to_the_directory_while_nobody_is_known(archive: Archive, played: Played) -> None:
+    """It says so until somebody has an address, and the doubt about it is told once."""
+    await users.remove(archive, await users.find(archive, "alice"))
+    async with console_on(archive.home) as screen:
+        await screen.press("n")
+        await screen.until_shown("● Kind", "▸ Archive")
+        await screen.press("down", "down", "enter")
+        await screen.until_shown("● Server", "▸ Server name")
+        await write(screen, "mail.example.test")
+        await screen.press("enter")
+        await screen.until_shown("● Login")
+        await write(screen, "journal@example.test")
+        await go(screen, "Password")
+        await write(screen, WORD)
+        await screen.press("enter")
+        await screen.until_shown("● Folders", "The folders cannot be read")
+        await screen.press("enter")
+        await screen.until_shown("● Filing", "! No user has an e-mail address yet: ^o takes them", "^o Directory")
+        assert straight(screen.lines, (80, 24))
+        await screen.press("enter")
+        await screen.until_shown("step 5 of 9", "all the same.")
+        await saved_directory.save(archive, LDAP, Secret(WORD))
+        await screen.press("ctrl+o")
+        await screen.until_shown("▸ Directory", "(•) LDAP")
+        await screen.press("ctrl+n")
+        await screen.until_shown("✔ Done.", "10 created")
+        await screen.press("escape")
+        await screen.until_shown("Last synchronised")
+        await screen.press("escape")
+        await screen.until_shown("step 5 of 9", "Received mail")
+        await screen.until(lambda: "! No user has" not in screen.text)
+        await screen.press("enter")
+        await screen.until_shown("● Filter")

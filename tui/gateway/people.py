@@ -17,6 +17,7 @@ from core.format import number
 from core.model import User
 from core.profiles import addresses as mail
 from core.profiles import people, users_csv
+from core.profiles.selection import Selection
 from core.profiles.users_csv import Fault, UserList
 from tui.gateway import present
 from tui.gateway.people_views import ImportRow, ImportView, Mark, Saved, UserDraft, UserRow
@@ -36,6 +37,10 @@ class People:
     async def count(self, contains: str) -> int:
         with translated():
             return await users.count(self._archive, contains=contains)
+
+    async def archivable(self) -> int:
+        with translated():
+            return (await users.chosen(self._archive, Selection())).users
 
     async def page(self, contains: str, offset: int, limit: int) -> Sequence[UserRow]:
         with translated():

@@ -91,6 +91,9 @@ class Users(Protocol):
     async def count(self, contains: str) -> int:
         """How many users there are with ``contains`` in name, full name, login or an address."""
 
+    async def archivable(self) -> int:
+        """How many have an e-mail address and are not disabled."""
+
     async def page(self, contains: str, offset: int, limit: int) -> Sequence[UserRow]:
         """Some of them, in the order of their names."""
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
 from tui.format import Line, Span, wrap
 from tui.gateway.profile_views import ExampleRow
 from tui.gateway.views import Refused, Tone
@@ -16,6 +20,7 @@ UNKNOWN = (
     ("archive", "into the catch-all archive"),
     ("leave", "stays in the mailbox"),
 )
+NOBODY = "! No user has an e-mail address yet: ^o takes them from a directory."
 WAITING = "Asking the server …"
 NONE = "There is no message in the mailbox yet, or no folder of it is archived."
 
@@ -26,7 +31,10 @@ class FilingStep(FormStep):
     word = "Filing"
     heading = "Where does each message go?"
     owns = ("catchall", "users")
-    offers = ("examples", "guide")
+    offers = ("examples", "take_users", "guide")
+    _doubted = False
+
+    DEFAULT_CSS = "FilingStep #nobody { height: auto; display: none; }"
 
     def text(self) -> str:
         return "{u-email}: the user's first address. {h-email}: the one in the message."
@@ -40,7 +48,7 @@ class FilingStep(FormStep):
             Text("catchall.archive", "Archive of", hint="a user's name; empty: an archive that is nobody's"),
             Text("catchall.own_addresses", "Own addresses", hint="the mailbox's; empty: the user name"),
             Text("catchall.domains", "Our domains", hint="empty: those of the users' addresses"),
-            Text("catchall.headers", "Header fields", hint="empty: the usual ones, From, To, Cc, Delivered-To …"),
+            Text("catchall.headers", "Header fields", hint="empty: the usual ones, From, To, Cc, Delivered-To and more"),
             Check("users.sync_directory_first", "Directory", "synchronise the users before each run"),
         ]
 
@@ -49,6 +57,27 @@ class FilingStep(FormStep):
         if values.get("catchall.unknown") == "leave":
             return "Mail to addresses that no user has is not archived, and never deleted."
         return "Mail to addresses that no user has is kept, and can be filed when they have one."
+
+    def content(self) -> ComposeResult:
+        yield Static(Content(NOBODY), id="nobody", classes="wrong")
+        yield from super().content()
+
+    def start(self) -> None:
+        super().start()
+        self.load()
+
+    def load(self) -> None:
+        """Look whether anybody is known whom mail could be for."""
+        self.work(self._load())
+
+    async def _load(self) -> None:
+        self.query_one("#nobody").display = not await self.gateway.users.archivable()
+
+    async def doubt(self) -> str:
+        if self._doubted or await self.gateway.users.archivable():
+            return ""
+        self._doubted = True
+        return "No user has an e-mail address yet, so all mail would be for unknown people."
 
     @property
     def guide(self) -> str:

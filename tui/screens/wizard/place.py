@@ -92,6 +92,7 @@ ACTIONS = (
     Action("wizard-add-user", "add_user", ("n",), "New user", "Add a user by hand"),
     Action("wizard-import", "import_users", ("i",), "Import", "Import users from a CSV file"),
     Action("wizard-directory", "directory", ("t",), "Directory", "Take users from a directory: settings, synchronise"),
+    Action("wizard-take", "take_users", ("ctrl+o",), "Directory", "Take users from a directory: settings, synchronise"),
     Action("wizard-search", "search", ("slash",), "Search", "Search in the list", footer=False),
     Action("wizard-guide", "guide", ("ctrl+g",), "Guide", "What to do on the server's side"),
     Action("wizard-help", "own_help", ("f1",), "Help", "The keys of this page"),
@@ -339,8 +340,12 @@ class WizardPlace(Place):
     async def action_directory(self) -> None:
         await self.open(DirectoryPlace(lambda: self._people_changed("synchronised")))
 
+    async def action_take_users(self) -> None:
+        # On a page with lines to type in, t is typed.
+        await self.action_directory()
+
     def _people_changed(self, key: str | None) -> None:
-        if key and isinstance(self.step, PeopleStep):
+        if key and isinstance(self.step, PeopleStep | FilingStep):
             self.step.load()
 
     async def action_guide(self) -> None:
