@@ -29,6 +29,8 @@ pytestmark = [pytest.mark.terminal, pytest.mark.server, pytest.mark.xdist_group(
 MASTER = "Kerio-Master-4711"
 SECRET = "Geheim-4711"
 NAMES = ("anna", "bob", "carol", "dora")
+#: The mailbox that gets everybody's mail, and how its kind is called.
+JOURNAL, EVERYBODY = "journal@example.test", "one mailbox that gets everybody's mail"
 FOLDERS = ("INBOX", "Sent Items", "Junk E-mail", "Projects", "Projects/A", "Projects/B", "Deleted Items")
 EACH = 3
 
@@ -45,7 +47,7 @@ class Servers:
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     if package := missing():
         pytest.skip(f"needs the Debian package {package}")
-    users = {f"{name}@example.test": SECRET for name in NAMES}
+    users = {address: SECRET for address in (*(f"{name}@example.test" for name in NAMES), JOURNAL)}
     old = datetime.now(UTC) - timedelta(days=700)
     with ExitStack() as stack:
         dovecot = stack.enter_context(Dovecot(tmp_path_factory.mktemp("dovecot"), users, master=("archive", MASTER)))
@@ -92,6 +94,7 @@ ANSWERS = {
     "Import": ("CSV", "Escape"),
     "Directory": ("Where users come from", "Escape"),
     "Pattern": ("━ A pattern for folders ━", "Escape"),
+    "Examples": ("━ Examples ━", "Escape"),
     "Try out": ("━ Try out deletion on the server? ━", "n"),
 }
 
@@ -368,7 +371,7 @@ def test_a_saved_profile_is_changed_copied_switched_and_deleted(servers: Servers
 def test_every_page_is_whole_in_every_terminal_and_its_keys_do_something(
     term: str, environment: dict[str, str], size: tuple[int, int], servers: Servers, archivar: Archivar
 ) -> None:
-    """Both kinds, page by page: lines as wide as the window, straight frames, a marked focus, and no idle key at the foot."""
+    """All kinds, page by page: lines as wide as the window, straight frames, a marked focus, and no idle key at the foot."""
 
     def look() -> None:
         assert_good_page(terminal)
@@ -379,6 +382,7 @@ def test_every_page_is_whole_in_every_terminal_and_its_keys_do_something(
         for kind, server, words in (
             ("one mailbox", servers.dovecot, ("Login", "Folders", "Filter", "Delete", "Target", "Name", "Summary")),
             ("many mailboxes", servers.kerio, ("Users", "Login", "Folders", "Filter", "Delete", "Name", "Summary")),
+            (EVERYBODY, servers.dovecot, ("Login", "Folders", "Filing", "Filter", "Delete", "Name", "Summary")),
         ):
             port = server.port if isinstance(server, Kerio) else server.plain_port
             to_server(terminal, kind)
@@ -399,13 +403,16 @@ def test_every_page_is_whole_in_every_terminal_and_its_keys_do_something(
 
 def fill_page(terminal: Wizard, word: str, kind: str) -> None:
     """Wait until the page has all that it shows, and fill in what it must have."""
-    if word == "Login" and kind == "one mailbox":
+    if word == "Login" and kind == EVERYBODY:
+        terminal.fill("User name", JOURNAL)
+        terminal.fill("Password", SECRET)
+    elif word == "Login" and kind == "one mailbox":
         terminal.fill("E-mail address", "anna@example.test")
         terminal.fill("Password", SECRET)
     elif word == "Login":
         terminal.fill("Master password", MASTER)
     elif word == "Folders":
-        terminal.until_shown("Folders of anna@example.test.")
+        terminal.until_shown(f"Folders of {JOURNAL if kind == EVERYBODY else 'anna@example.test'}.")
     elif word in ("Users", "Target"):
         terminal.until_shown("▸ ", "] anna" if word == "Users" else ") anna")
     elif word == "Name":
@@ -446,7 +453,7 @@ def try_keys(terminal: Wizard) -> None:
             terminal.until_shown("With this rule nothing is deleted.")
         elif label == "Read again":
             terminal.keys(pressed)
-            terminal.until_shown("Folders of anna@example.test.")
+            terminal.until_shown("Folders of ")
         else:
             # These are what the walk itself is made of.
             assert label in ("Next", "Back", "Save"), terminal.text
