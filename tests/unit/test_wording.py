@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.archive import saved_profiles
+from core.archive import saved_directory, saved_profiles
 from core.archive.archive import Archive
+from core.directory import kerio, ldap
+from core.directory.entry import DirectoryEntry
+from core.directory.people import people
 from core.engine.probe import Mode, Verdict
 from core.engine.remedies import remedy
+from core.errors import ArchivarError
 from core.profiles import form
+from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Source
 from core.profiles.keys import KEYS
+from core.secrets import Secret
 from tests import homes
 from tui.gateway.drafts import Drafts
 from tui.gateway.profile_views import Draft
@@ -120,3 +126,31 @@ def test_names_of_files_and_servers_stay_as_they_are() -> None:
     """Only words of their own are translated."""
     for text in ("/etc/ca_file.pem is no file", "imap-ssl.example.test refused", "/x/ca_file/y", "my-ca_file"):
         assert here(text) == text
+
+
+async def test_what_a_directory_lacks_is_said_without_files_and_commands(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No settings, no password, and nobody who is looked for: each leads to the directory's page."""
+
+    async def nobody(*_: object) -> list[DirectoryEntry]:
+        return []
+
+    monkeypatch.setattr(kerio, "people", nobody)
+    monkeypatch.setattr(ldap, "people", lambda *_: [])
+    directory = Directory(Source.LDAP, DirectoryServer("dc1", DirectoryAccess.LDAP_SSL), "cn=reader")
+    said = []
+    job: Awaitable[object]
+    for job in (saved_directory.find(archive), people(directory, Secret("x"), lambda step, text: None)):
+        with pytest.raises(ArchivarError) as refused:
+            await job
+        said.append(here(str(refused.value)))
+    await saved_directory.save(archive, directory)
+    of_kerio = Directory(Source.KERIO, DirectoryServer("dc1", DirectoryAccess.HTTPS), "admin")
+    for job in (saved_directory.password(archive, directory), people(of_kerio, Secret("x"), lambda step, text: None)):
+        with pytest.raises(ArchivarError) as refused:
+            await job
+        said.append(here(str(refused.value)))
+    words = ("the key t in Users", '"Filter" and "Base DN"', "Type it on the directory's page", '"Domains" and "Groups"')
+    assert all(word in one for word, one in zip(words, said, strict=True)), said
+    assert not re.search(r"archivar|\[search\]|password_file", " ".join(said))

@@ -87,6 +87,10 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ("its path relative to this file", "best with its whole path"),
     ("Save one with archivar profile apply", "The key n on Home makes one"),
     ("Enter it with archivar profile apply, or name a password_file", "Change the profile, and type it on the page Login"),
+    ("Enter it with archivar directory apply, or name a password_file", "Type it on the directory's page"),
+    (r"Set one up with archivar directory apply FILE\.toml", "Set one up: the key t in Users"),
+    (r"Look at domains and groups in \[search\]", 'Look at "Domains" and "Groups"'),
+    (r"Look at \[search\]: it asked for", 'Look at "Filter" and "Base DN": it asked for'),
     (
         r"archivar profile apply FILE\.toml asks for (?:the password anew|it)",
         "Change the profile, and type the password on the page Login",

@@ -49,7 +49,7 @@ class DirectoryPlace(Place):
 
     DEFAULT_CSS = """
     DirectoryPlace #directory-panel { height: 1fr; }
-    DirectoryPlace #last { height: auto; display: none; }
+    DirectoryPlace #last { height: auto; display: none; margin-bottom: 1; }
     DirectoryPlace Form { height: 1fr; }
     """
 
