@@ -243,6 +243,8 @@ def test_new_colleagues_are_archived_in_the_very_run(archivar: Archivar, api: Ke
         assert failed["status"] == "succeeded"
         assert len(failed["mailboxes"]) == 2
         assert any("Users were not synchronised with the directory" in text for text in failed["warnings"])
+        attempt = archivar("directory", "show", "--json").json["last_attempt"]
+        assert (attempt["outcome"], attempt["asked_by"]) == ("failed", f"run {failed['run']} of Staff")
         archivar("directory", "remove")
         none = archivar("run", "Staff", "--json").json
         assert any("No directory is set up" in text for text in none["warnings"])
