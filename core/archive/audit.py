@@ -133,6 +133,12 @@ def _address_ours(payload: Payload) -> str:
     return f"{payload['address']} is said to be {'one of ours again' if payload['ours'] else 'not ours'}."
 
 
+def _imported(payload: Payload) -> str:
+    messages = payload["messages"]
+    what = f"{_count(len(messages), 'message')} ({size(sum(message[1] for message in messages))})"
+    return f"Imported {what} from {payload['path']} into {payload['folder']}."
+
+
 def _vanished(payload: Payload) -> str:
     return f"{_messages(payload['uids'])} {_where(payload)} no longer on the server, seen by run {payload['run']}; kept here."
 
@@ -180,6 +186,7 @@ _TELL: dict[str, Callable[[Payload], str]] = {
     "left": _left,
     "refiled": _refiled,
     "address.ours": _address_ours,
+    "imported": _imported,
     "moved": _moved,
     "vanished": _vanished,
     "deleting": _deleting,

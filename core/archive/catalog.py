@@ -109,7 +109,7 @@ async def clear(transaction: Transaction) -> None:
 
 def digests(entry: Entry) -> list[bytes]:
     """The SHA-256 of the messages that an entry says were archived."""
-    if entry.kind not in ("archived", "filed"):
+    if entry.kind not in ("archived", "filed", "imported"):
         return []
     return [bytes.fromhex(message[0]) for message in entry.payload["messages"]]
 
@@ -235,6 +235,24 @@ def _message_row(sha256: bytes, volume: int, detail: Detail) -> tuple[Any, ...]:
     )
 
 
+async def _imported(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    """Mail from files. Flags and dates are kept where those of servers are: in a mailbox that is this entry's own."""
+    folder = await _folder(transaction, payload["owner"], payload["folder"])
+    source = await _source_folder(transaction, f"import -> {payload['owner']}", payload["folder"], seq)
+    await _insert_messages(transaction, volume, details)
+    messages = [(bytes.fromhex(sha256), *rest) for sha256, *rest in payload["messages"]]
+    await transaction.many(
+        "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT id, ?, ? FROM message WHERE sha256 = ?",
+        [(folder, seq, message[0]) for message in messages],
+    )
+    await transaction.many(
+        "INSERT OR REPLACE INTO source_message "
+        "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched) "
+        "SELECT ?, ?, id, ?, ?, ?, ?, 1 FROM message WHERE sha256 = ?",
+        [(source, number, folder, *rest, sha256) for number, (sha256, *rest) in enumerate(messages, 1)],
+    )
+
+
 async def _moved(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
     await transaction.execute(
         "CREATE TEMP TABLE IF NOT EXISTS moving (from_source INTEGER, from_uid INTEGER, from_folder INTEGER, "
@@ -347,6 +365,7 @@ _HANDLERS: dict[str, Callable[[Transaction, int, Payload, int, Details], Awaitab
     "left": _left,
     "refiled": _refiled,
     "address.ours": _address_ours,
+    "imported": _imported,
     "moved": _moved,
     "vanished": _vanished,
     "deleting": _deleting,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
@@ -124,8 +124,22 @@ def modified_utf7(name: str) -> str:
         if printable:
             parts.append(text.replace("&", "&-"))
         else:
-            parts.append("&" + b64encode(text.encode("utf-16-be")).decode().rstrip("=").replace("/", ",") + "-")
+            parts.append(
+                "&" + b64encode(text.encode("utf-16-be", "surrogatepass")).decode().rstrip("=").replace("/", ",") + "-"
+            )
     return "".join(parts)
+
+
+def decoded_utf7(name: str) -> str:
+    """The reverse of ``modified_utf7``; a name that is none stays as it is."""
+    try:
+        return re.sub(r"&([^-]*)-", lambda match: _utf16(match[1]) if match[1] else "&", name)
+    except ValueError:
+        return name
+
+
+def _utf16(letters: str) -> str:
+    return b64decode(letters.replace(",", "/") + "=" * (-len(letters) % 4), validate=True).decode("utf-16-be")
 
 
 #: Letters of a Maildir file name's info for flags, in the order in which they must stand.

@@ -28,6 +28,7 @@ Kinds and payloads (version 1)::
                        stranger
     refiled           {places: [[owner, folder]], messages: [[sha256, [[address, sent, place]]]]}   filed to users who
                        have the address by now; messages whose addresses are all filed leave the catch-all archive
+    imported          {owner, folder, format, path, messages: [[sha256, size, internaldate, flags]]}   from files at path
     address.ours      {address, ours}   an address, or a domain with @ before it, that is said to be (not) ours
     vanished          {run, source, server_folder, uidvalidity, uids}         uids: an IMAP sequence set such as 1:5,9
     deleting          {run, source, server_folder, uidvalidity, uids}         what is about to be deleted on the server

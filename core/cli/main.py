@@ -31,7 +31,7 @@ MODULES = {
     "archive": ("folders", "show"),
     "proof": ("verify", "rebuild"),
     "ledger": ("ledger",),
-    "transfer": ("export",),
+    "transfer": ("export", "import"),
     "service": ("service", "status"),
     "settings": ("settings",),
 }

@@ -1,4 +1,4 @@
-"""``archivar export``: mail out of the archive."""
+"""``archivar export`` and ``import``: mail as files, out of the archive and into it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from core.archive import export as exporting
-from core.archive import reading, users
+from core.archive import mail_files, reading, users
 from core.archive.archive import Archive
 from core.archive.export import Exported, Format
 from core.archive.selection import Selection
@@ -22,10 +22,13 @@ from core.format import number, size
 
 #: Seconds between two lines of progress.
 TICK = 0.25
+#: Problems that are named one by one.
+NAMED = 50
 
 
 def register(app: typer.Typer) -> None:
     app.command("export", cls=Command)(export)
+    app.command("import", cls=Command)(import_)
 
 
 def export(
@@ -70,6 +73,58 @@ def _show(done: Exported, directory: Path, form: Format) -> None:
     output.note(f"{counted(done.messages, 'message')}, {size(done.bytes)} written to {directory}{already}.")
     for name in done.damaged:
         output.note(f"Damaged: {name}")
+
+
+def import_(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A file, or a folder with all that is below it.")],
+    user: Annotated[str, typer.Option("--user", metavar="USER", help="Into whose archive.")],
+    folder: Annotated[str, typer.Option("--folder", metavar="FOLDER", help="Into this folder of the archive, and below.")] = "",
+    form: Annotated[
+        mail_files.Format,
+        typer.Option("--format", metavar="FORMAT", help="eml, mbox (mboxrd), mboxo or maildir; found out if not given."),
+    ] = mail_files.Format.AUTO,
+    of: Annotated[str, typer.Option("--of", metavar="NAME", help="Whose archive, when an export holds those of several.")] = "",
+) -> None:
+    """Put mail from files into a user's archive, byte for byte.
+
+    What an export wrote goes back to its folders, with flags and dates; other mail goes to the folder Imported, unless --folder
+    is given. What is there already is not put there again, so it can be repeated, and carries on when it was stopped.
+    """
+    from core.archive import importing
+
+    async def work() -> int:
+        async with context.archive() as archive:
+            owner = await users.find(archive, user)
+            progress = Ticker()
+            try:
+                done = await importing.import_mail(
+                    archive,
+                    owner,
+                    path,
+                    folder=folder,
+                    form=form,
+                    of=of,
+                    actor=actor(),
+                    tick=lambda done: progress(done.done, 0, done.bytes, done.folder),
+                )
+            finally:
+                progress.end()
+        if output.json_wanted:
+            output.json({"user": owner.name, "path": str(path)} | done.as_json())
+        for problem in done.problems[:NAMED]:
+            output.note(f"! {problem.name}: {problem.reason}")
+        if len(done.problems) > NAMED:
+            output.note(f"! … and {number(len(done.problems) - NAMED)} more; --json has all of them.")
+        already = f"; {number(done.already)} there already" if done.already else ""
+        failed = f"; {number(len(done.problems))} failed" if done.problems else ""
+        what, where = counted(done.messages, "message"), counted(len(done.folders), "folder")
+        output.note(f"{what}, {size(done.bytes)} imported into {where} of {owner.name}{already}{failed}.")
+        if done.strangers:
+            names = ", ".join(done.strangers[:5]) + (", …" if len(done.strangers) > 5 else "")
+            output.note(f"No mail, so left alone: {counted(len(done.strangers), 'file')} ({names})")
+        return 1 if done.problems else 0
+
+    raise typer.Exit(run(work()))
 
 
 async def selected(archive: Archive, user: str, folder: str, ids: list[str]) -> Selection:

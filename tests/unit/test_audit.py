@@ -105,6 +105,11 @@ EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
         {"owner": "1", "folder": "anna/INBOX", "format": "eml", "messages": 2},
         "Exported 2 messages of anna/INBOX as EML.",
     ),
+    (
+        "imported",
+        {"owner": "1", "folder": "Imported", "format": "mbox", "path": "/old.mbox", "messages": [["00", 2000, None, ""]]},
+        "Imported 1 message (2 kB) from /old.mbox into Imported.",
+    ),
     ("verified", {"parts": 2, "messages": 1, "entries": 9, "findings": 0}, "Verified 1 message and 2 parts: clean."),
 ]
 

@@ -49,6 +49,7 @@ KINDS = {
     "refiled": "mail filed later",
     "address.ours": "addresses that are (not) ours",
     "exported": "exports",
+    "imported": "imported mail",
     "verified": "verifications",
     "archive.created": "the beginning",
 }
