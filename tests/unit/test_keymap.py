@@ -26,10 +26,10 @@ go-settings go-unknown go-users help home-open home-remedy-1 home-remedy-2 home-
 home-remedy-6 home-remedy-7 home-remedy-8 home-remedy-9 import-do import-leave keymap-write ledger-kind ledger-open
 mail-fold mail-news mail-open message-attachments message-headers message-history message-next message-previous
 message-source new problem-open profile-open-run quit result run search service-start setting-change sync-again
-sync-do sync-force sync-leave unknown-alias unknown-file unknown-not-ours unknown-open unknown-ours unknown-state unknown-user
-user-directory user-edit user-import user-new user-remove wizard-add-user wizard-again wizard-back wizard-directory
-wizard-examples wizard-forget wizard-guide wizard-help wizard-import wizard-leave wizard-next wizard-pattern
-wizard-preview wizard-probe wizard-search wizard-test wizard-tick wizard-tick-below
+sync-do sync-force sync-leave unknown-alias unknown-file unknown-not-ours unknown-open unknown-ours unknown-state
+unknown-user user-directory user-edit user-import user-new user-remove wizard-add-user wizard-again wizard-back
+wizard-directory wizard-examples wizard-forget wizard-guide wizard-help wizard-import wizard-leave wizard-next
+wizard-pattern wizard-preview wizard-probe wizard-search wizard-take wizard-test wizard-tick wizard-tick-below
 """
 
 
