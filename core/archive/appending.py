@@ -27,6 +27,8 @@ class Request:
     drafts: Sequence[Draft]
     ready: Ready | None
     done: asyncio.Future[list[Entry]]
+    #: Its messages are written although the archive has them: what it has is damaged.
+    anew: bool = False
 
     @property
     def size(self) -> int:
@@ -45,9 +47,9 @@ class Appending:
         self._waiting: deque[Request] = deque()
         self._task: asyncio.Task[None] | None = None
 
-    async def append(self, drafts: Sequence[Draft], ready: Ready | None) -> list[Entry]:
+    async def append(self, drafts: Sequence[Draft], ready: Ready | None, *, anew: bool = False) -> list[Entry]:
         """Have ``drafts`` written with what is ``ready``. Cancelled while it waits, it is written all the same."""
-        request = Request(drafts, ready, asyncio.get_running_loop().create_future())
+        request = Request(drafts, ready, asyncio.get_running_loop().create_future(), anew)
         # Whoever was cancelled asks no more; then nobody else would look at the error.
         request.done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._waiting.append(request)

@@ -29,7 +29,7 @@ from core.errors import BusyError, DamagedError
 
 CATALOG_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -32768", "temp_store = MEMORY")
 #: A damaged message has no readable envelope, but it stays listed, so that it can be named and fetched again.
-_EMPTY = describe(b"")
+UNREADABLE = Detail(0, describe(b""))
 
 
 class Archive:
@@ -197,17 +197,8 @@ class Archive:
     async def _read_details(self, entry: Entry, volume: Volume) -> dict[bytes, Detail]:
         digests = catalog.digests(entry)
         known = await self.known(digests)
-        details: dict[bytes, Detail] = {}
-        for sha256 in digests:
-            if sha256 in known or sha256 in details:
-                continue
-            try:
-                raw = await volume.raw(sha256)
-            except (DamagedError, KeyError):
-                details[sha256] = Detail(0, _EMPTY)
-            else:
-                details[sha256] = Detail(len(raw), await asyncio.to_thread(describe, raw))
-        return details
+        wanted = [*(sha256 for sha256 in digests if sha256 not in known), *catalog.renewed(entry)]
+        return {sha256: await detail(volume, sha256) for sha256 in dict.fromkeys(wanted)}
 
     async def known(self, digests: Sequence[bytes]) -> set[bytes]:
         """Those of ``digests`` that are in the archive."""
@@ -271,10 +262,22 @@ class Archive:
         """
         return await self._appending.append(drafts, ready)
 
+    async def renew(self, draft: Draft, raws: Sequence[bytes]) -> Entry:
+        """Store messages once more, since what the archive has of them is damaged; ``draft`` is the entry that says so.
+
+        They go into a volume that has nothing damaged of theirs, the next one if need be. Raises as ``append`` does.
+        """
+        messages = await asyncio.to_thread(intake.prepare_all, raws)
+        # Made once and kept: whether a volume can take them is asked before, and another may be begun.
+        parts = await asyncio.to_thread(intake.parts_of, messages, ())
+        [entry] = await self._appending.append([draft], Ready(tuple(messages), self._current, parts), anew=True)
+        return entry
+
     async def _write(self, group: Sequence[Request]) -> list[list[Entry]]:
         """Write what several asked for, in one transaction of the volume and one of the catalog."""
         messages = [message for request in group if request.ready for message in request.ready.messages]
         fresh = {message.sha256: message for message in await self._fresh(messages)}
+        fresh |= {message.sha256: message for message in _anew(group)}
         number, entries = await self._append_to_volume(group, fresh)
         details = {message.sha256: Detail(len(message.raw), message.envelope) for message in fresh.values()}
         await self._apply(entries, number, details)
@@ -294,6 +297,9 @@ class Archive:
             volume = await self._volume(self._current)
             if await volume.is_sealed() or await self._is_full(volume):
                 # Before anything is written: when the next volume cannot be made, nothing was.
+                await self._next_volume(volume)
+                continue
+            if await volume.spoils(_anew(group)):
                 await self._next_volume(volume)
                 continue
             if known - {self._current}:
@@ -403,6 +409,19 @@ class Archive:
         for number in self.home.volume_numbers():
             found += await (await self._volume(number)).seqs(kind, after)
         return found
+
+
+def _anew(group: Sequence[Request]) -> list[Prepared]:
+    return [message for request in group if request.anew and request.ready for message in request.ready.messages]
+
+
+async def detail(volume: Volume, sha256: bytes) -> Detail:
+    """What the catalog says of a message in ``volume``."""
+    try:
+        raw = await volume.raw(sha256)
+    except (DamagedError, KeyError):
+        return UNREADABLE
+    return Detail(len(raw), await asyncio.to_thread(describe, raw))
 
 
 @asynccontextmanager

@@ -170,7 +170,15 @@ def _exported(payload: Payload) -> str:
 
 def _verified(payload: Payload) -> str:
     looked = f"{_count(payload['messages'], 'message')} and {_count(payload['parts'], 'part')}"
+    if share := payload.get("share"):
+        looked += f", in shares of {share} %"
     return f"Verified {looked}: {_count(payload['findings'], 'finding') if payload['findings'] else 'clean'}."
+
+
+def _repaired(payload: Payload) -> str:
+    messages = payload["messages"]
+    origins = list(dict.fromkeys(str(message[2]) for message in messages))
+    return f"Repaired {_count(len(messages), 'damaged message')}: stored anew from {', '.join(origins[:3])}."
 
 
 _TELL: dict[str, Callable[[Payload], str]] = {
@@ -194,4 +202,5 @@ _TELL: dict[str, Callable[[Payload], str]] = {
     "run.finished": _run_finished,
     "exported": _exported,
     "verified": _verified,
+    "repaired": _repaired,
 }

@@ -114,6 +114,11 @@ def digests(entry: Entry) -> list[bytes]:
     return [bytes.fromhex(message[0]) for message in entry.payload["messages"]]
 
 
+def renewed(entry: Entry) -> list[bytes]:
+    """The SHA-256 of the messages that an entry says were stored anew, whatever there was of them before."""
+    return [bytes.fromhex(message[0]) for message in entry.payload["messages"]] if entry.kind == "repaired" else []
+
+
 #: Statements that save one user, with what each takes.
 _SAVE_USER = (
     "INSERT INTO user (id, name, login, full_name, removed, disabled, directory_id, directory_addresses) "
@@ -211,11 +216,29 @@ async def _archived(transaction: Transaction, seq: int, payload: Payload, volume
     )
 
 
+_MESSAGE_COLUMNS = "sha256, volume, size, header_sha256, subject, sender, recipients, date, message_id, attachments"
+
+
 async def _insert_messages(transaction: Transaction, volume: int, details: Details) -> None:
     await transaction.many(
-        "INSERT OR IGNORE INTO message (sha256, volume, size, header_sha256, subject, sender, recipients, date, "
-        "message_id, attachments) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT OR IGNORE INTO message ({_MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_message_row(sha256, volume, detail) for sha256, detail in details.items()],
+    )
+
+
+async def _repaired(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    """From now on the good copy counts. What was rebuilt over the damaged one has no envelope, so it gets its own here."""
+    digests = [bytes.fromhex(message[0]) for message in payload["messages"]]
+    columns = _MESSAGE_COLUMNS.split(", ")
+    await transaction.many(
+        f"INSERT INTO message ({_MESSAGE_COLUMNS}) VALUES ({', '.join('?' * len(columns))}) ON CONFLICT (sha256) DO UPDATE SET "
+        + ", ".join(f"{name} = excluded.{name}" for name in columns[1:]),
+        [_message_row(sha256, volume, details[sha256]) for sha256 in digests],
+    )
+    await transaction.many(
+        "UPDATE placement SET date = message.date FROM message WHERE message.sha256 = ? AND message.date IS NOT NULL "
+        "AND placement.message_id = message.id",
+        [(sha256,) for sha256 in digests],
     )
 
 
@@ -364,6 +387,7 @@ _HANDLERS: dict[str, Callable[[Transaction, int, Payload, int, Details], Awaitab
     "filed": _filed,
     "left": _left,
     "refiled": _refiled,
+    "repaired": _repaired,
     "address.ours": _address_ours,
     "imported": _imported,
     "moved": _moved,

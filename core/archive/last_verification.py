@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from core.archive import damage
 from core.archive.archive import Archive
+from core.archive.findings import Verdict
 from core.config import Home
 from core.db.database import Database
 from core.db.migrate import check
 from core.errors import ArchivarError
 from core.model import moment, now, timestamp
-
-if TYPE_CHECKING:
-    from core.archive.verify import Verdict
 
 NAME = "verified"
 #: Findings that are kept in full, the first ones; all of them are counted.
@@ -23,11 +22,15 @@ KEPT = 10
 LONGEST = 300
 #: Seconds to wait for whoever is writing: the verification itself is done, and its result told.
 PATIENCE = 5.0
+EVERYTHING = "1"
 
 
 @dataclass(frozen=True, slots=True)
 class LastVerification:
-    """When it ended, how many ``findings`` there were and the texts of the first, what was looked at."""
+    """When it ended, how many ``findings`` there were and the texts of the first, what was looked at.
+
+    ``repaired``: nothing of what was found stands any more.
+    """
 
     at: datetime
     ok: bool
@@ -35,6 +38,7 @@ class LastVerification:
     first: tuple[str, ...]
     messages: int
     bytes: int
+    repaired: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -47,8 +51,11 @@ class LastVerification:
         }
 
 
-async def remember(home: Home, verdict: Verdict) -> bool:
-    """Keep how it ended, also of an archive that would not open any more; False when the catalog cannot be written."""
+async def remember(home: Home, verdict: Verdict, *, instead_of: str = EVERYTHING) -> bool:
+    """Keep how it ended, also of an archive that would not open any more; False when the catalog cannot be written.
+
+    ``instead_of``: which of the damage that was known is forgotten if it was not found again (see ``damage.keep``).
+    """
     if not home.catalog.exists():
         return False
     first = tuple(f"{one.where}: {one.text}"[:LONGEST] for one in verdict.findings[:KEPT])
@@ -60,6 +67,9 @@ async def remember(home: Home, verdict: Verdict) -> bool:
             async with database.transaction() as transaction:
                 sql = "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)"
                 await transaction.execute(sql, (NAME, json.dumps(last.as_json())))
+                # One of an older program has no such table, and is not brought up to date for this.
+                if await transaction.one("SELECT 1 FROM sqlite_schema WHERE name = 'damage'"):
+                    await damage.keep(transaction, verdict.findings, last.at, instead_of=instead_of)
         finally:
             await database.close()
     except ArchivarError:
@@ -79,6 +89,7 @@ async def last(archive: Archive) -> LastVerification | None:
             tuple(map(str, value["first"])),
             int(value["messages"]),
             int(value["bytes"]),
+            repaired=value["ok"] is not True and not (await damage.count(archive))[0],
         )
     except (ValueError, TypeError, KeyError):
         return None

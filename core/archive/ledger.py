@@ -36,7 +36,9 @@ Kinds and payloads (version 1)::
     run.finished      {run, profile, status, totals, problems}
     exported          {owner, folder, format, messages, already, damaged, complete}   owner: empty when of everybody; the
                        last three are missing in older entries
-    verified          {parts, messages, entries, findings}
+    verified          {parts, messages, entries, findings}     of everything; share: percent, of a part
+    repaired          {messages: [[sha256, size, from]]}      stored anew in this volume, since the copy before is damaged;
+                       from: where the good bytes were had, a text for people
 
 ``sha256`` is in hexadecimal digits, ``internaldate`` in seconds since 1970 or null, ``flags`` in one text with blanks between.
 ``source`` names a mailbox on a server and where it goes (``imap://login@host -> owner/top folder``), ``server_folder`` the

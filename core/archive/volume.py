@@ -7,7 +7,7 @@ import hashlib
 import os
 import struct
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,14 @@ def plain(codec: int, size: int, data: bytes) -> bytes:
     return result
 
 
+def sound(sha256: bytes, codec: int, size: int, data: bytes) -> bool:
+    """Is a stored part what its SHA-256 says?"""
+    try:
+        return hashlib.sha256(plain(codec, size, data)).digest() == sha256
+    except DamagedError:
+        return False
+
+
 class Volume:
     """An open volume file."""
 
@@ -202,7 +210,7 @@ class Volume:
     async def is_sealed(self) -> bool:
         return await self._database.value("SELECT 1 FROM meta WHERE key = 'sealed'") is not None
 
-    async def entries(self, after: int = 0) -> AsyncIterator[Entry]:
+    async def entries(self, after: int = 0) -> AsyncGenerator[Entry]:
         """Ledger entries with a seq over ``after``, in order; none of a transaction that may still fail."""
         sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT 16"
         reader = await self._reader()
@@ -289,6 +297,19 @@ class Volume:
             marks = ",".join("?" * len(chunk))
             found.update(await reader.read(f"SELECT sha256, id FROM part WHERE sha256 IN ({marks})", chunk))
         return found
+
+    async def spoils(self, messages: Sequence[Prepared]) -> bool:
+        """Would any of ``messages`` be damaged if they were appended here? A copy of it, or a damaged part, would be kept."""
+        for message in messages:
+            if await self._database.one("SELECT 1 FROM message WHERE sha256 = ?", (message.sha256,)):
+                return True
+        digests = list(dict.fromkeys(piece.sha256 for message in messages for piece in message.pieces))
+        sql = "SELECT codec, size, data FROM part WHERE sha256 = ?"
+        for sha256 in digests:
+            row = await self._database.one(sql, (sha256,))
+            if row is not None and not await asyncio.to_thread(sound, sha256, *row):
+                return True
+        return False
 
     # Writing -----------------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ MODULES = {
     "profiles": ("profile",),
     "runs": ("run", "runs", "watch", "cancel", "missing"),
     "archive": ("folders", "show"),
-    "proof": ("verify", "rebuild"),
+    "proof": ("verify", "repair", "rebuild"),
     "ledger": ("ledger",),
     "transfer": ("export", "import"),
     "service": ("service", "status"),

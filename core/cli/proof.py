@@ -1,92 +1,191 @@
-"""``archivar verify``, ``rebuild``: proving the archive, and making its catalog anew."""
+"""``archivar verify``, ``repair``, ``rebuild``: proving the archive, and mending it."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.archive.ledger import Draft
 from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
-from core.cli.words import counted
-from core.errors import ArchivarError, BusyError
-from core.format import size
+from core.cli.words import counted, day_and_time
+from core.config import Home
+from core.errors import ArchivarError, BusyError, InputError
+from core.format import number, size
 
 if TYPE_CHECKING:
-    from core.archive import verify as proof
+    from core.archive.damage import Named
+    from core.archive.findings import Verdict
+    from core.engine.repair import Repair
 
 
 def register(app: typer.Typer) -> None:
     app.command("verify", cls=Command)(verify)
+    app.command("repair", cls=Command)(repair)
     app.command("rebuild", cls=Command)(rebuild)
 
 
-def verify() -> None:
+def verify(
+    share: Annotated[
+        str, typer.Option("--share", metavar="N%", help="Only the next part of everything, from where the last one ended.")
+    ] = "",
+) -> None:
     """Prove that the archive is undamaged.
 
     Every byte is hashed again, the ledger's chain walked, the catalog compared with it. Exit code 4 if anything is wrong.
+    What was damaged and is repaired is named, and no fault.
     """
-    from core.archive import last_verification
-    from core.archive import verify as proof
+    from core.archive import verification
+    from core.archive.verify import verify as verify_all
+
+    percent, tell = _percent(share), _Progress()
 
     async def work() -> int:
         home = context.find()
-        verdict = await proof.verify(home, _tick if output.for_person else lambda verdict: None)
+        if not percent:
+            verdict = await verify_all(home, lambda verdict: tell(0.0, verdict))
+            named = await _names(verdict)
+            await verification.keep(home, verdict, actor=actor())
+        else:
+            async with context.archive() as archive:
+                verdict, complete = await verification.share(archive, percent, tell, actor=actor())
+            named = await _names(verdict)
         if output.for_person:
             output.progress()
-        named = await _names(verdict)
-        await _record(verdict)
-        await last_verification.remember(home, verdict)
-        if output.json_wanted:
-            value = {"volumes": verdict.volumes, "parts": verdict.parts, "messages": verdict.messages}
-            value |= {"entries": verdict.entries, "bytes": verdict.bytes}
-            head = {"seq": verdict.head.seq, "hash": verdict.head.hash.hex()}
-            found = [one.as_json() | {"messages": named.get(one.text, "")} for one in verdict.findings]
-            output.json({"ok": not verdict.findings, **value, "head": head, "findings": found})
-        else:
-            for one in verdict.findings:
-                output.line(f"✘ {one.where}: {one.text}" + (f" ({named[one.text]})" if one.text in named else ""))
-            output.line(
-                f"{'✘ damaged' if verdict.findings else '✔ clean'}: {counted(verdict.volumes, 'volume')}, "
-                f"{counted(verdict.parts, 'part')}, {counted(verdict.messages, 'message')}, "
-                f"{counted(verdict.entries, 'ledger entry', 'ledger entries')}, {size(verdict.bytes)}"
-            )
+        _show(verdict, named)
+        if percent:
+            output.note("With this everything was looked at." if complete else "The next share goes on from there.")
         return 4 if verdict.findings else 0
 
     raise typer.Exit(run(work()))
 
 
-def _tick(verdict: proof.Verdict) -> None:
-    from core.archive.verify import ROWS
+def _percent(text: str) -> int:
+    if not text:
+        return 0
+    number = text.removesuffix("%").strip()
+    if not number.isascii() or not number.isdigit() or not 1 <= int(number[:4]) <= 100:
+        raise InputError(f'--share: "{text[:40]}" is no share.', "Give a number from 1 to 100, such as 5%.")
+    return int(number)
 
-    if verdict.parts % 4096 < ROWS:
-        known = f"{counted(verdict.parts, 'part')}, {counted(verdict.messages, 'message')}"
-        output.progress(f"{known}, {size(verdict.bytes)}")
+
+def _show(verdict: Verdict, named: Mapping[str, str]) -> None:
+    if output.json_wanted:
+        value = {"volumes": verdict.volumes, "parts": verdict.parts, "messages": verdict.messages}
+        value |= {"entries": verdict.entries, "bytes": verdict.bytes}
+        head = {"seq": verdict.head.seq, "hash": verdict.head.hash.hex()}
+        found = [one.as_json() | {"messages": named.get(one.sha256, "")} for one in verdict.findings]
+        mended = [one.as_json() | {"messages": named.get(one.sha256, "")} for one in verdict.mended]
+        output.json({"ok": not verdict.findings, **value, "head": head, "findings": found, "repaired": mended})
+        return
+    for mark, findings in (("✔", verdict.mended), ("✘", verdict.findings)):
+        for one in findings:
+            name = named.get(one.sha256)
+            output.line(f"{mark} {one.where}: {one.text}" + (f" ({name})" if name else ""))
+    output.line(
+        f"{'✘ damaged' if verdict.findings else '✔ clean'}: {counted(verdict.volumes, 'volume')}, "
+        f"{counted(verdict.parts, 'part')}, {counted(verdict.messages, 'message')}, "
+        f"{counted(verdict.entries, 'ledger entry', 'ledger entries')}, {size(verdict.bytes)}"
+    )
+    if any(one.sha256 for one in verdict.findings):
+        output.note("archivar repair fetches damaged messages again.")
 
 
-async def _names(verdict: proof.Verdict) -> dict[str, str]:
-    """Where damaged messages lie, by the text of the finding, as far as the catalog can still tell."""
-    from core.archive.verify import describe_message
+class _Progress:
+    """A line for a person that says how far it is; at most a few times a second."""
 
-    prefixes = {one.text: match[1] for one in verdict.findings if (match := re.match(r"Message ([0-9a-f]{16})", one.text))}
-    if not prefixes:
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def __call__(self, share: float, verdict: Verdict) -> None:
+        if output.for_person and time.monotonic() - self._last > 0.1:
+            looked = f"{counted(verdict.parts, 'part')}, {counted(verdict.messages, 'message')}, {size(verdict.bytes)}"
+            output.progress(f"{share:.0%} · {looked}" if share else looked)
+            self._last = time.monotonic()
+
+
+async def _names(verdict: Verdict) -> dict[str, str]:
+    """Where the messages that findings are about lie, by SHA-256, as far as the catalog can still tell."""
+    from core.archive import damage
+
+    digests = {bytes.fromhex(one.sha256) for one in (*verdict.findings, *verdict.mended) if one.sha256}
+    if not digests:
         return {}
     try:
         async with context.archive(follow=False) as archive:
-            return {text: await describe_message(archive, prefix) for text, prefix in prefixes.items()}
+            found = await damage.names(archive, sorted(digests))
+        return {sha256.hex(): named.sentence() for sha256, named in found.items()}
     except ArchivarError:
         return {}
 
 
-async def _record(verdict: proof.Verdict) -> None:
-    """Note a clean result in the ledger; a damaged archive is not written to any more than it must be."""
-    if not verdict.findings:
-        payload = {"parts": verdict.parts, "messages": verdict.messages, "entries": verdict.entries, "findings": 0}
+def repair(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look where good copies are; write nothing.")] = False,
+    other: Annotated[
+        list[Path] | None, typer.Option("--from", metavar="DIR", help="Another home, such as a backup, that may have them.")
+    ] = None,
+) -> None:
+    """Fetch damaged messages again.
+
+    What archivar verify found is named, looked for in other volumes, in the homes of --from and on the server it came from,
+    matched by its SHA-256 and stored anew. Without a verification the archive is verified first. Exit code 4 if anything is
+    still damaged then.
+    """
+    from core.archive import damage, verification
+    from core.archive.salvage import check_home
+    from core.archive.verify import verify as verify_all
+    from core.engine import repair as mending
+
+    tell = _Progress()
+
+    def say(done: int, total: int, text: str) -> None:
+        if output.for_person:
+            output.progress(f"{number(done)} of {counted(total, 'damaged message')} repaired · {text}")
+
+    async def work() -> int:
+        home = context.find()
         async with context.archive() as archive:
-            await archive.append([Draft("verified", payload, actor())])
+            for path in other or ():
+                check_home(archive, Home(path.absolute()))
+            if not (await damage.count(archive))[0]:
+                verdict = await verify_all(home, lambda verdict: tell(0.0, verdict))
+                await verification.keep(home, verdict, actor=actor())
+            homes = [Home(path.absolute()) for path in other or ()]
+            done = await mending.repair(archive, dry_run=dry_run, others=homes, actor=actor(), tell=say)
+        if output.for_person:
+            output.progress()
+        if output.json_wanted:
+            output.json(done.as_json())
+        _show_repair(done)
+        return 4 if done.lost or done.standing or (dry_run and done.repaired) else 0
+
+    raise typer.Exit(run(work()))
+
+
+def _show_repair(done: Repair) -> None:
+    for one in done.repaired:
+        output.line(f"✔ {_named(one.message)}: {'can be had' if done.dry_run else 'repaired'}, from {one.origin}")
+    for one in done.lost:
+        output.line(f"✘ {_named(one.message)}: {one.reason}")
+    for text in done.standing:
+        output.line(f"✘ {text}")
+    if not done.repaired and not done.lost and not done.standing:
+        output.line("✔ Nothing is damaged.")
+    if done.lost:
+        output.note("A backup may have them: archivar repair --from DIR.")
+    if done.standing:
+        output.note(
+            "What is no message's is mended with a copy of the volume from a backup, or archivar rebuild for the catalog."
+        )
+
+
+def _named(message: Named) -> str:
+    date = day_and_time(message.date)
+    return " · ".join(text for text in (message.sha256.hex()[:16], message.sentence(), date) if text)
 
 
 def rebuild() -> None:

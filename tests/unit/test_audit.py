@@ -111,6 +111,16 @@ EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
         "Imported 1 message (2 kB) from /old.mbox into Imported.",
     ),
     ("verified", {"parts": 2, "messages": 1, "entries": 9, "findings": 0}, "Verified 1 message and 2 parts: clean."),
+    (
+        "verified",
+        {"parts": 2, "messages": 1, "entries": 9, "findings": 1, "share": 4},
+        "Verified 1 message and 2 parts, in shares of 4 %: 1 finding.",
+    ),
+    (
+        "repaired",
+        {"messages": [["00", 5, "anna on mail.example.test"]]},
+        "Repaired 1 damaged message: stored anew from anna on mail.example.test.",
+    ),
 ]
 
 

@@ -51,6 +51,7 @@ KINDS = {
     "exported": "exports",
     "imported": "imported mail",
     "verified": "verifications",
+    "repaired": "repairs",
     "archive.created": "the beginning",
 }
 

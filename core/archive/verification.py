@@ -1,0 +1,172 @@
+"""Verifications that take their time: of everything, or of a share a day, so that all is looked at again and again.
+
+Both can be ended at any moment and carried on by another process. What was found is kept as it is found, stands in the ledger,
+and is forgotten only when the same place was looked at again and is sound. A share leaves out what cannot be looked at in
+pieces: the catalog against the ledger, which a verification of everything compares.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.archive import damage
+from core.archive.archive import Archive
+from core.archive.findings import Verdict
+from core.archive.last_verification import remember
+from core.archive.ledger import Draft
+from core.archive.verify import check_rest
+from core.archive.volume_check import Place, walk
+from core.config import Home
+from core.db.database import Transaction
+from core.errors import ArchivarError
+from core.model import moment, now, timestamp
+
+#: The setting that holds where the present round of shares stands.
+ROUND = "verifying"
+SAVE_SECONDS = 2.0
+#: A round of shares does not look at the catalog.
+ALL_BUT_CATALOG = "place <> 'catalog'"
+
+#: Told how much is done, from 0 to 1, and what was looked at.
+Tell = Callable[[float, Verdict], None]
+Save = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Shares that come to everything once: when it began, how much is done (0 to 1), what was found so far."""
+
+    began: datetime
+    done: float
+    findings: int
+
+
+def done(home: Home, place: Place) -> float:
+    """How much of all volumes was looked at, from 0 to 1, by the sizes of their files."""
+    sizes = {number: _size(home, number) for number in home.volume_numbers()}
+    before = sum(size for number, size in sizes.items() if number < place.volume)
+    return min((before + sizes.get(place.volume, 0) * place.share) / max(sum(sizes.values()), 1), 1.0)
+
+
+def _size(home: Home, number: int) -> int:
+    try:
+        return home.volume(number).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+async def whole(home: Home, state: dict[str, Any], tell: Tell, save: Save) -> Verdict:
+    """Verify everything, from ``state`` on as it was last given to ``save``; an empty one is the beginning."""
+    place, verdict = _resumed(state)
+    await _go(home, place, verdict, 1.0, tell, save)
+    await check_rest(home, verdict)
+    return verdict
+
+
+async def share(archive: Archive, percent: int, tell: Tell, *, actor: str = "archivar") -> tuple[Verdict, bool]:
+    """Verify the next ``percent`` of everything; the verdict of the round so far, and whether that is complete now.
+
+    Where it stands is kept in the archive every few seconds.
+    """
+    text = await archive.database.value("SELECT value FROM setting WHERE name = ?", (ROUND,))
+    state = _state(text)
+    place, verdict = _resumed(state)
+    began = moment(state["began"]) if state else now()
+
+    async def save(state: dict[str, Any]) -> None:
+        async with archive.database.transaction() as transaction:
+            await _put(transaction, json.dumps(state | {"began": timestamp(began)}))
+            await damage.keep(transaction, verdict.findings, now())
+
+    complete = await _go(archive.home, place, verdict, percent / 100, tell, save)
+    if complete:
+        await remember(archive.home, verdict, instead_of=ALL_BUT_CATALOG)
+        async with archive.database.transaction() as transaction:
+            await transaction.execute("DELETE FROM setting WHERE name = ?", (ROUND,))
+    else:
+        await save(_as_state(place, verdict))
+    await record(archive, verdict, actor=actor, share=percent)
+    return verdict, complete
+
+
+async def present_round(archive: Archive) -> Round | None:
+    """The round of shares that is under way; None when none is."""
+    state = _state(await archive.database.value("SELECT value FROM setting WHERE name = ?", (ROUND,)))
+    if not state:
+        return None
+    place, verdict = _resumed(state)
+    return Round(moment(state["began"]), done(archive.home, place), len(verdict.findings))
+
+
+async def record(archive: Archive, verdict: Verdict, *, actor: str, share: int = 0) -> None:
+    """Note a verification in the ledger, unless what was found makes the archive one that should not be written to."""
+    if not verdict.usable:
+        return
+    payload = {"parts": verdict.parts, "messages": verdict.messages, "entries": verdict.entries}
+    payload |= {"findings": len(verdict.findings)} | ({"share": share} if share else {})
+    await archive.append([Draft("verified", payload, actor)])
+
+
+async def keep(home: Home, verdict: Verdict, *, actor: str) -> None:
+    """Keep the result of a verification of everything, in the ledger too; of an archive that does not open, what can be."""
+    await remember(home, verdict)
+    if not verdict.usable:
+        return
+    try:
+        archive = await Archive.open(home, actor=actor)
+        try:
+            await record(archive, verdict, actor=actor)
+        finally:
+            await archive.close()
+    except ArchivarError:
+        # What was found is what matters, and has been kept.
+        if not verdict.findings:
+            raise
+
+
+async def _go(home: Home, place: Place, verdict: Verdict, wanted: float, tell: Tell, save: Save) -> bool:
+    """Look at ``wanted`` of everything (0 to 1) from ``place`` on; True when its end was reached."""
+    start, saved = done(home, place), time.monotonic()
+    tell(start, verdict)
+    async with aclosing(walk(home, place, verdict, gentle=True)) as steps:
+        async for _ in steps:
+            reached = done(home, place)
+            tell(reached, verdict)
+            if wanted < 1 and reached - start >= wanted:
+                return place.volume > (home.volume_numbers() or [0])[-1]
+            if time.monotonic() - saved > SAVE_SECONDS:
+                await save(_as_state(place, verdict))
+                saved = time.monotonic()
+    return True
+
+
+def _as_state(place: Place, verdict: Verdict) -> dict[str, Any]:
+    return {"place": place.as_json(), "verdict": verdict.as_json()}
+
+
+def _state(text: object) -> dict[str, Any]:
+    """What was saved; empty when nothing was, or it cannot be read any more."""
+    try:
+        value = json.loads(str(text))
+        _ = moment(value["began"])
+        _resumed(value)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return dict(value)
+
+
+def _resumed(state: dict[str, Any]) -> tuple[Place, Verdict]:
+    """Raises ``KeyError``, ``TypeError``, ``ValueError`` when ``state`` is none."""
+    if not state:
+        return Place(), Verdict()
+    return Place.from_json(state["place"]), Verdict.from_json(state["verdict"])
+
+
+async def _put(transaction: Transaction, text: str) -> None:
+    await transaction.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (ROUND, text))

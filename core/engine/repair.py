@@ -1,0 +1,235 @@
+"""Repair of damaged messages: good bytes are looked for nearby, then on the server, and stored anew.
+
+What is damaged stays where it is, since volumes are never changed; the good copy goes into the open volume, and a ledger entry
+says so. A message counts as repaired when its SHA-256 was matched before it was written, and again after it was read back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.archive import damage, saved_profiles
+from core.archive.archive import Archive
+from core.archive.damage import Named
+from core.archive.ledger import Draft
+from core.archive.salvage import Salvaged, damaged, from_home, from_other_volumes
+from core.archive.volume_check import check_volume
+from core.config import Home
+from core.engine.link import Link
+from core.engine.roster import credentials, roster
+from core.errors import ArchivarError, ConnectError, DamagedError, InputError, ProtocolError
+from core.imap.login import Known
+from core.imap.names import Folder
+from core.imap.session import Session
+from core.model import now
+from core.profiles import journal
+from core.profiles.mailboxes import Mailbox
+from core.profiles.profile import Profile
+
+GONE = "the server does not have it any more"
+NO_PROFILE = "no profile leads to the mailbox that it came from"
+NOWHERE = "it came from no server"
+
+#: Told how many of how many messages are settled, and what is being done.
+Tell = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A damaged message: where its good bytes were had (``origin``), or why they could not be (``reason``)."""
+
+    message: Named
+    origin: str = ""
+    reason: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {**self.message.as_json(), "from": self.origin, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What became of the messages that were damaged, and what still stands of all damage that is no message's."""
+
+    dry_run: bool
+    repaired: tuple[Settled, ...] = ()
+    lost: tuple[Settled, ...] = ()
+    standing: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "dry_run": self.dry_run,
+            "repaired": [one.as_json() for one in self.repaired],
+            "lost": [one.as_json() for one in self.lost],
+            "standing": list(self.standing),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Where a server had a message when it was last looked at."""
+
+    source: str
+    folder: str
+    uidvalidity: int
+    uid: int
+
+
+@dataclass(slots=True)
+class _Work:
+    archive: Archive
+    dry_run: bool
+    actor: str
+    tell: Tell
+    total: int = 0
+    open: dict[bytes, Named] = field(default_factory=dict)
+    reasons: dict[bytes, str] = field(default_factory=dict)
+    repaired: list[Settled] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        self.tell(len(self.repaired), self.total, text)
+
+    async def take(self, found: Salvaged) -> None:
+        """Store good bytes, and read them back from the disk."""
+        message = self.open.pop(found.sha256)
+        if not self.dry_run:
+            payload = {"messages": [[found.sha256.hex(), len(found.raw), found.origin]]}
+            await self.archive.renew(Draft("repaired", payload, self.actor), [found.raw])
+            async for _, back in self.archive.read_back([found.sha256]):
+                if isinstance(back, DamagedError):
+                    self.open[found.sha256] = message
+                    self.reasons[found.sha256] = f"what was written cannot be read back: {back.message}"
+                    return
+        self.repaired.append(Settled(message, found.origin))
+        self.say("repaired")
+
+
+async def repair(
+    archive: Archive,
+    *,
+    dry_run: bool = False,
+    others: Sequence[Home] = (),
+    actor: str = "archivar",
+    tell: Tell = lambda done, total, text: None,
+) -> Repair:
+    """Repair what verifications found damaged. With ``dry_run`` good bytes are looked for, and nothing is written.
+
+    ``others``: homes, such as backups, that may have them. Raises ``StorageError``, ``BusyError``; each message that was
+    repaired until then stays so.
+    """
+    work = _Work(archive, dry_run, actor, tell)
+    found = await damaged(archive, lambda done, total: tell(done, total, "looking for damage"))
+    work.open = {one.sha256: one for one in found}
+    work.total = len(found)
+    for sha256 in list(work.open):
+        work.say("looking in volumes")
+        salvaged = await from_other_volumes(archive, sha256)
+        for other in others:
+            salvaged = salvaged or await from_home(other, sha256)
+        if salvaged is not None:
+            await work.take(salvaged)
+    if work.open:
+        await _from_servers(work)
+    lost = tuple(Settled(one, reason=work.reasons.get(sha256, NOWHERE)) for sha256, one in work.open.items())
+    if not dry_run:
+        await _look_again(archive, [one.message.sha256 for one in work.repaired])
+    standing = tuple(
+        f"{one.finding.where}: {one.finding.text}" for one in await damage.known(archive) if not one.finding.sha256
+    )
+    return Repair(dry_run, tuple(work.repaired), lost, standing)
+
+
+async def _look_again(archive: Archive, repaired: Iterable[bytes]) -> None:
+    """Look at the volumes with damage once more: what was repaired is known as such now, and stands no longer."""
+    async with archive.database.transaction() as transaction:
+        await transaction.many("DELETE FROM damage WHERE sha256 = ?", [(sha256,) for sha256 in repaired])
+    standing = {one.finding.where for one in await damage.known(archive)}
+    for number in archive.home.volume_numbers():
+        name = archive.home.volume(number).name
+        if name in standing:
+            verdict = await check_volume(archive.home, number)
+            found = [one for one in verdict.findings if one.where == name]
+            async with archive.database.transaction() as transaction:
+                await damage.keep(transaction, found, now(), instead_of=f"place = '{name}'")
+
+
+async def _from_servers(work: _Work) -> None:
+    """Ask every mailbox that had one of them."""
+    wanted: dict[str, list[tuple[bytes, _At]]] = {}
+    for sha256 in work.open:
+        for at in await _had_by(work.archive, sha256):
+            wanted.setdefault(at.source, []).append((sha256, at))
+            work.reasons[sha256] = NO_PROFILE
+    if not wanted:
+        return
+    for profile in await saved_profiles.all_profiles(work.archive):
+        try:
+            mailboxes = (await roster(work.archive, profile, removed=True)).mailboxes
+        except InputError:
+            # Its user is no more: what it came from no other profile names either.
+            continue
+        for mailbox in mailboxes:
+            here = [(sha256, at) for sha256, at in wanted.get(mailbox.source(profile.server), ()) if sha256 in work.open]
+            if here:
+                await _from_mailbox(work, profile, mailbox, here)
+
+
+async def _had_by(archive: Archive, sha256: bytes) -> list[_At]:
+    rows = await archive.database.read(
+        "SELECT f.source, f.name, f.uidvalidity, s.uid FROM message m JOIN source_message s ON s.message_id = m.id "
+        "JOIN source_folder f ON f.id = s.source_folder_id WHERE m.sha256 = ? AND s.gone_seq IS NULL ORDER BY f.id, s.uid",
+        (sha256,),
+    )
+    return [_At(*row) for row in rows]
+
+
+async def _from_mailbox(work: _Work, profile: Profile, mailbox: Mailbox, wanted: list[tuple[bytes, _At]]) -> None:
+    work.say(f"asking {mailbox.login}")
+    try:
+        password = await saved_profiles.password(work.archive, profile)
+        opened_by = credentials(profile, mailbox, password, Known())
+    except ArchivarError as error:
+        work.reasons |= {sha256: f"{profile.name}: {error.message}" for sha256, _ in wanted}
+        return
+    link = Link(lambda: Session.open(profile.server, opened_by))
+    try:
+        for sha256, at in wanted:
+            if sha256 not in work.open:
+                continue
+            try:
+                raw = await link.again(lambda at=at: _fetch(link, at))  # type: ignore[misc]
+            except (ConnectError, ProtocolError) as error:
+                work.reasons[sha256] = f"{mailbox.login}: {error.message}"
+                if isinstance(error, ConnectError) and not error.retry:
+                    break
+                continue
+            good = next((one for one in _readings(raw) if _matches(one, sha256)), None)
+            if good is None:
+                work.reasons[sha256] = GONE if not raw else "the server has another message in its place"
+                continue
+            await work.take(Salvaged(sha256, good, f"{mailbox.login} on {profile.server.host}"))
+    finally:
+        await link.close()
+
+
+async def _fetch(link: Link, at: _At) -> bytes:
+    """The message that the server has there now; empty when there is none. Reads only."""
+    session, selected = await link.examine(Folder(at.folder, at.folder))
+    if selected.uidvalidity != at.uidvalidity or not selected.exists:
+        return b""
+    fetched = await session.bodies([at.uid])
+    link.progressed()
+    return fetched.bodies.get(at.uid) or b""
+
+
+def _readings(raw: bytes) -> Iterator[bytes]:
+    """What the server has, as it is; and the message in it, if it is a journal report."""
+    yield raw
+    if report := journal.unwrap(raw):
+        yield report.content
+
+
+def _matches(raw: bytes, sha256: bytes) -> bool:
+    return hashlib.sha256(raw).digest() == sha256

@@ -1,0 +1,222 @@
+"""Damaged messages are fetched again: from a backup, from equal parts elsewhere, from the server; and stay good ever after."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core.archive import damage, verification
+from core.archive.archive import Archive
+from core.archive.findings import Verdict
+from core.archive.salvage import from_other_volumes
+from core.archive.volume_check import Place, walk
+from core.config import Home
+from core.errors import DamagedError
+from tests import homes
+from tests.conftest import StartDovecot
+from tests.homes import ALICE, change, findings, message, profile, rows
+from tests.support import all_digests
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return asyncio.run(homes.filled(tmp_path_factory.mktemp("repair") / "home", volume_bytes=125_000))
+
+
+@pytest.fixture
+def home(template: Home, tmp_path: Path) -> Home:
+    return Home(Path(shutil.copytree(template.path, tmp_path / "home")))
+
+
+def _break(home: Home, number: int) -> tuple[bytes, int]:
+    """Damage the largest part of a volume; a message that needs it, and the part."""
+    part = rows(home.volume(number), "SELECT id FROM part ORDER BY size DESC LIMIT 1")[0][0]
+    change(home.volume(number), f"UPDATE part SET data = zeroblob(10) WHERE id = {part}")
+    for sha256, recipe in rows(home.volume(number), "SELECT sha256, recipe FROM message"):
+        if part in {int.from_bytes(recipe[at : at + 8], "big") for at in range(0, len(recipe), 8)}:
+            return sha256, part
+    raise AssertionError("no message needs the part")
+
+
+async def _read(home: Home, sha256: bytes) -> bytes:
+    archive = await Archive.open(home)
+    try:
+        return await archive.raw(sha256)
+    finally:
+        await archive.close()
+
+
+@pytest.mark.parametrize("which", ["sealed", "open"])
+def test_a_message_repaired_from_another_home_reads_well_and_stays_so(template: Home, tmp_path: Path, which: str) -> None:
+    """In a sealed volume and in the open one: named, repaired, read back; verify knows it as repaired, rebuild keeps it."""
+    if which == "open":
+        template = asyncio.run(homes.filled(tmp_path / "template"))
+    home = Home(Path(shutil.copytree(template.path, tmp_path / "home")))
+    before = homes.tables(home)
+    number = 1
+    sha256, part = _break(home, number)
+    damaged = homes.cli(home, "verify", "--json")
+    assert damaged.returncode == 4
+    assert any(f"Part {part} " in one["text"] for one in json.loads(damaged.stdout)["findings"])
+
+    tried = homes.cli(home, "repair", "--from", str(template.path), "--dry-run", "--json")
+    assert tried.returncode == 4, tried.stderr
+    [found] = json.loads(tried.stdout)["repaired"]
+    assert found["sha256"] == sha256.hex()
+    assert found["subject"].startswith("message ")
+    assert found["places"][0]["user"] == "alice"
+    with pytest.raises(DamagedError):
+        asyncio.run(_read(home, sha256))
+
+    done = homes.cli(home, "repair", "--from", str(template.path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "alice" in done.stdout
+    assert asyncio.run(_read(home, sha256)) == asyncio.run(_read(template, sha256))
+    clean = homes.cli(home, "verify", "--json")
+    assert clean.returncode == 0, clean.stdout
+    assert any(sha256.hex()[:16] in one["text"] for one in json.loads(clean.stdout)["repaired"])
+    assert "Nothing is damaged" in homes.cli(home, "repair").stdout
+
+    kept = homes.tables(home)
+    changed = {name for name in before if before[name] != kept[name]}
+    assert changed == {"message"}
+    for path in home.path.glob("archive.sqlite*"):
+        path.unlink()
+    assert homes.cli(home, "rebuild").returncode == 0
+    assert homes.tables(home) == kept
+    assert asyncio.run(_read(home, sha256)) == asyncio.run(_read(template, sha256))
+    assert findings(home) == []
+
+
+def test_a_copy_that_is_damaged_in_its_turn_is_damage_again(template: Home, home: Home) -> None:
+    """What was repaired counts as repaired only while the last copy is good."""
+    sha256, _ = _break(home, 1)
+    assert homes.cli(home, "repair", "--from", str(template.path)).returncode == 0
+    last = home.volume_numbers()[-1]
+    change(home.volume(last), f"UPDATE message SET recipe = zeroblob(8) WHERE sha256 = X'{sha256.hex()}'")
+    assert any(f"{last:06}.sqlite: Message {sha256.hex()[:16]}" in text for text in findings(home)), findings(home)
+    assert homes.cli(home, "repair", "--from", str(template.path)).returncode == 0
+    assert findings(home) == []
+
+
+def test_what_nobody_has_any_more_stays_named(home: Home) -> None:
+    """No backup, no profile: exit code 4, the message with its place and the reason, and it is still known as damaged."""
+    sha256, _ = _break(home, 1)
+    done = homes.cli(home, "repair", "--json")
+    assert done.returncode == 4
+    [lost] = json.loads(done.stdout)["lost"]
+    assert lost["sha256"] == sha256.hex()
+    assert lost["reason"]
+
+    async def known() -> set[str]:
+        archive = await Archive.open(home)
+        try:
+            return {one.finding.sha256 for one in await damage.known(archive)}
+        finally:
+            await archive.close()
+
+    assert sha256.hex() in asyncio.run(known())
+
+
+def test_another_home_must_be_one(home: Home, tmp_path: Path) -> None:
+    """A folder without volumes and the archive itself are refused."""
+    for path in (tmp_path, home.path):
+        assert homes.cli(home, "repair", "--from", str(path)).returncode == 2
+
+
+async def test_equal_parts_in_other_volumes_heal(tmp_path: Path) -> None:
+    """The same attachment was sent again later, in another volume: the first message is put together with it."""
+    archive = await homes.begin(tmp_path / "home", volume_bytes=125_000)
+    try:
+        first = message(1, 100_000)
+        await homes.store(archive, {1: first})
+        await homes.store(archive, {2: message(2, 100_000)})
+        await homes.store(archive, {3: first.replace(b"Subject: message 1", b"Subject: message 3")})
+        sha256, _ = _break(archive.home, 1)
+        found = await from_other_volumes(archive, sha256)
+    finally:
+        await archive.close()
+    if found is None:
+        # The largest part was that of message 2.
+        pytest.fail("the equal part was not found")
+    assert found.raw == first
+
+
+@pytest.mark.server
+def test_a_damaged_message_is_fetched_from_its_server_unless_it_is_gone_there(dovecot: StartDovecot, tmp_path: Path) -> None:
+    """By source, folder, UIDVALIDITY and UID, matched by SHA-256; one that was removed there is named."""
+    server = dovecot()
+    for number in range(6):
+        server.deliver(ALICE, "INBOX", message(number, 40_000))
+    home = asyncio.run(homes.with_profile(tmp_path / "home", profile(server.host, server.plain_port)))
+    homes.enqueue(home)
+    service = homes.start_service(home)
+    homes.wait_until_final(home)
+    homes.end(service)
+    sha256, _ = _break(home, 1)
+    done = homes.cli(home, "repair", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    [repaired] = json.loads(done.stdout)["repaired"]
+    assert server.host in repaired["from"]
+    assert sha256.hex() in all_digests(server.expected(ALICE))
+    assert len(asyncio.run(_read(home, sha256))) > 40_000
+    assert findings(home) == []
+
+
+async def test_a_verification_is_carried_on_by_another_process_wherever_it_was_ended(template: Home) -> None:
+    """Ended after each save: in the end it has looked at as much, and found the same, as one in a piece."""
+    nothing: list[float] = []
+
+    async def ignore(state: dict[str, object]) -> None:
+        nothing.append(0.0)
+
+    expected = await verification.whole(template, {}, lambda share, verdict: None, ignore)
+    place, verdict = Place(), Verdict()
+    turns = 0
+    while True:
+        turns += 1
+        place, verdict = (
+            Place.from_json(json.loads(json.dumps(place.as_json()))),
+            Verdict.from_json(json.loads(json.dumps(verdict.as_json()))),
+        )
+        steps = walk(template, place, verdict, gentle=True)
+        try:
+            await anext(steps)
+        except StopAsyncIteration:
+            break
+        finally:
+            await steps.aclose()
+    assert turns > 10
+    assert verdict.findings == []
+    assert (verdict.messages, verdict.parts, verdict.entries, verdict.head) == (
+        expected.messages,
+        expected.parts,
+        expected.entries,
+        expected.head,
+    )
+
+
+async def test_shares_come_to_everything_and_find_what_is_damaged(home: Home) -> None:
+    """Share after share: the round ends, damage found on the way is kept, and a new round begins at the beginning."""
+    sha256, _ = _break(home, 1)
+    archive = await Archive.open(home)
+    try:
+        complete, shares, reached = False, 0, 0.0
+        while not complete:
+            shares += 1
+            verdict, complete = await verification.share(archive, 20, lambda share, verdict: None)
+            round_ = await verification.present_round(archive)
+            assert (round_ is None) == complete
+            if round_ is not None:
+                assert reached < round_.done < 1
+                reached = round_.done
+        assert 2 <= shares <= 6
+        assert sha256.hex() in {one.sha256 for one in verdict.findings}
+        assert sha256.hex() in {one.finding.sha256 for one in await damage.known(archive)}
+        assert len(await archive.entry_seqs("verified")) == shares
+    finally:
+        await archive.close()
