@@ -82,11 +82,11 @@ async def test_an_opened_list_stands_still(archive: Archive) -> None:
 
 async def test_folders_have_counts_and_their_order_is_that_of_a_tree(archive: Archive) -> None:
     """A folder comes before those in it, and these before the next one beside it, whatever the signs in their names."""
-    for path in ("b", "a", "a b/c", "a/z", "B/a"):
+    for path in ("b", "a", "a b/c", "a/z", "INBOX", "B/a"):
         await homes.store(archive, {1: day(1)}, folder=path)
     owner = (await users.find(archive, "alice")).id
     found = await browsing.folders(archive, owner)
-    assert [folder.path.removeprefix(f"{ALICE}/") for folder in found] == ["a", "a/z", "a b/c", "B/a", "b"]
+    assert [folder.path.removeprefix(f"{ALICE}/") for folder in found] == ["INBOX", "a", "a/z", "a b/c", "B/a", "b"]
     assert {folder.messages for folder in found} == {1}
 
 

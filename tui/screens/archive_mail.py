@@ -178,6 +178,7 @@ class MailPlace(MessageList):
         self.set_class(True, "entered")
         self.show_rows(EMPTY)
         self._head()
+        self.refresh_bindings()
         (self.rows if opened.total else self.folders).focus()
         self.reload()
 

@@ -1,0 +1,143 @@
+"""Mail as lines: whatever is in a message, no line is wider than asked for, and columns stand below each other."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from core.archive.browsing import FolderEntry
+from core.archive.reading import Stored
+from core.model import now
+from tests.terminal.staged import HOSTILE
+from tui import mail
+from tui.format import Line
+from tui.gateway.archive import RAW_LINE, Raw, message_row, tree
+from tui.gateway.archive_views import AttachmentRow, MessageView, OwnerRow
+from tui.gateway.present import text as shown
+
+SUBJECTS = (HOSTILE, "שלום עולם" * 30, "漢字" * 2500, "x" * 5000, "👨‍👩‍👧 ❤️ 👍🏽 🇩🇪", "हिन्दी ☰", "", "\u202egnp.exe")
+WIDTHS = (40, 72, 73, 100, 140)
+
+
+def stored(subject: str, sender: str = "A <a@example.test>", date: int | None = 1_700_000_000) -> Stored:
+    return Stored(1, bytes(32), 1, 123_456_789, subject, sender, "b@example.test", date, 2)
+
+
+def width_of(line: Line) -> int:
+    return sum(cell_len(span.text) for span in line)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("where", [True, False])
+def test_columns_stand_below_each_other(width: int, where: bool) -> None:
+    """The same cells for every subject and sender, and for the heading."""
+    heading = mail.message_heading(width, where=where)
+    expected = [cell_len(span.text) for span in heading]
+    for subject in SUBJECTS:
+        for marked in (True, False):
+            row = message_row(stored(subject, subject), now(), shown(subject))
+            line = mail.message_line(row, width, marked=marked, where=where)
+            assert [cell_len(span.text) for span in line] == expected
+    assert sum(expected) == width
+
+
+@given(st.text(max_size=400), st.integers(10, 120))
+def test_no_text_is_wider_than_the_screen(text: str, width: int) -> None:
+    """A line of a message is broken into as many as it takes, and nothing of it is lost but blanks."""
+    lines = mail.as_written(shown(text, 2000), width)
+    assert all(cell_len(line) <= width for line in lines)
+    assert "".join("".join(lines).split()) == "".join(shown(text, 2000).split())
+
+
+def test_what_is_set_in_keeps_its_place() -> None:
+    """Quoted program text stays readable."""
+    assert mail.as_written("    two words", 40) == ["    two words"]
+    assert mail.as_written("    " + "word " * 5, 14) == ["    word word", "    word word", "    word"]
+
+
+@pytest.mark.parametrize("seconds", [None, 0, -1, -62_135_596_800, 253_402_300_799, 9_223_372_036_854_775_807])
+def test_any_date_can_be_shown(seconds: int | None) -> None:
+    """Years that no calendar has are no date."""
+    row = message_row(stored("x", date=seconds), now())
+    assert row.day == "no date" or len(row.day) in (5, 10)
+    assert "-0001" not in row.date
+
+
+@pytest.mark.parametrize(
+    ("sender", "name"),
+    [
+        ("A B <a@b.test>", "A B"),
+        ('"B, A" <a@b.test>', "B, A"),
+        ("<a@b.test>", "a@b.test"),
+        ("a@b.test", "a@b.test"),
+        ("", "(no sender)"),
+    ],
+)
+def test_senders_are_called_by_their_names(sender: str, name: str) -> None:
+    """Or by their addresses, if they have none."""
+    assert message_row(stored("x", sender), now()).sender == name
+
+
+def test_a_tree_has_what_is_only_part_of_a_path() -> None:
+    """With the counts of all that lies below, and folded as one wishes."""
+    rows = tree([FolderEntry(1, "a@b/INBOX", 3), FolderEntry(2, "a@b/P/x", 4), FolderEntry(3, "a@b/P/x/y", 5)])
+    assert [(row.key, row.depth, row.name, row.messages, row.all_messages, row.inner) for row in rows] == [
+        (0, 0, "a@b", 0, 12, True),
+        (1, 1, "INBOX", 3, 3, False),
+        (0, 1, "P", 0, 9, True),
+        (2, 2, "x", 4, 9, True),
+        (3, 3, "y", 5, 5, False),
+    ]
+    assert [row.name for row in mail.unfolded(rows, {"a@b/P"})] == ["a@b", "INBOX", "P"]
+    assert [row.name for row in mail.unfolded(rows, {"a@b"})] == ["a@b"]
+    assert all(
+        width_of(mail.folder_line(row, closed, width)) == width for row in rows for closed in (True, False) for width in WIDTHS
+    )
+
+
+def test_a_raw_source_shows_every_byte_in_lines_that_fit() -> None:
+    """Long lines are broken, not within a character; what is no text is shown as such."""
+    raw = b"Subject: a\r\n\r\n" + "ü".encode() * 200 + b"\n" + b"\xff\x80" * 100 + b"\x1b]2;x\x07\nlast"
+    lines = [*Raw(raw)]  # type: ignore[misc]
+    assert lines[:2] == ["Subject: a", ""]
+    assert "".join(lines).count("ü") == 200
+    assert lines[-1] == "last"
+    assert not any(set(line) & set("\x1b\x07") for line in lines)
+    assert all(cell_len(line) <= RAW_LINE for line in lines)
+    assert list(Raw(b"")) == []  # type: ignore[call-overload]
+
+
+@given(st.binary(max_size=2000))
+def test_the_lines_of_a_raw_source_are_all_of_it(raw: bytes) -> None:
+    """Whatever the bytes are, each of them is in exactly one line."""
+    source = Raw(raw)
+    starts = [*source._starts, len(raw)]
+    assert starts[0] == 0
+    assert all(0 < after - before <= RAW_LINE + 2 for before, after in pairwise(starts))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_message_is_never_wider_than_its_page(width: int) -> None:
+    """Headers, names of attachments, notes and text of somebody who wants the terminal."""
+    hostile = shown(HOSTILE, 4000)
+    view = MessageView(
+        id=1,
+        subject=hostile,
+        size="1 kB",
+        brief=(("From", hostile), ("To", hostile)),
+        headers=((shown(HOSTILE, 100), hostile),) * 3,
+        text=(hostile, "", "x" * 3000),
+        more=7,
+        from_html=False,
+        attachments=(AttachmentRow(0, hostile, hostile, "3 MB"),) * 7,
+        notes=(hostile,),
+    )
+    lines = [*mail.message_lines(view, width), *mail.message_lines(view, width, full=True)]
+    lines += [*mail.preview_lines(view, width, 6), mail.attachment_line(view.attachments[0], width)]
+    lines.append(mail.owner_line(OwnerRow("1", hostile, hostile, hostile, False), width))
+    assert all(width_of(line) <= width for line in lines)
+    assert len(mail.preview_lines(view, width, 6)) == 6
