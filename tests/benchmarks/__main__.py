@@ -16,7 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from core.format import size
-from tests.benchmarks.console import FAST, measure
+from tests.benchmarks import console as on_a_terminal
+from tests.benchmarks import mail
+from tests.benchmarks.console import FAST
 from tests.benchmarks.contestant import Home, Measured
 from tests.benchmarks.server import PASSWORD, drain, fill, mbsync
 from tests.servers import slapd
@@ -49,7 +51,8 @@ def main() -> int:
             _speed(folder, server, options.messages, options.rounds),
             _many(folder, server, options.messages, options.rounds),
             _memory_and_disk(folder, server),
-            measure(folder, server, options.messages),
+            on_a_terminal.measure(folder, server, options.messages),
+            mail.measure(folder / "home-mail"),
             _directory(folder, server),
         ):
             for row in rows:
