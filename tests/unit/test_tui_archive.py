@@ -343,7 +343,7 @@ async def test_the_gateway_refuses_what_is_not_there(archive: Archive) -> None:
     try:
         desk: Any = gateway.mail
         assert isinstance(desk, ArchivedMail)
-        for job in (desk.message(99), desk.source(99), desk.save_attachment(1, 5, "/tmp"), desk.save_attachment(1, 0, " ")):
+        for job in (desk.message(99), desk.source(99, 76), desk.save_attachment(1, 5, "/tmp"), desk.save_attachment(1, 0, " ")):
             with pytest.raises(Refused):
                 await job
         with pytest.raises(Refused):

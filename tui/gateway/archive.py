@@ -37,8 +37,6 @@ HEADERS, HEADER = 500, 4000
 ATTACHMENTS = 1000
 #: Bytes of a message that is read only for a glance at its beginning.
 GLANCE = 2_000_000
-#: Bytes of a line of the raw source. No text is wider than it has bytes.
-RAW_LINE = 76
 BRIEF = ("From", "To", "Cc", "Date", "Subject")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -105,10 +103,10 @@ class ArchivedMail:
         with translated():
             return [place_row(one, now()) for one in await reading.places(self._archive, message)]
 
-    async def source(self, message: int) -> RawSource:
+    async def source(self, message: int, width: int) -> RawSource:
         with translated():
             _, raw = await self._raw(await self._stored(message))
-        return await asyncio.to_thread(Raw, raw)
+        return await asyncio.to_thread(Raw, raw, width)
 
     async def save_attachment(self, message: int, index: int, folder: str) -> str:
         with translated():
@@ -271,20 +269,24 @@ def _when(at: str, today: datetime) -> str:
 
 
 class Raw:
-    """``RawSource`` of a message: only where lines begin is kept beside its bytes."""
+    """``RawSource`` of a message: only where lines begin is kept beside its bytes.
 
-    def __init__(self, raw: bytes) -> None:
+    Lines are broken after ``width`` bytes, since no text is wider than it has bytes.
+    """
+
+    def __init__(self, raw: bytes, width: int) -> None:
         self._raw = raw
+        self._width = width
         self._starts = array("Q")
         start = 0
         while start < len(raw):
             self._starts.append(start)
-            end = raw.find(b"\n", start, start + RAW_LINE + 2)
+            end = raw.find(b"\n", start, start + width + 2)
             start = end + 1 if end >= 0 else self._broken(start)
 
     def _broken(self, start: int) -> int:
         """Where a line that is too long goes on: not within a character."""
-        end = start + RAW_LINE
+        end = start + self._width
         for before in range(min(3, len(self._raw) - end)):
             if self._raw[end - before] & 0xC0 != 0x80:
                 return end - before

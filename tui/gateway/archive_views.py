@@ -148,8 +148,8 @@ class Mail(Protocol):
     async def history(self, message: int) -> Sequence[PlaceRow]:
         """Where a message is and was, the oldest first."""
 
-    async def source(self, message: int) -> RawSource:
-        """All of a message, as it came."""
+    async def source(self, message: int, width: int) -> RawSource:
+        """All of a message, as it came, in lines of at most ``width`` cells."""
 
     async def save_attachment(self, message: int, index: int, folder: str) -> str:
         """Write an attachment into a folder, over nothing that is there; what was done, in a sentence."""

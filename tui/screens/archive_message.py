@@ -22,6 +22,8 @@ from tui.widgets.panel import Panel
 if TYPE_CHECKING:
     from tui.console import Console
 
+#: Columns of a screen that the text of a box cannot use: borders, padding and the scroll bar.
+AROUND = 5
 #: Goes so many messages on in the list; the number of the one there, or None.
 Neighbour = Callable[[int], Awaitable[int | None]]
 ACTIONS = (
@@ -124,9 +126,8 @@ class MessagePlace(Place):
         self.console.work(self._source())
 
     async def _source(self) -> None:
-        raw = await self.console.gateway.mail.source(self._message)
-        size = self._view.size if self._view else ""
-        await self.open(Page(f"Raw source, {size}, {len(raw):,} lines", lambda width: _RawLines(raw)))
+        raw = await self.console.gateway.mail.source(self._message, max(self.app.size.width - AROUND, 20))
+        await self.open(Source(f"Raw source, {self._view.size if self._view else ''}", raw))
 
     def action_history(self) -> None:
         self.console.work(self._history())
@@ -171,6 +172,15 @@ class Attachments(Page):
     async def _save(self, index: int, folder: str) -> None:
         said = await cast("Console", self.app).gateway.mail.save_attachment(self._view.id, index, folder)
         self.notify(said, markup=False)
+
+
+class Source(Page):
+    """All of a message as it came, as wide as the screen."""
+
+    DEFAULT_CSS = "Source .page { width: 100%; }"
+
+    def __init__(self, title: str, raw: RawSource) -> None:
+        super().__init__(title, lambda width: _RawLines(raw))
 
 
 class _RawLines:
