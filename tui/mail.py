@@ -50,8 +50,11 @@ def folder_line(row: FolderRow, closed: bool, width: int) -> Line:
     indent = " " * min(row.depth * STEP, width // 3)
     number = row.all_messages if closed else row.messages
     count = f"{number:,}" if row.key or closed else ""
+    tone = Tone.PLAIN if row.key else Tone.MUTED
+    if not count:
+        return (Span(fit(f"{indent}{sign}{row.name}", width), tone),)
     name = fit(f"{indent}{sign}{row.name}", max(width - COUNT - 1, 4))
-    return (Span(name, Tone.PLAIN if row.key else Tone.MUTED), Span(f" {fit(count, COUNT, right=True)}", Tone.MUTED))
+    return (Span(name, tone), Span(f" {fit(count, COUNT, right=True)}", Tone.MUTED))
 
 
 def message_heading(width: int, *, where: bool = False) -> Line:
@@ -101,11 +104,12 @@ def as_written(text: str, width: int) -> list[str]:
 
 def message_lines(view: MessageView, width: int, *, full: bool = False) -> list[Line]:
     """A message to read: its headers, its attachments by name, what could not be read, then the text."""
-    lines = prose.named(view.headers if full else view.brief, width)
+    values = [*(view.headers if full else view.brief)]
     if view.attachments:
         names = ", ".join(f"{one.name} ({one.size})" for one in view.attachments[:5])
         more = f" and {len(view.attachments) - 5:,} more" if len(view.attachments) > 5 else ""
-        lines += prose.named([("Files", f"{names}{more}")], width)
+        values.append(("Files", f"{names}{more}"))
+    lines = prose.named(values, width)
     for note in view.notes:
         lines += prose.paragraph(f"! {note}", width, Tone.WARN)
     lines.append(())

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from core.archive.browsing import FolderEntry, Owner
+from core.archive.content import Attachment, Content
+from core.archive.reading import Stored
 from core.engine.progress import MailboxLine, Snapshot
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, User, now
 from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.profiles.selection import select
-from tui.gateway import present
+from tui.gateway import archive, present
 from tui.gateway.activity_views import Activity
-from tui.gateway.archive_views import Mail
+from tui.gateway.archive_views import FolderRow, Mail, MessageRow, MessageView, OpenFolder, OwnerRow, PlaceRow, RawSource
 from tui.gateway.attention import Condition, attention
 from tui.gateway.described import facts
 from tui.gateway.directory_views import Directory
@@ -76,6 +80,76 @@ def problem(folder: str = "INBOX", uid: int | None = 17, reason: str = "The serv
     return {"mailbox": "anna@example.test", "folder": folder, "uid": uid, "reason": reason}
 
 
+class StagedMail:
+    """Two people with a few folders, whose messages are made as they are asked for."""
+
+    FOLDERS = (("INBOX", 1204), ("Projects/2024", 88), ("Projects/2025", 311), ("Sent Items", 640))
+    SUBJECTS = ("Minutes of Monday", "Re: Angebot für Büromöbel", "Invoice 4711", "見積書", "Holidays")
+
+    def __init__(self, moment: datetime) -> None:
+        self._moment = moment
+
+    async def owner_count(self, contains: str) -> int:
+        return len(await self.owners(contains, 0, 10))
+
+    async def owners(self, contains: str, offset: int, limit: int) -> Sequence[OwnerRow]:
+        people = [Owner(name, name, f"{name.title()} Example", f"{name}@example.test", False) for name in ("anna", "bob")]
+        return [archive.owner_row(one) for one in people if contains in one.name]
+
+    async def folders(self, owner: str) -> Sequence[FolderRow]:
+        return archive.tree(
+            [FolderEntry(key, f"{owner}@example.test/{name}", count) for key, (name, count) in enumerate(self.FOLDERS, 1)]
+        )
+
+    async def open_folder(self, key: int) -> OpenFolder:
+        return OpenFolder(key, 1, self.FOLDERS[key - 1][1])
+
+    def _stored(self, number: int) -> Stored:
+        subject = self.SUBJECTS[number % len(self.SUBJECTS)]
+        date = int(self.moment_of(number).timestamp())
+        return Stored(
+            number,
+            bytes(32),
+            1,
+            3000 * number,
+            subject,
+            "Jörg Müller <joerg@example.test>",
+            "anna@example.test",
+            date,
+            number % 2,
+        )
+
+    def moment_of(self, number: int) -> datetime:
+        return self._moment - timedelta(hours=7 * number)
+
+    async def page(self, folder: OpenFolder, offset: int, limit: int) -> Sequence[MessageRow]:
+        numbers = range(offset + 1, min(offset + limit, folder.total) + 1)
+        return [archive.message_row(self._stored(number), self._moment) for number in numbers]
+
+    async def news(self, folder: OpenFolder) -> str:
+        return "3 new"
+
+    async def message(self, message: int) -> MessageView:
+        stored = self._stored(message)
+        date = f"{self.moment_of(message):%a, %d %b %Y %H:%M:%S} +0000"
+        headers = (("From", stored.sender), ("To", stored.recipients), ("Date", date), ("Subject", stored.subject))
+        attached = (Attachment(0, "figures.xlsx", "application/vnd.ms-excel", 48_000),) * stored.attachments
+        text = f"Dear Anna,\n\nthis is message {message}.\n\nJörg"
+        return archive.message_view(stored, Content(headers, text, "text", attached, ()))
+
+    async def preview(self, message: int) -> MessageView:
+        return await self.message(message)
+
+    async def history(self, message: int) -> Sequence[PlaceRow]:
+        return [PlaceRow("anna: anna@example.test/INBOX", "yesterday 18:04", "")]
+
+    async def source(self, message: int, width: int) -> RawSource:
+        return archive.Raw(b"Subject: x\r\n\r\n", width)
+
+    async def save_attachment(self, message: int, index: int, folder: str) -> str:
+        raise Refused("Nothing is saved on this stage.")
+
+
 class StagedGateway:
     """Holds profiles, runs and snapshots; ``touch`` makes the console look again."""
 
@@ -118,7 +192,7 @@ class StagedGateway:
 
     @property
     def mail(self) -> Mail:
-        raise Refused("There is no mail on this stage.")
+        return StagedMail(self.moment)
 
     def touch(self) -> None:
         self._changed = True

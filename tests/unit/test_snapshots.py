@@ -76,3 +76,20 @@ def test_a_profile(snap_compare: Compare) -> None:
         await _loaded(pilot, "Last runs")
 
     assert snap_compare(console(), terminal_size=(120, 40), run_before=open_profile)
+
+
+def test_archived_mail(snap_compare: Compare) -> None:
+    """A list of messages with the beginning of one."""
+
+    async def open_folder(pilot: Pilot[None]) -> None:
+        await _loaded(pilot, "Needs attention (2)")
+        await pilot.press("m")
+        await _loaded(pilot, "Whose mail (2)")
+        await pilot.press("enter")
+        await _loaded(pilot, "Folders of anna")
+        await pilot.press("enter")
+        await _loaded(pilot, "this is message 1.")
+        await pilot.press("down")
+        await _loaded(pilot, "this is message 2.")
+
+    assert snap_compare(console(), terminal_size=(120, 40), run_before=open_folder)

@@ -23,7 +23,7 @@ from tui.widgets.paged import PAGE, PagedChoice
 from tui.widgets.panel import Panel
 
 #: From this width on the beginning of a message stands beside the list.
-BESIDE_FROM = 150
+BESIDE_FROM = 160
 #: Lines of it below the list.
 BELOW = 6
 #: Seconds for which one stays on a message before it is read: whoever hurries through a list reads none.
@@ -45,7 +45,8 @@ class MessageList(Place):
     MessageList #preview-panel { height: auto; width: 1fr; }
     MessageList #preview { height: 6; }
     MessageList.beside #reading { layout: horizontal; }
-    MessageList.beside #preview-panel { height: 1fr; }
+    MessageList.beside #list-panel { width: 3fr; }
+    MessageList.beside #preview-panel { height: 1fr; width: 2fr; }
     MessageList.beside #preview { height: 1fr; }
     """
 

@@ -47,7 +47,7 @@ class MailPlace(MessageList):
 
     DEFAULT_CSS = """
     MailPlace #mail { height: 1fr; }
-    MailPlace #tree-panel { height: 1fr; width: 40; }
+    MailPlace #tree-panel { height: 1fr; width: 36; }
     MailPlace #folders { height: 1fr; }
     MailPlace.narrow #tree-panel { width: 1fr; }
     MailPlace.narrow #reading { display: none; }

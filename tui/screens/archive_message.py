@@ -29,9 +29,9 @@ Neighbour = Callable[[int], Awaitable[int | None]]
 ACTIONS = (
     Action("message-next", "step(1)", ("n",), "Next", "The next message of the list"),
     Action("message-previous", "step(-1)", ("p",), "Previous", "The message before it"),
-    Action("message-headers", "headers", ("f",), "Full headers", "All headers, or only the usual ones"),
-    Action("message-attachments", "attachments", ("a",), "Attachments", "The attachments; enter saves one to a file"),
-    Action("message-source", "source", ("r",), "Raw source", "All of the message, byte for byte as it came"),
+    Action("message-headers", "headers", ("f",), "Headers", "All headers, or only the usual ones"),
+    Action("message-attachments", "attachments", ("a",), "Files", "The attachments; enter saves one to a file"),
+    Action("message-source", "source", ("r",), "Raw", "All of the message, byte for byte as it came"),
     Action("message-history", "history", ("i",), "History", "Where the message was, and when"),
     Action("back", "back", ("escape", "q"), "Back", "Back to the list"),
     *PLACES,
@@ -99,7 +99,7 @@ class MessagePlace(Place):
         return action != "headers" or self._view is not None
 
     def label(self, action: str) -> str:
-        return "Usual headers" if action == "headers" and self._full else ""
+        return "Short" if action == "headers" and self._full else ""
 
     def selection(self) -> Selection:
         """This message."""
