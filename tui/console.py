@@ -363,10 +363,12 @@ class Console(App[None]):
     def _tell(self, error: BaseException) -> None:
         """Show what the core refused, or that there is a fault, of which the log has the way."""
         if isinstance(error, Refused):
-            self.push_screen(Trouble(error.message, error.hint))
+            if self.screen_stack:
+                self.push_screen(Trouble(error.message, error.hint))
             return
         self._note(way(error))
-        if not isinstance(self.screen, Trouble):
+        # Of what fails while the console closes only the log can tell.
+        if self.screen_stack and not isinstance(self.screen, Trouble):
             self.push_screen(Trouble("This did not work: the console has a fault.", fault(error)))
 
     def _fatal_error(self) -> None:
