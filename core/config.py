@@ -75,6 +75,16 @@ class Home:
         return KeyFile(self.path / "secret.key")
 
     @property
+    def backup_note(self) -> Path:
+        """Lies in a backup, and says of which archive it is."""
+        return self.path / "backup.json"
+
+    @property
+    def is_backup(self) -> bool:
+        """Is this the backup of an archive? It is read, and written to by the next backup alone."""
+        return self.backup_note.exists()
+
+    @property
     def exists(self) -> bool:
         """Is there an archive here? A home without volumes but with a catalog counts: it must not be begun anew."""
         return self.catalog.exists() or bool(self.volume_numbers())

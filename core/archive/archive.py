@@ -52,6 +52,7 @@ class Archive:
 
         Raises ``HomeError`` (newer than the program), ``DamagedError`` (volumes missing or older than the catalog).
         """
+        opening.refuse_incomplete(home)
         if home.catalog.exists():
             await opening.refuse_newer_catalog(home.catalog)
         numbers = home.volume_numbers()
@@ -258,8 +259,10 @@ class Archive:
         """Store what is ``ready`` and append ``drafts``; durable when this returns, and in the catalog.
 
         Messages that the archive has already are not written again. Raises ``StorageError``, ``BusyError``: then nothing was
-        written, or all of it is in the volume and the catalog catches up with it at the next chance.
+        written, or all of it is in the volume and the catalog catches up with it at the next chance. Raises ``HomeError`` for
+        a backup, which would be no copy any more.
         """
+        opening.refuse_backup(self.home)
         return await self._appending.append(drafts, ready)
 
     async def renew(self, draft: Draft, raws: Sequence[bytes]) -> Entry:

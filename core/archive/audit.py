@@ -168,6 +168,11 @@ def _exported(payload: Payload) -> str:
     return f"Exported {_count(payload['messages'], 'message')}{of} as {payload['format'].upper()}{already}{end}."
 
 
+def _backed_up(payload: Payload) -> str:
+    what = f"{_count(payload['volumes'], 'volume')} ({size(payload['bytes'])}) copied, {number(payload['already'])} unchanged"
+    return f"Backed up to {payload['directory']} up to entry {number(payload['seq'])}: {what}."
+
+
 def _verified(payload: Payload) -> str:
     looked = f"{_count(payload['messages'], 'message')} and {_count(payload['parts'], 'part')}"
     if share := payload.get("share"):
@@ -201,6 +206,7 @@ _TELL: dict[str, Callable[[Payload], str]] = {
     "deleted": _deleted,
     "run.finished": _run_finished,
     "exported": _exported,
+    "backed_up": _backed_up,
     "verified": _verified,
     "repaired": _repaired,
 }

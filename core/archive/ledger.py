@@ -36,6 +36,7 @@ Kinds and payloads (version 1)::
     run.finished      {run, profile, status, totals, problems}
     exported          {owner, folder, format, messages, already, damaged, complete}   owner: empty when of everybody; the
                        last three are missing in older entries
+    backed_up         {directory, seq, hash, volumes, already, bytes}   up to which entry; volumes copied, those unchanged
     verified          {parts, messages, entries, findings}     of everything; share: percent, of a part
     repaired          {messages: [[sha256, size, from]]}      stored anew in this volume, since the copy before is damaged;
                        from: where the good bytes were had, a text for people

@@ -8,7 +8,7 @@ from pathlib import Path
 from core import config
 from core.db.database import Database
 from core.db.migrate import check, refuse_newer
-from core.errors import DamagedError
+from core.errors import DamagedError, HomeError
 
 
 def check_numbers(home: config.Home, numbers: Sequence[int]) -> None:
@@ -19,6 +19,24 @@ def check_numbers(home: config.Home, numbers: Sequence[int]) -> None:
         )
     if missing := set(range(1, numbers[-1])) - set(numbers):
         raise DamagedError(f"Volume {min(missing):06} is missing.", "Put it back from the backup; nothing was changed.")
+
+
+def refuse_incomplete(home: config.Home) -> None:
+    """Raises ``HomeError`` for a backup whose first copy was broken off: opened, it would be begun as an archive of its own."""
+    if home.is_backup and not home.catalog.exists():
+        raise HomeError(
+            f"The backup in {home.path} was not completed.",
+            "Back up to it again; or archivar rebuild makes what is there an archive of its own.",
+        )
+
+
+def refuse_backup(home: config.Home) -> None:
+    """Raises ``HomeError`` for a backup: an entry of its own would make it a copy of nothing."""
+    if home.is_backup:
+        raise HomeError(
+            f"{home.path} is a backup, which is only read.",
+            "Restore it: copy it to a folder of its own, then archivar rebuild there.",
+        )
 
 
 async def has_seen_volumes(path: Path) -> bool:

@@ -106,7 +106,8 @@ async def present_round(archive: Archive) -> Round | None:
 
 async def record(archive: Archive, verdict: Verdict, *, actor: str, share: int = 0) -> None:
     """Note a verification in the ledger, unless what was found makes the archive one that should not be written to."""
-    if not verdict.usable:
+    if not verdict.usable or archive.home.is_backup:
+        # A backup's ledger must stay that of the original, or the next backup could not go on from it.
         return
     payload = {"parts": verdict.parts, "messages": verdict.messages, "entries": verdict.entries}
     payload |= {"findings": len(verdict.findings)} | ({"share": share} if share else {})

@@ -30,6 +30,7 @@ MODULES = {
     "runs": ("run", "runs", "watch", "cancel", "missing"),
     "archive": ("folders", "show"),
     "proof": ("verify", "repair", "rebuild"),
+    "backup": ("backup",),
     "ledger": ("ledger",),
     "transfer": ("export", "import"),
     "service": ("service", "status"),

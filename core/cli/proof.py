@@ -189,16 +189,20 @@ def _named(message: Named) -> str:
 
 
 def rebuild() -> None:
-    """Make the catalog anew from the volumes."""
+    """Make the catalog anew from the volumes; a restored backup becomes an archive of its own."""
+    from core.archive import backup
     from core.service.lock import ServiceLock
 
     async def work() -> None:
-        lock = ServiceLock(context.find())
+        home = context.find()
+        lock = ServiceLock(home)
         try:
             lock.acquire()
         except BusyError:
             raise BusyError("The service is running.", "Stop it first: archivar service stop.") from None
         try:
+            if backup.release(home):
+                output.note(f"{home.path} was a backup; from now on it is an archive of its own.")
             async with context.archive(follow=False) as archive:
                 entries = await archive.rebuild()
         finally:

@@ -69,6 +69,11 @@ EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
         {"places": [["1", "a"]], "messages": [["ab", [["x@y", 0, 0]]], ["cd", [["x@y", 0, 0]]]]},
         "Filed 2 messages to the user who has the address by now.",
     ),
+    (
+        "backed_up",
+        {"directory": "/mnt/b", "seq": 1200, "hash": "ab", "volumes": 1, "already": 3, "bytes": 1500},
+        "Backed up to /mnt/b up to entry 1,200: 1 volume (2 kB) copied, 3 unchanged.",
+    ),
     ("address.ours", {"address": "@y", "ours": False}, "@y is said to be not ours."),
     (
         "moved",

@@ -1,0 +1,263 @@
+"""Backup: a second home with the same archive, brought up to it each time, while runs go on.
+
+What holds here: the copy's catalog is never ahead of its volumes, however a backup ended, since the state is taken before
+the volumes and put in place after them. What is there already is known by what it says of itself (archive, number, last hash)
+and is not copied again. A folder that is anything else than a backup of this archive is left as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core.archive.archive import Archive
+from core.archive.ledger import ZERO_HASH, Draft, Head
+from core.archive.volume_copy import bring_up
+from core.config import Home
+from core.db.database import Database, durable
+from core.errors import ArchivarError, BusyError, DamagedError, HomeError, InputError, StorageError
+from core.model import moment, now, timestamp
+
+VERSION = 1
+NAME = "backed_up"
+#: Lies in a file system of its own from the beginning.
+_NOTHING = {"lost+found"}
+
+
+@dataclass(slots=True)
+class Backup:
+    """What a backup has done so far. ``total``: bytes that were to be copied when it began, about; ``head``: up to where.
+
+    ``already``: volumes that were there and are not changed since.
+    """
+
+    total: int = 0
+    bytes: int = 0
+    volumes: int = 0
+    already: int = 0
+    where: str = ""
+    head: Head = field(default_factory=lambda: Head(0, ZERO_HASH))
+
+
+@dataclass(frozen=True, slots=True)
+class LastBackup:
+    """When the last backup ended, where it lies, and the ledger's entry up to which it goes."""
+
+    at: datetime
+    directory: str
+    seq: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {"at": timestamp(self.at), "directory": self.directory, "seq": self.seq}
+
+
+Tick = Callable[[Backup], None]
+
+
+async def back_up(archive: Archive, target: Path, *, actor: str = "archivar", tick: Tick = lambda done: None) -> Backup:
+    """Bring the backup in ``target`` up to the archive, or begin it; ``tick`` is called after each piece.
+
+    Whatever ends it, the next one goes on. Raises ``InputError`` (no folder for a backup of this archive), ``BusyError``
+    (another backup to it), ``StorageError`` (disk full), ``DamagedError``.
+    """
+    place = Home(target.absolute().resolve())
+    _refuse_home(archive.home, place)
+    done = Backup()
+    try:
+        place.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _alone(place):
+            archive_id = str(await archive.database.value("SELECT archive_id FROM applied"))
+            _begin(place, archive_id)
+            await _copy(archive.home, place, done, tick)
+            _note(place, archive_id, complete={"at": timestamp(now()), "seq": done.head.seq, "hash": done.head.hash.hex()})
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{target} is no folder.", "Choose another one.") from None
+    except OSError as error:
+        raise StorageError(
+            f"The backup to {target} stopped: {error.strerror}.",
+            "Make space there, or choose another folder, and back up again: it carries on where it stopped.",
+        ) from error
+    await _record(archive, place, done, actor)
+    return done
+
+
+async def last(archive: Archive) -> LastBackup | None:
+    """The last backup that was completed; None when there was none."""
+    text = await archive.database.value("SELECT value FROM setting WHERE name = ?", (NAME,))
+    try:
+        value = json.loads(text)
+        return LastBackup(moment(value["at"]), str(value["directory"]), int(value["seq"]))
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def release(home: Home) -> bool:
+    """Make a backup an archive of its own; False when it is one already."""
+    if not home.is_backup:
+        return False
+    home.backup_note.unlink()
+    durable(home.path)
+    return True
+
+
+def _refuse_home(home: Home, place: Home) -> None:
+    own = home.path.resolve()
+    if home.is_backup:
+        raise HomeError(f"{home.path} is a backup itself.", "Back up the archive that it is of, with --home.")
+    if place.path.is_relative_to(own) or own.is_relative_to(place.path):
+        raise InputError(
+            f"{place.path} and the archive's own folder lie in one another.", "Choose a folder elsewhere, best on another disk."
+        )
+
+
+@contextmanager
+def _alone(place: Home) -> Iterator[None]:
+    descriptor = os.open(place.path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise BusyError(f"Another backup to {place.path} is under way.", "Wait for its end.") from None
+    finally:
+        os.close(descriptor)
+
+
+def _begin(place: Home, archive_id: str) -> None:
+    """Make sure that the folder is a backup of this archive, or empty. Raises ``InputError`` before anything is written."""
+    if not place.is_backup:
+        if strange := sorted(set(os.listdir(place.path)) - _NOTHING - {f"{place.backup_note.name}.new"}):
+            raise InputError(
+                f"{place.path} is no backup of this archive, and not empty ({strange[0]}).", "Choose an empty or a new folder."
+            )
+        place.path.chmod(0o700)
+        _note(place, archive_id)
+    else:
+        _check_note(place, archive_id)
+    place.volumes.mkdir(mode=0o700, exist_ok=True)
+
+
+def _check_note(place: Home, archive_id: str) -> None:
+    try:
+        note = json.loads(place.backup_note.read_bytes())
+        version, of = int(note["version"]), str(note["archive"])
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"{place.backup_note} cannot be read.", "Choose another folder.") from None
+    if version > VERSION:
+        raise InputError(f"The backup in {place.path} was made by a newer Archivar.", "Install the newer version.")
+    if of != archive_id:
+        raise InputError(f"{place.path} is a backup of another archive ({of}).", "Choose another folder.")
+
+
+def _note(place: Home, archive_id: str, complete: dict[str, Any] | None = None) -> None:
+    value = {"version": VERSION, "archive": archive_id, "complete": complete}
+    _write(place.backup_note, json.dumps(value).encode() + b"\n")
+
+
+def _write(path: Path, content: bytes) -> None:
+    aside = path.with_name(f"{path.name}.new")
+    aside.unlink(missing_ok=True)
+    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)
+    durable(path.parent)
+
+
+async def _copy(home: Home, place: Home, done: Backup, tick: Tick) -> None:
+    # Before the list of volumes is read: what the catalog has seen is then in them.
+    done.where = home.catalog.name
+    tick(done)
+    state = await _take_state(home, place)
+    try:
+        await _copy_volumes(home, place, done, tick)
+        for source in (home.key.path, home.keymap):
+            if source.exists():
+                _write(place.path / source.name, await asyncio.to_thread(source.read_bytes))
+        await _put_state(state, place)
+    finally:
+        state.unlink(missing_ok=True)
+
+
+async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> None:
+    numbers = home.volume_numbers()
+    if more := sorted(set(place.volume_numbers()) - set(numbers)):
+        raise InputError(
+            f"{place.volume(more[0])} is no copy of any volume of the archive: the backup has what the archive has not.",
+            "Keep it and choose another folder.",
+        )
+    done.total = sum(_missing(home.volume(number), place.volume(number)) for number in numbers)
+
+    def count(size: int) -> None:
+        done.bytes += size
+        tick(done)
+
+    for number in numbers:
+        done.where = home.volume(number).name
+        done.head, copied = await bring_up(home.volume(number), place.volume(number), count)
+        done.volumes += copied
+        done.already += not copied
+        tick(done)
+
+
+def _missing(source: Path, target: Path) -> int:
+    return max(source.stat().st_size - (target.stat().st_size if target.exists() else 0), 0)
+
+
+async def _take_state(home: Home, place: Home) -> Path:
+    """A consistent copy of the catalog, aside: in its place it could be ahead of the volumes."""
+    aside = place.catalog.with_name(f"{place.catalog.name}.taken")
+    # Of a backup that was killed; a journal among it would be taken for one of the new file.
+    for leftover in place.path.glob(f"{aside.name}*"):
+        leftover.unlink()
+    # A connection of its own: the archive's would be kept from everything else meanwhile.
+    source = await Database.open(home.catalog, read_only=True)
+    try:
+        await source.backup(aside)
+    finally:
+        await source.close()
+    await _into_one_file(aside)
+    return aside
+
+
+async def _put_state(state: Path, place: Home) -> None:
+    if place.catalog.exists():
+        # What somebody who looked at the backup left beside it would be taken for a part of the new one.
+        try:
+            await _into_one_file(place.catalog)
+        except DamagedError:
+            for suffix in ("-wal", "-shm", "-journal"):
+                place.catalog.with_name(f"{place.catalog.name}{suffix}").unlink(missing_ok=True)
+    os.replace(state, place.catalog)
+    durable(place.path)
+
+
+async def _into_one_file(path: Path) -> None:
+    database = await Database.open(path)
+    try:
+        await database.configure(("journal_mode = DELETE",))
+    finally:
+        await database.close()
+    durable(path)
+
+
+async def _record(archive: Archive, place: Home, done: Backup, actor: str) -> None:
+    payload = {"directory": str(place.path), "seq": done.head.seq, "hash": done.head.hash.hex()}
+    payload |= {"volumes": done.volumes, "already": done.already, "bytes": done.bytes}
+    try:
+        await archive.append([Draft("backed_up", payload, actor)])
+        ended = LastBackup(now(), str(place.path), done.head.seq)
+        async with archive.database.transaction() as transaction:
+            sql = "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)"
+            await transaction.execute(sql, (NAME, json.dumps(ended.as_json())))
+    except ArchivarError as error:
+        kind = type(error)
+        raise kind(f"The backup is complete, but could not be noted in the ledger: {error.message}", error.hint) from error

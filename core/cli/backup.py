@@ -1,0 +1,68 @@
+"""``archivar backup``: a second home with the same archive, while runs go on."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.archive.backup import Backup, back_up
+from core.cli.context import actor, context, run
+from core.cli.help import Command
+from core.cli.output import output
+from core.cli.transfer import TICK
+from core.cli.words import counted
+from core.errors import InputError
+from core.format import number, size
+
+
+def register(app: typer.Typer) -> None:
+    app.command("backup", cls=Command)(backup)
+
+
+def backup(directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the backup.")]) -> None:
+    """Copy the archive to a folder, best on another disk; runs go on meanwhile.
+
+    The same folder again: only what is new is copied. Broken off, it carries on. To restore, copy the folder's content back,
+    and archivar rebuild there.
+    """
+    if "\0" in str(directory):
+        raise InputError("DIR is no folder.", "Choose another one.")
+
+    async def work() -> None:
+        place = directory.absolute()
+        async with context.archive() as archive:
+            try:
+                done = await back_up(archive, place, actor=actor(), tick=_Progress())
+            finally:
+                if output.for_person:
+                    output.progress()
+        _show(done, place)
+
+    run(work())
+
+
+class _Progress:
+    """A line of progress at a terminal, not more often than a person can read."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def __call__(self, done: Backup) -> None:
+        now = time.monotonic()
+        if output.for_person and now >= self._next:
+            self._next = now + TICK
+            output.progress(f"{size(done.bytes)} of about {size(max(done.total, done.bytes))}: {done.where}")
+
+
+def _show(done: Backup, place: Path) -> None:
+    if output.json_wanted:
+        value = {"directory": str(place), "volumes": done.volumes, "already": done.already, "bytes": done.bytes}
+        output.json(value | {"head": {"seq": done.head.seq, "hash": done.head.hash.hex()}})
+    unchanged = f", {number(done.already)} unchanged" if done.already else ""
+    output.note(f"Backed up to {place}: {counted(done.volumes, 'volume')} copied ({size(done.bytes)}){unchanged}.")
+    output.note(f"To prove it: archivar verify --home {shlex.quote(str(place))}")
+    output.note("To restore: copy all that is in it to an empty folder HOME, then archivar rebuild --home HOME")

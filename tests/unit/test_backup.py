@@ -1,0 +1,322 @@
+"""Backup: a copy that is whole at any moment, brought up to the archive, of this archive alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.archive import backup as backups
+from core.archive import volume_copy
+from core.archive.archive import Archive
+from core.archive.backup import Backup, back_up
+from core.archive.ledger import Draft
+from core.archive.verify import verify
+from core.config import Home
+from core.db.database import Database
+from core.errors import BusyError, DamagedError, HomeError, InputError
+from core.secrets import Secret
+from tests import homes
+from tests.homes import message
+
+VOLUME_BYTES = 130_000
+
+
+async def _filled(path: Path, count: int = 12) -> Archive:
+    """An open archive with sealed volumes, an open one and a key."""
+    archive = await homes.begin(path, volume_bytes=VOLUME_BYTES)
+    archive.home.key.encrypt(Secret("x"), purpose="test")
+    for number in range(1, count + 1):
+        await homes.store(archive, {number: message(number, 60_000 if number % 2 else 300)})
+    return archive
+
+
+async def _findings(home: Home) -> list[str]:
+    return [f"{one.where}: {one.text}" for one in (await verify(home)).findings]
+
+
+def _sealed(home: Home) -> dict[str, tuple[int, int, bytes]]:
+    return {
+        path.name: (path.stat().st_ino, path.stat().st_mtime_ns, path.read_bytes())
+        for path in map(home.volume, home.volume_numbers()[:-1])
+    }
+
+
+async def test_a_backup_is_whole_and_the_next_copies_only_what_is_new(tmp_path: Path) -> None:
+    """Verify of the copy is clean, sealed volumes are byte for byte the same and not touched again, the key is 0600."""
+    archive = await _filled(tmp_path / "home")
+    copy = Home(tmp_path / "copy")
+    numbers = archive.home.volume_numbers()
+    first = await back_up(archive, copy.path)
+    assert first.volumes == len(numbers) >= 3
+    assert await _findings(copy) == []
+    assert copy.volume(1).read_bytes() == archive.home.volume(1).read_bytes()
+    assert copy.key.path.read_bytes() == archive.home.key.path.read_bytes()
+    assert copy.key.path.stat().st_mode & 0o777 == 0o600
+    assert copy.path.stat().st_mode & 0o777 == 0o700
+    before = _sealed(copy)
+
+    await homes.store(archive, {100: message(100, 20_000)})
+    second = await back_up(archive, copy.path)
+    assert second.already >= len(before)
+    assert second.bytes < 60_000
+    assert {name: value for name, value in _sealed(copy).items() if name in before} == before
+    assert await _findings(copy) == []
+    assert second.head.seq > first.head.seq
+    last = await backups.last(archive)
+    assert last is not None
+    assert (last.seq, last.directory) == (second.head.seq, str(copy.path))
+    entry = (await homes.entries(archive))[-1]
+    assert (entry.kind, entry.payload["seq"], entry.payload["hash"]) == ("backed_up", second.head.seq, second.head.hash.hex())
+    await archive.close()
+
+
+async def test_a_volume_that_was_open_at_one_backup_is_finished_by_the_next(tmp_path: Path) -> None:
+    """The copy of the open volume gets its rest and its seal, by rows, without being begun anew."""
+    archive = await homes.begin(tmp_path / "home", volume_bytes=VOLUME_BYTES)
+    await homes.store(archive, {1: message(1, 60_000)})
+    copy = Home(tmp_path / "copy")
+    await back_up(archive, copy.path)
+    inode = copy.volume(1).stat().st_ino
+    for number in range(2, 8):
+        await homes.store(archive, {number: message(number, 60_000)})
+    assert len(archive.home.volume_numbers()) > 1
+    await back_up(archive, copy.path)
+    assert copy.volume(1).stat().st_ino == inode
+    assert copy.volume(1).stat().st_mode & 0o777 == 0o400
+    for table in ("meta", "part", "message", "ledger"):
+        sql = f"SELECT * FROM {table} ORDER BY 1"
+        assert homes.rows(copy.volume(1), sql) == homes.rows(archive.home.volume(1), sql)
+    assert await _findings(copy) == []
+    await archive.close()
+
+
+async def test_a_backup_broken_off_anywhere_leaves_a_whole_copy_and_is_carried_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped after any piece, the volumes that are there verify clean; the state is never ahead; the next one completes."""
+
+    class Stop(Exception):
+        pass
+
+    monkeypatch.setattr(volume_copy, "PIECE", 30_000)
+    archive = await _filled(tmp_path / "home")
+    copy = Home(tmp_path / "copy")
+    for again in (False, True):
+        for number in range(20, 24 if again else 20):
+            await homes.store(archive, {number: message(number, 70_000)})
+        for stop in range(1, 100):
+            left = stop
+
+            def tick(done: Backup) -> None:
+                nonlocal left
+                left -= 1
+                if not left:
+                    raise Stop
+
+            try:
+                await back_up(archive, copy.path, tick=tick)
+            except Stop:
+                allowed = () if again else ("catalog: archive.sqlite is missing", "volumes: There are no volumes")
+                assert [text for text in await _findings(copy) if not text.startswith(allowed or "\0")] == []
+                if not again:
+                    with pytest.raises(HomeError, match="not completed"):
+                        await Archive.open(copy)
+            else:
+                break
+        else:
+            pytest.fail("it never came to its end")
+        assert stop > 4
+        assert await _findings(copy) == []
+        assert not [path for path in copy.path.rglob("*") if path.name.endswith((".new", ".taken"))]
+    await archive.close()
+
+
+async def test_what_is_archived_meanwhile_makes_no_copy_that_is_ahead_of_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer that never rests, through several volumes: each copy is clean, opens, and reads back what it lists."""
+    monkeypatch.setattr(volume_copy, "PIECE", 30_000)
+    archive = await _filled(tmp_path / "home", count=4)
+    writer = await Archive.open(archive.home)
+    ended = asyncio.Event()
+
+    async def write() -> None:
+        number = 100
+        while not ended.is_set():
+            number += 1
+            await homes.store(writer, {number: message(number, 40_000 if number % 3 else 300)})
+
+    copy = Home(tmp_path / "copy")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write())
+        for _ in range(4):
+            head = await archive.head()
+            done = await back_up(archive, copy.path)
+            assert done.head.seq >= head.seq
+            assert await _findings(copy) == []
+        ended.set()
+    await writer.close()
+    opened = await Archive.open(copy)
+    assert len(await homes.raws(opened)) > 4
+    await opened.close()
+    await archive.close()
+
+
+async def test_the_state_is_taken_before_the_volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is archived after the state was taken is in the volumes, and the copy's catalog does not know it yet."""
+    archive = await _filled(tmp_path / "home", count=3)
+    copy = Home(tmp_path / "copy")
+    take = backups._take_state
+
+    async def late(home: Home, place: Home) -> Path:
+        taken = await take(home, place)
+        await homes.store(archive, {50: message(50)})
+        return taken
+
+    monkeypatch.setattr(backups, "_take_state", late)
+    done = await back_up(archive, copy.path)
+    assert homes.rows(copy.catalog, "SELECT seq FROM applied")[0][0] == done.head.seq - 1
+    assert await _findings(copy) == []
+    await archive.close()
+
+
+async def test_a_writer_can_commit_between_any_two_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a piece is written to the copy, nothing of the original is locked; no piece is larger than it should be."""
+    monkeypatch.setattr(volume_copy, "PIECE", 100_000)
+    archive = await homes.begin(tmp_path / "home")
+    for number in range(1, 12):
+        await homes.store(archive, {number: message(number, 60_000)})
+    insert, sizes = volume_copy._insert, list[int]()
+
+    async def watched(target: Database, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        with closing(sqlite3.connect(archive.home.volume(1), timeout=0, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            other.execute("ROLLBACK")
+        if "INTO part" in sql:
+            sizes.append(sum(len(row[4]) for row in rows))
+        await insert(target, sql, rows)
+
+    monkeypatch.setattr(volume_copy, "_insert", watched)
+    await back_up(archive, tmp_path / "copy")
+    assert len(sizes) > 3
+    assert max(sizes) <= 100_000
+    await archive.close()
+
+
+async def test_a_folder_that_is_no_backup_of_this_archive_is_left_as_it_is(tmp_path: Path) -> None:
+    """Something else, a file, another archive's backup, a home, the own home and what lies around it: refused, untouched."""
+    archive = await _filled(tmp_path / "here" / "home", count=2)
+    other = await _filled(tmp_path / "other", count=1)
+    await back_up(other, tmp_path / "others")
+    await other.close()
+    (tmp_path / "something").mkdir()
+    (tmp_path / "something" / "letter.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "newer").mkdir()
+    (tmp_path / "newer" / "backup.json").write_text(json.dumps({"version": 2, "archive": "ab"}))
+    (tmp_path / "link").symlink_to(archive.home.path)
+    before = homes.files(tmp_path)
+    for name, said in {
+        "something": "letter.txt",
+        "file": "no folder",
+        "file/below": "no folder",
+        "others": "another archive",
+        "other": "not empty",
+        "newer": "newer",
+        "link": "in one another",
+        "here/home/volumes": "in one another",
+        "here": "in one another",
+    }.items():
+        with pytest.raises(InputError, match=said):
+            await back_up(archive, tmp_path / name)
+    after = homes.files(tmp_path)
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    # The open catalog's shared memory changes with every read.
+    assert changed == {"here/home/archive.sqlite-shm"}
+    await archive.close()
+
+
+async def test_a_copy_that_has_what_the_archive_has_not_is_kept(tmp_path: Path) -> None:
+    """The archive was put back to an older state and went on: the backup is not written over."""
+    archive = await _filled(tmp_path / "home", count=2)
+    await archive.close()
+    shutil.copytree(tmp_path / "home", tmp_path / "older")
+    copy = Home(tmp_path / "copy")
+    archive = await Archive.open(Home(tmp_path / "home"))
+    await homes.store(archive, {50: message(50)})
+    await back_up(archive, copy.path)
+    await archive.close()
+    kept = homes.rows(copy.volume(1), "SELECT * FROM ledger")
+    older = await Archive.open(Home(tmp_path / "older"))
+    for _ in range(2):
+        with pytest.raises(InputError, match="what the archive has not"):
+            await back_up(older, copy.path)
+        await homes.store(older, {60: message(60), 61: message(61)})
+        await homes.store(older, {62: message(62)})
+    await older.close()
+    assert homes.rows(copy.volume(1), "SELECT * FROM ledger") == kept
+
+
+async def test_a_damaged_copy_is_named_and_copied_anew_once_it_is_moved_away(tmp_path: Path) -> None:
+    """No guess about a copy that cannot be read: the person is told which file, and the next backup heals it."""
+    archive = await _filled(tmp_path / "home")
+    copy = Home(tmp_path / "copy")
+    await back_up(archive, copy.path)
+    copy.volume(1).chmod(0o600)
+    copy.volume(1).write_bytes(b"x" * 100_000)
+    with pytest.raises(DamagedError, match=r"000001\.sqlite"):
+        await back_up(archive, copy.path)
+    copy.volume(1).unlink()
+    await back_up(archive, copy.path)
+    assert await _findings(copy) == []
+    await archive.close()
+
+
+async def test_a_backup_is_read_only_until_it_is_released(tmp_path: Path) -> None:
+    """Nothing is appended to a copy, nor is it backed up itself; what a reader left beside its catalog does no harm."""
+    archive = await _filled(tmp_path / "home", count=2)
+    copy = Home(tmp_path / "copy")
+    await back_up(archive, copy.path)
+    opened = await Archive.open(copy)
+    with pytest.raises(HomeError, match="only read"):
+        await opened.append([Draft("profile.removed", {"name": "x"})])
+    with pytest.raises(HomeError, match="backup itself"):
+        await back_up(opened, tmp_path / "second")
+    assert len(await homes.raws(opened)) == 2
+    await opened.close()
+    (copy.path / "archive.sqlite.taken.new-journal").write_bytes(b"left behind")
+    await homes.store(archive, {9: message(9)})
+    await back_up(archive, copy.path)
+    assert await _findings(copy) == []
+    assert backups.release(copy)
+    assert not backups.release(copy)
+    opened = await Archive.open(copy)
+    await opened.append([Draft("profile.removed", {"name": "x"})])
+    await opened.close()
+    with pytest.raises(InputError, match="not empty"):
+        await back_up(archive, copy.path)
+    await archive.close()
+
+
+async def test_two_backups_to_one_folder_do_not_meet(tmp_path: Path) -> None:
+    """The second is told that the first is under way."""
+    archive = await _filled(tmp_path / "home", count=2)
+    seconds: list[asyncio.Future[Backup]] = []
+
+    def tick(done: Backup) -> None:
+        if not seconds:
+            seconds.append(asyncio.ensure_future(back_up(archive, tmp_path / "copy")))  # noqa: TID251 (awaited below)
+
+    await back_up(archive, tmp_path / "copy", tick=tick)
+    with pytest.raises(BusyError, match="under way"):
+        await seconds[0]
+    assert await _findings(Home(tmp_path / "copy")) == []
+    await archive.close()
