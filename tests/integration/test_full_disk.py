@@ -41,7 +41,7 @@ def _free(disk: Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
-def _fill(disk: Path, leave: int) -> Path:
+def fill(disk: Path, leave: int) -> Path:
     ballast = disk / "ballast"
     with ballast.open("wb") as file:
         while (size := min(_free(disk) - leave, MEGABYTE)) > 0:
@@ -61,7 +61,7 @@ def test_a_run_on_a_full_disk_fails_with_that_reason_and_completes_after_space_i
     for number in range(100, 140):
         server.deliver(ALICE, "INBOX", message(number, 160_000))
     home = asyncio.run(homes.with_profile(small_disk / "home", profile(server.host, server.plain_port)))
-    ballast = _fill(small_disk, 2 * MEGABYTE)
+    ballast = fill(small_disk, 2 * MEGABYTE)
 
     failed = homes.cli(home, "run", "Test", "--json")
     assert failed.returncode == 3, failed.stderr
@@ -92,7 +92,7 @@ def test_every_command_on_a_full_disk_says_so_and_leaves_the_archive_as_it_was(s
     """No traceback, no half user, no half profile: exit 3 and the word, and the archive goes on when space is made."""
     home = asyncio.run(homes.filled(small_disk / "home", count=2))
     before = homes.rows(home.volume(1), "SELECT seq, hash FROM ledger")
-    ballast = _fill(small_disk, 0)
+    ballast = fill(small_disk, 0)
     for number in range(3):
         result = homes.cli(home, "user", "add", f"user{number}", "--full-name", "x" * 200)
         assert result.returncode == 3, result.stdout + result.stderr
@@ -114,7 +114,7 @@ def test_a_volume_that_cannot_be_begun_leaves_nothing_behind(small_disk: Path) -
         try:
             await homes.store(archive, {1: message(1)})
             await archive.catch_up()
-            ballast = _fill(small_disk, 20_000)
+            ballast = fill(small_disk, 20_000)
             numbers, head = home.volume_numbers(), await archive.head()
             with pytest.raises(StorageError):
                 await homes.store(archive, {2: message(2, 100_000)})
