@@ -13,7 +13,8 @@ from pathlib import Path
 import typer
 
 import core
-from core.archive import last_verification, saved_profiles, space, users
+from core.archive import backup, last_verification, saved_profiles, space, users
+from core.archive.backup import LastBackup
 from core.archive.last_verification import LastVerification
 from core.cli.context import context, run
 from core.cli.help import Command, Group
@@ -198,6 +199,7 @@ def status() -> None:
         home = context.find()
         async with context.archive() as archive:
             verified = await last_verification.last(archive)
+            backed_up = await backup.last(archive)
             queue = Queue(archive.database)
             profiles = await saved_profiles.all_profiles(archive)
             latest = await queue.latest()
@@ -223,6 +225,7 @@ def status() -> None:
                     "disk": disk.used,
                     "space": disk.as_json(),
                     "verified": verified.as_json() if verified else None,
+                    "backed_up": backed_up.as_json() if backed_up else None,
                     "head": {"seq": head.seq, "hash": head.hash.hex()},
                     "warnings": warnings,
                     "profiles": [
@@ -242,6 +245,7 @@ def status() -> None:
         output.line(f"Archive   {home.path}", indent=10)
         output.line(f"Mail      {counted(messages, 'message')}, {size(raw)} of mail in {size(disk.used)} on disk", indent=10)
         output.line(f"Verified  {_verified(verified)}", indent=10)
+        output.line(f"Backed up {_backed_up(backed_up)}", indent=10)
         output.line(f"Service   {'● running' if running else '○ not running; a run starts it'}")
         output.line(f"Users     {number(people)}")
         rows = []
@@ -264,6 +268,12 @@ def status() -> None:
             output.line(f"! {warning}", indent=2)
 
     run(work())
+
+
+def _backed_up(last: LastBackup | None) -> str:
+    if last is None:
+        return "never; archivar backup DIR copies the archive while runs go on"
+    return f"{when(last.at, now())}, up to entry {number(last.seq)}, to {last.directory}"
 
 
 def _verified(last: LastVerification | None) -> str:

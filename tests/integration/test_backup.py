@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -146,6 +147,7 @@ def test_a_wrong_folder_is_refused_with_exit_code_2(tmp_path: Path) -> None:
     (tmp_path / "else").mkdir()
     (tmp_path / "else" / "letter.txt").write_text("mine")
     copy = Home(tmp_path / "copy")
+    assert "Backed up never" in homes.cli(home, "status").stdout
     _backup(home, copy)
     for wrong in (home.path, home.volumes, home.path / "new", tmp_path, tmp_path / "else", tmp_path / "else" / "letter.txt"):
         result = homes.cli(home, "backup", str(wrong))
@@ -158,3 +160,6 @@ def test_a_wrong_folder_is_refused_with_exit_code_2(tmp_path: Path) -> None:
     assert "archivar rebuild" in homes.cli(home, "backup", str(copy.path)).stderr
     shown = homes.cli(home, "ledger", "show", "--limit", "1")
     assert f"Backed up to {copy.path}" in shown.stdout
+    status = homes.cli(home, "status")
+    assert re.search(rf"^Backed up \d\d:\d\d, up to entry \d+, to {re.escape(str(copy.path))}$", status.stdout, re.MULTILINE)
+    assert json.loads(homes.cli(home, "status", "--json").stdout)["backed_up"]["directory"] == str(copy.path)
