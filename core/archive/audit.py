@@ -173,6 +173,11 @@ def _backed_up(payload: Payload) -> str:
     return f"Backed up to {payload['directory']} up to entry {number(payload['seq'])}: {what}."
 
 
+def _restored(payload: Payload) -> str:
+    what = f"{_count(len(payload['messages']), 'message')} ({size(sum(message[2] for message in payload['messages']))})"
+    return f"Restored {what} of {payload['folder']} to {_where(payload).removeprefix('in ')}, by profile {payload['profile']}."
+
+
 def _verified(payload: Payload) -> str:
     looked = f"{_count(payload['messages'], 'message')} and {_count(payload['parts'], 'part')}"
     if share := payload.get("share"):
@@ -207,6 +212,7 @@ _TELL: dict[str, Callable[[Payload], str]] = {
     "run.finished": _run_finished,
     "exported": _exported,
     "backed_up": _backed_up,
+    "restored": _restored,
     "verified": _verified,
     "repaired": _repaired,
 }

@@ -276,6 +276,25 @@ async def _imported(transaction: Transaction, seq: int, payload: Payload, volume
     )
 
 
+async def _restored(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    """Mail that was put back on a server: known where it lies now, so that no run takes it for new; its place here stays."""
+    if not payload["known"]:
+        return
+    folder = await _folder(transaction, payload["owner"], payload["folder"])
+    source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
+    # A run that went on at the same time may have fetched it already.
+    await transaction.many(
+        "INSERT OR IGNORE INTO source_message "
+        "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched) "
+        "SELECT ?, ?, id, ?, ?, ?, ?, 0 FROM message WHERE sha256 = ?",
+        [
+            (source, uid, folder, size, internaldate, flags, bytes.fromhex(sha256))
+            for sha256, uid, size, internaldate, flags in payload["messages"]
+            if uid is not None
+        ],
+    )
+
+
 async def _moved(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
     await transaction.execute(
         "CREATE TEMP TABLE IF NOT EXISTS moving (from_source INTEGER, from_uid INTEGER, from_folder INTEGER, "
@@ -390,6 +409,7 @@ _HANDLERS: dict[str, Callable[[Transaction, int, Payload, int, Details], Awaitab
     "repaired": _repaired,
     "address.ours": _address_ours,
     "imported": _imported,
+    "restored": _restored,
     "moved": _moved,
     "vanished": _vanished,
     "deleting": _deleting,

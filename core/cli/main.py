@@ -33,6 +33,7 @@ MODULES = {
     "backup": ("backup",),
     "ledger": ("ledger",),
     "transfer": ("export", "import"),
+    "restore": ("restore",),
     "service": ("service", "status"),
     "settings": ("settings",),
 }

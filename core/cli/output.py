@@ -100,6 +100,14 @@ class Output:
             self.note("")
             return ""
 
+    def ask(self, question: str) -> str | None:
+        """Ask at the terminal; what was typed, None when there is no terminal or nothing more comes from it."""
+        if sys.stdin is None or not sys.stdin.isatty():
+            return None
+        self._write(sys.stderr, safe(question))
+        # Not ``input``, which would put the question on stdout.
+        return sys.stdin.readline() or None
+
     @property
     def _people(self) -> TextIO | None:
         return sys.stderr if self.json_wanted else sys.stdout

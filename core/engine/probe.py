@@ -14,7 +14,7 @@ from typing import Any
 
 from core.engine.roster import credentials
 from core.errors import Dropped, ProtocolError
-from core.imap import deleting
+from core.imap import appending, deleting
 from core.imap.login import Known
 from core.imap.names import Folder
 from core.imap.session import Session
@@ -88,7 +88,7 @@ class _Probe:
     async def run(self) -> Verdict:
         name = await self._create()
         try:
-            await deleting.append(self._session, name, self._message)
+            await appending.append(self._session, name, self._message)
             at = await self._delete(Folder(name, name))
             found = await self._find()
         finally:
@@ -108,7 +108,7 @@ class _Probe:
         for prefix in _PREFIXES:
             name = f"{prefix}{PROBE}{self._word}"
             try:
-                await deleting.create_folder(self._session, name)
+                await appending.create_folder(self._session, name)
             except Dropped:
                 raise
             except ProtocolError as error:

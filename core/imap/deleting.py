@@ -1,4 +1,6 @@
-"""Deleting on the server: the only commands that change anything there. What may be deleted is decided elsewhere.
+"""Deleting on the server: beside ``appending`` the only commands that change anything there.
+
+What may be deleted is decided elsewhere.
 
 Nothing here ever uses CLOSE, and EXPUNGE without UIDs only when the caller knows that nothing else is marked: a session that
 ends, by LOGOUT or by opening another folder, expunges nothing (RFC 3501 sections 6.3.1 and 6.1.3).
@@ -43,23 +45,8 @@ async def expunge_all(session: Session) -> None:
 # For a probe, in a folder of its own ---------------------------------------------------------------------------------------
 
 
-async def create_folder(session: Session, name: str) -> None:
-    """Make a folder; ``name`` as on the wire. Raises ``ProtocolError``."""
-    await session.call(session.command, "CREATE", names.quote(name))
-
-
 async def delete_folder(session: Session, name: str) -> None:
     """Remove a folder with what is in it. Raises ``ProtocolError``."""
     # A folder that is open cannot be removed on some servers.
     await session.call(session.open_folder, "EXAMINE", Folder("INBOX", "INBOX"))
     await session.call(session.command, "DELETE", names.quote(name))
-
-
-async def append(session: Session, name: str, message: bytes) -> None:
-    """Put a message with CRLF line ends into a folder. Raises ``ProtocolError``."""
-    await session.call(_append, session, name, message)
-
-
-def _append(session: Session, name: str, message: bytes) -> None:
-    session.protocol.literal = message
-    session.command("APPEND", names.quote(name), b"(\\Seen)")

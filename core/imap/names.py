@@ -104,6 +104,28 @@ def path(wire: str, delimiter: str) -> str:
     return "/".join(readable)
 
 
+def wire(path: str, delimiter: str) -> str | None:
+    """The name as on the wire of a folder with this readable path, where levels are parted by ``delimiter``: the reverse of
+    ``path``. None when the server cannot have such a folder: a level holds the delimiter, or there are no levels there.
+    """
+    # The division slash stood for one that is no delimiter.
+    levels = [level if delimiter == "/" else level.replace("\u2215", "/") for level in path.split("/")]
+    if not all(levels) or (not delimiter and len(levels) > 1):
+        return None
+    encoded = [imap_utf7.encode(level).decode("latin-1") for level in levels]
+    if delimiter and any(delimiter in level for level in encoded):
+        return None
+    return delimiter.join(encoded)
+
+
+def delimiter(replies: Iterable[Reply]) -> str:
+    """What parts the levels of names, by the reply to LIST "" ""; empty when nothing does, ``/`` when nobody says."""
+    for line, _ in _joined(replies):
+        if match := _LIST.match(line):
+            return _unescape(match["quoted"] or match["bare"] or b"").decode("latin-1")
+    return "/"
+
+
 def quote(wire: str) -> bytes:
     """A folder's name as a quoted string for a command."""
     name = wire.encode("latin-1")

@@ -136,6 +136,11 @@ def busy(text: str) -> bool:
     return _BUSY.search(text) is not None
 
 
+def month(number: int) -> str:
+    """The name of a month (1 to 12) as IMAP has it: ``Jul``."""
+    return _MONTH_NAMES[number - 1].capitalize()
+
+
 def internaldate(text: str) -> int | None:
     """``17-Jul-1996 02:44:25 -0700`` in seconds since 1970; None when it is no date."""
     match = _DATE_TIME.fullmatch(text)

@@ -115,6 +115,12 @@ EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
         {"owner": "1", "folder": "Imported", "format": "mbox", "path": "/old.mbox", "messages": [["00", 2000, None, ""]]},
         "Imported 1 message (2 kB) from /old.mbox into Imported.",
     ),
+    (
+        "restored",
+        {"profile": "Anna", "source": SOURCE["source"], "owner": "1", "folder": "anna/INBOX", "server_folder": "INBOX"}
+        | {"uidvalidity": 1, "known": True, "messages": [["ab", 9, 1500, None, ""], ["cd", None, 500, None, ""]]},
+        'Restored 2 messages (2 kB) of anna/INBOX to "INBOX" of anna@example.test, by profile Anna.',
+    ),
     ("verified", {"parts": 2, "messages": 1, "entries": 9, "findings": 0}, "Verified 1 message and 2 parts: clean."),
     (
         "verified",

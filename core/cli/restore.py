@@ -1,0 +1,143 @@
+"""``archivar restore``: mail of the archive back into a mailbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.archive import saved_profiles
+from core.cli.context import actor, context, run
+from core.cli.help import Command
+from core.cli.output import output
+from core.cli.transfer import Ticker, selected
+from core.cli.words import counted
+from core.errors import InputError
+from core.format import number, size
+
+if TYPE_CHECKING:
+    from core.engine.restore_plan import RestorePlan
+    from core.engine.restoring import Refused, Restored
+
+#: Folders and problems that are named one by one.
+NAMED = 50
+
+
+def register(app: typer.Typer) -> None:
+    app.command("restore", cls=Command)(restore)
+
+
+def restore(
+    profile: Annotated[str, typer.Option("--profile", metavar="NAME", help="A profile that archives the mailbox.")],
+    user: Annotated[
+        str, typer.Option("--user", metavar="USER", help="Whose archive; of a profile for many also whose mailbox.")
+    ] = "",
+    folder: Annotated[str, typer.Option("--folder", metavar="FOLDER", help="Only this folder of the archive, and below.")] = "",
+    ids: Annotated[list[str] | None, typer.Option("--id", metavar="ID", help="Only this message; may be repeated.")] = None,
+    to: Annotated[
+        str, typer.Option("--to", metavar="FOLDER", help="Into this folder on the server; else where the mail was.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only find out what is missing there.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Put messages back into a mailbox, byte for byte, with flags and dates.
+
+    What the mailbox has already is not put there again, so it can be repeated, and carries on when it was stopped. Asks before.
+    Exit code 1 when something was not restored.
+    """
+    plan = run(_plan(profile, user, folder, ids or [], to))
+    for text in plan.warnings():
+        output.note(f"Warning: {text}")
+    if not dry_run and not yes:
+        _announce(plan)
+        # Not in a coroutine: while somebody is asked there, Ctrl-C would not be heard.
+        answer = output.ask("Restore them? [y/N] ")
+        if answer is None:
+            raise InputError("Nothing was restored: there is no terminal to ask at.", "Give --yes, or --dry-run to look first.")
+        if answer.strip().lower() not in ("y", "yes"):
+            raise InputError("Nothing was restored.")
+
+    async def work() -> int:
+        from core.engine.restoring import Restoring
+
+        async with context.archive() as archive:
+            secret = await saved_profiles.password(archive, plan.profile)
+            progress = Ticker()
+            work = Restoring(
+                archive, plan, secret, actor=actor(), tick=lambda done: progress(done.done, done.total, done.bytes, done.folder)
+            )
+            try:
+                done = await work.run(dry_run=dry_run)
+            finally:
+                progress.end()
+        _show(plan, done, dry_run)
+        return 4 if done.damaged else 1 if done.problems else 0
+
+    raise typer.Exit(run(work()))
+
+
+async def _plan(name: str, user: str, folder: str, ids: list[str], to: str) -> RestorePlan:
+    from core.engine import restore_plan
+
+    async with context.archive() as archive:
+        profile = await saved_profiles.find(archive, name)
+        return await restore_plan.plan(archive, profile, await selected(archive, user, folder, ids), user=user, to=to)
+
+
+def _announce(plan: RestorePlan) -> None:
+    where = f"the mailbox {plan.mailbox.top} on {plan.profile.server.host}"
+    output.note(f"{counted(plan.messages, 'message')}, {size(plan.bytes)}, of the archive of {_owners(plan)} into {where}:")
+    for folder in plan.folders[:NAMED]:
+        output.note(f"  {folder.path} into {plan.path(folder)}: {counted(folder.messages, 'message')}, {size(folder.bytes)}")
+    if len(plan.folders) > NAMED:
+        output.note(f"  and {counted(len(plan.folders) - NAMED, 'more folder')}")
+    output.note("What is there already is not put there again.")
+
+
+def _owners(plan: RestorePlan) -> str:
+    return ", ".join(dict.fromkeys(folder.user for folder in plan.folders))
+
+
+def _show(plan: RestorePlan, done: Restored, dry_run: bool) -> None:
+    if output.json_wanted:
+        output.json(_json(plan, done, dry_run))
+    for problem in done.problems[:NAMED]:
+        output.note(f"! {_problem(problem)}")
+    if len(done.problems) > NAMED:
+        output.note(f"! … and {number(len(done.problems) - NAMED)} more; --json has all of them.")
+    for text in done.remarks[:NAMED]:
+        output.note(f"Note: {text}.")
+    if done.created:
+        output.note(f"{'To be made' if dry_run else 'Made'} on the server: {', '.join(done.created)}")
+    already = f"; {number(done.already)} there already" if done.already else ""
+    failed = f"; {number(done.failed)} not restored" if done.failed else ""
+    verb = "would be restored" if dry_run else "restored"
+    output.note(f"{counted(done.messages, 'message')}, {size(done.bytes)} {verb} to {plan.mailbox.top}{already}{failed}.")
+
+
+def _problem(problem: Refused) -> str:
+    if problem.message is None:
+        return f"{problem.folder}: {counted(problem.messages, 'message')} not restored: {problem.reason}"
+    return f"{problem.folder}, message {problem.message} ({problem.subject}): {problem.reason}"
+
+
+def _json(plan: RestorePlan, done: Restored, dry_run: bool) -> dict[str, Any]:
+    problems = [
+        {"folder": one.folder, "message": one.message, "subject": one.subject, "messages": one.messages, "reason": one.reason}
+        for one in done.problems
+    ]
+    return {
+        "profile": plan.profile.name,
+        "mailbox": plan.mailbox.top,
+        "to": plan.to,
+        "dry_run": dry_run,
+        "total": done.total,
+        "messages": done.messages,
+        "bytes": done.bytes,
+        "already": done.already,
+        "failed": done.failed,
+        "created": done.created,
+        "problems": problems,
+        "remarks": done.remarks,
+        "warnings": plan.warnings(),
+    }

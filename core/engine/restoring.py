@@ -1,0 +1,442 @@
+"""Puts messages of the archive back into a mailbox, through the login of a profile that archives it.
+
+A message is appended only when the folder does not have it: known there by an entry of the ledger, or of its size, its header,
+and in the end of its very bytes. So a restore can be repeated, and goes on after a connection that broke in the middle, when
+nobody knows whether the last message had arrived: the folder is looked at again before anything is appended.
+
+What was appended is written down with its UID. So the next run knows it, and neither fetches it nor gives it another place in
+the archive; and it may be deleted by the profile's rule only after its bytes were read and compared (``proof``).
+
+What one message or folder meets with is its own: it is named, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from core.archive import selection as selecting
+from core.archive import sources
+from core.archive.archive import Archive
+from core.archive.ledger import Draft
+from core.archive.selection import Folder, Place
+from core.archive.splitter import header_end
+from core.engine.link import BACKOFF, Link
+from core.engine.looking import HEADERS_PER_FETCH
+from core.engine.restore_plan import RestorePlan
+from core.engine.roster import credentials
+from core.errors import ArchivarError, ConnectError, DamagedError, Dropped, ProtocolError
+from core.format import number, size
+from core.imap import appending
+from core.imap import names as naming
+from core.imap.login import Known
+from core.imap.replies import Listed
+from core.imap.session import Busy, Session
+from core.secrets import Secret
+from core.sequence import pack
+
+#: Messages that are looked up, and written down, together.
+CHUNK, CHUNK_BYTES = 100, 8 * 1024 * 1024
+#: How often a message is sent over a connection that then breaks, before it is taken for the cause.
+TRIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What was not restored: a message of a folder on the server, or with ``message`` None so many of it, with the reason."""
+
+    folder: str
+    message: int | None
+    subject: str
+    reason: str
+    messages: int = 1
+
+
+@dataclass(slots=True)
+class Restored:
+    """What a restore has done so far. ``total`` and ``bytes_total`` are of all that is selected.
+
+    ``already``: the mailbox had it. ``folder``, on the server, is being filled; ``created`` ones were not there. Of a dry run
+    ``messages``, ``bytes`` and ``created`` are what would be done.
+    """
+
+    total: int = 0
+    bytes_total: int = 0
+    messages: int = 0
+    bytes: int = 0
+    already: int = 0
+    folder: str = ""
+    created: list[str] = field(default_factory=list)
+    problems: list[Refused] = field(default_factory=list)
+    #: What is not as it should be with messages that were restored, in sentences.
+    remarks: list[str] = field(default_factory=list)
+    #: Some could not be read from the archive.
+    damaged: bool = False
+
+    @property
+    def failed(self) -> int:
+        return sum(problem.messages for problem in self.problems)
+
+    @property
+    def done(self) -> int:
+        return self.messages + self.already + self.failed
+
+
+@dataclass(slots=True)
+class _Appended:
+    """A message that the server took, with the folder of the archive it came from; not written down yet."""
+
+    folder: Folder
+    place: Place
+    flags: str
+    internaldate: int | None
+    size: int
+    uid: int | None = None
+
+
+@dataclass(slots=True)
+class _Target:
+    """A folder on the server with what goes there; lives on when a connection breaks."""
+
+    path: str
+    folders: Sequence[Folder]
+    name: str = ""
+    uidvalidity: int = 0
+    #: Up to which message each folder of the archive is settled, and what is settled beyond that.
+    after: dict[int, int] = field(default_factory=dict)
+    settled: set[int] = field(default_factory=set)
+    count: int = 0
+    tries: dict[int, int] = field(default_factory=dict)
+    waiting: list[_Appended] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        return sum(folder.messages for folder in self.folders)
+
+
+@dataclass(slots=True)
+class _There:
+    """What the server's folder has. ``present``: where known messages lie, by SHA-256; None when that is not known."""
+
+    listed: dict[int, Listed] = field(default_factory=dict)
+    present: dict[bytes, int | None] = field(default_factory=dict)
+    by_size: dict[int, list[int]] = field(default_factory=dict)
+    headers: dict[int, bytes] = field(default_factory=dict)
+
+
+class Restoring:
+    """One restore. ``tick`` is called after each message."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        plan: RestorePlan,
+        password: Secret,
+        *,
+        actor: str = "archivar",
+        backoff: tuple[float, ...] = BACKOFF,
+        tick: Callable[[Restored], None] = lambda restored: None,
+    ) -> None:
+        self._archive = archive
+        self._plan = plan
+        self._actor = actor
+        self._tick = tick
+        self._source = plan.mailbox.source(plan.profile.server)
+        login = credentials(plan.profile, plan.mailbox, password, Known())
+        self._link = Link(lambda: Session.open(plan.profile.server, login), backoff)
+        self._dry = False
+        self.result = Restored(plan.messages, plan.bytes)
+
+    async def run(self, *, dry_run: bool = False) -> Restored:
+        """Restore, or with ``dry_run`` only find out what is missing there. Raises ``ConnectError`` when no connection is made.
+
+        Cancelled, what was appended is written down.
+        """
+        self._dry = dry_run
+        targets = self._targets()
+        try:
+            await self._link.session()
+            for index, target in enumerate(targets):
+                self.result.folder = target.path
+                try:
+                    await self._into(target)
+                except ConnectError as error:
+                    for left in targets[index:]:
+                        self._give_up(left, error)
+                    break
+        except BaseException:
+            await self._link.drop()
+            raise
+        await self._link.close()
+        self.result.folder = ""
+        return self.result
+
+    def _targets(self) -> list[_Target]:
+        found: dict[str, list[Folder]] = {}
+        for folder in self._plan.folders:
+            found.setdefault(self._plan.path(folder), []).append(folder)
+        return [_Target(path, folders) for path, folders in found.items()]
+
+    async def _into(self, target: _Target) -> None:
+        """Fill one folder. Raises ``ConnectError`` when the server cannot be reached any more."""
+        try:
+            await self._link.again(lambda: self._fill(target))
+        except (Dropped, ProtocolError) as error:
+            self._give_up(target, error)
+            # One folder that cannot be filled says nothing about the next.
+            self._link.progressed()
+        finally:
+            if target.waiting:
+                # The connection broke, or somebody stopped us: the server has told what it took.
+                await self._record(target, {})
+
+    def _give_up(self, target: _Target, error: ArchivarError) -> None:
+        if left := target.total - target.count:
+            self.result.problems.append(Refused(target.path, None, "", error.message, left))
+            target.count += left
+            self._tick(self.result)
+
+    # One folder --------------------------------------------------------------------------------------------------------
+
+    async def _fill(self, target: _Target) -> None:
+        session = await self._link.session()
+        there = await self._open(session, target)
+        for folder in target.folders:
+            chunk: list[Place] = []
+            async for place in selecting.places(self._archive, folder, target.after.get(folder.id, 0)):
+                if len(chunk) == CHUNK or (chunk and sum(one.size for one in chunk) + place.size > CHUNK_BYTES):
+                    await self._chunk(session, target, there, folder, chunk)
+                    chunk = []
+                chunk.append(place)
+            if chunk:
+                await self._chunk(session, target, there, folder, chunk)
+
+    async def _open(self, session: Session, target: _Target) -> _There:
+        """The folder on the server, made if it is not there, and what it has."""
+        known = next((one for one in await session.folders() if one.path == target.path and one.selectable), None)
+        if known is None:
+            if target.path not in self.result.created:
+                self.result.created.append(target.path)
+            if self._dry:
+                return _There()
+            try:
+                known = await self._create(session, target.path)
+            except ProtocolError:
+                self.result.created.remove(target.path)
+                raise
+        if self._dry:
+            _, selected = await self._link.examine(known, anew=True)
+        else:
+            session, selected = await self._link.select(known)
+            if selected.read_only:
+                raise ProtocolError("The server lets us only read this folder.")
+        if target.uidvalidity not in (0, selected.uidvalidity):
+            raise ProtocolError("The folder was made anew on the server (UIDVALIDITY changed) while it was being filled.")
+        target.name, target.uidvalidity = known.name, selected.uidvalidity
+        # Kerio answers FETCH in an empty folder with BAD.
+        there = _There(await session.listing() if selected.exists else {})
+        for uid, listed in there.listed.items():
+            there.by_size.setdefault(listed.size, []).append(uid)
+        kept = await sources.kept(self._archive, self._source, known.name, selected.uidvalidity, list(there.listed))
+        there.present = {one.sha256: uid for uid, one in kept.items() if one.size == there.listed[uid].size}
+        for one in target.waiting:
+            if one.uid in there.listed:
+                there.present[one.place.sha256] = one.uid
+        return there
+
+    async def _create(self, session: Session, path: str) -> naming.Folder:
+        name = await appending.create(session, path)
+        try:
+            await appending.subscribe(session, name)
+        except ProtocolError as error:
+            self.result.remarks.append(f"{path} was made, but mail programs may not show it: {error.message}")
+        return naming.Folder(name, path)
+
+    async def _chunk(self, session: Session, target: _Target, there: _There, folder: Folder, chunk: Sequence[Place]) -> None:
+        missing = [one for one in chunk if one.message not in target.settled and one.sha256 not in there.present]
+        raws = await self._read(target, missing)
+        await self._read_headers(session, there, raws.values())
+        for place in chunk:
+            if place.message in target.settled:
+                continue
+            if place.sha256 in there.present:
+                self._found(target, folder, place, there.present[place.sha256], place.size)
+                continue
+            raw = raws.get(place.message)
+            if raw is None:
+                continue
+            uid = await self._find(session, there, raw)
+            if uid is not None:
+                there.present[place.sha256] = uid
+                self._found(target, folder, place, uid, there.listed[uid].size)
+            else:
+                await self._append(session, target, there, folder, place, raw)
+        if target.waiting:
+            await self._settle(session, target, there)
+        target.after[folder.id] = chunk[-1].message
+        target.settled.clear()
+
+    async def _read(self, target: _Target, places: Iterable[Place]) -> dict[int, bytes]:
+        """Messages as they are in the archive; one that cannot be read is named."""
+        found: dict[int, bytes] = {}
+        for place in places:
+            try:
+                found[place.message] = await self._archive.raw(place.sha256)
+            except (DamagedError, KeyError) as error:
+                self.result.damaged = True
+                self._refuse(target, place, error.message if isinstance(error, DamagedError) else "it is not in the archive")
+        return found
+
+    def _found(self, target: _Target, folder: Folder, place: Place, uid: int | None, length: int) -> None:
+        """The server has it: because it was there before, or because it arrived before the connection broke."""
+        if target.tries.pop(place.message, 0):
+            self._count(target, place)
+            if uid is not None and all(one.place.message != place.message for one in target.waiting):
+                target.waiting.append(_Appended(folder, place, appending.flags(place.flags), _date(place), length, uid))
+            return
+        self.result.already += 1
+        self._settled(target, place)
+
+    # Is it there already? ----------------------------------------------------------------------------------------------
+
+    async def _read_headers(self, session: Session, there: _There, raws: Iterable[bytes]) -> None:
+        """Read the headers of all that may be one of these, by size; many at once."""
+        taken = set(there.present.values())
+        sizes = {len(form) for raw in raws for form in _forms(raw)}
+        likely = [uid for length in sizes for uid in there.by_size.get(length, ()) if uid not in taken]
+        likely = sorted(uid for uid in likely if uid not in there.headers)
+        for start in range(0, len(likely), HEADERS_PER_FETCH):
+            found = await session.headers(likely[start : start + HEADERS_PER_FETCH])
+            there.headers |= {uid: hashlib.sha256(header).digest() for uid, header in found.items() if header is not None}
+
+    async def _find(self, session: Session, there: _There, raw: bytes) -> int | None:
+        """The message of the server that is this one: of its size, its header, and its bytes."""
+        taken = set(there.present.values())
+        for form in _forms(raw):
+            header = hashlib.sha256(form[: header_end(form)]).digest()
+            for uid in there.by_size.get(len(form), ()):
+                if uid in taken or there.headers.get(uid) != header:
+                    continue
+                fetched = await session.bodies([uid])
+                if fetched.busy:
+                    raise Busy(f"The server would not send a message: {fetched.refusal}.")
+                if fetched.bodies.get(uid) == form:
+                    return uid
+        return None
+
+    # Appending ---------------------------------------------------------------------------------------------------------
+
+    async def _append(self, session: Session, target: _Target, there: _There, folder: Folder, place: Place, raw: bytes) -> None:
+        limit = appending.largest(session)
+        if limit is not None and len(raw) > limit:
+            self._refuse(target, place, f"it has {size(len(raw))}, and the server takes {size(limit)} at most (APPENDLIMIT)")
+            return
+        if self._dry:
+            there.present[place.sha256] = None
+            self._count(target, place)
+            return
+        if target.tries.get(place.message, 0) == TRIES:
+            self._refuse(target, place, "the connection broke whenever it was sent; the server may not take it")
+            self._link.progressed()
+            return
+        target.tries[place.message] = target.tries.get(place.message, 0) + 1
+        one = _Appended(folder, place, appending.flags(place.flags), _date(place), len(raw))
+        try:
+            told = await appending.append(session, target.name, raw, one.flags, one.internaldate)
+        except Busy:
+            # It said no, so it was not that message which broke anything.
+            target.tries.pop(place.message)
+            raise
+        except ProtocolError as error:
+            target.tries.pop(place.message)
+            self._refuse(target, place, error.message)
+            return
+        target.tries.pop(place.message)
+        if told is not None and told[0] == target.uidvalidity:
+            one.uid = told[1]
+        there.present[place.sha256] = one.uid
+        target.waiting.append(one)
+        self._count(target, place)
+        self._link.progressed()
+
+    async def _settle(self, session: Session, target: _Target, there: _There) -> None:
+        """See what the server made of what it took, and write it down."""
+        if all(one.uid is not None for one in target.waiting):
+            listed = await session.listing(pack(one.uid for one in target.waiting if one.uid is not None))
+        else:
+            listed = await session.listing()
+            await self._identify(session, target, there, listed)
+        for one in target.waiting:
+            now = listed.get(one.uid) if one.uid is not None else None
+            if now is not None and now.size != one.place.size:
+                self.result.remarks.append(
+                    f"{target.path}: message {one.place.message} was restored, and the server keeps it with "
+                    f"{number(now.size)} bytes instead of {number(one.place.size)}"
+                )
+        await self._record(target, listed)
+
+    async def _identify(self, session: Session, target: _Target, there: _There, listed: dict[int, Listed]) -> None:
+        """Find the UIDs of what was appended to a server that does not tell them (no UIDPLUS)."""
+        new = {uid: item for uid, item in listed.items() if uid not in there.listed}
+        there.listed |= new
+        for uid, item in new.items():
+            there.by_size.setdefault(item.size, []).append(uid)
+        unnamed = [one for one in target.waiting if one.uid is None]
+        raws = [await self._archive.raw(one.place.sha256) for one in unnamed]
+        await self._read_headers(session, there, raws)
+        for one, raw in zip(unnamed, raws, strict=True):
+            one.uid = await self._find(session, there, raw)
+            there.present[one.place.sha256] = one.uid
+
+    async def _record(self, target: _Target, listed: dict[int, Listed]) -> None:
+        by_folder: dict[int, list[_Appended]] = {}
+        for one in target.waiting:
+            by_folder.setdefault(one.folder.id, []).append(one)
+        drafts = []
+        for several in by_folder.values():
+            folder = several[0].folder
+            rows = []
+            for one in several:
+                as_sent = Listed(one.size, one.internaldate, one.flags)
+                now = listed.get(one.uid, as_sent) if one.uid is not None else as_sent
+                rows.append([one.place.sha256.hex(), one.uid, now.size, now.internaldate, now.flags])
+            payload = {
+                "profile": self._plan.profile.name,
+                "source": self._source,
+                "owner": folder.owner,
+                "folder": folder.path,
+                "server_folder": target.name,
+                "uidvalidity": target.uidvalidity,
+                "known": folder.owner == self._plan.mailbox.user.id,
+                "messages": rows,
+            }
+            drafts.append(Draft("restored", payload, self._actor))
+        target.waiting = []
+        await self._archive.append(drafts)
+
+    # Counting ----------------------------------------------------------------------------------------------------------
+
+    def _count(self, target: _Target, place: Place) -> None:
+        self.result.messages += 1
+        self.result.bytes += place.size
+        self._settled(target, place)
+
+    def _refuse(self, target: _Target, place: Place, reason: str) -> None:
+        self.result.problems.append(Refused(target.path, place.message, place.subject, reason))
+        self._settled(target, place)
+
+    def _settled(self, target: _Target, place: Place) -> None:
+        target.settled.add(place.message)
+        target.count += 1
+        self._tick(self.result)
+
+
+def _date(place: Place) -> int | None:
+    return place.internaldate if place.internaldate is not None else place.date
+
+
+def _forms(raw: bytes) -> list[bytes]:
+    """A message as it is, and as servers keep it that end all lines with CRLF."""
+    whole = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if b"\n" in raw else raw
+    return [raw] if whole == raw else [raw, whole]
