@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import imaplib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -11,13 +12,16 @@ from pathlib import Path
 import pytest
 
 from core.archive import users
+from core.archive.archive import Archive
+from core.archive.ledger import Draft
 from core.archive.selection import Selection
 from core.engine import restoring
 from core.engine.restore_plan import RestorePlan, plan
 from core.engine.restoring import Restored, Restoring
-from core.errors import InputError
-from core.imap import appending
-from core.imap.session import Session
+from core.errors import DamagedError, InputError
+from core.imap import appending, deleting
+from core.imap.names import Folder
+from core.imap.session import Selected, Session
 from core.profiles.age import Age
 from core.profiles.catchall import CatchAll
 from core.profiles.deletion import Deletion, When
@@ -103,10 +107,6 @@ async def restore(
 ) -> Restored:
     found = await planned(box, profile, selection, **options)
     return await Restoring(box.archive, found, Secret(password), backoff=tuple(backoff)).run(dry_run=dry_run)
-
-
-async def known(box: Sandbox) -> int:
-    return len(await box.archive.database.read("SELECT 1 FROM source_message WHERE gone_seq IS NULL"))
 
 
 async def test_an_emptied_mailbox_gets_back_what_it_had_and_no_more(box: Sandbox, dovecot: StartDovecot) -> None:
@@ -411,3 +411,87 @@ async def test_restored_mail_is_deleted_by_a_rule_only_once_it_was_compared(box:
     run = await box.run(rule)
     assert (run.tally.deleted, run.tally.archived, run.problems) == (5, 0, [])
     assert await box.places() == wanted
+
+
+async def test_a_folder_that_may_only_be_read_is_named(
+    box: Sandbox, dovecot: StartDovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is appended there; the other folders are filled."""
+    server = dovecot()
+    fill(server)
+    one = profile(At(server.host, server.plain_port))
+    await box.run(one)
+    wipe(server)
+    select = deleting.select
+
+    async def read_only(session: Session, folder: Folder) -> Selected:
+        return replace(await select(session, folder), read_only=folder.path == "INBOX")
+
+    monkeypatch.setattr(deleting, "select", read_only)
+    done = await restore(box, one)
+    assert [(problem.folder, problem.messages) for problem in done.problems] == [("INBOX", 4)]
+    assert "only read" in done.problems[0].reason
+    assert (done.messages, server.messages(ALICE, "INBOX")) == (3, [])
+
+
+async def test_a_message_damaged_in_the_archive_is_named(
+    box: Sandbox, dovecot: StartDovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing half read goes to a server; the others come, and the result says that the archive is damaged."""
+    server = dovecot()
+    fill(server)
+    one = profile(At(server.host, server.plain_port))
+    await box.run(one)
+    wipe(server)
+    broken, raw = bytes.fromhex(sha256(mail("note 1"))), Archive.raw
+
+    async def damaged(archive: Archive, digest: bytes) -> bytes:
+        if digest == broken:
+            raise DamagedError("A part does not have its hash.")
+        return await raw(archive, digest)
+
+    monkeypatch.setattr(Archive, "raw", damaged)
+    done = await restore(box, one)
+    assert (done.messages, done.damaged, [problem.subject for problem in done.problems]) == (6, True, ["note 1"])
+
+
+async def test_a_restore_that_is_stopped_has_written_down_what_it_did(box: Sandbox, dovecot: StartDovecot) -> None:
+    """Cancelled after some messages: these are known, and the next restore brings the rest."""
+    server = dovecot()
+    fill(server)
+    before = on_server(server)
+    one = profile(At(server.host, server.plain_port))
+    await box.run(one)
+    wipe(server)
+    await box.run(one)
+
+    def stop(done: Restored) -> None:
+        if done.messages == 3:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await Restoring(box.archive, await planned(box, one), Secret("secret"), tick=stop).run()
+    assert sum(len(entry["messages"]) for entry in await box.entries("restored")) == 3
+    done = await restore(box, one)
+    assert (done.messages, done.already) == (4, 3)
+    assert on_server(server) == before
+
+
+async def test_a_message_that_the_server_keeps_with_other_line_ends_comes_once(box: Sandbox, dovecot: StartDovecot) -> None:
+    """Bare line feeds become CRLF at Dovecot: that is said, and a second restore, known or not, adds nothing."""
+    raw = mail("bare").replace(b"\r\n", b"\n")
+    owner = (await users.find(box.archive, "alice")).id
+    server = dovecot(separator=".")
+    one = profile(At(server.host, server.plain_port))
+    row = [sha256(raw), 1, len(raw), int(WHEN.timestamp()), "\\Seen"]
+    payload = {"run": 1, "source": "imap://old", "owner": owner, "folder": f"{ALICE}/A/B C", "server_folder": "A"}
+    draft = Draft("archived", payload | {"uidvalidity": 1, "messages": [row]})
+    await box.archive.append([draft], await box.archive.prepare([raw]))
+    done = await restore(box, one)
+    assert done.messages == 1
+    assert f"instead of {len(raw)}" in done.remarks[0]
+    [file] = server.messages(ALICE, "A.B C")
+    assert served_bytes(file) == mail("bare")
+    assert (await restore(box, one)).already == 1
+    server.change_uidvalidity(ALICE, "A.B C")
+    assert (await restore(box, one)).already == 1

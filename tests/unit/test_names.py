@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.imap import names
 from core.imap.names import Folder, Status, folders, needs_literal, path, quote, statuses
 from tests.servers.dovecot import modified_utf7
 
@@ -127,3 +128,34 @@ def test_a_quoted_name_is_read_back_as_the_same_folder(wire: str) -> None:
     """What is sent in a command and what LIST says are inverse; names with line breaks are sent in another way."""
     assert folders([b'() "/" ' + quote(wire)]) == ([Folder(wire, path(wire, "/"))], [])
     assert needs_literal(wire) == (b"\r" in quote(wire) or b"\n" in quote(wire))
+
+
+@pytest.mark.parametrize("delimiter", ["/", ".", "\\"])
+@pytest.mark.parametrize("path", ["INBOX", "INBOX/Entwürfe & mehr", "a/b c/日本語", "😀/x", "Q&A", "a∕b/c"])
+def test_a_path_becomes_the_name_that_it_was_read_from(path: str, delimiter: str) -> None:
+    """Whatever the server's delimiter is, the name read back gives the same path."""
+    wire = names.wire(path, delimiter)
+    assert wire is not None
+    assert wire.isascii()
+    assert names.path(wire, delimiter) == path
+
+
+def test_what_no_server_can_have_has_no_name() -> None:
+    """A level with the delimiter in it, an empty level, levels on a server without any."""
+    assert [names.wire(*one) for one in (("v1.2/x", "."), ("a//b", "/"), ("a/b", ""), ("", "/"))] == [None] * 4
+    assert names.wire("flat", "") == "flat"
+
+
+@pytest.mark.parametrize(
+    ("line", "delimiter"),
+    [
+        (b'(\\Noselect) "/" ""', "/"),
+        (b'(\\Noselect) "." ""', "."),
+        (b'() "\\\\" ""', "\\"),
+        (b'() NIL ""', ""),
+        (b"nonsense", "/"),
+    ],
+)
+def test_the_delimiter_is_what_list_says(line: bytes, delimiter: str) -> None:
+    """NIL: names have no levels. A reply that cannot be read says nothing."""
+    assert names.delimiter([line]) == delimiter
