@@ -19,6 +19,9 @@ OURS = {
     "archive.sqlite",
     "archive.sqlite-wal",
     "archive.sqlite-shm",
+    "search.sqlite",
+    "search.sqlite-wal",
+    "search.sqlite-shm",
     "secret.key",
     "service.lock",
     "log",
@@ -52,6 +55,10 @@ class Home:
     @property
     def catalog(self) -> Path:
         return self.path / "archive.sqlite"
+
+    @property
+    def search(self) -> Path:
+        return self.path / "search.sqlite"
 
     @property
     def lock(self) -> Path:

@@ -34,7 +34,7 @@ _REASONS: dict[int, tuple[type[ArchivarError], str, str]] = {
     sqlite3.SQLITE_NOTADB: (DamagedError, "the file is no database (any more)", "Run archivar verify."),
 }
 #: Errors without a code of their own that a damaged file causes; the same from a wrong statement would fail every test.
-_DAMAGE = ("no such table", "no such column", "no such index", "Could not decode to UTF-8")
+_DAMAGE = ("no such table", "no such column", "no such index", "Could not decode to UTF-8", "vtable constructor failed")
 
 
 @contextmanager

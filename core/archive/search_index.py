@@ -1,0 +1,323 @@
+"""search.sqlite: the full text of all mail, a projection that follows the catalog by message number.
+
+Made anew whenever it is of another version, of another archive, damaged, or when the catalog's numbers are no longer those that
+it knows: nothing in it is the only copy. A batch is one transaction that first looks whether it is still the next one, so any
+process may index at any time, and die.
+
+The number of a text is its message's date and number (``_rowid``), so that the newest come first without sorting, and a page
+goes on where the last one ended, whatever has come meanwhile. The table is contentless: texts are read from the volumes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.archive import content, folding
+from core.archive.archive import Archive
+from core.archive.content import Content
+from core.db.database import Database, Row, Transaction
+from core.errors import DamagedError
+
+#: Another version of this, of ``folding`` or of what ``content`` reads: the index is made anew.
+VERSION = 1
+PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -16384", "temp_store = MEMORY")
+#: Messages and bytes of a batch.
+MOST_MESSAGES, MOST_BYTES = 500, 16 * 1024 * 1024
+#: Characters of one message's text that are indexed: a list of parts of 4 MB has no more words than that.
+MOST_TEXT = 2_000_000
+#: Numbers of messages that are compared with the catalog, to see whether it is the one that was indexed.
+SAMPLES = 64
+#: What is older than 1970, or has no date anywhere, stands at the end.
+_NUMBERS = 1 << 25
+
+SCHEMA = """
+CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, archive_id TEXT NOT NULL,
+    reached INTEGER NOT NULL);
+CREATE TABLE doc (id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL UNIQUE, digest INTEGER NOT NULL, size INTEGER NOT NULL,
+    attachments INTEGER NOT NULL);
+CREATE TABLE problem (message_id INTEGER PRIMARY KEY, damaged INTEGER NOT NULL, reason TEXT NOT NULL,
+    columns TEXT NOT NULL);
+CREATE VIRTUAL TABLE text USING fts5 (subject, sender, recipients, copies, body, files, content = '',
+    tokenize = 'unicode61 remove_diacritics 0');
+"""
+#: Long texts are merged in memory before they are written.
+_TUNING = "INSERT INTO text (text, rank) VALUES ('hashsize', 8388608)"
+_TABLES = ("state", "doc", "problem", "text")
+
+logger = logging.getLogger("archivar.search")
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A message of which the index has not all: ``damaged`` when its bytes cannot be had; ``reason`` says what is missing."""
+
+    message: int
+    damaged: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    message: int
+    digest: int
+    rowid: int
+    size: int
+    attachments: int
+    columns: tuple[str, ...]
+    unread: Unread | None
+
+
+class Index:
+    """The open index of one archive."""
+
+    def __init__(self, archive: Archive, database: Database) -> None:
+        self._archive = archive
+        self.database = database
+
+    @classmethod
+    async def open(cls, archive: Archive) -> Index:
+        """Open the index, made when missing, and made anew when it cannot be used. Raises ``StorageError``, ``BusyError``."""
+        path = archive.home.search
+        try:
+            return await cls._open(archive, path)
+        except DamagedError as error:
+            logger.warning("the search index is damaged and is made anew: %s", error)
+            discard(path)
+            return await cls._open(archive, path)
+
+    @classmethod
+    async def _open(cls, archive: Archive, path: Path) -> Index:
+        new = not path.exists()
+        database = await Database.open(path, pragmas=PRAGMAS)
+        try:
+            if new:
+                path.chmod(0o600)
+            index = cls(archive, database)
+            if why := await index._strange():
+                if why != _EMPTY:
+                    logger.warning("the search index is made anew: %s", why)
+                await index.clear()
+        except BaseException:
+            await database.close()
+            raise
+        return index
+
+    async def close(self) -> None:
+        await self.database.close()
+
+    async def _strange(self) -> str:
+        """Why what is there is no index of this archive; empty when it is one."""
+        database, catalog = self.database, self._archive.database
+        if not await database.one("SELECT 1 FROM sqlite_schema WHERE name = 'state'"):
+            return _EMPTY
+        # Reads what the table's own tables say of it, which no other question here does.
+        await database.read("SELECT rowid FROM text WHERE text MATCH 'a' LIMIT 1")
+        state = await database.one("SELECT version, archive_id, reached FROM state")
+        if state is None or state[0] != VERSION:
+            return "it is of another version"
+        if state[1] != await catalog.value("SELECT archive_id FROM applied"):
+            return "it is of another archive"
+        step = max(state[2] // SAMPLES, 1)
+        wanted = [*range(step, state[2] + 1, step), state[2]] if state[2] else []
+        marks = ",".join("?" * len(wanted))
+        ours = await database.read(f"SELECT message_id, digest FROM doc WHERE message_id IN ({marks})", wanted)
+        theirs = await catalog.read(f"SELECT id, sha256 FROM message WHERE id IN ({marks})", wanted)
+        if dict(ours) != {number: digest(sha256) for number, sha256 in theirs}:
+            return "the catalog has other numbers than it knows"
+        return ""
+
+    async def clear(self) -> None:
+        """Begin anew."""
+        archive_id = await self._archive.database.value("SELECT archive_id FROM applied")
+        async with self.database.transaction() as transaction:
+            for table in _TABLES:
+                await transaction.execute(f"DROP TABLE IF EXISTS {table}")
+            for statement in SCHEMA.split(";\n")[:-1]:
+                await transaction.execute(statement)
+            await transaction.execute(_TUNING)
+            await transaction.execute("INSERT INTO state VALUES (1, ?, ?, 0)", (VERSION, archive_id))
+
+    async def reached(self) -> int:
+        """The last message that is indexed; those after it are not."""
+        return int(await self.database.value("SELECT reached FROM state") or 0)
+
+    async def behind(self) -> int:
+        """Messages that are not indexed yet."""
+        sql = "SELECT count(*) FROM message WHERE id > ?"
+        return int(await self._archive.database.value(sql, (await self.reached(),)))
+
+    async def problems(self, after: int = 0, limit: int = 100) -> list[Unread]:
+        """Messages with a number over ``after`` of which the index has not all, by number."""
+        rows = await self.database.read(
+            "SELECT message_id, damaged, reason FROM problem WHERE message_id > ? ORDER BY message_id LIMIT ?", (after, limit)
+        )
+        return [Unread(message, bool(damaged), reason) for message, damaged, reason in rows]
+
+    async def count_problems(self) -> tuple[int, int]:
+        """Messages that could be read in part, and messages that could not be read."""
+        row = await self.database.one(
+            "SELECT count(*) FILTER (WHERE NOT damaged), count(*) FILTER (WHERE damaged) FROM problem"
+        )
+        return (row[0], row[1]) if row else (0, 0)
+
+    # Writing -----------------------------------------------------------------------------------------------------------
+
+    async def step(self) -> int:
+        """Index the next messages; how many, 0 when there are none. Raises ``StorageError``, ``BusyError``, ``DamagedError``.
+
+        A message that cannot be read ends nothing: it is indexed by what the catalog knows, and kept among the problems.
+        """
+        before = await self.reached()
+        rows = await self._archive.database.read(f"{_MESSAGES} WHERE m.id > ? ORDER BY m.id LIMIT ?", (before, MOST_MESSAGES))
+        documents = await self._documents(rows)
+        if not documents:
+            return 0
+        async with self.database.transaction() as transaction:
+            if await transaction.value("SELECT reached FROM state") != before:
+                # Somebody else was there first.
+                return len(documents)
+            await self._insert(transaction, documents)
+            await transaction.execute("UPDATE state SET reached = ?", (documents[-1].message,))
+        return len(documents)
+
+    async def again(self) -> int:
+        """Try those that could not be read once more, since they may have been repaired; how many can be read now."""
+        numbers = [row[0] for row in await self.database.read("SELECT message_id FROM problem WHERE damaged LIMIT 1000")]
+        marks = ",".join("?" * len(numbers))
+        rows = await self._archive.database.read(f"{_MESSAGES} WHERE m.id IN ({marks}) ORDER BY m.id", numbers)
+        repaired = [one for one in await self._documents(rows) if one.unread is None or not one.unread.damaged]
+        async with self.database.transaction() as transaction:
+            # Somebody else may have been there first.
+            repaired = [one for one in repaired if await _forget(transaction, one.message)]
+            await self._insert(transaction, repaired)
+        return len(repaired)
+
+    async def _documents(self, rows: Sequence[Row]) -> list[_Document]:
+        found: list[tuple[Row, bytes | str]] = []
+        left = MOST_BYTES
+        for row in rows:
+            left -= row[2]
+            if found and left < 0:
+                break
+            try:
+                found.append((row, await self._archive.raw(bytes(row[1]))))
+            except (DamagedError, KeyError) as error:
+                found.append((row, str(error)))
+        return await asyncio.to_thread(lambda: [_document(row, raw) for row, raw in found])
+
+    async def _insert(self, transaction: Transaction, documents: Sequence[_Document]) -> None:
+        # In the order of their numbers: one that is lower than the one before has all texts in memory written at once.
+        numbers = await _free(transaction, [one.rowid for one in documents])
+        numbered = sorted(zip(numbers, documents, strict=True), key=lambda pair: pair[0])
+        await transaction.many(
+            "INSERT INTO doc (id, message_id, digest, size, attachments) VALUES (?, ?, ?, ?, ?)",
+            [(number, one.message, one.digest, one.size, one.attachments) for number, one in numbered],
+        )
+        await transaction.many(
+            "INSERT INTO text (rowid, subject, sender, recipients, copies, body, files) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(number, *one.columns) for number, one in numbered],
+        )
+        await transaction.many(
+            "INSERT INTO problem (message_id, damaged, reason, columns) VALUES (?, ?, ?, ?)",
+            [
+                (one.message, one.unread.damaged, one.unread.reason, json.dumps(one.columns) if one.unread.damaged else "")
+                for one in documents
+                if one.unread
+            ],
+        )
+
+
+_EMPTY = "it is empty"
+_MESSAGES = (
+    "SELECT m.id, m.sha256, m.size, m.subject, m.sender, m.recipients, "
+    "coalesce(m.date, (SELECT max(date) FROM placement WHERE message_id = m.id)), m.attachments FROM message m"
+)
+
+
+async def _forget(transaction: Transaction, message: int) -> bool:
+    """Take a damaged message out, if it is still one; a contentless table must be told what it was given."""
+    row = await transaction.one(
+        "SELECT doc.id, problem.columns FROM problem JOIN doc USING (message_id) WHERE message_id = ? AND damaged", (message,)
+    )
+    if row is None:
+        return False
+    await transaction.execute(
+        "INSERT INTO text (text, rowid, subject, sender, recipients, copies, body, files) "
+        "VALUES ('delete', ?, ?, ?, ?, ?, ?, ?)",
+        (row[0], *json.loads(row[1])),
+    )
+    await transaction.execute("DELETE FROM doc WHERE id = ?", (row[0],))
+    await transaction.execute("DELETE FROM problem WHERE message_id = ?", (message,))
+    return True
+
+
+def discard(path: Path) -> None:
+    """Remove an index file that is of no use. The log goes first: it must never meet the next file of that name."""
+    for suffix in ("-wal", "-shm", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def floor(seconds: int) -> int:
+    """The lowest number that a text of that time or later can have."""
+    return max(seconds, 0) * _NUMBERS
+
+
+def _rowid(date: int | None, message: int) -> int:
+    return max(date or 0, 0) * _NUMBERS + message % _NUMBERS
+
+
+async def _free(transaction: Transaction, numbers: Sequence[int]) -> list[int]:
+    """``numbers``, or the next ones that were never used: messages of one second can have numbers 33 million apart."""
+    used = "SELECT id FROM text_docsize WHERE id IN (SELECT value FROM json_each(?))"
+    taken = {row[0] for row in await transaction.read(used, (str(list(numbers)),))}
+    found: list[int] = []
+    for wanted in numbers:
+        number = wanted
+        while number in taken or (number != wanted and await transaction.value(used, (f"[{number}]",))):
+            number += 1
+        taken.add(number)
+        found.append(number)
+    return found
+
+
+def digest(sha256: bytes) -> int:
+    return int.from_bytes(bytes(sha256)[:7], "big")
+
+
+def _document(row: Row, raw: bytes | str) -> _Document:
+    """A row of the catalog and the message's bytes, or why they cannot be had, as it is indexed."""
+    message, sha256, size, subject, sender, recipients, date, attachments = row
+    if isinstance(raw, str):
+        # What the catalog knows of it is better than nothing.
+        columns: tuple[str, ...] = (subject, sender, recipients, "", "", "")
+        unread: Unread | None = Unread(message, True, raw)
+    else:
+        columns, unread = _read(message, raw, subject, sender)
+    folded = tuple(folding.folded(text.replace("\0", " ")) for text in columns)
+    return _Document(message, digest(sha256), _rowid(date, message), size, attachments, folded, unread)
+
+
+def _read(message: int, raw: bytes, subject: str, sender: str) -> tuple[tuple[str, ...], Unread | None]:
+    """The columns of a message, and what of it could not be read."""
+    found = content.read(raw)
+    unread = list(found.unread)
+    if len(found.text) > MOST_TEXT:
+        unread.append(f"text beyond {MOST_TEXT:,} characters")
+    columns = (
+        _fields(found, "subject", "comments", "keywords") or subject,
+        _fields(found, "from", "sender", "reply-to") or sender,
+        _fields(found, "to", "bcc", "resent-to", "delivered-to"),
+        _fields(found, "cc", "resent-cc"),
+        found.text[:MOST_TEXT],
+        "\n".join(one.name for one in found.attachments),
+    )
+    return columns, Unread(message, False, "; ".join(unread)[:1000]) if unread else None
+
+
+def _fields(found: Content, *names: str) -> str:
+    return "\n".join(value for name, value in found.headers if name.lower() in names)

@@ -1,0 +1,433 @@
+"""Finding mail: what is found, in which order, page by page, and an index that can be lost at any time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core import config
+from core.archive import search as finding
+from core.archive import users
+from core.archive.archive import Archive
+from core.archive.ledger import Draft
+from core.archive.query import QueryError, parse
+from core.archive.search import Cursor, Order, Search
+from core.archive.search_index import Index
+from core.errors import DamagedError
+from tests.homes import ALICE, begin, change, rows, store
+
+FOLDER = f"{ALICE}/INBOX"
+
+
+def mail(number: int, subject: str = "", body: str = "Text", *headers: str, day: int = 1) -> bytes:
+    """A message of the day ``day`` of May 2024."""
+    lines = [
+        f"From: Sender {number} <sender{number}@example.test>",
+        f"To: {ALICE}",
+        f"Subject: {subject or f'Number {number}'}",
+        f"Date: {day} May 2024 12:{number % 60:02}:00 +0000",
+        *headers,
+    ]
+    if not any(header.lower().startswith("content-type") for header in headers):
+        lines.append("Content-Type: text/plain; charset=utf-8")
+    return ("\r\n".join(lines) + f"\r\n\r\n{body}\r\n").encode()
+
+
+MULTIPART = 'Content-Type: multipart/mixed; boundary="b"'
+ATTACHED = (
+    "--b\r\nContent-Type: text/html\r\n\r\n<p>Quarterly <b>fig</b>ures</p>\r\n"
+    '--b\r\nContent-Type: application/pdf; name="Angebot Überblick.pdf"\r\n'
+    "Content-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--b--"
+)
+MAIL = {
+    1: mail(1, "Offer for steel", "Müller asks for a price", day=1),
+    2: mail(2, "Re: Offer for steel", "We take it for 300", "Cc: carla@example.test", day=2),
+    3: mail(3, "Holiday", "Steel and straße", day=3),
+    4: mail(4, "Report", ATTACHED, MULTIPART, day=4),
+    5: mail(5, "東京タワー", "the offer stands", day=5),
+}
+
+
+@pytest.fixture
+async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
+    """An archive with five messages of alice, indexed."""
+    archive = await begin(tmp_path / "home")
+    await store(archive, MAIL)
+    await catch_up(archive)
+    yield archive
+    await archive.close()
+
+
+async def catch_up(archive: Archive) -> None:
+    index = await Index.open(archive)
+    try:
+        while await index.step():
+            pass
+    finally:
+        await index.close()
+
+
+async def found(archive: Archive, text: str, *, order: Order = Order.NEWEST) -> list[int]:
+    """The numbers of what a query finds, after a look at what the count says."""
+    search = await Search.open(archive)
+    try:
+        query = parse(text)
+        page = await search.page(query, order=order, limit=100)
+        assert await search.count(query) == len(page.hits)
+        assert sorted([number async for number in search.ids(query)]) == sorted(hit.id for hit in page.hits)
+        return [hit.id for hit in page.hits]
+    finally:
+        await search.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("offer", [5, 2, 1]),
+        ("OFFER steel", [2, 1]),
+        ('"offer for steel"', [2, 1]),
+        ('"steel offer"', []),
+        ("offer -steel", [5]),
+        ("-offer", [4, 3]),
+        ("-offer -report", [3]),
+        ("price OR holiday", [3, 1]),
+        ("offer price OR 300", [2, 1]),
+        ("(offer price) OR holiday", [3, 1]),
+        ("-(offer price) steel", [3, 2]),
+        ("mueller", [1]),
+        ("MÜLLER", [1]),
+        ("muller", [1]),
+        ("strasse", [3]),
+        ("quart*", [4]),
+        ("quart", []),
+        ("figures", [4]),
+        ("タワー", [5]),
+        ("京タ", [5]),
+        ("from:sender2", [2]),
+        ("from:sender2@example.test", [2]),
+        ("to:alice", [5, 4, 3, 2, 1]),
+        ("cc:carla", [2]),
+        ("subject:steel", [2, 1]),
+        ("body:steel", [3]),
+        ("filename:angebot", [4]),
+        ("filename:ueberblick.pdf", [4]),
+        ("has:attachment", [4]),
+        ("-has:attachment steel", [3, 2, 1]),
+        ("before:2024-05-03", [2, 1]),
+        ("after:2024-05-04", [5, 4]),
+        ("on:2024-05-03", [3]),
+        ("on:2024", [5, 4, 3, 2, 1]),
+        ("on:2023 OR on:2024-05-02", [2]),
+        ("offer after:2024-05-02 before:2024-05-05", [2]),
+        ("larger:1", [5, 4, 3, 2, 1]),
+        ("smaller:1", []),
+        ("larger:1MB OR holiday", [3]),
+        ("user:alice offer", [5, 2, 1]),
+        (f"user:{ALICE} holiday", [3]),
+        ("-user:alice", []),
+        ("folder:inbox", [5, 4, 3, 2, 1]),
+        (f"folder:{ALICE}", [5, 4, 3, 2, 1]),
+        ("folder:inb* holiday", [3]),
+        ("-folder:inbox OR holiday", [3]),
+        ("id:3", [3]),
+        ("holiday OR id:1", [3, 1]),
+        ('" NEAR(offer steel) "', []),
+    ],
+)  # fmt: skip
+async def test_queries_find_what_they_say(archive: Archive, text: str, numbers: list[int]) -> None:
+    """Every kind of term finds the messages that it describes and no others, the newest first."""
+    assert await found(archive, text) == numbers
+
+
+async def test_a_sha256_finds_its_message(archive: Archive) -> None:
+    """The first digits of a message's SHA-256 are as good as its number."""
+    digest = await archive.database.value("SELECT hex(sha256) FROM message WHERE id = 4")
+    assert await found(archive, f"id:{digest[:12]}") == [4]
+
+
+async def test_hits_say_where_a_message_lies(archive: Archive) -> None:
+    """A hit has what a list shows, with user and folder."""
+    search = await Search.open(archive)
+    hit = (await search.page(parse("holiday"))).hits[0]
+    await search.close()
+    assert (hit.subject, hit.user, hit.folder, hit.attachments) == ("Holiday", "alice", FOLDER, 0)
+    assert hit.sha256 == await archive.database.value("SELECT sha256 FROM message WHERE id = 3")
+
+
+async def test_moves_count_at_once(archive: Archive) -> None:
+    """A message is found in the folder where it is now, without being indexed again."""
+    owner = (await users.find(archive, "alice")).id
+    move = ["INBOX", 7, 3, f"{ALICE}/Done", "Done", 3, 1, 100, 1_700_000_000, ""]
+    await archive.append([Draft("moved", {"run": 1, "source": "imap://alice@example.test@mail.example.test", "owner": owner,
+                                          "moves": [move]})])  # fmt: skip
+    assert await found(archive, "folder:done") == [3]
+    assert await found(archive, "folder:inbox holiday") == []
+    search = await Search.open(archive)
+    assert [hit.folder for hit in (await search.page(parse("folder:done"))).hits] == [f"{ALICE}/Done"]
+    await search.close()
+
+
+async def test_a_copy_for_somebody_else_is_shown_in_the_wanted_place(archive: Archive) -> None:
+    """Where a message lies twice, the hit names the place that was asked for, and both conditions mean one place."""
+    bob = (await users.add(archive, "bob", ["bob@example.test"]))[0]
+    ready = await archive.prepare([MAIL[3]])
+    draft = Draft("archived", {"run": 2, "source": "imap://bob@mail.example.test", "owner": bob.id, "folder": "bob/Later",
+                               "server_folder": "Later", "uidvalidity": 1,
+                               "messages": [[ready.messages[0].sha256.hex(), 1, 10, None, ""]]})  # fmt: skip
+    await archive.append([draft], ready)
+    search = await Search.open(archive)
+    for text, places in (
+        ("holiday user:bob", [("bob", "bob/Later")]),
+        ("holiday user:alice", [("alice", FOLDER)]),
+        ("holiday folder:later", [("bob", "bob/Later")]),
+        ("holiday user:alice folder:later", []),
+    ):
+        assert [(hit.user, hit.folder) for hit in (await search.page(parse(text))).hits] == places
+    await search.close()
+
+
+@pytest.mark.parametrize(("text", "position"), [("offer user:nobody", 11), ("-folder:nowhere", 8)])
+async def test_an_unknown_user_or_folder_is_an_error_at_its_place(archive: Archive, text: str, position: int) -> None:
+    """A user or a folder that there is not is said, instead of finding nothing."""
+    with pytest.raises(QueryError, match="There is no") as caught:
+        await found(archive, text)
+    assert caught.value.position == position
+
+
+async def test_the_best_come_first_by_relevance(archive: Archive) -> None:
+    """A word in the subject counts for more than one in the text, however old."""
+    assert await found(archive, "steel", order=Order.RELEVANCE) in ([1, 2, 3], [2, 1, 3])
+    assert (await found(archive, "offer", order=Order.RELEVANCE))[-1] == 5
+
+
+@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize("text", ["text", "text -nothing", "larger:1"])
+async def test_pages_are_stable_while_mail_comes_in(tmp_path: Path, order: Order, text: str) -> None:
+    """Page by page every message that was there comes exactly once, whatever comes in between."""
+    archive = await begin(tmp_path / "home")
+    await store(archive, {number: mail(number, day=number % 28 + 1) for number in range(1, 31)})
+    await catch_up(archive)
+    search = await Search.open(archive)
+    seen: list[int] = []
+    cursor: Cursor | None = None
+    coming = 100
+    while True:
+        page = await search.page(parse(text), order=order, after=cursor, limit=7)
+        seen += [hit.id for hit in page.hits]
+        cursor = page.next
+        if cursor is None:
+            break
+        await store(archive, {coming: mail(coming, day=28), coming + 1: mail(coming + 1, day=1)})
+        await catch_up(archive)
+        coming += 2
+    assert len(seen) == len(set(seen))
+    assert set(range(1, 31)) <= set(seen)
+    await search.close()
+    await archive.close()
+
+
+async def test_messages_of_one_second_are_all_found(tmp_path: Path) -> None:
+    """Many messages of one moment, and without any date, have places of their own."""
+    archive = await begin(tmp_path / "home")
+    await store(archive, {number: mail(1, f"same {number}") for number in range(1, 6)})
+    await store(archive, {number: b"Subject: undated\r\n\r\nsame %d\r\n" % number for number in range(6, 9)})
+    await catch_up(archive)
+    assert sorted(await found(archive, "same")) == list(range(1, 9))
+    await archive.close()
+
+
+# -- broken mail
+
+
+async def test_damaged_messages_are_indexed_as_far_as_known_and_named(tmp_path: Path) -> None:
+    """What cannot be read from its volume is found by its subject, kept among the problems, and read once it is repaired."""
+    archive = await begin(tmp_path / "home")
+    await store(archive, MAIL)
+    home = archive.home
+    await archive.close()
+    part = rows(home.volume(1), "SELECT data FROM part WHERE id = 3")[0][0]
+    change(home.volume(1), "UPDATE part SET data = x'00' WHERE id = 3")
+    archive = await Archive.open(home)
+    await catch_up(archive)
+    index = await Index.open(archive)
+    problem = (await index.problems())[0]
+    assert (problem.message, problem.damaged) == (3, True)
+    assert "Part 3" in problem.reason
+    assert await index.count_problems() == (0, 1)
+    assert await index.again() == 0
+    assert await found(archive, "holiday") == [3]
+    assert await found(archive, "strasse") == []
+    with closing(sqlite3.connect(home.volume(1))) as connection:
+        connection.execute("UPDATE part SET data = ? WHERE id = 3", (part,))
+        connection.commit()
+    assert await index.again() == 1
+    assert (await index.problems(), await index.count_problems()) == ([], (0, 0))
+    assert await found(archive, "holiday") == [3]
+    assert await found(archive, "strasse") == [3]
+    await index.database.read("INSERT INTO text (text) VALUES ('integrity-check')")
+    await index.close()
+    await archive.close()
+
+
+async def test_mail_read_in_part_is_kept_with_its_reason(tmp_path: Path) -> None:
+    """What of a message could not be read is said, and the rest is found."""
+    archive = await begin(tmp_path / "home")
+    encrypted = mail(1, "Secret", "AAAA", "Content-Type: application/pkcs7-mime; name=smime.p7m")
+    await store(archive, {1: encrypted, 2: b"", 3: b"no header at all"})
+    await catch_up(archive)
+    index = await Index.open(archive)
+    problems = {one.message: one for one in await index.problems()}
+    assert not any(one.damaged for one in problems.values())
+    assert "S/MIME" in problems[1].reason
+    assert "header" in problems[3].reason
+    await index.close()
+    assert await found(archive, "secret filename:smime.p7m") == [1]
+    assert await found(archive, "header") == [3]
+    await archive.close()
+
+
+# -- an index that can be lost
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE state SET version = 0",
+        "UPDATE state SET archive_id = 'another'",
+        "UPDATE doc SET digest = digest + 1",
+        "DELETE FROM state",
+        "DROP TABLE doc",
+        "DROP TABLE text_data",
+    ],
+)
+async def test_an_index_that_does_not_fit_is_made_anew(
+    archive: Archive, caplog: pytest.LogCaptureFixture, statement: str
+) -> None:
+    """Another version, another archive, other numbers, missing tables: made anew, with a word in the log."""
+    change(archive.home.search, statement)
+    with caplog.at_level(logging.WARNING):
+        assert await finding.behind(archive) == 5
+    assert "made anew" in caplog.text
+    await catch_up(archive)
+    assert await found(archive, "offer") == [5, 2, 1]
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 1000])
+async def test_a_damaged_file_is_made_anew(archive: Archive, content: bytes) -> None:
+    """A file that is no index any more is replaced."""
+    archive.home.search.write_bytes(content)
+    assert await found(archive, "offer") == []
+    await catch_up(archive)
+    assert await found(archive, "offer") == [5, 2, 1]
+
+
+async def test_damage_that_shows_only_when_searching_is_mended_too(archive: Archive, caplog: pytest.LogCaptureFixture) -> None:
+    """Zeroed pages in the middle are noticed by the search, which begins the index anew."""
+    size = archive.home.search.stat().st_size
+    search = await Search.open(archive)
+    with archive.home.search.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (size - 4096))
+    await search.index.database.configure(["cache_size = 1", "shrink_memory"])
+    page = await search.page(parse("offer"))
+    assert (page.hits, await search.behind()) == ((), 5)
+    assert "made anew" in caplog.text
+    await search.close()
+    await catch_up(archive)
+    assert await found(archive, "offer") == [5, 2, 1]
+
+
+async def test_a_catalog_made_anew_in_another_order_is_noticed(archive: Archive) -> None:
+    """Hits are compared with the catalog: one with another SHA-256 is not shown as what it is not."""
+    search = await Search.open(archive)
+    await archive.database.read("UPDATE message SET sha256 = zeroblob(32) WHERE id = 2")
+    assert (await search.page(parse("offer"))).hits == ()
+    assert await search.behind() == 5
+    await search.close()
+
+
+async def test_several_may_index_at_once(tmp_path: Path) -> None:
+    """Two that index the same messages at the same moment store each once."""
+    archive = await begin(tmp_path / "home")
+    await store(archive, MAIL)
+    one, other = await Index.open(archive), await Index.open(archive)
+    await asyncio.gather(one.step(), other.step())
+    assert await one.reached() == await other.reached() == 5
+    assert await found(archive, "offer") == [5, 2, 1]
+    await one.close()
+    await other.close()
+    await archive.close()
+
+
+async def test_a_full_disk_leaves_the_index_as_it_was(tmp_path: Path) -> None:
+    """What does not fit is no fault of the index: the same step works when there is space."""
+    from core.errors import StorageError
+
+    archive = await begin(tmp_path / "home")
+    await store(archive, {number: mail(number, body=" ".join(f"w{number}x{word}" for word in range(5000))) for number in MAIL})
+    index = await Index.open(archive)
+    pages = await index.database.value("PRAGMA page_count")
+    await index.database.configure([f"max_page_count = {pages + 5}"])
+    with pytest.raises(StorageError, match="full"):
+        await index.step()
+    assert await index.behind() == 5
+    await index.database.configure(["max_page_count = 1000000"])
+    assert await index.step() == 5
+    assert await found(archive, "w3x4999") == [3]
+    await index.close()
+    await archive.close()
+
+
+async def test_matching_gives_the_numbers_of_all(archive: Archive) -> None:
+    """What export and restore ask for: all messages of a query, and how many could not be found yet."""
+    assert [number async for number in finding.matching(archive, "offer")] == [5, 2, 1]
+    await store(archive, {9: mail(9)})
+    assert await finding.behind(archive) == 1
+
+
+@given(
+    st.text(max_size=30) | st.lists(st.sampled_from([*'ab"()-*:{}^+東', " ", "OR ", "from:", "NEAR(", "id:1 "])).map("".join)
+)
+@settings(deadline=None, max_examples=150)
+def test_no_query_is_more_than_a_query(text: str) -> None:
+    """Whatever is typed is a QueryError or an answer: nothing of it reaches the index's own language."""
+    expression = ""
+    try:
+        expression = " AND ".join(filter(None, map(finding.expression, parse(text).terms)))
+    except QueryError:
+        return
+    if expression:
+        with closing(sqlite3.connect(":memory:")) as connection:
+            connection.execute("CREATE VIRTUAL TABLE text USING fts5 (subject, sender, recipients, copies, body, files)")
+            connection.execute("SELECT * FROM text WHERE text MATCH ?", (expression,)).fetchall()
+
+
+async def test_long_queries_are_within_what_the_index_takes(archive: Archive) -> None:
+    """As many terms as may be, left out or nested as deep as may be, are answered."""
+    assert await found(archive, " ".join(f"-w{number}" for number in range(100))) == [5, 4, 3, 2, 1]
+    assert await found(archive, "offer " + " ".join(f"-w{number}" for number in range(99))) == [5, 2, 1]
+    assert await found(archive, " OR ".join([*(f"w{number}" for number in range(99)), "holiday"])) == [3]
+    assert await found(archive, "(" * 20 + "holiday" + ")" * 20) == [3]
+    assert await found(archive, "-(" * 9 + "a -holiday" + ")" * 9) == [5, 4, 3, 2]
+
+
+def test_an_archive_is_not_begun_in_a_home_of_something_else(tmp_path: Path) -> None:
+    """The index belongs to a home like the catalog does."""
+    assert {"search.sqlite", "search.sqlite-wal", "search.sqlite-shm"} <= config.OURS
+
+
+async def test_a_catalog_that_is_damaged_is_not_taken_for_the_index(archive: Archive) -> None:
+    """Damage elsewhere is told as what it is."""
+    await archive.database.read("DROP TABLE placement")
+    search = await Search.open(archive)
+    with pytest.raises(DamagedError):
+        await search.page(parse("user:alice"))
+    await search.close()
