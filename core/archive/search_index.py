@@ -20,6 +20,7 @@ from pathlib import Path
 from core.archive import content, folding
 from core.archive.archive import Archive
 from core.archive.content import Content
+from core.db import glimpse
 from core.db.database import Database, Row, Transaction
 from core.errors import DamagedError
 
@@ -59,6 +60,15 @@ class Unread:
     message: int
     damaged: bool
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Messages that are not indexed yet, that could be read in part only, and that could not be read."""
+
+    behind: int
+    partly: int
+    damaged: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +167,6 @@ class Index:
             "SELECT message_id, damaged, reason FROM problem WHERE message_id > ? ORDER BY message_id LIMIT ?", (after, limit)
         )
         return [Unread(message, bool(damaged), reason) for message, damaged, reason in rows]
-
-    async def count_problems(self) -> tuple[int, int]:
-        """Messages that could be read in part, and messages that could not be read."""
-        row = await self.database.one(
-            "SELECT count(*) FILTER (WHERE NOT damaged), count(*) FILTER (WHERE damaged) FROM problem"
-        )
-        return (row[0], row[1]) if row else (0, 0)
 
     # Writing -----------------------------------------------------------------------------------------------------------
 
@@ -269,6 +272,18 @@ def floor(seconds: int) -> int:
 
 def _rowid(date: int | None, message: int) -> int:
     return max(date or 0, 0) * _NUMBERS + message % _NUMBERS
+
+
+async def glance(archive: Archive) -> State:
+    """How far the index is, without opening it: one that is missing or of no use is behind by everything."""
+    sql = (
+        "SELECT reached, (SELECT count(*) FROM problem WHERE NOT damaged), (SELECT count(*) FROM problem WHERE damaged) "
+        "FROM state WHERE version = ?"
+    )
+    known = await asyncio.to_thread(glimpse.rows, archive.home.search, sql, (VERSION,))
+    reached, partly, damaged = known[0] if known else (0, 0, 0)
+    behind = await archive.database.value("SELECT count(*) FROM message WHERE id > ?", (reached,))
+    return State(int(behind), partly, damaged)
 
 
 async def _free(transaction: Transaction, numbers: Sequence[int]) -> list[int]:

@@ -14,7 +14,21 @@ ANYWHERE = (
 #: The order of use, which is not that of the alphabet.
 ORDER = (
     *("demo", "user", "directory", "profile", "run", "runs", "watch", "cancel", "missing", "status", "doctor"),
-    *("folders", "show", "export", "import", "restore", "verify", "rebuild", "ledger", "settings", "service"),
+    *(
+        "folders",
+        "search",
+        "show",
+        "export",
+        "import",
+        "restore",
+        "verify",
+        "repair",
+        "rebuild",
+        "backup",
+        "ledger",
+        "settings",
+        "service",
+    ),
 )
 
 

@@ -29,6 +29,7 @@ MODULES = {
     "profiles": ("profile",),
     "runs": ("run", "runs", "watch", "cancel", "missing"),
     "archive": ("folders", "show"),
+    "search": ("search", "index"),
     "proof": ("verify", "repair", "rebuild"),
     "backup": ("backup",),
     "ledger": ("ledger",),

@@ -189,8 +189,9 @@ def _named(message: Named) -> str:
 
 
 def rebuild() -> None:
-    """Make the catalog anew from the volumes; a restored backup becomes an archive of its own."""
+    """Make catalog and search index anew from the volumes; a restored backup becomes an archive of its own."""
     from core.archive import backup
+    from core.cli.search import bring_up
     from core.service.lock import ServiceLock
 
     async def work() -> None:
@@ -205,10 +206,14 @@ def rebuild() -> None:
                 output.note(f"{home.path} was a backup; from now on it is an archive of its own.")
             async with context.archive(follow=False) as archive:
                 entries = await archive.rebuild()
+                indexed = await bring_up(archive, anew=True)
         finally:
             lock.release()
         if output.json_wanted:
-            output.json({"entries": entries})
-        output.note(f"The catalog was made anew from {counted(entries, 'ledger entry', 'ledger entries')}.")
+            output.json({"entries": entries, "indexed": indexed})
+        output.note(
+            f"The catalog was made anew from {counted(entries, 'ledger entry', 'ledger entries')}, the search index from "
+            f"{counted(indexed, 'message')}."
+        )
 
     run(work())

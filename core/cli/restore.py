@@ -10,7 +10,7 @@ from core.archive import saved_profiles
 from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
-from core.cli.transfer import Ticker, selected
+from core.cli.transfer import QUERY, Ticker, selected
 from core.cli.words import counted
 from core.errors import InputError
 from core.format import number, size
@@ -34,6 +34,7 @@ def restore(
     ] = "",
     folder: Annotated[str, typer.Option("--folder", metavar="FOLDER", help="Only this folder of the archive, and below.")] = "",
     ids: Annotated[list[str] | None, typer.Option("--id", metavar="ID", help="Only this message; may be repeated.")] = None,
+    query: Annotated[str, QUERY] = "",
     to: Annotated[
         str, typer.Option("--to", metavar="FOLDER", help="Into this folder on the server; else where the mail was.")
     ] = "",
@@ -45,7 +46,7 @@ def restore(
     What the mailbox has already is not put there again, so it can be repeated, and carries on when it was stopped. Asks before.
     Exit code 1 when something was not restored.
     """
-    plan = run(_plan(profile, user, folder, ids or [], to))
+    plan = run(_plan(profile, user, folder, ids or [], query, to))
     for text in plan.warnings():
         output.note(f"Warning: {text}")
     if not dry_run and not yes:
@@ -76,12 +77,13 @@ def restore(
     raise typer.Exit(run(work()))
 
 
-async def _plan(name: str, user: str, folder: str, ids: list[str], to: str) -> RestorePlan:
+async def _plan(name: str, user: str, folder: str, ids: list[str], query: str, to: str) -> RestorePlan:
     from core.engine import restore_plan
 
     async with context.archive() as archive:
         profile = await saved_profiles.find(archive, name)
-        return await restore_plan.plan(archive, profile, await selected(archive, user, folder, ids), user=user, to=to)
+        selection = await selected(archive, user, folder, ids, query)
+        return await restore_plan.plan(archive, profile, selection, user=user, to=to)
 
 
 def _announce(plan: RestorePlan) -> None:

@@ -16,9 +16,11 @@ import core
 from core.archive import backup, last_verification, saved_profiles, space, users
 from core.archive.backup import LastBackup
 from core.archive.last_verification import LastVerification
+from core.archive.search_index import glance
 from core.cli.context import context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
+from core.cli.search import as_json, sentence
 from core.cli.words import NO_SERVICE, WORDS, counted, next_start, progress_line
 from core.config import Home
 from core.errors import BusyError
@@ -209,6 +211,7 @@ def status() -> None:
             raw = int(await archive.database.value("SELECT coalesce(sum(size), 0) FROM message"))
             head = await archive.head()
             starts = await next_starts(archive)
+            search = await glance(archive)
         disk = space.use(home)
         running = is_running(home)
         warnings = [warning for profile in profiles for warning in profile.warnings()]
@@ -224,6 +227,7 @@ def status() -> None:
                     "bytes": raw,
                     "disk": disk.used,
                     "space": disk.as_json(),
+                    "search": as_json(search),
                     "verified": verified.as_json() if verified else None,
                     "backed_up": backed_up.as_json() if backed_up else None,
                     "head": {"seq": head.seq, "hash": head.hash.hex()},
@@ -246,6 +250,7 @@ def status() -> None:
         output.line(f"Mail      {counted(messages, 'message')}, {size(raw)} of mail in {size(disk.used)} on disk", indent=10)
         output.line(f"Verified  {_verified(verified)}", indent=10)
         output.line(f"Backed up {_backed_up(backed_up)}", indent=10)
+        output.line(f"Search    {sentence(search)}", indent=10)
         output.line(f"Service   {'● running' if running else '○ not running; a run starts it'}")
         output.line(f"Users     {number(people)}")
         rows = []

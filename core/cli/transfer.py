@@ -26,6 +26,9 @@ TICK = 0.25
 NAMED = 50
 
 
+QUERY = typer.Option("--query", metavar="QUERY", help="Only what archivar search finds by this.")
+
+
 def register(app: typer.Typer) -> None:
     app.command("export", cls=Command)(export)
     app.command("import", cls=Command)(import_)
@@ -37,6 +40,7 @@ def export(
     user: Annotated[str, typer.Option("--user", metavar="USER", help="Whose archive; else everybody's.")] = "",
     folder: Annotated[str, typer.Option("--folder", metavar="FOLDER", help="Only this folder of the archive, and below.")] = "",
     ids: Annotated[list[str] | None, typer.Option("--id", metavar="ID", help="Only this message; may be repeated.")] = None,
+    query: Annotated[str, QUERY] = "",
 ) -> None:
     """Write messages to files, byte for byte, with a manifest and SHA256SUMS.
 
@@ -45,7 +49,7 @@ def export(
 
     async def work() -> int:
         async with context.archive() as archive:
-            selection = await selected(archive, user, folder, ids or [])
+            selection = await selected(archive, user, folder, ids or [], query)
             progress = Ticker()
             try:
                 done = await exporting.export(
@@ -127,12 +131,23 @@ def import_(
     raise typer.Exit(run(work()))
 
 
-async def selected(archive: Archive, user: str, folder: str, ids: list[str]) -> Selection:
-    """What the options of a command select. Raises ``InputError``."""
+async def selected(archive: Archive, user: str, folder: str, ids: list[str], query: str = "") -> Selection:
+    """What the options of a command select. Raises ``InputError``, also when ``query`` finds nothing: nothing is not all."""
     owner = (await users.find(archive, user, removed=True)).id if user else ""
     if "\0" in folder or folder != folder.strip("/"):
         raise InputError(f'"{folder}" is no folder of the archive.', "archivar folders USER shows the folders.")
-    return Selection(owner, folder, tuple([(await reading.find(archive, one)).id for one in ids]))
+    chosen = tuple([(await reading.find(archive, one)).id for one in ids])
+    if not query.strip():
+        return Selection(owner, folder, chosen)
+    from core.archive.search import matching
+    from core.cli.search import bring_up
+
+    # What is not indexed yet would be left out without a word.
+    await bring_up(archive)
+    found = [number async for number in matching(archive, query) if not chosen or number in chosen]
+    if not found:
+        raise InputError(f"Nothing is found by {query}.", "archivar search shows what a query finds.")
+    return Selection(owner, folder, tuple(found))
 
 
 class Ticker:

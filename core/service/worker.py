@@ -23,6 +23,7 @@ from core.engine.run import Job, ProfileRun, finished_entry, result, rows
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
 from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now
 from core.profiles.profile import Profile
+from core.service.indexing import Indexing
 from core.service.lock import ServiceLock
 from core.service.notify import Notifier
 from core.service.queue import Queue
@@ -113,6 +114,7 @@ class Service:
         self._version = -1
         self._failures = 0
         self._scheduler = Scheduler(archive)
+        self._indexing = Indexing(archive)
         self._notifier = Notifier()
         self._scheduled = self._beaten = float("-inf")
 
@@ -161,7 +163,8 @@ class Service:
             await self._pause(FAILURE_SECONDS)
             return True
         self._failures = 0
-        return bool(self._tasks) or self._scheduler.wanted
+        indexing = await self._indexing.look(busy=bool(self._tasks))
+        return bool(self._tasks) or self._scheduler.wanted or indexing
 
     async def _see_to_schedules(self) -> None:
         time = asyncio.get_running_loop().time()
@@ -225,6 +228,7 @@ class Service:
         await work.do()
 
     async def _end(self) -> None:
+        self._indexing.close()
         for task in self._tasks.values():
             task.cancel()
         if self._tasks:

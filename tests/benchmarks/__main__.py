@@ -17,7 +17,7 @@ from rich.table import Table
 
 from core.format import size
 from tests.benchmarks import console as on_a_terminal
-from tests.benchmarks import mail
+from tests.benchmarks import mail, search
 from tests.benchmarks.console import FAST
 from tests.benchmarks.contestant import Home, Measured
 from tests.benchmarks.server import PASSWORD, drain, fill, mbsync
@@ -53,6 +53,7 @@ def main() -> int:
             _memory_and_disk(folder, server),
             on_a_terminal.measure(folder, server, options.messages),
             mail.measure(folder / "home-mail"),
+            search.measure(folder / "home-search"),
             _directory(folder, server),
         ):
             for row in rows:

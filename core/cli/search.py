@@ -1,0 +1,194 @@
+"""``archivar search``, ``index``: finding mail, and the index that finds it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.archive.search_index import Index, State, glance
+from core.cli import words
+from core.cli.context import context, run
+from core.cli.help import Command
+from core.cli.output import output
+from core.cli.words import counted, day_and_time
+from core.errors import InputError
+from core.format import number, safe
+
+if TYPE_CHECKING:
+    from core.archive.archive import Archive
+    from core.archive.query import QueryError
+
+MOST = 10_000
+#: Characters of a query that are shown before and after the place of an error.
+AROUND = 30
+
+
+def register(app: typer.Typer) -> None:
+    app.command("search", cls=Command)(search)
+    app.command("index", cls=Command)(index)
+
+
+def search(
+    query: Annotated[list[str], typer.Argument(metavar="QUERY", help="What to find, best in single quotes.")],
+    user: Annotated[str, typer.Option("--user", metavar="USER", help="Only in this user's archive.")] = "",
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=MOST, help="Show so many messages.")] = 20,
+    order: Annotated[str, typer.Option("--order", metavar="ORDER", help="newest or relevance.")] = "newest",
+) -> None:
+    """Find mail.
+
+    Words, "several words", -without, one OR another, (together), begin*; from: to: cc: subject: body: filename: folder: user:
+    before: after: on: larger: smaller: id: has:attachment. A query that begins with - stands after --.
+    """
+    from core.archive import users
+    from core.archive.query import OfUser, Query, QueryError, parse
+    from core.archive.search import Order, Search
+
+    if order not in list(Order):
+        raise InputError(f"--order does not know {order}.", "Give newest or relevance.")
+
+    async def work() -> None:
+        text = " ".join(query)
+        try:
+            asked = parse(text)
+            async with context.archive() as archive:
+                if user:
+                    owner = await users.find(archive, user, removed=True)
+                    asked = Query(text, (*asked.terms, OfUser(owner.name, 0)))
+                finder = await Search.open(archive)
+                try:
+                    page = await finder.page(asked, order=Order(order), limit=limit)
+                    total = await finder.count(asked)
+                    behind = await finder.behind()
+                finally:
+                    await finder.close()
+        except QueryError as error:
+            _point(text, error)
+            raise
+        if output.json_wanted:
+            found = [
+                {
+                    "id": hit.id,
+                    "sha256": hit.sha256.hex(),
+                    "user": hit.user,
+                    "folder": hit.folder,
+                    "subject": hit.subject,
+                    "from": hit.sender,
+                    "to": hit.recipients,
+                    "date": day_and_time(hit.date),
+                    "size": hit.size,
+                    "attachments": hit.attachments,
+                }
+                for hit in page.hits
+            ]
+            output.json({"total": total, "behind": behind, "messages": found})
+        elif page.hits:
+            rows = [
+                (str(hit.id), day_and_time(hit.date)[:16], hit.sender, hit.subject, hit.user, hit.folder) for hit in page.hits
+            ]
+            output.table(("ID", "DATE (UTC)", "FROM", "SUBJECT", "USER", "FOLDER"), rows)
+        shown = f", {number(len(page.hits))} of them shown" if total > len(page.hits) else ""
+        output.note(f"{counted(total, 'message')} found{shown}.")
+        if behind:
+            output.note(f"! {_not_yet(behind)}")
+
+    run(work())
+
+
+def _point(text: str, error: QueryError) -> None:
+    """Show the place of an error below the query, or a part of it that fits a terminal."""
+    start = max(error.position - AROUND, 0)
+    output.note(f"  {safe(text[start : error.position + AROUND])}")
+    output.note("  " + " " * words.cells(safe(text[start : error.position])) + "^")
+
+
+def _not_yet(behind: int) -> str:
+    are = "is" if behind == 1 else "are"
+    return f"{counted(behind, 'message')} {are} not indexed yet and cannot be found: archivar index does it now."
+
+
+def index(
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make it anew.")] = False,
+    problems: Annotated[bool, typer.Option("--problems", help="List what could not be read, or in part only.")] = False,
+) -> None:
+    """Bring the search index up to the archive.
+
+    The service does so by itself, whenever no run is under way. Exit code 1 with --problems when there are any.
+    """
+
+    async def work() -> int:
+        async with context.archive() as archive:
+            if problems:
+                return await _problems(archive)
+            count = await bring_up(archive, anew=rebuild)
+            state = await glance(archive)
+        if output.json_wanted:
+            output.json({"indexed": count, **as_json(state)})
+        output.note(f"{counted(count, 'message')} indexed. {sentence(state)}")
+        return 0
+
+    raise typer.Exit(run(work()))
+
+
+async def bring_up(archive: Archive, *, anew: bool = False) -> int:
+    """Index all there is; the number of messages. Raises ``StorageError``, ``BusyError``."""
+    opened = await Index.open(archive)
+    try:
+        if anew:
+            await opened.clear()
+        count = await opened.again()
+        total = await opened.behind()
+        begun = time.monotonic()
+        done = 0
+        while step := await opened.step():
+            done += step
+            if output.for_person:
+                rate = done / max(time.monotonic() - begun, 0.001)
+                output.progress(f"{number(done)} of {counted(max(total, done), 'message')}, {number(round(rate))} msg/s")
+        if output.for_person:
+            output.progress()
+        return count + done
+    finally:
+        await opened.close()
+
+
+async def _problems(archive: Archive) -> int:
+    """List all of them, a page at a time."""
+    from core.archive import browsing
+
+    opened = await Index.open(archive)
+    listed: list[dict[str, object]] = []
+    count = last = 0
+    try:
+        while found := await opened.problems(last):
+            last = found[-1].message
+            count += len(found)
+            subjects = {one.id: one for one in await browsing.stored(archive, [one.message for one in found])}
+            for one in found:
+                message = subjects.get(one.message)
+                subject = message.subject if message else ""
+                if output.json_wanted:
+                    listed.append({"id": one.message, "subject": subject, "damaged": one.damaged, "reason": one.reason})
+                output.line(f"{'✘' if one.damaged else '!'} {one.message} {subject or '(no subject)'}: {one.reason}", indent=2)
+    finally:
+        await opened.close()
+    if output.json_wanted:
+        output.json({"problems": listed})
+    output.note(f"{counted(count, 'message')} could not be read, or in part only.")
+    return 1 if count else 0
+
+
+def sentence(state: State) -> str:
+    """How the index is, for people."""
+    parts = [_not_yet(state.behind) if state.behind else "All mail can be found."]
+    if state.damaged or state.partly:
+        parts.append(
+            f"{counted(state.damaged, 'message')} could not be read, {number(state.partly)} in part only: "
+            "archivar index --problems."
+        )
+    return " ".join(parts)
+
+
+def as_json(state: State) -> dict[str, int]:
+    return {"behind": state.behind, "partly_read": state.partly, "not_read": state.damaged}

@@ -1,0 +1,97 @@
+"""Searching in up to 200,000 messages, which are archived and indexed as real ones are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from statistics import median
+
+from core.archive import query
+from core.archive.archive import Archive
+from core.archive.search import Search
+from core.archive.search_index import Index
+from tests import homes, mails
+from tests.benchmarks.console import Row, row
+
+SEED = 1
+SIZES = (20_000, 200_000)
+QUERIES = 50
+PAGE_SECONDS = 0.05
+
+
+def measure(path: Path) -> Iterator[Row]:
+    """All rows about searching."""
+    paged, rate = asyncio.run(_measured(path))
+    low, high = SIZES
+    for size in SIZES:
+        name = f"search, first page, {size:,} messages (seed {SEED}), median of {QUERIES} queries"
+        growth = f"{paged[high] / paged[low]:.1f} from {low:,} to {high:,}" if size == high else ""
+        yield row(
+            name, f"{paged[size] * 1000:.1f} ms", f"under {PAGE_SECONDS * 1000:.0f} ms", paged[size] < PAGE_SECONDS, growth
+        )
+    yield (f"indexed, of {high:,} messages of 1 to 4 kB", f"{rate:,.0f} msg/s", "", "", "", "")
+
+
+async def _measured(path: Path) -> tuple[dict[int, float], float]:
+    """Seconds for a first page by the number of messages, and messages indexed a second."""
+    archive = await homes.begin(path)
+    generator = mails.Generator(SEED)
+    messages = generator.messages()
+    paged: dict[int, float] = {}
+    there, seconds = 0, 0.0
+    for size in SIZES:
+        await mails.store(archive, messages, size - there)
+        there = size
+        begun = time.perf_counter()
+        await _index(archive)
+        seconds += time.perf_counter() - begun
+        paged[size] = await _paged(archive, _queries(generator.words))
+    await archive.close()
+    return paged, there / seconds
+
+
+async def _index(archive: Archive) -> None:
+    index = await Index.open(archive)
+    while await index.step():
+        pass
+    await index.close()
+
+
+async def _paged(archive: Archive, queries: list[str]) -> float:
+    search = await Search.open(archive)
+    times = []
+    for text in queries:
+        begun = time.perf_counter()
+        await search.page(query.parse(text))
+        times.append(time.perf_counter() - begun)
+    await search.close()
+    return median(times)
+
+
+def _queries(words: list[str]) -> list[str]:
+    """What people ask for, with words of all frequencies: the same ones each time."""
+    random = Random(SEED)
+
+    def word() -> str:
+        return words[min(int(random.expovariate(1 / 800)), len(words) - 1)]
+
+    def one() -> str:
+        a, b = word(), word()
+        return random.choice(
+            [
+                a,
+                f"{a} {b}",
+                f"{a} from:anna",
+                f"{a} -{b}",
+                f"{a} OR {b}",
+                f"subject:{a}",
+                f"{a[:4]}*",
+                f"{a} folder:INBOX user:alice",
+                f"{a} after:2018 before:2020",
+            ]
+        )
+
+    return [one() for _ in range(QUERIES)]
