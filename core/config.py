@@ -96,6 +96,10 @@ class Home:
         """Is there an archive here? A home without volumes but with a catalog counts: it must not be begun anew."""
         return self.catalog.exists() or bool(self.volume_numbers())
 
+    def holds(self, path: Path) -> bool:
+        """Does ``path`` lie in the home, or is it the home?"""
+        return path.absolute().resolve().is_relative_to(self.path.absolute().resolve())
+
     def volume(self, number: int) -> Path:
         return self.volumes / f"{number:06}.sqlite"
 

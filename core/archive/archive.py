@@ -262,8 +262,7 @@ class Archive:
         written, or all of it is in the volume and the catalog catches up with it at the next chance. Raises ``HomeError`` for
         a backup, which would be no copy any more.
         """
-        opening.refuse_backup(self.home)
-        return await self._appending.append(drafts, ready)
+        return await self._append(drafts, ready)
 
     async def renew(self, draft: Draft, raws: Sequence[bytes]) -> Entry:
         """Store messages once more, since what the archive has of them is damaged; ``draft`` is the entry that says so.
@@ -273,8 +272,12 @@ class Archive:
         messages = await asyncio.to_thread(intake.prepare_all, raws)
         # Made once and kept: whether a volume can take them is asked before, and another may be begun.
         parts = await asyncio.to_thread(intake.parts_of, messages, ())
-        [entry] = await self._appending.append([draft], Ready(tuple(messages), self._current, parts), anew=True)
+        [entry] = await self._append([draft], Ready(tuple(messages), self._current, parts), anew=True)
         return entry
+
+    async def _append(self, drafts: Sequence[Draft], ready: Ready | None, *, anew: bool = False) -> list[Entry]:
+        opening.refuse_backup(self.home)
+        return await self._appending.append(drafts, ready, anew=anew)
 
     async def _write(self, group: Sequence[Request]) -> list[list[Entry]]:
         """Write what several asked for, in one transaction of the volume and one of the catalog."""

@@ -22,6 +22,7 @@ from core.archive.archive import Archive
 from core.archive.ledger import ZERO_HASH, Draft, Head
 from core.archive.volume_copy import bring_up
 from core.config import Home
+from core.db import kept
 from core.db.database import Database, durable
 from core.errors import ArchivarError, BusyError, DamagedError, HomeError, InputError, StorageError
 from core.model import moment, now, timestamp
@@ -91,9 +92,8 @@ async def back_up(archive: Archive, target: Path, *, actor: str = "archivar", ti
 
 async def last(archive: Archive) -> LastBackup | None:
     """The last backup that was completed; None when there was none."""
-    text = await archive.database.value("SELECT value FROM setting WHERE name = ?", (NAME,))
     try:
-        value = json.loads(text)
+        value = json.loads(await kept.value(archive.database, NAME) or "")
         return LastBackup(moment(value["at"]), str(value["directory"]), int(value["seq"]))
     except (ValueError, TypeError, KeyError):
         return None
@@ -109,10 +109,9 @@ def release(home: Home) -> bool:
 
 
 def _refuse_home(home: Home, place: Home) -> None:
-    own = home.path.resolve()
     if home.is_backup:
         raise HomeError(f"{home.path} is a backup itself.", "Back up the archive that it is of, with --home.")
-    if place.path.is_relative_to(own) or own.is_relative_to(place.path):
+    if home.holds(place.path) or place.holds(home.path):
         raise InputError(
             f"{place.path} and the archive's own folder lie in one another.", "Choose a folder elsewhere, best on another disk."
         )
@@ -256,8 +255,7 @@ async def _record(archive: Archive, place: Home, done: Backup, actor: str) -> No
         await archive.append([Draft("backed_up", payload, actor)])
         ended = LastBackup(now(), str(place.path), done.head.seq)
         async with archive.database.transaction() as transaction:
-            sql = "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)"
-            await transaction.execute(sql, (NAME, json.dumps(ended.as_json())))
+            await kept.keep(transaction, NAME, json.dumps(ended.as_json()))
     except ArchivarError as error:
         kind = type(error)
         raise kind(f"The backup is complete, but could not be noted in the ledger: {error.message}", error.hint) from error

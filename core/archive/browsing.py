@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.archive.archive import Archive
-from core.archive.reading import Stored
+from core.archive.reading import STORED, Stored
 
 _THEN = "folder_id = :folder AND since_seq <= :seq AND (until_seq IS NULL OR until_seq > :seq)"
 #: Whoever had mail once has folders: removed users too, and the catch-all archive.
@@ -107,9 +107,8 @@ async def page(archive: Archive, folder: int, seq: int, total: int, *, offset: i
 
 async def stored(archive: Archive, messages: list[int]) -> list[Stored]:
     """Messages by their numbers, in that order; numbers that there are not are left out."""
-    columns = "id, sha256, volume, size, subject, sender, recipients, date, attachments"
     marks = ",".join("?" * len(messages))
-    rows = await archive.database.read(f"SELECT {columns} FROM message WHERE id IN ({marks})", messages)
+    rows = await archive.database.read(f"SELECT {STORED} FROM message WHERE id IN ({marks})", messages)
     found = {row[0]: Stored(*row) for row in rows}
     return [found[number] for number in messages if number in found]
 

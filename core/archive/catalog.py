@@ -16,6 +16,7 @@ from core import sequence
 from core.archive import catchall
 from core.archive.envelope import Envelope
 from core.archive.ledger import Entry, Head
+from core.db import kept
 from core.db.database import Transaction
 from core.model import moment
 
@@ -103,7 +104,7 @@ async def clear(transaction: Transaction) -> None:
     for table in TABLES:
         await transaction.execute(f"DELETE FROM {table}")
     await transaction.execute("DELETE FROM folder_state")
-    await transaction.execute("DELETE FROM setting WHERE name = ?", (USERS_CHANGED,))
+    await kept.forget(transaction, USERS_CHANGED)
     await transaction.execute("UPDATE applied SET volume = 1, seq = 0, hash = ?", (bytes(32),))
 
 
@@ -128,7 +129,6 @@ _SAVE_USER = (
 )
 _FREE_ADDRESSES = "DELETE FROM address WHERE user_id = ?"
 _SAVE_ADDRESS = "INSERT OR REPLACE INTO address (address, user_id, position) VALUES (?, ?, ?)"
-_NOTE_USERS = "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)"
 
 
 def _user_row(user: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +161,7 @@ async def _users_saved(transaction: Transaction, entries: Sequence[Entry]) -> bo
     await transaction.many(_SAVE_USER, map(_user_row, saved))
     await transaction.many(_FREE_ADDRESSES, [(user["id"],) for user in saved])
     await transaction.many(_SAVE_ADDRESS, [row for user in saved for row in _address_rows(user)])
-    await transaction.execute(_NOTE_USERS, (USERS_CHANGED, str(entries[-1].seq)))
+    await kept.keep(transaction, USERS_CHANGED, str(entries[-1].seq))
     return True
 
 
@@ -174,7 +174,7 @@ async def _user_saved(transaction: Transaction, seq: int, payload: Payload, volu
     await transaction.many(_SAVE_USER, [_user_row(user)])
     await transaction.execute(_FREE_ADDRESSES, (user["id"],))
     await transaction.many(_SAVE_ADDRESS, _address_rows(user))
-    await transaction.execute(_NOTE_USERS, (USERS_CHANGED, str(seq)))
+    await kept.keep(transaction, USERS_CHANGED, str(seq))
 
 
 async def _profile_saved(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
@@ -203,16 +203,21 @@ async def _archived(transaction: Transaction, seq: int, payload: Payload, volume
     folder = await _folder(transaction, payload["owner"], payload["folder"])
     source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
     await _insert_messages(transaction, volume, details)
-    messages = [(bytes.fromhex(sha256), *rest) for sha256, *rest in payload["messages"]]
+    await _place(transaction, seq, folder, source, payload["messages"])
+
+
+async def _place(transaction: Transaction, seq: int, folder: int, source: int, messages: Sequence[Sequence[Any]]) -> None:
+    """Put messages into a folder, as they are known at their source: SHA-256, UID, size, INTERNALDATE, flags."""
+    placed = [(bytes.fromhex(sha256), *rest) for sha256, *rest in messages]
     await transaction.many(
         "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT id, ?, ? FROM message WHERE sha256 = ?",
-        [(folder, seq, message[0]) for message in messages],
+        [(folder, seq, message[0]) for message in placed],
     )
     await transaction.many(
         "INSERT OR REPLACE INTO source_message "
         "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched) "
         "SELECT ?, ?, id, ?, ?, ?, ?, 1 FROM message WHERE sha256 = ?",
-        [(source, uid, folder, size, internaldate, flags, sha256) for sha256, uid, size, internaldate, flags in messages],
+        [(source, uid, folder, size, internaldate, flags, sha256) for sha256, uid, size, internaldate, flags in placed],
     )
 
 
@@ -263,17 +268,8 @@ async def _imported(transaction: Transaction, seq: int, payload: Payload, volume
     folder = await _folder(transaction, payload["owner"], payload["folder"])
     source = await _source_folder(transaction, f"import -> {payload['owner']}", payload["folder"], seq)
     await _insert_messages(transaction, volume, details)
-    messages = [(bytes.fromhex(sha256), *rest) for sha256, *rest in payload["messages"]]
-    await transaction.many(
-        "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT id, ?, ? FROM message WHERE sha256 = ?",
-        [(folder, seq, message[0]) for message in messages],
-    )
-    await transaction.many(
-        "INSERT OR REPLACE INTO source_message "
-        "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched) "
-        "SELECT ?, ?, id, ?, ?, ?, ?, 1 FROM message WHERE sha256 = ?",
-        [(source, number, folder, *rest, sha256) for number, (sha256, *rest) in enumerate(messages, 1)],
-    )
+    numbered = [(sha256, number, *rest) for number, (sha256, *rest) in enumerate(payload["messages"], 1)]
+    await _place(transaction, seq, folder, source, numbered)
 
 
 async def _restored(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:

@@ -106,7 +106,7 @@ async def _export(
     done: Exported,
     tick: Callable[[Exported], None],
 ) -> Exported:
-    if target.absolute().resolve().is_relative_to(archive.home.path.absolute().resolve()):
+    if archive.home.holds(target):
         raise InputError(f"{target} is in the archive's own folder.", "Choose a folder outside of it.")
     try:
         target.mkdir(mode=0o700, parents=True, exist_ok=True)

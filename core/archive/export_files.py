@@ -126,7 +126,7 @@ class Maildirs(_Files):
 
 def moment(message: Place) -> int | None:
     """When a message arrived, or what its header says, in seconds since 1970; within what file systems can hold."""
-    when = message.internaldate if message.internaldate is not None else message.date
+    when = message.arrived
     return None if when is None else min(max(when, 0), 2**32)
 
 

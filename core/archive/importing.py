@@ -101,7 +101,7 @@ async def import_mail(
     wanted of an export that holds several. Raises ``InputError`` (nothing there), ``StorageError``.
     """
     _check_folder(folder)
-    if path.absolute().resolve().is_relative_to(archive.home.path.absolute().resolve()):
+    if archive.home.holds(path):
         raise InputError(f"{path} is in the archive's own folder.", "Nothing there is to be imported.")
     known = form is Format.AUTO and path.is_dir() and await asyncio.to_thread(manifest.header, path) is not None
     if known:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from core.archive.archive import Archive
+from core.db import kept
 from core.model import moment, now, timestamp
 from core.secrets import Secret
 
@@ -49,21 +50,19 @@ async def remember(archive: Archive, outcome: Outcome, reason: str = "", *, aske
         reason = reason.replace(secret.reveal(), "…")
     attempt = Attempt(now(), outcome, reason[:LONGEST], asked_by)
     async with archive.database.transaction() as transaction:
-        sql = "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)"
-        await transaction.execute(sql, (NAME, json.dumps(attempt.as_json())))
+        await kept.keep(transaction, NAME, json.dumps(attempt.as_json()))
 
 
 async def forget(archive: Archive) -> None:
     """Of a directory that is no more nobody must be told."""
     async with archive.database.transaction() as transaction:
-        await transaction.execute("DELETE FROM setting WHERE name = ?", (NAME,))
+        await kept.forget(transaction, NAME)
 
 
 async def last(archive: Archive) -> Attempt | None:
     """The last attempt; None when there was none that could be remembered."""
-    text = await archive.database.value("SELECT value FROM setting WHERE name = ?", (NAME,))
     try:
-        value = json.loads(text)
+        value = json.loads(await kept.value(archive.database, NAME) or "")
         return Attempt(moment(value["at"]), Outcome(value["outcome"]), str(value["reason"]), str(value["asked_by"]))
     except (ValueError, TypeError, KeyError):
         return None

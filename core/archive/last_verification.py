@@ -11,6 +11,7 @@ from core.archive import damage
 from core.archive.archive import Archive
 from core.archive.findings import Verdict
 from core.config import Home
+from core.db import kept
 from core.db.database import Database
 from core.db.migrate import check
 from core.errors import ArchivarError
@@ -65,8 +66,7 @@ async def remember(home: Home, verdict: Verdict, *, instead_of: str = EVERYTHING
         try:
             await check(database)
             async with database.transaction() as transaction:
-                sql = "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)"
-                await transaction.execute(sql, (NAME, json.dumps(last.as_json())))
+                await kept.keep(transaction, NAME, json.dumps(last.as_json()))
                 # One of an older program has no such table, and is not brought up to date for this.
                 if await transaction.one("SELECT 1 FROM sqlite_schema WHERE name = 'damage'"):
                     await damage.keep(transaction, verdict.findings, last.at, instead_of=instead_of)
@@ -79,9 +79,8 @@ async def remember(home: Home, verdict: Verdict, *, instead_of: str = EVERYTHING
 
 async def last(archive: Archive) -> LastVerification | None:
     """The last verification; None when there was none that could be remembered."""
-    text = await archive.database.value("SELECT value FROM setting WHERE name = ?", (NAME,))
     try:
-        value = json.loads(text)
+        value = json.loads(await kept.value(archive.database, NAME) or "")
         return LastVerification(
             moment(value["at"]),
             value["ok"] is True,

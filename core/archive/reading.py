@@ -24,6 +24,10 @@ class Stored:
     attachments: int
 
 
+#: The columns of ``message`` that make a ``Stored``.
+STORED = "id, sha256, volume, size, subject, sender, recipients, date, attachments"
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """Where a message is or was. ``until`` is empty while it is there; times as in the ledger."""
@@ -45,14 +49,13 @@ class FolderCount:
 
 async def find(archive: Archive, wanted: str) -> Stored:
     """The message with the number ``wanted``, or whose SHA-256 begins so. Raises ``InputError``."""
-    columns = "id, sha256, volume, size, subject, sender, recipients, date, attachments"
     rows = []
     if wanted.isascii() and wanted.isdigit() and len(wanted) < 19:
-        rows = await archive.database.read(f"SELECT {columns} FROM message WHERE id = ?", (int(wanted),))
+        rows = await archive.database.read(f"SELECT {STORED} FROM message WHERE id = ?", (int(wanted),))
     if not rows and len(wanted) >= 8 and len(wanted) <= 64 and set(wanted.lower()) <= set("0123456789abcdef"):
         low = bytes.fromhex(wanted.ljust(64, "0"))
         high = bytes.fromhex(wanted.ljust(64, "f"))
-        sql = f"SELECT {columns} FROM message WHERE sha256 BETWEEN ? AND ? LIMIT 2"
+        sql = f"SELECT {STORED} FROM message WHERE sha256 BETWEEN ? AND ? LIMIT 2"
         rows = await archive.database.read(sql, (low, high))
     if len(rows) != 1:
         what = "more than one message begins" if rows else "no message"

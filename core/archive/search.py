@@ -16,6 +16,7 @@ from typing import Any
 from core.archive import query as language
 from core.archive.archive import Archive
 from core.archive.query import Query, QueryError
+from core.archive.reading import STORED, Stored
 from core.archive.search_index import Index, digest, discard, floor
 from core.db.database import Row
 from core.errors import DamagedError
@@ -36,21 +37,12 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Stored):
     """A message that was found, and one place where it lies: the wanted one, if a user or a folder was asked for.
 
     ``user`` and ``folder`` are empty when it lies nowhere any more.
     """
 
-    id: int
-    sha256: bytes
-    volume: int
-    size: int
-    subject: str
-    sender: str
-    recipients: str
-    date: int | None
-    attachments: int
     user: str
     folder: str
 
@@ -205,7 +197,7 @@ class Search:
     async def _hits(self, rows: Sequence[Row], statement: _Statement) -> tuple[Hit, ...]:
         numbers = [row[0] for row in rows]
         marks = ",".join(map(str, numbers))
-        found = await self._read(f"{_DETAILS} WHERE m.id IN ({marks})", ())
+        found = await self._read(f"SELECT {STORED} FROM catalog.message WHERE id IN ({marks})", ())
         places = dict[int, tuple[str, str]]()
         for number, user, folder in await self._read(
             f"{_PLACES} WHERE p.message_id IN ({marks}) AND p.until_seq IS NULL ORDER BY {statement.preferred} p.id DESC",
@@ -303,9 +295,6 @@ class _Statement:
 
 
 _EXISTS = "EXISTS (SELECT 1 FROM catalog.placement p WHERE p.message_id = doc.message_id AND p.until_seq IS NULL AND {})"
-_DETAILS = (
-    "SELECT m.id, m.sha256, m.volume, m.size, m.subject, m.sender, m.recipients, m.date, m.attachments FROM catalog.message m"
-)
 _PLACES = (
     "SELECT p.message_id, user.name, folder.path FROM catalog.placement p JOIN catalog.folder ON folder.id = p.folder_id "
     "JOIN catalog.user ON user.id = folder.owner"
@@ -321,15 +310,6 @@ async def matching(archive: Archive, text: str) -> AsyncIterator[int]:
             yield number
     finally:
         await search.close()
-
-
-async def behind(archive: Archive) -> int:
-    """Messages that are not indexed yet, and so cannot be found."""
-    index = await Index.open(archive)
-    try:
-        return await index.behind()
-    finally:
-        await index.close()
 
 
 async def _attached(archive: Archive) -> Index:

@@ -51,6 +51,11 @@ class Place:
     internaldate: int | None
     date: int | None
 
+    @property
+    def arrived(self) -> int | None:
+        """When it arrived, or else what its header says."""
+        return self.internaldate if self.internaldate is not None else self.date
+
 
 @dataclass(frozen=True, slots=True)
 class Folder:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.config import Home
-from core.db import glimpse
+from core.db import glimpse, kept
 from core.errors import InputError
 from core.profiles import sizes
 
@@ -130,7 +130,7 @@ async def change(archive: Archive, name: str, text: str) -> Settings:
         raise InputError(f'{name}: "{shown_text}" is not allowed.', f"Allowed: {described.allowed}.") from None
     stored = str(value) if isinstance(value, int) and not isinstance(value, bool) else described.show(value)
     async with archive.database.transaction() as transaction:
-        await transaction.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, stored))
+        await kept.keep(transaction, name, stored)
     return await read(archive)
 
 

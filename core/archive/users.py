@@ -11,6 +11,7 @@ from dataclasses import replace
 from core.archive.archive import Archive
 from core.archive.catalog import USERS_CHANGED
 from core.archive.ledger import Draft
+from core.db import kept
 from core.db.database import Row
 from core.errors import InputError
 from core.model import User
@@ -98,7 +99,7 @@ async def _disabled(archive: Archive) -> set[str]:
 
 async def version(archive: Archive) -> str:
     """A text that changes with any change of any user; asked for in no time, to know whether to count again."""
-    return str(await archive.database.value("SELECT value FROM setting WHERE name = ?", (USERS_CHANGED,)))
+    return str(await kept.value(archive.database, USERS_CHANGED))
 
 
 async def _without_address(archive: Archive, of: int, but: set[str], limit: int) -> tuple[int, list[str]]:

@@ -23,7 +23,7 @@ from core.archive.ledger import Draft
 from core.archive.verify import check_rest
 from core.archive.volume_check import Place, walk
 from core.config import Home
-from core.db.database import Transaction
+from core.db import kept
 from core.errors import ArchivarError
 from core.model import moment, now, timestamp
 
@@ -74,21 +74,20 @@ async def share(archive: Archive, percent: int, tell: Tell, *, actor: str = "arc
 
     Where it stands is kept in the archive every few seconds.
     """
-    text = await archive.database.value("SELECT value FROM setting WHERE name = ?", (ROUND,))
-    state = _state(text)
+    state = _state(await kept.value(archive.database, ROUND))
     place, verdict = _resumed(state)
     began = moment(state["began"]) if state else now()
 
     async def save(state: dict[str, Any]) -> None:
         async with archive.database.transaction() as transaction:
-            await _put(transaction, json.dumps(state | {"began": timestamp(began)}))
+            await kept.keep(transaction, ROUND, json.dumps(state | {"began": timestamp(began)}))
             await damage.keep(transaction, verdict.findings, now())
 
     complete = await _go(archive.home, place, verdict, percent / 100, tell, save)
     if complete:
         await remember(archive.home, verdict, instead_of=ALL_BUT_CATALOG)
         async with archive.database.transaction() as transaction:
-            await transaction.execute("DELETE FROM setting WHERE name = ?", (ROUND,))
+            await kept.forget(transaction, ROUND)
     else:
         await save(_as_state(place, verdict))
     await record(archive, verdict, actor=actor, share=percent)
@@ -97,7 +96,7 @@ async def share(archive: Archive, percent: int, tell: Tell, *, actor: str = "arc
 
 async def present_round(archive: Archive) -> Round | None:
     """The round of shares that is under way; None when none is."""
-    state = _state(await archive.database.value("SELECT value FROM setting WHERE name = ?", (ROUND,)))
+    state = _state(await kept.value(archive.database, ROUND))
     if not state:
         return None
     place, verdict = _resumed(state)
@@ -151,10 +150,10 @@ def _as_state(place: Place, verdict: Verdict) -> dict[str, Any]:
     return {"place": place.as_json(), "verdict": verdict.as_json()}
 
 
-def _state(text: object) -> dict[str, Any]:
+def _state(text: str | None) -> dict[str, Any]:
     """What was saved; empty when nothing was, or it cannot be read any more."""
     try:
-        value = json.loads(str(text))
+        value = json.loads(text or "")
         _ = moment(value["began"])
         _resumed(value)
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -167,7 +166,3 @@ def _resumed(state: dict[str, Any]) -> tuple[Place, Verdict]:
     if not state:
         return Place(), Verdict()
     return Place.from_json(state["place"]), Verdict.from_json(state["verdict"])
-
-
-async def _put(transaction: Transaction, text: str) -> None:
-    await transaction.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (ROUND, text))

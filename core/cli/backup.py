@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from core.archive.backup import Backup, back_up
 from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
-from core.cli.transfer import TICK
+from core.cli.progress import Progress
 from core.cli.words import counted
 from core.errors import InputError
 from core.format import number, size
@@ -35,27 +34,18 @@ def backup(directory: Annotated[Path, typer.Argument(metavar="DIR", help="The fo
     async def work() -> None:
         place = directory.absolute()
         async with context.archive() as archive:
+            progress = Progress()
             try:
-                done = await back_up(archive, place, actor=actor(), tick=_Progress())
+                done = await back_up(archive, place, actor=actor(), tick=lambda done: progress(lambda: _line(done)))
             finally:
-                if output.for_person:
-                    output.progress()
+                progress.end()
         _show(done, place)
 
     run(work())
 
 
-class _Progress:
-    """A line of progress at a terminal, not more often than a person can read."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-
-    def __call__(self, done: Backup) -> None:
-        now = time.monotonic()
-        if output.for_person and now >= self._next:
-            self._next = now + TICK
-            output.progress(f"{size(done.bytes)} of about {size(max(done.total, done.bytes))}: {done.where}")
+def _line(done: Backup) -> str:
+    return f"{size(done.bytes)} of about {size(max(done.total, done.bytes))}: {done.where}"
 
 
 def _show(done: Backup, place: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
+from core.cli.progress import Progress
 from core.cli.words import counted, day_and_time
 from core.config import Home
 from core.errors import ArchivarError, BusyError, InputError
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from core.archive.damage import Named
     from core.archive.findings import Verdict
     from core.engine.repair import Repair
+
+
+#: Seconds between two lines of a verification.
+OFTEN = 0.1
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +46,10 @@ def verify(
     from core.archive import verification
     from core.archive.verify import verify as verify_all
 
-    percent, tell = _percent(share), _Progress()
+    percent, progress = _percent(share), Progress(OFTEN)
+
+    def tell(share: float, verdict: Verdict) -> None:
+        progress(lambda: _looked(share, verdict))
 
     async def work() -> int:
         home = context.find()
@@ -54,8 +61,7 @@ def verify(
             async with context.archive() as archive:
                 verdict, complete = await verification.share(archive, percent, tell, actor=actor())
             named = await _names(verdict)
-        if output.for_person:
-            output.progress()
+        progress.end()
         _show(verdict, named)
         if percent:
             output.note("With this everything was looked at." if complete else "The next share goes on from there.")
@@ -95,17 +101,10 @@ def _show(verdict: Verdict, named: Mapping[str, str]) -> None:
         output.note("archivar repair fetches damaged messages again.")
 
 
-class _Progress:
-    """A line for a person that says how far it is; at most a few times a second."""
-
-    def __init__(self) -> None:
-        self._last = 0.0
-
-    def __call__(self, share: float, verdict: Verdict) -> None:
-        if output.for_person and time.monotonic() - self._last > 0.1:
-            looked = f"{counted(verdict.parts, 'part')}, {counted(verdict.messages, 'message')}, {size(verdict.bytes)}"
-            output.progress(f"{share:.0%} · {looked}" if share else looked)
-            self._last = time.monotonic()
+def _looked(share: float, verdict: Verdict) -> str:
+    """How far a verification is; ``share`` is 0 when it does not say."""
+    looked = f"{counted(verdict.parts, 'part')}, {counted(verdict.messages, 'message')}, {size(verdict.bytes)}"
+    return f"{share:.0%} · {looked}" if share else looked
 
 
 async def _names(verdict: Verdict) -> dict[str, str]:
@@ -140,7 +139,7 @@ def repair(
     from core.archive.verify import verify as verify_all
     from core.engine import repair as mending
 
-    tell = _Progress()
+    progress = Progress(OFTEN)
 
     def say(done: int, total: int, text: str) -> None:
         if output.for_person:
@@ -149,12 +148,12 @@ def repair(
     async def work() -> int:
         home = context.find()
         async with context.archive() as archive:
-            for path in other or ():
-                check_home(archive, Home(path.absolute()))
-            if not (await damage.count(archive))[0]:
-                verdict = await verify_all(home, lambda verdict: tell(0.0, verdict))
-                await verification.keep(home, verdict, actor=actor())
             homes = [Home(path.absolute()) for path in other or ()]
+            for one in homes:
+                check_home(archive, one)
+            if not (await damage.count(archive))[0]:
+                verdict = await verify_all(home, lambda verdict: progress(lambda: _looked(0.0, verdict)))
+                await verification.keep(home, verdict, actor=actor())
             done = await mending.repair(archive, dry_run=dry_run, others=homes, actor=actor(), tell=say)
         if output.for_person:
             output.progress()

@@ -10,7 +10,8 @@ from core.archive import saved_profiles
 from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
-from core.cli.transfer import QUERY, Ticker, selected
+from core.cli.progress import Progress
+from core.cli.transfer import QUERY, selected
 from core.cli.words import counted
 from core.errors import InputError
 from core.format import number, size
@@ -63,9 +64,13 @@ def restore(
 
         async with context.archive() as archive:
             secret = await saved_profiles.password(archive, plan.profile)
-            progress = Ticker()
+            progress = Progress()
             work = Restoring(
-                archive, plan, secret, actor=actor(), tick=lambda done: progress(done.done, done.total, done.bytes, done.folder)
+                archive,
+                plan,
+                secret,
+                actor=actor(),
+                tick=lambda done: progress.messages(done.done, done.total, done.bytes, done.folder),
             )
             try:
                 done = await work.run(dry_run=dry_run)

@@ -19,6 +19,7 @@ from core.format import number, safe
 if TYPE_CHECKING:
     from core.archive.archive import Archive
     from core.archive.query import QueryError
+    from core.archive.search import Hit
 
 MOST = 10_000
 #: Characters of a query that are shown before and after the place of an error.
@@ -67,22 +68,7 @@ def search(
             _point(text, error)
             raise
         if output.json_wanted:
-            found = [
-                {
-                    "id": hit.id,
-                    "sha256": hit.sha256.hex(),
-                    "user": hit.user,
-                    "folder": hit.folder,
-                    "subject": hit.subject,
-                    "from": hit.sender,
-                    "to": hit.recipients,
-                    "date": day_and_time(hit.date),
-                    "size": hit.size,
-                    "attachments": hit.attachments,
-                }
-                for hit in page.hits
-            ]
-            output.json({"total": total, "behind": behind, "messages": found})
+            output.json({"total": total, "behind": behind, "messages": [_as_json(hit) for hit in page.hits]})
         elif page.hits:
             rows = [
                 (str(hit.id), day_and_time(hit.date)[:16], hit.sender, hit.subject, hit.user, hit.folder) for hit in page.hits
@@ -94,6 +80,21 @@ def search(
             output.note(f"! {_not_yet(behind)}")
 
     run(work())
+
+
+def _as_json(hit: Hit) -> dict[str, object]:
+    return {
+        "id": hit.id,
+        "sha256": hit.sha256.hex(),
+        "user": hit.user,
+        "folder": hit.folder,
+        "subject": hit.subject,
+        "from": hit.sender,
+        "to": hit.recipients,
+        "date": day_and_time(hit.date),
+        "size": hit.size,
+        "attachments": hit.attachments,
+    }
 
 
 def _point(text: str, error: QueryError) -> None:

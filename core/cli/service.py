@@ -8,7 +8,9 @@ import os
 import pwd
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -23,10 +25,12 @@ from core.cli.output import output
 from core.cli.search import as_json, sentence
 from core.cli.words import NO_SERVICE, WORDS, counted, next_start, progress_line
 from core.config import Home
+from core.engine.progress import Snapshot
 from core.errors import BusyError
 from core.format import duration, number, size, soon, when
-from core.model import now, timestamp
+from core.model import Run, now, timestamp
 from core.profiles import zones
+from core.profiles.profile import Profile
 from core.service import unit
 from core.service.detach import ensure_running
 from core.service.lock import is_running
@@ -232,17 +236,7 @@ def status() -> None:
                     "backed_up": backed_up.as_json() if backed_up else None,
                     "head": {"seq": head.seq, "hash": head.hash.hex()},
                     "warnings": warnings,
-                    "profiles": [
-                        {
-                            "profile": profile.name,
-                            "run": latest[profile.name].id if profile.name in latest else None,
-                            "status": latest[profile.name].status.value if profile.name in latest else None,
-                            "automatic": profile.automatic,
-                            "starts": profile.starts(),
-                            "next_start": timestamp(starts[profile.name]) if profile.name in starts else None,
-                        }
-                        for profile in profiles
-                    ],
+                    "profiles": [_profile_json(one, latest.get(one.name), starts.get(one.name)) for one in profiles],
                 }
             )
             return
@@ -256,12 +250,8 @@ def status() -> None:
         rows = []
         for profile in profiles:
             last = latest.get(profile.name)
-            state = WORDS[last.status] if last else "never run"
-            snapshot = snapshots.get(last.id) if last else None
-            state = f"dry run: {state}" if last and last.dry_run else state
-            detail = progress_line(snapshot) if snapshot else (last.reason if last else "")
-            ended = when(last.finished or last.requested, now()) if last else ""
-            rows.append((profile.name, profile.starts(), next_start(profile, starts, running), state, ended, detail))
+            start = next_start(profile, starts, running)
+            rows.append((profile.name, profile.starts(), start, *_last_run(last, snapshots.get(last.id) if last else None)))
         if rows:
             output.line()
             output.table(("PROFILE", "STARTS", "NEXT", "LAST RUN", "WHEN", "DETAIL"), rows)
@@ -273,6 +263,25 @@ def status() -> None:
             output.line(f"! {warning}", indent=2)
 
     run(work())
+
+
+def _profile_json(profile: Profile, last: Run | None, start: datetime | None) -> dict[str, Any]:
+    return {
+        "profile": profile.name,
+        "run": last.id if last else None,
+        "status": last.status.value if last else None,
+        "automatic": profile.automatic,
+        "starts": profile.starts(),
+        "next_start": timestamp(start) if start else None,
+    }
+
+
+def _last_run(last: Run | None, snapshot: Snapshot | None) -> tuple[str, str, str]:
+    """How the last run of a profile stands, when that was, and what there is to say of it."""
+    if last is None:
+        return "never run", "", ""
+    state = f"dry run: {WORDS[last.status]}" if last.dry_run else WORDS[last.status]
+    return state, when(last.finished or last.requested, now()), progress_line(snapshot) if snapshot else last.reason
 
 
 def _backed_up(last: LastBackup | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -16,12 +15,11 @@ from core.archive.selection import Selection
 from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
+from core.cli.progress import Progress
 from core.cli.words import counted
 from core.errors import InputError
 from core.format import number, size
 
-#: Seconds between two lines of progress.
-TICK = 0.25
 #: Problems that are named one by one.
 NAMED = 50
 
@@ -50,7 +48,7 @@ def export(
     async def work() -> int:
         async with context.archive() as archive:
             selection = await selected(archive, user, folder, ids or [], query)
-            progress = Ticker()
+            progress = Progress()
             try:
                 done = await exporting.export(
                     archive,
@@ -58,7 +56,7 @@ def export(
                     directory,
                     form,
                     actor=actor(),
-                    tick=lambda done: progress(done.done, done.total, done.bytes, done.folder),
+                    tick=lambda done: progress.messages(done.done, done.total, done.bytes, done.folder),
                 )
             finally:
                 progress.end()
@@ -99,7 +97,7 @@ def import_(
     async def work() -> int:
         async with context.archive() as archive:
             owner = await users.find(archive, user)
-            progress = Ticker()
+            progress = Progress()
             try:
                 done = await importing.import_mail(
                     archive,
@@ -109,7 +107,7 @@ def import_(
                     form=form,
                     of=of,
                     actor=actor(),
-                    tick=lambda done: progress(done.done, 0, done.bytes, done.folder),
+                    tick=lambda done: progress.messages(done.done, 0, done.bytes, done.folder),
                 )
             finally:
                 progress.end()
@@ -136,9 +134,9 @@ async def selected(archive: Archive, user: str, folder: str, ids: list[str], que
     owner = (await users.find(archive, user, removed=True)).id if user else ""
     if "\0" in folder or folder != folder.strip("/"):
         raise InputError(f'"{folder}" is no folder of the archive.', "archivar folders USER shows the folders.")
-    chosen = tuple([(await reading.find(archive, one)).id for one in ids])
+    chosen = {(await reading.find(archive, one)).id for one in ids}
     if not query.strip():
-        return Selection(owner, folder, chosen)
+        return Selection(owner, folder, tuple(chosen))
     from core.archive.search import matching
     from core.cli.search import bring_up
 
@@ -148,21 +146,3 @@ async def selected(archive: Archive, user: str, folder: str, ids: list[str], que
     if not found:
         raise InputError(f"Nothing is found by {query}.", "archivar search shows what a query finds.")
     return Selection(owner, folder, tuple(found))
-
-
-class Ticker:
-    """A line of progress at a terminal, not more often than a person can read."""
-
-    def __init__(self) -> None:
-        self._last = 0.0
-
-    def __call__(self, done: int, total: int, bytes_: int, where: str) -> None:
-        now = time.monotonic()
-        if output.for_person and now - self._last >= TICK:
-            self._last = now
-            of = f" of {number(total)}" if total else ""
-            output.progress(f"{number(done)}{of}, {size(bytes_)}: {where}")
-
-    def end(self) -> None:
-        if output.for_person and self._last:
-            output.progress()

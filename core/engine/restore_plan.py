@@ -130,7 +130,6 @@ async def _doomed(archive: Archive, whole: RestorePlan) -> int:
         if profile.folders.reason_to_exclude(path, ()) or rules.is_trash(path, ()) or rules.is_drafts(path, ()):
             continue
         async for place in selecting.places(archive, folder):
-            date = place.internaldate if place.internaldate is not None else place.date
-            kept = profile.deletion.reason_to_keep(place.flags, date, moment)
-            count += not (kept or profile.filter.reason(place.flags, date, place.size, moment))
+            kept = profile.deletion.reason_to_keep(place.flags, place.arrived, moment)
+            count += not (kept or profile.filter.reason(place.flags, place.arrived, place.size, moment))
     return count

@@ -12,7 +12,6 @@ What one message or folder meets with is its own: it is named, and the rest goes
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -21,9 +20,8 @@ from core.archive import sources
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.archive.selection import Folder, Place
-from core.archive.splitter import header_end
 from core.engine.link import BACKOFF, Link
-from core.engine.looking import HEADERS_PER_FETCH
+from core.engine.presence import There
 from core.engine.restore_plan import RestorePlan
 from core.engine.roster import credentials
 from core.errors import ArchivarError, ConnectError, DamagedError, Dropped, ProtocolError
@@ -115,16 +113,6 @@ class _Target:
         return sum(folder.messages for folder in self.folders)
 
 
-@dataclass(slots=True)
-class _There:
-    """What the server's folder has. ``present``: where known messages lie, by SHA-256; None when that is not known."""
-
-    listed: dict[int, Listed] = field(default_factory=dict)
-    present: dict[bytes, int | None] = field(default_factory=dict)
-    by_size: dict[int, list[int]] = field(default_factory=dict)
-    headers: dict[int, bytes] = field(default_factory=dict)
-
-
 class Restoring:
     """One restore. ``tick`` is called after each message."""
 
@@ -212,14 +200,14 @@ class Restoring:
             if chunk:
                 await self._chunk(session, target, there, folder, chunk)
 
-    async def _open(self, session: Session, target: _Target) -> _There:
+    async def _open(self, session: Session, target: _Target) -> There:
         """The folder on the server, made if it is not there, and what it has."""
         known = next((one for one in await session.folders() if one.path == target.path and one.selectable), None)
         if known is None:
             if target.path not in self.result.created:
                 self.result.created.append(target.path)
             if self._dry:
-                return _There()
+                return There({})
             try:
                 known = await self._create(session, target.path)
             except ProtocolError:
@@ -235,9 +223,7 @@ class Restoring:
             raise ProtocolError("The folder was made anew on the server (UIDVALIDITY changed) while it was being filled.")
         target.name, target.uidvalidity = known.name, selected.uidvalidity
         # Kerio answers FETCH in an empty folder with BAD.
-        there = _There(await session.listing() if selected.exists else {})
-        for uid, listed in there.listed.items():
-            there.by_size.setdefault(listed.size, []).append(uid)
+        there = There(await session.listing() if selected.exists else {})
         kept = await sources.kept(self._archive, self._source, known.name, selected.uidvalidity, list(there.listed))
         there.present = {one.sha256: uid for uid, one in kept.items() if one.size == there.listed[uid].size}
         for one in target.waiting:
@@ -253,10 +239,10 @@ class Restoring:
             self.result.remarks.append(f"{path} was made, but mail programs may not show it: {error.message}")
         return naming.Folder(name, path)
 
-    async def _chunk(self, session: Session, target: _Target, there: _There, folder: Folder, chunk: Sequence[Place]) -> None:
+    async def _chunk(self, session: Session, target: _Target, there: There, folder: Folder, chunk: Sequence[Place]) -> None:
         missing = [one for one in chunk if one.message not in target.settled and one.sha256 not in there.present]
         raws = await self._read(target, missing)
-        await self._read_headers(session, there, raws.values())
+        await there.read_headers(session, raws.values())
         for place in chunk:
             if place.message in target.settled:
                 continue
@@ -266,7 +252,7 @@ class Restoring:
             raw = raws.get(place.message)
             if raw is None:
                 continue
-            uid = await self._find(session, there, raw)
+            uid = await there.find(session, raw)
             if uid is not None:
                 there.present[place.sha256] = uid
                 self._found(target, folder, place, uid, there.listed[uid].size)
@@ -293,41 +279,14 @@ class Restoring:
         if target.tries.pop(place.message, 0):
             self._count(target, place)
             if uid is not None and all(one.place.message != place.message for one in target.waiting):
-                target.waiting.append(_Appended(folder, place, appending.flags(place.flags), _date(place), length, uid))
+                target.waiting.append(_Appended(folder, place, appending.flags(place.flags), place.arrived, length, uid))
             return
         self.result.already += 1
         self._settled(target, place)
 
-    # Is it there already? ----------------------------------------------------------------------------------------------
-
-    async def _read_headers(self, session: Session, there: _There, raws: Iterable[bytes]) -> None:
-        """Read the headers of all that may be one of these, by size; many at once."""
-        taken = set(there.present.values())
-        sizes = {len(form) for raw in raws for form in _forms(raw)}
-        likely = [uid for length in sizes for uid in there.by_size.get(length, ()) if uid not in taken]
-        likely = sorted(uid for uid in likely if uid not in there.headers)
-        for start in range(0, len(likely), HEADERS_PER_FETCH):
-            found = await session.headers(likely[start : start + HEADERS_PER_FETCH])
-            there.headers |= {uid: hashlib.sha256(header).digest() for uid, header in found.items() if header is not None}
-
-    async def _find(self, session: Session, there: _There, raw: bytes) -> int | None:
-        """The message of the server that is this one: of its size, its header, and its bytes."""
-        taken = set(there.present.values())
-        for form in _forms(raw):
-            header = hashlib.sha256(form[: header_end(form)]).digest()
-            for uid in there.by_size.get(len(form), ()):
-                if uid in taken or there.headers.get(uid) != header:
-                    continue
-                fetched = await session.bodies([uid])
-                if fetched.busy:
-                    raise Busy(f"The server would not send a message: {fetched.refusal}.")
-                if fetched.bodies.get(uid) == form:
-                    return uid
-        return None
-
     # Appending ---------------------------------------------------------------------------------------------------------
 
-    async def _append(self, session: Session, target: _Target, there: _There, folder: Folder, place: Place, raw: bytes) -> None:
+    async def _append(self, session: Session, target: _Target, there: There, folder: Folder, place: Place, raw: bytes) -> None:
         limit = appending.largest(session)
         if limit is not None and len(raw) > limit:
             self._refuse(target, place, f"it has {size(len(raw))}, and the server takes {size(limit)} at most (APPENDLIMIT)")
@@ -341,7 +300,7 @@ class Restoring:
             self._link.progressed()
             return
         target.tries[place.message] = target.tries.get(place.message, 0) + 1
-        one = _Appended(folder, place, appending.flags(place.flags), _date(place), len(raw))
+        one = _Appended(folder, place, appending.flags(place.flags), place.arrived, len(raw))
         try:
             told = await appending.append(session, target.name, raw, one.flags, one.internaldate)
         except Busy:
@@ -360,7 +319,7 @@ class Restoring:
         self._count(target, place)
         self._link.progressed()
 
-    async def _settle(self, session: Session, target: _Target, there: _There) -> None:
+    async def _settle(self, session: Session, target: _Target, there: There) -> None:
         """See what the server made of what it took, and write it down."""
         if all(one.uid is not None for one in target.waiting):
             listed = await session.listing(pack(one.uid for one in target.waiting if one.uid is not None))
@@ -376,17 +335,14 @@ class Restoring:
                 )
         await self._record(target, listed)
 
-    async def _identify(self, session: Session, target: _Target, there: _There, listed: dict[int, Listed]) -> None:
+    async def _identify(self, session: Session, target: _Target, there: There, listed: dict[int, Listed]) -> None:
         """Find the UIDs of what was appended to a server that does not tell them (no UIDPLUS)."""
-        new = {uid: item for uid, item in listed.items() if uid not in there.listed}
-        there.listed |= new
-        for uid, item in new.items():
-            there.by_size.setdefault(item.size, []).append(uid)
+        there.add(listed)
         unnamed = [one for one in target.waiting if one.uid is None]
         raws = [await self._archive.raw(one.place.sha256) for one in unnamed]
-        await self._read_headers(session, there, raws)
+        await there.read_headers(session, raws)
         for one, raw in zip(unnamed, raws, strict=True):
-            one.uid = await self._find(session, there, raw)
+            one.uid = await there.find(session, raw)
             there.present[one.place.sha256] = one.uid
 
     async def _record(self, target: _Target, listed: dict[int, Listed]) -> None:
@@ -430,13 +386,3 @@ class Restoring:
         target.settled.add(place.message)
         target.count += 1
         self._tick(self.result)
-
-
-def _date(place: Place) -> int | None:
-    return place.internaldate if place.internaldate is not None else place.date
-
-
-def _forms(raw: bytes) -> list[bytes]:
-    """A message as it is, and as servers keep it that end all lines with CRLF."""
-    whole = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if b"\n" in raw else raw
-    return [raw] if whole == raw else [raw, whole]

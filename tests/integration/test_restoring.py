@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import imaplib
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -157,6 +158,18 @@ async def test_what_was_restored_elsewhere_keeps_its_one_place_in_the_archive(bo
     assert homes.tables(box.archive.home) == before
 
 
+@asynccontextmanager
+async def emptied_behind_kerio(box: Sandbox, dovecot: StartDovecot) -> AsyncIterator[tuple[Kerio, Profile]]:
+    """A server whose answers can be scripted, with a mailbox that was archived by this profile and is empty since."""
+    server = dovecot(master=("master", "word"))
+    fill(server)
+    with Kerio(server, master_password="kerio master") as kerio:
+        one = profile(At(kerio.host, kerio.port))
+        await box.run(one)
+        wipe(server)
+        yield kerio, one
+
+
 async def test_a_server_that_tells_no_uids_gets_nothing_twice(box: Sandbox, dovecot: StartDovecot) -> None:
     """Without UIDPLUS the UIDs are found by comparing; twins that differ in their last line only are told apart."""
     server = dovecot(extra="imap_capability = IMAP4rev1 LITERAL+ SASL-IR AUTH=PLAIN", master=("master", "word"))
@@ -246,12 +259,7 @@ async def test_a_message_whose_arrival_nobody_heard_of_is_found_again(box: Sandb
 
 async def test_a_refused_message_is_named_and_the_others_come(box: Sandbox, dovecot: StartDovecot) -> None:
     """NO: with folder, message and the server's words; the next restore brings it, and nothing else."""
-    server = dovecot(master=("master", "word"))
-    fill(server)
-    with Kerio(server, master_password="kerio master") as kerio:
-        one = profile(At(kerio.host, kerio.port))
-        await box.run(one)
-        wipe(server)
+    async with emptied_behind_kerio(box, dovecot) as (kerio, one):
         kerio.behaviour.answers["APPEND"] = "NO [OVERQUOTA] Mailbox is full"
         done = await restore(box, one)
         [problem] = done.problems
@@ -309,12 +317,7 @@ async def test_a_message_that_breaks_every_connection_is_named(
 
 async def test_a_folder_that_cannot_be_had_is_named_and_the_others_are_filled(box: Sandbox, dovecot: StartDovecot) -> None:
     """CREATE is refused: so many messages of that folder are not restored, with the reason."""
-    server = dovecot(master=("master", "word"))
-    fill(server)
-    with Kerio(server, master_password="kerio master") as kerio:
-        one = profile(At(kerio.host, kerio.port))
-        await box.run(one)
-        wipe(server)
+    async with emptied_behind_kerio(box, dovecot) as (kerio, one):
         kerio.behaviour.answers["CREATE"] = "NO not here"
         done = await restore(box, one)
         [problem] = done.problems

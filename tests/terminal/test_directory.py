@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +10,10 @@ from typing import Any
 
 import pytest
 
-from core import config
-from core.archive.archive import Archive
 from tests.command import Archivar
 from tests.servers import slapd
 from tests.servers.slapd import ADMIN, BASE, PASSWORD, Slapd, person
-from tests.terminal.wizards import Wizard
+from tests.terminal.wizards import Wizard, begun
 
 pytestmark = [
     pytest.mark.terminal,
@@ -39,14 +36,8 @@ def server(tmp_path: Path) -> Iterator[Slapd]:
 
 @pytest.fixture
 def archivar(tmp_path: Path) -> Iterator[Archivar]:
-    with Archivar(tmp_path / "work") as archivar:
-        asyncio.run(begin(archivar.home))
+    with begun(tmp_path / "work") as archivar:
         yield archivar
-
-
-async def begin(home: Path) -> None:
-    archive = await Archive.open(config.find_or_create(home))
-    await archive.close()
 
 
 def people(archivar: Archivar) -> dict[str, dict[str, Any]]:

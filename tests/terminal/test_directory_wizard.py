@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shutil
 from collections.abc import Iterator
@@ -12,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from core import config
-from core.archive.archive import Archive
 from tests.command import Archivar
 from tests.conftest import StartDovecot
 from tests.servers import slapd
@@ -21,7 +18,7 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.slapd import ADMIN, BASE, PASSWORD, Slapd, person
 from tests.support import mail
 from tests.terminal.test_wizard import assert_secret, fill_server, kept, to_server
-from tests.terminal.wizards import Wizard
+from tests.terminal.wizards import Wizard, begun
 
 pytestmark = [
     pytest.mark.terminal,
@@ -50,14 +47,8 @@ def authority(directory: Slapd) -> Iterator[str]:
 
 @pytest.fixture
 def archivar(tmp_path: Path) -> Iterator[Archivar]:
-    with Archivar(tmp_path / "work") as archivar:
-        asyncio.run(begin(archivar.home))
+    with begun(tmp_path / "work") as archivar:
         yield archivar
-
-
-async def begin(home: Path) -> None:
-    archive = await Archive.open(config.find_or_create(home))
-    await archive.close()
 
 
 def address(name: str) -> str:

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+from core import config
+from core.archive.archive import Archive
+from tests.command import Archivar
 from tests.terminal.tmux import Tmux
 
 ROOT = Path(__file__).parents[2]
 #: What no terminal may be sent as text: controls, and characters that turn, hide or join others.
 UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
+
+
+@contextmanager
+def begun(folder: Path) -> Iterator[Archivar]:
+    """An archive in which nobody is yet; its service ends with it."""
+
+    async def begin() -> None:
+        await (await Archive.open(config.find_or_create(archivar.home))).close()
+
+    with Archivar(folder) as archivar:
+        asyncio.run(begin())
+        yield archivar
 
 
 class Wizard(Tmux):

@@ -1,0 +1,21 @@
+"""What is kept under a name, in the table ``setting``: state of this machine beside the catalog, one text a name."""
+
+from __future__ import annotations
+
+from core.db.database import Database, Transaction
+
+
+async def value(database: Database, name: str) -> str | None:
+    """The text under ``name``; None when there is none."""
+    text = await database.value("SELECT value FROM setting WHERE name = ?", (name,))
+    return None if text is None else str(text)
+
+
+async def keep(transaction: Transaction, name: str, text: str) -> None:
+    """Keep ``text`` under ``name``, in place of what was there."""
+    await transaction.execute("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, text))
+
+
+async def forget(transaction: Transaction, name: str) -> None:
+    """Keep nothing under ``name`` any more."""
+    await transaction.execute("DELETE FROM setting WHERE name = ?", (name,))
