@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.panel import Panel
@@ -26,12 +24,14 @@ from textual.worker import Worker, WorkerState
 
 from tui import keymap, palette
 from tui.actions import EVERYWHERE, Action, bindings, shown_key
+from tui.gateway.faults import fault, way
 from tui.gateway.settings_views import SettingsView
 from tui.gateway.start import DEFAULTS, Start, safe
 from tui.gateway.views import Gateway, Refused
 from tui.keymap import Keymap
 from tui.screens.activity import ActivityPlace
 from tui.screens.archive import ArchivePlace
+from tui.screens.confirm import Confirm
 from tui.screens.directory import DirectoryPlace
 from tui.screens.guide import Guides
 from tui.screens.help import Help
@@ -251,7 +251,16 @@ class Console(App[None]):
         self.run_worker(job, exit_on_error=False)
 
     def leave(self, busy: int) -> None:
-        """Leave the console, saying what goes on without it."""
+        """Leave the console, saying what goes on without it; asks first when something would stop with it."""
+        jobs = [job for job in self._gateway.jobs.all() if job.active] if self._gateway else []
+        if not jobs:
+            self._leave(busy)
+        elif not isinstance(self.screen, Confirm):
+            text = "\n\n".join(f"{job.kind}: {job.title}\n{job.again}" for job in jobs)
+            question = "Leave? " + (f"{jobs[0].kind} stops" if len(jobs) == 1 else f"{len(jobs)} jobs stop") + " then."
+            self.push_screen(Confirm(question, text, "leave", "stay"), lambda yes: self._leave(busy) if yes else None)
+
+    def _leave(self, busy: int) -> None:
         message = ""
         if busy:
             message = f"{'A run goes' if busy == 1 else f'{busy} runs go'} on without the console; archivar shows it again."
@@ -389,21 +398,3 @@ def places() -> dict[str, type[Place]]:
         "unknown": UnknownPlace,
         "settings": SettingsPlace,
     }
-
-
-def fault(error: BaseException) -> str:
-    """An unforeseen error as text to report: what kind and where, but nothing of what was being worked on."""
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
-    return f"Please report it with this line: {type(error).__name__} in {places or 'an unknown place'}"
-
-
-def way(error: BaseException) -> str:
-    """The traceback of an error and of those behind it, for a log: files, lines and functions, and none of their values."""
-    lines = []
-    cause: BaseException | None = error
-    while cause is not None:
-        lines.append(type(cause).__name__)
-        lines += [f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(cause.__traceback__)]
-        cause = cause.__cause__ or cause.__context__
-    return "\n".join(lines)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from core.archive.archive import Archive
@@ -58,6 +59,18 @@ async def current(archive: Archive) -> Seal:
     return Seal(head.seq, head.hash, (await archive.entry_times({head.seq})).get(head.seq, ""))
 
 
+def text(given: str) -> str:
+    """The seal itself, out of a file if ``given`` is the path of one. Raises ``InputError``."""
+    if given[:1].isdigit() or given.startswith("{"):
+        return given
+    try:
+        with Path(given).expanduser().open(encoding="utf-8", errors="replace") as file:
+            return file.read(LONGEST + 1)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "that is no file name"
+        raise InputError(f"{given[:100]} is no seal, and no file with one: {reason}.", _WRONG) from error
+
+
 def parse(text: str) -> Seal:
     """A seal as it was pasted: broken over lines, quoted with ``>``, or the object of ``--json``. Raises ``InputError``."""
     if len(text) > LONGEST:
@@ -87,10 +100,11 @@ def _of_json(text: str) -> str:
         raise InputError("This is no seal.", _WRONG) from None
 
 
-async def check(home: Home, seal: Seal) -> Check:
+async def check(home: Home, seal: Seal, tell: Callable[[int], None] = lambda reached: None) -> Check:
     """Walk the ledger of all volumes from its first entry to that of the seal; the first difference, if there is one.
 
-    Reads ``home``'s volumes and nothing else. Raises ``BusyError`` when one of them is locked, ``HomeError`` for a newer one.
+    ``tell`` gets the number of each entry that was reached. Reads ``home``'s volumes and nothing else. Raises ``BusyError``
+    when one of them is locked, ``HomeError`` for a newer one.
     """
     reached = Head(0, ZERO_HASH)
     try:
@@ -103,6 +117,7 @@ async def check(home: Home, seal: Seal) -> Check:
                     said = f"{name}: entry {entry.seq} ({entry.kind}) does not follow from the entry before: it was changed."
                     return Check(seal, said, reached)
                 reached = Head(entry.seq, entry.hash)
+                tell(entry.seq)
                 if entry.seq == seal.seq:
                     return Check(seal, _compared(seal, entry), reached)
     except (DamagedError, StorageError) as error:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -284,6 +284,25 @@ async def glance(archive: Archive) -> State:
     reached, partly, damaged = known[0] if known else (0, 0, 0)
     behind = await archive.database.value("SELECT count(*) FROM message WHERE id > ?", (reached,))
     return State(int(behind), partly, damaged)
+
+
+async def bring_up(archive: Archive, *, anew: bool = False, tell: Callable[[int, int], None] = lambda done, total: None) -> int:
+    """Index all that there is, ``anew`` or what is missing; how many messages that were.
+
+    ``tell`` gets how many are done, of how many. Raises ``StorageError``, ``BusyError``.
+    """
+    index = await Index.open(archive)
+    try:
+        if anew:
+            await index.clear()
+        again = await index.again()
+        total, done = await index.behind(), 0
+        while step := await index.step():
+            done += step
+            tell(done, max(total, done))
+        return again + done
+    finally:
+        await index.close()
 
 
 async def _free(transaction: Transaction, numbers: Sequence[int]) -> list[int]:

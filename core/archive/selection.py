@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.archive.archive import Archive
 from core.errors import InputError
@@ -79,6 +79,23 @@ async def select(archive: Archive, selection: Selection) -> list[Folder]:
     if not found:
         raise InputError("There is no mail that fits.", "archivar folders USER shows the folders.")
     return found
+
+
+async def found_by(archive: Archive, selection: Selection, query: str) -> Selection:
+    """Of ``selection`` only what ``query`` finds; all of it when that is empty. What is not indexed is not found.
+
+    Raises ``QueryError``, and ``InputError`` when nothing is found: nothing is not all.
+    """
+    if not query.strip():
+        return selection
+    # Here alone: with the index comes all that reads mail.
+    from core.archive.search import matching
+
+    chosen = set(selection.ids)
+    found = [number async for number in matching(archive, query) if not chosen or number in chosen]
+    if not found:
+        raise InputError(f"Nothing is found by {query}.", "archivar search shows what a query finds.")
+    return replace(selection, ids=tuple(found))
 
 
 async def places(archive: Archive, folder: Folder, after: int = 0) -> AsyncIterator[Place]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -107,20 +106,10 @@ def ledger_check(
 
 def _text(given: str) -> str:
     """The seal itself, out of a file or stdin if that is what was given. Raises ``InputError``."""
-    from core.archive.seal import LONGEST
+    from core.archive import seal
 
     if given == "-":
         if sys.stdin is None:
             raise InputError("There is nothing on stdin.", "Give the line of archivar ledger head.")
-        return sys.stdin.buffer.read(LONGEST + 1).decode("utf-8", "replace")
-    if given[:1].isdigit() or given.startswith("{"):
-        return given
-    path = Path(given)
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return file.read(LONGEST + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "that is no file name"
-        raise InputError(
-            f"{given[:100]} is no seal, and no file with one: {reason}.", "See archivar ledger check --help."
-        ) from error
+        return sys.stdin.buffer.read(seal.LONGEST + 1).decode("utf-8", "replace")
+    return seal.text(given)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.archive import search_index
 from core.archive.search_index import Index, State, glance
 from core.cli import words
 from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output
+from core.cli.progress import Progress
 from core.cli.words import counted, day_and_time
 from core.errors import InputError
 from core.format import number, safe
@@ -133,25 +135,17 @@ def index(
 
 
 async def bring_up(archive: Archive, *, anew: bool = False) -> int:
-    """Index all there is; the number of messages. Raises ``StorageError``, ``BusyError``."""
-    opened = await Index.open(archive)
+    """Index all there is, with progress; the number of messages. Raises ``StorageError``, ``BusyError``."""
+    progress, begun = Progress(), time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        rate = done / max(time.monotonic() - begun, 0.001)
+        progress(lambda: f"{number(done)} of {counted(total, 'message')}, {number(round(rate))} msg/s")
+
     try:
-        if anew:
-            await opened.clear()
-        count = await opened.again()
-        total = await opened.behind()
-        begun = time.monotonic()
-        done = 0
-        while step := await opened.step():
-            done += step
-            if output.for_person:
-                rate = done / max(time.monotonic() - begun, 0.001)
-                output.progress(f"{number(done)} of {counted(max(total, done), 'message')}, {number(round(rate))} msg/s")
-        if output.for_person:
-            output.progress()
-        return count + done
+        return await search_index.bring_up(archive, anew=anew, tell=tell)
     finally:
-        await opened.close()
+        progress.end()
 
 
 async def _problems(archive: Archive) -> int:

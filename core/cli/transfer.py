@@ -11,7 +11,7 @@ from core.archive import export as exporting
 from core.archive import mail_files, reading, users
 from core.archive.archive import Archive
 from core.archive.export import Exported, Format
-from core.archive.selection import Selection
+from core.archive.selection import Selection, found_by
 from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
@@ -134,15 +134,10 @@ async def selected(archive: Archive, user: str, folder: str, ids: list[str], que
     owner = (await users.find(archive, user, removed=True)).id if user else ""
     if "\0" in folder or folder != folder.strip("/"):
         raise InputError(f'"{folder}" is no folder of the archive.', "archivar folders USER shows the folders.")
-    chosen = {(await reading.find(archive, one)).id for one in ids}
-    if not query.strip():
-        return Selection(owner, folder, tuple(chosen))
-    from core.archive.search import matching
-    from core.cli.search import bring_up
+    chosen = tuple({(await reading.find(archive, one)).id for one in ids})
+    if query.strip():
+        from core.cli.search import bring_up
 
-    # What is not indexed yet would be left out without a word.
-    await bring_up(archive)
-    found = [number async for number in matching(archive, query) if not chosen or number in chosen]
-    if not found:
-        raise InputError(f"Nothing is found by {query}.", "archivar search shows what a query finds.")
-    return Selection(owner, folder, tuple(found))
+        # What is not indexed yet would be left out without a word.
+        await bring_up(archive)
+    return await found_by(archive, Selection(owner, folder, chosen), query)

@@ -21,9 +21,11 @@ from tui.gateway.archive_views import FolderRow, Mail, MessageRow, MessageView, 
 from tui.gateway.attention import Condition, attention
 from tui.gateway.described import facts
 from tui.gateway.directory_views import Directory
+from tui.gateway.job_views import Jobs, JobView
 from tui.gateway.people_views import Users
 from tui.gateway.profile_views import Profiles
 from tui.gateway.settings_views import Setup
+from tui.gateway.transfer_views import Backups, Exports
 from tui.gateway.unknown_views import Unknowns
 from tui.gateway.views import HomeView, ProfileView, Refused, RunView
 
@@ -150,6 +152,22 @@ class StagedMail:
         raise Refused("Nothing is saved on this stage.")
 
 
+class NoJobs:
+    """Nothing is done behind the pages."""
+
+    def all(self) -> Sequence[JobView]:
+        return ()
+
+    def view(self, key: int) -> JobView:
+        raise Refused(f"There is no job {key} on this stage.")
+
+    def seen(self, key: int) -> None:
+        raise Refused(f"There is no job {key} on this stage.")
+
+    def stop(self, key: int) -> None:
+        raise Refused(f"There is no job {key} on this stage.")
+
+
 class StagedGateway:
     """Holds profiles, runs and snapshots; ``touch`` makes the console look again."""
 
@@ -193,6 +211,18 @@ class StagedGateway:
     @property
     def mail(self) -> Mail:
         return StagedMail(self.moment)
+
+    @property
+    def jobs(self) -> Jobs:
+        return NoJobs()
+
+    @property
+    def exports(self) -> Exports:
+        raise Refused("Nothing is exported on this stage.")
+
+    @property
+    def backups(self) -> Backups:
+        raise Refused("Nothing is backed up on this stage.")
 
     def touch(self) -> None:
         self._changed = True

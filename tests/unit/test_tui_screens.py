@@ -19,9 +19,10 @@ from core.profiles.profile import Login, Method, Profile, Server
 from core.profiles.schedule import Schedule
 from core.profiles.selection import Selection
 from tests.terminal.staged import HOSTILE, StagedGateway, hostile, line, many, ordinary, problem, profile, result, snapshot
-from tui.console import Console, fault
+from tui.console import Console
 from tui.format import Line, MailboxTable, ProblemTable
 from tui.gateway.attention import Condition
+from tui.gateway.faults import fault
 from tui.gateway.profile_views import Draft
 from tui.gateway.views import NoArchive, Refused
 from tui.guides import load

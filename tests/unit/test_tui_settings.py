@@ -45,7 +45,7 @@ async def test_settings_and_the_archive_are_shown(archive: Archive, size: tuple[
         await at_settings(screen)
         await screen.until_shown("▸ Theme", "dark", "off", "0.5", "16", "4 GiB", "catalog", "are free on the archive's disk")
         await screen.until_shown("Verified  never", "Service   not running", "Log ", "service.log", "Volumes   1")
-        await screen.until_shown("enter Change", "S Start service", "K Keymap file", "esc Back", "? Help", "^p Commands")
+        await screen.until_shown("enter Change", "b Backup", "S Start service", "esc Back", "? Help", "^p Commands")
         assert straight(screen.lines, size)
         assert "…" not in "".join(screen.lines[1:8])
         await screen.press("escape")

@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from core import format as texts
-from core.archive import audit
+from core.archive import audit, seal
 from core.archive.archive import Archive
 from core.archive.ledger import Entry
 from core.errors import DamagedError, InputError
 from core.model import Run, RunStatus, moment, now
 from core.service.queue import Queue, RunProblem
 from tui.gateway import present
-from tui.gateway.activity_views import EntryRow, EntryView, Named, PastProblem, RunRow
+from tui.gateway.activity_views import EntryRow, EntryView, Named, PastProblem, RunRow, SealView
+from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.refusals import translated
 
 #: Problems that are listed; the run's own place has all of its own.
@@ -24,6 +25,8 @@ PROBLEMS = 500
 #: Lines of a payload that are shown, and bytes of it that are read for that: some are a hundred megabytes.
 PAYLOAD_LINES = 400
 PAYLOAD_BYTES = 2_000_000
+
+SEAL_AGAIN = "Nothing was changed; it can be begun again at any time."
 
 STATES: dict[str, tuple[str, tuple[RunStatus, ...]]] = {
     "": ("all states", ()),
@@ -50,6 +53,11 @@ KINDS = {
     "address.ours": "addresses that are (not) ours",
     "exported": "exports",
     "imported": "imported mail",
+    "restored": "restored mail",
+    "backed_up": "backups",
+    "directory.saved": "directories set up",
+    "directory.synced": "users synchronised",
+    "directory.removed": "directories removed",
     "verified": "verifications",
     "repaired": "repairs",
     "archive.created": "the beginning",
@@ -59,8 +67,9 @@ KINDS = {
 class PastActivity:
     """``Activity`` on an archive."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
         self._archive = archive
+        self._jobs = jobs
         self._queue = Queue(archive.database)
         self._seqs: dict[str, list[int]] = {}
 
@@ -135,6 +144,29 @@ class PastActivity:
             if not found or found[0].seq != seq:
                 raise InputError(f"There is no entry {seq} in the ledger.")
             return await asyncio.to_thread(entry_view, found[0])
+
+    # The seal ------------------------------------------------------------------------------------------------------------
+
+    async def seal(self) -> SealView:
+        with translated():
+            now_ = await seal.current(self._archive)
+        return SealView(str(now_), texts.number(now_.seq), now_.hash.hex(), present.text(now_.at, 60))
+
+    async def check_seal(self, text: str) -> int:
+        with translated():
+            wanted = seal.parse(await asyncio.to_thread(seal.text, text.strip()))
+
+        async def work(archive: Archive, job: Job) -> Outcome:
+            def tell(reached: int) -> None:
+                job.stage = Stage(reached, wanted.seq, unit="entry")
+
+            found = await seal.check(archive.home, wanted, tell)
+            if found.difference:
+                return Outcome(("The archive is not as it was when the seal was made.",), (found.difference,), bad=True)
+            upto = texts.number(wanted.seq)
+            return Outcome((f"The archive contains everything up to entry {upto} of the ledger, unchanged.",))
+
+        return self._jobs.start("Seal", f"Prove all up to entry {texts.number(wanted.seq)} by its seal", SEAL_AGAIN, work)
 
 
 # Values as views ---------------------------------------------------------------------------------------------------------

@@ -63,6 +63,16 @@ class Named:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class SealView:
+    """The end of the ledger's chain, which stands for all before it: ``text`` is what is to be kept elsewhere."""
+
+    text: str
+    seq: str
+    hash: str
+    at: str
+
+
 class Activity(Protocol):
     """What was done. Every method may raise ``Refused``. Empty keys mean all."""
 
@@ -98,3 +108,9 @@ class Activity(Protocol):
 
     async def entry(self, seq: int) -> EntryView:
         """All of one entry."""
+
+    async def seal(self) -> SealView:
+        """The end of the ledger's chain."""
+
+    async def check_seal(self, text: str) -> int:
+        """Begin to prove that the archive has everything up to a seal, or to one in a file; the number of the job."""

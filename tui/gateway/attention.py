@@ -9,6 +9,7 @@ from core import format as texts
 from core.model import Run, RunStatus
 from core.profiles.profile import Profile
 from core.profiles.selection import Chosen, Selection
+from tui.gateway.job_views import JobView
 from tui.gateway.present import count, failed_mailboxes, text, totals
 from tui.gateway.views import Attention, Remedy
 
@@ -57,6 +58,13 @@ def attention(
     if condition.strangers:
         found.append(Attention(text(condition.strangers), Remedy.UNKNOWN, "", "settle them"))
     return (*found, *warnings)
+
+
+def told(job: JobView) -> Attention:
+    """A job of the console, in a line: how far it is, or how it ended."""
+    share = f" {job.fraction:.0%}" if job.active and job.fraction is not None else ""
+    said = f"{job.kind} {job.state.word}{share}: {job.title}"
+    return Attention(said, Remedy.JOB, str(job.key), "show it", job.state)
 
 
 def _of_archive(condition: Condition) -> Iterable[Attention]:

@@ -25,17 +25,22 @@ from tui.gateway.activity import PastActivity
 from tui.gateway.activity_views import Activity
 from tui.gateway.archive import ArchivedMail
 from tui.gateway.archive_views import Mail
-from tui.gateway.attention import Condition, attention
+from tui.gateway.attention import Condition, attention, told
+from tui.gateway.backups import ArchiveBackups
 from tui.gateway.described import facts
 from tui.gateway.directory import DirectoryDesk, trouble
 from tui.gateway.directory_views import Directory
 from tui.gateway.drafts import Drafts
+from tui.gateway.exports import MailExports
+from tui.gateway.job_views import Jobs
+from tui.gateway.jobs import OwnJobs
 from tui.gateway.people import People
 from tui.gateway.people_views import Users
 from tui.gateway.profile_views import Profiles
 from tui.gateway.refusals import translated
 from tui.gateway.settings import MachineSetup
 from tui.gateway.settings_views import Setup
+from tui.gateway.transfer_views import Backups, Exports
 from tui.gateway.unknown import UnknownAddresses
 from tui.gateway.unknown_views import Unknowns
 from tui.gateway.views import HomeView, NoArchive, NoProfile, ProfileView, RunView
@@ -87,8 +92,11 @@ class CoreGateway:
         self.unknown: Unknowns = UnknownAddresses(archive)
         self.directory: Directory = DirectoryDesk(archive)
         self.settings: Setup = MachineSetup(archive)
-        self.activity: Activity = PastActivity(archive)
+        self._jobs = OwnJobs(archive.home)
+        self.activity: Activity = PastActivity(archive, self._jobs)
         self.mail: Mail = ArchivedMail(archive)
+        self.exports: Exports = MailExports(archive, self._jobs)
+        self.backups: Backups = ArchiveBackups(archive, self._jobs)
         self._home = archive.home
         self._queue = Queue(archive.database)
         self._version = -1
@@ -101,6 +109,10 @@ class CoreGateway:
         self._strangers = (-1, "")
         self._space: DiskUse | None = None
         self._space_at = 0.0
+
+    @property
+    def jobs(self) -> Jobs:
+        return self._jobs
 
     async def home(self) -> HomeView:
         with translated():
@@ -126,7 +138,7 @@ class CoreGateway:
                 )
                 for profile, run in rows
             ),
-            attention=attention(profiles, latest, chosen, condition),
+            attention=(*map(told, self._jobs.all()), *attention(profiles, latest, chosen, condition)),
         )
 
     async def _condition(self, scheduled: int, busy: int) -> Condition:
@@ -251,6 +263,7 @@ class CoreGateway:
     async def close(self) -> None:
         if self._starting:
             self._starting.cancel()
+        await self._jobs.close()
         with translated():
             await self._archive.close()
 

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from tui.gateway.activity_views import Activity
     from tui.gateway.archive_views import Mail
     from tui.gateway.directory_views import Directory
+    from tui.gateway.job_views import Jobs
     from tui.gateway.people_views import Users
     from tui.gateway.profile_views import Profiles
     from tui.gateway.settings_views import Setup
+    from tui.gateway.transfer_views import Backups, Exports
     from tui.gateway.unknown_views import Unknowns
 
 
@@ -74,16 +76,21 @@ class Remedy(StrEnum):
     SERVICE = "service"
     UNKNOWN = "unknown"
     DIRECTORY = "directory"
+    JOB = "job"
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Something that needs attention. ``key`` is the run or the true name of the profile that the remedy is about."""
+    """Something that needs attention, or a ``job`` of the console that goes on or has ended since one looked.
+
+    ``key`` is the run, the job, or the true name of the profile that the remedy is about.
+    """
 
     text: str
     remedy: Remedy
     key: str
     words: str
+    job: State | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +230,18 @@ class Gateway(Protocol):
     @property
     def mail(self) -> Mail:
         """What is archived: folders and messages."""
+
+    @property
+    def jobs(self) -> Jobs:
+        """What is done behind the pages of this console."""
+
+    @property
+    def exports(self) -> Exports:
+        """Mail as files."""
+
+    @property
+    def backups(self) -> Backups:
+        """A second home with the same archive."""
 
     async def home(self) -> HomeView:
         """All of Home; starts a service if a run waits for one."""

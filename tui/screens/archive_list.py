@@ -14,10 +14,10 @@ from textual.widgets import Static
 
 from tui.actions import Action
 from tui.format import Line, Span
-from tui.gateway.archive_views import MessageRow, Selection
+from tui.gateway.archive_views import MessageRow
 from tui.mail import message_heading, message_line, preview_lines
 from tui.screens.archive_message import MessagePlace
-from tui.screens.place import Place
+from tui.screens.selected import SelectedPlace
 from tui.widgets.lines import Lines
 from tui.widgets.paged import PAGE, PagedChoice
 from tui.widgets.panel import Panel
@@ -31,7 +31,7 @@ PATIENCE = 0.05
 OPEN = Action("mail-open", "open", ("enter", "o"), "Open", "Open the chosen folder or message")
 
 
-class MessageList(Place):
+class MessageList(SelectedPlace):
     """``where``: whether it is told of each message where it lies."""
 
     where: ClassVar[bool] = False
@@ -129,8 +129,4 @@ class MessageList(Place):
 
     async def fetch(self, offset: int, limit: int) -> Sequence[MessageRow]:
         """Some of the messages of the list."""
-        raise NotImplementedError
-
-    def selection(self) -> Selection:
-        """What of the archive is meant where one stands."""
         raise NotImplementedError

@@ -20,6 +20,7 @@ from tui.format import header
 from tui.gateway.archive_views import FolderRow, MessageRow, OpenFolder, OwnerRow, Selection
 from tui.mail import folder_line, unfolded
 from tui.screens.archive_list import OPEN, MessageList
+from tui.screens.selected import EXPORT
 from tui.widgets.lines import Choice
 from tui.widgets.panel import Panel
 
@@ -32,6 +33,7 @@ NEWS = Action("mail-news", "show_news", ("full_stop",), "Show new", "List the fo
 ACTIONS = (
     OPEN,
     Action("mail-fold", "fold", ("space",), "Fold", "Hide or show the folders in the chosen one"),
+    EXPORT,
     NEWS,
     Action("back", "back", ("escape", "q"), "Back", "Back: from the messages to the folders, and to whose mail it is"),
     *PLACES,

@@ -15,7 +15,7 @@ from tui.gateway.archive_views import MessageView, RawSource, Selection
 from tui.mail import attachment_line, history_lines, message_lines
 from tui.screens.ask import Ask
 from tui.screens.page import Page
-from tui.screens.place import Place
+from tui.screens.selected import EXPORT, SelectedPlace
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
 
@@ -33,12 +33,13 @@ ACTIONS = (
     Action("message-attachments", "attachments", ("a",), "Files", "The attachments; enter saves one to a file"),
     Action("message-source", "source", ("r",), "Raw", "All of the message, byte for byte as it came"),
     Action("message-history", "history", ("i",), "History", "Where the message was, and when"),
+    EXPORT,
     Action("back", "back", ("escape", "q"), "Back", "Back to the list"),
     *PLACES,
 )
 
 
-class MessagePlace(Place):
+class MessagePlace(SelectedPlace):
     """The message with this number."""
 
     ACTIONS = ACTIONS

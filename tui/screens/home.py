@@ -15,6 +15,7 @@ from tui.format import Line, ProfileTable, Span, fit, header, service, wrap
 from tui.gateway.profile_views import Draft
 from tui.gateway.views import Attention, HomeView, ProfileRow, Remedy, Tone
 from tui.screens.directory import DirectoryPlace
+from tui.screens.job import JobPlace
 from tui.screens.place import BESIDE
 from tui.screens.profile import ProfilePlace
 from tui.screens.profile_work import ProfileWork
@@ -120,7 +121,9 @@ class HomePlace(ProfileWork):
     def _show_attention(self, found: tuple[Attention, ...]) -> None:
         panel, attention = self.query_one("#attention", Choice), self.panel("attention-panel")
         digits = f"1-{min(len(found), DIGITS)} lead there" if len(found) > 1 else "1 leads there" if found else ""
-        attention.head(f"Needs attention ({len(found)})" if found else "Needs attention", digits)
+        jobs = sum(item.job is not None for item in found)
+        title = f"Needs attention ({len(found) - jobs})" if len(found) > jobs else "Needs attention"
+        attention.head(f"Under way, or just over ({jobs})" if jobs == len(found) > 0 else title, digits)
         panel.can_focus = bool(found)
         panel.show(lambda width: [line for line, _ in attention_lines(found, width)] if found else [_NOTHING])
         height = len(attention_lines(found, max(self.size.width - BESIDE - 2, 10)))
@@ -149,7 +152,7 @@ class HomePlace(ProfileWork):
 
     @property
     def restless(self) -> bool:
-        return self._view is not None and self._view.busy > 0
+        return self._view is not None and (self._view.busy > 0 or any(item.job for item in self._view.attention))
 
     @property
     def chosen(self) -> ProfileRow | None:
@@ -180,6 +183,8 @@ class HomePlace(ProfileWork):
             self.console.work(self.start_service())
         elif item.remedy is Remedy.DIRECTORY:
             await self.open(DirectoryPlace())
+        elif item.remedy is Remedy.JOB:
+            await self.open(JobPlace(int(item.key)))
         else:
             await self.console.action_go(item.remedy.value)
 
@@ -196,7 +201,8 @@ def attention_lines(found: tuple[Attention, ...], width: int) -> list[tuple[Line
     for index, item in enumerate(found):
         key = str(index + 1) if index < DIGITS else " "
         first, *rest = wrap(f"{item.text} → {item.words}", max(width - 4, 4))
-        lines.append(((Span(f"{key} ", Tone.STRONG), Span("! ", Tone.WARN), Span(fit(first, width - 4))), index))
+        glyph, tone = (item.job.glyph, item.job.tone) if item.job else ("!", Tone.WARN)
+        lines.append(((Span(f"{key} ", Tone.STRONG), Span(f"{glyph} ", tone), Span(fit(first, width - 4))), index))
         lines += [((Span("    "), Span(fit(text, width - 4))), index) for text in rest]
     return lines
 

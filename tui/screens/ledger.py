@@ -10,15 +10,27 @@ from textual.binding import BindingType
 from tui import prose
 from tui.actions import PLACES, Action, bindings
 from tui.format import Line, Span, cut
-from tui.gateway.activity_views import EntryRow, EntryView
-from tui.gateway.views import Tone
+from tui.gateway.activity_views import EntryRow, EntryView, SealView
+from tui.gateway.views import Refused, Tone
+from tui.screens.ask import Ask
+from tui.screens.job import JobPlace
 from tui.screens.listing import Listing, cells
 from tui.screens.page import Page
 from tui.screens.pick import Pick
 
 KIND = Action("ledger-kind", "pick_kind", ("f",), "Kind", "Only entries of one kind, or all", footer=False)
+SEAL = (
+    "Keep this elsewhere: on paper, or in a mail to somebody else. With it one can prove later that nothing up to this entry "
+    "was taken out or changed."
+)
+CHECK = (
+    "The seal as it was kept: number, hash and time in one line; or the path of a file on this machine that holds it. The "
+    "whole ledger is walked from the volumes, without the catalog."
+)
 ACTIONS = (
     Action("ledger-open", "open", ("enter", "o"), "Open", "All of the entry: time, who, payload, hash"),
+    Action("ledger-seal", "seal", ("t",), "Seal", "The seal: a short text to keep elsewhere, which proves all up to here"),
+    Action("ledger-check", "check", ("c",), "Check seal", "Prove that the archive still has everything up to a seal"),
     KIND,
     Action("back", "back", ("escape", "q"), "Back", "Back to the runs"),
     *PLACES,
@@ -75,6 +87,32 @@ class LedgerPlace(Listing[EntryRow]):
         view = await self.console.gateway.activity.entry(seq)
         await self.app.push_screen(Page(f"Entry {seq} of the ledger", lambda width: entry_lines(view, width)))
 
+    def action_seal(self) -> None:
+        self.console.work(self._seal())
+
+    async def _seal(self) -> None:
+        view = await self.console.gateway.activity.seal()
+        await self.open(Page("The seal of all up to here", lambda width: seal_lines(view, width)))
+
+    def action_check(self) -> None:
+        self._ask_for_seal()
+
+    def _ask_for_seal(self, text: str = "", wrong: str = "") -> None:
+        async def check(text: str) -> None:
+            try:
+                job = await self.console.gateway.activity.check_seal(text)
+            except Refused as trouble:
+                # The line stays as it was typed, to be corrected.
+                self._ask_for_seal(text, f"! {trouble.message} {trouble.hint}\n\n")
+            else:
+                await self.open(JobPlace(job))
+
+        def answered(text: str | None) -> None:
+            if text and text.strip():
+                self.console.work(check(text))
+
+        self.app.push_screen(Ask("Check a seal", wrong + CHECK, text), answered)
+
     def action_pick_kind(self) -> None:
         kinds = {one.key: one.name for one in self.console.gateway.activity.kinds()}
 
@@ -84,6 +122,13 @@ class LedgerPlace(Listing[EntryRow]):
                 self.look_anew(key)
 
         self.app.push_screen(Pick("Entries of the ledger", list(kinds.items()), self._kind), taken)
+
+
+def seal_lines(view: SealView, width: int) -> list[Line]:
+    """What the seal is for, then number, hash and time; and how all of it is had in one line."""
+    lines = prose.paragraph(SEAL, width)
+    lines += [(), *prose.named((("Entry", view.seq), ("Hash", view.hash), ("Time", view.at)), width), ()]
+    return [*lines, *prose.paragraph("In one line, to be sent or written to a file: archivar ledger head", width)]
 
 
 def entry_lines(view: EntryView, width: int) -> list[Line]:

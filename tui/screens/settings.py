@@ -15,6 +15,8 @@ from tui.actions import PLACES, Action, bindings
 from tui.format import Line, Span, cut, fit, header, wrap
 from tui.gateway.settings_views import SettingRow, SettingsView
 from tui.gateway.views import Refused, Tone
+from tui.screens.ask import Ask
+from tui.screens.job import JobPlace
 from tui.screens.pick import Pick
 from tui.screens.place import Place
 from tui.widgets.form import Form, Text
@@ -26,10 +28,17 @@ if TYPE_CHECKING:
 
 ACTIONS = (
     Action("setting-change", "change", ("enter", "e"), "Change", "Change the chosen setting"),
+    Action("backup", "backup", ("b",), "Backup", "Copy the archive to a folder, best on another disk; runs go on meanwhile"),
     Action("service-start", "start_service", ("S",), "Start service", "Start the service, which does the runs"),
-    Action("keymap-write", "write_keymap", ("K",), "Keymap file", "Make a file in which every key can be changed"),
+    Action(
+        "keymap-write", "write_keymap", ("K",), "Keymap file", "Make a file in which every key can be changed", footer=False
+    ),
     Action("back", "back", ("escape", "q"), "Back", "Back to Home"),
     *PLACES,
+)
+BACKUP = (
+    "To which folder on this machine? Best on another disk. Of an earlier backup there only what is new is copied, and runs go "
+    "on meanwhile. The key to stored passwords is in it, so keep it as safe as the archive."
 )
 LABEL = 14
 VALUE = 15
@@ -133,6 +142,29 @@ class SettingsPlace(Place):
         path = await self.console.gateway.settings.write_keymap(self.console.keymap_template())
         self.notify(f"Written: {path}. It counts from the next start.", markup=False)
         self.reload()
+
+    def action_backup(self) -> None:
+        self.console.work(self._ask_for_backup())
+
+    async def _ask_for_backup(self, directory: str = "", wrong: str = "") -> None:
+        backups = self.console.gateway.backups
+        where, when = await backups.last()
+        last = f"\n\nThe last one was made {when}, to {where}." if where else ""
+
+        async def begin(directory: str) -> None:
+            try:
+                job = await backups.begin(directory)
+            except Refused as trouble:
+                # The line stays as it was typed, to be corrected.
+                await self._ask_for_backup(directory, f"! {trouble.message} {trouble.hint}\n\n")
+            else:
+                await self.open(JobPlace(job))
+
+        def answered(directory: str | None) -> None:
+            if directory and directory.strip():
+                self.console.work(begin(directory))
+
+        await self.open(Ask("Backup", wrong + BACKUP + last, directory or where), answered)
 
     def action_back(self) -> None:
         self.app.pop_screen()

@@ -1,0 +1,57 @@
+"""A second home with the same archive, asked for in the console."""
+
+from __future__ import annotations
+
+import shlex
+
+from core import format as texts
+from core.archive import backup
+from core.archive.archive import Archive
+from core.archive.backup import Backup
+from core.errors import InputError
+from core.model import now
+from tui.gateway import present
+from tui.gateway.exports import folder
+from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
+from tui.gateway.refusals import translated
+
+AGAIN = "The next backup to the same folder carries on."
+
+
+class ArchiveBackups:
+    """``Backups`` of an archive."""
+
+    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
+        self._archive = archive
+        self._jobs = jobs
+
+    async def last(self) -> tuple[str, str]:
+        with translated():
+            last = await backup.last(self._archive)
+        return (present.text(last.directory), texts.when(last.at, now())) if last else ("", "")
+
+    async def begin(self, directory: str) -> int:
+        with translated():
+            target = folder(directory)
+            if target.exists() and not target.is_dir():
+                raise InputError(f"{target} is no folder.", "Choose another one.")
+            if self._archive.home.holds(target):
+                raise InputError(f"{target} is in the archive's own folder.", "Choose a folder outside, best on another disk.")
+
+        async def work(archive: Archive, job: Job) -> Outcome:
+            def tick(done: Backup) -> None:
+                job.stage = Stage(done.bytes, max(done.total, done.bytes), done.bytes, done.where, unit="")
+
+            done = await backup.back_up(archive, target, actor="console", tick=tick)
+            unchanged = f" {present.count(done.already, 'volume')} unchanged since the last time." if done.already else ""
+            place = shlex.quote(str(target))
+            return Outcome(
+                (
+                    f"{present.count(done.volumes, 'volume')} copied ({texts.size(done.bytes)}) to {target}.{unchanged}",
+                    f"The copy has everything up to entry {texts.number(done.head.seq)} of the ledger.",
+                    f"To prove it: archivar verify --home {place}",
+                    "To restore: copy all that is in it to an empty folder HOME, then archivar rebuild --home HOME",
+                )
+            )
+
+        return self._jobs.start("Backup", f"The archive to {target}", AGAIN, work)

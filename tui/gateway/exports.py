@@ -1,0 +1,111 @@
+"""Mail as files, asked for in the console."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core import format as texts
+from core.archive import export as exporting
+from core.archive import selection as selecting
+from core.archive.archive import Archive
+from core.archive.export import Exported, Format
+from core.archive.query import parse
+from core.archive.search_index import bring_up
+from core.archive.selection import found_by
+from core.errors import InputError
+from tui.gateway import present
+from tui.gateway.archive_views import Selection
+from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
+from tui.gateway.refusals import translated
+
+FORMATS = {
+    Format.EML: "EML: a file for each message",
+    Format.MBOX: "mbox: a file for each folder",
+    Format.MAILDIR: "Maildir: as mail servers keep it",
+}
+AGAIN = "The same export again carries on."
+
+
+class MailExports:
+    """``Exports`` of an archive."""
+
+    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
+        self._archive = archive
+        self._jobs = jobs
+
+    def formats(self) -> Sequence[tuple[str, str]]:
+        return [(form.value, words) for form, words in FORMATS.items()]
+
+    async def weigh(self, selection: Selection) -> str:
+        return await weigh(self._archive, selection)
+
+    async def begin(self, selection: Selection, directory: str, form: str) -> int:
+        with translated():
+            target = folder(directory)
+            if self._archive.home.holds(target):
+                raise InputError(f"{target} is in the archive's own folder.", "Choose a folder outside of it.")
+            if target.exists() and not target.is_dir():
+                raise InputError(f"{target} is no folder.", "Choose another one.")
+            if selection.query:
+                parse(selection.query)
+
+        async def work(archive: Archive, job: Job) -> Outcome:
+            def tick(done: Exported) -> None:
+                job.stage = Stage(done.done, done.total, done.bytes, done.folder)
+
+            wanted = await resolved(archive, selection, job)
+            done = await exporting.export(archive, wanted, target, Format(form), actor="console", tick=tick)
+            return _outcome(done, target)
+
+        return self._jobs.start("Export", f"{selection.words or 'All mail'} to {target} ({Format(form).value})", AGAIN, work)
+
+
+async def weigh(archive: Archive, selection: Selection) -> str:
+    """How much is selected; empty for a query, since what it finds is counted when the index has all. Raises ``Refused``."""
+    if selection.query:
+        return ""
+    with translated():
+        folders = await selecting.select(archive, selecting.Selection(selection.user, selection.folder, selection.messages))
+    messages, size = sum(one.messages for one in folders), sum(one.bytes for one in folders)
+    where = f"in {present.count(len(folders), 'folder')}" if len(folders) > 1 else f"in {present.text(folders[0].path)}"
+    return f"{present.count(messages, 'message')}, {texts.size(size)}, {where}."
+
+
+def folder(directory: str) -> Path:
+    """The folder on this machine that somebody typed. Raises ``InputError``."""
+    text = directory.strip()
+    if not text:
+        raise InputError("No folder was named.", "Name a folder on this machine.")
+    try:
+        if "\0" in text:
+            raise RuntimeError("it has a character that no folder can have")
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise InputError(f"{text} is no folder: {error}.", "Name a folder on this machine.") from error
+
+
+async def resolved(archive: Archive, selection: Selection, job: Job) -> selecting.Selection:
+    """What is selected, for the core. For a query all mail is indexed first: what is not would be left out without a word."""
+    wanted = selecting.Selection(selection.user, selection.folder, selection.messages)
+    if not selection.query:
+        return wanted
+
+    def tell(done: int, total: int) -> None:
+        job.stage = Stage(done, total, 0, "the search index, so that all is found")
+
+    await bring_up(archive, tell=tell)
+    job.stage = Stage(where="what the search finds")
+    return await found_by(archive, wanted, selection.query)
+
+
+def _outcome(done: Exported, target: Path) -> Outcome:
+    already = f" {present.count(done.already, 'message')} were there already." if done.already else ""
+    sentences = [f"{present.count(done.messages, 'message')}, {texts.size(done.bytes)} written to {target}.{already}"]
+    if done.damaged:
+        sentences.append(
+            f"{present.count(len(done.damaged), 'message')} could not be read from the archive, and are named below."
+        )
+    else:
+        sentences.append(f"In {target}, sha256sum -c SHA256SUMS proves that every file is as it was archived.")
+    return Outcome(tuple(sentences), tuple(done.damaged), bad=False)

@@ -1,0 +1,32 @@
+"""Places in which something of the archive is selected: it can be given back from there."""
+
+from __future__ import annotations
+
+from tui.actions import Action
+from tui.gateway.archive_views import Selection
+from tui.screens.exporting import ExportForm
+from tui.screens.job import JobPlace
+from tui.screens.place import Place
+
+EXPORT = Action("mail-export", "export", ("e",), "Export", "Write what is chosen to files: EML, mbox or Maildir")
+
+
+class SelectedPlace(Place):
+    """``selection`` says what is meant."""
+
+    def selection(self) -> Selection | None:
+        """What of the archive is meant where one stands; None where nothing is."""
+        raise NotImplementedError
+
+    def action_export(self) -> None:
+        if selection := self.selection():
+            self.console.work(self._export(selection))
+
+    async def _export(self, selection: Selection) -> None:
+        exports = self.console.gateway.exports
+        form = ExportForm(selection, await exports.weigh(selection), list(exports.formats()))
+        await self.open(form, self._begun)
+
+    def _begun(self, job: int | None) -> None:
+        if job is not None:
+            self.app.push_screen(JobPlace(job))
