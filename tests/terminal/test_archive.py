@@ -133,6 +133,34 @@ def test_mail_is_read_by_keyboard(home: Home, tmp_path: Path, size: tuple[int, i
         assert terminal.title == title
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_a_folder_is_exported_by_keyboard(home: Home, tmp_path: Path, size: tuple[int, int]) -> None:
+    """From the tree to Maildir files with every byte of the folder; a second time nothing is written; Home has told of it."""
+    with console(home, tmp_path, size, HOME=str(tmp_path)) as terminal:
+        terminal.until_shown("Needs attention", "m Archive")
+        for key, shown in (("m", "Whose mail (1)"), ("Enter", "▸     INBOX"), ("e", "24 messages, ")):
+            terminal.keys(key)
+            terminal.until_shown(shown)
+        terminal.keys("Down")
+        terminal.until_shown("(•) mbox")
+        terminal.keys("Down")
+        terminal.until_shown("(•) Maildir", "enter  export")
+        terminal.until(lambda: terminal.straight)
+        terminal.keys("Enter")
+        terminal.until_shown("✔ done", "24 messages, ", "sha256sum -c SHA256SUMS", "esc Back")
+        terminal.until(lambda: terminal.straight)
+        written = {path.read_bytes() for path in (tmp_path / "archivar-export").rglob("cur/*")}
+        assert written == {letter(number) for number in range(1, 25)}
+        terminal.keys("Escape")
+        terminal.until_shown("e Export")
+        terminal.keys("e")
+        terminal.until_shown("24 messages, ")
+        terminal.keys("Down", "Down", "Enter")
+        terminal.until_shown("✔ done", "0 messages", "24 messages were there already")
+        terminal.keys("h")
+        terminal.until_shown("Needs attention", "Nothing.")
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (170, 40)])
 def test_a_list_of_hostile_subjects_keeps_its_columns(
     home: Home, tmp_path: Path, size: tuple[int, int], width: ctypes._NamedFuncPointer

@@ -29,7 +29,10 @@ class ExportForm(ModalScreen[int | None]):
     ExportForm .box { width: 78; }
     ExportForm Form { height: auto; max-height: 12; margin-top: 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", show=False),
+        Binding("enter", "begin", show=False),
+    ]
     AUTO_FOCUS = "Form Options"
 
     def __init__(self, selection: Selection, weight: str, formats: list[tuple[str, str]]) -> None:
@@ -50,6 +53,9 @@ class ExportForm(ModalScreen[int | None]):
 
     def on_form_done(self, event: Form.Done) -> None:
         event.stop()
+        self.action_begin()
+
+    def action_begin(self) -> None:
         if not self._beginning:
             self._beginning = True
             self.run_worker(self._begin(), exit_on_error=False)

@@ -1,0 +1,387 @@
+"""What takes long, behind the pages of the console: exports, backups and seals, on a real archive."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from unittest.mock import AsyncMock
+
+import pytest
+
+from core.archive import backup, export_files, seal, users
+from core.archive.archive import Archive
+from core.archive.search_index import Index
+from core.archive.verify import verify
+from core.config import Home
+from tests import homes
+from tests.terminal.consoles import console_on
+from tests.unit.test_tui_archive import fill, in_folders, in_inbox, mail
+from tests.unit.test_tui_screens import straight
+from tui.gateway.archive_views import Selection
+from tui.gateway.core import CoreGateway, open_gateway
+from tui.gateway.job_views import JobView
+from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
+from tui.gateway.views import Refused, Remedy
+from tui.screens.confirm import Confirm
+from tui.screens.exporting import ExportForm
+from tui.screens.home import HomePlace
+from tui.screens.job import JobPlace
+
+BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+
+
+@pytest.fixture
+async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Archive]:
+    monkeypatch.setattr("tui.gateway.core.ensure_running", AsyncMock())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    archive = await homes.begin(tmp_path / "home")
+    yield archive
+    await archive.close()
+
+
+@pytest.fixture
+async def gateway(archive: Archive) -> AsyncIterator[CoreGateway]:
+    gateway = await open_gateway(archive.home.path)
+    yield gateway
+    await gateway.close()
+
+
+async def over(gateway: CoreGateway, key: int) -> JobView:
+    """The job, when it is over."""
+    await ended(gateway._jobs, key)
+    return gateway.jobs.view(key)
+
+
+async def ended(jobs: OwnJobs, key: int) -> None:
+    task = jobs._jobs[key].task
+    assert task is not None
+    await asyncio.wait([task], timeout=20)
+
+
+def contents(folder: Path, pattern: str) -> set[bytes]:
+    return {path.read_bytes() for path in folder.rglob(pattern)}
+
+
+# The gateway -------------------------------------------------------------------------------------------------------------
+
+
+async def test_an_export_writes_what_is_selected_and_says_so(archive: Archive, gateway: CoreGateway, tmp_path: Path) -> None:
+    """A folder with what is below it; the ledger tells of it; the same again writes nothing."""
+    await fill(archive, 3)
+    await fill(archive, 2, "INBOX/Below", first=10)
+    await fill(archive, 2, "Elsewhere", first=20)
+    owner = (await users.find(archive, "alice")).id
+    selection = Selection(user=owner, folder="alice@example.test/INBOX", words="INBOX of alice")
+    assert await gateway.exports.weigh(selection) == f"5 messages, {_sum([*range(1, 4), 10, 11])}, in 2 folders."
+    view = await over(gateway, await gateway.exports.begin(selection, str(tmp_path / "out"), "eml"))
+    assert (view.state.word, view.problems, view.fraction) == ("done", (), 1.0)
+    assert view.result[0].startswith("5 messages")
+    assert str(tmp_path / "out") in view.result[0]
+    assert contents(tmp_path / "out", "*.eml") == {mail(number) for number in (1, 2, 3, 10, 11)}
+    assert (await gateway.activity.entries("exported", 0, 1))[0].actor == "console"
+    again = await over(gateway, await gateway.exports.begin(selection, str(tmp_path / "out"), "eml"))
+    assert again.result[0].startswith("0 messages")
+    assert "5 messages were there already" in again.result[0]
+
+
+def _sum(numbers: list[int]) -> str:
+    from core.format import size
+
+    return size(sum(len(mail(number)) for number in numbers))
+
+
+async def test_what_a_search_finds_is_exported_also_what_was_not_indexed_yet(
+    archive: Archive, gateway: CoreGateway, tmp_path: Path
+) -> None:
+    await homes.store(archive, {1: mail(1, "about rhubarb"), 2: mail(2, "about nothing")})
+    index = await Index.open(archive)
+    while await index.step():
+        pass
+    await index.close()
+    await homes.store(archive, {3: mail(3, "more rhubarb")})
+    assert await gateway.exports.weigh(Selection(query="rhubarb")) == ""
+    view = await over(gateway, await gateway.exports.begin(Selection(query="rhubarb"), str(tmp_path / "out"), "mbox"))
+    assert view.state.word == "done"
+    assert view.result[0].startswith("2 messages")
+    nothing = await over(gateway, await gateway.exports.begin(Selection(query="turnip"), str(tmp_path / "none"), "eml"))
+    assert nothing.state.word == "failed"
+    assert "Nothing is found by turnip" in nothing.result[0]
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("directory", "said"),
+    [
+        ("", "No folder was named"),
+        ("  ", "No folder was named"),
+        ("a\0b", "is no folder"),
+        ("~nobody-of-that-name/x", "is no folder"),
+    ],
+)
+async def test_a_folder_that_cannot_be_is_refused_before_anything_begins(
+    archive: Archive, gateway: CoreGateway, directory: str, said: str
+) -> None:
+    await fill(archive, 1)
+    with pytest.raises(Refused, match=said):
+        await gateway.exports.begin(Selection(), directory, "eml")
+    with pytest.raises(Refused, match=said):
+        await gateway.backups.begin(directory)
+    assert gateway.jobs.all() == []
+
+
+async def test_neither_a_file_nor_the_archive_itself_is_a_folder_to_write_to(
+    archive: Archive, gateway: CoreGateway, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    for directory, said in ((tmp_path / "file", "is no folder"), (archive.home.path / "x", "own folder")):
+        with pytest.raises(Refused, match=said):
+            await gateway.exports.begin(Selection(), str(directory), "eml")
+        with pytest.raises(Refused, match=said):
+            await gateway.backups.begin(str(directory))
+
+
+async def test_a_full_disk_ends_an_export_with_a_remedy(
+    archive: Archive, gateway: CoreGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(archive, 3)
+
+    async def full(self: object, message: object, raw: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(export_files.Emls, "write", full)
+    view = await over(gateway, await gateway.exports.begin(Selection(), str(tmp_path / "out"), "eml"))
+    assert (view.state.word, view.active) == ("failed", False)
+    assert "No space left on device" in view.result[0]
+    assert "Make space" in view.result[1]
+
+
+async def test_a_backup_is_a_home_that_can_be_proved(archive: Archive, gateway: CoreGateway, tmp_path: Path) -> None:
+    await fill(archive, 3)
+    assert await gateway.backups.last() == ("", "")
+    view = await over(gateway, await gateway.backups.begin(str(tmp_path / "copy")))
+    assert view.state.word == "done"
+    assert "archivar verify --home" in view.result[2]
+    assert (await verify(Home(tmp_path / "copy"))).findings == []
+    where, when = await gateway.backups.last()
+    assert where == str(tmp_path / "copy")
+    assert when
+    assert (await backup.last(archive)) is not None
+
+
+async def test_a_seal_is_checked_against_the_volumes(archive: Archive, gateway: CoreGateway, tmp_path: Path) -> None:
+    """The line as it was kept, or a file that holds it; one of another archive is no seal of this one."""
+    await fill(archive, 3)
+    view = await gateway.activity.seal()
+    assert view.text == f"{view.seq} {view.hash} {view.at}" == str(await seal.current(archive))
+    await fill(archive, 3, first=7)
+    (tmp_path / "kept.txt").write_text(view.text)
+    for given in (view.text, str(tmp_path / "kept.txt")):
+        found = await over(gateway, await gateway.activity.check_seal(given))
+        assert found.state.word == "done"
+        assert f"up to entry {view.seq}" in found.result[0]
+    wrong = f"{view.seq} {hashlib.sha256(b'x').hexdigest()}"
+    found = await over(gateway, await gateway.activity.check_seal(wrong))
+    assert found.state.word == "failed"
+    assert "another hash" in found.problems[0]
+    for given, said in (
+        ("12 abc", "This is no seal"),
+        (str(tmp_path / "none"), "no file with one"),
+        (str(tmp_path), "no file"),
+    ):
+        with pytest.raises(Refused, match=said):
+            await gateway.activity.check_seal(given)
+
+
+async def test_a_job_that_is_stopped_says_how_to_go_on_and_one_with_a_fault_does_not_hang(archive: Archive) -> None:
+    """Also what the console closes over; and a fault's own text, in which there may be mail, is not told."""
+    jobs = OwnJobs(archive.home)
+    entered, left = asyncio.Event(), asyncio.Event()
+
+    async def endless(archive: Archive, job: Job) -> Outcome:
+        job.stage = Stage(1, 4, 100, "there")
+        entered.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            # What a job writes down at its end is waited for.
+            await asyncio.sleep(0)
+            left.set()
+        raise AssertionError
+
+    async def faulty(archive: Archive, job: Job) -> Outcome:
+        raise ValueError("a secret of somebody")
+
+    first = jobs.start("Export", "one \x1b[2J", "Again.", endless)
+    await entered.wait()
+    assert (jobs.view(first).fraction, jobs.view(first).where) == (0.25, "there")
+    assert "\x1b" not in jobs.view(first).title
+    jobs.seen(first)
+    assert [view.key for view in jobs.all()] == [first]
+    jobs.stop(first)
+    assert jobs.view(first).stopping
+    await left.wait()
+    bad = jobs.start("Export", "two", "Again.", faulty)
+    await ended(jobs, bad)
+    entered.clear()
+    last = jobs.start("Export", "three", "Again.", endless)
+    await entered.wait()
+    left.clear()
+    await jobs.close()
+    assert left.is_set()
+    assert [jobs.view(key).state.word for key in (first, bad, last)] == ["stopped", "failed", "stopped"]
+    assert jobs.view(first).result == ("It was stopped. Again.",)
+    told = " ".join(jobs.view(bad).result)
+    assert "ValueError" in told
+    assert "secret" not in told
+    log = archive.home.console_log.read_text()
+    assert "faulty" in log
+    assert "secret" not in log
+
+
+async def test_the_ledger_can_be_listed_by_every_kind_of_entry(gateway: CoreGateway) -> None:
+    from core.archive import audit
+
+    assert set(audit._TELL) == {kind.key for kind in gateway.activity.kinds()} - {""}
+
+
+# The pages ---------------------------------------------------------------------------------------------------------------
+
+
+@BOTH_SIZES
+async def test_a_folder_and_a_message_are_exported_by_keys(archive: Archive, tmp_path: Path, size: tuple[int, int]) -> None:
+    await fill(archive, 3)
+    async with console_on(archive.home, size) as screen:
+        place = await in_inbox(screen)
+        await screen.press("e")
+        await screen.until(lambda: isinstance(screen.console.screen, ExportForm))
+        await screen.until_shown("number 3", "1 message, ", "EML: a file for each message", "To the folder")
+        assert straight(screen.lines, size)
+        await screen.press("enter")
+        await screen.until_shown("✔ done", "1 message, ")
+        assert straight(screen.lines, size)
+        assert contents(tmp_path / "archivar-export", "*.eml") == {mail(3)}
+        await screen.press("escape")
+        await screen.until(lambda: screen.console.screen is place)
+        await screen.press("enter")
+        await screen.until_shown("e Export")
+        await screen.press("e")
+        await screen.until_shown("1 message, ")
+        for _ in range(2):
+            before = screen.console.screen
+            await screen.press("escape")
+            await screen.until(lambda before=before: screen.console.screen is not before)  # type: ignore[misc]
+        await screen.press("escape")
+        await screen.until(lambda: place.folders.has_focus)
+        await screen.press("e")
+        await screen.until_shown("INBOX of alice", "3 messages, ")
+        await screen.press("down", "down", "tab", "ctrl+u", *str(tmp_path / "md"), "enter")
+        await screen.until_shown("✔ done", "(maildir)")
+        assert contents(tmp_path / "md", "cur/*") == {mail(1), mail(2), mail(3)}
+
+
+async def test_a_wrong_folder_is_said_beside_the_field_and_nothing_typed_is_lost(archive: Archive, tmp_path: Path) -> None:
+    await fill(archive, 1)
+    (tmp_path / "file").write_text("x")
+    async with console_on(archive.home) as screen:
+        await in_inbox(screen)
+        await screen.press("e")
+        await screen.until_shown("To the folder")
+        await screen.press("tab", "ctrl+u", *str(tmp_path / "file"), "enter")
+        await screen.until_shown("is no folder. Choose")
+        assert isinstance(screen.console.screen, ExportForm)
+        await screen.press("2", "enter")
+        await screen.until_shown("✔ done")
+        assert (tmp_path / "file2").is_dir()
+
+
+async def test_home_tells_of_what_goes_on_and_leaving_asks(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job goes on over other pages, is stopped by a key after a question, and is told of until it was looked at."""
+    await fill(archive, 3)
+    go_on = asyncio.Event()
+    write = export_files.Emls.write
+
+    async def slow(self: export_files.Emls, message: object, raw: bytes) -> None:
+        await go_on.wait()
+        await write(self, message, raw)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(export_files.Emls, "write", slow)
+    async with console_on(archive.home) as screen:
+        await in_folders(screen)
+        await screen.press("e")
+        await screen.until_shown("To the folder")
+        await screen.press("enter")
+        await screen.until_shown("● working", "c Stop")
+        await screen.press("h")
+        await screen.until_shown("1 ● Export working", "show it", "Under way, or just over (1)")
+        await screen.press("q")
+        await screen.until_shown("Leave? Export stops then.", "The same export again carries on.")
+        await screen.press("n")
+        await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
+        await screen.press("1")
+        await screen.until(lambda: isinstance(screen.console.screen, JobPlace))
+        await screen.press("c")
+        await screen.until(lambda: isinstance(screen.console.screen, Confirm))
+        await screen.press("y")
+        await screen.until_shown("■ stopped", "The same export again carries on.")
+        go_on.set()
+        await screen.press("h")
+        await screen.until_shown("Nothing.")
+        # Once more to its end, behind another page: told of until it is looked at.
+        await in_folders(screen)
+        await screen.press("e")
+        await screen.until_shown("To the folder")
+        go_on.clear()
+        await screen.press("enter")
+        await screen.until_shown("● working")
+        await screen.press("h")
+        go_on.set()
+        await screen.until_shown("1 ✔ Export done")
+        view = await screen.console.gateway.home()
+        assert [item.remedy for item in view.attention] == [Remedy.JOB]
+        await screen.press("1")
+        await screen.until_shown("3 messages, ")
+        await screen.press("escape")
+        await screen.until_shown("Nothing.")
+
+
+@BOTH_SIZES
+async def test_a_backup_is_begun_in_settings(archive: Archive, tmp_path: Path, size: tuple[int, int]) -> None:
+    await fill(archive, 2)
+    async with console_on(archive.home, size) as screen:
+        await screen.press("s")
+        await screen.until_shown("b Backup")
+        await screen.press("b")
+        await screen.until_shown("To which folder on this machine?")
+        assert straight(screen.lines, size)
+        await screen.press(*str(archive.home.path), "enter")
+        await screen.until_shown("own folder")
+        await screen.press("ctrl+u", *str(tmp_path / "copy"), "enter")
+        await screen.until_shown("✔ done", "1 volume copied", "To restore")
+        assert straight(screen.lines, size)
+        await screen.press("escape", "b")
+        await screen.until_shown("The last one was made", f"[{tmp_path}"[:20])
+
+
+@BOTH_SIZES
+async def test_the_seal_is_shown_and_checked_in_the_ledger(archive: Archive, size: tuple[int, int]) -> None:
+    await fill(archive, 2)
+    sealed = await seal.current(archive)
+    async with console_on(archive.home, size) as screen:
+        await screen.press("y")
+        await screen.until_shown("a Ledger")
+        await screen.press("a")
+        await screen.until_shown("t Seal", "c Check seal")
+        await screen.press("t")
+        await screen.until_shown(sealed.hash.hex(), sealed.at, "Keep this elsewhere")
+        assert straight(screen.lines, size)
+        await screen.press("escape", "c")
+        await screen.until_shown("The seal as it was kept")
+        await screen.press(*"1 abc", "enter")
+        await screen.until_shown("! This is no seal.", "[1 abc")
+        await screen.press("ctrl+u", *f"{sealed.seq} {sealed.hash.hex()}", "enter")
+        await screen.until_shown("✔ done", f"everything up to entry {sealed.seq}")
+        assert straight(screen.lines, size)
