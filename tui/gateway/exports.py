@@ -100,12 +100,12 @@ async def resolved(archive: Archive, selection: Selection, job: Job) -> selectin
 
 
 def _outcome(done: Exported, target: Path) -> Outcome:
-    already = f" {present.count(done.already, 'message')} were there already." if done.already else ""
-    sentences = [f"{present.count(done.messages, 'message')}, {texts.size(done.bytes)} written to {target}.{already}"]
+    sentences = [f"{present.count(done.messages, 'message')}, {texts.size(done.bytes)} written to {target}."]
+    if done.already:
+        sentences.append(f"{present.count(done.already, 'message')} {'was' if done.already == 1 else 'were'} there already.")
     if done.damaged:
-        sentences.append(
-            f"{present.count(len(done.damaged), 'message')} could not be read from the archive, and are named below."
-        )
+        damaged = present.count(len(done.damaged), "message")
+        sentences.append(f"{damaged} could not be read from the archive; the reasons are below.")
     else:
-        sentences.append(f"In {target}, sha256sum -c SHA256SUMS proves that every file is as it was archived.")
-    return Outcome(tuple(sentences), tuple(done.damaged), bad=False)
+        sentences.append("There, sha256sum -c SHA256SUMS proves that every file is as it was archived.")
+    return Outcome(tuple(sentences), tuple(done.damaged))
