@@ -1,4 +1,4 @@
-"""Settings of this machine: how the console looks, how much a service does at once, when a volume is sealed.
+"""Settings of this machine: how the console looks, how much a service does at once, when it verifies, when a volume is sealed.
 
 Kept in table ``setting`` as text. A value that this program cannot read counts as not set.
 """
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from core.config import Home
 from core.db import glimpse, kept
 from core.errors import InputError
-from core.profiles import sizes
+from core.profiles import rhythm, sizes
+from core.profiles.rhythm import Rhythm
 
 if TYPE_CHECKING:
     from core.archive.archive import Archive
@@ -25,7 +26,10 @@ _THEME = re.compile(r"[a-z-]{1,40}")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings. ``refresh`` is in seconds, ``connections`` are those to one server in all runs of the service."""
+    """All settings. ``refresh`` is in seconds, ``connections`` are those to one server in all runs of the service.
+
+    ``verify`` is a ``Rhythm`` as text.
+    """
 
     theme: str = "dark"
     mouse: bool = False
@@ -33,6 +37,8 @@ class Settings:
     connections: int = 16
     runs: int = 4
     volume_bytes: int = DEFAULT_VOLUME_BYTES
+    # An archive that mail is deleted on the strength of proves itself without being asked.
+    verify: str = "monthly"
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in DESCRIBED}
@@ -79,6 +85,10 @@ def _count(what: str, most: int) -> Description:
     return Description(what, f"a number from 1 to {most}", parse, parse, str)
 
 
+def _verify(text: str) -> str:
+    return str(Rhythm.parse(text))
+
+
 _refresh = _within(0.25, 5, float)
 _volume = _within(64 * 1024**2, 64 * 1024**3, sizes.parse)
 
@@ -104,6 +114,13 @@ DESCRIBED: dict[str, Description] = {
         _volume,
         _within(1, 2**62, int),
         sizes.exact,
+    ),
+    "verify": Description(
+        "How often the service verifies everything by itself, or how much of it every day.",
+        rhythm.ALLOWED,
+        _verify,
+        _verify,
+        str,
     ),
 }
 

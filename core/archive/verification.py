@@ -36,6 +36,12 @@ ALL_BUT_CATALOG = "place <> 'catalog'"
 #: Told how much is done, from 0 to 1, and what was looked at.
 Tell = Callable[[float, Verdict], None]
 Save = Callable[[dict[str, Any]], Awaitable[None]]
+#: Awaited between two steps, so that whoever verifies can rest.
+Pause = Callable[[], Awaitable[None]]
+
+
+async def _no_pause() -> None:
+    return
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +67,23 @@ def _size(home: Home, number: int) -> int:
         return 0
 
 
-async def whole(home: Home, state: dict[str, Any], tell: Tell, save: Save) -> Verdict:
-    """Verify everything, from ``state`` on as it was last given to ``save``; an empty one is the beginning."""
+async def whole(home: Home, state: dict[str, Any], tell: Tell, save: Save, pause: Pause = _no_pause) -> Verdict:
+    """Verify everything, from ``state`` on as it was last given to ``save``; an empty one is the beginning.
+
+    Told that all of it is done (1) while the catalog, which comes last, is compared with the ledger.
+    """
     place, verdict = _resumed(state)
-    await _go(home, place, verdict, 1.0, tell, save)
+    await _go(home, place, verdict, 1.0, tell, save, pause)
+    await save(_as_state(place, verdict))
+    tell(1.0, verdict)
+    await pause()
     await check_rest(home, verdict)
     return verdict
 
 
-async def share(archive: Archive, percent: int, tell: Tell, *, actor: str = "archivar") -> tuple[Verdict, bool]:
+async def share(
+    archive: Archive, percent: int, tell: Tell, *, actor: str = "archivar", pause: Pause = _no_pause
+) -> tuple[Verdict, bool]:
     """Verify the next ``percent`` of everything; the verdict of the round so far, and whether that is complete now.
 
     Where it stands is kept in the archive every few seconds.
@@ -83,7 +97,7 @@ async def share(archive: Archive, percent: int, tell: Tell, *, actor: str = "arc
             await kept.keep(transaction, ROUND, json.dumps(state | {"began": timestamp(began)}))
             await damage.keep(transaction, verdict.findings, now())
 
-    complete = await _go(archive.home, place, verdict, percent / 100, tell, save)
+    complete = await _go(archive.home, place, verdict, percent / 100, tell, save, pause)
     if complete:
         await remember(archive.home, verdict, instead_of=ALL_BUT_CATALOG)
         async with archive.database.transaction() as transaction:
@@ -130,7 +144,7 @@ async def keep(home: Home, verdict: Verdict, *, actor: str) -> None:
             raise
 
 
-async def _go(home: Home, place: Place, verdict: Verdict, wanted: float, tell: Tell, save: Save) -> bool:
+async def _go(home: Home, place: Place, verdict: Verdict, wanted: float, tell: Tell, save: Save, pause: Pause) -> bool:
     """Look at ``wanted`` of everything (0 to 1) from ``place`` on; True when its end was reached."""
     start, saved = done(home, place), time.monotonic()
     tell(start, verdict)
@@ -143,6 +157,7 @@ async def _go(home: Home, place: Place, verdict: Verdict, wanted: float, tell: T
             if time.monotonic() - saved > SAVE_SECONDS:
                 await save(_as_state(place, verdict))
                 saved = time.monotonic()
+            await pause()
     return True
 
 
@@ -150,15 +165,24 @@ def _as_state(place: Place, verdict: Verdict) -> dict[str, Any]:
     return {"place": place.as_json(), "verdict": verdict.as_json()}
 
 
-def _state(text: str | None) -> dict[str, Any]:
-    """What was saved; empty when nothing was, or it cannot be read any more."""
+def saved(text: str | None) -> dict[str, Any]:
+    """What ``save`` was given, from JSON; empty when it was nothing, or cannot be read any more."""
     try:
-        value = json.loads(text or "")
-        _ = moment(value["began"])
+        value = dict(json.loads(text or ""))
         _resumed(value)
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
-    return dict(value)
+    return value
+
+
+def _state(text: str | None) -> dict[str, Any]:
+    """The state of a round of shares."""
+    try:
+        value = saved(text)
+        _ = moment(value["began"])
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return value
 
 
 def _resumed(state: dict[str, Any]) -> tuple[Place, Verdict]:

@@ -37,16 +37,23 @@ def verify(
     share: Annotated[
         str, typer.Option("--share", metavar="N%", help="Only the next part of everything, from where the last one ended.")
     ] = "",
+    detach: Annotated[bool, typer.Option("--detach", help="Have the service do it, and do not wait for the end.")] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="End the verification that the service does.")] = False,
 ) -> None:
     """Prove that the archive is undamaged.
 
     Every byte is hashed again, the ledger's chain walked, the catalog compared with it. Exit code 4 if anything is wrong.
-    What was damaged and is repaired is named, and no fault.
+    What was damaged and is repaired is named, and no fault. The setting verify has the service do it by itself.
     """
     from core.archive import verification
     from core.archive.verify import verify as verify_all
 
     percent, progress = _percent(share), Progress(OFTEN)
+    if detach or cancel:
+        if detach and cancel:
+            raise InputError("--detach and --cancel contradict each other.", "Give one of them.")
+        run(_cancel() if cancel else _detach(percent))
+        return
 
     def tell(share: float, verdict: Verdict) -> None:
         progress(lambda: _looked(share, verdict))
@@ -68,6 +75,28 @@ def verify(
         return 4 if verdict.findings else 0
 
     raise typer.Exit(run(work()))
+
+
+async def _detach(percent: int) -> None:
+    from core.service import verifications
+    from core.service.detach import ensure_running
+
+    async with context.archive() as archive:
+        await verifications.ask(archive, actor=actor(), percent=percent)
+        await ensure_running(archive.home)
+        if output.json_wanted:
+            output.json((await verifications.standing(archive)).as_json())
+    output.note("The service verifies. How far it is: archivar status. End it: archivar verify --cancel.")
+
+
+async def _cancel() -> None:
+    from core.service import verifications
+
+    async with context.archive() as archive:
+        cancelled = await verifications.cancel(archive)
+    if output.json_wanted:
+        output.json({"cancelled": cancelled})
+    output.note("The verification is cancelled." if cancelled else "The service does no verification.")
 
 
 def _percent(text: str) -> int:

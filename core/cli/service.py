@@ -31,11 +31,12 @@ from core.format import duration, number, size, soon, when
 from core.model import Run, now, timestamp
 from core.profiles import zones
 from core.profiles.profile import Profile
-from core.service import unit
+from core.service import unit, verifications
 from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
 from core.service.scheduler import next_starts
+from core.service.verifications import Outcome, Standing
 
 STOP_SECONDS = 30.0
 #: A service that gave no sign of life for so long hangs, or waits for the disk.
@@ -205,6 +206,7 @@ def status() -> None:
         home = context.find()
         async with context.archive() as archive:
             verified = await last_verification.last(archive)
+            verifying = await verifications.standing(archive)
             backed_up = await backup.last(archive)
             queue = Queue(archive.database)
             profiles = await saved_profiles.all_profiles(archive)
@@ -233,6 +235,7 @@ def status() -> None:
                     "space": disk.as_json(),
                     "search": as_json(search),
                     "verified": verified.as_json() if verified else None,
+                    "verification": verifying.as_json(),
                     "backed_up": backed_up.as_json() if backed_up else None,
                     "head": {"seq": head.seq, "hash": head.hash.hex()},
                     "warnings": warnings,
@@ -243,6 +246,8 @@ def status() -> None:
         output.line(f"Archive   {home.path}", indent=10)
         output.line(f"Mail      {counted(messages, 'message')}, {size(raw)} of mail in {size(disk.used)} on disk", indent=10)
         output.line(f"Verified  {_verified(verified)}", indent=10)
+        for line in _verifying(verifying, running):
+            output.line(f"          {line}", indent=10)
         output.line(f"Backed up {_backed_up(backed_up)}", indent=10)
         output.line(f"Search    {sentence(search)}", indent=10)
         output.line(f"Service   {'● running' if running else '○ not running; a run starts it'}")
@@ -296,5 +301,22 @@ def _verified(last: LastVerification | None) -> str:
     moment = when(last.at, now())
     if last.ok:
         return f"✔ clean, {moment}: {counted(last.messages, 'message')}, {size(last.bytes)}"
+    if last.repaired:
+        return f"✔ repaired; found damaged {moment}, {counted(last.findings, 'finding')}"
     first = f": {last.first[0]}" if last.first else ""
     return f"✘ DAMAGED, {moment}, {counted(last.findings, 'finding')}{first}"
+
+
+def _verifying(standing: Standing, running: bool) -> Iterator[str]:
+    """What the service does of it now, how that ended last, and when it does it next."""
+    if standing.request is not None and not running:
+        yield "! a verification waits for a service; archivar service start"
+    elif standing.request is not None:
+        progress = standing.progress
+        yield f"● under way: {progress.done:.0%}, {progress.sentence()}" if progress else "… waits for its turn"
+    elif standing.ended is not None and standing.ended.outcome in (Outcome.FAILED, Outcome.CANCELLED):
+        ended = standing.ended
+        yield f"{'✘' if ended.reason else '■'} {ended.outcome}, {when(ended.at, now())}: {ended.reason}".rstrip(": ")
+    if standing.due is not None:
+        late = "" if running or standing.due > now() else ", if a service runs"
+        yield f"next {soon(standing.due, now())}{late} ({standing.rhythm.sentence()})"

@@ -28,12 +28,13 @@ from core.errors import ArchivarError, BusyError, DamagedError, StorageError
 from core.model import Run, RunStatus, now, timestamp
 from core.profiles.schedule import Schedule
 from core.secrets import Secret
-from core.service import worker
+from core.service import run_work, worker
 from core.service.detach import ensure_running
 from core.service.lock import ServiceLock, is_running
 from core.service.queue import Queue
+from core.service.run_work import RunWork
 from core.service.scheduler import Scheduler
-from core.service.worker import RunWork, Service
+from core.service.worker import Service
 from tests import homes
 from tests.conftest import StartDovecot
 from tests.homes import ALICE, message, profile, wait_for
@@ -417,7 +418,7 @@ def test_a_service_that_was_started_for_a_run_stays_for_a_schedule(tmp_path: Pat
 @pytest.fixture
 async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Archive]:
     """An open archive with two profiles whose server refuses at once."""
-    monkeypatch.setattr(worker, "Job", partial(Job, backoff=(0.001, 0.001, 0.001)))
+    monkeypatch.setattr(run_work, "Job", partial(Job, backoff=(0.001, 0.001, 0.001)))
     archive = await homes.begin(tmp_path / "home")
     for name in ("Test", "Other"):
         await saved_profiles.save(archive, profile("127.0.0.1", 9, name=name), Secret("secret"))
@@ -490,7 +491,7 @@ async def test_a_result_that_cannot_be_written_at_once_is_written_once(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is full when the result is to be recorded: it is tried again, and ledger and story have it once."""
-    monkeypatch.setattr(worker, "WRITE_SECONDS", 0.01)
+    monkeypatch.setattr(run_work, "WRITE_SECONDS", 0.01)
     run = (await Queue(archive.database).enqueue("Test"))[0].id
     finish, failures = Queue.finish, iter([StorageError("full")] * 3)
 

@@ -38,6 +38,10 @@ GIVEN = [
     ("runs", "1", 1),
     ("volume_bytes", "4 GB", 4_000_000_000),
     ("volume_bytes", "64 MiB", 64 * 1024**2),
+    ("verify", "OFF", "off"),
+    ("verify", " weekly ", "weekly"),
+    ("verify", "5 % a day", "5%"),
+    ("verify", "100%", "100%"),
 ]
 REFUSED = [
     ("theme", ["", "Dark", "../x", "a b", "x" * 41]),
@@ -46,6 +50,7 @@ REFUSED = [
     ("connections", ["0", "65", "1.5", "", "٣", "1_0"]),
     ("runs", ["0", "17", "1_0", "０"]),
     ("volume_bytes", ["4", "63 MiB", "65 GiB", "0 GB", "much", "4_0 GB", "٤ GB"]),
+    ("verify", ["", "5", "0%", "101%", "-5%", "daily", "yearly", "٣%", "5%%", "1_0%"]),
 ]
 
 

@@ -1,0 +1,57 @@
+"""How often an archive verifies itself: everything once a week or a month, a share of it every day, or not at all."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+_SHARE = re.compile(r"(\d{1,3}) ?%( a day)?")
+ALLOWED = "off, weekly, monthly, or a share a day such as 5%"
+
+
+class Often(StrEnum):
+    """How often it is begun."""
+
+    OFF = "off"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """``percent`` of everything is looked at daily; with any other ``often`` it is 0, and everything is."""
+
+    often: Often
+    percent: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Rhythm:
+        """Raises ``ValueError`` when ``text`` is none of what is allowed."""
+        text = text.strip().lower()
+        if text.isascii() and (match := _SHARE.fullmatch(text)) and 1 <= int(match[1]) <= 100:
+            return cls(Often.DAILY, int(match[1]))
+        if text == Often.DAILY:
+            raise ValueError(text)
+        return cls(Often(text))
+
+    def __str__(self) -> str:
+        return f"{self.percent}%" if self.percent else self.often.value
+
+    def sentence(self) -> str:
+        """``everything, monthly``."""
+        if self.often is Often.OFF:
+            return "not by itself"
+        return f"{self.percent} % of everything, daily" if self.percent else f"everything, {self.often}"
+
+    def following(self, last: datetime) -> datetime | None:
+        """When it is due again after ``last``; None when it never is. The 31st becomes the last day of a shorter month."""
+        if self.often is Often.OFF:
+            return None
+        if self.often is Often.MONTHLY:
+            year, month = divmod(last.year * 12 + last.month, 12)
+            return last.replace(year=year, month=month + 1, day=min(last.day, calendar.monthrange(year, month + 1)[1]))
+        return last + timedelta(days=1 if self.often is Often.DAILY else 7)

@@ -1,0 +1,237 @@
+"""One run of a profile, as the service does it: from its start to its result in ledger and queue."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from core import sequence
+from core.archive import saved_profiles
+from core.archive.archive import Archive
+from core.engine import filing
+from core.engine.limits import Limits
+from core.engine.progress import MailboxProgress, Progress
+from core.engine.roster import roster
+from core.engine.run import Job, ProfileRun, finished_entry, result, rows
+from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
+from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now
+from core.profiles.profile import Profile
+from core.service.queue import Queue
+from core.tasks import spawn
+
+TICK_SECONDS = 0.25
+#: Conflicts of a synchronisation that are told one by one.
+CONFLICTS = 20
+#: The result of a run is tried to be written so often, while the disk is full.
+WRITES, WRITE_SECONDS = 20, 0.5
+
+logger = logging.getLogger("archivar.service")
+
+
+class RunWork:
+    """One run from start to result."""
+
+    def __init__(self, archive: Archive, queue: Queue, run: Run, limits: Limits) -> None:
+        self._archive = archive
+        self._queue = queue
+        self._run = run
+        self._limits = limits
+        self._started = run.started or now()
+        self._warnings: list[str] = []
+        self._events: list[tuple[datetime, str, str, str]] = []
+        self._mailboxes: list[MailboxProgress] = []
+        self._before: dict[str, Tally] = {}
+        self._value: dict[str, Any] | None = None
+        self._in_ledger = False
+
+    async def do(self) -> None:
+        """Do the run and write its result. Cancelled from outside (the service ends) it is left as interrupted."""
+        try:
+            head = await self._archive.head()
+            first_seq = await self._queue.begin(self._run, self._started, head.seq)
+            await self._count_before(first_seq, head.seq)
+            profile = await saved_profiles.find(self._archive, self._run.profile)
+            self._warnings += profile.warnings()
+            # What is known of the mailboxes before anything can fail, so that a failure has a row to stand in.
+            self._mailboxes = await _expected(self._archive, profile)
+            if self._run.cancel_requested:
+                await self._finish(RunStatus.CANCELLED)
+            else:
+                await self._archive_profile(profile)
+        except asyncio.CancelledError:
+            await self._queue.interrupt(self._run.id)
+            raise
+        except ArchivarError as error:
+            await self.fail(str(error))
+        except Exception as error:
+            logger.exception("run %d failed by an error of the program", self._run.id)
+            await self.fail(f"An error of the program ended the run ({type(error).__name__}). See the service's log.")
+
+    async def _archive_profile(self, profile: Profile) -> None:
+        password = await saved_profiles.password(self._archive, profile)
+        if profile.sync_directory_first and await self._synchronise(profile):
+            await self._finish(RunStatus.CANCELLED)
+            return
+        job = Job(self._run, profile, password, self._emit, limits=self._limits)
+        work = await ProfileRun.prepare(self._archive, job)
+        self._mailboxes = work.mailboxes
+        logger.info("run %d (%s) started", self._run.id, self._run.profile)
+        self._emit("started", "", "")
+        cancelled = await self._watch(spawn(work.execute(), name=f"archive {profile.name}"), work.progress)
+        await self._finish(RunStatus.CANCELLED if cancelled else work.status())
+
+    async def _synchronise(self, profile: Profile) -> bool:
+        """Bring users in step with the directory; True when the run was cancelled meanwhile.
+
+        Whatever goes wrong there is a warning, and the users that are known are archived.
+        """
+        # Here alone: the libraries for directories take their time.
+        from core.engine import directory_sync
+
+        async def work() -> None:
+            asked_by = f"run {self._run.id} of {profile.name}"
+            try:
+                result = await directory_sync.sync(self._archive, dry_run=self._run.dry_run, asked_by=asked_by)
+            except (StorageError, DamagedError):
+                raise
+            except ArchivarError as error:
+                text = "Users were not synchronised with the directory, so those that are known are archived"
+                self._emit("warning", "", f"{text}: {error}")
+                return
+            would = "" if result.done else "Nothing of it was done in a dry run. "
+            self._emit("directory", "", would + result.sentence())
+            for warning in filter(None, (*result.warnings, result.difference.withheld)):
+                self._emit("warning", "", warning)
+            for conflict in result.difference.conflicts[:CONFLICTS]:
+                self._emit("directory", "", f"Conflict: {conflict}")
+
+        self._emit("directory", "", "Users are synchronised with the directory.")
+        progress = Progress(self._run.id, profile.name, self._mailboxes)
+        return await self._watch(spawn(work(), name=f"synchronise for {profile.name}"), progress)
+
+    async def _count_before(self, first_seq: int, seq: int) -> None:
+        """Count what this run did before it was interrupted."""
+        if first_seq == seq:
+            return
+        async for entry in self._archive.entries(first_seq):
+            if entry.kind not in ("archived", "filed", "moved", "deleted") or entry.payload["run"] != self._run.id:
+                continue
+            tally = self._before.setdefault(entry.payload["source"], Tally())
+            if entry.kind in ("archived", "filed"):
+                tally.archived += len(entry.payload["messages"])
+                tally.bytes += sum(row[2] for row in entry.payload["messages"])
+            elif entry.kind == "moved":
+                tally.moved += filing.followed(entry.payload["moves"])
+            else:
+                tally.deleted += len(sequence.unpack(entry.payload["uids"]))
+
+    async def _watch(self, task: asyncio.Task[None], progress: Progress) -> bool:
+        """Write progress while ``task`` runs; True when it was cancelled on request. Raises what the task raises."""
+        begun = time.monotonic()
+        try:
+            while True:
+                done, _ = await asyncio.wait({task}, timeout=TICK_SECONDS)
+                events, self._events = self._events, []
+                wanted = await self._queue.report(self._run.id, progress.snapshot(time.monotonic() - begun), events)
+                if done:
+                    task.result()
+                    return False
+                if wanted:
+                    task.cancel()
+                    await asyncio.wait({task})
+                    if not task.cancelled() and (error := task.exception()):
+                        raise error
+                    return task.cancelled()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+
+    def _emit(self, kind: str, mailbox: str, text: str) -> None:
+        if kind == "warning" and text not in self._warnings:
+            self._warnings.append(text)
+        self._events.append((now(), kind, mailbox, text))
+
+    async def _finish(self, status: RunStatus, reason: str = "") -> None:
+        """Write the result: ledger first. Called again after an error it goes on where it was."""
+        if not self._in_ledger:
+            # Once the ledger has it, the result stays as it is; before, a failure to write it changes it.
+            if reason:
+                self._name_reason(reason)
+            self._add_before()
+            for mailbox in self._mailboxes:
+                if status in (RunStatus.CANCELLED, RunStatus.FAILED) and not mailbox.result.status.final:
+                    mailbox.result.status = status
+                mailbox.phase = Phase.DONE
+            self._value = result(self._run, status, self._started, now(), self._warnings, self._mailboxes)
+            self._events = [event for event in self._events if event[1] != "finished"]
+            self._emit("finished", "", status.value)
+        assert self._value is not None
+        status = RunStatus(self._value["status"])
+        reason = reason if status is RunStatus.FAILED else ""
+        if status is RunStatus.FAILED and not reason:
+            reason = next((problem.reason for mailbox in self._mailboxes for problem in mailbox.result.problems), "")
+        if not self._in_ledger:
+            await self._archive.append([finished_entry(self._value)])
+            self._in_ledger = True
+        progress = Progress(self._run.id, self._run.profile, self._mailboxes)
+        elapsed = (now() - self._started).total_seconds()
+        snapshot = replace(progress.snapshot(elapsed), message_rate=0.0, byte_rate=0.0, seconds_left=None)
+        await self._queue.finish(self._run.id, status, self._value, reason, snapshot, self._events)
+        self._events = []
+        logger.info("run %d (%s): %s", self._run.id, self._run.profile, status.value)
+
+    def _name_reason(self, reason: str) -> None:
+        if not self._mailboxes:
+            self._mailboxes = [MailboxProgress(MailboxResult(self._run.profile, ""))]
+        problems = self._mailboxes[0].result.problems
+        if not any(problem.reason == reason for problem in problems):
+            problems.append(Problem(self._mailboxes[0].folder, None, reason))
+
+    def _add_before(self) -> None:
+        """Archived before the interruption, so found known after it: the run's own work all the same."""
+        if len(self._mailboxes) == 1:
+            # All of it was this one's, also when its name in the ledger is another one by now.
+            [only] = self._mailboxes
+            whole = Tally()
+            for tally in self._before.values():
+                whole.add(tally)
+            self._before = {only.source: whole}
+        for mailbox in self._mailboxes:
+            if before := self._before.pop(mailbox.source, None):
+                tally = mailbox.tally
+                # What was deleted since then is not there to be known.
+                tally.known = max(tally.known - before.archived - before.moved, 0)
+                tally.add(before)
+
+    async def fail(self, reason: str) -> None:
+        """Write that the run failed, also when the disk is full: what the failed batch took is free again by then.
+
+        What cannot be written at all stays open, and the next look at the queue takes it up.
+        """
+        for _ in range(WRITES):
+            try:
+                await self._finish(RunStatus.FAILED, reason)
+            except (BusyError, StorageError) as error:
+                logger.error("the result of run %d cannot be written yet: %s", self._run.id, error)
+                await asyncio.sleep(WRITE_SECONDS)
+            except DamagedError as error:
+                # Nothing more is written to a damaged ledger; the queue still tells how it went.
+                logger.error("the result of run %d cannot be written to the ledger: %s", self._run.id, error)
+                self._in_ledger = True
+            else:
+                return
+
+
+async def _expected(archive: Archive, profile: Profile) -> list[MailboxProgress]:
+    """The rows of a run of which no more is known than its profile."""
+    try:
+        return rows(profile, await roster(archive, profile))
+    except InputError:
+        # Its user is no more, or has the address of the mailbox that gets everybody's mail; the run will say so.
+        where, whose = (profile.target.folder, profile.target.user) if profile.target else (profile.login.username, "")
+        return [MailboxProgress(MailboxResult(where, whose))]

@@ -1,0 +1,288 @@
+"""Verifications that the service does: who asked for one, how far it is, how the last one ended, when the next is due.
+
+All of it is kept in the archive (table ``setting``), so that it outlives consoles and services, and every process sees it.
+There is one at a time. A request is kept until its verification has ended; who takes it away has cancelled it.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from core.archive import last_verification, opening, settings
+from core.archive.archive import Archive
+from core.db import kept
+from core.db.database import Transaction
+from core.format import number, size
+from core.model import moment, now, timestamp
+from core.profiles.rhythm import Often, Rhythm
+
+REQUEST = "verification"
+PROGRESS = "verification.progress"
+STATE = "verification.state"
+ENDED = "verification.ended"
+#: When a share of everything was last begun.
+SHARE = "verification.share"
+#: Who asks when the schedule does.
+SCHEDULE = "schedule"
+#: How much later one that failed is begun again by the schedule.
+AGAIN = timedelta(hours=1)
+
+
+class Outcome(StrEnum):
+    """How a verification ended."""
+
+    CLEAN = "clean"
+    DAMAGED = "damaged"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A verification that is waited for or under way. ``percent``: of a share of everything; 0 is everything."""
+
+    id: str
+    actor: str
+    at: datetime
+    percent: int = 0
+
+    @property
+    def automatic(self) -> bool:
+        return self.actor == SCHEDULE
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one is: ``done`` of everything from 0 to 1 (of a share too: of its round), and what was looked at.
+
+    ``volume`` is the one that is looked at, of ``volumes``; ``comparing``: the catalog, which comes last.
+    """
+
+    id: str
+    done: float
+    volume: int
+    volumes: int
+    messages: int
+    bytes: int
+    findings: int
+    comparing: bool = False
+
+    def sentence(self) -> str:
+        """What is looked at, and how much was."""
+        at = "the catalog is compared with the ledger" if self.comparing else f"volume {self.volume} of {self.volumes}"
+        found = f", {number(self.findings)} {'finding' if self.findings == 1 else 'findings'} so far" if self.findings else ""
+        return f"{at}; {number(self.messages)} {'message' if self.messages == 1 else 'messages'}, {size(self.bytes)}{found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the last one ended. ``findings`` are those of it alone; ``reason`` says why it failed."""
+
+    at: datetime
+    outcome: Outcome
+    percent: int = 0
+    findings: int = 0
+    reason: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "at": timestamp(self.at), "outcome": self.outcome.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All of it. ``due`` is when the schedule wants the next one, None if it never does; it may lie behind."""
+
+    request: Request | None
+    progress: Progress | None
+    ended: Ended | None
+    rhythm: Rhythm
+    due: datetime | None
+
+    def as_json(self) -> dict[str, Any]:
+        """For ``archivar status --json``."""
+        request, progress = self.request, self.progress
+        under_way: dict[str, Any] | None = None
+        if request is not None:
+            under_way = {"requested": timestamp(request.at), "by": request.actor, "share": request.percent or None}
+            under_way |= {"done": progress.done if progress else 0.0, "findings": progress.findings if progress else 0}
+        return {
+            "under_way": under_way,
+            "ended": self.ended.as_json() if self.ended else None,
+            "every": str(self.rhythm),
+            "due": timestamp(self.due) if self.due else None,
+        }
+
+
+# For those who ask and watch ---------------------------------------------------------------------------------------------
+
+
+async def ask(archive: Archive, *, actor: str, percent: int = 0) -> Request:
+    """Ask for a verification; the one under way is joined, unless that is a share and this is not the same one.
+
+    Raises ``HomeError`` for a backup, which nothing may be written to.
+    """
+    opening.refuse_backup(archive.home)
+    async with archive.database.transaction() as transaction:
+        before = _request(await _value(transaction, REQUEST))
+        if before is not None and before.percent in (0, percent):
+            # A person's wish holds a service that was only started for it, so the request becomes the person's.
+            request = replace(before, actor=actor)
+        else:
+            request = Request(uuid.uuid4().hex, actor, moment(timestamp(now())), percent)
+            await _clear(transaction)
+            if percent:
+                await kept.keep(transaction, SHARE, timestamp(request.at))
+        await kept.keep(transaction, REQUEST, json.dumps(asdict(request) | {"at": timestamp(request.at)}))
+    return request
+
+
+async def cancel(archive: Archive) -> bool:
+    """End the verification that is waited for or under way; False when there is none. What it found is kept."""
+    async with archive.database.transaction() as transaction:
+        request = _request(await _value(transaction, REQUEST))
+        if request is not None:
+            await _end(transaction, Ended(now(), Outcome.CANCELLED, request.percent))
+    return request is not None
+
+
+async def request(archive: Archive) -> Request | None:
+    """What is waited for or under way."""
+    return _request(await kept.value(archive.database, REQUEST))
+
+
+async def standing(archive: Archive) -> Standing:
+    """How it stands."""
+    rows = await archive.database.read("SELECT name, value FROM setting WHERE name LIKE 'verification%'")
+    texts = {str(name): str(value) for name, value in rows}
+    asked, progress = _request(texts.get(REQUEST)), _progress(texts.get(PROGRESS))
+    if asked is None or progress is None or progress.id != asked.id:
+        progress = None
+    rhythm = Rhythm.parse((await settings.read(archive)).verify)
+    return Standing(asked, progress, _ended(texts.get(ENDED)), rhythm, await due(archive, rhythm))
+
+
+async def due(archive: Archive, rhythm: Rhythm) -> datetime | None:
+    """When ``rhythm`` wants the next verification: counted from the last one, else from when the archive was begun.
+
+    None when it never does, or when there is nothing to verify. One that was cancelled counts, or it would begin again at once.
+    """
+    if rhythm.often is Often.OFF or archive.home.is_backup:
+        return None
+    if await archive.database.value("SELECT 1 FROM message LIMIT 1") is None:
+        return None
+    times: list[datetime] = []
+    if rhythm.often is Often.DAILY:
+        if (share := _moment(await kept.value(archive.database, SHARE))) is not None:
+            times.append(share)
+    elif (last := await last_verification.last(archive)) is not None:
+        times.append(last.at)
+    ended = _ended(await kept.value(archive.database, ENDED))
+    if ended is not None and ended.outcome is Outcome.CANCELLED:
+        times.append(ended.at)
+    if not times:
+        began = await archive.entry_times([1])
+        times = [moment(text) for text in began.values()] or [now()]
+    following = rhythm.following(max(times))
+    if following is not None and ended is not None and ended.outcome is Outcome.FAILED:
+        # What stood in its way may stand there still.
+        following = max(following, ended.at + AGAIN)
+    return following
+
+
+# For the service and its process -----------------------------------------------------------------------------------------
+
+
+async def state(archive: Archive, request: Request) -> str:
+    """Where the verification of everything stands, as it was last saved; empty for the beginning."""
+    try:
+        value = json.loads(await kept.value(archive.database, STATE) or "{}")
+        return json.dumps(value["state"]) if value.get("id") == request.id else ""
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""
+
+
+async def save(archive: Archive, request: Request, state: dict[str, Any]) -> None:
+    """Keep where it stands, so that another process can carry on."""
+    async with archive.database.transaction() as transaction:
+        if await _is(transaction, request):
+            await kept.keep(transaction, STATE, json.dumps({"id": request.id, "state": state}))
+
+
+async def report(archive: Archive, progress: Progress) -> None:
+    """Keep how far it is."""
+    async with archive.database.transaction() as transaction:
+        asked = _request(await _value(transaction, REQUEST))
+        if asked is not None and asked.id == progress.id:
+            await kept.keep(transaction, PROGRESS, json.dumps(asdict(progress)))
+
+
+async def finish(archive: Archive, request: Request, outcome: Outcome, *, findings: int = 0, reason: str = "") -> None:
+    """It has ended; nothing happens when it was cancelled meanwhile."""
+    async with archive.database.transaction() as transaction:
+        if await _is(transaction, request):
+            await _end(transaction, Ended(now(), outcome, request.percent, findings, reason))
+
+
+async def _is(transaction: Transaction, request: Request) -> bool:
+    """Is this still what is wanted?"""
+    asked = _request(await _value(transaction, REQUEST))
+    return asked is not None and asked.id == request.id
+
+
+async def _end(transaction: Transaction, ended: Ended) -> None:
+    await _clear(transaction)
+    await kept.keep(transaction, ENDED, json.dumps(ended.as_json()))
+
+
+async def _clear(transaction: Transaction) -> None:
+    for name in (REQUEST, PROGRESS, STATE):
+        await kept.forget(transaction, name)
+
+
+async def _value(transaction: Transaction, name: str) -> str | None:
+    text = await transaction.value("SELECT value FROM setting WHERE name = ?", (name,))
+    return None if text is None else str(text)
+
+
+# What cannot be read counts as not there: another version may have written it.
+
+
+def _request(text: str | None) -> Request | None:
+    try:
+        value = json.loads(text or "")
+        return Request(str(value["id"]), str(value["actor"]), moment(value["at"]), int(value["percent"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _progress(text: str | None) -> Progress | None:
+    try:
+        return Progress(**json.loads(text or ""))
+    except (ValueError, TypeError):
+        return None
+
+
+def _ended(text: str | None) -> Ended | None:
+    try:
+        value = json.loads(text or "")
+        return Ended(
+            moment(value["at"]),
+            Outcome(value["outcome"]),
+            int(value["percent"]),
+            int(value["findings"]),
+            str(value["reason"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return moment(text or "")
+    except ValueError:
+        return None

@@ -1,0 +1,216 @@
+"""The process that verifies the archive, beside the service and below everything else: what was asked for, and what is due.
+
+What a person asked for is done by any service; what the schedule wants only by one that is there on its own account, since
+a service that was started for a run ends with it. It begins while no run is under way, or when one has been for long; beside
+runs it rests nine times as long as it works. It dies with the service, at any moment: the next one carries on where it stood.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from core.archive import verification
+from core.archive.archive import Archive
+from core.archive.findings import Verdict
+from core.config import Home, find
+from core.errors import ArchivarError, BusyError, StorageError
+from core.model import now
+from core.profiles.rhythm import Often
+from core.service import verifications
+from core.service.companion import Companion, main
+from core.service.queue import Queue
+from core.service.verifications import Outcome, Progress, Request
+
+#: While runs are under way: how much longer it rests than it worked.
+REST = 9
+#: It works so long before it looks whether to rest.
+SLICE_SECONDS = 0.1
+#: A run that has been under way for so long is not waited for.
+PATIENCE_SECONDS = 600.0
+#: How soon a request is seen, and one that was taken back; how soon what is due.
+LOOK_SECONDS, DUE_SECONDS = 0.5, 3.0
+#: How often it is told how far it is.
+TELL_SECONDS = 1.0
+#: A process that ended without a result is started again so many seconds later, and so often.
+AGAIN_SECONDS, TRIES = 60.0, 5
+
+logger = logging.getLogger("archivar.verifying")
+
+
+class Verifying:
+    """What the service knows of the process, and when it starts it."""
+
+    def __init__(self, archive: Archive, *, patience: float = PATIENCE_SECONDS) -> None:
+        self._archive = archive
+        self._patience = patience
+        self._companion = Companion("core.service.verifying")
+        #: What the process does.
+        self._doing = ""
+        self._looked = self._due = self._quiet = self._failed = float("-inf")
+        self._tries = 0
+        self._wanted = False
+
+    async def look(self, *, busy: bool, lasting: bool) -> bool:
+        """See to the process; is there work that the service must stay for? Never raises.
+
+        ``busy``: runs are under way. ``lasting``: the service is there on its own account.
+        """
+        time_ = time.monotonic()
+        if not busy or self._quiet == float("-inf"):
+            self._quiet = time_
+        if time_ - self._looked < LOOK_SECONDS:
+            return self._wanted
+        self._looked = time_
+        try:
+            await self._see_to_process()
+            request = await verifications.request(self._archive)
+            if lasting and time_ - self._due >= DUE_SECONDS:
+                self._due = time_
+                request = await self._see_to_schedule(request)
+            self._wanted = await self._go_on(request, lasting=lasting, free=not busy or time_ - self._quiet > self._patience)
+        except ArchivarError as error:
+            # A lock, a full disk: that passes, or whoever reads the archive for another reason says so.
+            logger.warning("verifying cannot be seen to: %s", error)
+        return self._wanted
+
+    def close(self) -> None:
+        """End the process; the next service carries on."""
+        self._companion.close()
+
+    async def _see_to_process(self) -> None:
+        ended = self._companion.ended()
+        if ended is None:
+            return
+        code, said = ended
+        for line in said:
+            logger.warning("verifying: %s", line)
+        self._tries = self._tries + 1 if code else 0
+        if code:
+            self._failed = time.monotonic()
+            logger.error("verifying ended with code %d", code)
+
+    async def _see_to_schedule(self, request: Request | None) -> Request | None:
+        """Ask for what is due; take back what the schedule asked for when there is no schedule any more."""
+        rhythm = (await verifications.standing(self._archive)).rhythm
+        if request is not None:
+            if request.automatic and rhythm.often is Often.OFF:
+                await verifications.cancel(self._archive)
+                return None
+            return request
+        due = await verifications.due(self._archive, rhythm)
+        if due is None or due > now():
+            return None
+        logger.info("verifying is due (%s)", rhythm.sentence())
+        return await verifications.ask(self._archive, actor=verifications.SCHEDULE, percent=rhythm.percent)
+
+    async def _go_on(self, request: Request | None, *, lasting: bool, free: bool) -> bool:
+        if self._companion.started:
+            if request is not None and request.id == self._doing:
+                return lasting or not request.automatic
+            # It was cancelled, or something else is wanted.
+            self._companion.close()
+        if request is None or not (lasting or not request.automatic):
+            return False
+        if request.id != self._doing:
+            self._tries, self._failed = 0, float("-inf")
+        if self._tries >= TRIES:
+            reason = f"It ended {TRIES} times without a result. See {self._archive.home.log}."
+            await verifications.finish(self._archive, request, Outcome.FAILED, reason=reason)
+            return False
+        if free and time.monotonic() - self._failed > AGAIN_SECONDS:
+            self._start(request)
+        return True
+
+    def _start(self, request: Request) -> None:
+        self._doing = request.id
+        try:
+            self._companion.start(self._archive.home, request.id)
+        except OSError as error:
+            self._failed = time.monotonic()
+            self._tries += 1
+            logger.error("verifying cannot be started: %s", error)
+
+
+async def verify(home: Home, request: str) -> None:
+    """Do what was asked for under this id, if it still is wanted.
+
+    Raises ``BusyError``, ``StorageError`` when it is to be tried again.
+    """
+    archive = await Archive.open(home, actor="verifying", follow=False)
+    try:
+        asked = await verifications.request(archive)
+        if asked is not None and asked.id == request:
+            await _Work(archive, asked).do()
+    finally:
+        await archive.close()
+
+
+class _Work:
+    """One verification."""
+
+    def __init__(self, archive: Archive, request: Request) -> None:
+        self._archive = archive
+        self._request = request
+        self._queue = Queue(archive.database)
+        self._resumed = time.monotonic()
+        self._told = float("-inf")
+        self._latest: tuple[float, Verdict] = (0.0, Verdict())
+
+    async def do(self) -> None:
+        asked = self._request
+        try:
+            verdict = await (self._share() if asked.percent else self._whole())
+        except (BusyError, StorageError):
+            raise
+        except ArchivarError as error:
+            await verifications.finish(self._archive, asked, Outcome.FAILED, reason=str(error))
+            raise
+        outcome = Outcome.DAMAGED if verdict.findings else Outcome.CLEAN
+        await verifications.finish(self._archive, asked, outcome, findings=len(verdict.findings))
+
+    async def _whole(self) -> Verdict:
+        state = verification.saved(await verifications.state(self._archive, self._request))
+        verdict = await verification.whole(self._archive.home, state, self._tell, self._save, self._pause)
+        await verification.keep(self._archive.home, verdict, actor=self._request.actor)
+        return verdict
+
+    async def _share(self) -> Verdict:
+        request = self._request
+        verdict, _ = await verification.share(
+            self._archive, request.percent, self._tell, actor=request.actor, pause=self._pause
+        )
+        return verdict
+
+    def _tell(self, done: float, verdict: Verdict) -> None:
+        self._latest = (done, verdict)
+
+    async def _save(self, state: dict[str, Any]) -> None:
+        await verifications.save(self._archive, self._request, state)
+
+    async def _pause(self) -> None:
+        """Say how far it is, now and then; beside runs, rest."""
+        comparing = self._latest[0] >= 1 and not self._request.percent
+        if comparing or time.monotonic() - self._told >= TELL_SECONDS:
+            await self._report(comparing)
+            self._told = time.monotonic()
+        worked = time.monotonic() - self._resumed
+        if worked < SLICE_SECONDS:
+            return
+        if await self._queue.active():
+            await asyncio.sleep(worked * REST)
+        self._resumed = time.monotonic()
+
+    async def _report(self, comparing: bool) -> None:
+        done, verdict = self._latest
+        volumes = len(self._archive.home.volume_numbers())
+        counts = (min(verdict.volumes, volumes), volumes, verdict.messages, verdict.bytes, len(verdict.findings))
+        await verifications.report(self._archive, Progress(self._request.id, done, *counts, comparing))
+
+
+if __name__ == "__main__":
+    main(verify(find(Path(sys.argv[1])), sys.argv[2]), logger)
