@@ -37,6 +37,7 @@ from tui.screens.guide import Guides
 from tui.screens.help import Help
 from tui.screens.home import HomePlace
 from tui.screens.place import Place
+from tui.screens.proof import ProofPlace
 from tui.screens.settings import SettingsPlace
 from tui.screens.start import StartPlace
 from tui.screens.synchronising import SyncPlace
@@ -310,6 +311,8 @@ class Console(App[None]):
             inside = isinstance(screen, DirectoryPlace | SyncPlace) or "directory" in {action.name for action in useful}
             if self._gateway is not None and not inside:
                 yield SystemCommand("Directory", "The directory that users come from", self.action_directory)
+            if self._gateway is not None and not isinstance(screen, ProofPlace | SettingsPlace):
+                yield SystemCommand("Proof", "Verify the archive, and repair it", lambda: self.action_go("proof"))
             if not screen.OWN_HELP:
                 yield SystemCommand("Help", "The keys of this place", self.action_help)
         yield SystemCommand("Guides", "What to set up on mail servers and on this machine", self.action_guides)
@@ -397,4 +400,5 @@ def places() -> dict[str, type[Place]]:
         "activity": ActivityPlace,
         "unknown": UnknownPlace,
         "settings": SettingsPlace,
+        "proof": ProofPlace,
     }

@@ -68,6 +68,7 @@ def tables() -> dict[str, Sequence[Action]]:
         ledger,
         problems,
         profile,
+        proof,
         run,
         settings,
         start,
@@ -96,6 +97,7 @@ def tables() -> dict[str, Sequence[Action]]:
         "the ledger": ledger.ACTIONS,
         "Unknown addresses": unknown.ACTIONS,
         "Settings": settings.ACTIONS,
+        "Proof": proof.ACTIONS,
         "the making of a profile": wizard.ACTIONS,
     }
 

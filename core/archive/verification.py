@@ -21,7 +21,7 @@ from core.archive.findings import Verdict
 from core.archive.last_verification import remember
 from core.archive.ledger import Draft
 from core.archive.verify import check_rest
-from core.archive.volume_check import Place, walk
+from core.archive.volume_check import Place, check_volume, mended_later, walk
 from core.config import Home
 from core.db import kept
 from core.errors import ArchivarError
@@ -74,6 +74,7 @@ async def whole(home: Home, state: dict[str, Any], tell: Tell, save: Save, pause
     """
     place, verdict = _resumed(state)
     await _go(home, place, verdict, 1.0, tell, save, pause)
+    await _settle(home, verdict)
     await save(_as_state(place, verdict))
     tell(1.0, verdict)
     await pause()
@@ -91,6 +92,7 @@ async def share(
     state = _state(await kept.value(archive.database, ROUND))
     place, verdict = _resumed(state)
     began = moment(state["began"]) if state else now()
+    settled = await _settle(archive.home, verdict)
 
     async def save(state: dict[str, Any]) -> None:
         async with archive.database.transaction() as transaction:
@@ -98,12 +100,16 @@ async def share(
             await damage.keep(transaction, verdict.findings, now())
 
     complete = await _go(archive.home, place, verdict, percent / 100, tell, save, pause)
+    settled |= await _settle(archive.home, verdict)
     if complete:
         await remember(archive.home, verdict, instead_of=ALL_BUT_CATALOG)
         async with archive.database.transaction() as transaction:
             await kept.forget(transaction, ROUND)
     else:
         await save(_as_state(place, verdict))
+        async with archive.database.transaction() as transaction:
+            for name in settled:
+                await damage.keep(transaction, verdict.findings, now(), instead_of=f"place = '{name}'")
     await record(archive, verdict, actor=actor, share=percent)
     return verdict, complete
 
@@ -159,6 +165,24 @@ async def _go(home: Home, place: Place, verdict: Verdict, wanted: float, tell: T
                 saved = time.monotonic()
             await pause()
     return True
+
+
+async def _settle(home: Home, verdict: Verdict) -> set[str]:
+    """Look again at volumes of which messages were repaired since they were looked at; their names.
+
+    A verification takes its time, a round of shares weeks: what was found at its beginning may be mended by its end.
+    """
+    settled = set()
+    for number in home.volume_numbers():
+        name = home.volume(number).name
+        damaged = {one.sha256 for one in verdict.findings if one.where == name and one.sha256}
+        if damaged and damaged & await mended_later(home, number):
+            fresh = await check_volume(home, number)
+            verdict.findings = [one for one in verdict.findings if one.where != name]
+            verdict.findings += [one for one in fresh.findings if one.where == name]
+            verdict.mended += [one for one in fresh.mended if one.where == name]
+            settled.add(name)
+    return settled
 
 
 def _as_state(place: Place, verdict: Verdict) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from tui.gateway.directory_views import Directory
 from tui.gateway.job_views import Jobs, JobView
 from tui.gateway.people_views import Users
 from tui.gateway.profile_views import Profiles
+from tui.gateway.proof_views import Proof
 from tui.gateway.settings_views import Setup
 from tui.gateway.transfer_views import Backups, Exports
 from tui.gateway.unknown_views import Unknowns
@@ -223,6 +224,10 @@ class StagedGateway:
     @property
     def backups(self) -> Backups:
         raise Refused("Nothing is backed up on this stage.")
+
+    @property
+    def proof(self) -> Proof:
+        raise Refused("Nothing is proved on this stage.")
 
     def touch(self) -> None:
         self._changed = True

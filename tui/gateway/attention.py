@@ -21,13 +21,15 @@ class Condition:
     """How the archive is, beside its profiles. Texts are sentences, empty when there is nothing to say.
 
     ``strangers`` says how many addresses are unknown, ``waiting`` why runs wait; ``scheduled`` counts the profiles that start
-    by themselves. ``directory`` says what went wrong when users were last synchronised; ``has_directory``: one is set up.
+    by themselves. ``unproved`` says why nobody knows whether something is damaged. ``directory`` says what went wrong when users
+    were last synchronised; ``has_directory``: one is set up.
     """
 
     service_running: bool = True
     scheduled: int = 0
     waiting: str = ""
     damage: str = ""
+    unproved: str = ""
     space: str = ""
     strangers: str = ""
     directory: str = ""
@@ -57,6 +59,8 @@ def attention(
             warnings.append(Attention(said, Remedy.USERS, "", "go to Users"))
     if condition.strangers:
         found.append(Attention(text(condition.strangers), Remedy.UNKNOWN, "", "settle them"))
+    if condition.unproved:
+        warnings.append(Attention(text(condition.unproved), Remedy.PROOF, "", "go to Proof"))
     return (*found, *warnings)
 
 
@@ -69,7 +73,7 @@ def told(job: JobView) -> Attention:
 
 def _of_archive(condition: Condition) -> Iterable[Attention]:
     if condition.damage:
-        yield Attention(text(condition.damage, 400), Remedy.SETTINGS, "", "go to Settings")
+        yield Attention(text(condition.damage, 400), Remedy.PROOF, "", "go to Proof")
     if condition.space:
         yield Attention(text(condition.space, 400), Remedy.SETTINGS, "", "go to Settings")
     if condition.waiting:

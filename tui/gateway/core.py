@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core import config, log
-from core.archive import last_attempt, last_verification, saved_directory, saved_profiles, space, unknown, users
+from core.archive import last_attempt, saved_directory, saved_profiles, space, unknown, users
 from core.archive.archive import Archive
 from core.archive.space import DiskUse
 from core.config import Home
@@ -37,6 +37,8 @@ from tui.gateway.jobs import OwnJobs
 from tui.gateway.people import People
 from tui.gateway.people_views import Users
 from tui.gateway.profile_views import Profiles
+from tui.gateway.proof import Brief, ProofDesk
+from tui.gateway.proof_views import Proof
 from tui.gateway.refusals import translated
 from tui.gateway.settings import MachineSetup
 from tui.gateway.settings_views import Setup
@@ -97,6 +99,7 @@ class CoreGateway:
         self.mail: Mail = ArchivedMail(archive)
         self.exports: Exports = MailExports(archive, self._jobs)
         self.backups: Backups = ArchiveBackups(archive, self._jobs)
+        self._proof = ProofDesk(archive, self._jobs, self._see_to_service)
         self._home = archive.home
         self._queue = Queue(archive.database)
         self._version = -1
@@ -114,6 +117,10 @@ class CoreGateway:
     def jobs(self) -> Jobs:
         return self._jobs
 
+    @property
+    def proof(self) -> Proof:
+        return self._proof
+
     async def home(self) -> HomeView:
         with translated():
             profiles = await saved_profiles.all_profiles(self._archive)
@@ -126,7 +133,8 @@ class CoreGateway:
             self._see_to_service()
         moment = now()
         rows = [(profile, latest.get(profile.name)) for profile in profiles]
-        condition = await self._condition(sum(profile.automatic for profile in profiles), busy)
+        brief = await self._proof.brief()
+        condition = await self._condition(sum(profile.automatic for profile in profiles), busy, brief)
         return HomeView(
             path=present.text(str(self._home.path)),
             service_running=condition.service_running,
@@ -139,23 +147,21 @@ class CoreGateway:
                 for profile, run in rows
             ),
             attention=(*map(told, self._jobs.all()), *attention(profiles, latest, chosen, condition)),
+            verified=brief.verified,
         )
 
-    async def _condition(self, scheduled: int, busy: int) -> Condition:
+    async def _condition(self, scheduled: int, busy: int, brief: Brief) -> Condition:
         """How the archive is, beside its profiles."""
         with translated():
-            verified = await last_verification.last(self._archive)
             attempt = await last_attempt.last(self._archive)
             has_directory = await saved_directory.load(self._archive) is not None
         disk = await self._disk()
-        damage = ""
-        if verified is not None and not verified.ok:
-            damage = f"DAMAGED: the last verification found {present.count(verified.findings, 'fault')}. See archivar verify."
         return Condition(
             service_running=is_running(self._home),
             scheduled=scheduled,
             waiting=self._trouble if busy else "",
-            damage=damage,
+            damage=brief.damage,
+            unproved=brief.unproved,
             space=disk.sentence() if disk.low else "",
             strangers=await self._unknown_addresses(),
             directory=trouble(attempt, now()) if attempt else "",

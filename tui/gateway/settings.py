@@ -6,7 +6,7 @@ import asyncio
 import os
 
 from core import format as texts
-from core.archive import last_verification, settings, space
+from core.archive import damage, last_verification, settings, space
 from core.archive.archive import Archive
 from core.archive.last_verification import LastVerification
 from core.archive.space import DiskUse
@@ -15,6 +15,7 @@ from core.model import now
 from core.service.lock import is_running
 from core.service.queue import Queue
 from tui.gateway import present
+from tui.gateway.proof import last_sentence
 from tui.gateway.refusals import translated
 from tui.gateway.settings_views import SettingRow, SettingsView
 
@@ -26,6 +27,7 @@ LABELS = {
     "connections": ("Connections", "most to one server, in all runs"),
     "runs": ("Runs at once", "most at the same time"),
     "volume_bytes": ("Volume size", "a volume of this size is sealed"),
+    "verify": ("Verify", "everything by itself, or a share a day"),
 }
 
 
@@ -42,6 +44,7 @@ class MachineSetup:
             values = settings.shown(await settings.read(self._archive))
             use = await asyncio.to_thread(space.use, self._home)
             verified = await last_verification.last(self._archive)
+            damaged = (await damage.count(self._archive))[0]
             running = is_running(self._home)
             service = await self._service(running)
             log = self._home.log
@@ -52,12 +55,12 @@ class MachineSetup:
             "Disk": f"{texts.size(use.used)}: {_parts(use)}",
             "Free": use.sentence(),
             "Volumes": f"{texts.number(volumes)}, {texts.size(use.volumes)}{sealed}",
-            "Verified": _verified(verified),
+            "Verified": _verified(verified, damaged),
             "Service": service,
             "Log": present.text(str(log)) if log.exists() else f"{present.text(str(log))} (none yet)",
             "Keymap": present.text(str(self._home.keymap)) if self._home.keymap.exists() else "the keys of the program",
         }
-        warnings = {name for name, wrong in (("Free", use.low), ("Verified", bool(verified and not verified.ok))) if wrong}
+        warnings = {name for name, wrong in (("Free", use.low), ("Verified", bool(damaged))) if wrong}
         rows = tuple(
             SettingRow(name, LABELS[name][0], present.text(values[name]), one.what, LABELS[name][1], one.allowed)
             for name, one in settings.DESCRIBED.items()
@@ -93,11 +96,9 @@ def _parts(use: DiskUse) -> str:
     return ", ".join(f"{name} {texts.size(size)}" for name, size in parts if size)
 
 
-def _verified(last: LastVerification | None) -> str:
-    if last is None:
-        return "never; archivar verify proves that nothing is damaged"
-    when = texts.when(last.at, now())
-    if last.ok:
-        return f"✔ clean, {when}: {texts.number(last.messages)} messages, {texts.size(last.bytes)}"
-    first = f": {present.text(last.first[0])}" if last.first else ""
-    return f"✗ DAMAGED, {when}, {texts.number(last.findings)} {'finding' if last.findings == 1 else 'findings'}{first}"
+def _verified(last: LastVerification | None, damaged: int) -> str:
+    if last is None and not damaged:
+        return "never; p shows how that is done"
+    state, sentence = last_sentence(last, damaged, now())
+    first = f": {present.text(last.first[0])}" if damaged and last is not None and last.first else ""
+    return f"{state}, {sentence}{first}"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tui.gateway.job_views import Jobs
     from tui.gateway.people_views import Users
     from tui.gateway.profile_views import Profiles
+    from tui.gateway.proof_views import Proof
     from tui.gateway.settings_views import Setup
     from tui.gateway.transfer_views import Backups, Exports
     from tui.gateway.unknown_views import Unknowns
@@ -77,6 +78,7 @@ class Remedy(StrEnum):
     UNKNOWN = "unknown"
     DIRECTORY = "directory"
     JOB = "job"
+    PROOF = "proof"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,10 @@ class ProfileView:
 
 @dataclass(frozen=True, slots=True)
 class HomeView:
-    """All of Home. ``busy`` counts the runs that wait or go on, ``scheduled`` the profiles that start by themselves."""
+    """All of Home. ``busy`` counts the runs that wait or go on, ``scheduled`` the profiles that start by themselves.
+
+    ``verified`` says when the archive was last verified, or how far that is.
+    """
 
     path: str
     service_running: bool
@@ -123,6 +128,7 @@ class HomeView:
     profiles: tuple[ProfileRow, ...]
     attention: tuple[Attention, ...]
     scheduled: int = 0
+    verified: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +248,10 @@ class Gateway(Protocol):
     @property
     def backups(self) -> Backups:
         """A second home with the same archive."""
+
+    @property
+    def proof(self) -> Proof:
+        """Whether the archive is undamaged, and its repair."""
 
     async def home(self) -> HomeView:
         """All of Home; starts a service if a run waits for one."""

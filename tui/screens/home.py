@@ -94,7 +94,7 @@ class HomePlace(ProfileWork):
             profiles.cursor = keys.index(key)
         profiles.show(lambda width: ProfileTable(view.profiles, width))
         self.query_one("#profiles-header", Lines).show(lambda width: [_headed(ProfileTable(view.profiles, width - 2).header)])
-        self.panel("profiles-panel").head(f"Profiles ({len(view.profiles)})")
+        self.panel("profiles-panel").head(f"Profiles ({len(view.profiles)})", view.verified)
         for name in ("#profiles", "#profiles-header"):
             self.query_one(name).display = bool(view.profiles)
         self.query_one("#no-profiles").display = not view.profiles

@@ -19,6 +19,7 @@ from tui.screens.ask import Ask
 from tui.screens.job import JobPlace
 from tui.screens.pick import Pick
 from tui.screens.place import Place
+from tui.screens.proof import ProofPlace
 from tui.widgets.form import Form, Text
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 ACTIONS = (
     Action("setting-change", "change", ("enter", "e"), "Change", "Change the chosen setting"),
     Action("backup", "backup", ("b",), "Backup", "Copy the archive to a folder, best on another disk; runs go on meanwhile"),
+    Action("proof", "proof", ("p",), "Proof", "Verify the archive, and repair what is damaged"),
     Action("service-start", "start_service", ("S",), "Start service", "Start the service, which does the runs"),
     Action(
         "keymap-write", "write_keymap", ("K",), "Keymap file", "Make a file in which every key can be changed", footer=False
@@ -53,7 +55,7 @@ class SettingsPlace(Place):
     AUTO_FOCUS = "#settings"
 
     DEFAULT_CSS = """
-    SettingsPlace #settings { height: 6; }
+    SettingsPlace #settings { height: 7; }
     SettingsPlace #archive-panel { height: 1fr; }
     SettingsPlace #archive { height: 1fr; }
     """
@@ -142,6 +144,9 @@ class SettingsPlace(Place):
         path = await self.console.gateway.settings.write_keymap(self.console.keymap_template())
         self.notify(f"Written: {path}. It counts from the next start.", markup=False)
         self.reload()
+
+    async def action_proof(self) -> None:
+        await self.open(ProofPlace())
 
     def action_backup(self) -> None:
         self.console.work(self._ask_for_backup())
