@@ -134,6 +134,7 @@ async def repair(
         await _from_servers(work)
     lost = tuple(Settled(one, reason=work.reasons.get(sha256, NOWHERE)) for sha256, one in work.open.items())
     if not dry_run:
+        work.say("looking at the damaged volumes again")
         await _look_again(archive, [one.message.sha256 for one in work.repaired])
     standing = tuple(
         f"{one.finding.where}: {one.finding.text}" for one in await damage.known(archive) if not one.finding.sha256

@@ -45,7 +45,7 @@ async def test_settings_and_the_archive_are_shown(archive: Archive, size: tuple[
         await at_settings(screen)
         await screen.until_shown("▸ Theme", "dark", "off", "0.5", "16", "4 GiB", "catalog", "are free on the archive's disk")
         await screen.until_shown("Verified  never", "Service   not running", "Log ", "service.log", "Volumes   1")
-        await screen.until_shown("enter Change", "b Backup", "S Start service", "esc Back", "? Help", "^p Commands")
+        await screen.until_shown("enter Change", "b Backup", "p Proof", "S Start service", "esc Back", "? Help")
         assert straight(screen.lines, size)
         assert "…" not in "".join(screen.lines[1:8])
         await screen.press("escape")
@@ -139,7 +139,7 @@ async def test_the_last_verification_is_told(archive: Archive) -> None:
     await last_verification.remember(archive.home, verdict)
     async with console_on(archive.home) as screen:
         await at_settings(screen)
-        await screen.until_shown("✗ DAMAGED", "1 finding: ", "[/b]does")
+        await screen.until_shown("✗ DAMAGED", "1 finding, all stand: ", "[/b]does")
         assert "\x1b" not in screen.text
 
 

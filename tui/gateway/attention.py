@@ -21,7 +21,7 @@ class Condition:
     """How the archive is, beside its profiles. Texts are sentences, empty when there is nothing to say.
 
     ``strangers`` says how many addresses are unknown, ``waiting`` why runs wait; ``scheduled`` counts the profiles that start
-    by themselves. ``unproved`` says why nobody knows whether something is damaged. ``directory`` says what went wrong when users
+    by themselves. ``unproved`` says why nobody knows whether it is undamaged. ``directory`` says what went wrong when users
     were last synchronised; ``has_directory``: one is set up.
     """
 

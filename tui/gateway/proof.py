@@ -176,7 +176,7 @@ def last_sentence(last: LastVerification | None, damaged: int, moment: datetime)
         return State("✗", "DAMAGED", Tone.BAD), f"{sentence}; {found}, {stand}"
     if last.ok:
         return State("✔", "clean", Tone.GOOD), sentence
-    return State("✔", "repaired", Tone.GOOD), f"{sentence}; of {present.count(last.findings, 'finding')} none stands any more"
+    return State("✔", "repaired", Tone.GOOD), f"{sentence}; {present.count(last.findings, 'finding')}, none stands now"
 
 
 def under_way(standing: Standing, running: bool, busy: int) -> UnderWay | None:

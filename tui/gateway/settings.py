@@ -98,7 +98,7 @@ def _parts(use: DiskUse) -> str:
 
 def _verified(last: LastVerification | None, damaged: int) -> str:
     if last is None and not damaged:
-        return "never; p shows how that is done"
+        return "never; p leads to it"
     state, sentence = last_sentence(last, damaged, now())
     first = f": {present.text(last.first[0])}" if damaged and last is not None and last.first else ""
     return f"{state}, {sentence}{first}"

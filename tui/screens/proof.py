@@ -99,14 +99,14 @@ class ProofPlace(Place):
         findings = self.query_one("#findings", Choice)
         more = view.finding_count - len(view.findings)
         rest = f"and {more:,} more: archivar verify --json" if more > 0 else ""
-        self.panel("findings-panel").head(f"Damaged ({view.finding_count:,})" if view.finding_count else "Damaged", rest)
+        self.panel("findings-panel").head(_found(view), rest)
         findings.can_focus = bool(view.findings)
         if view.findings:
             findings.show(lambda width: FindingTable(view, width))
             if self.focused is None:
                 findings.focus()
         else:
-            findings.show(lambda width: [(Span("✔ ", Tone.GOOD), Span("Nothing that is damaged is known."))])
+            findings.show(lambda width: [_nothing(view)])
         if before is None or _keys(before) != _keys(view):
             self.refresh_bindings()
 
@@ -216,6 +216,21 @@ def _keys(view: ProofView) -> tuple[object, ...]:
     """What decides about the keys."""
     share = view.under_way is not None and view.under_way.share
     return view.under_way is not None, share, bool(view.findings), view.repair is not None, view.usable
+
+
+def _found(view: ProofView) -> str:
+    """What is damaged, counted."""
+    if not view.finding_count:
+        return "Damaged"
+    messages = f"{view.message_count:,} {'message' if view.message_count == 1 else 'messages'}, " if view.message_count else ""
+    return f"Damaged: {messages}{view.finding_count:,} {'finding' if view.finding_count == 1 else 'findings'}"
+
+
+def _nothing(view: ProofView) -> Line:
+    state, sentence = view.last
+    if not sentence:
+        return (Span("○ ", Tone.MUTED), Span("Nobody has looked yet: v verifies everything."))
+    return (Span("✔ ", state.tone), Span("Nothing that is damaged is known."))
 
 
 def proof_lines(view: ProofView, width: int) -> list[Line]:
