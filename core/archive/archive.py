@@ -10,7 +10,7 @@ import asyncio
 import fcntl
 import os
 import uuid
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -125,7 +125,7 @@ class Archive:
                     self._volumes[number] = await Volume.open(self.home.volume(number))
         return self._volumes[number]
 
-    async def volumes(self) -> AsyncIterator[Volume]:
+    async def volumes(self) -> AsyncGenerator[Volume]:
         """All volumes, the oldest first."""
         for number in self.home.volume_numbers():
             yield await self._volume(number)

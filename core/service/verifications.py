@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -157,7 +158,9 @@ async def request(archive: Archive) -> Request | None:
 
 async def standing(archive: Archive) -> Standing:
     """How it stands."""
-    rows = await archive.database.read("SELECT name, value FROM setting WHERE name LIKE 'verification%'")
+    # Not where it stands, which may be long, and is for the process that carries on.
+    sql = "SELECT name, value FROM setting WHERE name IN (?, ?, ?)"
+    rows = await archive.database.read(sql, (REQUEST, PROGRESS, ENDED))
     texts = {str(name): str(value) for name, value in rows}
     asked, progress = _request(texts.get(REQUEST)), _progress(texts.get(PROGRESS))
     if asked is None or progress is None or progress.id != asked.id:
@@ -185,13 +188,22 @@ async def due(archive: Archive, rhythm: Rhythm) -> datetime | None:
     if ended is not None and ended.outcome is Outcome.CANCELLED:
         times.append(ended.at)
     if not times:
-        began = await archive.entry_times([1])
-        times = [moment(text) for text in began.values()] or [now()]
+        times.append(await _began(archive))
     following = rhythm.following(max(times))
     if following is not None and ended is not None and ended.outcome is Outcome.FAILED:
         # What stood in its way may stand there still.
         following = max(following, ended.at + AGAIN)
     return following
+
+
+async def _began(archive: Archive) -> datetime:
+    """When the archive was begun, as its first volume tells."""
+    async with aclosing(archive.volumes()) as volumes:
+        async for volume in volumes:
+            for text in (await volume.times([1])).values():
+                return moment(text)
+            break
+    return now()
 
 
 # For the service and its process -----------------------------------------------------------------------------------------

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import damage, verification
+from core.archive import damage, last_verification, verification
 from core.archive.archive import Archive
 from core.archive.findings import Verdict
 from core.archive.salvage import from_other_volumes
 from core.archive.volume_check import Place, walk
 from core.config import Home
+from core.engine import repair as mending
 from core.errors import DamagedError
+from core.model import now
 from tests import homes
 from tests.conftest import StartDovecot
 from tests.homes import ALICE, change, findings, message, profile, rows
@@ -220,3 +222,53 @@ async def test_shares_come_to_everything_and_find_what_is_damaged(home: Home) ->
         assert len(await archive.entry_seqs("verified")) == shares
     finally:
         await archive.close()
+
+
+async def test_what_is_repaired_between_two_shares_is_damage_no_more(template: Home, home: Home) -> None:
+    """A round goes on with what it found, but not with what was mended since."""
+    sha256, _ = _break(home, 1)
+    archive = await Archive.open(home)
+    try:
+        while not (await damage.count(archive))[1]:
+            await verification.share(archive, 20, lambda share, verdict: None)
+        assert await verification.present_round(archive) is not None
+        done = await mending.repair(archive, others=[template])
+        assert [one.message.sha256 for one in done.repaired] == [sha256]
+        assert await damage.count(archive) == (0, 0)
+        complete = False
+        while not complete:
+            verdict, complete = await verification.share(archive, 20, lambda share, verdict: None)
+            assert verdict.findings == []
+            assert await damage.count(archive) == (0, 0)
+        last = await last_verification.last(archive)
+        assert last is not None
+        assert last.ok
+    finally:
+        await archive.close()
+
+
+async def test_what_is_repaired_while_all_is_verified_is_damage_no_more(template: Home, home: Home) -> None:
+    """It was found at the beginning, and is mended at the end."""
+    sha256, _ = _break(home, 1)
+    archive = await Archive.open(home)
+    mended: list[bytes] = []
+
+    async def pause() -> None:
+        if found and found[-1].findings and not mended:
+            # As a verification does that was done before.
+            async with archive.database.transaction() as transaction:
+                await damage.keep(transaction, found[-1].findings, now())
+            done = await mending.repair(archive, others=[template])
+            mended.extend(one.message.sha256 for one in done.repaired)
+
+    async def save(_state: object) -> None:
+        return
+
+    found: list[Verdict] = []
+    try:
+        verdict = await verification.whole(home, {}, lambda share, verdict: found.append(verdict), save, pause)
+    finally:
+        await archive.close()
+    assert mended == [sha256]
+    assert verdict.findings == []
+    assert sha256.hex() in {one.sha256 for one in verdict.mended}

@@ -28,6 +28,8 @@ from core.service.verifications import Outcome
 from core.service.verifying import Verifying
 from tests import homes
 from tests.homes import rows, wait_for
+from tui.gateway.core import open_gateway
+from tui.gateway.views import Remedy
 
 LONG_AGO = "2020-01-01T00:00:00.000Z"
 Start = Callable[[Home, str], "subprocess.Popen[bytes]"]
@@ -271,7 +273,7 @@ def test_it_can_be_cancelled(home: Home, start: Start) -> None:
 
 
 def test_damage_that_the_schedule_finds_is_known(home: Home, start: Start) -> None:
-    """As if it had been found by hand: counted, named, and in the status."""
+    """As if it had been found by hand: counted, in the status, and on Home."""
     homes.change(home.volume(1), "UPDATE part SET data = zeroblob(10) WHERE id = 1")
     _long_ago(home)
     start(home, "lasting")
@@ -289,6 +291,16 @@ def test_damage_that_the_schedule_finds_is_known(home: Home, start: Start) -> No
 
     findings, messages = asyncio.run(known())
     assert (findings, messages >= 1) == (ended["findings"], True)
+
+    async def on_home() -> list[str]:
+        gateway = await open_gateway(home.path)
+        try:
+            return [item.text for item in (await gateway.home()).attention if item.remedy is Remedy.PROOF]
+        finally:
+            await gateway.close()
+
+    [said] = asyncio.run(on_home())
+    assert said.startswith(f"DAMAGED: verification found {findings} faults; ")
 
 
 async def test_it_does_not_begin_while_a_run_is_under_way(archive: Archive) -> None:

@@ -362,6 +362,7 @@ async def test_every_action_is_in_the_command_palette() -> None:
             "Users",
             "Archive",
             "Directory",
+            "Proof",
             "Activity",
             "Unknown addresses",
             "Settings",
