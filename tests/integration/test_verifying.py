@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,7 @@ from tui.gateway.core import open_gateway
 from tui.gateway.views import Remedy
 
 LONG_AGO = "2020-01-01T00:00:00.000Z"
+Hold = Callable[["subprocess.Popen[bytes]"], int]
 Start = Callable[[Home, str], "subprocess.Popen[bytes]"]
 
 
@@ -120,11 +122,23 @@ def _helper(service: int) -> int:
     return 0
 
 
-def _held(service: subprocess.Popen[bytes]) -> int:
-    """Stop the process that verifies as soon as there is one."""
-    pid = int(wait_for(lambda: _helper(service.pid), "the process that verifies"))
-    os.kill(pid, signal.SIGSTOP)
-    return pid
+def _kill(pid: int) -> None:
+    if not _is_gone(pid):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def hold() -> Iterator[Hold]:
+    """Stops the process that verifies below a service, as soon as there is one; what a broken service left is ended."""
+    with ExitStack() as ending:
+
+        def held(service: subprocess.Popen[bytes]) -> int:
+            pid = int(wait_for(lambda: _helper(service.pid), "the process that verifies"))
+            os.kill(pid, signal.SIGSTOP)
+            ending.callback(_kill, pid)
+            return pid
+
+        yield held
 
 
 def _is_gone(pid: int) -> bool:
@@ -230,11 +244,11 @@ def test_a_verification_is_carried_on_where_it_stood(home: Home, start: Start) -
     assert payload["messages"] == 1012
 
 
-def test_a_service_that_is_killed_takes_the_process_along_and_the_next_one_carries_on(home: Home, start: Start) -> None:
+def test_a_service_that_is_killed_takes_the_process_along_and_the_next_carries_on(home: Home, start: Start, hold: Hold) -> None:
     """The request outlives both, and is done once."""
     request = _ask(home)
     service = start(home, "idle")
-    helper = _held(service)
+    helper = hold(service)
     service.kill()
     service.wait(homes.DEADLINE)
     os.kill(helper, signal.SIGCONT)
@@ -245,29 +259,30 @@ def test_a_service_that_is_killed_takes_the_process_along_and_the_next_one_carri
     assert len(_verified(home)) == 1
 
 
-def test_stopping_the_service_does_not_wait_for_it(home: Home, start: Start) -> None:
+def test_stopping_the_service_does_not_wait_for_it(home: Home, start: Start, hold: Hold) -> None:
     """However stuck the process is, it is gone; the request stays."""
     _ask(home)
     service = start(home, "idle")
-    helper = _held(service)
+    helper = hold(service)
     assert homes.end(service) == 0
     assert _is_gone(helper)
     assert _kept(home, verifications.REQUEST)
     assert _kept(home, verifications.ENDED) == ""
 
 
-def test_it_can_be_cancelled(home: Home, start: Start) -> None:
+def test_it_can_be_cancelled(home: Home, start: Start, hold: Hold) -> None:
     """The process goes, the service lives on until it is idle, and the end is told."""
     _ask(home)
     service = start(home, "idle")
-    helper = _held(service)
-    assert "under way" in homes.cli(home, "status").stdout or "waits for its turn" in homes.cli(home, "status").stdout
+    helper = hold(service)
+    assert re.search(r"^ +(● under way: \d+%, volume|… waits for its turn)", homes.cli(home, "status").stdout, re.MULTILINE)
     cancelled = homes.cli(home, "verify", "--cancel")
     assert (cancelled.returncode, "cancelled" in cancelled.stderr) == (0, True)
     wait_for(lambda: _is_gone(helper), "the end of the process that verifies")
     assert _ended(home)["outcome"] == "cancelled"
     assert service.wait(homes.DEADLINE) == 0
     assert _verified(home) == []
+    assert re.search(r"^ +■ cancelled, \d\d:\d\d$", homes.cli(home, "status").stdout, re.MULTILINE)
     again = homes.cli(home, "verify", "--cancel")
     assert (again.returncode, "does no verification" in again.stderr) == (0, True)
 
