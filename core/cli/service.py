@@ -313,7 +313,7 @@ def _verifying(standing: Standing, running: bool) -> Iterator[str]:
         yield "! a verification waits for a service; archivar service start"
     elif standing.request is not None:
         progress = standing.progress
-        yield f"● under way: {progress.done:.0%}, {progress.sentence()}" if progress else "… waits for its turn"
+        yield f"● under way, {progress.done * 100:.0f} %: {progress.sentence()}" if progress else "… waits for its turn"
     elif standing.ended is not None and standing.ended.outcome in (Outcome.FAILED, Outcome.CANCELLED):
         ended = standing.ended
         yield f"{'✘' if ended.reason else '■'} {ended.outcome}, {when(ended.at, now())}: {ended.reason}".rstrip(": ")

@@ -275,7 +275,7 @@ def test_it_can_be_cancelled(home: Home, start: Start, hold: Hold) -> None:
     _ask(home)
     service = start(home, "idle")
     helper = hold(service)
-    assert re.search(r"^ +(● under way: \d+%, volume|… waits for its turn)", homes.cli(home, "status").stdout, re.MULTILINE)
+    assert re.search(r"^ +(● under way, \d+ %: volume|… waits for its turn)", homes.cli(home, "status").stdout, re.MULTILINE)
     cancelled = homes.cli(home, "verify", "--cancel")
     assert (cancelled.returncode, "cancelled" in cancelled.stderr) == (0, True)
     wait_for(lambda: _is_gone(helper), "the end of the process that verifies")

@@ -311,7 +311,7 @@ def test_what_is_waited_for_is_told() -> None:
     going = under_way(Standing(request, progress, None, Rhythm.parse("off"), None), True, 1)
     assert going is not None
     assert going.sentence == "5 % of everything · volume 1 of 2; 3 messages, 4 B · resting beside a run"
-    assert short(Standing(request, progress, None, Rhythm.parse("off"), None), None, 0, now()) == "● verifying 50%"
+    assert short(Standing(request, progress, None, Rhythm.parse("off"), None), None, 0, now()) == "● verifying 50 %"
     assert hint(standing, None, now()) == "", "it is about to be proved"
 
 

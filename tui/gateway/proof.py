@@ -203,7 +203,7 @@ def _facts(standing: Standing, round_: Round | None, running: bool, moment: date
         yield "Ended", f"{glyph} {ended.outcome}, {texts.when(ended.at, moment)}{reason}"
     if round_ is not None:
         found = f"; {present.count(round_.findings, 'finding')} so far" if round_.findings else "; clean so far"
-        yield "Shares", f"{round_.done:.0%} of everything since {texts.when(round_.began, moment)}{found}"
+        yield "Shares", f"{round_.done * 100:.0f} % of everything since {texts.when(round_.began, moment)}{found}"
     if standing.rhythm.often is Often.OFF:
         yield "Next", "○ never by itself"
     elif due is None:
@@ -240,7 +240,7 @@ def _ago(age: timedelta) -> str:
 def short(standing: Standing, last: LastVerification | None, damaged: int, moment: datetime) -> str:
     """All of it in a few words, for Home."""
     if standing.request is not None and standing.progress is not None:
-        return f"● verifying {standing.progress.done:.0%}"
+        return f"● verifying {standing.progress.done * 100:.0f} %"
     if damaged or last is None:
         return ""
     return f"✔ verified {texts.when(last.at, moment)}"
