@@ -38,6 +38,9 @@ WHILE_TYPING = (
     "directory-forget",
     "directory-back",
     "directory-help",
+    "search-syntax",
+    "search-order",
+    "search-widen",
 )
 HEAD = """\
 # Keys of the console. Take the # away and write other keys; several with commas between them.
@@ -70,6 +73,7 @@ def tables() -> dict[str, Sequence[Action]]:
         profile,
         proof,
         run,
+        searching,
         settings,
         start,
         synchronising,
@@ -92,6 +96,7 @@ def tables() -> dict[str, Sequence[Action]]:
         "Archive": archive.ACTIONS,
         "somebody's archive": archive_mail.ACTIONS,
         "a message": archive_message.ACTIONS,
+        "a search": searching.ACTIONS,
         "Activity": activity.ACTIONS,
         "Problems": problems.ACTIONS,
         "the ledger": ledger.ACTIONS,

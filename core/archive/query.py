@@ -78,6 +78,18 @@ class OfUser:
 
 
 @dataclass(frozen=True, slots=True)
+class Within:
+    """In the archive of the user with the id ``user``; with ``folder`` in the one of that path, or below. Never typed."""
+
+    user: str
+    folder: str = ""
+
+
+#: What is said of the place of a message.
+Where: TypeAlias = InFolder | OfUser | Within
+
+
+@dataclass(frozen=True, slots=True)
 class Dated:
     """From the day ``first`` on and before the day ``end``, in local time; None is open."""
 
@@ -121,7 +133,7 @@ class Any:
     terms: tuple[Node, ...]
 
 
-Node: TypeAlias = Words | Attached | InFolder | OfUser | Dated | Sized | Numbered | Not | All | Any
+Node: TypeAlias = Words | Attached | InFolder | OfUser | Within | Dated | Sized | Numbered | Not | All | Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ A page ends with a cursor from which the next one goes on, whatever has come mea
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -15,8 +16,8 @@ from typing import Any
 
 from core.archive import query as language
 from core.archive.archive import Archive
-from core.archive.query import Query, QueryError
-from core.archive.reading import STORED, Stored
+from core.archive.hits import Hit, hits, meant
+from core.archive.query import Query
 from core.archive.search_index import Index, digest, discard, floor
 from core.db.database import Row
 from core.errors import DamagedError
@@ -26,7 +27,8 @@ RANKED, KEPT = 20_000, 1_000
 LAST = 2**63 - 1
 #: What is found in these columns counts for more: subject, sender, recipients, copies, body, files.
 _WEIGHTS = "4.0, 3.0, 2.0, 1.5, 1.0, 2.0"
-_CHUNK = 1_000
+#: All numbers are read in so many at a time, each time ten times as many: a query may cost much however few it finds.
+_FIRST, _MOST = 100, 50_000
 
 logger = logging.getLogger("archivar.search")
 
@@ -34,17 +36,6 @@ logger = logging.getLogger("archivar.search")
 class Order(StrEnum):
     NEWEST = "newest"
     RELEVANCE = "relevance"
-
-
-@dataclass(frozen=True, slots=True)
-class Hit(Stored):
-    """A message that was found, and one place where it lies: the wanted one, if a user or a folder was asked for.
-
-    ``user`` and ``folder`` are empty when it lies nowhere any more.
-    """
-
-    user: str
-    folder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +60,8 @@ class Search:
     def __init__(self, archive: Archive, index: Index) -> None:
         self._archive = archive
         self._index = index
+        #: Held while the index is begun anew: what comes meanwhile waits for the new one.
+        self._beginning = asyncio.Lock()
 
     @classmethod
     async def open(cls, archive: Archive) -> Search:
@@ -80,6 +73,10 @@ class Search:
 
     async def close(self) -> None:
         await self._index.close()
+
+    def interrupt(self) -> None:
+        """Stop what is being sought, for a search that nobody waits for any more; ``close`` follows."""
+        self._index.database.interrupt()
 
     @property
     def index(self) -> Index:
@@ -103,12 +100,16 @@ class Search:
             ranked = tuple(row[0] for row in rows)
         else:
             ranked = after.ranked
-        marks = ",".join("?" * min(limit, len(ranked)))
-        sql = f"SELECT id, message_id, digest FROM doc WHERE id IN ({marks})"
-        found = {row[0]: row[1:] for row in await self._read(sql, ranked[:limit])}
-        hits = await self._hits([found[number] for number in ranked[:limit] if number in found], statement)
+        found = await self._hits(await self._texts(ranked[:limit]), statement)
         rest = ranked[limit:]
-        return Page(hits, Cursor(0, rest) if rest else None)
+        return Page(found, Cursor(0, rest) if rest else None)
+
+    async def _texts(self, numbers: Sequence[int]) -> list[Row]:
+        """Message and digest of texts, in their order."""
+        marks = ",".join("?" * len(numbers))
+        rows = await self._read(f"SELECT id, message_id, digest FROM doc WHERE id IN ({marks})", numbers)
+        found = {row[0]: row[1:] for row in rows}
+        return [found[number] for number in numbers if number in found]
 
     async def count(self, query: Query) -> int:
         """How many messages a query finds. Raises ``QueryError``."""
@@ -118,16 +119,33 @@ class Search:
 
     async def ids(self, query: Query) -> AsyncIterator[int]:
         """The numbers of all messages that a query finds, the newest first. Raises ``QueryError``."""
+        async for batch in self.batches(query):
+            for number in batch:
+                yield number
+
+    async def batches(self, query: Query, *, order: Order = Order.NEWEST) -> AsyncGenerator[Sequence[int], None]:
+        """The same, many at a time, but the first ones soon; by relevance the best 1,000 at once. Raises ``QueryError``."""
         statement = await self._statement(query)
-        after = LAST
-        while rows := await self._read(statement.newest(), statement.paged(after, _CHUNK)):
-            for row in rows:
-                yield row[1]
-            after = rows[-1][0]
+        if order is Order.RELEVANCE:
+            rows = await self._read(statement.best(), {**statement.paged(LAST, RANKED), "kept": KEPT})
+            yield [row[0] for row in await self._texts([row[0] for row in rows])]
+            return
+        after, limit = LAST, _FIRST
+        while rows := await self._read(statement.newest(), statement.paged(after, limit)):
+            yield [row[1] for row in rows]
+            if len(rows) < limit:
+                return
+            after, limit = rows[-1][0], min(limit * 10, _MOST)
+
+    async def places(self, query: Query) -> frozenset[int]:
+        """The folders that a query asks for, by number; empty when it asks for none. Raises ``QueryError``."""
+        return (await self._statement(query)).folders or frozenset()
 
     async def behind(self) -> int:
         """Messages that are not indexed yet, and so cannot be found."""
-        return await self._index.behind()
+        reached = await self._read("SELECT reached FROM state", ())
+        sql = "SELECT count(*) FROM message WHERE id > ?"
+        return int(await self._archive.database.value(sql, (reached[0][0] if reached else 0,)))
 
     # -----------------------------------------------------------------------------------------------------------------------
 
@@ -135,15 +153,16 @@ class Search:
         statement = _Statement()
         for term in query.terms:
             await self._collect(term, statement)
-        await statement.finish(self._place)
+        statement.finish()
         return statement
 
     async def _collect(self, term: language.Node, statement: _Statement) -> None:
         if isinstance(term, language.All):
             for one in term.terms:
                 await self._collect(one, statement)
-        elif isinstance(term, language.OfUser | language.InFolder):
-            statement.places.append(term)
+        elif isinstance(term, language.Where):
+            # All are asked of one and the same place: in that folder and of that user.
+            statement.lies_in(await meant(self._archive, term))
         elif isinstance(term, language.Not) and (excluded := expression(term.term)):
             statement.excluded.append(excluded)
         elif wanted := expression(term):
@@ -172,51 +191,31 @@ class Search:
                 return " AND ".join(_between(term))
             case language.Numbered():
                 return _numbered(term, statement)
-            case language.OfUser() | language.InFolder():
-                return _EXISTS.format(await self._place(term, statement))
-
-    async def _place(self, term: language.OfUser | language.InFolder, statement: _Statement) -> str:
-        """The folders that are meant, as a condition on a placement ``p``. Raises ``QueryError``."""
-        catalog = self._archive.database
-        if isinstance(term, language.OfUser):
-            rows = await catalog.read(
-                "SELECT id FROM user WHERE casefold(name) = :name OR id = (SELECT user_id FROM address WHERE address = :name)",
-                {"name": term.name.casefold()},
-            )
-            if not rows:
-                raise QueryError(f"There is no user {term.name}.", "archivar user list shows them.", term.position)
-            owner = statement.value(rows[0][0])
-            return f"p.folder_id IN (SELECT id FROM catalog.folder WHERE owner = {owner})"
-        paths = await catalog.read("SELECT id, path FROM folder")
-        ending = term.name if term.prefix else f"{term.name}/"
-        meant = [number for number, path in paths if f"/{ending}" in f"/{path.casefold()}/"]
-        if not meant:
-            raise QueryError(f"There is no folder {term.name}.", "archivar folders USER shows them.", term.position)
-        return f"p.folder_id IN (SELECT value FROM json_each({statement.value(str(meant))}))"
+            case language.OfUser() | language.InFolder() | language.Within():
+                return statement.placed(await meant(self._archive, term))
 
     async def _hits(self, rows: Sequence[Row], statement: _Statement) -> tuple[Hit, ...]:
-        numbers = [row[0] for row in rows]
-        marks = ",".join(map(str, numbers))
-        found = await self._read(f"SELECT {STORED} FROM catalog.message WHERE id IN ({marks})", ())
-        places = dict[int, tuple[str, str]]()
-        for number, user, folder in await self._read(
-            f"{_PLACES} WHERE p.message_id IN ({marks}) AND p.until_seq IS NULL ORDER BY {statement.preferred} p.id DESC",
-            statement.place_values,
-        ):
-            places[number] = (user, folder)
-        details = {row[0]: row for row in found}
-        if any(number not in details or digest(details[number][1]) != known for number, known in rows):
+        index = self._index
+        found = {hit.id: hit for hit in await hits(self._archive, [row[0] for row in rows], statement.folders or ())}
+        if any(number not in found or digest(found[number].sha256) != known for number, known in rows):
             logger.warning("the search index is made anew: the catalog has other numbers than it knows")
-            await self._index.clear()
+            async with self._beginning:
+                if index is self._index:
+                    await index.clear()
             return ()
-        return tuple(Hit(*(*details[number], *places.get(number, ("", "")))) for number in numbers)
+        return tuple(found[number] for number, _ in rows)
 
     async def _read(self, sql: str, values: Any) -> list[Row]:
+        async with self._beginning:
+            index = self._index
         try:
-            return await self._index.database.read(sql, values)
+            return await index.database.read(sql, values)
         except DamagedError as error:
-            await self._index.close()
-            self._index = await _anew(self._archive, error)
+            async with self._beginning:
+                # Several may have met the same damage.
+                if index is self._index:
+                    await index.close()
+                    self._index = await _anew(self._archive, error)
             return await self._index.database.read(sql, values)
 
 
@@ -226,11 +225,10 @@ class _Statement:
     def __init__(self) -> None:
         self.wanted: list[str] = []
         self.excluded: list[str] = []
-        self.places: list[language.OfUser | language.InFolder] = []
+        #: None: it does not matter where a message lies.
+        self.folders: frozenset[int] | None = None
         self.conditions: list[str] = []
         self.values: dict[str, Any] = {}
-        self.place_values: dict[str, Any] = {}
-        self.preferred = ""
         self._low, self._high = 0, LAST
 
     def value(self, value: Any) -> str:
@@ -244,14 +242,18 @@ class _Statement:
         if term.end:
             self._high = min(self._high, floor(_seconds(term.end)))
 
-    async def finish(self, place: Any) -> None:
-        """All places are asked of one and the same placement: in that folder and of that user."""
-        if self.places:
-            before = set(self.values)
-            place_condition = " AND ".join([await place(term, self) for term in self.places])
-            self.conditions.append(_EXISTS.format(place_condition))
-            self.place_values = {name: value for name, value in self.values.items() if name not in before}
-            self.preferred = f"({place_condition}),"
+    def lies_in(self, folders: frozenset[int]) -> None:
+        """Only what lies in one of these folders, and of those of an earlier call."""
+        self.folders = folders if self.folders is None else self.folders & folders
+
+    def placed(self, folders: frozenset[int]) -> str:
+        """Being in one of these folders, as a condition on ``doc``."""
+        return _EXISTS.format(self.value(str(sorted(folders))))
+
+    def finish(self) -> None:
+        """Put together what was collected."""
+        if self.folders is not None:
+            self.conditions.append(self.placed(self.folders))
         if self.excluded and not self.wanted:
             for one in self.excluded:
                 self.conditions.append(f"doc.id NOT IN (SELECT rowid FROM text WHERE text MATCH {self.value(one)})")
@@ -294,10 +296,9 @@ class _Statement:
         return f"SELECT count(*) {self._from}"
 
 
-_EXISTS = "EXISTS (SELECT 1 FROM catalog.placement p WHERE p.message_id = doc.message_id AND p.until_seq IS NULL AND {})"
-_PLACES = (
-    "SELECT p.message_id, user.name, folder.path FROM catalog.placement p JOIN catalog.folder ON folder.id = p.folder_id "
-    "JOIN catalog.user ON user.id = folder.owner"
+_EXISTS = (
+    "EXISTS (SELECT 1 FROM catalog.placement p WHERE p.message_id = doc.message_id AND p.until_seq IS NULL "
+    "AND p.folder_id IN (SELECT value FROM json_each({})))"
 )
 
 

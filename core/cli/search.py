@@ -20,8 +20,8 @@ from core.format import number, safe
 
 if TYPE_CHECKING:
     from core.archive.archive import Archive
+    from core.archive.hits import Hit
     from core.archive.query import QueryError
-    from core.archive.search import Hit
 
 MOST = 10_000
 #: Characters of a query that are shown before and after the place of an error.

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,11 @@ class Database:
 
     async def close(self) -> None:
         await self._connection.close()
+
+    def interrupt(self) -> None:
+        """Stop the statement that is being done; whoever waits for it must not any more."""
+        with suppress(sqlite3.Error, ValueError):
+            self._connection._conn.interrupt()
 
     async def read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
         """All rows of a query."""

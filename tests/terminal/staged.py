@@ -25,6 +25,7 @@ from tui.gateway.job_views import Jobs, JobView
 from tui.gateway.people_views import Users
 from tui.gateway.profile_views import Profiles
 from tui.gateway.proof_views import Proof
+from tui.gateway.search_views import Searching
 from tui.gateway.settings_views import Setup
 from tui.gateway.transfer_views import Backups, Exports
 from tui.gateway.unknown_views import Unknowns
@@ -208,6 +209,10 @@ class StagedGateway:
     @property
     def activity(self) -> Activity:
         raise Refused("Nothing was done on this stage.")
+
+    @property
+    def search(self) -> Searching:
+        raise Refused("Nothing can be found on this stage.")
 
     @property
     def mail(self) -> Mail:

@@ -108,7 +108,7 @@ async def test_home_shows_profiles_last_results_and_warnings(size: tuple[int, in
 async def test_the_keys_of_a_place_stand_at_its_foot() -> None:
     """No key has to be known by heart."""
     async with shown(ordinary()) as screen:
-        await screen.until_shown("enter Open", "n New", "r Run", "e Edit", "m Archive", "y Activity", "q Quit", "? Help")
+        await screen.until_shown("enter Open", "n New", "r Run", "e Edit", "m Archive", "/ Search", "q Quit", "? Help")
 
 
 async def test_without_profiles_home_says_what_to_do() -> None:
@@ -357,7 +357,7 @@ async def test_every_action_is_in_the_command_palette() -> None:
     """All actions of the place and the theme, and nothing that has no sense here."""
     async with shown(ordinary()) as screen:
         commands = {command.title for command in screen.console.get_system_commands(screen.console.screen)}
-        here = {"Remedy", "Open", "New", "Run", "Edit", "Last result", "Copy", "Delete", "Quit"}
+        here = {"Remedy", "Open", "New", "Run", "Edit", "Search", "Last result", "Copy", "Delete", "Quit"}
         assert commands == here | {
             "Users",
             "Archive",

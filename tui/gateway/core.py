@@ -40,6 +40,8 @@ from tui.gateway.profile_views import Profiles
 from tui.gateway.proof import Brief, ProofDesk
 from tui.gateway.proof_views import Proof
 from tui.gateway.refusals import translated
+from tui.gateway.search import SearchDesk
+from tui.gateway.search_views import Searching
 from tui.gateway.settings import MachineSetup
 from tui.gateway.settings_views import Setup
 from tui.gateway.transfer_views import Backups, Exports
@@ -100,6 +102,7 @@ class CoreGateway:
         self.exports: Exports = MailExports(archive, self._jobs)
         self.backups: Backups = ArchiveBackups(archive, self._jobs)
         self._proof = ProofDesk(archive, self._jobs, self._see_to_service)
+        self.search: Searching = SearchDesk(archive, self._indexing_starts)
         self._home = archive.home
         self._queue = Queue(archive.database)
         self._version = -1
@@ -108,7 +111,7 @@ class CoreGateway:
         self._events: dict[int, list[RunEvent]] = {}
         self._starting: asyncio.Task[None] | None = None
         self._failed_at = -PATIENCE
-        self._trouble = ""
+        self._trouble = self._fault = ""
         self._strangers = (-1, "")
         self._space: DiskUse | None = None
         self._space_at = 0.0
@@ -220,7 +223,7 @@ class CoreGateway:
     async def start_service(self) -> None:
         with translated():
             await ensure_running(self._home)
-        self._trouble = ""
+        self._trouble = self._fault = ""
 
     async def _choose(self, selections: set[Selection]) -> Mapping[Selection, Chosen]:
         """What selections come to; counted again only when users were changed, since Home is looked at twice a second."""
@@ -274,16 +277,22 @@ class CoreGateway:
             await self._archive.close()
 
     def _see_to_service(self) -> None:
-        """A run waits or goes on, so a service must be alive: start one behind the scenes if there is none."""
+        """A run waits or goes on, or mail is to be indexed, so a service must be alive: start one behind the scenes."""
         busy = self._starting is not None and not self._starting.done()
         if not busy and time.monotonic() - self._failed_at > PATIENCE and not is_running(self._home):
             self._starting = spawn(self._start_service(), name="start service")
+
+    def _indexing_starts(self) -> str:
+        """See to it that somebody indexes; why nobody does, if that is so."""
+        self._see_to_service()
+        return self._fault
 
     async def _start_service(self) -> None:
         try:
             await ensure_running(self._home)
         except ArchivarError as error:
             self._failed_at = time.monotonic()
+            self._fault = present.text(str(error))
             self._trouble = present.text(f"Runs wait: {error}")
         else:
-            self._trouble = ""
+            self._trouble = self._fault = ""

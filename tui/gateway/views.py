@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tui.gateway.people_views import Users
     from tui.gateway.profile_views import Profiles
     from tui.gateway.proof_views import Proof
+    from tui.gateway.search_views import Searching
     from tui.gateway.settings_views import Setup
     from tui.gateway.transfer_views import Backups, Exports
     from tui.gateway.unknown_views import Unknowns
@@ -252,6 +253,10 @@ class Gateway(Protocol):
     @property
     def proof(self) -> Proof:
         """Whether the archive is undamaged, and its repair."""
+
+    @property
+    def search(self) -> Searching:
+        """Finding what is archived."""
 
     async def home(self) -> HomeView:
         """All of Home; starts a service if a run waits for one."""

@@ -102,6 +102,8 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ),
     (r"^login\.password_file ", "The password file "),
     (r"Name it in catchall\.own_addresses", f"Name it as {_label('catchall.own_addresses')} on the page Filing"),
+    (r"archivar user list shows them", "The place Users lists all of them"),
+    (r"archivar folders USER shows them", "The place Archive shows everybody's folders"),
     (r"with archivar user edit", "in Users (the key u on Home)"),
     (r"^users\.list: ", "Users: "),
     (r"^delete\.when: ", "Delete: "),

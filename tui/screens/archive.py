@@ -14,8 +14,10 @@ from tui.actions import PLACES, Action, bindings
 from tui.format import header
 from tui.gateway.archive_views import OwnerRow
 from tui.mail import owner_line
+from tui.screens.archive_list import SEARCH
 from tui.screens.archive_mail import MailPlace
 from tui.screens.place import Place
+from tui.screens.searching import SearchPlace
 from tui.widgets.form import Search
 from tui.widgets.paged import PAGE, PagedChoice
 from tui.widgets.panel import Panel
@@ -23,6 +25,7 @@ from tui.widgets.panel import Panel
 ACTIONS = (
     Action("archive-open", "open", ("enter", "o"), "Open", "Open the chosen archive: its folders and their messages"),
     Action("archive-find", "find", ("f",), "Find user", "Find somebody by name or address"),
+    SEARCH,
     Action("back", "back", ("escape", "q"), "Back", "Back to Home; while finding: everybody again"),
     *PLACES,
 )
@@ -88,11 +91,14 @@ class ArchivePlace(Place):
         self.panel("owners-panel").head(f"Whose mail ({of})")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Nobody can be opened where nobody is."""
-        return action != "open" or bool(self.owners.total)
+        """Nobody can be opened where nobody is, and nothing found."""
+        return action not in ("open", "search_archive") or bool(self.owners.total)
 
     def label(self, action: str) -> str:
         return "Everybody" if action == "back" and self.finding.display else ""
+
+    def action_search_archive(self) -> None:
+        self.app.push_screen(SearchPlace())
 
     def action_open(self) -> None:
         if row := self.owners.chosen:

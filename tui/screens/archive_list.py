@@ -14,7 +14,8 @@ from textual.widgets import Static
 
 from tui.actions import Action
 from tui.format import Line, Span
-from tui.gateway.archive_views import MessageRow
+from tui.gateway.archive_views import MessageRow, Selection
+from tui.gateway.views import Refused
 from tui.mail import message_heading, message_line, preview_lines
 from tui.screens.archive_message import MessagePlace
 from tui.screens.selected import SelectedPlace
@@ -29,6 +30,9 @@ BELOW = 6
 #: Seconds for which one stays on a message before it is read: whoever hurries through a list reads none.
 PATIENCE = 0.05
 OPEN = Action("mail-open", "open", ("enter", "o"), "Open", "Open the chosen folder or message")
+MARK = Action("mail-mark", "mark", ("space",), "Mark", "Mark the chosen message, or take its mark away")
+UNMARK = Action("mail-unmark", "unmark", ("x",), "Unmark", "Take away all marks")
+SEARCH = Action("search-archive", "search_archive", ("slash",), "Search", "Search archived mail: words, people, dates, files")
 
 
 class MessageList(SelectedPlace):
@@ -53,6 +57,8 @@ class MessageList(SelectedPlace):
     def __init__(self) -> None:
         super().__init__()
         self._previewed = 0
+        #: Marked messages by number, with their subjects, in the order in which they were marked.
+        self._marks: dict[int, str] = {}
 
     def list_panels(self) -> ComposeResult:
         """The list and the beginning of a message."""
@@ -75,7 +81,7 @@ class MessageList(SelectedPlace):
 
     def line(self, row: MessageRow, width: int) -> Line:
         """A message in the list."""
-        return message_line(row, width, where=self.where)
+        return message_line(row, width, where=self.where, marked=self.is_marked(row))
 
     def show_rows(self, empty: str) -> None:
         """Show the list where it has messages, else ``empty``."""
@@ -100,7 +106,7 @@ class MessageList(SelectedPlace):
         if row is None or row.id == self._previewed:
             return
         self._previewed = row.id
-        self.panel("preview-panel").head(row.subject, row.date)
+        self.panel("preview-panel").head(row.subject, " · ".join(part for part in (row.where, row.date) if part))
         self.run_worker(self._preview(row.id), group="preview", exclusive=True, exit_on_error=False)
 
     async def _preview(self, message: int) -> None:
@@ -130,3 +136,60 @@ class MessageList(SelectedPlace):
     async def fetch(self, offset: int, limit: int) -> Sequence[MessageRow]:
         """Some of the messages of the list."""
         raise NotImplementedError
+
+    # Marks ---------------------------------------------------------------------------------------------------------------
+
+    @property
+    def among_rows(self) -> bool:
+        """Do the keys go to the list?"""
+        return self.focused is self.rows
+
+    def is_marked(self, row: MessageRow) -> bool:
+        return row.id in self._marks
+
+    @property
+    def marked(self) -> str:
+        """How many are marked, in words; empty when none is."""
+        return f"{len(self._marks):,} marked" if self._marks else ""
+
+    def show_marks(self) -> None:
+        """Show what is marked now."""
+        self.rows.redraw()
+        self.refresh_bindings()
+
+    def action_mark(self) -> None:
+        if row := self.rows.chosen:
+            if row.id in self._marks:
+                del self._marks[row.id]
+            else:
+                self._marks[row.id] = row.subject
+            self.show_marks()
+
+    def action_unmark(self) -> None:
+        self._marks.clear()
+        self.show_marks()
+
+    def forget_marks(self) -> None:
+        """The list is another one now, in which nobody would see what was marked."""
+        if self.marked:
+            self.notify(f"{self.marked} in the list before: these marks are gone.", markup=False)
+        self._marks.clear()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Marks belong to messages."""
+        if action == "mark":
+            return self.among_rows and bool(self.rows.total)
+        return action != "unmark" or (self.among_rows and bool(self.marked))
+
+    def selection(self) -> Selection:
+        """What of the archive is meant where one stands: the marked messages, or else the chosen one.
+
+        Raises ``Refused`` when it is none: without any message everything would be meant.
+        """
+        marks = dict(self._marks)
+        if not marks and (chosen := self.rows.chosen):
+            marks[chosen.id] = chosen.subject
+        if not marks:
+            raise Refused("No message is chosen here.", "Choose one, or mark several.")
+        words = f"{len(marks):,} marked messages" if len(marks) > 1 else "".join(marks.values())
+        return Selection(messages=tuple(marks), words=words)

@@ -18,8 +18,10 @@ from textual.widgets import Static
 from tui.actions import PLACES, Action, bindings
 from tui.format import header
 from tui.gateway.archive_views import FolderRow, MessageRow, OpenFolder, OwnerRow, Selection
+from tui.gateway.search_views import Scope
 from tui.mail import folder_line, unfolded
-from tui.screens.archive_list import OPEN, MessageList
+from tui.screens.archive_list import MARK, OPEN, SEARCH, UNMARK, MessageList
+from tui.screens.searching import SearchPlace
 from tui.screens.selected import EXPORT
 from tui.widgets.lines import Choice
 from tui.widgets.panel import Panel
@@ -34,6 +36,9 @@ ACTIONS = (
     OPEN,
     Action("mail-fold", "fold", ("space",), "Fold", "Hide or show the folders in the chosen one"),
     EXPORT,
+    MARK,
+    UNMARK,
+    SEARCH,
     NEWS,
     Action("back", "back", ("escape", "q"), "Back", "Back: from the messages to the folders, and to whose mail it is"),
     *PLACES,
@@ -174,6 +179,8 @@ class MailPlace(MessageList):
         known = await self.console.gateway.mail.page(opened, 0, 100) if opened.total else ()
         if not self.is_there:
             return
+        if self._row is None or row.key != self._row.key:
+            self.forget_marks()
         self._row, self._opened, self._news = row, opened, ""
         self.rows.cursor = 0
         self.rows.fill(opened.total, self.fetch, self.line, known)
@@ -187,7 +194,12 @@ class MailPlace(MessageList):
     def _head(self) -> None:
         if self._row is not None and self._opened is not None:
             news = f"{self._news}, {self.console.key(NEWS)} shows it" if self._news else ""
-            self.panel("list-panel").head(f"{self._row.shown} ({self._opened.total:,})", news)
+            title = f"{self._row.shown} ({self._opened.total:,})"
+            self.panel("list-panel").head(f"{title}, {self.marked}" if self.marked else title, news)
+
+    def show_marks(self) -> None:
+        super().show_marks()
+        self._head()
 
     async def fetch(self, offset: int, limit: int) -> Sequence[MessageRow]:
         return await self.console.gateway.mail.page(self._opened, offset, limit) if self._opened else ()
@@ -197,9 +209,9 @@ class MailPlace(MessageList):
             self.console.work(self._enter(self._row))
 
     def selection(self) -> Selection:
-        """The chosen message, or the chosen folder with what is in it."""
-        if self.entered and (chosen := self.rows.chosen):
-            return Selection(messages=(chosen.id,), words=chosen.subject)
+        """The marked messages or the chosen one, or the chosen folder with what is in it."""
+        if self.entered and self.rows.total:
+            return super().selection()
         folder = self.folder
         words = f"{folder.shown} of {self._owner.name}" if folder else f"all of {self._owner.name}"
         return Selection(user=self._owner.key, folder=folder.path if folder else "", words=words)
@@ -210,7 +222,16 @@ class MailPlace(MessageList):
             return bool(self.folders.has_focus and self.folder and self.folder.inner)
         if action == "show_news":
             return bool(self._news)
-        return True
+        return super().check_action(action, parameters)
+
+    def action_search_archive(self) -> None:
+        """Search in the open folder, or in all of this user's mail."""
+        name = self._owner.name
+        scope = Scope(self._owner.key, "", f"the mail of {name}", name)
+        if self.entered and self._row is not None:
+            shown = self._row.shown
+            scope = Scope(self._owner.key, self._row.path, f"{shown} of {name}", shown.rpartition("/")[2] or shown)
+        self.app.push_screen(SearchPlace(scope))
 
     def label(self, action: str) -> str:
         return "Folders" if action == "back" and self.entered else ""

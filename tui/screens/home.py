@@ -14,12 +14,14 @@ from tui.actions import PLACES, Action, bindings
 from tui.format import Line, ProfileTable, Span, fit, header, service, wrap
 from tui.gateway.profile_views import Draft
 from tui.gateway.views import Attention, HomeView, ProfileRow, Remedy, Tone
+from tui.screens.archive_list import SEARCH
 from tui.screens.directory import DirectoryPlace
 from tui.screens.job import JobPlace
 from tui.screens.place import BESIDE
 from tui.screens.profile import ProfilePlace
 from tui.screens.profile_work import ProfileWork
 from tui.screens.run import RunPlace
+from tui.screens.searching import SearchPlace
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
 
@@ -30,9 +32,10 @@ ACTIONS = (
     Action("new", "new", ("n",), "New", "Make a new profile"),
     Action("run", "run_profile", ("r",), "Run", "Run the profile and watch it; watch it if it is running"),
     Action("edit", "edit", ("e",), "Edit", "Change the profile"),
-    *(replace(place, footer=True) for place in PLACES if place.id in ("go-archive", "go-activity")),
+    *(replace(place, footer=True) for place in PLACES if place.id == "go-archive"),
+    SEARCH,
     Action("quit", "quit_console", ("q",), "Quit", "Leave the console; runs go on without it"),
-    *(replace(place, footer=True) for place in PLACES if place.id == "go-users"),
+    *(replace(place, footer=True) for place in PLACES if place.id in ("go-users", "go-activity")),
     Action("automatic", "automatic", ("a",), "Automatic", "Switch between automatic and by hand"),
     Action("result", "result", ("o",), "Last result", "Open the profile's last run"),
     Action("copy", "copy", ("c",), "Copy", "Make a new profile that is like this one"),
@@ -187,6 +190,9 @@ class HomePlace(ProfileWork):
             await self.open(JobPlace(int(item.key)))
         else:
             await self.console.action_go(item.remedy.value)
+
+    def action_search_archive(self) -> None:
+        self.app.push_screen(SearchPlace())
 
     async def action_quit_console(self) -> None:
         self.console.leave(self._view.busy if self._view else 0)

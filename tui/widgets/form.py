@@ -201,6 +201,14 @@ class Line(Input):
             super().action_cut()
 
 
+class SearchLine(Line):
+    """A line for what to look for: what is pasted may come from mail."""
+
+    def validate_value(self, value: str) -> str:
+        """Nothing that moves or turns gets to the terminal, and nothing of it could be found."""
+        return value if value.isprintable() else "".join(one if one.isprintable() else " " for one in value)
+
+
 class Marked(Horizontal):
     """A control outside of a form: ``▸`` stands before it while it has the focus."""
 
@@ -227,8 +235,12 @@ class Search(Marked):
     """
 
     def __init__(self, hint: str, *, id: str | None = None) -> None:
-        self.line = Line(Text("search", "", hint=hint), "")
-        super().__init__(Static(Content("Search [")), self.line, Static(Content("]")), id=id)
+        self.line = SearchLine(Text("search", "", hint=hint), "")
+        super().__init__(Static(Content("Search ["), classes="label"), self.line, Static(Content("]")), id=id)
+
+    def call(self, label: str) -> None:
+        """Say before the line what is searched."""
+        self.query_one(".label", Static).update(Content(f"{label} ["))
 
     @property
     def value(self) -> str:

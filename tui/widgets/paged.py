@@ -36,6 +36,15 @@ class PagedChoice(Choice, Generic[R]):
         self._filling += 1
         self.redraw()
 
+    def grow(self, total: int) -> None:
+        """There are more rows at the end now; those that are shown stay."""
+        if total != self._total:
+            last, self._total = self._total // PAGE, total
+            # It may have been fetched when it was not full.
+            self._pages.pop(last, None)
+            self._wanted.discard(last)
+            self.redraw()
+
     def redraw(self) -> None:
         """Draw the lines anew, of rows that are known."""
         self.show(lambda width: _Rows(self, width))
