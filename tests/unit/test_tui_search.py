@@ -1,0 +1,496 @@
+"""Searching in the console, on a real archive with a real index."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from unittest.mock import AsyncMock
+
+import pytest
+from textual import events
+
+from core.archive import query as language
+from core.archive import users
+from core.archive.archive import Archive
+from core.archive.search_index import Index
+from tests import homes
+from tests.homes import ALICE
+from tests.terminal.consoles import console_on
+from tests.terminal.staged import HOSTILE
+from tests.unit.test_tui_archive import BOTH_SIZES, STRANGE, fill, in_folders, in_inbox, mail
+from tests.unit.test_tui_screens import Shown, straight
+from tui import syntax
+from tui.gateway.archive_views import Selection
+from tui.gateway.core import CoreGateway, open_gateway
+from tui.gateway.search_views import BadQuery, Order, Question, Scope
+from tui.gateway.views import Refused
+from tui.screens.archive import ArchivePlace
+from tui.screens.archive_mail import MailPlace
+from tui.screens.archive_message import MessagePlace
+from tui.screens.home import HomePlace
+from tui.screens.searching import SearchPlace
+
+
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> AsyncMock:
+    """What starts a service, and starts none."""
+    starts = AsyncMock()
+    monkeypatch.setattr("tui.gateway.core.ensure_running", starts)
+    return starts
+
+
+@pytest.fixture
+async def archive(tmp_path: Path, starts: AsyncMock) -> AsyncIterator[Archive]:
+    """Ten messages, each with its number and that of its day, half of them with more about steel."""
+    archive = await homes.begin(tmp_path / "home")
+    await fill(archive, 5)
+    steel = {uid: mail(uid, f"Offer {uid}", text="steel " * uid) for uid in range(6, 11)}
+    await homes.store(archive, steel, folder="Work/Steel")
+    await index(archive)
+    yield archive
+    await archive.close()
+
+
+async def index(archive: Archive) -> None:
+    opened = await Index.open(archive)
+    try:
+        while await opened.step():
+            pass
+    finally:
+        await opened.close()
+
+
+async def searching(screen: Shown, text: str = "") -> SearchPlace:
+    """The search, from wherever one is, with ``text`` sought."""
+    await screen.press("slash")
+    await screen.until(lambda: isinstance(screen.console.screen, SearchPlace))
+    place = screen.console.screen
+    assert isinstance(place, SearchPlace)
+    await screen.until(lambda: place.is_mounted and place.typing)
+    if text:
+        await seek(screen, place, text)
+    return place
+
+
+async def seek(screen: Shown, place: SearchPlace, text: str) -> None:
+    """Write ``text`` into the line and press enter."""
+    place.search.line.value = text
+    await screen.press("enter")
+
+
+def subjects(place: SearchPlace) -> list[str]:
+    rows = [place.rows.row(at) for at in range(place.rows.total)]
+    return [row.subject if row else "?" for row in rows]
+
+
+@BOTH_SIZES
+async def test_from_home_to_a_hit_and_back(archive: Archive, size: tuple[int, int]) -> None:
+    """/, words, enter, down, enter; n goes on through the hits; each escape leads one step back."""
+    async with console_on(archive.home, size) as screen:
+        await screen.until_shown("/ Search")
+        place = await searching(screen)
+        await screen.until_shown("Search everything [", "Type what to find", "in everybody's mail", "^g How to search")
+        assert straight(screen.lines, size)
+        await screen.press(*"steel", "enter")
+        await screen.until_shown("5 found, newest first", "· 2024-01-10", "Offer 10", "Offer 6", "alice: Work/Steel")
+        assert straight(screen.lines, size)
+        assert place.typing
+        await screen.press("down", "down")
+        await screen.until_shown("▸ 2024-01-09", "─ Offer 9 ─")
+        await screen.press("enter")
+        await screen.until_shown("Subject  Offer 9")
+        await screen.press("n")
+        await screen.until_shown("Subject  Offer 8")
+        await screen.press("p", "p")
+        await screen.until_shown("Subject  Offer 10")
+        await screen.press("p")
+        await screen.until_shown("This is the first one.")
+        await screen.press("escape")
+        await screen.until_shown("▸ 2024-01-10")
+        await screen.press("escape")
+        await screen.until(lambda: place.typing)
+        await screen.press("escape")
+        await screen.until(lambda: type(screen.console.screen) is HomePlace)
+
+
+async def test_enter_and_down_lead_into_the_list_and_the_slash_back(archive: Archive) -> None:
+    """Enter a second time is enough, and what is in the line is kept."""
+    async with console_on(archive.home) as screen:
+        place = await searching(screen, "steel")
+        await screen.until_shown("5 found")
+        await screen.press("enter")
+        await screen.until(lambda: place.among_rows)
+        await screen.press("slash")
+        await screen.until(lambda: place.typing)
+        assert place.search.value == "steel"
+        await screen.press("down")
+        await screen.until(lambda: place.among_rows)
+        await screen.press("q")
+        await screen.until(lambda: place.typing)
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "said"),
+    [
+        ("steel fro:anna", 6, "There is no field fro: Did you mean from:?"),
+        ("漢字 (steel", 3, "This parenthesis is not closed."),
+        ("steel user:nobody", 11, "There is no user nobody. The place Users lists all of them."),
+        ("folder:nowhere", 7, "There is no folder nowhere. The place Archive shows"),
+        ("  larger:[/b]", 9, "'[/b]' is no size. Write 500kB"),
+        ("", 0, "There is nothing to search for."),
+        ("x " * 40 + "on:never " + "y " * 30, 83, "'never' is no date."),
+    ],
+)
+async def test_an_error_is_shown_at_its_place(archive: Archive, text: str, at: int, said: str) -> None:
+    """A caret stands below the very character, with the remedy; what was found before stays."""
+    async with console_on(archive.home) as screen:
+        place = await searching(screen, "steel")
+        await screen.until_shown("5 found")
+        await seek(screen, place, text)
+        await screen.until_shown(said)
+        line = place.search.line
+        cells = line.region.x + len(text[:at].encode("utf-16-le")) // 2 - line.scroll_offset.x
+        cells += sum(ord(one) > 0x2E80 for one in text[:at])
+        await screen.until(lambda: screen.lines[2].rstrip() == f"{' ' * cells}^")
+        assert straight(screen.lines, (80, 24))
+        await screen.until_shown("5 found, newest first", "Offer 10")
+        assert place.typing
+
+
+async def test_a_query_is_corrected_where_it_is_wrong(archive: Archive) -> None:
+    """The caret goes when the text is changed, what is wrong is told until it is right."""
+    async with console_on(archive.home) as screen:
+        place = await searching(screen, "fro:bob")
+        await screen.until_shown("Did you mean from:?")
+        await screen.until(lambda: "^" in screen.lines[2])
+        place.search.line.cursor_position = 3
+        await screen.press("m")
+        await screen.until(lambda: "^" not in screen.lines[2])
+        await screen.until_shown("Did you mean from:?", "[from:bob")
+        await screen.press("enter")
+        await screen.until_shown("10 found")
+        assert "Did you mean" not in screen.text
+
+
+async def test_the_order_is_told_and_turned(archive: Archive) -> None:
+    """^r: what fits best, and back; in the line and in the list."""
+    async with console_on(archive.home) as screen:
+        place = await searching(screen, "steel")
+        await screen.until_shown("5 found, newest first", "^r Relevance")
+        assert subjects(place)[0] == "Offer 10"
+        await screen.press("ctrl+r")
+        await screen.until_shown("5 found, by relevance", "^r Newest first")
+        assert sorted(subjects(place)) == sorted(f"Offer {number}" for number in range(6, 11))
+        await screen.press("down", "ctrl+r")
+        await screen.until_shown("5 found, newest first")
+        assert place.among_rows
+
+
+async def test_a_search_begins_where_one_stands_and_can_be_widened(archive: Archive) -> None:
+    """In an open folder, in somebody's mail, everywhere: said in words, and turned by a key."""
+    await users.add(archive, "bob", ["bob@example.test"])
+    bob = (await users.find(archive, "bob")).id
+    await archive.append([homes.archived({9: mail(9, "bobs")}, owner=bob)], await archive.prepare([mail(9, "bobs")]))
+    await index(archive)
+    async with console_on(archive.home) as screen:
+        await screen.press("m")
+        await screen.until_shown("Whose mail (2)", "/ Search")
+        await searching(screen, "from:bob")
+        await screen.until_shown("11 found", "in everybody's mail")
+        assert "^l" not in screen.text
+        await screen.press("escape", "escape")
+        await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
+        await screen.press("m", "enter")
+        await screen.until_shown("Folders of alice", "/ Search")
+        await searching(screen, "from:bob")
+        await screen.until_shown("Search alice [", "10 found", "in the mail of alice", "^l Everywhere")
+        await screen.press("ctrl+l")
+        await screen.until_shown("Search everything [", "11 found", "^l Only alice")
+        await screen.press("ctrl+l")
+        await screen.until_shown("Search alice [", "10 found")
+        await screen.press("escape")
+        await screen.until_shown("Folders of alice", "▸     INBOX")
+        await screen.press("enter")
+        await screen.until_shown("INBOX (5)")
+        place = await searching(screen, "from:bob")
+        await screen.until_shown("Search INBOX [", "5 found", f"in {ALICE}/INBOX of alice")
+        await seek(screen, place, "steel")
+        await screen.until_shown("Nothing found", "for: steel", "^l  searches everybody's mail")
+        await screen.press("ctrl+l")
+        await screen.until_shown("5 found", "in everybody's mail")
+        await screen.press("escape")
+        await screen.until(lambda: isinstance(screen.console.screen, MailPlace))
+
+
+async def test_a_list_of_any_length_stands_still(archive: Archive) -> None:
+    """Home and end, a few pages fetched; mail that comes in moves nothing, and the dot shows it."""
+    await homes.store(archive, {uid: mail(1, f"many {uid:04}") for uid in range(1, 1201)}, folder="Many")
+    await index(archive)
+    async with console_on(archive.home) as screen:
+        place = await searching(screen, "many")
+        await screen.until_shown("1,200 found, newest first", "many 1200")
+        await screen.press("down", "end")
+        await screen.until_shown("▸ 2024-01-01", "many 0001")
+        await screen.press("home", "down")
+        await screen.until_shown("▸ 2024-01-01  Bob Builder       many 1199")
+        assert len(place.rows._pages) <= 3
+        await homes.store(archive, {2000: mail(2, "many and new")}, folder="Many")
+        await index(archive)
+        await screen.until_shown("more came, . searches again", "1,200 found", "▸ 2024-01-01  Bob Builder       many 1199")
+        await screen.press("full_stop")
+        await screen.until_shown("1,201 found", "▸ 2024-01-02  Bob Builder       many and new")
+        await screen.until(lambda: "more came" not in screen.text)
+
+
+async def test_what_cannot_be_found_yet_is_told(archive: Archive, starts: AsyncMock) -> None:
+    """How many, while it goes down; somebody is asked to index, and a search is worth repeating then."""
+    async with console_on(archive.home) as screen:
+        place = await searching(screen, "fresh")
+        await screen.until_shown("Nothing found")
+        assert not starts.await_count
+        await homes.store(archive, {50: mail(11, "fresh 1"), 51: mail(12, "fresh 2")}, folder="New")
+        await screen.until_shown("2 messages cannot be found yet")
+        await screen.until(lambda: starts.await_count)
+        await index(archive)
+        await screen.until_shown("more came, . searches again")
+        await screen.press("enter")
+        await screen.until_shown("2 found, newest first", "fresh 2")
+        assert place.typing
+
+
+async def test_a_service_that_cannot_be_started_is_told(archive: Archive, starts: AsyncMock) -> None:
+    """Why nobody indexes stands below the number."""
+    from core.errors import ArchivarError
+
+    starts.side_effect = ArchivarError("The service did not start.", "See the log.")
+    await homes.store(archive, {50: mail(11, "fresh 1")}, folder="New")
+    async with console_on(archive.home) as screen:
+        await searching(screen, "fresh")
+        await screen.until_shown("1 message cannot be found yet", "It is not being made: The service did not start.")
+
+
+async def test_queries_come_back_with_the_arrows(archive: Archive) -> None:
+    """Up and down in the line; what was being typed is not lost, and down at the end leads into the list."""
+    async with console_on(archive.home) as screen:
+        place = await searching(screen, "steel")
+        await screen.until_shown("5 found")
+        await seek(screen, place, "from:bob")
+        await screen.until_shown("10 found")
+        place.search.line.value = "half ty"
+        await screen.press("up")
+        assert place.search.value == "from:bob"
+        await screen.press("up", "up")
+        assert place.search.value == "steel"
+        await screen.press("down", "down")
+        assert place.search.value == "half ty"
+        await screen.press("down")
+        await screen.until(lambda: place.among_rows)
+
+
+# Marks -------------------------------------------------------------------------------------------------------------------
+
+
+async def test_messages_are_marked_in_a_folder(archive: Archive) -> None:
+    """space, x; marks are counted, survive scrolling and news, and end with the folder. In the tree space folds."""
+    await homes.store(archive, {uid: mail(1, f"many {uid:04}") for uid in range(1, 401)}, folder="Many")
+    async with console_on(archive.home) as screen:
+        place = await in_folders(screen)
+        await screen.press("down", "enter")
+        await screen.until_shown("Many (400)", "space Mark")
+        assert "x Unmark" not in screen.text
+        await screen.press("space", "down", "down", "space")
+        await screen.until_shown("Many (400), 2 marked", "x Unmark")
+        await screen.press("end")
+        await screen.until_shown("many 0001")
+        await screen.press("space", "home")
+        await screen.until_shown("3 marked", "many 0400")
+        assert [line.rstrip("┃ ")[-1] for line in screen.lines if "many 0400" in line and "▸" in line] == ["*"]
+        chosen = place.selection()
+        assert (chosen.user, chosen.folder, chosen.query, chosen.words) == ("", "", "", "3 marked messages")
+        assert len(chosen.messages) == 3
+        await screen.press("space")
+        await screen.until_shown("2 marked")
+        await screen.press("x")
+        await screen.until(lambda: "marked" not in screen.text)
+        assert len(place.selection().messages) == 1
+        await screen.press("space")
+        await screen.until_shown("1 marked")
+        await screen.press("escape")
+        await screen.until_shown("▸     Many")
+        await screen.press("home", "space")
+        await screen.until_shown("▸ + alice@example.test")
+        await screen.press("space", "down", "enter")
+        await screen.until_shown("1 marked in the list before: these marks are gone.", "number 5")
+        assert place.selection() == Selection(messages=(5,), words="number 5")
+
+
+async def test_hits_are_marked_and_all_that_is_found(archive: Archive) -> None:
+    """Marks stay in another order; A means the query itself, in its scope; another search begins without marks."""
+    alice = (await users.find(archive, "alice")).id
+    async with console_on(archive.home) as screen:
+        await in_folders(screen)
+        place = await searching(screen, "steel")
+        await screen.until_shown("5 found")
+        await screen.press("down", "space", "down", "space")
+        await screen.until_shown("5 found, newest first, 2 marked")
+        assert place.selection() == Selection(messages=(10, 9), words="2 marked messages")
+        await screen.press("ctrl+r")
+        await screen.until_shown("5 found, by relevance, 2 marked")
+        await screen.press("A")
+        await screen.until_shown("all 5 marked")
+        words = "5 messages found in the mail of alice for: steel"
+        assert place.selection() == Selection(user=alice, query="steel", words=words)
+        await screen.press("space")
+        await screen.until_shown("1 marked", "now only this one is")
+        assert len(place.selection().messages) == 1
+        await screen.press("x", "A", "x")
+        await screen.until(lambda: "marked" not in screen.text.split("╭")[0])
+        assert len(place.selection().messages) == 1
+        await screen.press("space", "slash")
+        await seek(screen, place, "number")
+        await screen.until_shown("5 found", "these marks are gone")
+        assert place.selection() == Selection(messages=(5,), words="number 5")
+
+
+async def test_nothing_found_means_nothing(archive: Archive) -> None:
+    """Not everything: that is what an empty selection would be."""
+    async with console_on(archive.home) as screen:
+        place = await searching(screen, "unheard")
+        await screen.until_shown("Nothing found")
+        with pytest.raises(Refused, match="No message is chosen"):
+            place.selection()
+        assert not screen.text.count("A All found")
+
+
+# Help and looks ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_help_tells_of_every_field_in_examples_that_work() -> None:
+    """No field is missing, and each example is a query."""
+    examples = [example for example, _ in (*syntax.WORDS, *syntax.FIELDS)]
+    told = {name for name in language.FIELDS if any(f"{name}:" in example for example in examples)}
+    assert told == set(language.FIELDS)
+    for example in examples:
+        assert language.parse(example).terms
+
+
+async def test_the_help_is_one_key_away(archive: Archive) -> None:
+    """From the line and from the list; f1 lists the keys, the palette all actions."""
+    async with console_on(archive.home) as screen:
+        await searching(screen)
+        await screen.press("ctrl+g")
+        await screen.until_shown("How to search", "offer steel", "from:anna")
+        await screen.press("escape", "f1")
+        await screen.until_shown("Keys", "The newest first, or what fits best")
+        await screen.press("escape")
+        place = screen.console.screen
+        assert isinstance(place, SearchPlace)
+        await seek(screen, place, "steel")
+        await screen.until_shown("5 found")
+        await screen.press("down")
+        await screen.until(lambda: place.among_rows)
+        commands = {command.title for command in screen.console.get_system_commands(place)}
+        assert {"Open", "Mark", "Search", "All found", "How to search", "Relevance"} <= commands
+
+
+@BOTH_SIZES
+async def test_hostile_mail_and_a_hostile_query(archive: Archive, size: tuple[int, int]) -> None:
+    """Subjects, folders and what is pasted into the line: shown, obeyed nowhere, and no column moves."""
+    raw = HOSTILE[:900].replace("\r", "").replace("\n", "")
+    message = f"From: {raw} <x@example.test>\r\nSubject: evil {raw}\r\n\r\n{raw}\r\n".encode("utf-8", "surrogatepass")
+    await homes.store(archive, {77: message}, folder="Evil [/b]\u202eexe")
+    await index(archive)
+    async with console_on(archive.home, size) as screen:
+        place = await searching(screen, "evil")
+        await screen.until_shown("1 found", "evil")
+        assert straight(screen.lines, size)
+        assert not set(screen.text) & STRANGE
+        place.search.line.post_message(events.Paste(" " + raw[:60].replace("\x00", "")))
+        await screen.press("enter")
+        await screen.until(lambda: ("found" in screen.text and "1 found" not in screen.text) or "! " in screen.text)
+        assert straight(screen.lines, size)
+        assert not set(screen.text) & STRANGE
+
+
+# The gateway, and an index that breaks -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def gateway(archive: Archive) -> AsyncIterator[CoreGateway]:
+    gateway = await open_gateway(archive.home.path)
+    yield gateway
+    await gateway.close()
+
+
+async def test_a_search_that_is_left_is_not_gone_on_with(archive: Archive, gateway: CoreGateway) -> None:
+    """Its connection and its thread end at once; what was listed can still be looked at."""
+    await homes.store(archive, {uid: mail(1, f"many {uid:04}") for uid in range(1, 301)}, folder="Many")
+    await index(archive)
+    before = threading.active_count()
+    async with aclosing(gateway.search.find(Question("many"))) as found:
+        results = await anext(found)
+        assert (len(results), results.complete) == (100, False)
+        assert threading.active_count() == before + 1
+    assert threading.active_count() == before
+    assert [row.subject for row in await results.page(99, 5)] == ["many 0201"]
+
+
+async def test_all_that_is_found_is_counted_by_relevance_too(archive: Archive, gateway: CoreGateway) -> None:
+    """The list has the best 1,000, the count all."""
+    await homes.store(archive, {uid: mail(1, f"many {uid:04}") for uid in range(1, 1103)}, folder="Many")
+    await index(archive)
+    async with aclosing(gateway.search.find(Question("many", order=Order.RELEVANCE))) as found:
+        [*_, results] = [results async for results in found]
+    assert (len(results), results.total, results.complete) == (1000, 1102, True)
+
+
+async def test_an_error_has_its_place_and_no_words_of_the_command_line(archive: Archive, gateway: CoreGateway) -> None:
+    """The position is the one in the text; what was wrong is not kept among what was sought."""
+    with pytest.raises(BadQuery) as caught:
+        await anext(gateway.search.find(Question("steel user:nobody")))
+    assert caught.value.position == 11
+    assert "archivar" not in caught.value.hint
+    assert list(gateway.search.asked) == []
+
+
+async def test_a_scope_that_is_gone_finds_nothing(archive: Archive, gateway: CoreGateway) -> None:
+    """A folder that does not exist any more is no fault."""
+    alice = (await users.find(archive, "alice")).id
+    async with aclosing(gateway.search.find(Question("steel", Scope(alice, "none")))) as found:
+        [results] = [results async for results in found]
+    assert (len(results), results.complete) == (0, True)
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 1000])
+async def test_an_index_that_breaks_while_one_searches(archive: Archive, content: bytes) -> None:
+    """It is begun anew, which is told; what was found stays readable, and the console goes on."""
+    async with console_on(archive.home) as screen:
+        place = await searching(screen, "steel")
+        await screen.until_shown("5 found", "Offer 10")
+        archive.home.search.write_bytes(content)
+        for suffix in ("-wal", "-shm"):
+            archive.home.search.with_name(f"{archive.home.search.name}{suffix}").unlink(missing_ok=True)
+        await screen.until_shown("10 messages cannot be found yet", "Offer 10")
+        await screen.press("down", "enter")
+        await screen.until_shown("Subject  Offer 10")
+        await screen.press("escape", "slash")
+        await seek(screen, place, "offer")
+        await screen.until_shown("Nothing found", "10 messages cannot be found yet: the index is being made.")
+        await index(archive)
+        await screen.until_shown("more came")
+        await screen.press("enter")
+        await screen.until_shown("5 found", "Offer 6")
+
+
+async def test_a_search_can_be_left_for_another_place(archive: Archive) -> None:
+    """Keys of places lead away from the list; the search is closed."""
+    async with console_on(archive.home) as screen:
+        place = await searching(screen, "steel")
+        await screen.until_shown("5 found")
+        await screen.press("down", "enter")
+        await screen.until(lambda: isinstance(screen.console.screen, MessagePlace))
+        await screen.press("m")
+        await screen.until(lambda: isinstance(screen.console.screen, ArchivePlace))
+        assert not place.is_attached
