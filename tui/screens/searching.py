@@ -209,7 +209,7 @@ class SearchPlace(MessageList):
             at = cell_len(line.value[: self._at]) - line.scroll_offset.x
             if not 0 <= at < line.size.width:
                 line.cursor_position = self._at
-            line.focus()
+            self.set_focus(line)
         self._say(f"{trouble.message} {trouble.hint}".strip())
         self._show_state()
 
@@ -252,7 +252,7 @@ class SearchPlace(MessageList):
         asked = self._question
         same = asked is not None and asked.text == self.search.value and self._sought in (None, asked) and not self._trouble
         if same and self.rows.total and not self._more:
-            self.rows.focus()
+            self.set_focus(self.rows)
         else:
             self._back = 0
             self._look()
@@ -263,7 +263,7 @@ class SearchPlace(MessageList):
         event.stop()
         if event.key == "down" and not self._back:
             if self.rows.total:
-                self.rows.focus()
+                self.set_focus(self.rows)
             return
         self._recall(1 if event.key == "up" else -1)
 
@@ -310,7 +310,8 @@ class SearchPlace(MessageList):
         self.open_message()
 
     def action_search_archive(self) -> None:
-        self.search.line.focus()
+        self.search.line.cursor_position = len(self.search.line.value)
+        self.set_focus(self.search.line)
 
     def action_syntax(self) -> None:
         self.app.push_screen(Page("How to search", syntax_lines))
@@ -339,7 +340,7 @@ class SearchPlace(MessageList):
         if self.typing:
             self.app.pop_screen()
         else:
-            self.search.line.focus()
+            self.action_search_archive()
 
     # Marks ---------------------------------------------------------------------------------------------------------------
 
