@@ -254,7 +254,7 @@ async def test_what_cannot_be_found_yet_is_told(archive: Archive, starts: AsyncM
         await screen.until_shown("2 messages cannot be found yet")
         await screen.until(lambda: starts.await_count)
         await index(archive)
-        await screen.until_shown("more came, . searches again")
+        await screen.until_shown("more came, enter searches again")
         await screen.press("enter")
         await screen.until_shown("2 found, newest first", "fresh 2")
         assert place.typing

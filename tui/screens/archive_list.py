@@ -57,6 +57,7 @@ class MessageList(SelectedPlace):
     def __init__(self) -> None:
         super().__init__()
         self._previewed = 0
+        self._empty_text = ""
         #: Marked messages by number, with their subjects, in the order in which they were marked.
         self._marks: dict[int, str] = {}
 
@@ -92,7 +93,10 @@ class MessageList(SelectedPlace):
         self.panel("preview-panel").display = bool(total)
         none = self.query_one("#no-rows", Static)
         none.display = not total
-        none.update(Content(empty))
+        if empty != self._empty_text:
+            # What is written again is sent again.
+            self._empty_text = empty
+            none.update(Content(empty))
         self.show_preview()
 
     # The chosen message --------------------------------------------------------------------------------------------------

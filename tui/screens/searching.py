@@ -89,8 +89,8 @@ class SearchPlace(MessageList):
 
     @property
     def typing(self) -> bool:
-        """Do the keys go to the line?"""
-        return self.focused is self.search.line
+        """Do the keys go to the line, or will they, once the place is in front?"""
+        return self.focused in (self.search.line, None)
 
     async def load(self) -> None:
         self.show_top(lambda width, clock: header(("Archive", "Search"), "", clock, width))
@@ -131,8 +131,10 @@ class SearchPlace(MessageList):
     def _pending(self) -> list[str]:
         """What cannot be found yet, or what could be found now."""
         if self._progress.behind:
-            return [f"{_messages(self._progress.behind)} cannot be found yet"]
-        return [f"more came, {self.console.key(AGAIN)} searches again"] if self._more else []
+            nobody = ", and nobody indexes them" if self._progress.fault else ""
+            return [f"{_messages(self._progress.behind)} cannot be found yet{nobody}"]
+        key = "enter" if self.typing else self.console.key(AGAIN)
+        return [f"more came, {key} searches again"] if self._more else []
 
     @property
     def _more(self) -> bool:
@@ -282,7 +284,7 @@ class SearchPlace(MessageList):
     # Doing ---------------------------------------------------------------------------------------------------------------
 
     def on_descendant_focus(self) -> None:
-        self.refresh_bindings()
+        self._show_state()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What is done to messages is done in the list."""

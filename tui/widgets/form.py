@@ -236,11 +236,14 @@ class Search(Marked):
 
     def __init__(self, hint: str, *, id: str | None = None) -> None:
         self.line = SearchLine(Text("search", "", hint=hint), "")
+        self._label = "Search"
         super().__init__(Static(Content("Search ["), classes="label"), self.line, Static(Content("]")), id=id)
 
     def call(self, label: str) -> None:
         """Say before the line what is searched."""
-        self.query_one(".label", Static).update(Content(f"{label} ["))
+        if label != self._label:
+            self._label = label
+            self.query_one(".label", Static).update(Content(f"{label} ["))
 
     @property
     def value(self) -> str:
