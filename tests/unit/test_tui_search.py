@@ -118,8 +118,10 @@ async def test_from_home_to_a_hit_and_back(archive: Archive, size: tuple[int, in
 async def test_enter_and_down_lead_into_the_list_and_the_slash_back(archive: Archive) -> None:
     """Enter a second time is enough, and what is in the line is kept."""
     async with console_on(archive.home) as screen:
-        place = await searching(screen, "steel")
-        await screen.until_shown("5 found")
+        place = await searching(screen)
+        await screen.until_shown("enter Search")
+        await seek(screen, place, "steel")
+        await screen.until_shown("5 found", "enter To the list")
         await screen.press("enter")
         await screen.until(lambda: place.among_rows)
         await screen.press("slash")

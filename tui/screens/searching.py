@@ -9,7 +9,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -22,7 +22,7 @@ from tui.gateway.views import Refused
 from tui.screens.archive_list import MARK, OPEN, SEARCH, UNMARK, MessageList
 from tui.screens.page import Page
 from tui.syntax import syntax_lines
-from tui.widgets.form import Search
+from tui.widgets.form import Search, SearchLine
 from tui.widgets.paged import PAGE
 
 ACTIONS = (
@@ -48,13 +48,19 @@ BEGIN = (
 )
 
 
+class QueryLine(SearchLine):
+    """Enter stands at the foot, since nothing is sought before."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "Search")]
+
+
 class SearchPlace(MessageList):
     """A search that begins within ``scope``."""
 
     where = True
     ACTIONS = ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
-    AUTO_FOCUS = "SearchLine"
+    AUTO_FOCUS = "QueryLine"
 
     DEFAULT_CSS = """
     SearchPlace #wrong { display: none; height: auto; max-height: 4; padding: 0 1; }
@@ -79,7 +85,7 @@ class SearchPlace(MessageList):
         self._draft = ""
 
     def content(self) -> ComposeResult:
-        yield Search("words, from:, subject:, after:2024-05 …", id="search")
+        yield Search("words, from:, subject:, after:2024-05 …", id="search", line=QueryLine)
         yield Static(id="wrong", classes="wrong")
         yield from self.list_panels()
 
@@ -248,12 +254,18 @@ class SearchPlace(MessageList):
             # What is wrong is told until it is searched again, but its place has moved.
             self._at = None
             self._show_wrong()
+        self.refresh_bindings()
+
+    @property
+    def _shown_already(self) -> bool:
+        """Does the list have what stands in the line?"""
+        asked = self._question
+        same = asked is not None and asked.text == self.search.value and self._sought in (None, asked) and not self._trouble
+        return same and bool(self.rows.total) and not self._more
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        asked = self._question
-        same = asked is not None and asked.text == self.search.value and self._sought in (None, asked) and not self._trouble
-        if same and self.rows.total and not self._more:
+        if self._shown_already:
             self.set_focus(self.rows)
         else:
             self._back = 0
@@ -302,6 +314,8 @@ class SearchPlace(MessageList):
 
     def label(self, action: str) -> str:
         """What the next press does."""
+        if action == "submit":
+            return "To the list" if self._shown_already else ""
         if action == "order":
             return "Newest first" if self._order is Order.RELEVANCE else ""
         if action == "widen" and self._scope == EVERYTHING:

@@ -234,8 +234,8 @@ class Search(Marked):
     Search Line { width: 1fr; }
     """
 
-    def __init__(self, hint: str, *, id: str | None = None) -> None:
-        self.line = SearchLine(Text("search", "", hint=hint), "")
+    def __init__(self, hint: str, *, id: str | None = None, line: type[SearchLine] = SearchLine) -> None:
+        self.line = line(Text("search", "", hint=hint), "")
         self._label = "Search"
         super().__init__(Static(Content("Search ["), classes="label"), self.line, Static(Content("]")), id=id)
 
