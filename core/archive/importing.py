@@ -100,12 +100,11 @@ async def import_mail(
     Without ``folder`` mail of an export goes where it was, other mail to ``DEFAULT_FOLDER``. ``of``: the user whose archive is
     wanted of an export that holds several. Raises ``InputError`` (nothing there), ``StorageError``.
     """
-    _check_folder(folder)
+    check_folder(folder)
     if archive.home.holds(path):
         raise InputError(f"{path} is in the archive's own folder.", "Nothing there is to be imported.")
-    known = form is Format.AUTO and path.is_dir() and await asyncio.to_thread(manifest.header, path) is not None
-    if known:
-        owner = await asyncio.to_thread(_owner, path, of, user)
+    owner = await asyncio.to_thread(whose, path, of, user) if form is Format.AUTO else ""
+    if owner:
         source: Iterator[Found | Unusable | Stranger] = mail_files.exported(path, owner)
         base = folder
     else:
@@ -128,15 +127,18 @@ async def import_mail(
     return done
 
 
-def _check_folder(folder: str) -> None:
+def check_folder(folder: str) -> None:
+    """Can it be a folder of the archive? Raises ``InputError``."""
     if not all(folder.split("/")) and folder:
         raise InputError(f'"{folder}" cannot be a folder.', "Give its path with / between the levels.")
     if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in folder):
         raise InputError("The folder's name holds a control character.", "Give another one.")
 
 
-def _owner(path: Path, of: str, user: User) -> str:
-    """Whose archive of an export is meant. Raises ``InputError``."""
+def whose(path: Path, of: str, user: User) -> str:
+    """Whose archive of the export is meant, by id; empty where there is no export. Blocking. Raises ``InputError``."""
+    if not path.is_dir() or manifest.header(path) is None:
+        return ""
     found = mail_files.owners(path)
     wanted = of or user.name
     fitting = [owner for owner, name in found.items() if name.casefold() == wanted.casefold()]

@@ -79,6 +79,22 @@ async def inhabited(archive: Archive, source: str) -> set[str]:
     return {row[0] for row in rows}
 
 
+async def origins(archive: Archive, folder: int, messages: Sequence[int] | None = None) -> list[str]:
+    """The sources of the mail in a folder of the archive, that of most of it first: of ``messages``, or of the newest there."""
+    if messages is None:
+        rows = await archive.database.read(
+            "SELECT message_id FROM placement WHERE folder_id = ? AND until_seq IS NULL ORDER BY message_id DESC LIMIT ?",
+            (folder, CHUNK),
+        )
+        messages = [row[0] for row in rows]
+    found = await archive.database.read(
+        "SELECT f.source FROM json_each(?) wanted JOIN source_message m ON m.message_id = wanted.value AND m.folder_id = ? "
+        "JOIN source_folder f ON f.id = m.source_folder_id GROUP BY f.source ORDER BY count(*) DESC, f.source",
+        (json.dumps(list(messages[:CHUNK])), folder),
+    )
+    return [row[0] for row in found]
+
+
 async def gone(archive: Archive, source: str, wanted: Iterable[tuple[int, int | None]]) -> list[Gone]:
     """Vanished messages of a mailbox whose (size, INTERNALDATE) is among ``wanted``, the last to go first."""
     join = "ON s.size = w.size AND s.internaldate IS w.internaldate AND s.gone_seq IS NOT NULL"

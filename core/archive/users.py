@@ -172,7 +172,7 @@ async def find(archive: Archive, name: str, *, removed: bool = False) -> User:
     wanted = name.casefold()
     found = await _by_name(archive, [wanted], removed=removed) or await _by_address(archive, [wanted])
     if found:
-        return await _user(archive, found[wanted])
+        return await of_id(archive, found[wanted])
     if wanted == CATCHALL:
         raise InputError(
             f"{CATCHALL} is the archive of mail to unknown addresses, and no user.",
@@ -186,7 +186,8 @@ async def find(archive: Archive, name: str, *, removed: bool = False) -> User:
     raise InputError(f'There is no user "{name}".', f"Users: {names}. Add one with archivar user add.")
 
 
-async def _user(archive: Archive, user_id: str) -> User:
+async def of_id(archive: Archive, user_id: str) -> User:
+    """The user with this id, removed or not."""
     rows = await archive.database.read(f"SELECT {_COLUMNS} FROM user WHERE id = ?", (user_id,))
     return (await _users(archive, rows))[0]
 
@@ -216,7 +217,7 @@ async def add(
 
 async def _add(archive: Archive, name: str, emails: Sequence[str], login: str, full_name: str, actor: str) -> tuple[User, bool]:
     found = await _by_name(archive, [name.strip().casefold()], removed=True)
-    before = await _user(archive, next(iter(found.values()))) if found else None
+    before = await of_id(archive, next(iter(found.values()))) if found else None
     if before is not None and not before.removed:
         raise InputError(f'There is a user "{before.name}" already.', "Change it with archivar user edit.")
     user_id = before.id if before else uuid.uuid4().hex[:12]
@@ -229,7 +230,7 @@ async def edit(archive: Archive, user: User, *, actor: str = "archivar") -> User
     """Save a changed user; one that is as before leaves no trace in the ledger. Raises ``InputError``."""
     async with archive.changing():
         user = await _checked(archive, user)
-        if user != await _user(archive, user.id):
+        if user != await of_id(archive, user.id):
             await _save(archive, user, actor)
     return user
 
@@ -247,10 +248,10 @@ async def _checked(archive: Archive, user: User) -> User:
     user = replace(user, addresses=people.checked(user))
     same = await _by_name(archive, [user.name.casefold()], removed=True)
     if any(user_id != user.id for user_id in same.values()):
-        other = await _user(archive, next(iter(same.values())))
+        other = await of_id(archive, next(iter(same.values())))
         raise InputError(f'There is a user "{other.name}" already.', "Choose another name.")
     for address, user_id in (await _by_address(archive, [address.casefold() for address in user.addresses])).items():
         if user_id != user.id:
-            other = await _user(archive, user_id)
+            other = await of_id(archive, user_id)
             raise InputError(f"{address} belongs to {other.name} already.", "An address belongs to one user only.")
     return user

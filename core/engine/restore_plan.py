@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from core.archive import selection as selecting
 from core.archive import users
@@ -19,6 +20,22 @@ from core.profiles.profile import Profile
 
 #: A folder's path on a server is never longer.
 LONGEST = 1000
+
+
+class At(StrEnum):
+    """What of a wish cannot be followed: another profile, mailbox or folder on the server is needed."""
+
+    PROFILE = "profile"
+    MAILBOX = "mailbox"
+    FOLDER = "folder"
+
+
+class PlanError(InputError):
+    """A restore that cannot be; ``at`` says what is to be changed."""
+
+    def __init__(self, at: At, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.at = at
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +79,7 @@ async def plan(archive: Archive, profile: Profile, selection: Selection, *, user
     """What a restore of ``selection`` through ``profile`` comes to; ``user`` says whose mailbox, in a profile for many.
 
     Without a user of its own the selection is of that mailbox's user. Raises ``InputError``: for a catch-all profile, no such
-    mailbox, no such mail, or mail that has no folder on the server to go back to.
+    mailbox, no such mail, or mail that has no folder on the server to go back to; ``PlanError`` tells what is to be changed.
     """
     mailbox, found = await _mailbox(archive, profile, user)
     path = _target(to) if to else ""
@@ -77,7 +94,8 @@ async def plan(archive: Archive, profile: Profile, selection: Selection, *, user
 
 async def _mailbox(archive: Archive, profile: Profile, user: str) -> tuple[Mailbox, Roster]:
     if profile.catchall is not None:
-        raise InputError(
+        raise PlanError(
+            At.PROFILE,
             f"{profile.name} is for a catch-all mailbox, which is nobody's own, so nothing is restored through it.",
             "Name a profile that archives the user's mailbox.",
         )
@@ -85,13 +103,14 @@ async def _mailbox(archive: Archive, profile: Profile, user: str) -> tuple[Mailb
         found = await roster(archive, profile, removed=True)
         return found.mailboxes[0], found
     if not user:
-        raise InputError(f"{profile.name} is for many mailboxes: say whose is meant.", "Give --user NAME.")
+        raise PlanError(At.MAILBOX, f"{profile.name} is for many mailboxes: say whose is meant.", "Give --user NAME.")
     found = await roster(archive, profile)
     wanted = await users.find(archive, user)
     for mailbox in found.mailboxes:
         if mailbox.user.id == wanted.id:
             return mailbox, found
-    raise InputError(
+    raise PlanError(
+        At.MAILBOX,
         f"{wanted.name} is not among the users of {profile.name}, or has no e-mail address.",
         "archivar profile show tells who is.",
     )
@@ -102,9 +121,11 @@ def _target(to: str) -> str:
     path = to.strip()
     levels = path.split("/")
     if not all(level.strip() for level in levels) or len(path) > LONGEST:
-        raise InputError(f'--to: "{to}" cannot be a folder.', "Name it like Restored/2024, with / between its levels.")
+        hint = "Name it like Restored/2024, with / between its levels."
+        raise PlanError(At.FOLDER, f'--to: "{to}" cannot be a folder.', hint)
     if any(unicodedata.category(character) in ("Cc", "Cs", "Cf") for character in path):
-        raise InputError("--to: the name of the folder holds a control character.", "Name it with letters, digits and signs.")
+        hint = "Name it with letters, digits and signs."
+        raise PlanError(At.FOLDER, "--to: the name of the folder holds a control character.", hint)
     if levels[0].upper() == "INBOX":
         levels[0] = "INBOX"
     return "/".join(levels)
@@ -114,7 +135,8 @@ def _refuse_strange(mailbox: Mailbox, folders: tuple[Folder, ...]) -> None:
     """Mail that this mailbox never had has no place there to go back to."""
     for folder in folders:
         if folder.owner != mailbox.user.id or not folder.path.startswith(f"{mailbox.top}/"):
-            raise InputError(
+            raise PlanError(
+                At.FOLDER,
                 f"{folder.path} of {folder.user} was no folder of the mailbox {mailbox.top}.",
                 "Say with --to which folder on the server its mail goes to, or choose another one with --folder.",
             )

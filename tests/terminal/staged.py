@@ -27,7 +27,7 @@ from tui.gateway.profile_views import Profiles
 from tui.gateway.proof_views import Proof
 from tui.gateway.search_views import Searching
 from tui.gateway.settings_views import Setup
-from tui.gateway.transfer_views import Backups, Exports
+from tui.gateway.transfer_views import Backups, Exports, Imports, Restores
 from tui.gateway.unknown_views import Unknowns
 from tui.gateway.views import HomeView, ProfileView, Refused, RunView
 
@@ -225,6 +225,14 @@ class StagedGateway:
     @property
     def exports(self) -> Exports:
         raise Refused("Nothing is exported on this stage.")
+
+    @property
+    def restores(self) -> Restores:
+        raise Refused("Nothing is restored on this stage.")
+
+    @property
+    def imports(self) -> Imports:
+        raise Refused("Nothing is imported on this stage.")
 
     @property
     def backups(self) -> Backups:

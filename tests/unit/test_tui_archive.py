@@ -324,12 +324,14 @@ async def test_a_selection_says_what_is_meant(archive: Archive) -> None:
     await fill(archive, 2)
     async with console_on(archive.home) as screen:
         place = await in_inbox(screen)
-        assert place.selection() == Selection(messages=(2,), words="number 2")
+        owner = (await users.find(archive, "alice")).id
+        meant = Selection(owner, f"{ALICE}/INBOX", messages=(2,), words="number 2")
+        assert place.selection() == meant
         await screen.press("enter")
         await screen.until_shown("Text of 2.")
         message = screen.console.screen
         assert isinstance(message, MessagePlace)
-        assert message.selection() == Selection(messages=(2,), words="number 2")
+        assert message.selection() == meant
         await screen.press("escape", "escape")
         await screen.until(lambda: place.folders.has_focus)
         owner = (await users.find(archive, "alice")).id

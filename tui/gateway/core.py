@@ -32,6 +32,7 @@ from tui.gateway.directory import DirectoryDesk, trouble
 from tui.gateway.directory_views import Directory
 from tui.gateway.drafts import Drafts
 from tui.gateway.exports import MailExports
+from tui.gateway.imports import MailImports
 from tui.gateway.job_views import Jobs
 from tui.gateway.jobs import OwnJobs
 from tui.gateway.people import People
@@ -40,11 +41,12 @@ from tui.gateway.profile_views import Profiles
 from tui.gateway.proof import Brief, ProofDesk
 from tui.gateway.proof_views import Proof
 from tui.gateway.refusals import translated
+from tui.gateway.restores import MailRestores
 from tui.gateway.search import SearchDesk
 from tui.gateway.search_views import Searching
 from tui.gateway.settings import MachineSetup
 from tui.gateway.settings_views import Setup
-from tui.gateway.transfer_views import Backups, Exports
+from tui.gateway.transfer_views import Backups, Exports, Imports, Restores
 from tui.gateway.unknown import UnknownAddresses
 from tui.gateway.unknown_views import Unknowns
 from tui.gateway.views import HomeView, NoArchive, NoProfile, ProfileView, RunView
@@ -100,6 +102,8 @@ class CoreGateway:
         self.activity: Activity = PastActivity(archive, self._jobs)
         self.mail: Mail = ArchivedMail(archive)
         self.exports: Exports = MailExports(archive, self._jobs)
+        self.restores: Restores = MailRestores(archive, self._jobs)
+        self.imports: Imports = MailImports(archive, self._jobs)
         self.backups: Backups = ArchiveBackups(archive, self._jobs)
         self._proof = ProofDesk(archive, self._jobs, self._see_to_service)
         self.search: Searching = SearchDesk(archive, self._indexing_starts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core import format as texts
@@ -54,7 +54,7 @@ class MailExports:
             def tick(done: Exported) -> None:
                 job.stage = Stage(done.done, done.total, done.bytes, done.folder)
 
-            wanted = await resolved(archive, selection, job)
+            wanted = await resolved(archive, selection, lambda stage: setattr(job, "stage", stage))
             done = await exporting.export(archive, wanted, target, Format(form), actor="console", tick=tick)
             return _outcome(done, target)
 
@@ -85,17 +85,14 @@ def folder(directory: str) -> Path:
         raise InputError(f"{text} is no folder: {error}.", "Name a folder on this machine.") from error
 
 
-async def resolved(archive: Archive, selection: Selection, job: Job) -> selecting.Selection:
+async def resolved(archive: Archive, selection: Selection, tell: Callable[[Stage], None]) -> selecting.Selection:
     """What is selected, for the core. For a query all mail is indexed first: what is not would be left out without a word."""
     wanted = selecting.Selection(selection.user, selection.folder, selection.messages)
     if not selection.query:
         return wanted
 
-    def tell(done: int, total: int) -> None:
-        job.stage = Stage(done, total, 0, "the search index, so that all is found")
-
-    await bring_up(archive, tell=tell)
-    job.stage = Stage(where="what the search finds")
+    await bring_up(archive, tell=lambda done, total: tell(Stage(done, total, 0, "the search index, so that all is found")))
+    tell(Stage(where="what the search finds"))
     return await found_by(archive, wanted, selection.query)
 
 

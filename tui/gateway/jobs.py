@@ -96,7 +96,7 @@ class OwnJobs:
 
     async def _do(self, job: Job, work: Work) -> None:
         try:
-            async with self._archive() as archive:
+            async with self.archive() as archive:
                 job.outcome = await work(archive, job)
         except asyncio.CancelledError:
             job.stopped = True
@@ -109,7 +109,8 @@ class OwnJobs:
             job.outcome = Outcome((f"The console has a fault. {fault(error)}", job.again), bad=True)
 
     @asynccontextmanager
-    async def _archive(self) -> AsyncIterator[Archive]:
+    async def archive(self) -> AsyncIterator[Archive]:
+        """The archive, opened once more for work that may take long."""
         archive = await Archive.open(self._home, actor="console", follow=not is_running(self._home))
         try:
             yield archive
@@ -123,6 +124,10 @@ class OwnJobs:
         if (job := self._jobs.get(key)) is None:
             raise Refused("This is not known any more.", "Activity, Ledger tells what was done.")
         return self._shown(job)
+
+    def is_active(self, key: int) -> bool:
+        """Does the job of this number go on?"""
+        return (job := self._jobs.get(key)) is not None and job.outcome is None
 
     def seen(self, key: int) -> None:
         if (job := self._jobs.get(key)) is not None and job.outcome is not None:

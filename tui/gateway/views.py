@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tui.gateway.proof_views import Proof
     from tui.gateway.search_views import Searching
     from tui.gateway.settings_views import Setup
-    from tui.gateway.transfer_views import Backups, Exports
+    from tui.gateway.transfer_views import Backups, Exports, Imports, Restores
     from tui.gateway.unknown_views import Unknowns
 
 
@@ -245,6 +245,14 @@ class Gateway(Protocol):
     @property
     def exports(self) -> Exports:
         """Mail as files."""
+
+    @property
+    def restores(self) -> Restores:
+        """Mail back into mailboxes."""
+
+    @property
+    def imports(self) -> Imports:
+        """Mail from files."""
 
     @property
     def backups(self) -> Backups:

@@ -123,7 +123,11 @@ class MessageList(SelectedPlace):
     def open_message(self) -> None:
         """Open the chosen message; from there one goes on to those beside it."""
         if row := self.rows.chosen:
-            self.app.push_screen(MessagePlace(row.id, self.neighbour))
+            self.app.push_screen(MessagePlace(row.id, self.neighbour, self.within()))
+
+    def within(self) -> Selection:
+        """As whose, and of which folder, the messages of the list are meant; empty where that is not clear."""
+        return Selection()
 
     async def neighbour(self, step: int) -> int | None:
         """Choose the message that is ``step`` lines further on; its number, or None at the end."""

@@ -6,6 +6,7 @@ Side by side where there is room; else one enters a folder and leaves it again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -22,7 +23,7 @@ from tui.gateway.search_views import Scope
 from tui.mail import folder_line, unfolded
 from tui.screens.archive_list import MARK, OPEN, SEARCH, UNMARK, MessageList
 from tui.screens.searching import SearchPlace
-from tui.screens.selected import EXPORT
+from tui.screens.selected import EXPORT, RESTORE
 from tui.widgets.lines import Choice
 from tui.widgets.panel import Panel
 
@@ -35,10 +36,11 @@ NEWS = Action("mail-news", "show_news", ("full_stop",), "Show new", "List the fo
 ACTIONS = (
     OPEN,
     Action("mail-fold", "fold", ("space",), "Fold", "Hide or show the folders in the chosen one"),
-    EXPORT,
     MARK,
     UNMARK,
     SEARCH,
+    EXPORT,
+    RESTORE,
     NEWS,
     Action("back", "back", ("escape", "q"), "Back", "Back: from the messages to the folders, and to whose mail it is"),
     *PLACES,
@@ -208,10 +210,15 @@ class MailPlace(MessageList):
         if self._row is not None:
             self.console.work(self._enter(self._row))
 
+    def within(self) -> Selection:
+        """The open folder: a message of it is meant as it lies there."""
+        return Selection(user=self._owner.key, folder=self._row.path if self._row else "")
+
     def selection(self) -> Selection:
-        """The marked messages or the chosen one, or the chosen folder with what is in it."""
+        """The marked messages or the chosen one, as they lie in the open folder; or the chosen folder with what is in it."""
         if self.entered and self.rows.total:
-            return super().selection()
+            within = self.within()
+            return replace(super().selection(), user=within.user, folder=within.folder)
         folder = self.folder
         words = f"{folder.shown} of {self._owner.name}" if folder else f"all of {self._owner.name}"
         return Selection(user=self._owner.key, folder=folder.path if folder else "", words=words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -15,7 +16,7 @@ from tui.gateway.archive_views import MessageView, RawSource, Selection
 from tui.mail import attachment_line, history_lines, message_lines
 from tui.screens.ask import Ask
 from tui.screens.page import Page
-from tui.screens.selected import EXPORT, SelectedPlace
+from tui.screens.selected import EXPORT, RESTORE, SelectedPlace
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
 
@@ -34,13 +35,14 @@ ACTIONS = (
     Action("message-source", "source", ("r",), "Raw", "All of the message, byte for byte as it came"),
     Action("message-history", "history", ("i",), "History", "Where the message was, and when"),
     EXPORT,
+    RESTORE,
     Action("back", "back", ("escape", "q"), "Back", "Back to the list"),
     *PLACES,
 )
 
 
 class MessagePlace(SelectedPlace):
-    """The message with this number."""
+    """The message with this number; ``within`` says as whose it is meant, and of which folder."""
 
     ACTIONS = ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
@@ -51,8 +53,9 @@ class MessagePlace(SelectedPlace):
     MessagePlace #message { height: 1fr; }
     """
 
-    def __init__(self, message: int, neighbour: Neighbour) -> None:
+    def __init__(self, message: int, neighbour: Neighbour, within: Selection = Selection()) -> None:  # noqa: B008
         super().__init__()
+        self._within = within
         self._message = message
         self._neighbour = neighbour
         self._view: MessageView | None = None
@@ -104,7 +107,7 @@ class MessagePlace(SelectedPlace):
 
     def selection(self) -> Selection:
         """This message."""
-        return Selection(messages=(self._message,), words=self._view.subject if self._view else "")
+        return replace(self._within, messages=(self._message,), words=self._view.subject if self._view else "")
 
     def action_step(self, step: int) -> None:
         self.console.work(self._step(step))

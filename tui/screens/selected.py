@@ -7,8 +7,10 @@ from tui.gateway.archive_views import Selection
 from tui.screens.exporting import ExportForm
 from tui.screens.job import JobPlace
 from tui.screens.place import Place
+from tui.screens.restoring import RestorePlace
 
 EXPORT = Action("mail-export", "export", ("e",), "Export", "Write what is chosen to files: EML, mbox or Maildir")
+RESTORE = Action("mail-restore", "restore", ("v",), "Restore", "Put what is chosen back into a mailbox. Shown before, and asks")
 
 
 class SelectedPlace(Place):
@@ -30,3 +32,7 @@ class SelectedPlace(Place):
     def _begun(self, job: int | None) -> None:
         if job is not None:
             self.app.push_screen(JobPlace(job))
+
+    async def action_restore(self) -> None:
+        if selection := self.selection():
+            await self.app.push_screen(RestorePlace(selection))

@@ -1,0 +1,179 @@
+"""Restoring as the console asks for it, from real servers' mailboxes and back into them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.archive import saved_profiles, users
+from core.config import Home
+from core.profiles.profile import Method, Profile
+from core.secrets import Secret
+from tests.conftest import StartDovecot
+from tests.integration.test_restoring import BOB, fill, on_server, wipe
+from tests.servers.dovecot import Dovecot
+from tests.servers.proxy import Proxy
+from tests.support import ALICE, At, mail, many, profile, sandbox
+from tui.gateway.archive_views import Selection
+from tui.gateway.core import CoreGateway, open_gateway
+from tui.gateway.job_views import JobView
+from tui.gateway.transfer_views import Looking, RestoreWish
+from tui.gateway.views import Refused
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def server(dovecot: StartDovecot) -> Dovecot:
+    server = dovecot(master=("archive", "kerio master"))
+    fill(server)
+    fill(server, BOB, 3)
+    return server
+
+
+@pytest.fixture
+async def proxy(server: Dovecot) -> AsyncIterator[Proxy]:
+    with Proxy(server.host, server.plain_port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def home(server: Dovecot, proxy: Proxy, tmp_path: Path) -> Home:
+    """An archive of both mailboxes, with profiles for one and for many."""
+    one, staff = alice(proxy), replace(many(At(proxy.host, proxy.port), Method.MASTER_USER, username="archive"), name="Staff")
+    async with sandbox(tmp_path / "home") as box:
+        await users.add(box.archive, "bob", [BOB])
+        await saved_profiles.save(box.archive, one, Secret("secret"))
+        await saved_profiles.save(box.archive, staff, Secret("kerio master"))
+        await box.run(one)
+        await box.run(staff, "kerio master")
+        return box.archive.home
+
+
+@pytest.fixture
+async def gateway(home: Home) -> AsyncIterator[CoreGateway]:
+    gateway = await open_gateway(home.path)
+    yield gateway
+    await gateway.close()
+
+
+def alice(proxy: Proxy) -> Profile:
+    return replace(profile(proxy), name="Alice")
+
+
+async def wish(gateway: CoreGateway, user: str = "alice", folder: str = "") -> RestoreWish:
+    [row] = await gateway.mail.owners(user, 0, 10)
+    return await gateway.restores.prepare(Selection(row.key, folder, words="all of it"), lambda looking: None)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+async def done(gateway: CoreGateway, key: int) -> JobView:
+    await until(lambda: not gateway.jobs.view(key).active)
+    return gateway.jobs.view(key)
+
+
+async def test_an_emptied_mailbox_gets_back_what_it_had(gateway: CoreGateway, server: Dovecot) -> None:
+    """Looked at first, then the same bytes, flags and dates; a second look and a second restore find nothing to do."""
+    before = on_server(server)
+    wipe(server)
+    server.deliver(ALICE, "INBOX", mail("note 0"))
+    meant = await wish(gateway)
+    assert meant.profile == "Alice"
+    seen: list[Looking] = []
+    look = await gateway.restores.look(meant, seen.append)
+    assert look.missing == 6
+    assert look.sentences[0].startswith("6 of 7 messages are missing there, ")
+    assert look.sentences[0].endswith(" 1 there already.")
+    assert "Sent Items" in look.sentences[1]
+    assert seen[-1].fraction == 1.0
+    assert server.folders(ALICE) == ["INBOX"]
+    wipe(server)
+    view = await done(gateway, await gateway.restores.begin(meant))
+    assert (view.state.word, view.problems) == ("done", ())
+    assert view.result[0].startswith("7 messages, ")
+    assert view.result[0].endswith(f"restored to {ALICE}.")
+    assert "Folders made there: " in view.result[1]
+    assert on_server(server) == before
+    assert (await gateway.restores.look(meant, seen.append)).missing == 0
+    again = await done(gateway, await gateway.restores.begin(meant))
+    assert again.result[0] == "Nothing was missing: 7 messages there already."
+    assert on_server(server) == before
+    page = await gateway.activity.entries("restored", 0, 20)
+    assert len(page) == 3
+    assert any(f"of {ALICE}/INBOX" in row.sentence and "by profile Alice" in row.sentence for row in page)
+
+
+async def test_a_folder_goes_into_another_one_by_the_login_for_all(gateway: CoreGateway, server: Dovecot) -> None:
+    """Bob's folder, into his mailbox, through the profile for many; nobody else's is touched."""
+    alices = on_server(server)
+    meant = await wish(gateway, "bob", f"{BOB}/INBOX")
+    assert (meant.profile, meant.user) == ("Staff", "bob")
+    view = await done(gateway, await gateway.restores.begin(replace(meant, to="Restored/2024")))
+    assert view.result[0].startswith("3 messages, ")
+    assert len(server.messages(BOB, "Restored/2024")) == 3
+    assert on_server(server) == alices
+
+
+async def test_a_wrong_password_is_said_and_changes_nothing(gateway: CoreGateway, server: Dovecot, home: Home) -> None:
+    """By the look as an error with a remedy, by a job as its result."""
+    await saved(home, Secret("wrong"), gateway)
+    wipe(server)
+    meant = await wish(gateway)
+    with pytest.raises(Refused, match="refused the login") as refused:
+        await gateway.restores.look(meant, lambda looking: None)
+    assert "Check user name and password" in refused.value.hint
+    view = await done(gateway, await gateway.restores.begin(meant))
+    assert view.state.word == "failed"
+    assert "refused the login" in view.result[0]
+    assert "wrong" not in " ".join(view.result).replace("wrong password", "")
+    assert on_server(server) == []
+
+
+async def saved(home: Home, password: Secret, gateway: CoreGateway) -> None:
+    from core.archive.archive import Archive
+
+    archive = await Archive.open(home)
+    try:
+        await saved_profiles.save(archive, await saved_profiles.find(archive, "Alice"), password)
+    finally:
+        await archive.close()
+
+
+async def test_one_that_was_stopped_in_the_middle_carries_on(
+    gateway: CoreGateway, server: Dovecot, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped while the server is silent; a second one meanwhile is refused; the next one adds only what is missing."""
+    monkeypatch.setattr("core.engine.restoring.CHUNK", 2)
+    before = on_server(server)
+    wipe(server)
+    meant = await wish(gateway)
+    proxy.reset_counters()
+    proxy.stall_after_bytes = 2500
+    key = await gateway.restores.begin(meant)
+    await until(lambda: len(on_server(server)) > 1)
+    with pytest.raises(Refused, match="is under way"):
+        await gateway.restores.begin(meant)
+    gateway.jobs.stop(key)
+    view = await done(gateway, key)
+    assert view.state.word == "stopped"
+    assert "The same restore again carries on" in view.result[0]
+    there = len(on_server(server))
+    assert 1 < there < 7
+    proxy.stall_after_bytes = None
+    look = await gateway.restores.look(meant, lambda looking: None)
+    assert look.missing == 7 - there
+    view = await done(gateway, await gateway.restores.begin(meant))
+    assert view.result[0].startswith(f"{7 - there} message")
+    assert f"{there} there already" in view.result[0]
+    assert on_server(server) == before

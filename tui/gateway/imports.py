@@ -1,0 +1,148 @@
+"""Mail that people have as files, asked for in the console to be put into a user's archive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from core import format as texts
+from core.archive import importing, mail_files, users
+from core.archive.archive import Archive
+from core.archive.importing import Imported
+from core.archive.mail_files import Format
+from core.errors import InputError
+from core.model import User
+from tui.gateway import present
+from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
+from tui.gateway.refusals import translated
+from tui.gateway.transfer_views import ImportWish, Wrong
+from tui.gateway.views import Refused
+from tui.gateway.wording import here
+
+FORMATS = {
+    Format.AUTO: "found out",
+    Format.EML: "EML",
+    Format.MBOX: "mbox",
+    Format.MBOXO: "mboxo",
+    Format.MAILDIR: "Maildir",
+}
+AGAIN = "The same import again carries on; what is there already is not put there again."
+#: Folders, and files that are no mail, that are named.
+NAMED = 5
+
+
+class MailImports:
+    """``Imports`` of an archive."""
+
+    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
+        self._archive = archive
+        self._jobs = jobs
+        #: The last job of each owner.
+        self._filling: dict[str, int] = {}
+
+    def formats(self) -> Sequence[tuple[str, str]]:
+        return [(form.value, words) for form, words in FORMATS.items()]
+
+    async def begin(self, user: str, values: ImportWish) -> int:
+        form, folder, of = Format(values.form), values.folder.strip().strip("/"), values.of.strip()
+        with translated():
+            owner = await users.find(self._archive, user)
+        path = await asyncio.to_thread(_checked, self._archive, owner, values.path, form, folder, of)
+
+        async def work(archive: Archive, job: Job) -> Outcome:
+            def tick(done: Imported) -> None:
+                where = f"{done.folder}: {present.count(done.done, 'message')}"
+                job.stage = Stage(done.read, done.bytes_total, done.bytes, where, unit="")
+
+            job.stage = Stage(where=str(path), unit="")
+            done = await importing.import_mail(
+                archive, owner, path, folder=folder, form=form, of=of, actor="console", tick=tick
+            )
+            return _outcome(done, owner)
+
+        if self._jobs.is_active(self._filling.get(owner.id, 0)):
+            raise Refused("An import into this archive is under way.", "Wait until it is done: Home (the key h) shows it.")
+        key = self._jobs.start("Import", f"{path} into the archive of {owner.name}", AGAIN, work)
+        self._filling[owner.id] = key
+        return key
+
+
+def _checked(archive: Archive, owner: User, typed: str, form: Format, folder: str, of: str) -> Path:
+    """The path that is meant. Raises ``Wrong`` for what cannot be imported, as far as a glance tells. Blocking."""
+    path = _path(typed)
+    try:
+        if archive.home.holds(path):
+            raise Wrong(
+                "path", f"{present.text(str(path))} is in the archive's own folder.", "Nothing there is to be imported."
+            )
+        if not path.is_dir():
+            # What is no folder is looked at: is it there, and can it be read?
+            first = next(mail_files.search(path, form), None)
+            if isinstance(first, mail_files.Stranger):
+                raise Wrong(
+                    "path", f"{present.text(str(path))} does not look like mail.", "Say in which format it is, if it is mail."
+                )
+    except InputError as error:
+        raise _wrong("path", error) from error
+    except OSError as error:
+        raise Wrong(
+            "path", f"{present.text(str(path))} cannot be read: {error.strerror}.", "Check its owner and mode."
+        ) from error
+    try:
+        importing.check_folder(folder)
+    except InputError as error:
+        raise _wrong("folder", error) from error
+    try:
+        if form is Format.AUTO:
+            importing.whose(path, of, owner)
+    except InputError as error:
+        raise _wrong("of", error) from error
+    return path
+
+
+def _path(typed: str) -> Path:
+    text = typed.strip()
+    if not text:
+        raise Wrong("path", "Nothing was named.", "Name a file or a folder on this machine.")
+    try:
+        if "\0" in text:
+            raise RuntimeError("it has a character that no path can have")
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise Wrong(
+            "path", f"{present.text(text)} is no path: {present.text(str(error))}.", "Name a file or a folder."
+        ) from error
+
+
+def _wrong(field: str, error: InputError) -> Wrong:
+    return Wrong(field, present.text(here(error.message), 1000), present.text(here(error.hint)))
+
+
+def _outcome(done: Imported, owner: User) -> Outcome:
+    already = f" {texts.number(done.already)} there already." if done.already else ""
+    where = f"the folder {next(iter(done.folders))}" if len(done.folders) == 1 else present.count(len(done.folders), "folder")
+    if done.messages:
+        what = f"{present.count(done.messages, 'message')}, {texts.size(done.bytes)}"
+        sentences = [f"{what}, imported into {where} of {owner.name}.{already}"]
+    elif done.already:
+        sentences = [f"Nothing new: {present.count(done.already, 'message')} there already, in {where} of {owner.name}."]
+    else:
+        sentences = ["Nothing was imported."]
+    if len(done.folders) > 1:
+        folders = sorted(done.folders)
+        sentences.append(f"Folders: {', '.join(folders[:NAMED])}{', …' if len(folders) > NAMED else ''}.")
+    if done.formats:
+        sentences.append(f"Found as: {', '.join(sorted(FORMATS[form] for form in done.formats))}.")
+    if done.problems:
+        sentences.append(
+            f"{present.count(len(done.problems), 'file or message', 'files or messages')} not imported, for the reasons below."
+        )
+    if done.strangers:
+        names = ", ".join(done.strangers[:NAMED]) + (", …" if len(done.strangers) > NAMED else "")
+        sentences.append(f"No mail, so left alone: {present.count(len(done.strangers), 'file')} ({names}).")
+    return Outcome(
+        tuple(sentences),
+        tuple(f"{one.name}: {one.reason}" for one in done.problems),
+        bad=not done.messages and not done.already,
+    )
