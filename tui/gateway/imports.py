@@ -44,11 +44,16 @@ class MailImports:
     def formats(self) -> Sequence[tuple[str, str]]:
         return [(form.value, words) for form, words in FORMATS.items()]
 
-    async def begin(self, user: str, values: ImportWish) -> int:
-        form, folder, of = Format(values.form), values.folder.strip().strip("/"), values.of.strip()
+    async def user_of(self, owner: str) -> str:
+        with translated():
+            name = (await users.of_id(self._archive, owner)).name
+            return (await users.find(self._archive, name)).name
+
+    async def begin(self, user: str, wish: ImportWish) -> int:
+        form, folder, of = Format(wish.form), wish.folder.strip().strip("/"), wish.of.strip()
         with translated():
             owner = await users.find(self._archive, user)
-        path = await asyncio.to_thread(_checked, self._archive, owner, values.path, form, folder, of)
+        path = await asyncio.to_thread(_checked, self._archive, owner, wish.path, form, folder, of)
 
         async def work(archive: Archive, job: Job) -> Outcome:
             def tick(done: Imported) -> None:

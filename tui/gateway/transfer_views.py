@@ -112,7 +112,10 @@ class Imports(Protocol):
     def formats(self) -> Sequence[tuple[str, str]]:
         """The formats that can be chosen, each with a few words about it."""
 
-    async def begin(self, user: str, values: ImportWish) -> int:
+    async def user_of(self, owner: str) -> str:
+        """The true name of the owner with this id. Raises ``Refused`` where nothing can be imported into the archive."""
+
+    async def begin(self, user: str, wish: ImportWish) -> int:
         """Begin an import into the archive of the user with this true name; the number of the job. Raises ``Wrong``."""
 
 

@@ -16,6 +16,7 @@ from tui.gateway.archive_views import OwnerRow
 from tui.mail import owner_line
 from tui.screens.archive_list import SEARCH
 from tui.screens.archive_mail import MailPlace
+from tui.screens.mail_import import IMPORT, ask_for_mail
 from tui.screens.place import Place
 from tui.screens.searching import SearchPlace
 from tui.widgets.form import Search
@@ -24,14 +25,16 @@ from tui.widgets.panel import Panel
 
 ACTIONS = (
     Action("archive-open", "open", ("enter", "o"), "Open", "Open the chosen archive: its folders and their messages"),
-    Action("archive-find", "find", ("f",), "Find user", "Find somebody by name or address"),
     SEARCH,
+    IMPORT,
+    Action("archive-find", "find", ("f",), "Find user", "Find somebody by name or address"),
     Action("back", "back", ("escape", "q"), "Back", "Back to Home; while finding: everybody again"),
     *PLACES,
 )
 NOTHING = (
     "Nothing is archived yet. Each user's mail will stand here, in folders as on the server.\n\n"
-    "  h  leads to Home, where n makes a profile and r runs it"
+    "  h  leads to Home, where n makes a profile and r runs it\n"
+    "  u  leads to Users, where I imports mail that somebody has as files"
 )
 NOBODY = "Nobody who has mail has that in a name or an address. esc shows everybody again."
 
@@ -91,8 +94,8 @@ class ArchivePlace(Place):
         self.panel("owners-panel").head(f"Whose mail ({of})")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Nobody can be opened where nobody is, and nothing found."""
-        return action not in ("open", "search_archive") or bool(self.owners.total)
+        """Nothing can be done to an archive where nobody has one, and nothing found."""
+        return action not in ("open", "import_mail", "search_archive") or bool(self.owners.total)
 
     def label(self, action: str) -> str:
         return "Everybody" if action == "back" and self.finding.display else ""
@@ -103,6 +106,14 @@ class ArchivePlace(Place):
     def action_open(self) -> None:
         if row := self.owners.chosen:
             self.app.push_screen(MailPlace(row))
+
+    def action_import_mail(self) -> None:
+        if row := self.owners.chosen:
+            self.console.work(self._import_mail(row))
+
+    async def _import_mail(self, row: OwnerRow) -> None:
+        user = await self.console.gateway.imports.user_of(row.key)
+        await ask_for_mail(self, user, row.name)
 
     # Finding -------------------------------------------------------------------------------------------------------------
 

@@ -29,13 +29,13 @@ class JobPlace(Place):
 
     ACTIONS = ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
-    AUTO_FOCUS = "#problems"
+    AUTO_FOCUS = "#troubles"
 
     DEFAULT_CSS = """
     JobPlace #job-panel { height: auto; }
     JobPlace #job { height: 3; }
-    JobPlace #problems-panel { height: 1fr; }
-    JobPlace #problems { height: 1fr; }
+    JobPlace #trouble-panel { height: 1fr; }
+    JobPlace #troubles { height: 1fr; }
     """
 
     def __init__(self, key: int) -> None:
@@ -46,8 +46,8 @@ class JobPlace(Place):
     def content(self) -> ComposeResult:
         with Panel(id="job-panel"):
             yield Lines(id="job", can_focus=False)
-        with Panel(id="problems-panel"):
-            yield Lines(id="problems")
+        with Panel(id="trouble-panel"):
+            yield Lines(id="troubles")
 
     @property
     def restless(self) -> bool:
@@ -64,11 +64,11 @@ class JobPlace(Place):
         job = self.query_one("#job", Lines)
         job.styles.height = len(job_lines(view, width))
         job.show(lambda width: job_lines(view, width))
-        problems = self.panel("problems-panel")
+        problems = self.panel("trouble-panel")
         problems.display = bool(view.problems)
         more = view.problem_count - len(view.problems)
         problems.head(f"Problems ({view.problem_count:,})", f"and {more:,} more" if more > 0 else "")
-        self.query_one("#problems", Lines).show(lambda width: bullets(view.problems, width))
+        self.query_one("#troubles", Lines).show(lambda width: bullets(view.problems, width))
         if before is None or (before.active, before.stopping) != (view.active, view.stopping):
             self.refresh_bindings()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -17,6 +18,7 @@ from tui.gateway.views import Tone
 from tui.screens.confirm import Confirm
 from tui.screens.directory import DirectoryPlace
 from tui.screens.importing import ask_for_file
+from tui.screens.mail_import import IMPORT, ask_for_mail
 from tui.screens.place import Place
 from tui.screens.user_form import UserForm
 from tui.widgets.form import Search
@@ -32,6 +34,7 @@ ACTIONS = (
     Action("user-directory", "directory", ("t",), "Directory", "The directory that users come from: settings, synchronise"),
     Action("search", "search", ("slash",), "Search", "Search in names, addresses and login names", footer=False),
     Action("back", "back", ("escape", "q"), "Back", "Back to Home; in the search: all users again"),
+    replace(IMPORT, footer=False),
     *PLACES,
 )
 NOBODY = (
@@ -110,7 +113,8 @@ class UsersPlace(Place):
         self.people.fill(total, lambda offset, limit: desk.page(contains, offset, limit), user_line, known, at // PAGE)
         self.query_one("#people-header", Lines).show(lambda width: [heading(width - MARGIN)])
         of = f"{total:,} of {everybody:,}" if contains else f"{everybody:,}"
-        self.panel("users-panel").head(f"Users ({of})")
+        hint = f"{self.console.key(IMPORT)} imports mail for the chosen user"
+        self.panel("users-panel").head(f"Users ({of})", hint if total else "")
         self._show_emptiness(everybody, total)
         self.refresh_bindings()
 
@@ -126,7 +130,7 @@ class UsersPlace(Place):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What is done to a user needs one; the search needs anybody."""
-        if action in ("edit", "remove"):
+        if action in ("edit", "remove", "import_mail"):
             return bool(self.people.total)
         return action != "search" or bool(self.people.total or self.search.value)
 
@@ -196,6 +200,10 @@ class UsersPlace(Place):
 
     def action_import_users(self) -> None:
         ask_for_file(self.console, self.reload)
+
+    def action_import_mail(self) -> None:
+        if row := self.people.chosen:
+            self.console.work(ask_for_mail(self, row.key, row.name))
 
     async def action_directory(self) -> None:
         await self.open(DirectoryPlace())
