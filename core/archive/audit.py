@@ -136,7 +136,9 @@ def _address_ours(payload: Payload) -> str:
 def _imported(payload: Payload) -> str:
     messages = payload["messages"]
     what = f"{_count(len(messages), 'message')} ({size(sum(message[1] for message in messages))})"
-    return f"Imported {what} from {payload['path']} into {payload['folder']}."
+    # Older entries name the user by id alone.
+    whose = f" of {payload['user']}" if "user" in payload else ""
+    return f"Imported {what} from {payload['path']} into {payload['folder']}{whose}."
 
 
 def _vanished(payload: Payload) -> str:

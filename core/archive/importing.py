@@ -223,7 +223,14 @@ async def _store(archive: Archive, user: User, path: Path, batch: _Batch, done: 
             for sha256, (found, raw) in fresh.items()
         ]
         kinds = sorted({found.kind for found, _ in fresh.values()})
-        payload = {"owner": user.id, "folder": batch.folder, "format": ", ".join(kinds), "path": str(path), "messages": rows}
+        payload = {
+            "owner": user.id,
+            "user": user.name,
+            "folder": batch.folder,
+            "format": ", ".join(kinds),
+            "path": str(path),
+            "messages": rows,
+        }
         await archive.append([Draft("imported", payload, actor)], ready)
     done.folder = batch.folder
     done.folders.add(batch.folder)

@@ -299,16 +299,16 @@ def plan_lines(
     for warning in view.warnings:
         say(f"! {warning}", Tone.WARN)
     lines.append(())
-    lines.append(_folder_line(("From the archive", "Into the folder", "Messages", "Size"), width, Tone.MUTED))
-    lines.extend(_folder_line((one.path, one.into, one.messages, one.size), width) for one in view.folders)
+    # What goes back to where it was has the same name at both ends; else the other end is the same for all.
+    heading = "From the archive" if view.to else "Into the folder"
+    lines.append(_folder_line(heading, "Messages", "Size", width, Tone.MUTED))
+    lines.extend(_folder_line(one.path if view.to else one.into, one.messages, one.size, width) for one in view.folders)
     return lines
 
 
-def _folder_line(values: tuple[str, str, str, str], width: int, tone: Tone = Tone.PLAIN) -> Line:
-    path, into, count, size = values
-    room = max(width - COUNT - SIZE - 6, 16)
-    first = room * 3 // 5
+def _folder_line(name: str, count: str, size: str, width: int, tone: Tone = Tone.PLAIN) -> Line:
+    room = max(width - COUNT - SIZE - 4, 8)
     return (
-        Span(f"{fit(path, first)}  {fit(into, room - first)}  ", tone),
+        Span(f"{fit(name, room)}  ", tone),
         Span(f"{fit(count, COUNT, right=True)}  {fit(size, SIZE, right=True)}", tone),
     )
