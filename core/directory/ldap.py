@@ -18,7 +18,7 @@ import ldap3
 from ldap3.core.exceptions import LDAPException
 
 from core.directory.entry import DirectoryEntry, distinct
-from core.errors import ConnectError, DirectoryError, Dropped
+from core.errors import ArchivarError, ConnectError, DirectoryError, Dropped
 from core.format import number
 from core.network import Opening, Report, open_socket, report_tls, tls_context, tls_errors
 from core.profiles import ldap_filter
@@ -52,6 +52,14 @@ def people(directory: Directory, password: Secret, report: Report, opening: Open
                 connection.unbind()
     except LDAPException as error:
         raise _lost(directory, error) from error
+    except ArchivarError:
+        raise
+    except Exception as error:
+        # ldap3 checks nothing of what it reads: what is no LDAP at all raises whatever comes of it.
+        raise Dropped(
+            f"{directory.server.host} answered with something that is no LDAP.",
+            f"Is {directory.server.effective_port} its port, and {directory.server.access.value} the access for it?",
+        ) from error
     finally:
         opening.done()
     report("search", f"{number(len(found))} {'user' if len(found) == 1 else 'users'}")
@@ -200,23 +208,26 @@ class _Reader:
         return contexts
 
     def _members(self, bases: Sequence[str], wanted: Sequence[str]) -> list[DirectoryEntry]:
-        """Direct members of the groups; by ``memberOf``, and where the directory does not keep it, by the groups' own lists."""
+        """Direct members of the groups: whose ``memberOf`` says so, and whom the groups' own lists name.
+
+        Many servers keep ``memberOf`` for some kinds of groups alone, or only since it was switched on.
+        """
         groups = [self._group(bases, name) for name in self._directory.search.groups]
         either = "".join(f"(memberOf={ldap_filter.escape(dn)})" for dn, _ in groups)
-        found = [
-            self._entry(dn, values) for dn, values in self._search(bases, f"(&{self._directory.filter}(|{either}))", wanted)
-        ]
-        if found:
-            return found
-        members = {
+        wanted = [*wanted, "uid"]
+        found = {
+            dn.casefold(): (dn, values) for dn, values in self._search(bases, f"(&{self._directory.filter}(|{either}))", wanted)
+        }
+        listed = {
             text.casefold()
             for _, values in groups
             for name in ("member", "uniqueMember", "memberUid")
             for text in _texts(values, name)
         }
-        rows = self._search(bases, self._directory.filter, [*wanted, "uid"])
-        uids = ((dn, values, _texts(values, "uid")) for dn, values in rows)
-        return [self._entry(dn, values) for dn, values, uid in uids if {dn.casefold(), *map(str.casefold, uid)} & members]
+        if listed - {name for dn, values in found.values() for name in _names(dn, values)}:
+            rows = self._search(bases, self._directory.filter, wanted)
+            found |= {dn.casefold(): (dn, values) for dn, values in rows if _names(dn, values) & listed}
+        return [self._entry(dn, values) for dn, values in found.values()]
 
     def _group(self, bases: Sequence[str], name: str) -> tuple[str, Values]:
         """DN and attributes of a group, which is named by its DN or its cn. Raises ``DirectoryError``."""
@@ -316,6 +327,11 @@ def emails(values: Sequence[str]) -> tuple[str, ...]:
         elif typed[1].lower() == "smtp":
             others.append(typed[2].strip())
     return distinct([text for text in (*primary, *others) if text])
+
+
+def _names(dn: str, values: Values) -> set[str]:
+    """What a group may call an entry by."""
+    return {dn.casefold(), *map(str.casefold, _texts(values, "uid"))}
 
 
 def _texts(values: Values, name: str) -> list[str]:

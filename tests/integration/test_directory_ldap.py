@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,17 @@ async def test_members_are_found_without_the_overlay_too(tmp_path: Path) -> None
     assert [one.name for one in found] == ["user0003"]
 
 
+async def test_members_are_found_of_a_group_that_the_overlay_passes_by(tmp_path: Path) -> None:
+    """Of two groups only one is told by the entries: with the other's members missing, they would count as gone."""
+    entries = [person(number) for number in range(5)]
+    other: dict[str, Sequence[str | bytes]] = {"objectClass": ["groupOfUniqueNames"], "cn": ["unique"]}
+    other["uniqueMember"] = [entries[3][0]]
+    groups = [group("staff", [entries[1][0], f"cn=x,{BASE}"]), (f"cn=unique,ou=groups,{BASE}", other)]
+    with Slapd(tmp_path, [*entries, *groups]) as server:
+        found = await people(settings(server, groups=("staff", "unique")), Secret(PASSWORD))
+    assert [one.name for one in found] == ["user0001", "user0003"]
+
+
 async def test_accounts_of_active_directory_are_understood(server: Slapd) -> None:
     """objectGUID, SMTP: before mail, other kinds of addresses left out, disabled accounts, no account without mail."""
     directory = replace(settings(server, base=AD_BASE), source=Source.ACTIVE_DIRECTORY, username=AD_ADMIN)
@@ -154,6 +165,25 @@ async def test_nobody_and_a_part_are_errors_and_never_a_list(tmp_path: Path, ser
         directory = replace(settings(limited), username="")
         with pytest.raises(DirectoryError, match="only a part"):
             await people(directory, Secret(""))
+
+
+async def test_what_is_no_ldap_at_all_is_an_error_like_any_other() -> None:
+    """Zeros: a run before which users are synchronised goes on after it."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer() -> None:
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(bytes(100))
+
+        answering = spawn(asyncio.to_thread(answer), name="answer")
+        where = DirectoryServer("127.0.0.1", DirectoryAccess.LDAP, other.getsockname()[1], timeout=10.0)
+        steps, found = await connection_test(Directory(Source.LDAP, where, ADMIN, search=Search(BASE)), Secret(PASSWORD))
+        await answering
+    [failed] = [one for one in steps if one.ok is False]
+    assert "is no LDAP" in failed.text
+    assert found == ()
 
 
 async def test_a_search_can_be_called_off_while_the_server_says_nothing() -> None:
