@@ -231,6 +231,14 @@ async def _people(api: KerioApi, directory: Directory) -> list[DirectoryEntry]:
     for domain in await domains(api, directory):
         users = await api.everything("Users.get", _USER_FIELDS, "loginName", domainId=domain["id"])
         found += [entry(user, domain) for user in users]
+    there = {name.casefold(): name for one in found for name in one.groups}
+    if missing := [name for name in directory.search.groups if name.casefold() not in there]:
+        # Renamed, most likely: its members have not left.
+        names = ", ".join(sorted(there.values())[:10]) or "none"
+        raise DirectoryError(
+            f'{directory.server.host} has nobody in a group "{missing[0]}": with that nobody is changed.',
+            f"Groups with members: {names}. Correct search.groups.",
+        )
     groups = {name.casefold() for name in directory.search.groups}
     return [one for one in found if not groups or groups & {name.casefold() for name in one.groups}]
 
