@@ -31,7 +31,6 @@ def applies(name: str, fields: Fields) -> bool:
         "server.ca_file": bool(tls and not fields.get("server.accept_all_certificates")),
         "search.base_dn": not kerio,
         "search.filter": not kerio,
-        "search.domains": kerio,
         "users.guard": fields.get("users.left") != Left.KEEP,
     }
     return meaning.get(name, not (kerio and name.startswith("attributes.")))

@@ -22,6 +22,7 @@ FULL = Directory(
         "dc=x",
         "(mail=*)",
         ("cn=a,dc=x", r"cn=b\;c,dc=x"),
+        ("a.x",),
         attributes=Attributes("uid", "cn", ("mail", "proxyAddresses"), "upn"),
     ),
     left=Left.DISABLE,
@@ -39,12 +40,12 @@ def test_saved_settings_come_back_from_their_fields(directory: Directory) -> Non
 
 
 def test_fields_of_another_kind_are_kept_and_no_part_of_the_settings() -> None:
-    """Kerio has no base DN, no filter, no access and no attributes; LDAP no domains; without TLS there is no certificate."""
+    """Kerio has no base DN, no filter, no access and no attributes; without TLS there is no certificate."""
     fields = {**form.of_directory(FULL), "type": "kerio", "search.domains": "a.x b.x", "server.accept_all_certificates": False}
     made = form.directory(fields)
     assert made.search == Search(groups=FULL.search.groups, domains=("a.x", "b.x"))
     assert made.server.access is DirectoryAccess.HTTPS
-    plain = form.directory({**LDAP, "server.access": "ldap", "server.accept_all_certificates": True, "search.domains": "a"})
+    plain = form.directory({**LDAP, "server.access": "ldap", "server.accept_all_certificates": True})
     assert plain.server == DirectoryServer("dc1.example.test", DirectoryAccess.LDAP)
     assert plain.search == Search()
     assert form.directory({**form.of_directory(KERIO), "type": "ldap"}).server.access is DirectoryAccess.LDAP_SSL
