@@ -5,9 +5,10 @@ What holds here:
 - A user is known by the directory's permanent id. Name, full name, addresses and login follow the directory; the user's own
   id, and with it the archive and its history, never changes.
 - Addresses that the directory gave follow it, also to somebody else. Those added by hand stay with whom they were added to.
-- An entry that is new adopts a user who was kept by hand, or came from another kind of directory: one who has the entry's
-  primary address; else one of the same name who shares an address with it, or has none at all. An alias alone proves nothing
-  (it may be a shared one), nor does a name where addresses speak against it, and a removed user's archive is given to nobody.
+- An entry that is new adopts a user who was kept by hand, or came from another kind of directory: one with the same primary
+  address; else one of the same name who shares an address with it, or has none at all; else one who has its primary address,
+  and whose own it has. An alias alone proves nothing (it may be a shared one), whoever of the two has it, nor does a name
+  where addresses speak against it, and a removed user's archive is given to nobody.
 - Whatever is somebody else's already, or stands twice in the directory, is a conflict: named, and the rest goes on.
 - Only users who came from this kind of directory can leave it. ``guard``: when more than so many percent of them would be
   disabled or removed at once, none is (``withheld`` says why).
@@ -16,7 +17,7 @@ What holds here:
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from core.directory.difference import Conflict, Difference, UserChange, What
@@ -88,10 +89,12 @@ class _Comparison:
         taken = {user.id for user in self._match.values()}
         free = [user for user in self._users.values() if user.id not in taken and self._adoptable(user)]
         by_address = {address.casefold(): user for user in free for address in user.addresses}
+        by_primary = {user.addresses[0].casefold(): user for user in free if user.addresses}
         by_name = {user.name.casefold(): user for user in free}
         rules: tuple[Callable[[DirectoryEntry], User | None], ...] = (
-            lambda entry: by_address.get(entry.addresses[0].casefold()) if entry.addresses else None,
+            lambda entry: by_primary.get(entry.addresses[0].casefold()) if entry.addresses else None,
             lambda entry: self._same_person(entry, by_name.get(entry.name.casefold())),
+            lambda entry: self._same_addresses(entry, by_address),
         )
         for candidate in rules:
             for entry in self._entries:
@@ -106,6 +109,13 @@ class _Comparison:
             return namesake
         both = {address.casefold() for address in entry.addresses} & {address.casefold() for address in namesake.addresses}
         return namesake if both else None
+
+    @staticmethod
+    def _same_addresses(entry: DirectoryEntry, by_address: Mapping[str, User]) -> User | None:
+        """The user who has the entry's primary address, if it has that user's too."""
+        emails = [address.casefold() for address in entry.addresses]
+        user = by_address.get(emails[0]) if emails else None
+        return user if user is not None and user.addresses[0].casefold() in emails else None
 
     def _adoptable(self, user: User) -> bool:
         return not user.removed and (not user.directory_id or scheme(user.directory_id) not in self._schemes)

@@ -274,3 +274,20 @@ def test_a_shared_alias_makes_nobody_the_owner_of_an_archive() -> None:
     ]
     assert [str(conflict) for conflict in found.conflicts] == ["bob: info@x.test belongs to frontdesk; it is left out"]
     assert found.changes[1].after.addresses == ("carl@x.test", "c@x.test", "carl@old.test")
+
+
+@pytest.mark.parametrize("ids", [(1, 2), (2, 1)])
+def test_a_shared_alias_of_a_user_hands_the_archive_to_nobody(ids: tuple[int, int]) -> None:
+    """The front desk's entry does not become the user who answers its mail, whether or not that user has an entry."""
+    users = [User("1", "ann", ("ann@x.test", "info@x.test"))]
+    desk, ann = entry(ids[0], "info", "info@x.test"), entry(ids[1], "ann", "ann@x.test")
+    found = compare([desk, ann], users)
+    assert [(change.what, change.after.name, change.after.id) for change in found.changes] == [(What.ADOPTED, "ann", "1")]
+    assert [str(conflict) for conflict in found.conflicts] == ["info: info@x.test belongs to ann; it is left out"]
+    assert compare([desk], users).changes == ()
+
+
+def test_a_user_whose_addresses_changed_places_is_adopted() -> None:
+    """The primary one here is an alias there, and the other way round: that is no chance."""
+    found = compare([entry(1, "a.b", "a.b@x.test", "ann@x.test")], [User("1", "ann", ("ann@x.test", "a.b@x.test"))])
+    assert [(change.what, change.after.id) for change in found.changes] == [(What.ADOPTED, "1")]
