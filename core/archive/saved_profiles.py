@@ -222,6 +222,12 @@ async def refuse_own_address(archive: Archive, profile: Profile) -> None:
             )
 
 
+async def catchall_mailboxes(archive: Archive) -> dict[str, str]:
+    """The addresses of all catch-all mailboxes, each with the name of its profile."""
+    profiles = [one for one in await all_profiles(archive) if one.catchall is not None]
+    return {address: one.name for one in profiles if one.catchall for address in one.catchall.own(one.login.username)}
+
+
 async def case_doubts(archive: Archive, profile: Profile) -> list[str]:
     """Warnings about folders of a catch-all profile that differ only by case from those into which mailboxes are archived."""
     if profile.catchall is None:

@@ -172,6 +172,8 @@ def synchronise(
     unchanged = [user.name for user in found.left if user.id not in changed]
     if unchanged:
         output.line(f"No longer in the directory, left as they are: {', '.join(unchanged[:NAMED])}", indent=2)
+    for note in found.notes:
+        output.line(f"  {note}", indent=4)
     for warning in result.warnings:
         output.note(f"Warning: {warning}")
     if refusal is not None:

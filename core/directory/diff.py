@@ -10,6 +10,7 @@ What holds here:
   and whose own it has. An alias alone proves nothing (it may be a shared one), whoever of the two has it, nor does a name
   where addresses speak against it, and a removed user's archive is given to nobody.
 - Whatever is somebody else's already, or stands twice in the directory, is a conflict: named, and the rest goes on.
+- The mailbox of a catch-all profile gets everybody's mail and is nobody: its entry is passed by.
 - Only users who came from this kind of directory can leave it. ``guard``: when more than so many percent of them would be
   disabled or removed at once, none is (``withheld`` says why).
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from core.directory.difference import Conflict, Difference, UserChange, What
 from core.directory.entry import DirectoryEntry, distinct, scheme
@@ -36,35 +38,57 @@ def compare(
     left: Left = Left.KEEP,
     guard: int = 100,
     force: bool = False,
+    mailboxes: Mapping[str, str] = MappingProxyType({}),
     new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12],
 ) -> Difference:
     """What ``entries``, a whole directory, mean for ``users``, removed ones among them.
 
-    ``force`` lets more than ``guard`` percent go. ``entries`` is never empty: that is an error before it comes here.
+    ``mailboxes``: the addresses of catch-all mailboxes, with the profile's name. ``force`` lets more than ``guard`` percent
+    go. ``entries`` is never empty: that is an error before it comes here.
     """
-    return _Comparison(entries, users, new_id).result(left, guard, force=force)
+    return _Comparison(entries, users, mailboxes, new_id).result(left, guard, force=force)
 
 
 class _Comparison:
     """One comparison, from who is who to who gets which address."""
 
-    def __init__(self, entries: Sequence[DirectoryEntry], users: Sequence[User], new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        entries: Sequence[DirectoryEntry],
+        users: Sequence[User],
+        mailboxes: Mapping[str, str],
+        new_id: Callable[[], str],
+    ) -> None:
         self._new_id = new_id
         self._conflicts: list[Conflict] = []
+        self._notes: list[str] = []
+        self._mailboxes = {address.casefold(): name for address, name in mailboxes.items()}
         self._users = {user.id: user for user in users}
         self._by_directory_id = {user.directory_id: user for user in users if user.directory_id}
         self._schemes = {entry.scheme for entry in entries}
         once = {one.id: one for one in reversed(entries)}
-        self._entries = [self._readable(once[key]) for key in sorted(once)]
+        self._entries = [self._readable(once[key]) for key in sorted(once) if not self._is_mailbox(once[key])]
         self._match: dict[str, User] = {}
         self._identify()
 
     # Who is who ------------------------------------------------------------------------------------------------------
 
+    def _is_mailbox(self, entry: DirectoryEntry) -> bool:
+        """Is this the account of a catch-all mailbox?"""
+        address = entry.addresses[0] if entry.addresses else entry.login
+        name = self._mailboxes.get(address.casefold())
+        if name is not None:
+            self._notes.append(f"{address} is the mailbox of the profile {name} and gets everybody's mail: it is nobody's user")
+        return name is not None
+
     def _readable(self, entry: DirectoryEntry) -> DirectoryEntry:
         """The entry with what can be kept of it; an unusable name becomes empty, what else is unusable is left out."""
         good: list[str] = []
         for address in entry.addresses:
+            if name := self._mailboxes.get(address.casefold()):
+                text = f"{address} is the mailbox of the profile {name} and gets everybody's mail; it is left out"
+                self._conflicts.append(Conflict(entry.name or entry.id, text))
+                continue
             try:
                 good.append(addresses.check(address))
             except InputError as error:
@@ -150,7 +174,9 @@ class _Comparison:
         changes.sort(key=lambda change: (order[change.what], change.after.name.casefold()))
         self._conflicts.sort(key=lambda conflict: (conflict.who.casefold(), conflict.text))
         gone.sort(key=lambda user: user.name.casefold())
-        return Difference(tuple(changes), tuple(self._conflicts), tuple(gone), unchanged, len(self._entries), withheld, kept)
+        entries = len(self._entries) + len(self._notes)
+        notes = tuple(self._notes)
+        return Difference(tuple(changes), tuple(self._conflicts), tuple(gone), unchanged, entries, withheld, kept, notes)
 
     def _withheld(self, going: Sequence[User], guard: int, *, force: bool) -> str:
         leaving = {user.id for user in going}

@@ -90,7 +90,7 @@ class Conflict:
 class Difference:
     """What a synchronisation would do. ``left`` are all users who are known and no longer in the directory.
 
-    ``withheld`` says why ``kept`` stay as they are, who would have been disabled or removed.
+    ``withheld`` says why ``kept`` stay as they are, who would have been disabled or removed. ``notes`` tell who was passed by.
     """
 
     changes: tuple[UserChange, ...] = ()
@@ -100,6 +100,7 @@ class Difference:
     entries: int = 0
     withheld: str = ""
     kept: tuple[User, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def of(self, what: What) -> tuple[UserChange, ...]:
         return tuple(change for change in self.changes if change.what is what)
@@ -122,4 +123,5 @@ class Difference:
             "changes": [change.as_json() for change in self.changes],
             "conflict_list": [conflict.as_json() for conflict in self.conflicts],
             "left_users": [user.name for user in self.left],
+            "notes": list(self.notes),
         }

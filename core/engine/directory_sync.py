@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from core.archive import last_attempt, saved_directory, users
+from core.archive import last_attempt, saved_directory, saved_profiles, users
 from core.archive.archive import Archive
 from core.archive.last_attempt import Outcome
 from core.directory.diff import compare, in_order
@@ -125,4 +125,5 @@ async def _carry_out(
 
 async def _compare(archive: Archive, directory: Directory, found: tuple[DirectoryEntry, ...], *, force: bool) -> Difference:
     everybody = await users.all_users(archive, removed=True)
-    return compare(found, everybody, left=directory.left, guard=directory.guard, force=force)
+    mailboxes = await saved_profiles.catchall_mailboxes(archive)
+    return compare(found, everybody, left=directory.left, guard=directory.guard, force=force, mailboxes=mailboxes)

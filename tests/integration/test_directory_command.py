@@ -254,7 +254,7 @@ def test_new_colleagues_are_archived_in_the_very_run(archivar: Archivar, api: Ke
 def test_new_colleagues_get_their_mail_from_a_catch_all_mailbox_in_the_very_run(
     archivar: Archivar, api: KerioApi, dovecot: StartDovecot
 ) -> None:
-    """Synchronised before it is sorted; an account of the directory that is the mailbox itself is refused with the reason."""
+    """Synchronised before it is sorted; the account of the mailbox itself, which the directory has too, becomes nobody."""
     journal = "journal@example.test"
     server = dovecot({journal: "word"})
     server.deliver(journal, "INBOX", b"From: x@elsewhere.test\r\nTo: anna@example.test\r\nSubject: 1\r\n\r\n")
@@ -270,7 +270,13 @@ def test_new_colleagues_get_their_mail_from_a_catch_all_mailbox_in_the_very_run(
     assert "sync_directory_first = true" in archivar("profile", "show", "Journal").out
     assert archivar("run", "Journal", "--json").json["totals"]["archived"] == 1
     assert archivar("folders", "anna", "--json").json["folders"][0]["folder"] == "anna@example.test/INBOX"
-    api.behaviour.users.append(user(2, "journal"))
+    api.behaviour.users += [user(2, "journal"), user(3, "carl")]
+    server.deliver(journal, "INBOX", b"From: x@elsewhere.test\r\nTo: carl@example.test\r\nSubject: 2\r\n\r\n")
+    assert archivar("run", "Journal", "--json").json["totals"]["archived"] == 1
+    told = archivar("directory", "sync").text.replace("\n", " ")
+    assert "journal@example.test is the mailbox of the profile Journal" in " ".join(told.split())
+    assert set(people(archivar)) == {"anna", "carl"}
+    archivar("user", "add", "journal", "--email", journal)
     assert "belongs to the user journal" in archivar("run", "Journal", code=3).text.replace("\n", " ")
     more = archivar.write("more.toml", "\n".join(lines) + '\nlist = ["anna"]\n')
     assert "users.list has no meaning in kind catchall" in archivar("profile", "apply", str(more), code=2).err

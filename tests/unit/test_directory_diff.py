@@ -291,3 +291,17 @@ def test_a_user_whose_addresses_changed_places_is_adopted() -> None:
     """The primary one here is an alias there, and the other way round: that is no chance."""
     found = compare([entry(1, "a.b", "a.b@x.test", "ann@x.test")], [User("1", "ann", ("ann@x.test", "a.b@x.test"))])
     assert [(change.what, change.after.id) for change in found.changes] == [(What.ADOPTED, "1")]
+
+
+def test_the_mailbox_of_a_catch_all_profile_becomes_no_user() -> None:
+    """Its account is passed by and told; as an alias of somebody its address is left out."""
+    people = [entry(1, "archive", "Archive@x.test", "archive@y.test"), entry(2, "bob", "bob@x.test", "archive@x.test")]
+    found = compare(people, [], mailboxes={"archive@x.test": "Journal"})
+    assert [(change.what, change.after.name, change.after.addresses) for change in found.changes] == [
+        (What.CREATED, "bob", ("bob@x.test",))
+    ]
+    assert found.notes == (
+        "Archive@x.test is the mailbox of the profile Journal and gets everybody's mail: it is nobody's user",
+    )
+    assert len(found.conflicts) == 1
+    assert found.entries == 2
