@@ -60,14 +60,22 @@ class Sorting:
 
     def sort(self, raw: bytes) -> Sorted:
         """Read one message. Never raises for any content."""
-        if report := journal.unwrap(raw):
+        outer = routing.find(raw, self.rules.headers)
+        if report := self.report(raw, outer):
             inner = routing.find(report.content, self.rules.headers)
             # Who gets it the server knows best; who wrote it the message may say as well.
             found = Found((*report.found.senders, *inner.senders), report.found.recipients)
             header = hashlib.sha256(raw[: header_end(raw)]).digest()
             return Sorted(report.content, self.book.route(found), found, (header, len(raw)))
-        found = routing.find(raw, self.rules.headers)
-        return Sorted(raw, self.book.route(found), found)
+        return Sorted(raw, self.book.route(outer), outer)
+
+    def report(self, raw: bytes, outer: Found | None = None) -> journal.Report | None:
+        """The journal report that a message is. One to a user is none, whoever says so: that user would never get it."""
+        report = journal.unwrap(raw)
+        if report is None:
+            return None
+        outer = outer or routing.find(raw, self.rules.headers)
+        return None if self.book.route(Found(recipients=outer.recipients)).matches else report
 
     def places(self, route: Route) -> list[tuple[str, str]]:
         """(owner's id, folder) of each place a message goes to; none when it is left in the mailbox."""
@@ -118,7 +126,7 @@ class SortedFiling:
 
     def content(self, raw: bytes) -> bytes:
         """A message of the server as it would be archived."""
-        report = journal.unwrap(raw)
+        report = self._sorting.report(raw)
         return report.content if report else raw
 
     def still_left(self, uids: Iterable[int], left: Mapping[int, Left]) -> set[int]:

@@ -199,6 +199,17 @@ async def test_reports_go_for_good_when_the_trash_is_to_go_too(server: Dovecot, 
         await proved(box)
 
 
+async def test_what_says_to_be_a_report_and_is_for_a_user_is_archived_whole(server: Dovecot, box: Sandbox) -> None:
+    """Anybody can write a mail that looks like one; who got it has it, also when the mailbox is emptied."""
+    raw = report(mail("harmless", "To: y@elsewhere.test"), ("Sender: x@elsewhere.test", "Recipient: y@elsewhere.test"))
+    raw = raw.replace(b"To: journal@example.test", b"To: anna@example.test").replace(b"a report", b"the contract")
+    server.deliver(JOURNAL, "INBOX", raw)
+    result = await box.run(journal(At(server.host, server.plain_port), deletion=AT_ONCE))
+    assert (result.status, result.tally.deleted) == (RunStatus.SUCCEEDED, 1)
+    assert await places(box) == {"the contract": {inbox("anna"), UNKNOWN}}
+    assert set((await homes.raws(box.archive)).values()) == {raw}
+
+
 async def test_a_report_that_is_another_by_now_is_not_deleted(server: Dovecot, box: Sandbox) -> None:
     """The proof goes by the report's own header; when the server shows another, it is read whole, and archived too."""
     inner, other = mail("first", to("anna")), mail("other", to("anna"))
