@@ -156,6 +156,12 @@ async def set_ours(archive: Archive, text: str, ours: bool, *, actor: str = "arc
     return pattern
 
 
+async def users_in(archive: Archive, domain: str) -> int:
+    """How many users have an address in a domain, as it stands in a key."""
+    rows = await archive.database.read("SELECT user_id, address FROM address")
+    return len({user_id for user_id, address in rows if routing.domain_of(routing.key(address)) == domain})
+
+
 async def _owner(archive: Archive, pattern: str) -> str:
     sql = "SELECT user.name FROM address JOIN user ON user.id = address.user_id WHERE address.address = ?"
     return str(await archive.database.value(sql, (pattern,)) or "")

@@ -127,9 +127,13 @@ def ignore(
     async def work() -> None:
         async with context.archive() as archive:
             pattern = await unknown.set_ours(archive, address, undo, actor=actor())
+            there = await unknown.users_in(archive, pattern[1:]) if pattern.startswith("@") and not undo else 0
         if output.json_wanted:
             output.json({"address": pattern, "ours": undo})
         output.note(f"{pattern} is ours again." if undo else f"{pattern} is not ours. Take it back with --undo.")
+        if there:
+            what = counted(there, "user")
+            output.note(f"With addresses there: {what}. Mail to anybody else there waits for nobody now, and may be deleted.")
 
     run(work())
 

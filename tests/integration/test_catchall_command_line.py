@@ -86,6 +86,8 @@ def test_from_the_profile_to_the_mail_of_somebody_who_comes_later(archivar: Arch
     assert [one["folder"] for one in archivar("folders", "dora", "--json").json["folders"]] == ["dora@example.test/Sent Items"]
     assert "No unknown addresses." in archivar("unknown", "list").out
     archivar("unknown", "ignore", "spam@example.test", "--undo")
+    assert "With addresses there:" in archivar("unknown", "ignore", "example.test").err
+    archivar("unknown", "ignore", "example.test", "--undo")
     assert "spam@example.test" in archivar("unknown", "list").out
 
     ledger = archivar("ledger", "show").out

@@ -131,14 +131,20 @@ async def test_an_address_becomes_a_user(archive: Archive) -> None:
 
 
 async def test_what_is_not_ours_can_be_taken_back(archive: Archive) -> None:
-    """x asks whether the address or the whole domain; a domain in which users are is refused; z takes it back."""
+    """x asks whether the address or the whole domain; a domain in which users are is asked about once more; z takes it back."""
     await arrive(archive, "carl@example.test", "x@old.test, y@old.test")
     async with console_on(archive.home) as screen:
         await at_unknown(screen)
         await screen.press("x")
         await screen.until_shown("What is not ours?", "only carl@example.test", "all of example.test")
-        await screen.press("escape", "end")
+        await screen.press("down", "enter")
+        await screen.until_shown(
+            "Is the whole domain not ours?", "2 users have addresses in example.test.", "n  leave it as it is"
+        )
+        assert straight(screen.lines, (80, 24))
+        await screen.press("n", "end")
         await screen.until_shown("▸ y@old.test")
+        assert await unknown.ignored(archive) == []
         await screen.press("x")
         await screen.until_shown("all of old.test")
         await screen.press("down", "enter")

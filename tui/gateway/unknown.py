@@ -58,6 +58,10 @@ class UnknownAddresses:
             changed = await unknown.make_alias(self._archive, _usable(key), user, actor="console")
         return f"{present.text(key, 100)} belongs to {present.text(changed.name, 100)} now. f files the mail that came before."
 
+    async def users_in(self, domain: str) -> int:
+        with translated():
+            return await unknown.users_in(self._archive, domain)
+
     async def not_ours(self, what: str) -> str:
         with translated():
             return f"{present.text(await unknown.set_ours(self._archive, what, False, actor='console'), 100)} is not ours."

@@ -58,6 +58,9 @@ class Unknowns(Protocol):
     async def make_alias(self, key: str, user: str) -> str:
         """Give the address to the user of that key; what was done, in a sentence."""
 
+    async def users_in(self, domain: str) -> int:
+        """How many users have an address in a row's domain."""
+
     async def not_ours(self, what: str) -> str:
         """Say of an address, or of a domain with @ before it, that it is not ours; what was done, in a sentence."""
 

@@ -34,6 +34,11 @@ ACTIONS = (
 #: What is done to an address.
 SETTLING = ("alias", "new_user", "not_ours", "ours")
 NOTHING_WAITS = "No mail waits for a user. Make an address an alias (a) or a new user (n) first."
+#: What a domain costs that is said to be not ours.
+NOBODY_WAITS = (
+    "Mail to anybody there who is not a user yet then waits for nobody: it is not listed here, and a profile that deletes on "
+    "the server deletes it."
+)
 
 
 class UnknownPlace(Listing[UnknownRow]):
@@ -149,10 +154,30 @@ class UnknownPlace(Listing[UnknownRow]):
             options = [(row.key, f"only {row.address}"), (domain, f"all of {row.address.rpartition('@')[2]}")]
 
             def taken(what: str | None) -> None:
-                if what is not None:
+                if what == domain:
+                    self.console.work(self._domain_not_ours(row))
+                elif what is not None:
                     self.console.work(self._say_done(self.console.gateway.unknown.not_ours(what)))
 
             self.app.push_screen(Pick("What is not ours?", options, row.key), taken)
+
+    async def _domain_not_ours(self, row: UnknownRow) -> None:
+        """A domain that users have is asked about once more."""
+        desk = self.console.gateway.unknown
+        what = f"@{row.domain}"
+        count = await desk.users_in(row.domain)
+        if not count:
+            await self._say_done(desk.not_ours(what))
+            return
+        shown = row.address.rpartition("@")[2]
+        users = "1 user has an address" if count == 1 else f"{count:,} users have addresses"
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.console.work(self._say_done(desk.not_ours(what)))
+
+        text = f"{users} in {shown}. {NOBODY_WAITS}"
+        await self.open(Confirm("Is the whole domain not ours?", text, "it is not ours", "leave it as it is"), answered)
 
     def action_ours(self) -> None:
         if row := self.rows.chosen:
