@@ -15,7 +15,7 @@ from core.db import kept
 from core.db.database import Row
 from core.errors import InputError
 from core.model import User
-from core.profiles import people
+from core.profiles import people, routing
 from core.profiles.people import CATCHALL
 from core.profiles.selection import NAMED, Chosen, Mode, Selection
 
@@ -254,4 +254,18 @@ async def _checked(archive: Archive, user: User) -> User:
         if user_id != user.id:
             other = await of_id(archive, user_id)
             raise InputError(f"{address} belongs to {other.name} already.", "An address belongs to one user only.")
+    await _refuse_other_spelling(archive, user)
     return user
+
+
+async def _refuse_other_spelling(archive: Archive, user: User) -> None:
+    """A domain with umlauts has two spellings, which are the same to mail."""
+    wanted = {routing.key(address): address for address in user.addresses}
+    wanted = {key: address for key, address in wanted.items() if not key.isascii()}
+    if not wanted:
+        return
+    sql = f"SELECT address, user_id FROM address WHERE user_id <> ? AND (address LIKE '%xn--%' OR {_NOT_ASCII})"
+    for address, user_id in await archive.database.read(sql.format("address"), (user.id,)):
+        if same := wanted.get(routing.key(address)):
+            other = await _user(archive, user_id)
+            raise InputError(f"{same} belongs to {other.name} already, as {address}.", "An address belongs to one user only.")

@@ -45,6 +45,17 @@ async def test_text_that_no_catalog_can_hold_is_refused(archive: Archive, field:
     assert [user.name for user in await users.all_users(archive)] == ["alice"]
 
 
+async def test_both_spellings_of_a_domain_are_one_address(archive: Archive) -> None:
+    """With umlauts and as mail servers write it: two users would get each other's mail."""
+    bob, _ = await users.add(archive, "bob", ["Info@xn--mller-kva.test"])
+    with pytest.raises(InputError, match=r"info@müller\.test belongs to bob already, as Info@xn--"):
+        await users.add(archive, "carl", ["carl@example.test", "info@müller.test"])
+    await users.edit(archive, replace(bob, addresses=("info@müller.test",)))
+    with pytest.raises(InputError, match="belongs to bob already"):
+        await users.add(archive, "carl", ["info@XN--mller-kva.test"])
+    await users.add(archive, "carl", ["jörg@müller.test"])
+
+
 async def test_an_address_belongs_to_one_user(archive: Archive) -> None:
     """Refused in any case of letters, free again when its user is removed."""
     with pytest.raises(InputError, match="belongs to alice"):
