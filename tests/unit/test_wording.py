@@ -27,6 +27,7 @@ from tui.gateway.profile_views import Draft
 from tui.gateway.refusals import translated
 from tui.gateway.views import Refused
 from tui.gateway.wording import FIELDS, OF_MANY, here, place
+from tui.screens.directory import DirectoryPlace
 from tui.screens.wizard.place import STEPS
 from tui.screens.wizard.step import RUN_NOW, TRY_WITH, FormStep
 
@@ -154,3 +155,15 @@ async def test_what_a_directory_lacks_is_said_without_files_and_commands(
     words = ("the key t in Users", '"Filter" and "Base DN"', "Type it on the directory's page", '"Domains" and "Groups"')
     assert all(word in one for word, one in zip(words, said, strict=True)), said
     assert not re.search(r"archivar|\[search\]|password_file", " ".join(said))
+
+
+def test_what_a_directory_answers_names_the_fields_of_its_page() -> None:
+    """By the labels of the page, not by keys of a file that nobody here has seen."""
+    labels = {spec.label for spec in DirectoryPlace()._specs()}
+    for key, label in (("search.base_dn", "Base DN"), ("search.groups", "Groups"), ("search.domains", "Domains")):
+        assert here(f"Correct {key}, or leave it out.") == f'Correct "{label}", or leave it out.'
+        assert label in labels
+    assert here("Use access ldap-ssl (port 636), or switch TLS on there.").startswith('Use "Access via" LDAPS (port 636)')
+    assert here("raise server.timeout.") == 'raise "Timeout".'
+    assert here("Compare login.username (a DN)") == 'Compare "Login" (a DN)'
+    assert {"Filter", "Timeout", "Server name", "Login", "Access via"} <= labels

@@ -127,6 +127,17 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ("access and port", f"{_label('server.access')} and {_label('server.port')}"),
     (r"access imap(?![\w-])", f"{_label('server.access')} IMAP"),
     ("access (?=imap-)", f"{_label('server.access')} "),
+    # Keys of a directory's file, by the labels of its page.
+    (r"search\.base_dn", '"Base DN"'),
+    (r"search\.filter", '"Filter"'),
+    (r"search\.domains", '"Domains"'),
+    (r"search\.groups", '"Groups"'),
+    (r"server\.timeout", '"Timeout"'),
+    (r"server\.host", '"Server name"'),
+    (r"login\.username \(a DN", '"Login" (a DN'),
+    (r"access (?=ldap-)", f"{_label('server.access')} "),
+    (_key("ldap-ssl"), "LDAPS"),
+    (_key("ldap-tls"), "StartTLS"),
     (_key("imap-ssl"), "IMAP-SSL"),
     (_key("imap-tls"), "IMAP-TLS"),
 )
