@@ -13,6 +13,7 @@ from tui import prose
 from tui.format import Line, steady
 from tui.gateway.views import Tone
 from tui.guides import IDS, all_guides, load
+from tui.screens.wizard.people import SYNC_FIRST
 
 #: In English and, in brackets, as the German administration calls it.
 KERIO_NAMES = {
@@ -40,6 +41,9 @@ KERIO_NAMES = {
         "user@domain",
         "base DN",
         "entryUUID",
+        # As the wizard has it, before what a file has.
+        f'on the page Users, for many mailboxes: "{SYNC_FIRST}"',
+        'on the page Filing, for a mailbox with everybody\'s mail: "synchronise the users before each run"',
         "sync_directory_first",
     ),
     "service": ("archivar service unit", "/etc/systemd/system/archivar.service", "enable --now"),

@@ -270,7 +270,7 @@ def _certificate_note(values: Mapping[str, Any]) -> str:
 
 def _login_note(values: Mapping[str, Any]) -> str:
     return {
-        "kerio": "An administrator; one who may only read is enough.",
+        "kerio": "An administrator who may read accounts and domains.",
         "active-directory": "user@domain, or a DN.",
     }.get(str(values.get("type")), "A DN: cn=reader,dc=example,dc=com. Empty: none.")
 
