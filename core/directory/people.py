@@ -45,6 +45,14 @@ async def people(
             if directory.source is Source.KERIO
             else f"Look at [search]: it asked for {directory.filter}.",
         )
+    if not any(one.addresses for one in found):
+        # A name that is spelled wrong, or a right that is gone: it would take everybody's addresses away.
+        raise DirectoryError(
+            f"The directory {directory.server.host} gives nobody an e-mail address: with that nobody is changed.",
+            "See that the account may read them."
+            if directory.source is Source.KERIO
+            else f"Look at attributes.email ({', '.join(directory.attributes.email)}), and see that the account may read that.",
+        )
     return tuple(found)
 
 

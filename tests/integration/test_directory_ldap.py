@@ -156,11 +156,14 @@ async def test_accept_all_takes_any_certificate(server: Slapd) -> None:
 
 
 async def test_nobody_and_a_part_are_errors_and_never_a_list(tmp_path: Path, server: Slapd) -> None:
-    """An empty answer, a base that is not there, and a server that gives less than there is."""
+    """An empty answer, a base that is not there, people without any address, and a server that gives less than there is."""
     with pytest.raises(DirectoryError, match="nobody"):
         await people(settings(server, filter="(uid=ghost)"), Secret(PASSWORD))
     with pytest.raises(DirectoryError, match="has nothing under"):
         await people(settings(server, base=f"ou=gone,{BASE}"), Secret(PASSWORD))
+    names = Attributes("uid", "cn", ("maill",))
+    with pytest.raises(DirectoryError, match="gives nobody an e-mail address"):
+        await people(settings(server, filter="(objectClass=inetOrgPerson)", attributes=names), Secret(PASSWORD))
     with Slapd(tmp_path, [person(number) for number in range(20)], limit="10") as limited:
         directory = replace(settings(limited), username="")
         with pytest.raises(DirectoryError, match="only a part"):

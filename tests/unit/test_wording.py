@@ -160,7 +160,7 @@ async def test_what_a_directory_lacks_is_said_without_files_and_commands(
 def test_what_a_directory_answers_names_the_fields_of_its_page() -> None:
     """By the labels of the page, not by keys of a file that nobody here has seen."""
     labels = {spec.label for spec in DirectoryPlace()._specs()}
-    for key, label in (("search.base_dn", "Base DN"), ("search.groups", "Groups"), ("search.domains", "Domains")):
+    for key, label in (("search.base_dn", "Base DN"), ("search.groups", "Groups"), ("attributes.email", "Addresses from")):
         assert here(f"Correct {key}, or leave it out.") == f'Correct "{label}", or leave it out.'
         assert label in labels
     assert here("Use access ldap-ssl (port 636), or switch TLS on there.").startswith('Use "Access via" LDAPS (port 636)')

@@ -132,6 +132,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"search\.filter", '"Filter"'),
     (r"search\.domains", '"Domains"'),
     (r"search\.groups", '"Groups"'),
+    (r"attributes\.email", '"Addresses from"'),
     (r"server\.timeout", '"Timeout"'),
     (r"server\.host", '"Server name"'),
     (r"login\.username \(a DN", '"Login" (a DN'),
