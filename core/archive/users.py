@@ -267,5 +267,5 @@ async def _refuse_other_spelling(archive: Archive, user: User) -> None:
     sql = f"SELECT address, user_id FROM address WHERE user_id <> ? AND (address LIKE '%xn--%' OR {_NOT_ASCII})"
     for address, user_id in await archive.database.read(sql.format("address"), (user.id,)):
         if same := wanted.get(routing.key(address)):
-            other = await _user(archive, user_id)
+            other = await of_id(archive, user_id)
             raise InputError(f"{same} belongs to {other.name} already, as {address}.", "An address belongs to one user only.")

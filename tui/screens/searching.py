@@ -21,6 +21,7 @@ from tui.gateway.start import safe
 from tui.gateway.views import Refused
 from tui.screens.archive_list import MARK, OPEN, SEARCH, UNMARK, MessageList
 from tui.screens.page import Page
+from tui.screens.selected import EXPORT, RESTORE
 from tui.syntax import syntax_lines
 from tui.widgets.form import Search, SearchLine
 from tui.widgets.paged import PAGE
@@ -30,6 +31,8 @@ ACTIONS = (
     MARK,
     UNMARK,
     SEARCH,
+    EXPORT,
+    RESTORE,
     Action("search-all", "all", ("A",), "All found", "Mark all that is found, to export or to restore it"),
     Action("search-again", "again", ("full_stop",), "Search again", "Search once more: more mail can be found now"),
     Action("search-order", "order", ("ctrl+r",), "Relevance", "The newest first, or what fits best"),
@@ -300,7 +303,7 @@ class SearchPlace(MessageList):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What is done to messages is done in the list."""
-        if action == "open":
+        if action in ("open", "export", "restore"):
             return self.among_rows and bool(self.rows.total)
         if action == "search_archive":
             return not self.typing
