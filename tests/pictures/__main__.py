@@ -1,4 +1,4 @@
-"""``python -m tests.pictures``: draws ``home.svg`` and ``run.svg`` into the folder that is named, or beside this file."""
+"""``python -m tests.pictures``: draws the README's pictures into the folder that is named, or beside this file."""
 
 from __future__ import annotations
 
@@ -90,7 +90,16 @@ async def draw() -> Mapping[str, str]:
 
         home = await picture("Profiles (4)", "▸ Staff", "Needs attention (")
         await pilot.press("r")
-        return {"home.svg": home, "run.svg": await picture("run 7", "Mailboxes (", "Problems (2)", "c Cancel")}
+        run = await picture("run 7", "Mailboxes (", "Problems (2)", "c Cancel")
+        await pilot.press("m")
+        await screen.until_shown("Whose mail (2)")
+        await pilot.press("enter")
+        await screen.until_shown("Folders of anna")
+        await pilot.press("enter")
+        await screen.until_shown("this is message 1.")
+        await pilot.press("space", "down")
+        archive = await picture("1 marked", "this is message 2.", "Mark", "Search")
+        return {"home.svg": home, "run.svg": run, "archive.svg": archive}
 
 
 def main(folder: Path) -> None:

@@ -19,7 +19,7 @@ def texts(picture: Path) -> str:
     return "\n".join(text.text or "" for text in root.iter(f"{SVG}text")).replace("\xa0", " ")
 
 
-def test_the_pictures_show_home_and_a_run_and_load_nothing(tmp_path: Path) -> None:
+def test_the_pictures_show_home_a_run_and_mail_and_load_nothing(tmp_path: Path) -> None:
     """Drawn from nothing, with the clock that stands still, and without an address to load anything from."""
     subprocess.run([sys.executable, "-m", "tests.pictures", str(tmp_path)], cwd=ROOT, check=True, timeout=60)
     home, run = texts(tmp_path / "home.svg"), texts(tmp_path / "run.svg")
@@ -27,6 +27,8 @@ def test_the_pictures_show_home_and_a_run_and_load_nothing(tmp_path: Path) -> No
         assert text in home
     for text in ("run 7", "anna@example.test", "61 %", "Problems (2)", "Archive/2019 · UID 4711", "21:29"):
         assert text in run
+    for text in ("INBOX (1,204)", "1 marked", "Jörg Müller", "this is message 2.", "21:29"):
+        assert text in texts(tmp_path / "archive.svg")
     for picture in tmp_path.glob("*.svg"):
         addresses = set(re.findall(r"https?://[^\"'\s)<]+", html.unescape(picture.read_text(encoding="utf-8"))))
         assert addresses <= {"http://www.w3.org/2000/svg", "https://www.textualize.io"}
@@ -35,5 +37,5 @@ def test_the_pictures_show_home_and_a_run_and_load_nothing(tmp_path: Path) -> No
 def test_the_readme_shows_pictures_that_are_there() -> None:
     """Each picture that it names is in the checkout."""
     named = re.findall(r"!\[[^\]]*\]\(([^)]+\.svg)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(named) == 2
+    assert len(named) == 3
     assert all((ROOT / name).is_file() for name in named)
