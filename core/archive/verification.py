@@ -1,8 +1,8 @@
 """Verifications that take their time: of everything, or of a share a day, so that all is looked at again and again.
 
 Both can be ended at any moment and carried on by another process. What was found is kept as it is found, stands in the ledger,
-and is forgotten only when the same place was looked at again and is sound. A share leaves out what cannot be looked at in
-pieces: the catalog against the ledger, which a verification of everything compares.
+and is forgotten only when the same place was looked at again and is sound. What cannot be looked at in pieces, the catalog
+against the ledger, comes at the end of a round of shares, as it does at the end of a verification of everything.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from core.archive import damage
 from core.archive.archive import Archive
 from core.archive.findings import Verdict
-from core.archive.last_verification import remember
+from core.archive.last_verification import EVERYTHING, remember
 from core.archive.ledger import Draft
 from core.archive.verify import check_rest
 from core.archive.volume_check import Place, check_volume, mended_later, walk
@@ -30,7 +30,7 @@ from core.model import moment, now, timestamp
 #: The setting that holds where the present round of shares stands.
 ROUND = "verifying"
 SAVE_SECONDS = 2.0
-#: A round of shares does not look at the catalog.
+#: Beside other damage the catalog is not compared, so what is known of it stands.
 ALL_BUT_CATALOG = "place <> 'catalog'"
 
 #: Told how much is done, from 0 to 1, and what was looked at.
@@ -102,7 +102,9 @@ async def share(
     complete = await _go(archive.home, place, verdict, percent / 100, tell, save, pause)
     settled |= await _settle(archive.home, verdict)
     if complete:
-        await remember(archive.home, verdict, instead_of=ALL_BUT_CATALOG)
+        looked_at = ALL_BUT_CATALOG if verdict.findings else EVERYTHING
+        await check_rest(archive.home, verdict)
+        await remember(archive.home, verdict, instead_of=looked_at)
         async with archive.database.transaction() as transaction:
             await kept.forget(transaction, ROUND)
     else:

@@ -272,3 +272,19 @@ async def test_what_is_repaired_while_all_is_verified_is_damage_no_more(template
     assert mended == [sha256]
     assert verdict.findings == []
     assert sha256.hex() in {one.sha256 for one in verdict.mended}
+
+
+async def test_a_round_of_shares_ends_with_the_catalog(home: Home) -> None:
+    """A catalog that is not what the ledger says is found, and known until it is made anew."""
+    change(home.catalog, "UPDATE message SET subject = 'another' WHERE id = 1")
+    archive = await Archive.open(home)
+    try:
+        for expected in (True, False):
+            complete = False
+            while not complete:
+                verdict, complete = await verification.share(archive, 50, lambda share, verdict: None)
+            assert any(one.where == "catalog" for one in verdict.findings) is expected
+            assert bool((await damage.count(archive))[0]) is expected
+            await archive.rebuild()
+    finally:
+        await archive.close()

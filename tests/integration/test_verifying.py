@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -25,8 +26,9 @@ from core.errors import HomeError
 from core.model import moment
 from core.service import verifications
 from core.service.lock import is_running
+from core.service.queue import Queue
 from core.service.verifications import Outcome
-from core.service.verifying import Verifying
+from core.service.verifying import Verifying, verify
 from tests import homes
 from tests.homes import rows, wait_for
 from tui.gateway.core import open_gateway
@@ -328,6 +330,22 @@ async def test_it_does_not_begin_while_a_run_is_under_way(archive: Archive) -> N
             assert verifying._companion.started is begun
         finally:
             verifying.close()
+
+
+async def test_beside_a_run_it_rests_nine_times_as_long_as_it_works(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not at all when there is none."""
+    request = await verifications.ask(archive, actor="root")
+    monkeypatch.setattr("core.service.verifying.SLICE_SECONDS", 0.0)
+    sleep = AsyncMock()
+    monkeypatch.setattr("core.service.verifying.asyncio.sleep", sleep)
+    await verify(archive.home, request.id)
+    sleep.assert_not_awaited()
+    await Queue(archive.database).enqueue("Test")
+    await verify(archive.home, (await verifications.ask(archive, actor="root")).id)
+    assert sleep.await_count > 5
+    ended = (await verifications.standing(archive)).ended
+    assert ended is not None
+    assert ended.outcome is Outcome.CLEAN
 
 
 def test_beside_a_run_the_verification_waits_for_its_end(home: Home, start: Start) -> None:
