@@ -101,6 +101,7 @@ def test_an_mbox_is_imported_by_keyboard(home: Home, tmp_path: Path) -> None:
         terminal.keys("Enter")
         terminal.until_shown("! There is no", "Give a file or")
         terminal.keys("BSpace")
+        terminal.until_shown("[old.mb ")
         terminal.type("ox")
         terminal.until_shown("[old.mbox ")
         terminal.keys("Enter")

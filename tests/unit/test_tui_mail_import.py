@@ -15,9 +15,9 @@ from core.archive.selection import Selection
 from tests import homes
 from tests.terminal.consoles import console_on
 from tests.unit.test_tui_archive import STRANGE, fill, mail
+from tests.unit.test_tui_jobs import over
 from tests.unit.test_tui_screens import Shown, straight
 from tui.gateway.core import CoreGateway, open_gateway
-from tui.gateway.job_views import JobView
 from tui.gateway.transfer_views import ImportWish, Wrong
 from tui.gateway.views import Refused
 from tui.screens.archive import ArchivePlace
@@ -68,14 +68,6 @@ def mbox(tmp_path: Path) -> Path:
     return path
 
 
-async def done(gateway: CoreGateway, key: int) -> JobView:
-    """The job once it is over, as its own task tells."""
-    jobs = gateway.jobs
-    task = jobs._jobs[key].task  # type: ignore[attr-defined]
-    await task
-    return jobs.view(key)
-
-
 async def folders(gateway: CoreGateway, user: str) -> dict[str, int]:
     """Folders of somebody's archive with mail in them, as the console's Archive lists them."""
     [row] = [row for row in await gateway.mail.owners(user, 0, 10) if row.name == user]
@@ -88,7 +80,7 @@ async def folders(gateway: CoreGateway, user: str) -> dict[str, int]:
 async def test_a_folder_of_files_is_imported_once(gateway: CoreGateway, files: Path) -> None:
     """What was imported where, what is no mail, what could not be; a second time nothing is new."""
     wish = replace(AUTO, path=str(files))
-    view = await done(gateway, await gateway.imports.begin("bob", wish))
+    view = await over(gateway, await gateway.imports.begin("bob", wish))
     assert view.state.word == "with problems"
     assert view.result[0].startswith("4 messages, ")
     assert view.result[0].endswith("imported into 2 folders of bob.")
@@ -100,14 +92,14 @@ async def test_a_folder_of_files_is_imported_once(gateway: CoreGateway, files: P
     )
     assert view.problems == ("empty.eml: it is empty", "link.eml: a link, which is not followed")
     assert await folders(gateway, "bob") == {"Imported": 3, "Imported/Work": 1}
-    again = await done(gateway, await gateway.imports.begin("bob", wish))
+    again = await over(gateway, await gateway.imports.begin("bob", wish))
     assert again.result[0] == "Nothing new: 4 messages there already, in 2 folders of bob."
     assert await folders(gateway, "bob") == {"Imported": 3, "Imported/Work": 1}
 
 
 async def test_an_mbox_goes_to_the_folder_that_was_named(gateway: CoreGateway, mbox: Path) -> None:
     """And the ledger tells from where to where."""
-    view = await done(gateway, await gateway.imports.begin("bob", ImportWish(f" {mbox} ", "mbox", "From/2019/", "")))
+    view = await over(gateway, await gateway.imports.begin("bob", ImportWish(f" {mbox} ", "mbox", "From/2019/", "")))
     assert view.state.word == "done"
     assert "imported into the folder From/2019 of bob." in view.result[0]
     assert await folders(gateway, "bob") == {"From/2019": 5}
@@ -129,10 +121,10 @@ async def test_whose_part_of_an_export_is_meant_is_asked(archive: Archive, gatew
     with pytest.raises(Wrong, match="holds the archives of: alice, bob") as wrong:
         await gateway.imports.begin("carol", wish)
     assert (wrong.value.field, "--" in wrong.value.hint) == ("of", False)
-    view = await done(gateway, await gateway.imports.begin("carol", replace(wish, of="Alice")))
+    view = await over(gateway, await gateway.imports.begin("carol", replace(wish, of="Alice")))
     assert view.result[0].startswith("3 messages, ")
     assert await folders(gateway, "carol") == {f"{homes.ALICE}/INBOX": 3}
-    own = await done(gateway, await gateway.imports.begin("bob", wish))
+    own = await over(gateway, await gateway.imports.begin("bob", wish))
     assert own.result[0].startswith("Nothing new: 2 messages there already")
 
 
@@ -166,7 +158,7 @@ async def test_what_cannot_be_imported_is_said_beside_its_field(
 async def test_a_folder_without_mail_is_a_failure_in_words(gateway: CoreGateway, tmp_path: Path) -> None:
     """Known only when all of it was looked at."""
     (tmp_path / "none").mkdir()
-    view = await done(gateway, await gateway.imports.begin("bob", replace(AUTO, path=str(tmp_path / "none"))))
+    view = await over(gateway, await gateway.imports.begin("bob", replace(AUTO, path=str(tmp_path / "none"))))
     assert view.state.word == "failed"
     assert view.result == (f"There is no mail at {tmp_path}/none.", "Say in which format it is, if it is mail.")
 
@@ -229,7 +221,7 @@ async def test_mail_is_imported_from_the_archive_too(archive: Archive, mbox: Pat
     await fill(archive, 1)
     async with console_on(archive.home) as screen:
         await screen.press("m")
-        await screen.until_shown("▸ alice", "I Mail")
+        await screen.until_shown("▸ alice", "I Import mail")
         await in_form(screen)
         await screen.press("escape")
         await screen.until(lambda: isinstance(screen.console.screen, ArchivePlace))

@@ -333,3 +333,24 @@ async def test_hostile_names_stay_text(archive: Archive) -> None:
         await screen.until_shown("[red]Alice[/]", "␛]2;OWNED", "1 message, ")
         assert straight(screen.lines, (80, 24))
         assert not set(screen.text) & STRANGE
+
+
+async def test_the_palette_has_all_of_it(archive: Archive) -> None:
+    """By name, from the folders and on the page."""
+    await save(archive, alone("Alice"))
+    await fill(archive, 1)
+    async with console_on(archive.home) as screen:
+        await in_folders(screen)
+        await screen.press("ctrl+p", *"restore")
+        await screen.until_shown("Put what is chosen back into a mailbox")
+        await screen.press("enter")
+        await screen.until(lambda: isinstance(screen.console.screen, RestorePlace))
+        await screen.until_shown("r Restore")
+        for name, help in (
+            ("look", "Look into the mailbox"),
+            ("restore", "Look, and put back"),
+            ("change", "Change the chosen line"),
+        ):
+            await screen.press("ctrl+p", *name)
+            await screen.until_shown(help)
+            await screen.press("escape")

@@ -28,6 +28,8 @@ from tui.gateway.wording import here
 AGAIN = "The same restore again carries on; what is there already is not put there again."
 #: Folders and remarks that are told one by one.
 NAMED = 10
+#: Characters of a folder's name among others.
+SHORT = 60
 #: Problems of a look that are told one by one.
 PROBLEMS = 100
 FITS = {
@@ -219,7 +221,7 @@ def _looked(done: Restored) -> LookView:
     if done.failed:
         sentences.append(f"{present.count(done.failed, 'message')} cannot be restored, for the reasons below.")
     problems = [present.text(_problem(one), 500) for one in done.problems[:PROBLEMS]]
-    return LookView(done.messages, tuple(present.text(one, 1000) for one in sentences), tuple(problems))
+    return LookView(done.messages, len(done.created), tuple(present.text(one, 1000) for one in sentences), tuple(problems))
 
 
 def _outcome(plan: RestorePlan, done: Restored) -> Outcome:
@@ -235,7 +237,7 @@ def _outcome(plan: RestorePlan, done: Restored) -> Outcome:
     if done.failed:
         sentences.append(f"{present.count(done.failed, 'message')} not restored, for the reasons below. {AGAIN}")
     if done.damaged:
-        sentences.append("Mail that the archive cannot give back is damaged in it: verify the archive, it names all that is.")
+        sentences.append("What could not be read from the archive is damaged in it. A verification names all that is.")
     sentences += [f"{remark}." for remark in done.remarks[:NAMED]]
     if len(done.remarks) > NAMED:
         sentences.append(f"And {texts.number(len(done.remarks) - NAMED)} more remarks like these.")
@@ -246,7 +248,8 @@ def _outcome(plan: RestorePlan, done: Restored) -> Outcome:
 
 def _names(folders: Sequence[str]) -> str:
     more = len(folders) - NAMED
-    return ", ".join(folders[:NAMED]) + (f" and {texts.number(more)} more" if more > 0 else "")
+    names = ", ".join(present.text(folder, SHORT) for folder in folders[:NAMED])
+    return f"{names} and {texts.number(more)} more" if more > 0 else names
 
 
 def _problem(problem: Problem) -> str:

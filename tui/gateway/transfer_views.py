@@ -54,9 +54,13 @@ class RestoreView:
 
 @dataclass(frozen=True, slots=True)
 class LookView:
-    """What a look at the mailbox found out: ``missing`` messages would be put there. ``problems`` are the first of all."""
+    """What a look at the mailbox found out: ``missing`` messages would be put there, ``created`` folders made for them.
+
+    The first of ``sentences`` says it in short; ``problems`` are the first of all.
+    """
 
     missing: int
+    created: int
     sentences: tuple[str, ...]
     problems: tuple[str, ...] = ()
 

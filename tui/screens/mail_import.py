@@ -21,7 +21,7 @@ from tui.widgets.form import Choices, Form, Spec, Text
 if TYPE_CHECKING:
     from tui.console import Console
 
-IMPORT = Action("mail-import", "import_mail", ("I",), "Mail", "Import mail from files: EML, mbox, Maildir, or an export")
+IMPORT = Action("mail-import", "import_mail", ("I",), "Import mail", "Import mail from files: EML, mbox, Maildir, or an export")
 NOTES = {
     "auto": "Looked at file by file. mbox counts as mboxrd.",
     "eml": "Every file is a message, whatever its name.",

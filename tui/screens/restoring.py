@@ -11,7 +11,7 @@ from textual.binding import BindingType
 
 from tui import prose
 from tui.actions import PLACES, Action, bindings
-from tui.format import Line, Span, bar, bullets, fit, header, percent
+from tui.format import Line, Span, bar, bullets, cut, fit, header, percent
 from tui.gateway.archive_views import Selection
 from tui.gateway.people_views import UserRow
 from tui.gateway.transfer_views import Looking, LookView, RestoreView, RestoreWish
@@ -46,6 +46,8 @@ PROFILE, MAILBOX, INTO = range(3)
 SPOTS = {"profile": PROFILE, "mailbox": MAILBOX, "folder": INTO}
 LABEL = 18
 COUNT, SIZE = 9, 10
+#: Warnings that the question repeats, and cells of each.
+WARNINGS, WARNING = 3, 180
 
 
 class RestorePlace(Place):
@@ -225,8 +227,10 @@ class RestorePlace(Place):
             self.notify("There is nothing to restore.", markup=False)
             return
         where = f"{view.to} of {view.mailbox}" if view.to else view.mailbox
-        warnings = "".join(f"\n\n! {warning}" for warning in view.warnings)
-        text = f"Into {where}, by the profile {view.profile}.\n\n{' '.join(look.sentences)}{warnings}"
+        made = f" {look.created:,} {'folder' if look.created == 1 else 'folders'} will be made there." if look.created else ""
+        # All of it is on the page behind; a question must never be longer than the screen.
+        warnings = "".join(f"\n\n! {cut(warning, WARNING)}" for warning in view.warnings[:WARNINGS])
+        text = f"Into {cut(where, WARNING)}, by the profile {view.profile}.\n\n{look.sentences[0]}{made}{warnings}"
         what = "1 message" if look.missing == 1 else f"{look.missing:,} messages"
 
         def answered(yes: bool | None) -> None:
@@ -237,9 +241,14 @@ class RestorePlace(Place):
             self.app.push_screen(Confirm(f"Restore {what}?", text, "restore", "leave it"), answered)
 
     async def _begin(self, wish: RestoreWish) -> None:
-        job = await self.console.gateway.restores.begin(wish)
-        self.close_place()
-        await self.app.push_screen(JobPlace(job))
+        try:
+            job = await self.console.gateway.restores.begin(wish)
+        except Refused as trouble:
+            self._look, self._trouble = None, f"{trouble.message} {trouble.hint}"
+            self._show()
+        else:
+            self.close_place()
+            await self.app.push_screen(JobPlace(job))
 
     def action_back(self) -> None:
         self.app.pop_screen()
