@@ -108,6 +108,31 @@ async def test_an_mbox_goes_to_the_folder_that_was_named(gateway: CoreGateway, m
     assert entry.sentence.endswith(f"from {mbox} into From/2019 of bob.")
 
 
+async def test_one_that_was_stopped_carries_on(gateway: CoreGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came stays, a second one into the same archive has to wait, and the same again brings the rest."""
+    monkeypatch.setattr("core.archive.importing.BATCH_MESSAGES", 1)
+    box = mailbox.mbox(tmp_path / "many.mbox")
+    for number in range(200):
+        box.add(mail(1, f"number {number}"))
+    box.close()
+    wish = ImportWish(str(tmp_path / "many.mbox"), "mbox", "Many", "")
+    key = await gateway.imports.begin("bob", wish)
+    while (await folders(gateway, "bob") if await gateway.mail.owner_count("bob") else {}).get("Many", 0) < 2:
+        assert gateway.jobs.view(key).active
+    with pytest.raises(Refused, match="is under way"):
+        await gateway.imports.begin("bob", wish)
+    gateway.jobs.stop(key)
+    view = await over(gateway, key)
+    assert view.state.word == "stopped"
+    assert "The same import again carries on" in view.result[0]
+    before = (await folders(gateway, "bob"))["Many"]
+    assert 2 <= before < 200
+    again = await over(gateway, await gateway.imports.begin("bob", wish))
+    assert again.result[0].startswith(f"{200 - before} messages, ")
+    assert again.result[0].endswith(f"of bob. {before} there already.")
+    assert await folders(gateway, "bob") == {"Many": 200}
+
+
 async def test_whose_part_of_an_export_is_meant_is_asked(archive: Archive, gateway: CoreGateway, tmp_path: Path) -> None:
     """The user's own without asking; of a stranger's export one of the names, which are told beside the field."""
     await fill(archive, 3)

@@ -141,6 +141,7 @@ async def test_of_a_profile_for_many_the_owners_mailbox_is_meant(archive: Archiv
     assert "--" not in view.trouble
     view = await gateway.restores.plan(replace(wish, user="bob", to="From alice"))
     assert (view.trouble, view.folders[0].into, view.folders[0].messages) == ("", "From alice", "3")
+    assert view.warnings[0] == "This is mail of alice, and bob will be able to read it."
 
 
 async def test_what_is_found_is_restored(archive: Archive, gateway: CoreGateway) -> None:

@@ -91,11 +91,14 @@ class MailRestores:
         with translated():
             everything = await selecting.select(self._archive, _core(wish.selection))
         others = sum(folder.messages for folder in everything) - plan.messages
-        warnings = [here(warning) for warning in plan.warnings()]
+        strangers = sorted({folder.user for folder in plan.folders if folder.owner != plan.mailbox.user.id})
+        whose = plan.mailbox.user.name
+        warnings = [f"This is mail of {', '.join(strangers)}, and {whose} will be able to read it."] if strangers else []
+        warnings += [here(warning) for warning in plan.warnings()]
         if others > 0:
             warnings.append(
                 f"Of what is chosen {present.count(others, 'message')} of other users stay out: "
-                f"only the mail of {plan.mailbox.user.name} goes there. Restore each user's mail by itself."
+                f"only the mail of {whose} goes there. Restore each user's mail by itself."
             )
         return replace(
             view,
