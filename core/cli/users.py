@@ -170,6 +170,8 @@ def remove(name: Name) -> None:
         if output.json_wanted:
             output.json({"removed": user.as_json()})
         output.note(f"User {user.name} removed. The archive is kept: archivar folders {quote(user.name)}")
+        if user.directory_id:
+            output.note("While the directory has this user, the next synchronisation brings the user back.")
 
     run(work())
 

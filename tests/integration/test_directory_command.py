@@ -276,6 +276,9 @@ def test_new_colleagues_get_their_mail_from_a_catch_all_mailbox_in_the_very_run(
     told = archivar("directory", "sync").text.replace("\n", " ")
     assert "journal@example.test is the mailbox of the profile Journal" in " ".join(told.split())
     assert set(people(archivar)) == {"anna", "carl"}
+    assert "brings the user back" in archivar("user", "remove", "carl").err
+    archivar("user", "add", "journal", "--email", journal)
+    assert "brings" not in archivar("user", "remove", "journal").err
     archivar("user", "add", "journal", "--email", journal)
     assert "belongs to the user journal" in archivar("run", "Journal", code=3).text.replace("\n", " ")
     more = archivar.write("more.toml", "\n".join(lines) + '\nlist = ["anna"]\n')

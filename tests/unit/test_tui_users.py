@@ -184,6 +184,20 @@ async def test_removing_says_what_happens_and_asks(archive: Archive) -> None:
         await screen.until_shown("User bob added.", "kept under this name is back.")
 
 
+async def test_removing_somebody_of_the_directory_says_who_brings_the_user_back(archive: Archive) -> None:
+    """It is undone by the next synchronisation, and nobody else is told so."""
+    bob = (await users.find(archive, "bob")).as_json() | {"directory_id": "entryUUID:1"}
+    await archive.append([Draft("user.saved", {"user": bob})])
+    async with console_on(archive.home) as screen:
+        await at_users(screen)
+        await screen.press("down", "d")
+        await screen.until_shown("Remove bob?", "next synchronisation brings the user back.", "n  leave it as it is")
+        assert straight(screen.lines, (80, 24))
+        await screen.press("n", "up", "d")
+        await screen.until_shown("Remove alice?")
+        assert "synchronisation" not in screen.text
+
+
 async def test_without_users_the_place_says_how_to_add_them(tmp_path: Path) -> None:
     """An empty list names the keys, and none that has no sense."""
     archive = await homes.begin(tmp_path / "home")

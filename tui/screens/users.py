@@ -48,6 +48,7 @@ REMOVED = (
     "The archive stays, and stays readable under this name. Profiles do not archive the mailbox any more. "
     "Adding a user of the same name again gives the archive back."
 )
+COMES_BACK = " While the directory has this user, the next synchronisation brings the user back."
 #: Columns beside the list: borders, padding, the scroll bar, the mark of the chosen line.
 MARGIN = 2
 #: Columns for where a user comes from.
@@ -191,7 +192,8 @@ class UsersPlace(Place):
                 if yes:
                     self.console.work(self._remove(key, name))
 
-            self.app.push_screen(Confirm(f"Remove {name}?", REMOVED, "remove the user", "leave it as it is"), answered)
+            text = REMOVED + (COMES_BACK if row.from_directory else "")
+            self.app.push_screen(Confirm(f"Remove {name}?", text, "remove the user", "leave it as it is"), answered)
 
     async def _remove(self, key: str, name: str) -> None:
         await self.console.gateway.users.remove(key)
