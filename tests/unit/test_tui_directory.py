@@ -203,7 +203,7 @@ async def test_the_test_says_which_step_failed_and_what_to_do(archive: Archive, 
     async with console_on(archive.home) as screen:
         await at_directory(screen)
         await screen.press("ctrl+t")
-        await screen.until_shown("✗ This cannot be tried yet. Correct first: server.host.")
+        await screen.until_shown('✗ This cannot be tried yet. Correct first: "Server name".')
         await screen.press("escape", "escape", "t")
         played.refuses = DirectoryError("There is nobody below dc=x.", "Look at the base DN.")
         await screen.until_shown("▸ Directory")
