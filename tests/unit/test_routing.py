@@ -175,10 +175,10 @@ def test_nothing_is_raised_and_addresses_are_whole(raw: bytes) -> None:
     ids=["quotes", "comments", "angles", "signs", "literals", "encoded words", "quoted parts"],
 )
 def test_hostile_headers_cost_time_in_proportion_to_their_length(value: str) -> None:
-    """Half a megabyte of what is never closed takes no longer than as much that is in order."""
+    """Half a megabyte of what is never closed takes not much longer than as much in order: the square would be minutes."""
     started = time.process_time()
     addresses(", ".join(f"user{number}@example.test" for number in range(50_000)))
     usual = time.process_time() - started
     started = time.process_time()
     addresses(value)
-    assert time.process_time() - started < 10 * usual + 0.5
+    assert time.process_time() - started < 20 * usual + 5
