@@ -310,7 +310,9 @@ async def test_messages_are_marked_in_a_folder(archive: Archive) -> None:
         await screen.until_shown("3 marked", "many 0400")
         assert [line.rstrip("┃ ")[-1] for line in screen.lines if "many 0400" in line and "▸" in line] == ["*"]
         chosen = place.selection()
-        assert (chosen.user, chosen.folder, chosen.query, chosen.words) == ("", "", "", "3 marked messages")
+        alice = (await users.find(archive, "alice")).id
+        assert (chosen.user, chosen.folder) == (alice, f"{ALICE}/Many")
+        assert (chosen.query, chosen.words) == ("", "3 marked messages")
         assert len(chosen.messages) == 3
         await screen.press("space")
         await screen.until_shown("2 marked")
@@ -325,7 +327,7 @@ async def test_messages_are_marked_in_a_folder(archive: Archive) -> None:
         await screen.until_shown("▸ + alice@example.test")
         await screen.press("space", "down", "enter")
         await screen.until_shown("1 marked in the list before: these marks are gone.", "number 5")
-        assert place.selection() == Selection(messages=(5,), words="number 5")
+        assert place.selection() == Selection(user=alice, folder=f"{ALICE}/INBOX", messages=(5,), words="number 5")
 
 
 async def test_hits_are_marked_and_all_that_is_found(archive: Archive) -> None:
@@ -337,7 +339,7 @@ async def test_hits_are_marked_and_all_that_is_found(archive: Archive) -> None:
         await screen.until_shown("5 found")
         await screen.press("down", "space", "down", "space")
         await screen.until_shown("5 found, newest first, 2 marked")
-        assert place.selection() == Selection(messages=(10, 9), words="2 marked messages")
+        assert place.selection() == Selection(user=alice, messages=(10, 9), words="2 marked messages")
         await screen.press("ctrl+r")
         await screen.until_shown("5 found, by relevance, 2 marked")
         await screen.press("A")
@@ -353,7 +355,14 @@ async def test_hits_are_marked_and_all_that_is_found(archive: Archive) -> None:
         await screen.press("space", "slash")
         await seek(screen, place, "number")
         await screen.until_shown("5 found", "these marks are gone")
-        assert place.selection() == Selection(messages=(5,), words="number 5")
+        assert place.selection() == Selection(user=alice, messages=(5,), words="number 5")
+        await screen.press("enter")
+        await screen.until(lambda: place.among_rows)
+        await screen.press("enter")
+        await screen.until_shown("Subject  number 5")
+        message = screen.console.screen
+        assert isinstance(message, MessagePlace)
+        assert message.selection() == Selection(user=alice, messages=(5,), words="number 5")
 
 
 async def test_nothing_found_means_nothing(archive: Archive) -> None:

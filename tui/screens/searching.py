@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -389,11 +390,16 @@ class SearchPlace(MessageList):
         self._all = False
         super().action_unmark()
 
+    def within(self) -> Selection:
+        """Where was searched: a hit of somebody's archive is meant as it lies there."""
+        return Selection(self._question.scope.user, self._question.scope.folder) if self._question else Selection()
+
     def selection(self) -> Selection:
-        """All that is found, or the marked messages, or the chosen one."""
+        """All that is found, or the marked messages, or the chosen one, as they lie where was searched."""
         asked, found = self._question, self._results
         if not self._all or asked is None or found is None:
-            return super().selection()
+            within = self.within()
+            return replace(super().selection(), user=within.user, folder=within.folder)
         words = f"{_messages(found.total)} found in {asked.scope.words} for: {safe(asked.text)}"
         return Selection(asked.scope.user, asked.scope.folder, asked.text, words=words)
 
