@@ -109,7 +109,8 @@ class MailPlace(MessageList):
                 paths = [row.path for row in self._seen]
                 self.folders.cursor = paths.index(chosen.path) if chosen.path in paths else self.folders.cursor
             self._show_folders()
-        self.panel("tree-panel").head(f"Folders of {self._owner.name}", f"{sum(row.messages for row in tree):,} messages")
+        count = sum(row.messages for row in tree)
+        self.panel("tree-panel").head(f"Folders of {self._owner.name}", "1 message" if count == 1 else f"{count:,} messages")
         if self._row is None:
             self.query_one("#no-rows", Static).display = True
             self.query_one("#no-rows", Static).update(Content("enter opens the chosen folder."))
