@@ -135,6 +135,8 @@ class _Check:
     async def steps(self) -> AsyncGenerator[None]:
         place = self._place
         if place.stage is Stage.BEGIN:
+            async for _ in self._end_of_last():
+                yield
             self._verdict.volumes += 1
             place.of_ledger = self._ledger_findings()
             await self._meta()
@@ -205,6 +207,25 @@ class _Check:
             self._place.faults.append(f"Its parts cannot be counted: {error}")
 
     # The ledger ------------------------------------------------------------------------------------------------------------
+
+    async def _end_of_last(self) -> AsyncIterator[None]:
+        """What was written to the volume before after its ledger was looked at: it was the open one then, and is sealed now."""
+        number = self._place.volume - 1
+        name = self._home.volume(number).name
+        if not self._place.archive_id or any(
+            one.where == "ledger" and one.text.startswith(f"{name}: ") for one in self._verdict.findings
+        ):
+            return
+        try:
+            volume = await Volume.open(self._home.volume(number), read_only=True)
+        except (DamagedError, StorageError):
+            # It was there a moment ago; what is missing of it shows where the two join.
+            return
+        try:
+            async for _ in _Check(self._home, volume, Place(number), self._verdict, self._gentle)._ledger():
+                yield
+        finally:
+            await volume.close()
 
     async def _ledger(self) -> AsyncIterator[None]:
         sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"

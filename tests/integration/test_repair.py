@@ -13,7 +13,7 @@ from core.archive import damage, last_verification, verification
 from core.archive.archive import Archive
 from core.archive.findings import Verdict
 from core.archive.salvage import from_other_volumes
-from core.archive.volume_check import Place, walk
+from core.archive.volume_check import Place, Stage, walk
 from core.config import Home
 from core.engine import repair as mending
 from core.errors import DamagedError
@@ -286,5 +286,28 @@ async def test_a_round_of_shares_ends_with_the_catalog(home: Home) -> None:
             assert any(one.where == "catalog" for one in verdict.findings) is expected
             assert bool((await damage.count(archive))[0]) is expected
             await archive.rebuild()
+    finally:
+        await archive.close()
+
+
+@pytest.mark.parametrize("stage", [Stage.PARTS, Stage.MESSAGES])
+async def test_a_volume_that_is_sealed_while_it_is_looked_at_is_no_damage(tmp_path: Path, stage: Stage) -> None:
+    """What was written to it after its ledger was looked at is looked at too, and what comes next goes on from there."""
+    home = await homes.filled(tmp_path / "home")
+    archive = await Archive.open(home)
+    place, verdict, steps = Place(), Verdict(), 0
+    try:
+        async for _ in walk(home, place, verdict, gentle=True):
+            if place.stage is stage and not steps:
+                await homes.store(archive, {100: message(100)})
+                async with archive.database.transaction() as transaction:
+                    await transaction.execute("INSERT OR REPLACE INTO setting VALUES ('volume_bytes', '1')")
+                await homes.store(archive, {101: message(101)})
+            steps += place.stage is stage
+        assert steps
+        assert home.volume_numbers() == [1, 2]
+        assert verdict.findings == []
+        assert verdict.head == await archive.head()
+        assert verdict.entries == verdict.head.seq
     finally:
         await archive.close()
