@@ -21,7 +21,7 @@ from core.archive.findings import Verdict
 from core.archive.last_verification import EVERYTHING, remember
 from core.archive.ledger import Draft
 from core.archive.verify import check_rest
-from core.archive.volume_check import Place, check_volume, mended_later, walk
+from core.archive.volume_check import Place, check_volume, mended_later, so_far, walk
 from core.config import Home
 from core.db import kept
 from core.errors import ArchivarError
@@ -108,7 +108,10 @@ async def share(
         async with archive.database.transaction() as transaction:
             await kept.forget(transaction, ROUND)
     else:
-        await save(_as_state(place, verdict))
+        # A share may end within a volume, whose own end may be weeks away.
+        state = _as_state(place, verdict)
+        verdict = await so_far(archive.home, place, verdict)
+        await save(state | {"found": len(verdict.findings)})
         async with archive.database.transaction() as transaction:
             for name in settled:
                 await damage.keep(transaction, verdict.findings, now(), instead_of=f"place = '{name}'")
@@ -122,7 +125,8 @@ async def present_round(archive: Archive) -> Round | None:
     if not state:
         return None
     place, verdict = _resumed(state)
-    return Round(moment(state["began"]), done(archive.home, place), len(verdict.findings))
+    found = max(int(state.get("found", 0)), len(verdict.findings))
+    return Round(moment(state["began"]), done(archive.home, place), found)
 
 
 async def record(archive: Archive, verdict: Verdict, *, actor: str, share: int = 0) -> None:

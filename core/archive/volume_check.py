@@ -14,6 +14,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
+from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
@@ -118,6 +119,22 @@ async def check_volume(home: Home, number: int) -> Verdict:
         async for _ in steps:
             if place.volume != number:
                 break
+    return verdict
+
+
+async def so_far(home: Home, place: Place, verdict: Verdict) -> Verdict:
+    """``verdict`` with what is known to be damaged in the volume at ``place``, of which not all was looked at yet."""
+    place, verdict = deepcopy(place), deepcopy(verdict)
+    if place.parts or place.messages or place.faults:
+        try:
+            volume = await Volume.open(home.volume(place.volume), read_only=True)
+        except (DamagedError, StorageError):
+            # That is named when it is gone on with.
+            return verdict
+        try:
+            await _Check(home, volume, place, verdict, True).foretell()
+        finally:
+            await volume.close()
     return verdict
 
 
@@ -373,6 +390,31 @@ class _Check:
             rescued = place.of_ledger == self._ledger_findings() and await self._all_rescued(later)
             for text in place.faults:
                 self._say(rescued, text.rstrip("."))
+
+    async def foretell(self) -> None:
+        """Conclude before all was looked at. Which messages need the damaged parts is asked of the table."""
+        place = self._place
+        after = bytes.fromhex(str(place.after)) if place.stage is Stage.MESSAGES else b""
+        try:
+            while place.parts:
+                sql = "SELECT sha256, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"
+                rows = await self._volume.database.read(sql, (after, CHUNK))
+                for sha256, recipe in rows:
+                    if broken := [part for part in unpack(recipe) if part in place.parts]:
+                        self._spoilt(sha256, broken)
+                if not rows or rows[-1][0] <= after:
+                    break
+                after = rows[-1][0]
+        except (DamagedError, StorageError, TypeError, AttributeError):
+            # What cannot be read is named when its turn comes.
+            pass
+        await self._conclude()
+
+    def _spoilt(self, sha256: bytes, broken: list[int]) -> None:
+        """A message that needs damaged parts."""
+        for part in broken:
+            self._place.needs.setdefault(part, []).append(sha256.hex())
+        self._place.messages[sha256.hex()] = f"is damaged (part {broken[0]})"
 
     def _say(self, mended: bool, text: str, sha256: str = "", *, content: bool = False) -> None:
         if mended:

@@ -311,3 +311,31 @@ async def test_a_volume_that_is_sealed_while_it_is_looked_at_is_no_damage(tmp_pa
         assert verdict.entries == verdict.head.seq
     finally:
         await archive.close()
+
+
+async def test_damage_in_the_middle_of_a_volume_is_told_at_the_end_of_the_share(tmp_path: Path) -> None:
+    """Not weeks later at the volume's end; once it is repaired, it is told no more."""
+    home = await homes.filled(tmp_path / "home")
+    part = rows(home.volume(1), "SELECT min(id) FROM part WHERE size > 16384")[0][0]
+    change(home.volume(1), f"UPDATE part SET data = zeroblob(10) WHERE id = {part}")
+    good = await homes.filled(tmp_path / "good")
+    archive = await Archive.open(home)
+    try:
+        reached = 0.0
+        for repaired in (False, True):
+            verdict, complete = await verification.share(archive, 10, lambda share, verdict: None)
+            round_ = await verification.present_round(archive)
+            assert not complete
+            assert round_ is not None
+            assert reached < round_.done < 1
+            reached = round_.done
+            texts = [one.text for one in verdict.findings]
+            assert bool(texts) is not repaired
+            assert round_.findings == len(texts) == (await damage.count(archive))[0]
+            if not repaired:
+                [digest] = {one.sha256 for one in verdict.findings if one.sha256}
+                assert any(text.startswith(f"Part {part} ") for text in texts)
+                done = await mending.repair(archive, others=[good])
+                assert [one.message.sha256.hex() for one in done.repaired] == [digest]
+    finally:
+        await archive.close()
