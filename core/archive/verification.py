@@ -17,7 +17,7 @@ from typing import Any
 
 from core.archive import damage
 from core.archive.archive import Archive
-from core.archive.findings import Verdict
+from core.archive.findings import Finding, Verdict
 from core.archive.last_verification import EVERYTHING, remember
 from core.archive.ledger import Draft
 from core.archive.verify import check_rest
@@ -117,6 +117,16 @@ async def share(
                 await damage.keep(transaction, verdict.findings, now(), instead_of=f"place = '{name}'")
     await record(archive, verdict, actor=actor, share=percent)
     return verdict, complete
+
+
+async def keep_found(archive: Archive, state: dict[str, Any], known: set[Finding]) -> None:
+    """Keep what a verification of everything has found until ``state`` and is not ``known`` yet: it may be cancelled."""
+    place, verdict = _resumed(state)
+    fresh = [one for one in (await so_far(archive.home, place, verdict)).findings if one not in known]
+    if fresh:
+        async with archive.database.transaction() as transaction:
+            await damage.keep(transaction, fresh, now())
+        known.update(fresh)
 
 
 async def present_round(archive: Archive) -> Round | None:

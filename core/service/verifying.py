@@ -16,7 +16,7 @@ from typing import Any
 
 from core.archive import verification
 from core.archive.archive import Archive
-from core.archive.findings import Verdict
+from core.archive.findings import Finding, Verdict
 from core.config import Home, find
 from core.errors import ArchivarError, BusyError, StorageError
 from core.model import now
@@ -160,6 +160,9 @@ class _Work:
         self._resumed = time.monotonic()
         self._told = float("-inf")
         self._latest: tuple[float, Verdict] = (0.0, Verdict())
+        #: How much damage there was when it was last kept, and what is kept of it.
+        self._damaged = 0
+        self._known: set[Finding] = set()
 
     async def do(self) -> None:
         asked = self._request
@@ -191,6 +194,13 @@ class _Work:
 
     async def _save(self, state: dict[str, Any]) -> None:
         await verifications.save(self._archive, self._request, state)
+        place = state["place"]
+        damaged = sum(
+            len(found) for found in (place["parts"], place["messages"], place["faults"], state["verdict"]["findings"])
+        )
+        if damaged != self._damaged:
+            self._damaged = damaged
+            await verification.keep_found(self._archive, state, self._known)
 
     async def _pause(self) -> None:
         """Say how far it is, now and then; beside runs, rest."""

@@ -29,6 +29,7 @@ from core.service.lock import is_running
 from core.service.queue import Queue
 from core.service.verifications import Outcome
 from core.service.verifying import Verifying, verify
+from core.tasks import spawn
 from tests import homes
 from tests.homes import rows, wait_for
 from tui.gateway.core import open_gateway
@@ -287,6 +288,22 @@ def test_it_can_be_cancelled(home: Home, start: Start, hold: Hold) -> None:
     assert re.search(r"^ +■ cancelled, \d\d:\d\d$", homes.cli(home, "status").stdout, re.MULTILINE)
     again = homes.cli(home, "verify", "--cancel")
     assert (again.returncode, "does no verification" in again.stderr) == (0, True)
+
+
+async def test_what_one_that_is_cancelled_had_found_is_kept(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it had not come to the end of the volume yet."""
+    monkeypatch.setattr("core.archive.verification.SAVE_SECONDS", -1.0)
+    homes.change(archive.home.volume(1), "UPDATE part SET data = zeroblob(10) WHERE id = 1")
+    request = await verifications.ask(archive, actor="root")
+    work = spawn(verify(archive.home, request.id), name="verify")
+    while not (await damage.count(archive))[0]:
+        assert not work.done()
+        await asyncio.sleep(0)
+    await verifications.cancel(archive)
+    work.cancel()
+    await asyncio.wait([work])
+    assert (await damage.count(archive))[1]
+    assert await last_verification.last(archive) is None
 
 
 def test_damage_that_the_schedule_finds_is_known(home: Home, start: Start) -> None:

@@ -135,7 +135,7 @@ class ProofPlace(Place):
         self.reload()
 
     def action_cancel(self) -> None:
-        text = "What it found so far of a share is kept. The next verification of everything begins anew."
+        text = "What it found so far is kept. The next verification of everything begins anew."
         question = Confirm("Cancel the verification?", text, "cancel it", "let it go on")
         self.app.push_screen(question, lambda yes: self.console.work(self._cancel()) if yes else None)
 
