@@ -32,6 +32,8 @@ SHARE = "verification.share"
 SCHEDULE = "schedule"
 #: How much later one that failed is begun again by the schedule.
 AGAIN = timedelta(hours=1)
+#: A time that lies so far ahead was told by a wrong clock; to wait for it would be to verify no more for years.
+FAST = timedelta(days=1)
 
 
 class Outcome(StrEnum):
@@ -187,10 +189,12 @@ async def due(archive: Archive, rhythm: Rhythm) -> datetime | None:
     ended = _ended(await kept.value(archive.database, ENDED))
     if ended is not None and ended.outcome is Outcome.CANCELLED:
         times.append(ended.at)
+    latest = now() + FAST
+    times = [time for time in times if time <= latest]
     if not times:
-        times.append(await _began(archive))
+        times.append(min(await _began(archive), latest))
     following = rhythm.following(max(times))
-    if following is not None and ended is not None and ended.outcome is Outcome.FAILED:
+    if following is not None and ended is not None and ended.outcome is Outcome.FAILED and ended.at <= latest:
         # What stood in its way may stand there still.
         following = max(following, ended.at + AGAIN)
     return following

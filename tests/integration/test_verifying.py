@@ -22,8 +22,9 @@ from core.archive import damage, last_verification, settings, verification
 from core.archive.archive import Archive
 from core.archive.findings import Verdict
 from core.config import Home
+from core.db import kept
 from core.errors import HomeError
-from core.model import moment
+from core.model import moment, now, timestamp
 from core.service import verifications
 from core.service.lock import is_running
 from core.service.queue import Queue
@@ -432,6 +433,23 @@ async def test_one_that_was_cancelled_or_failed_is_not_begun_again_at_once(archi
     after = (await verifications.standing(archive)).due
     assert after is not None
     assert after > ended.at + timedelta(hours=23)
+
+
+@pytest.mark.parametrize("rhythm", ["5%", "weekly"])
+async def test_a_clock_that_was_fast_for_a_while_ends_no_schedule(archive: Archive, rhythm: str) -> None:
+    """What was verified, cancelled or failed years ahead is not waited for."""
+    ahead = timestamp(now() + timedelta(days=4_000))
+    await settings.change(archive, "verify", rhythm)
+    await last_verification.remember(archive.home, Verdict())
+    for outcome in (Outcome.CLEAN, Outcome.CANCELLED, Outcome.FAILED):
+        async with archive.database.transaction() as transaction:
+            await kept.keep(transaction, verifications.SHARE, ahead)
+            ended = {"at": ahead, "outcome": outcome.value, "percent": 0, "findings": 0, "reason": ""}
+            await kept.keep(transaction, verifications.ENDED, json.dumps(ended))
+            await transaction.execute("UPDATE setting SET value = json_set(value, '$.at', ?) WHERE name = 'verified'", (ahead,))
+        due = (await verifications.standing(archive)).due
+        assert due is not None
+        assert due <= now() + timedelta(days=8)
 
 
 async def test_a_switched_off_schedule_lets_go_of_what_it_wanted(archive: Archive) -> None:
