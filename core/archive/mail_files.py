@@ -6,6 +6,7 @@ reason.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from core.archive import manifest, mbox
 from core.archive.filenames import MAILDIR_FLAGS, decoded_utf7
@@ -164,6 +166,9 @@ def _dotted(name: str) -> str:
 
 def _maildir(path: Path, name: str, place: str) -> Iterator[Found | Unusable]:
     for part in ("new", "cur"):
+        if (path / part).is_symlink():
+            yield Unusable(_below(name, part), "a link, which is not followed")
+            continue
         try:
             files = sorted(entry for entry in os.listdir(path / part) if not entry.startswith("."))
         except OSError as error:
@@ -204,13 +209,13 @@ def _file(path: Path, name: str, place: str, form: Format, *, alone: bool = Fals
 
 
 def _is_mbox(path: Path) -> bool:
-    with path.open("rb") as file:
+    with _open(path) as file:
         return mbox.begins(file.read(_BEGINNING))
 
 
 def _mbox(path: Path, name: str, place: str, quoting: Quoting) -> Iterator[Found | Unusable]:
     count = 0
-    with path.open("rb") as file:
+    with _open(path) as file:
         for one in mbox.scan(file):
             count += 1
             shown = f"{name}, message {count}"
@@ -239,9 +244,18 @@ def _reason(path: Path, largest: int = LARGEST) -> str:
     return "it is too large" if facts.st_size > largest else ""
 
 
+def _open(path: Path) -> BinaryIO:
+    """A file that was looked at a while ago: what has become a link since is not followed, a pipe not waited for."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no regular file any more")
+    return file
+
+
 def _reader(path: Path, start: int, length: int | None, quoting: Quoting | None) -> Callable[[], bytes]:
     def read() -> bytes:
-        with path.open("rb") as file:
+        with _open(path) as file:
             file.seek(start)
             data = file.read(length if length is not None else LARGEST)
         return data if quoting is None else mbox.unquoted(data, quoting)

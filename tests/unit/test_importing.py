@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import importing, mbox, users
+from core.archive import importing, mail_files, mbox, users
 from core.archive import selection as selecting
 from core.archive.archive import Archive
 from core.archive.export import Format as As
@@ -175,6 +175,32 @@ async def test_what_cannot_be_imported_is_named_and_the_rest_comes(tmp_path: Pat
     for folder in ("/a", "a//b", "a\nb"):
         with pytest.raises(InputError):
             await _import(archive, source, folder)
+    await archive.close()
+
+
+async def test_no_link_leads_out_of_a_maildir(tmp_path: Path) -> None:
+    """Who imports may read what the mail's owner may not: neither a link to a folder is followed nor what becomes one."""
+    strange = tmp_path / "strange"
+    for folder in ("strange", "mail", "mail/.Sub"):
+        for part in ("cur", "new"):
+            (tmp_path / folder / part).mkdir(parents=True)
+    (strange / "cur" / "1:2,S").write_bytes(b"Subject: of somebody else\r\n\r\n")
+    (tmp_path / "mail" / ".Sub" / "cur").rmdir()
+    (tmp_path / "mail" / ".Sub" / "cur").symlink_to(strange / "cur")
+    (tmp_path / "mail" / "cur" / "1:2,S").write_bytes(message(1))
+    archive = await homes.begin(tmp_path / "home")
+    done = await _import(archive, tmp_path / "mail")
+    assert done.messages == 1
+    assert [(one.name, one.reason) for one in done.problems] == [(".Sub/cur", "a link, which is not followed")]
+    [found] = [one for one in mail_files.search(tmp_path / "mail", Format.AUTO) if isinstance(one, mail_files.Found)]
+    (tmp_path / "mail" / "cur" / "1:2,S").unlink()
+    (tmp_path / "mail" / "cur" / "1:2,S").symlink_to(strange / "cur" / "1:2,S")
+    with pytest.raises(OSError, match="symbolic links"):
+        found.read()
+    (tmp_path / "mail" / "cur" / "1:2,S").unlink()
+    os.mkfifo(tmp_path / "mail" / "cur" / "1:2,S")
+    with pytest.raises(OSError, match="no regular file"):
+        found.read()
     await archive.close()
 
 
