@@ -92,6 +92,8 @@ class Manifest:
         end = 0
         for number, text in enumerate(self._file, 1):
             if not text.endswith(b"\n"):
+                if number == 1 and not self._first.startswith(text):
+                    raise InputError(f"{path} is there already and is of no export.", "Export to an empty folder.")
                 break
             if number == 1:
                 self._check(path, _header(text, path))
@@ -102,8 +104,13 @@ class Manifest:
         for ids in self._done.values():
             ids[:] = array("q", sorted(ids))
         if not end:
-            self._waiting.append(json.dumps({"archivar": VERSION, **asdict(self._header)}) + "\n")
+            self._waiting.append(self._first.decode("ascii"))
             self.flush()
+
+    @property
+    def _first(self) -> bytes:
+        """The line on the export."""
+        return (json.dumps({"archivar": VERSION, **asdict(self._header)}) + "\n").encode("ascii")
 
     def _check(self, path: Path, found: Header) -> None:
         if found.archive != self._header.archive:

@@ -248,6 +248,22 @@ async def test_what_is_not_ours_is_not_written_over(tmp_path: Path) -> None:
     await other.close()
 
 
+@pytest.mark.parametrize("foreign", [b'{"name": "another program\'s"}', b"\xff\xfe", b'{"archivar": 1, "format": "mbox"'])
+async def test_a_manifest_of_something_else_is_not_written_over(foreign: bytes, tmp_path: Path) -> None:
+    """Though its only line has no end, as ours has after a crash; that one is gone on with."""
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, {1: message(1)})
+    target = tmp_path / "export"
+    target.mkdir()
+    (target / "manifest.jsonl").write_bytes(foreign)
+    with pytest.raises(InputError, match="of no export"):
+        await export(archive, Selection(), target, Format.EML)
+    assert [path.read_bytes() for path in target.iterdir()] == [foreign]
+    (target / "manifest.jsonl").write_bytes(b'{"archivar": 1, "format": "eml"')
+    assert (await export(archive, Selection(), target, Format.EML)).messages == 1
+    await archive.close()
+
+
 async def test_one_folder_and_what_is_below_it_can_be_exported(tmp_path: Path) -> None:
     """Not its namesake that only begins alike; a folder that is not there is an input error and no entry."""
     archive: Archive = await homes.begin(tmp_path / "home")
