@@ -302,13 +302,15 @@ _EXISTS = (
 )
 
 
-async def matching(archive: Archive, text: str) -> AsyncIterator[int]:
-    """The numbers of all messages that the query ``text`` finds, the newest first, each once. Raises ``QueryError``."""
+async def matching(archive: Archive, text: str) -> tuple[list[int], frozenset[int]]:
+    """The numbers of all messages that the query ``text`` finds, the newest first, each once; and the folders that it asks for.
+
+    Raises ``QueryError``.
+    """
     query = language.parse(text)
     search = await Search.open(archive)
     try:
-        async for number in search.ids(query):
-            yield number
+        return [number async for number in search.ids(query)], await search.places(query)
     finally:
         await search.close()
 

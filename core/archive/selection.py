@@ -28,12 +28,13 @@ _PLACES = (
 class Selection:
     """Messages by all that is given: a user's id, a folder's path with what is below it, ids of messages.
 
-    Empty: every user, every folder, every message.
+    Of ``ids`` only what lies in ``folders``, by number. Empty: every user, every folder, every message.
     """
 
     user: str = ""
     folder: str = ""
     ids: tuple[int, ...] = ()
+    folders: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ async def select(archive: Archive, selection: Selection) -> list[Folder]:
 
 
 async def found_by(archive: Archive, selection: Selection, query: str) -> Selection:
-    """Of ``selection`` only what ``query`` finds; all of it when that is empty. What is not indexed is not found.
+    """Of ``selection`` what ``query`` finds, where it asks for it; all when that is empty. What is not indexed is not found.
 
     Raises ``QueryError``, and ``InputError`` when nothing is found: nothing is not all.
     """
@@ -92,10 +93,12 @@ async def found_by(archive: Archive, selection: Selection, query: str) -> Select
     from core.archive.search import matching
 
     chosen = set(selection.ids)
-    found = [number async for number in matching(archive, query) if not chosen or number in chosen]
+    numbers, folders = await matching(archive, query)
+    found = [number for number in numbers if not chosen or number in chosen]
     if not found:
         raise InputError(f"Nothing is found by {query}.", "archivar search shows what a query finds.")
-    return replace(selection, ids=tuple(found))
+    # The very message may lie in folders, and in archives of others, that were not asked for.
+    return replace(selection, ids=tuple(found), folders=folders)
 
 
 async def places(archive: Archive, folder: Folder, after: int = 0) -> AsyncIterator[Place]:
@@ -158,6 +161,8 @@ async def _chosen(archive: Archive, selection: Selection, ids: array[int]) -> li
             (selection.user, selection.folder, str(list(ids[start : start + CHUNK]))),
         )
         for number, owner, user, path, message, size in rows:
+            if selection.folders and number not in selection.folders:
+                continue
             names[number] = (owner, user, path)
             chosen.setdefault(number, array("q")).append(message)
             sizes[number] = sizes.get(number, 0) + size

@@ -21,8 +21,9 @@ from core.archive.ledger import Draft
 from core.archive.query import QueryError, parse
 from core.archive.search import Cursor, Order, Search
 from core.archive.search_index import Index, State, glance
+from core.archive.selection import Selection, found_by, select
 from core.errors import DamagedError
-from tests.homes import ALICE, begin, change, rows, store
+from tests.homes import ALICE, archived, begin, change, rows, store
 
 FOLDER = f"{ALICE}/INBOX"
 
@@ -399,7 +400,7 @@ async def test_a_full_disk_leaves_the_index_as_it_was(tmp_path: Path) -> None:
 
 async def test_matching_gives_the_numbers_of_all(archive: Archive) -> None:
     """What export and restore ask for: all messages of a query, and how many could not be found yet."""
-    assert [number async for number in finding.matching(archive, "offer")] == [5, 2, 1]
+    assert await finding.matching(archive, "offer") == ([5, 2, 1], frozenset())
     await store(archive, {9: mail(9)})
     assert await behind(archive) == 1
 
@@ -442,3 +443,22 @@ async def test_a_catalog_that_is_damaged_is_not_taken_for_the_index(archive: Arc
     with pytest.raises(DamagedError):
         await search.page(parse("user:alice"))
     await search.close()
+
+
+async def test_what_a_query_finds_is_meant_where_it_asks_for_it(archive: Archive) -> None:
+    """The very same message in another folder, or in somebody else's archive, was not asked for."""
+    await users.add(archive, "carol", ["carol@example.test"])
+    owners = [(await users.find(archive, name)).id for name in ("alice", "carol")]
+    raw = mail(77, subject="minutes")
+    ready = await archive.prepare([raw])
+    for owner, folder in ((owners[0], "INBOX"), (owners[0], "Projects"), (owners[1], "INBOX")):
+        await archive.append([archived({77: raw}, owner=owner, folder=folder)], ready)
+    await catch_up(archive)
+    for query, expected in (
+        ("subject:minutes", {("alice", "INBOX"), ("alice", "Projects"), ("carol", "INBOX")}),
+        ("subject:minutes user:carol", {("carol", "INBOX")}),
+        ("subject:minutes folder:Projects", {("alice", "Projects")}),
+        ("subject:minutes user:alice folder:INBOX", {("alice", "INBOX")}),
+    ):
+        folders = await select(archive, await found_by(archive, Selection(), query))
+        assert {(folder.user, folder.path.rpartition("/")[2]) for folder in folders} == expected

@@ -349,6 +349,18 @@ async def test_hits_are_marked_and_all_that_is_found(archive: Archive) -> None:
         await screen.press("space")
         await screen.until_shown("1 marked", "now only this one is")
         assert len(place.selection().messages) == 1
+        await screen.press("slash")
+        lies = "SELECT folder.id, path FROM folder JOIN placement ON folder_id = folder.id WHERE message_id = 10"
+        [[number, path]] = await archive.database.read(lies)
+        await seek(screen, place, f'steel folder:"{path}"')
+        await screen.until_shown("5 found")
+        await screen.press("down", "space")
+        await screen.until_shown("1 marked")
+        assert (place.selection().user, place.selection().folders) == (alice, frozenset((number,)))
+        await screen.press("slash")
+        await seek(screen, place, "steel")
+        await screen.until_shown("5 found", "these marks are gone")
+        await screen.press("down")
         await screen.press("x", "A", "x")
         await screen.until(lambda: "marked" not in screen.text.split("╭")[0])
         assert len(place.selection().messages) == 1

@@ -63,6 +63,7 @@ class Selection:
     """What of the archive is meant, to be exported or restored. All that is given counts together; nothing: everything.
 
     ``user`` is an id, ``folder`` a true path with what is below it, ``messages`` are numbers. ``words`` say it for people.
+    Of ``messages`` what lies in ``folders``, by number, if there are any.
     """
 
     user: str = ""
@@ -70,6 +71,7 @@ class Selection:
     query: str = ""
     messages: tuple[int, ...] = ()
     words: str = ""
+    folders: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

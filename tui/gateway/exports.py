@@ -66,7 +66,7 @@ async def weigh(archive: Archive, selection: Selection) -> str:
     if selection.query:
         return ""
     with translated():
-        folders = await selecting.select(archive, selecting.Selection(selection.user, selection.folder, selection.messages))
+        folders = await selecting.select(archive, core(selection))
     messages, size = sum(one.messages for one in folders), sum(one.bytes for one in folders)
     where = f"in {present.count(len(folders), 'folder')}" if len(folders) > 1 else f"in {present.text(folders[0].path)}"
     return f"{present.count(messages, 'message')}, {texts.size(size)}, {where}."
@@ -85,9 +85,14 @@ def folder(directory: str) -> Path:
         raise InputError(f"{text} is no folder: {error}.", "Name a folder on this machine.") from error
 
 
+def core(selection: Selection) -> selecting.Selection:
+    """What is selected, without its query."""
+    return selecting.Selection(selection.user, selection.folder, selection.messages, selection.folders)
+
+
 async def resolved(archive: Archive, selection: Selection, tell: Callable[[Stage], None]) -> selecting.Selection:
     """What is selected, for the core. For a query all mail is indexed first: what is not would be left out without a word."""
-    wanted = selecting.Selection(selection.user, selection.folder, selection.messages)
+    wanted = core(selection)
     if not selection.query:
         return wanted
 

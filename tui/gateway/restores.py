@@ -19,7 +19,7 @@ from core.model import User
 from core.profiles.profile import Profile
 from tui.gateway import present
 from tui.gateway.archive_views import Selection
-from tui.gateway.exports import resolved
+from tui.gateway.exports import core, resolved
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.refusals import translated
 from tui.gateway.transfer_views import Looking, LookView, RestoreFolder, RestoreView, RestoreWish
@@ -54,8 +54,8 @@ class MailRestores:
             if selection.query:
                 async with self._jobs.archive() as archive:
                     found = await resolved(archive, selection, lambda stage: tell(_looking(stage)))
-                selection = replace(selection, query="", messages=found.ids)
-            folders = await selecting.select(self._archive, _core(selection))
+                selection = replace(selection, query="", messages=found.ids, folders=found.folders)
+            folders = await selecting.select(self._archive, core(selection))
             owner = await self._owner(selection, folders)
             found_ways = await ways(self._archive, folders, owner)
             if not found_ways:
@@ -67,7 +67,7 @@ class MailRestores:
 
     async def profiles(self, wish: RestoreWish) -> Sequence[tuple[str, str]]:
         with translated():
-            folders = await selecting.select(self._archive, _core(wish.selection))
+            folders = await selecting.select(self._archive, core(wish.selection))
             owner = await self._owner(wish.selection, folders)
             return [(way.profile.name, _way(way)) for way in await ways(self._archive, folders, owner)]
 
@@ -89,7 +89,7 @@ class MailRestores:
             at = error.at.value if isinstance(error, PlanError) else ""
             return replace(view, trouble=present.text(here(str(error))), at=at)
         with translated():
-            everything = await selecting.select(self._archive, _core(wish.selection))
+            everything = await selecting.select(self._archive, core(wish.selection))
         others = sum(folder.messages for folder in everything) - plan.messages
         strangers = sorted({folder.user for folder in plan.folders if folder.owner != plan.mailbox.user.id})
         whose = plan.mailbox.user.name
@@ -153,13 +153,9 @@ def _mailbox(plan: RestorePlan) -> str:
     return plan.profile.server.source(plan.mailbox.login.casefold())
 
 
-def _core(selection: Selection) -> selecting.Selection:
-    return selecting.Selection(selection.user, selection.folder, selection.messages)
-
-
 async def _plan(archive: Archive, wish: RestoreWish) -> RestorePlan:
     profile = await saved_profiles.find(archive, wish.profile)
-    return await restore_plan.plan(archive, profile, _core(wish.selection), user=wish.user, to=wish.to.strip())
+    return await restore_plan.plan(archive, profile, core(wish.selection), user=wish.user, to=wish.to.strip())
 
 
 def _meant(profile: Profile, wish: RestoreWish) -> str:

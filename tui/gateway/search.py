@@ -46,7 +46,8 @@ class SearchDesk:
                 query = scoped(language.parse(question.text), question.scope)
                 search = await Search.open(self._archive)
                 try:
-                    found = Found(self._archive, await search.places(query), question.scope)
+                    own = await search.places(language.parse(question.text))
+                    found = Found(self._archive, await search.places(query), question.scope, own)
                     self._remember(question.text)
                     async with aclosing(_filled(found, search, query, question.order)) as filled:
                         async for _ in filled:
@@ -73,10 +74,11 @@ class SearchDesk:
 class Found:
     """``Results``: the numbers of all messages that are listed, which the catalog is asked about when they are looked at."""
 
-    def __init__(self, archive: Archive, folders: frozenset[int], scope: Scope) -> None:
+    def __init__(self, archive: Archive, places: frozenset[int], scope: Scope, folders: frozenset[int]) -> None:
         self._archive = archive
-        self._folders = folders
+        self._places = places
         self._scope = scope
+        self.folders = folders
         self.numbers = array("q")
         self.total = 0
         self.complete = False
@@ -87,7 +89,7 @@ class Found:
     async def page(self, offset: int, limit: int) -> Sequence[MessageRow]:
         numbers = self.numbers[offset : offset + limit]
         with translated():
-            found = {hit.id: hit for hit in await hits(self._archive, numbers, self._folders)}
+            found = {hit.id: hit for hit in await hits(self._archive, numbers, self._places)}
         today = now()
         return [
             message_row(hit, today, where(hit, self._scope)) if (hit := found.get(number)) else _gone(number)

@@ -73,6 +73,10 @@ class Results(Protocol):
     def total(self) -> int:
         """How many are found; by relevance only the best of them are listed."""
 
+    @property
+    def folders(self) -> frozenset[int]:
+        """The folders that the query itself asks for, by number; empty when it asks for none."""
+
     def __len__(self) -> int:
         """How many are listed."""
 

@@ -392,14 +392,17 @@ class SearchPlace(MessageList):
 
     def within(self) -> Selection:
         """Where was searched: a hit of somebody's archive is meant as it lies there."""
-        return Selection(self._question.scope.user, self._question.scope.folder) if self._question else Selection()
+        if self._question is None or self._results is None:
+            return Selection()
+        scope = self._question.scope
+        return Selection(scope.user, scope.folder, folders=self._results.folders)
 
     def selection(self) -> Selection:
         """All that is found, or the marked messages, or the chosen one, as they lie where was searched."""
         asked, found = self._question, self._results
         if not self._all or asked is None or found is None:
             within = self.within()
-            return replace(super().selection(), user=within.user, folder=within.folder)
+            return replace(super().selection(), user=within.user, folder=within.folder, folders=within.folders)
         words = f"{_messages(found.total)} found in {asked.scope.words} for: {safe(asked.text)}"
         return Selection(asked.scope.user, asked.scope.folder, asked.text, words=words)
 
