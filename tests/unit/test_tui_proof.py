@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -268,6 +269,15 @@ async def test_home_tells_of_an_archive_that_is_not_proved(archive: Archive) -> 
     homes.change(archive.home.catalog, "UPDATE setting SET value = 'monthly' WHERE name = 'verify'")
     [overdue] = await told()
     assert overdue.startswith("A verification is due since ")
+    request = await verifications.ask(archive, actor=verifications.SCHEDULE)
+    await verifications.finish(archive, request, Outcome.FAILED, reason="It ended 5 times without a result.")
+    [failed] = await told()
+    assert re.fullmatch(r"The last verification, .+, failed: It ended 5 times without a result\.", failed)
+    request = await verifications.ask(archive, actor=verifications.SCHEDULE)
+    assert await told() == [failed], "it is tried again and again"
+    await last_verification.remember(archive.home, Verdict())
+    await verifications.finish(archive, request, Outcome.CLEAN)
+    assert await told() == []
 
 
 async def test_an_empty_archive_has_nothing_to_prove(tmp_path: Path) -> None:

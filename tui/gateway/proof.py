@@ -218,6 +218,10 @@ def _facts(standing: Standing, round_: Round | None, running: bool, moment: date
 
 def hint(standing: Standing, last: LastVerification | None, moment: datetime) -> str:
     """What an administrator should know of an archive that has mail and is not proved; empty when all is well."""
+    ended = standing.ended if standing.progress is None else None
+    if ended is not None and ended.outcome is End.FAILED and (last is None or last.at < ended.at):
+        # The schedule tries again every hour, so it never is overdue.
+        return f"The last verification, {texts.when(ended.at, moment)}, failed: {ended.reason or 'no reason is known.'}"
     if standing.request is not None:
         return ""
     if standing.rhythm.often is not Often.OFF:
