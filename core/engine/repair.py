@@ -7,6 +7,7 @@ says so. A message counts as repaired when its SHA-256 was matched before it was
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,8 @@ from core.profiles.profile import Profile
 GONE = "the server does not have it any more"
 NO_PROFILE = "no profile leads to the mailbox that it came from"
 NOWHERE = "it came from no server"
+
+logger = logging.getLogger("archivar.repair")
 
 #: Told how many of how many messages are settled, and what is being done.
 Tell = Callable[[int, int, str], None]
@@ -136,6 +139,8 @@ async def repair(
     if not dry_run:
         work.say("looking at the damaged volumes again")
         await _look_again(archive, [one.message.sha256 for one in work.repaired])
+        if work.repaired:
+            await _index(archive)
     standing = tuple(
         f"{one.finding.where}: {one.finding.text}" for one in await damage.known(archive) if not one.finding.sha256
     )
@@ -154,6 +159,22 @@ async def _look_again(archive: Archive, repaired: Iterable[bytes]) -> None:
             found = [one for one in verdict.findings if one.where == name]
             async with archive.database.transaction() as transaction:
                 await damage.keep(transaction, found, now(), instead_of=f"place = '{name}'")
+
+
+async def _index(archive: Archive) -> None:
+    """What could not be read when it was indexed can be found by its text now."""
+    # Here alone: with the index comes all that reads mail.
+    from core.archive.search_index import Index
+
+    try:
+        index = await Index.open(archive)
+        try:
+            await index.again()
+        finally:
+            await index.close()
+    except ArchivarError as error:
+        # The repair is done; whoever indexes next tries them again.
+        logger.warning("repaired messages are not indexed yet: %s", error)
 
 
 async def _from_servers(work: _Work) -> None:

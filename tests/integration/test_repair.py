@@ -13,6 +13,8 @@ from core.archive import damage, last_verification, verification
 from core.archive.archive import Archive
 from core.archive.findings import Verdict
 from core.archive.salvage import from_other_volumes
+from core.archive.search import matching
+from core.archive.search_index import bring_up, glance
 from core.archive.volume_check import Place, Stage, walk
 from core.config import Home
 from core.engine import repair as mending
@@ -337,5 +339,22 @@ async def test_damage_in_the_middle_of_a_volume_is_told_at_the_end_of_the_share(
                 assert any(text.startswith(f"Part {part} ") for text in texts)
                 done = await mending.repair(archive, others=[good])
                 assert [one.message.sha256.hex() for one in done.repaired] == [digest]
+    finally:
+        await archive.close()
+
+
+async def test_what_is_repaired_is_found_by_its_text_again(template: Home, home: Home) -> None:
+    """Without any new mail, for which alone the service would index."""
+    sha256, _ = _break(home, 1)
+    archive = await Archive.open(home)
+    try:
+        await bring_up(archive)
+        number = await archive.database.value("SELECT id FROM message WHERE sha256 = ?", (sha256,))
+        assert number not in (await matching(archive, "body:text"))[0]
+        while not (await damage.count(archive))[1]:
+            await verification.share(archive, 50, lambda share, verdict: None)
+        assert (await mending.repair(archive, others=[template])).repaired
+        assert number in (await matching(archive, "body:text"))[0]
+        assert (await glance(archive)).damaged == 0
     finally:
         await archive.close()
