@@ -47,8 +47,9 @@ class _Files:
 
     def _write(self, message: Place, raw: bytes) -> None:
         file, aside = self._file(message), self._aside(message)
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
-            with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
+            with open(descriptor, "wb") as handle:
                 handle.write(raw)
             self._dress(aside, message)
             os.replace(aside, file)

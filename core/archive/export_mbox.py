@@ -55,7 +55,7 @@ class Mboxes:
         """Go on with the file that was broken off, or begin one."""
         self._file = self._next()
         path = self._target / f"{self._file}.part"
-        part = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+        part = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b")
         end = self._manifest.ends.get(self._file, 0)
         if os.fstat(part.fileno()).st_size < end:
             part.close()

@@ -74,7 +74,7 @@ class Manifest:
         path = directory / NAME
         if not path.exists() and (directory / SUMS).exists():
             raise InputError(f"{directory / SUMS} is there already and is of no export.", "Export to an empty folder.")
-        manifest._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b")
+        manifest._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "r+b")
         try:
             manifest._begin(path)
         except BaseException:
@@ -161,7 +161,7 @@ class Manifest:
         self.flush()
         os.fsync(self._file.fileno())
         aside = self._directory / f"{SUMS}.part"
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as sums:
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as sums:
             for file, sha256 in self._listed():
                 sums.write(f"{sha256}  {file}\n".encode())
             sums.write(f"{digest(self._directory / NAME).hex()}  {NAME}\n".encode())

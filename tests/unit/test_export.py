@@ -264,6 +264,32 @@ async def test_a_manifest_of_something_else_is_not_written_over(foreign: bytes, 
     await archive.close()
 
 
+@pytest.mark.parametrize("form", Format)
+async def test_nothing_is_written_through_a_link(form: Format, tmp_path: Path) -> None:
+    """In a folder of somebody else, who knows the names under which files are written aside."""
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, {1: message(1)})
+    strange = tmp_path / "strange"
+    strange.write_text("mine")
+    await export(archive, Selection(), tmp_path / "known", form)
+    made = [path.relative_to(tmp_path / "known") for path in (tmp_path / "known").rglob("*") if path.is_file()]
+    aside = {Format.EML: ".part", Format.MBOX: ".mbox.part", Format.MAILDIR: ""}[form]
+    for name in made:
+        if name.name == "maildirfolder":
+            continue
+        target = tmp_path / name.name
+        place = Path(str(name).replace("/cur/", "/tmp/").partition(":2,")[0])
+        link = target / (place.with_suffix(aside) if aside and name.suffix in (".eml", ".mbox") else place)
+        link = target / "SHA256SUMS.part" if name.name == "SHA256SUMS" else link
+        link.parent.mkdir(parents=True)
+        link.symlink_to(strange)
+        with pytest.raises(StorageError, match="symbolic links"):
+            await export(archive, Selection(), target, form)
+        assert strange.read_text() == "mine"
+        assert link.is_symlink()
+    await archive.close()
+
+
 async def test_one_folder_and_what_is_below_it_can_be_exported(tmp_path: Path) -> None:
     """Not its namesake that only begins alike; a folder that is not there is an input error and no entry."""
     archive: Archive = await homes.begin(tmp_path / "home")
