@@ -14,21 +14,8 @@ ANYWHERE = (
 #: The order of use, which is not that of the alphabet.
 ORDER = (
     *("demo", "user", "directory", "profile", "run", "runs", "watch", "cancel", "missing", "status", "doctor"),
-    *(
-        "folders",
-        "search",
-        "show",
-        "export",
-        "import",
-        "restore",
-        "verify",
-        "repair",
-        "rebuild",
-        "backup",
-        "ledger",
-        "settings",
-        "service",
-    ),
+    *("unknown", "refile", "folders", "search", "index", "show", "export", "import", "restore"),
+    *("verify", "repair", "rebuild", "backup", "ledger", "settings", "service"),
 )
 
 

@@ -13,12 +13,14 @@ import subprocess
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from core.cli.main import MODULES
 from tests.command import Archivar, Typed
 from tests.servers.dovecot import Dovecot, missing
 from tests.servers.proxy import Proxy
@@ -305,6 +307,8 @@ def test_help_is_complete_and_in_the_order_of_use(shared: Archivar) -> None:
     for word in ("--home FOLDER", "--json", "--version", "-h, --help", "demo", "user", "profile", "run", "ledger", "service"):
         assert word in text
     assert text.index("  user ") < text.index("  profile ") < text.index("  run ") < text.index("  verify ")
+    for name in ("demo", *chain.from_iterable(MODULES.values())):
+        assert re.search(rf"^  {name}  ", text, re.MULTILINE), name
     for words in (["profile", "apply"], ["user", "add"], ["runs"], ["export"]):
         text += shared(*words, "--help", COLUMNS="80").out
     assert "Usage: archivar runs [OPTIONS] [NAME]" in text
