@@ -229,7 +229,7 @@ class _Parser:
             raise QueryError(f"{name}: needs a value.", f"Write it after the colon, without a blank: {_EXAMPLES[name]}", start)
         at = self._at
         if name not in FIELDS:
-            raise QueryError(f"There is no field {name}:", _field_hint(name), start)
+            raise QueryError(f'There is no field "{name}".', _field_hint(name), start)
         value, prefix = self._value()
         if name in TEXT_FIELDS:
             return self._words(value, prefix, TEXT_FIELDS[name], at)

@@ -136,7 +136,7 @@ async def test_enter_and_down_lead_into_the_list_and_the_slash_back(archive: Arc
 @pytest.mark.parametrize(
     ("text", "at", "said"),
     [
-        ("steel fro:anna", 6, "There is no field fro: Did you mean from:?"),
+        ("steel fro:anna", 6, 'There is no field "fro". Did you mean from:?'),
         ("漢字 (steel", 3, "This parenthesis is not closed."),
         ("steel user:nobody", 11, "There is no user nobody. The place Users lists all of them."),
         ("folder:nowhere", 7, "There is no folder nowhere. The place Archive shows"),
