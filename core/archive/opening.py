@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
 from core import config
+from core.db import glimpse
 from core.db.database import Database
 from core.db.migrate import check, refuse_newer
 from core.errors import DamagedError, HomeError
@@ -53,11 +55,13 @@ async def has_seen_volumes(path: Path) -> bool:
 
 
 async def refuse_newer_catalog(path: Path) -> None:
-    """Raises ``HomeError`` for a catalog of a newer program, by its header: even opening it would leave files beside it."""
-    with path.open("rb") as file:
-        header = file.read(100)
-    if header[:16] == b"SQLite format 3\0" and len(header) == 100:
-        refuse_newer(path, int.from_bytes(header[60:64], "big"))
+    """Raises ``HomeError`` for a catalog of a newer program, by its header: even opening it would leave files beside it.
+
+    SQLite reads it, since closing a descriptor of our own would take away all locks that this process has on the file: another
+    one that ends would then think itself the last, and remove the log under the feet of the connections that are open here.
+    """
+    for (version,) in await asyncio.to_thread(glimpse.rows, path, "PRAGMA user_version"):
+        refuse_newer(path, int(version))
     log = path.with_name(f"{path.name}-wal")
     if not log.exists() or not log.stat().st_size:
         return

@@ -8,6 +8,7 @@ import os
 import struct
 import sys
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,21 @@ class Meta:
     archive_id: str
     number: int
     previous: Head
+
+
+def _forget_pages(path: Path) -> None:
+    """Ask the system to forget what it has of a file in memory; this process has the file open.
+
+    By a descriptor that is there already: one more would give up, when it is closed, every lock of this process on the file,
+    and a reader elsewhere would roll back what is being written.
+    """
+    facts = path.stat()
+    for name in os.listdir("/proc/self/fd"):
+        # Others are closed meanwhile, and their number may come again: then another file's pages are read once more.
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(int(name)), facts):
+                os.posix_fadvise(int(name), 0, 0, os.POSIX_FADV_DONTNEED)
+                return
 
 
 def pack(ids: Sequence[int]) -> bytes:
@@ -251,11 +267,7 @@ class Volume:
 
         A new connection has no pages yet, and the system is asked to forget those of the file that are written.
         """
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(descriptor)
+        _forget_pages(self.path)
         database = await Database.open(self.path, pragmas=("cache_size = -4096",), read_only=True)
         try:
             for sha256 in digests:
