@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core import config
 from core.archive import mail_files, manifest, mbox
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
@@ -84,6 +85,17 @@ class _Batch:
     strangers: list[str] = field(default_factory=list)
 
 
+def refuse_own(home: config.Home, path: Path) -> None:
+    """Raises ``InputError`` for the archive's own files, also for a folder in which they lie.
+
+    There is no mail to find, and whoever closes a file of the archive takes away the locks that this process has on it.
+    """
+    if home.holds(path):
+        raise InputError(f"{path} is in the archive's own folder.", "Nothing there is to be imported.")
+    if config.Home(path).holds(home.path):
+        raise InputError(f"The archive's own folder lies in {path}.", "Give the file or the folder with the mail itself.")
+
+
 async def import_mail(
     archive: Archive,
     user: User,
@@ -101,8 +113,7 @@ async def import_mail(
     wanted of an export that holds several. Raises ``InputError`` (nothing there), ``StorageError``.
     """
     check_folder(folder)
-    if archive.home.holds(path):
-        raise InputError(f"{path} is in the archive's own folder.", "Nothing there is to be imported.")
+    refuse_own(archive.home, path)
     owner = await asyncio.to_thread(whose, path, of, user) if form is Format.AUTO else ""
     if owner:
         source: Iterator[Found | Unusable | Stranger] = mail_files.exported(path, owner)

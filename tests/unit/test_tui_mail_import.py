@@ -162,6 +162,7 @@ async def test_whose_part_of_an_export_is_meant_is_asked(archive: Archive, gatew
         (replace(AUTO, path="~nobody-we-know/x"), "path", "is no path"),
         (replace(AUTO, path="HOME"), "path", "the archive's own folder"),
         (replace(AUTO, path="HOME/volumes/000001.sqlite"), "path", "the archive's own folder"),
+        (replace(AUTO, path="HOME/.."), "path", "own folder lies in"),
         (replace(AUTO, path="FILES/photo.jpg"), "path", "does not look like mail"),
         (replace(AUTO, path="FILES", folder="a//b"), "folder", "cannot be a folder"),
         (replace(AUTO, path="FILES", folder="a\x1bb"), "folder", "control character"),

@@ -77,10 +77,7 @@ def _checked(archive: Archive, owner: User, typed: str, form: Format, folder: st
     """The path that is meant. Raises ``Wrong`` for what cannot be imported, as far as a glance tells. Blocking."""
     path = _path(typed)
     try:
-        if archive.home.holds(path):
-            raise Wrong(
-                "path", f"{present.text(str(path))} is in the archive's own folder.", "Nothing there is to be imported."
-            )
+        importing.refuse_own(archive.home, path)
         if not path.is_dir():
             # What is no folder is looked at: is it there, and can it be read?
             first = next(mail_files.search(path, form), None)
