@@ -39,7 +39,10 @@ class Verdict:
     mended: list[Finding] = field(default_factory=list)
 
     def add(self, where: str, text: str, sha256: str = "", *, content: bool = False) -> None:
-        self.findings.append(Finding(where, text, sha256, content))
+        found = Finding(where, text, sha256, content)
+        # A file that cannot be read is met by each step that wants it.
+        if self.findings[-1:] != [found]:
+            self.findings.append(found)
 
     @property
     def usable(self) -> bool:

@@ -1,4 +1,4 @@
-"""What must hold before an archive is opened: all volumes there, nothing newer than the program. Reads only."""
+"""What must hold before an archive is opened: all volumes there, nothing newer than the program. Reads only, but for one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core import config
 from core.db import glimpse
-from core.db.database import Database
+from core.db.database import Database, durable
 from core.db.migrate import check, refuse_newer
 from core.errors import DamagedError, HomeError
 
@@ -71,3 +71,32 @@ async def refuse_newer_catalog(path: Path) -> None:
         await check(database)
     finally:
         await database.close()
+
+
+async def set_aside_damaged(home: config.Home) -> Path | None:
+    """Give a catalog that SQLite finds damaged another name, so that one can be made anew; that name, None for a sound one.
+
+    Only where there are volumes to make it from, and while no other process has the archive open.
+    """
+    if not home.catalog.exists() or not home.volume_numbers():
+        return None
+    try:
+        await refuse_newer_catalog(home.catalog)
+        database = await Database.open(home.catalog)
+        try:
+            sound = await database.value("PRAGMA quick_check(1)") == "ok"
+        finally:
+            await database.close()
+    except DamagedError:
+        sound = False
+    if sound:
+        return None
+    number = 1
+    while (aside := home.path / f"{home.catalog.name}.damaged-{number}").exists():
+        number += 1
+    for suffix in ("-wal", "-shm", ""):
+        file = home.catalog.with_name(f"{home.catalog.name}{suffix}")
+        if file.exists():
+            file.rename(aside.with_name(f"{aside.name}{suffix}"))
+    durable(home.path)
+    return aside

@@ -128,6 +128,8 @@ def _show(verdict: Verdict, named: Mapping[str, str]) -> None:
     )
     if any(one.sha256 for one in verdict.findings):
         output.note("archivar repair fetches damaged messages again.")
+    if any(one.where == "catalog" for one in verdict.findings):
+        output.note("archivar rebuild makes the catalog anew from the volumes.")
 
 
 def _looked(share: float, verdict: Verdict) -> str:
@@ -219,6 +221,7 @@ def _named(message: Named) -> str:
 def rebuild() -> None:
     """Make catalog and search index anew from the volumes; a restored backup becomes an archive of its own."""
     from core.archive import backup
+    from core.archive.opening import set_aside_damaged
     from core.cli.search import bring_up
     from core.service.lock import ServiceLock
 
@@ -232,6 +235,8 @@ def rebuild() -> None:
         try:
             if backup.release(home):
                 output.note(f"{home.path} was a backup; from now on it is an archive of its own.")
+            if aside := await set_aside_damaged(home):
+                output.note(f"archive.sqlite was damaged and is kept as {aside.name}. Passwords must be entered again.")
             async with context.archive(follow=False) as archive:
                 entries = await archive.rebuild()
                 indexed = await bring_up(archive, anew=True)

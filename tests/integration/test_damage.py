@@ -181,20 +181,26 @@ def test_a_change_in_the_catalog_is_found_and_rebuild_mends_it(home: Home, state
     assert findings(home) == []
 
 
-@pytest.mark.parametrize("how", ["tables", "file"])
+@pytest.mark.parametrize("how", ["tables", "file", "bytes"])
 def test_rebuild_makes_the_same_catalog_from_the_volumes_alone(volumes: Home, how: str) -> None:
-    """After its tables were emptied, and after archive.sqlite was deleted: every row of every table, users and all (P8)."""
+    """Its tables were emptied, archive.sqlite was deleted, or it is no database any more: every row comes back (P8)."""
     before = homes.tables(volumes)
     assert all(
         before[name] for name in ("user", "address", "message", "folder", "placement", "source_folder", "source_message")
     )
     if how == "tables":
         change(volumes.catalog, *(f"DELETE FROM {name}" for name in before))
-    else:
+    elif how == "file":
         for path in volumes.path.glob("archive.sqlite*"):
             path.unlink()
+    else:
+        content = volumes.catalog.read_bytes()
+        volumes.catalog.write_bytes(content[:4096] + bytes(len(content) - 4096))
+        assert homes.cli(volumes, "status").returncode == 4
+        assert "archivar rebuild makes the catalog anew" in homes.cli(volumes, "verify").stderr
     result = homes.cli(volumes, "rebuild", "--json")
     assert result.returncode == 0, result.stderr
+    assert [path.name for path in volumes.path.glob("*.damaged-*")] == ["archive.sqlite.damaged-1"] * (how == "bytes")
     assert homes.tables(volumes) == before
     assert findings(volumes) == []
 
