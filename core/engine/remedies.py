@@ -37,6 +37,11 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "and archivar user edit NAME --login LOGIN. If the account is disabled or no more, leave the user out of the profile.",
     ),
     (
+        "No password is stored for|login.password_file",
+        "archivar profile apply FILE.toml asks for it. Where the profile names a password file: it must be there, have the "
+        "password in its first line, and be readable for the account of the service.",
+    ),
+    (
         "refused the (login|master user|account)",
         "Compare user name and password with the server's. After a new password: archivar profile apply FILE.toml asks for it. "
         "archivar profile test PROFILE shows whether the login works.",

@@ -20,6 +20,8 @@ REASONS = [
     ("not tried: mail.example.test refused the master login (NO).", "because all before it failed"),
     ("mail.example.test refused the master login (X-MASTERAUTH failed). There are three causes", "Master Authentication"),
     ("mail.example.test does not open the mailbox of anna@example.test (no).", "--login"),
+    ("No password is stored for Anna. Enter it with archivar profile apply, or name a password_file.", "asks for it"),
+    ("login.password_file /etc/anna cannot be read: No such file or directory.", "first line"),
     ("mail.example.test refused the login of anna (AUTHENTICATIONFAILED).", "profile apply"),
     ("mail.example.test refused the master user root for anna (no).", "Compare user name"),
     ("the user has no e-mail address; archivar user edit adds one", "--email"),
@@ -66,7 +68,7 @@ def test_reasons_are_known_by_words_of_the_sources() -> None:
     """A reason that is worded anew must not lose its advice unnoticed."""
     root = Path(core.__file__).parent
     files = [path for part in ("engine", "imap") for path in (root / part).glob("*.py") if path.name != "remedies.py"]
-    files.append(root / "network.py")
+    files += [root / "network.py", root / "archive" / "saved_profiles.py"]
     # Texts in the sources are broken over lines, and hold values in braces.
     sources = re.sub(r'"\s*f?"', "", "\n".join(path.read_text(encoding="utf-8") for path in files))
     # What servers say, and what is put together from pieces.

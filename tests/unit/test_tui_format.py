@@ -247,6 +247,17 @@ def test_a_failed_run_gives_its_reason() -> None:
     assert shown.summary == ("Failed: ␛[2Jmail.example.test refused the password.",)
 
 
+def test_the_remedy_of_a_failed_run_is_one_of_the_console() -> None:
+    """What the command line would say is said as it is done here, in the run and in its problems."""
+    reason = "No password is stored for Anna. Enter it with archivar profile apply, or name a password_file."
+    failed = result([problem() | {"reason": reason}], status="failed")
+    shown = view(status=RunStatus.FAILED, reason=reason, result=failed)
+    here = "No password is stored for Anna. Change the profile, and type it on the page Login."
+    assert shown.summary[0] == f"Failed: {here}"
+    assert [row.reason for row in shown.problems] == [here]
+    assert shown.problems[0].remedy.startswith("Change the profile, and type the password on the page Login.")
+
+
 def test_problems_of_a_finished_run_are_all_there() -> None:
     """The result has all, the snapshot only the last ones."""
     problems = [problem(uid=uid) for uid in range(700)]

@@ -19,6 +19,7 @@ from tui.gateway import present
 from tui.gateway.activity_views import EntryRow, EntryView, Named, PastProblem, RunRow, SealView
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.refusals import translated
+from tui.gateway.wording import here
 
 #: Problems that are listed; the run's own place has all of its own.
 PROBLEMS = 500
@@ -187,7 +188,7 @@ def run_row(run: Run, moment: datetime) -> RunRow:
         size = texts.size(int(totals.get("bytes", 0)))
         more.append(f"{archived} archived ({size}), {failed} failed, {deleted} deleted at the source.")
     if run.reason:
-        more.append(present.text(run.reason))
+        more.append(present.text(here(run.reason)))
     return RunRow(
         id=run.id,
         profile=present.text(run.profile, 100),
@@ -207,7 +208,7 @@ def past_problem(one: RunProblem, moment: datetime) -> PastProblem:
     parts = [folder, f"UID {uid}" if uid is not None else "", one.mailbox]
     place = tuple(present.text(part) for part in parts if part) or ("the whole run",)
     profile = present.text(one.profile, 100)
-    return PastProblem(one.run, profile, texts.when(one.at, moment), place, present.text(one.problem.reason))
+    return PastProblem(one.run, profile, texts.when(one.at, moment), place, present.text(here(one.problem.reason)))
 
 
 def entry_row(entry: Entry, moment_: datetime) -> EntryRow:

@@ -189,7 +189,7 @@ def summary(run: Run) -> tuple[str, ...]:
         RunStatus.SUCCEEDED: "Everything is archived.",
         RunStatus.WITH_ERRORS: "Finished, but not everything could be archived. The next run tries again.",
         RunStatus.CANCELLED: "Cancelled. What was archived is kept; the next run carries on from there.",
-        RunStatus.FAILED: f"Failed: {text(run.reason) or 'no reason is known'}",
+        RunStatus.FAILED: f"Failed: {text(here(run.reason)) or 'no reason is known'}",
     }
     head = heads.get(run.status, "")
     if run.status is RunStatus.SUCCEEDED and run.dry_run:
@@ -315,7 +315,7 @@ def _live_problems(snapshot: Snapshot | None) -> tuple[Sequence[ProblemRow], int
 
 
 def _problem(mailbox: str, problem: Mapping[str, Any]) -> ProblemRow:
-    folder, shown, reason = text(problem["folder"]), text(mailbox), problem["reason"]
+    folder, shown, reason = text(problem["folder"]), text(mailbox), here(problem["reason"])
     uid = "" if problem["uid"] is None else f"UID {problem['uid']}"
     return ProblemRow(
         place=tuple(part for part in (folder, uid, shown) if part),
@@ -325,7 +325,7 @@ def _problem(mailbox: str, problem: Mapping[str, Any]) -> ProblemRow:
         folder=folder,
         uid=uid.removeprefix("UID "),
         full=text(reason, LONGEST_REASON),
-        remedy=here(remedy(reason)),
+        remedy=here(remedy(problem["reason"])),
     )
 
 
