@@ -100,7 +100,7 @@ def _server(port: int) -> Any:
     except ImportError as error:
         raise InputError(
             f"The demo needs the package {error.name}, which is not installed.",
-            "Install archivar with its extra: archivar[demo].",
+            "Install archivar with its extra demo: in the folder of its sources, pipx install --force '.[demo]'.",
         ) from None
     from core.demo.mail import sample_mailbox
     from core.demo.odd import odd_messages

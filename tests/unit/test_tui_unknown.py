@@ -63,7 +63,7 @@ async def test_unknown_addresses_are_listed_with_what_is_known_of_them(archive: 
     """Those with the most mail first: how many, since when, until when; the keys at the foot; enter shows all of it."""
     await arrive(archive, "carl@example.test", "carl@example.test, dora@example.test")
     async with console_on(archive.home, size) as screen:
-        await screen.until_shown("2 addresses unknown since today. → settle them")
+        await screen.until_shown("2 addresses unknown since today. → see to it")
         await screen.press("1")
         await screen.until_shown("Unknown addresses (2)", "t open", "▸ carl@example.test", "dora@example.test", "! open")
         await screen.until_shown("2 messages, 2 of them not filed", "a Alias", "n New user", "x Not ours", "f File now")
@@ -126,7 +126,7 @@ async def test_an_address_becomes_a_user(archive: Archive) -> None:
         await screen.press("enter")
         await screen.until_shown("User carl added.", "… to be filed")
         await screen.press("h")
-        await screen.until_shown("1 message can be filed for users who came later. → settle them")
+        await screen.until_shown("1 message can be filed for users who came later. → see to it")
     assert (await users.find(archive, "carl")).addresses == ("carl@example.test",)
 
 

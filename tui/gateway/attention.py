@@ -59,7 +59,7 @@ def attention(
         if profile.selection is not None and (said := _without_address(profile, chosen.get(profile.selection))):
             warnings.append(Attention(said, Remedy.USERS, "", "go to Users"))
     if condition.strangers:
-        found.append(Attention(text(condition.strangers), Remedy.UNKNOWN, "", "settle them"))
+        found.append(Attention(text(condition.strangers), Remedy.UNKNOWN, "", "see to it"))
     if condition.unproved:
         warnings.append(Attention(text(condition.unproved), Remedy.PROOF, "", "go to Proof"))
     return (*found, *warnings)
