@@ -318,5 +318,5 @@ def _verifying(standing: Standing, running: bool) -> Iterator[str]:
         ended = standing.ended
         yield f"{'✘' if ended.reason else '■'} {ended.outcome}, {when(ended.at, now())}: {ended.reason}".rstrip(": ")
     if standing.due is not None:
-        late = "" if running or standing.due > now() else ", if a service runs"
-        yield f"next {soon(standing.due, now())}{late} ({standing.rhythm.sentence()})"
+        served = "" if running else ", if a service runs"
+        yield f"next {soon(standing.due, now())}{served} ({standing.rhythm.sentence()})"

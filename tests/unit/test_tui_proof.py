@@ -91,7 +91,7 @@ async def test_an_archive_that_nobody_has_verified(archive: Archive, size: tuple
     """It says so, and when the schedule will; the keys fit, and escape leads back."""
     async with console_on(archive.home, size) as screen:
         await at_proof(screen)
-        await screen.until_shown("○ never verified", "(everything, monthly)", "Nobody has looked yet")
+        await screen.until_shown("○ never verified", ", if a service runs (everything, monthly)", "Nobody has looked yet")
         await screen.until_shown("v Verify", "e Schedule", "esc Back", "? Help")
         assert straight(screen.lines, size)
         assert "r Repair" not in screen.text

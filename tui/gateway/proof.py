@@ -209,7 +209,8 @@ def _facts(standing: Standing, round_: Round | None, running: bool, moment: date
     elif due is None:
         yield "Next", f"{standing.rhythm.sentence()}, once there is mail"
     elif due > moment:
-        yield "Next", f"{texts.soon(due, moment)} ({standing.rhythm.sentence()})"
+        served = "" if running else ", if a service runs"
+        yield "Next", f"{texts.soon(due, moment)}{served} ({standing.rhythm.sentence()})"
     elif running:
         yield "Next", f"due ({standing.rhythm.sentence()}); done by a service that stays"
     else:
