@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -181,7 +182,10 @@ def _show(result: DemoResult) -> None:
 
 
 def _next_steps() -> None:
-    home = f"archivar --home {context.home}"
+    called = Path(sys.argv[0])
+    # After make demo it is in the checkout's environment, and in no PATH.
+    program = str(called.absolute()) if called.name == "archivar" and shutil.which("archivar") is None else "archivar"
+    home = f"{program} --home {context.home}"
     output.note("")
     output.note("What to try next:")
     for command, why in (
@@ -190,7 +194,7 @@ def _next_steps() -> None:
         (f"{home} verify", "every stored byte and the ledger's chain, proved"),
         (f"{home} ledger show", "everything that happened"),
         (f"{home} export --user sales --format eml /tmp/sales", "give it all back, byte for byte"),
-        ("archivar demo", "the same, with the console (at a terminal)"),
+        (f"{program} demo", "the same, with the console (at a terminal)"),
     ):
         output.note(f"  {command}")
         output.note(f"      {why}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,17 @@ def test_the_demo_archives_three_mailboxes_and_says_what_to_try(tmp_path: Path) 
             exporting = "export" in words
             answer = archivar(*words[3:-1], str(tmp_path / "sales")) if exporting else archivar(*words[3:])
             assert answer.text.strip()
+
+
+def test_what_to_try_can_be_called_as_it_stands_from_a_checkout(tmp_path: Path) -> None:
+    """Where no PATH leads to the program, as after make demo, the suggestions name it by its path."""
+    program = Path(sys.executable).with_name("archivar")
+    with Archivar(tmp_path) as archivar:
+        options = archivar.options(PATH="/nowhere")
+        words = [str(program), "demo", "--headless", "--home", str(archivar.home)]
+        told = subprocess.run(words, **options, capture_output=True, text=True, check=True).stderr
+    assert f"\n  {program} --home {archivar.home} verify\n" in told
+    assert f"\n  {program} demo\n" in told
 
 
 def test_the_demo_as_json_is_one_object(tmp_path: Path) -> None:
