@@ -21,6 +21,7 @@ from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.archive.selection import Folder, Place
 from core.engine.link import BACKOFF, Link
+from core.engine.mailbox_lock import alone
 from core.engine.presence import There
 from core.engine.restore_plan import RestorePlan
 from core.engine.roster import credentials
@@ -137,10 +138,18 @@ class Restoring:
         self.result = Restored(plan.messages, plan.bytes)
 
     async def run(self, *, dry_run: bool = False) -> Restored:
-        """Restore, or with ``dry_run`` only find out what is missing there. Raises ``ConnectError`` when no connection is made.
+        """Restore, or with ``dry_run`` only find out what is missing there.
 
-        Cancelled, what was appended is written down.
+        Cancelled, what was appended is written down. Raises ``ConnectError`` when no connection is made, ``BusyError`` when
+        another process restores into the mailbox: each would find the same messages missing.
         """
+        if dry_run:
+            return await self._run(dry_run=True)
+        mailbox = self._plan.profile.server.source(self._plan.mailbox.login.casefold())
+        with alone(self._archive.home, mailbox, self._plan.mailbox.top):
+            return await self._run(dry_run=False)
+
+    async def _run(self, *, dry_run: bool) -> Restored:
         self._dry = dry_run
         targets = self._targets()
         try:

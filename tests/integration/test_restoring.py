@@ -19,7 +19,7 @@ from core.archive.selection import Selection
 from core.engine import restoring
 from core.engine.restore_plan import RestorePlan, plan
 from core.engine.restoring import Restored, Restoring
-from core.errors import DamagedError, InputError
+from core.errors import BusyError, DamagedError, InputError
 from core.imap import appending, deleting
 from core.imap.names import Folder
 from core.imap.session import Selected, Session
@@ -498,3 +498,26 @@ async def test_a_message_that_the_server_keeps_with_other_line_ends_comes_once(b
     assert (await restore(box, one)).already == 1
     server.change_uidvalidity(ALICE, "A.B C")
     assert (await restore(box, one)).already == 1
+
+
+async def test_two_restores_at_once_put_nothing_there_twice(box: Sandbox, dovecot: StartDovecot) -> None:
+    """Of the console and the command line, which know nothing of each other."""
+    server = dovecot()
+    fill(server, count=12)
+    before = on_server(server)
+    one = profile(At(server.host, server.plain_port))
+    await box.run(one)
+    wipe(server)
+    await box.run(one)
+    found = await planned(box, one)
+    other = await Archive.open(box.archive.home)
+    try:
+        both = [Restoring(archive, found, Secret("secret")).run() for archive in (box.archive, other)]
+        first, second = await asyncio.gather(*both, return_exceptions=True)
+    finally:
+        await other.close()
+    assert on_server(server) == before
+    assert isinstance(first, Restored)
+    assert isinstance(second, BusyError)
+    assert on_server(server) == before
+    assert (await Restoring(box.archive, found, Secret("secret")).run()).messages == 0

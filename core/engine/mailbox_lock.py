@@ -1,0 +1,37 @@
+"""The lock of a mailbox that is filled: two restores at once would each find the same messages missing."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.config import Home
+from core.errors import BusyError, StorageError
+
+
+@contextmanager
+def alone(home: Home, mailbox: str, name: str) -> Iterator[None]:
+    """Hold the lock of a mailbox, which the kernel drops when its holder dies. Raises ``BusyError``, ``StorageError``."""
+    path = home.path / f"restoring-{hashlib.sha256(mailbox.encode()).hexdigest()[:16]}.lock"
+    descriptor = -1
+    try:
+        while descriptor < 0:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not path.exists() or not os.path.samestat(os.fstat(descriptor), path.stat()):
+                # Whoever held it took it away between the two.
+                os.close(descriptor)
+                descriptor = -1
+    except BlockingIOError:
+        os.close(descriptor)
+        raise BusyError(f"Another restore into the mailbox {name} is under way.", "Wait for its end.") from None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be made: {error.strerror}.", "Make space and try again.") from error
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
