@@ -10,7 +10,7 @@ from typing import Any
 from core.archive.archive import Archive
 from core.archive.findings import Finding
 from core.db.database import Transaction
-from core.model import moment, timestamp
+from core.model import moment, now, timestamp
 
 #: Findings that are kept; all of them are counted by the verification itself.
 MOST = 10_000
@@ -63,6 +63,12 @@ async def keep(transaction: Transaction, findings: Iterable[Finding], at: dateti
             for one in listed
         ],
     )
+
+
+async def catalog_is_new(archive: Archive) -> None:
+    """The catalog was made anew: what was found in the one before is nowhere any more."""
+    async with archive.database.transaction() as transaction:
+        await keep(transaction, (), now(), instead_of="place = 'catalog'")
 
 
 async def known(archive: Archive) -> list[Known]:

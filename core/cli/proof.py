@@ -220,7 +220,7 @@ def _named(message: Named) -> str:
 
 def rebuild() -> None:
     """Make catalog and search index anew from the volumes; a restored backup becomes an archive of its own."""
-    from core.archive import backup
+    from core.archive import backup, damage
     from core.archive.opening import set_aside_damaged
     from core.cli.search import bring_up
     from core.service.lock import ServiceLock
@@ -239,6 +239,7 @@ def rebuild() -> None:
                 output.note(f"archive.sqlite was damaged and is kept as {aside.name}. Passwords must be entered again.")
             async with context.archive(follow=False) as archive:
                 entries = await archive.rebuild()
+                await damage.catalog_is_new(archive)
                 indexed = await bring_up(archive, anew=True)
         finally:
             lock.release()

@@ -176,7 +176,10 @@ def test_a_change_in_the_catalog_is_found_and_rebuild_mends_it(home: Home, state
     before = homes.tables(home)
     change(home.catalog, statement)
     assert _named(findings(home), *words), findings(home)
+    assert homes.cli(home, "verify").returncode == 4
+    assert homes.rows(home.catalog, "SELECT 1 FROM damage")
     assert homes.cli(home, "rebuild").returncode == 0
+    assert homes.rows(home.catalog, "SELECT * FROM damage WHERE place = 'catalog'") == []
     assert homes.tables(home) == before
     assert findings(home) == []
 
