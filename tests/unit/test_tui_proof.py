@@ -131,7 +131,7 @@ async def test_what_was_found_is_named(archive: Archive, size: tuple[int, int]) 
     subject = await _damage(archive)
     async with console_on(archive.home, size) as screen:
         await at_proof(screen)
-        await screen.until_shown("✗ DAMAGED", "12 messages", "2 findings, all stand", "Damaged: 1 message, 2 findings")
+        await screen.until_shown("✗ DAMAGED", "12 messages", "2 findings, none mended yet", "Damaged: 1 message, 2 findings")
         await screen.until_shown(f"▸ ✗ {subject} · alice: alice@example.test/INBOX", "✗ volume 000001.sqlite")
         await screen.until_shown("v Verify", "r Repair", "f From backup", "enter Show", "e Schedule", "esc Back", "? Help")
         assert straight(screen.lines, size)
@@ -173,7 +173,7 @@ async def test_a_repair_from_a_backup_takes_the_warning_away(template: Home, arc
         await screen.until(lambda: isinstance(screen.console.screen, JobPlace))
         await screen.until_shown("✔ done", "1 message repaired.", subject, "Nothing that is damaged is known any more.")
         await screen.press("escape")
-        await screen.until_shown("✔ repaired", "2 findings, none stands now", "✔ Nothing that is damaged is known.")
+        await screen.until_shown("✔ repaired", "2 findings, all mended", "✔ Nothing that is damaged is known.")
         assert "r Repair" not in screen.text
         await screen.press("escape")
         await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
@@ -302,7 +302,7 @@ def test_how_the_last_verification_is_told() -> None:
     assert str(last_sentence(None, 0, moment)[0]) == "○ never verified"
     assert str(last_sentence(_last(), 0, moment)[0]) == "✔ clean"
     assert str(last_sentence(_last(ok=False, findings=3), 3, moment)[0]) == "✗ DAMAGED"
-    assert "3 findings, 1 stands now" in last_sentence(_last(ok=False, findings=3), 1, moment)[1]
+    assert "3 findings, 1 not mended yet" in last_sentence(_last(ok=False, findings=3), 1, moment)[1]
     assert str(last_sentence(_last(ok=False, findings=3), 0, moment)[0]) == "✔ repaired"
     assert str(last_sentence(_last(), 2, moment)[0]) == "✗ DAMAGED", "a share found it since"
 

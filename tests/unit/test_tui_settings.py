@@ -139,7 +139,7 @@ async def test_the_last_verification_is_told(archive: Archive) -> None:
     await last_verification.remember(archive.home, verdict)
     async with console_on(archive.home) as screen:
         await at_settings(screen)
-        await screen.until_shown("✗ DAMAGED", "1 finding, all stand: ", "[/b]does")
+        await screen.until_shown("✗ DAMAGED", "1 finding, none mended yet: ", "[/b]does")
         assert "\x1b" not in screen.text
 
 

@@ -172,11 +172,11 @@ def last_sentence(last: LastVerification | None, damaged: int, moment: datetime)
     sentence = f"{texts.when(last.at, moment)}: {looked}"
     if damaged:
         found = present.count(last.findings, "finding") if last.findings else "clean then"
-        stand = "all stand" if damaged == last.findings else f"{present.count(damaged, 'stands', 'stand')} now"
-        return State("✗", "DAMAGED", Tone.BAD), f"{sentence}; {found}, {stand}"
+        left = "none mended yet" if damaged == last.findings else f"{texts.number(damaged)} not mended yet"
+        return State("✗", "DAMAGED", Tone.BAD), f"{sentence}; {found}, {left}"
     if last.ok:
         return State("✔", "clean", Tone.GOOD), sentence
-    return State("✔", "repaired", Tone.GOOD), f"{sentence}; {present.count(last.findings, 'finding')}, none stands now"
+    return State("✔", "repaired", Tone.GOOD), f"{sentence}; {present.count(last.findings, 'finding')}, all mended"
 
 
 def under_way(standing: Standing, running: bool, busy: int) -> UnderWay | None:

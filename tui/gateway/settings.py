@@ -58,7 +58,9 @@ class MachineSetup:
             "Verified": _verified(verified, damaged),
             "Service": service,
             "Log": present.text(str(log)) if log.exists() else f"{present.text(str(log))} (none yet)",
-            "Keymap": present.text(str(self._home.keymap)) if self._home.keymap.exists() else "the keys of the program",
+            "Keymap": present.text(str(self._home.keymap))
+            if self._home.keymap.exists()
+            else "none; K writes one, to change keys",
         }
         warnings = {name for name, wrong in (("Free", use.low), ("Verified", bool(damaged))) if wrong}
         rows = tuple(
