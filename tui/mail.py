@@ -81,7 +81,7 @@ def _columns(texts: dict[str, str], width: int, where: bool, tone: Tone) -> Line
     rest = max(width - date - SIZE - 8, 12)
     who = min(28, rest // 3)
     place = min(30, (rest - who) // 3) if where and width >= WIDE else 0
-    subject = rest - who - (place + 2 if place else 0)
+    subject = rest - who - (place + 2 if place else 0) - 1
     spans = [
         Span(fit(texts["date"], date), Tone.MUTED),
         Span(f"  {fit(texts['who'], who)}", tone),
@@ -89,7 +89,7 @@ def _columns(texts: dict[str, str], width: int, where: bool, tone: Tone) -> Line
     ]
     if place:
         spans.append(Span(f"  {fit(texts['where'], place)}", Tone.MUTED))
-    spans.append(Span(f"  {fit(texts['size'], SIZE, right=True)}{fit(texts['more'], 2, right=True)}", Tone.MUTED))
+    spans.append(Span(f"  {fit(texts['size'], SIZE, right=True)}{fit(texts['more'], 3, right=True)}", Tone.MUTED))
     return tuple(spans)
 
 

@@ -10,7 +10,7 @@ from core.archive import users
 from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output
-from core.cli.words import counted, day_and_time, minute
+from core.cli.words import counted, day_and_time, iso, minute
 from core.format import number, size
 
 
@@ -56,7 +56,6 @@ def show(
                 return
             places = await reading.places(archive, found.id)
         text = reading.text(content)
-        date = day_and_time(found.date)
         if output.json_wanted:
             output.json(
                 {
@@ -65,7 +64,7 @@ def show(
                     "subject": found.subject,
                     "from": found.sender,
                     "to": found.recipients,
-                    "date": date,
+                    "date": iso(found.date),
                     "size": found.size,
                     "attachments": found.attachments,
                     "places": [
@@ -80,7 +79,7 @@ def show(
             ("Subject", found.subject),
             ("From", found.sender),
             ("To", found.recipients),
-            ("Date", date),
+            ("Date", day_and_time(found.date)),
             ("Size", f"{counted(found.size, 'byte')}, {counted(found.attachments, 'attachment')}"),
             ("SHA-256", found.sha256.hex()),
         ):

@@ -14,7 +14,7 @@ from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.progress import Progress
-from core.cli.words import counted, day_and_time
+from core.cli.words import counted, day_and_time, iso
 from core.errors import InputError
 from core.format import number, safe
 
@@ -93,7 +93,7 @@ def _as_json(hit: Hit) -> dict[str, object]:
         "subject": hit.subject,
         "from": hit.sender,
         "to": hit.recipients,
-        "date": day_and_time(hit.date),
+        "date": iso(hit.date),
         "size": hit.size,
         "attachments": hit.attachments,
     }

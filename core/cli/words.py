@@ -59,6 +59,13 @@ def day_and_time(seconds: int | None) -> str:
         return ""
 
 
+def iso(seconds: int | None) -> str | None:
+    """Seconds since 1970 as ISO 8601 in UTC, for JSON; None where ``day_and_time`` has nothing to say."""
+    if seconds is None or not day_and_time(seconds):
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
 def progress_line(snapshot: Snapshot) -> str:
     """A run's progress in one line of plain text."""
     share = "" if snapshot.fraction is None else f"{snapshot.fraction:.0%}, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,10 @@ def test_what_is_not_indexed_is_said_and_found_afterwards(archivar: Archivar) ->
     assert archivar("index", "--json").json["indexed"] == 5
     found = archivar("search", "gruesse strasse n3n", "--json").json
     assert (found["total"], found["behind"]) == (1, 0)
-    assert found["messages"][0]["user"] == "alice"
+    [hit] = found["messages"]
+    assert hit["user"] == "alice"
+    assert hit["date"] == archivar("show", str(hit["id"]), "--json").json["date"]
+    assert hit["date"] is None or datetime.fromisoformat(hit["date"]).tzinfo == UTC
     assert archivar("index", "--problems").code == 0
 
 
