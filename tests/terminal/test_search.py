@@ -136,7 +136,7 @@ def test_hits_with_hostile_subjects_keep_their_columns(home: Home, tmp_path: Pat
             assert line[heading.index("From") - 1] == " "
             cells = "".join(one if cell_len(one) == 1 else one + "\0" for one in line if cell_len(one))
             assert cells[ends - 1] == "B", line
-            marks.append(cells[ends])
+            marks.append(cells[ends + 1])
             assert not UNSAFE.search(line)
         assert "".join(marks).strip() == "**"
         assert terminal.title == title
