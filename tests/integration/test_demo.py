@@ -86,5 +86,5 @@ def test_without_its_package_the_demo_says_what_to_install(tmp_path: Path) -> No
         path = f"{blocked}:{archivar.environment()['PYTHONPATH']}"
         error = archivar("demo", "--headless", "--home", str(archivar.home), code=2, PYTHONPATH=path).err
         assert error.splitlines()[0].startswith("archivar: The demo needs the package pymap")
-        assert "archivar[demo]" in error
+        assert "pipx install --force '.[demo]'" in error
         assert not archivar.home.exists()

@@ -62,7 +62,7 @@ def test_terminals_with_few_colours_keep_their_own(home: Home, term: str, enviro
     with console(home, term, **environment) as terminal:
         terminal.until_shown("Needs attention")
         terminal.keys("s")
-        terminal.until_shown("▸ Theme         terminal's own", "enter Change", "^p Commands")
+        terminal.until_shown("▸ Theme         terminal's own", "enter Change", "? Help")
         assert terminal.straight
         assert "48;5;" not in terminal.coloured
     assert homes.rows(home.catalog, "SELECT value FROM setting WHERE name = 'theme'") == [("light",)]
