@@ -157,7 +157,8 @@ class Database:
 
     async def backup(self, target: Path) -> None:
         """A consistent copy of the whole file, under its name only when it is whole and on the disk."""
-        aside = target.with_name(f"{target.name}.new")
+        # Of this process alone: another one may make the very copy.
+        aside = target.with_name(f"{target.name}.{os.getpid()}.new")
         aside.unlink(missing_ok=True)
         with translated(target):
             copy = await aiosqlite.connect(aside)

@@ -55,8 +55,11 @@ async def migrate(database: Database) -> None:
     missing = [migration for migration in migrations() if migration.number > version]
     if missing and version:
         await database.backup(database.path.with_name(f"{database.path.name}.before-{missing[-1].number:04}"))
-    for migration in missing:
-        async with database.transaction() as transaction:
+    if not missing:
+        return
+    # All of them in one step, so that nobody meets a schema that is on its way.
+    async with database.transaction() as transaction:
+        for migration in missing:
             # Another process may have been quicker.
             if int(await transaction.value("PRAGMA user_version")) >= migration.number:
                 continue
