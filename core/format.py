@@ -92,6 +92,11 @@ def number(count: int) -> str:
     return f"{count:,}"
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """``1 message``, ``1,240 messages``, ``1 entry``, ``2 entries``."""
+    return f"{number(count)} {noun if count == 1 else plural or noun + 's'}"
+
+
 def duration(seconds: float) -> str:
     """The two largest units: ``8 s``, ``3 min 20 s``, ``2 h 5 min``, ``3 d 4 h``."""
     whole = round(seconds)

@@ -57,6 +57,11 @@ def folder_line(row: FolderRow, closed: bool, width: int) -> Line:
     return (Span(name, tone), Span(f" {fit(count, COUNT, right=True)}", Tone.MUTED))
 
 
+def messages(count: int) -> str:
+    """``1 message``, ``1,204 messages``."""
+    return f"{count:,} {'message' if count == 1 else 'messages'}"
+
+
 def message_heading(width: int, *, where: bool = False) -> Line:
     """What the columns of a list of messages are."""
     texts = {"date": "Date", "who": "From", "subject": "Subject", "where": "Where", "size": "Size", "more": "+"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.archive.ledger import Entry
 from core.errors import DamagedError
-from core.format import number, size
+from core.format import counted, number, size
 
 Payload = dict[str, Any]
 _ENDS = {
@@ -30,17 +30,13 @@ def describe(entry: Entry) -> str:
         return f"An entry of the kind {entry.kind} that cannot be read."
 
 
-def _count(count: int, noun: str) -> str:
-    return f"{number(count)} {noun if count == 1 else noun + 's'}"
-
-
 def _messages(uids: str) -> str:
     """How many messages a sequence set names; counted without listing them, since it may say anything."""
     total = 0
     for item in uids.split(",") if uids else ():
         low, _, high = item.partition(":")
         total += int(high or low) - int(low) + 1
-    return _count(total, "message")
+    return counted(total, "message")
 
 
 def _mailbox(payload: Payload) -> str:
@@ -87,14 +83,14 @@ def _directory_synced(payload: Payload) -> str:
     kinds = ("created", "adopted", "back", "changed", "disabled", "removed")
     counts = [f"{number(payload[kind])} {kind}" for kind in kinds if payload[kind]]
     withheld = "; too many would have gone, so none did" if payload["withheld"] else ""
-    conflicts = f"; {_count(payload['conflicts'], 'conflict')}" if payload["conflicts"] else ""
+    conflicts = f"; {counted(payload['conflicts'], 'conflict')}" if payload["conflicts"] else ""
     return f"Users were synchronised with the directory: {', '.join(counts) or 'no changes'}{conflicts}{withheld}."
 
 
 def _archived(payload: Payload) -> str:
     messages = payload["messages"]
     total = sum(message[2] for message in messages)
-    what = f"{_count(len(messages), 'message')} ({size(total)})"
+    what = f"{counted(len(messages), 'message')} ({size(total)})"
     return f"Archived {what} from {_mailbox(payload)} into {payload['folder']} by run {payload['run']}."
 
 
@@ -102,31 +98,31 @@ def _moved(payload: Payload) -> str:
     moves = payload["moves"]
     folders = sorted({str(move[3]) for move in moves if move[3] is not None})
     if not folders:
-        what = f"{_count(len(moves), 'message')} of {_mailbox(payload)} that moved on the server"
+        what = f"{counted(len(moves), 'message')} of {_mailbox(payload)} that moved on the server"
         return f"Followed {what}, where the archive has no folders of it, by run {payload['run']}."
-    into = folders[0] if len(folders) == 1 else _count(len(folders), "folder")
-    return f"Followed {_count(len(moves), 'message')} of {_mailbox(payload)} that moved to {into}, by run {payload['run']}."
+    into = folders[0] if len(folders) == 1 else counted(len(folders), "folder")
+    return f"Followed {counted(len(moves), 'message')} of {_mailbox(payload)} that moved to {into}, by run {payload['run']}."
 
 
 def _filed(payload: Payload) -> str:
     messages = payload["messages"]
-    what = f"{_count(len(messages), 'message')} ({size(sum(message[2] for message in messages))})"
+    what = f"{counted(len(messages), 'message')} ({size(sum(message[2] for message in messages))})"
     people = {owner for owner, _ in payload["places"]}
     unknown = sum(bool(ours) for _, ours in payload["addresses"])
     addresses = "1 unknown address" if unknown == 1 else f"{number(unknown)} unknown addresses"
     more = f", with {addresses}" if unknown else ""
-    return f"Archived {what} from {_mailbox(payload)} into {_count(len(people), 'archive')}{more}, by run {payload['run']}."
+    return f"Archived {what} from {_mailbox(payload)} into {counted(len(people), 'archive')}{more}, by run {payload['run']}."
 
 
 def _left(payload: Payload) -> str:
-    what = _count(len(payload["messages"]), "message")
+    what = counted(len(payload["messages"]), "message")
     return f"{what} left {_where(payload)}, since no user has any of their addresses, by run {payload['run']}."
 
 
 def _refiled(payload: Payload) -> str:
     people = {owner for owner, _ in payload["places"]}
     whom = "the user who has the address" if len(people) == 1 else f"{number(len(people))} users who have the addresses"
-    return f"Filed {_count(len(payload['messages']), 'message')} to {whom} by now."
+    return f"Filed {counted(len(payload['messages']), 'message')} to {whom} by now."
 
 
 def _address_ours(payload: Payload) -> str:
@@ -135,7 +131,7 @@ def _address_ours(payload: Payload) -> str:
 
 def _imported(payload: Payload) -> str:
     messages = payload["messages"]
-    what = f"{_count(len(messages), 'message')} ({size(sum(message[1] for message in messages))})"
+    what = f"{counted(len(messages), 'message')} ({size(sum(message[1] for message in messages))})"
     # Older entries name the user by id alone.
     whose = f" of {payload['user']}" if "user" in payload else ""
     return f"Imported {what} from {payload['path']} into {payload['folder']}{whose}."
@@ -167,30 +163,30 @@ def _exported(payload: Payload) -> str:
     of = f" of {payload['folder']}" if payload["folder"] else ""
     already = f"; {number(payload['already'])} were there already" if payload.get("already") else ""
     end = "" if payload.get("complete", True) else "; it was broken off"
-    return f"Exported {_count(payload['messages'], 'message')}{of} as {payload['format'].upper()}{already}{end}."
+    return f"Exported {counted(payload['messages'], 'message')}{of} as {payload['format'].upper()}{already}{end}."
 
 
 def _backed_up(payload: Payload) -> str:
-    what = f"{_count(payload['volumes'], 'volume')} ({size(payload['bytes'])}) copied, {number(payload['already'])} unchanged"
+    what = f"{counted(payload['volumes'], 'volume')} ({size(payload['bytes'])}) copied, {number(payload['already'])} unchanged"
     return f"Backed up to {payload['directory']} up to entry {number(payload['seq'])}: {what}."
 
 
 def _restored(payload: Payload) -> str:
-    what = f"{_count(len(payload['messages']), 'message')} ({size(sum(message[2] for message in payload['messages']))})"
+    what = f"{counted(len(payload['messages']), 'message')} ({size(sum(message[2] for message in payload['messages']))})"
     return f"Restored {what} of {payload['folder']} to {_where(payload).removeprefix('in ')}, by profile {payload['profile']}."
 
 
 def _verified(payload: Payload) -> str:
-    looked = f"{_count(payload['messages'], 'message')} and {_count(payload['parts'], 'part')}"
+    looked = f"{counted(payload['messages'], 'message')} and {counted(payload['parts'], 'part')}"
     if share := payload.get("share"):
         looked += f", in shares of {share} %"
-    return f"Verified {looked}: {_count(payload['findings'], 'finding') if payload['findings'] else 'clean'}."
+    return f"Verified {looked}: {counted(payload['findings'], 'finding') if payload['findings'] else 'clean'}."
 
 
 def _repaired(payload: Payload) -> str:
     messages = payload["messages"]
     origins = list(dict.fromkeys(str(message[2]) for message in messages))
-    return f"Repaired {_count(len(messages), 'damaged message')}: stored anew from {', '.join(origins[:3])}."
+    return f"Repaired {counted(len(messages), 'damaged message')}: stored anew from {', '.join(origins[:3])}."
 
 
 _TELL: dict[str, Callable[[Payload], str]] = {

@@ -10,8 +10,8 @@ from core.archive import users
 from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output
-from core.cli.words import counted, day_and_time, iso, minute
-from core.format import number, size
+from core.cli.words import day_and_time, iso, minute
+from core.format import counted, number, size
 
 
 def register(app: typer.Typer) -> None:

@@ -13,9 +13,8 @@ from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.progress import Progress
-from core.cli.words import counted
 from core.errors import InputError
-from core.format import number, size
+from core.format import counted, number, size
 
 
 def register(app: typer.Typer) -> None:

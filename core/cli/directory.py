@@ -14,8 +14,8 @@ from core.cli.help import Command, Group
 from core.cli.output import output
 from core.cli.passwords import entered
 from core.cli.trial import show_step
-from core.cli.words import counted, minute
-from core.format import number
+from core.cli.words import minute
+from core.format import counted, number
 from core.model import timestamp
 from core.profiles import directory_file
 from core.profiles.directory import Directory

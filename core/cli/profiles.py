@@ -19,9 +19,9 @@ from core.cli.help import Command, Group
 from core.cli.output import output
 from core.cli.passwords import entered
 from core.cli.trial import show_step
-from core.cli.words import NO_SERVICE, counted, next_start
+from core.cli.words import NO_SERVICE, next_start
 from core.errors import ConnectError, InputError, ProtocolError
-from core.format import number
+from core.format import counted, number
 from core.model import User, timestamp
 from core.profiles import profile_file
 from core.profiles.mailboxes import Mailbox

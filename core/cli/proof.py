@@ -12,10 +12,10 @@ from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.progress import Progress
-from core.cli.words import counted, day_and_time
+from core.cli.words import day_and_time
 from core.config import Home
 from core.errors import ArchivarError, BusyError, InputError
-from core.format import number, size
+from core.format import counted, number, size
 
 if TYPE_CHECKING:
     from core.archive.damage import Named

@@ -12,9 +12,8 @@ from core.cli.help import Command
 from core.cli.output import output
 from core.cli.progress import Progress
 from core.cli.transfer import QUERY, selected
-from core.cli.words import counted
 from core.errors import InputError
-from core.format import number, size
+from core.format import counted, number, size
 
 if TYPE_CHECKING:
     from core.engine.restore_plan import RestorePlan

@@ -15,9 +15,9 @@ from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.watching import show_result, watch
-from core.cli.words import WORDS, counted, day_and_time
+from core.cli.words import WORDS, day_and_time
 from core.errors import InputError
-from core.format import number, when
+from core.format import counted, number, when
 from core.model import Run, RunStatus, now, timestamp
 from core.service.detach import ensure_running
 from core.service.queue import Queue

@@ -14,9 +14,9 @@ from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.progress import Progress
-from core.cli.words import counted, day_and_time, iso
+from core.cli.words import day_and_time, iso
 from core.errors import InputError
-from core.format import number, safe
+from core.format import counted, number, safe
 
 if TYPE_CHECKING:
     from core.archive.archive import Archive

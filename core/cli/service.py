@@ -23,11 +23,11 @@ from core.cli.context import context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
 from core.cli.search import as_json, sentence
-from core.cli.words import NO_SERVICE, WORDS, counted, next_start, progress_line
+from core.cli.words import NO_SERVICE, WORDS, next_start, progress_line
 from core.config import Home
 from core.engine.progress import Snapshot
 from core.errors import BusyError
-from core.format import duration, number, size, soon, when
+from core.format import counted, duration, number, size, soon, when
 from core.model import Run, now, timestamp
 from core.profiles import zones
 from core.profiles.profile import Profile

@@ -16,9 +16,8 @@ from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.progress import Progress
-from core.cli.words import counted
 from core.errors import InputError
-from core.format import number, size
+from core.format import counted, number, size
 
 #: Problems that are named one by one.
 NAMED = 50

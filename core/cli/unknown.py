@@ -13,9 +13,9 @@ from core.archive.unknown import State
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
-from core.cli.words import counted, minute
+from core.cli.words import minute
 from core.errors import InputError
-from core.format import number
+from core.format import counted, number
 from core.model import User
 from core.profiles.mailboxes import of_everybody
 

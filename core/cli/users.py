@@ -13,9 +13,8 @@ from core.archive import users
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
-from core.cli.words import counted
 from core.errors import InputError
-from core.format import number, size
+from core.format import counted, number, size
 from core.model import User
 from core.profiles.people import CATCHALL
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.cli.output import output
-from core.cli.words import WORDS, cells, counted, current_folder, mailboxes, plain, progress_line, shortened
+from core.cli.words import WORDS, cells, current_folder, mailboxes, plain, progress_line, shortened
 from core.engine.progress import Snapshot
 from core.errors import ArchivarError
-from core.format import duration, number, size
+from core.format import counted, duration, number, size
 from core.model import COUNTERS, Run, RunEvent, RunStatus
 from core.service.detach import ensure_running
 from core.service.lock import is_running

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from core.engine.progress import Snapshot
-from core.format import duration, number, safe, size, soon
+from core.format import counted, duration, number, safe, size, soon
 from core.model import RunStatus, now
 from core.profiles.profile import Profile
 
@@ -29,11 +29,6 @@ _PLAIN = str.maketrans({"✔": "+", "✘": "x", "●": "*", "○": "-", "■": "
 _WHOLE = 20
 #: What is broken is never broken to less than this.
 _NARROWEST = 12
-
-
-def counted(count: int, noun: str, plural: str = "") -> str:
-    """``1 message``, ``1,240 messages``, ``1 entry``, ``2 entries``."""
-    return f"{number(count)} {noun if count == 1 else plural or noun + 's'}"
 
 
 def next_start(profile: Profile, starts: Mapping[str, datetime], running: bool) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from core.db.database import Database, Transaction
 
 
-async def value(database: Database, name: str) -> str | None:
+async def value(source: Database | Transaction, name: str) -> str | None:
     """The text under ``name``; None when there is none."""
-    text = await database.value("SELECT value FROM setting WHERE name = ?", (name,))
+    text = await source.value("SELECT value FROM setting WHERE name = ?", (name,))
     return None if text is None else str(text)
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,35 @@ from core.service import notify
 from core.tasks import spawn
 
 NICE = 19
+#: Beside a run it rests so much longer than it worked: it slows a run by no more than a tenth.
+REST = 9
+#: A run that has been under way for so long is not waited for.
+PATIENCE_SECONDS = 600.0
 #: The disk too is its own only when nobody else wants it, where the kernel knows of such a thing.
 GENTLY = ("ionice", "-c", "3", "-t")
 
 
-class Companion:
-    """``module`` as a process, with a home and more ``words`` for arguments; one at a time."""
+class Patience:
+    """When work beside the service may begin: while no run is under way, or when one has been for ``seconds``."""
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._quiet = float("-inf")
+
+    def is_over(self, *, busy: bool) -> bool:
+        """May it begin now? Asked at every look at the queue; ``busy``: runs are under way."""
+        now = time.monotonic()
+        if not busy or self._quiet == float("-inf"):
+            self._quiet = now
+        return not busy or now - self._quiet > self._seconds
+
+
+class Companion:
+    """``module`` as a process, with a home and more ``words`` for arguments; one at a time. ``logger`` gets its last words."""
+
+    def __init__(self, module: str, logger: logging.Logger) -> None:
         self._module = module
+        self._logger = logger
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -53,11 +74,13 @@ class Companion:
             start_new_session=True,
         )
 
-    def ended(self) -> tuple[int, list[str]] | None:
-        """The code and the last words of a process that has ended, told once; None while there is none."""
+    def ended(self) -> int | None:
+        """The code of a process that has ended, told once, with its last words in the log; None while there is none."""
         if self._process is None or (code := self._process.poll()) is None:
             return None
-        return code, self._forget()
+        for line in self._forget():
+            self._logger.warning("%s: %s", self._module.rpartition(".")[2], line)
+        return code
 
     def close(self) -> None:
         """End it at once, wherever it is."""

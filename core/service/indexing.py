@@ -18,13 +18,9 @@ from core.archive.archive import Archive
 from core.archive.search_index import Index
 from core.config import Home, find
 from core.errors import BusyError, StorageError
-from core.service.companion import Companion, main
+from core.service.companion import PATIENCE_SECONDS, REST, Companion, Patience, main
 from core.service.queue import Queue
 
-#: While runs are under way: how much longer it rests than it worked.
-REST = 9
-#: A run that has been under way for so long is not waited for.
-PATIENCE_SECONDS = 600.0
 #: How often it is looked whether there is something to index.
 LOOK_SECONDS = 1.0
 #: After a failure (disk full, a lock) it is not tried again so soon.
@@ -38,31 +34,27 @@ class Indexing:
 
     def __init__(self, archive: Archive, *, patience: float = PATIENCE_SECONDS) -> None:
         self._archive = archive
-        self._patience = patience
-        self._companion = Companion("core.service.indexing")
-        self._looked = self._quiet = self._failed = float("-inf")
+        self._patience = Patience(patience)
+        self._companion = Companion("core.service.indexing", logger)
+        self._looked = self._failed = float("-inf")
         self._behind = False
 
     async def look(self, *, busy: bool) -> bool:
         """See to the process; is there work for it? ``busy``: runs are under way. Never raises."""
         now = time.monotonic()
-        if not busy or self._quiet == float("-inf"):
-            self._quiet = now
+        free = self._patience.is_over(busy=busy)
         if now - self._looked < LOOK_SECONDS:
             return self._behind
         self._looked = now
         if self._companion.started:
-            if (ended := self._companion.ended()) is None:
+            if (code := self._companion.ended()) is None:
                 self._behind = True
                 return True
-            code, said = ended
-            for line in said:
-                logger.warning("indexing: %s", line)
             if code:
                 self._failed = now
                 logger.error("indexing ended with code %d; it is tried again in %d s", code, AGAIN_SECONDS)
         self._behind = await self._is_behind() and now - self._failed > AGAIN_SECONDS
-        if self._behind and (not busy or now - self._quiet > self._patience):
+        if self._behind and free:
             self._start()
         return self._behind
 

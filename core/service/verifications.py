@@ -18,7 +18,7 @@ from core.archive import last_verification, opening, settings
 from core.archive.archive import Archive
 from core.db import kept
 from core.db.database import Transaction
-from core.format import number, size
+from core.format import counted, size
 from core.model import moment, now, timestamp
 from core.profiles.rhythm import Often, Rhythm
 
@@ -78,8 +78,8 @@ class Progress:
     def sentence(self) -> str:
         """What is looked at, and how much was."""
         at = "the catalog is compared with the ledger" if self.comparing else f"volume {self.volume} of {self.volumes}"
-        found = f", {number(self.findings)} {'finding' if self.findings == 1 else 'findings'} so far" if self.findings else ""
-        return f"{at}; {number(self.messages)} {'message' if self.messages == 1 else 'messages'}, {size(self.bytes)}{found}"
+        found = f", {counted(self.findings, 'finding')} so far" if self.findings else ""
+        return f"{at}; {counted(self.messages, 'message')}, {size(self.bytes)}{found}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ async def ask(archive: Archive, *, actor: str, percent: int = 0) -> Request:
     """
     opening.refuse_backup(archive.home)
     async with archive.database.transaction() as transaction:
-        before = _request(await _value(transaction, REQUEST))
+        before = _request(await kept.value(transaction, REQUEST))
         if before is not None and before.percent in (0, percent):
             # A person's wish holds a service that was only started for it, so the request becomes the person's.
             request = replace(before, actor=actor)
@@ -147,7 +147,7 @@ async def ask(archive: Archive, *, actor: str, percent: int = 0) -> Request:
 async def cancel(archive: Archive) -> bool:
     """End the verification that is waited for or under way; False when there is none. What it found is kept."""
     async with archive.database.transaction() as transaction:
-        request = _request(await _value(transaction, REQUEST))
+        request = _request(await kept.value(transaction, REQUEST))
         if request is not None:
             await _end(transaction, Ended(now(), Outcome.CANCELLED, request.percent))
     return request is not None
@@ -232,7 +232,7 @@ async def save(archive: Archive, request: Request, state: dict[str, Any]) -> Non
 async def report(archive: Archive, progress: Progress) -> None:
     """Keep how far it is."""
     async with archive.database.transaction() as transaction:
-        asked = _request(await _value(transaction, REQUEST))
+        asked = _request(await kept.value(transaction, REQUEST))
         if asked is not None and asked.id == progress.id:
             await kept.keep(transaction, PROGRESS, json.dumps(asdict(progress)))
 
@@ -246,7 +246,7 @@ async def finish(archive: Archive, request: Request, outcome: Outcome, *, findin
 
 async def _is(transaction: Transaction, request: Request) -> bool:
     """Is this still what is wanted?"""
-    asked = _request(await _value(transaction, REQUEST))
+    asked = _request(await kept.value(transaction, REQUEST))
     return asked is not None and asked.id == request.id
 
 
@@ -258,11 +258,6 @@ async def _end(transaction: Transaction, ended: Ended) -> None:
 async def _clear(transaction: Transaction) -> None:
     for name in (REQUEST, PROGRESS, STATE):
         await kept.forget(transaction, name)
-
-
-async def _value(transaction: Transaction, name: str) -> str | None:
-    text = await transaction.value("SELECT value FROM setting WHERE name = ?", (name,))
-    return None if text is None else str(text)
 
 
 # What cannot be read counts as not there: another version may have written it.

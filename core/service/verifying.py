@@ -22,16 +22,12 @@ from core.errors import ArchivarError, BusyError, StorageError
 from core.model import now
 from core.profiles.rhythm import Often
 from core.service import verifications
-from core.service.companion import Companion, main
+from core.service.companion import PATIENCE_SECONDS, REST, Companion, Patience, main
 from core.service.queue import Queue
 from core.service.verifications import Outcome, Progress, Request
 
-#: While runs are under way: how much longer it rests than it worked.
-REST = 9
 #: It works so long before it looks whether to rest.
 SLICE_SECONDS = 0.1
-#: A run that has been under way for so long is not waited for.
-PATIENCE_SECONDS = 600.0
 #: How soon a request is seen, and one that was taken back; how soon what is due.
 LOOK_SECONDS, DUE_SECONDS = 0.5, 3.0
 #: How often it is told how far it is.
@@ -47,11 +43,11 @@ class Verifying:
 
     def __init__(self, archive: Archive, *, patience: float = PATIENCE_SECONDS) -> None:
         self._archive = archive
-        self._patience = patience
-        self._companion = Companion("core.service.verifying")
+        self._patience = Patience(patience)
+        self._companion = Companion("core.service.verifying", logger)
         #: What the process does.
         self._doing = ""
-        self._looked = self._due = self._quiet = self._failed = float("-inf")
+        self._looked = self._due = self._failed = float("-inf")
         self._tries = 0
         self._wanted = False
 
@@ -61,8 +57,7 @@ class Verifying:
         ``busy``: runs are under way. ``lasting``: the service is there on its own account.
         """
         time_ = time.monotonic()
-        if not busy or self._quiet == float("-inf"):
-            self._quiet = time_
+        free = self._patience.is_over(busy=busy)
         if time_ - self._looked < LOOK_SECONDS:
             return self._wanted
         self._looked = time_
@@ -72,7 +67,7 @@ class Verifying:
             if lasting and time_ - self._due >= DUE_SECONDS:
                 self._due = time_
                 request = await self._see_to_schedule(request)
-            self._wanted = await self._go_on(request, lasting=lasting, free=not busy or time_ - self._quiet > self._patience)
+            self._wanted = await self._go_on(request, lasting=lasting, free=free)
         except ArchivarError as error:
             # A lock, a full disk: that passes, or whoever reads the archive for another reason says so.
             logger.warning("verifying cannot be seen to: %s", error)
@@ -83,12 +78,9 @@ class Verifying:
         self._companion.close()
 
     async def _see_to_process(self) -> None:
-        ended = self._companion.ended()
-        if ended is None:
+        code = self._companion.ended()
+        if code is None:
             return
-        code, said = ended
-        for line in said:
-            logger.warning("verifying: %s", line)
         self._tries = self._tries + 1 if code else 0
         if code:
             self._failed = time.monotonic()
@@ -96,13 +88,13 @@ class Verifying:
 
     async def _see_to_schedule(self, request: Request | None) -> Request | None:
         """Ask for what is due; take back what the schedule asked for when there is no schedule any more."""
-        rhythm = (await verifications.standing(self._archive)).rhythm
+        standing = await verifications.standing(self._archive)
+        rhythm, due = standing.rhythm, standing.due
         if request is not None:
             if request.automatic and rhythm.often is Often.OFF:
                 await verifications.cancel(self._archive)
                 return None
             return request
-        due = await verifications.due(self._archive, rhythm)
         if due is None or due > now():
             return None
         logger.info("verifying is due (%s)", rhythm.sentence())

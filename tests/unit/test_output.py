@@ -16,10 +16,10 @@ from rich.cells import cell_len
 
 from core.cli.output import Output
 from core.cli.watching import drawing, show_result
-from core.cli.words import cells, columns, counted, day_and_time, minute, plain, progress_line, shortened, wrapped
+from core.cli.words import cells, columns, day_and_time, minute, plain, progress_line, shortened, wrapped
 from core.engine.progress import MailboxLine, Snapshot
 from core.errors import ConnectError, InputError
-from core.format import safe
+from core.format import counted, safe
 from core.model import COUNTERS, Run, RunStatus, now
 
 TEXTS = st.text(max_size=60).map(safe)

@@ -30,6 +30,8 @@ _STATES = {
     RunStatus.CANCELLED: State("■", "cancelled", Tone.WARN),
     RunStatus.FAILED: State("✗", "failed", Tone.BAD),
 }
+#: ``1 mailbox``, ``1,204 mailboxes``.
+count = texts.counted
 STOPPING = State("■", "stopping", Tone.WARN)
 NEVER = State("·", "never run", Tone.MUTED)
 _PHASES = {
@@ -368,8 +370,3 @@ def since(time: str) -> str:
     if ago < 1:
         return "today"
     return "yesterday" if ago == 1 else f"{day:%A}" if ago < 7 else f"{day:%Y-%m-%d}"
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """``1 mailbox``, ``1,204 mailboxes``."""
-    return f"{texts.number(number)} {noun if number == 1 else plural or noun + 's'}"

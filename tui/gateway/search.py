@@ -43,11 +43,12 @@ class SearchDesk:
     async def _found(self, question: Question) -> AsyncGenerator[Results, None]:
         with translated():
             try:
-                query = scoped(language.parse(question.text), question.scope)
+                asked = language.parse(question.text)
+                query = scoped(asked, question.scope)
                 search = await Search.open(self._archive)
                 try:
-                    own = await search.places(language.parse(question.text))
-                    found = Found(self._archive, await search.places(query), question.scope, own)
+                    places, own = await search.places(query), await search.places(asked)
+                    found = Found(self._archive, places, question.scope, own)
                     self._remember(question.text)
                     async with aclosing(_filled(found, search, query, question.order)) as filled:
                         async for _ in filled:

@@ -20,7 +20,7 @@ from tui.actions import PLACES, Action, bindings
 from tui.format import header
 from tui.gateway.archive_views import FolderRow, MessageRow, OpenFolder, OwnerRow, Selection
 from tui.gateway.search_views import Scope
-from tui.mail import folder_line, unfolded
+from tui.mail import folder_line, messages, unfolded
 from tui.screens.archive_list import MARK, OPEN, SEARCH, UNMARK, MessageList
 from tui.screens.searching import SearchPlace
 from tui.screens.selected import EXPORT, RESTORE
@@ -109,8 +109,7 @@ class MailPlace(MessageList):
                 paths = [row.path for row in self._seen]
                 self.folders.cursor = paths.index(chosen.path) if chosen.path in paths else self.folders.cursor
             self._show_folders()
-        count = sum(row.messages for row in tree)
-        self.panel("tree-panel").head(f"Folders of {self._owner.name}", "1 message" if count == 1 else f"{count:,} messages")
+        self.panel("tree-panel").head(f"Folders of {self._owner.name}", messages(sum(row.messages for row in tree)))
         if self._row is None:
             self.query_one("#no-rows", Static).display = True
             self.query_one("#no-rows", Static).update(Content("enter opens the chosen folder."))

@@ -13,6 +13,7 @@ from tui.actions import PLACES, Action, bindings
 from tui.format import Line, Span, bar, fit, header, join, percent, wrap
 from tui.gateway.proof_views import FindingRow, ProofView
 from tui.gateway.views import Refused, State, Tone
+from tui.mail import messages
 from tui.screens.ask import Ask
 from tui.screens.confirm import Confirm
 from tui.screens.job import JobPlace
@@ -176,8 +177,7 @@ class ProofPlace(Place):
         if view.repair is not None:
             await self.open(JobPlace(view.repair))
             return
-        messages = f"{view.message_count:,} {'message' if view.message_count == 1 else 'messages'}"
-        question = f"Repair {messages}?" if view.message_count else "Repair what is damaged?"
+        question = f"Repair {messages(view.message_count)}?" if view.message_count else "Repair what is damaged?"
         confirm = Confirm(question, REPAIR, "repair", "leave it as it is")
         await self.open(confirm, lambda yes: self.console.work(self._repair()) if yes else None)
 
@@ -222,8 +222,8 @@ def _found(view: ProofView) -> str:
     """What is damaged, counted."""
     if not view.finding_count:
         return "Damaged"
-    messages = f"{view.message_count:,} {'message' if view.message_count == 1 else 'messages'}, " if view.message_count else ""
-    return f"Damaged: {messages}{view.finding_count:,} {'finding' if view.finding_count == 1 else 'findings'}"
+    what = f"{messages(view.message_count)}, " if view.message_count else ""
+    return f"Damaged: {what}{view.finding_count:,} {'finding' if view.finding_count == 1 else 'findings'}"
 
 
 def _nothing(view: ProofView) -> Line:

@@ -16,6 +16,7 @@ from tui.gateway.archive_views import Selection
 from tui.gateway.people_views import UserRow
 from tui.gateway.transfer_views import Looking, LookView, RestoreView, RestoreWish
 from tui.gateway.views import Refused, Tone
+from tui.mail import messages
 from tui.screens.ask import Ask
 from tui.screens.confirm import Confirm
 from tui.screens.job import JobPlace
@@ -231,14 +232,13 @@ class RestorePlace(Place):
         # All of it is on the page behind; a question must never be longer than the screen.
         warnings = "".join(f"\n\n! {cut(warning, WARNING)}" for warning in view.warnings[:WARNINGS])
         text = f"Into {cut(where, WARNING)}, by the profile {view.profile}.\n\n{look.sentences[0]}{made}{warnings}"
-        what = "1 message" if look.missing == 1 else f"{look.missing:,} messages"
 
         def answered(yes: bool | None) -> None:
             if yes:
                 self._do(self._begin(wish))
 
         if self.app.screen is self:
-            self.app.push_screen(Confirm(f"Restore {what}?", text, "restore", "leave it"), answered)
+            self.app.push_screen(Confirm(f"Restore {messages(look.missing)}?", text, "restore", "leave it"), answered)
 
     async def _begin(self, wish: RestoreWish) -> None:
         try:

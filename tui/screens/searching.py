@@ -20,6 +20,7 @@ from tui.gateway.archive_views import MessageRow, Selection
 from tui.gateway.search_views import EVERYTHING, BadQuery, Order, Progress, Question, Results, Scope
 from tui.gateway.start import safe
 from tui.gateway.views import Refused
+from tui.mail import messages
 from tui.screens.archive_list import MARK, OPEN, SEARCH, UNMARK, MessageList
 from tui.screens.page import Page
 from tui.screens.selected import EXPORT, RESTORE
@@ -142,7 +143,7 @@ class SearchPlace(MessageList):
         """What cannot be found yet, or what could be found now."""
         if self._progress.behind:
             nobody = ", and nobody indexes them" if self._progress.fault else ""
-            return [f"{_messages(self._progress.behind)} cannot be found yet{nobody}"]
+            return [f"{messages(self._progress.behind)} cannot be found yet{nobody}"]
         key = "enter" if self.typing else self.console.key(AGAIN)
         return [f"more came, {key} searches again"] if self._more else []
 
@@ -164,7 +165,7 @@ class SearchPlace(MessageList):
             if self._question.scope != EVERYTHING:
                 text += f"\n  {self.console.key(WIDEN)}  searches everybody's mail"
         if self._progress.behind:
-            text += f"\n\n! {_messages(self._progress.behind)} cannot be found yet: the index is being made."
+            text += f"\n\n! {messages(self._progress.behind)} cannot be found yet: the index is being made."
             if self._progress.fault:
                 text += f"\n! It is not being made: {self._progress.fault}"
         return text
@@ -403,12 +404,8 @@ class SearchPlace(MessageList):
         if not self._all or asked is None or found is None:
             within = self.within()
             return replace(super().selection(), user=within.user, folder=within.folder, folders=within.folders)
-        words = f"{_messages(found.total)} found in {asked.scope.words} for: {safe(asked.text)}"
+        words = f"{messages(found.total)} found in {asked.scope.words} for: {safe(asked.text)}"
         return Selection(asked.scope.user, asked.scope.folder, asked.text, words=words)
-
-
-def _messages(count: int) -> str:
-    return f"{count:,} {'message' if count == 1 else 'messages'}"
 
 
 AGAIN, SYNTAX, WIDEN = (
