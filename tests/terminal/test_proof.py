@@ -66,6 +66,7 @@ def test_damage_is_found_named_repaired_and_gone(home: Home, tmp_path: Path) -> 
         # The backup that was made last is offered.
         terminal.until_shown("Repair from a backup", "In which folder")
         terminal.keys("C-u")
+        terminal.until_shown("[          ")
         terminal.type(str(tmp_path / "backup"))
         terminal.keys("Enter")
         terminal.until_shown("✔ done", "1 message repaired.", "Nothing that is damaged is known any more.")

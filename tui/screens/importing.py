@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -13,14 +13,10 @@ from textual.widgets import Static
 from tui.actions import Action, bindings
 from tui.format import Line, Span, fit, header, wrap
 from tui.gateway.people_views import ImportRow, ImportView, Mark
-from tui.gateway.views import Refused, Tone
-from tui.screens.ask import Ask
+from tui.gateway.views import Tone
 from tui.screens.place import Place
 from tui.widgets.lines import Lines
 from tui.widgets.panel import Panel
-
-if TYPE_CHECKING:
-    from tui.console import Console
 
 QUESTION = "Import users from a CSV file"
 TEXT = (
@@ -43,23 +39,14 @@ ACTIONS = (
 )
 
 
-def ask_for_file(console: Console, done: Callable[[], object], path: str = "", wrong: str = "") -> None:
-    """Ask for a file and show what importing it would do; ``done`` is called when it was imported."""
+async def ask_for_file(place: Place, done: Callable[[], object]) -> None:
+    """Ask from ``place`` for a file and show what importing it would do; ``done`` is called when it was imported."""
 
     async def plan(path: str) -> None:
-        try:
-            view = await console.gateway.users.plan_import(path)
-        except Refused as trouble:
-            # The line stays as it was typed, to be corrected.
-            ask_for_file(console, done, path, f"! {trouble.message} {trouble.hint}\n\n")
-        else:
-            await console.push_screen(ImportPlace(view, done))
+        view = await place.console.gateway.users.plan_import(path)
+        await place.app.push_screen(ImportPlace(view, done))
 
-    def answered(path: str | None) -> None:
-        if path and path.strip():
-            console.work(plan(path))
-
-    console.push_screen(Ask(QUESTION, wrong + TEXT, path), answered)
+    await place.ask_until_taken(QUESTION, TEXT, plan)
 
 
 class ImportPlace(Place):

@@ -11,8 +11,7 @@ from tui import prose
 from tui.actions import PLACES, Action, bindings
 from tui.format import Line, Span, cut
 from tui.gateway.activity_views import EntryRow, EntryView, SealView
-from tui.gateway.views import Refused, Tone
-from tui.screens.ask import Ask
+from tui.gateway.views import Tone
 from tui.screens.job import JobPlace
 from tui.screens.listing import Listing, cells
 from tui.screens.page import Page
@@ -94,24 +93,11 @@ class LedgerPlace(Listing[EntryRow]):
         view = await self.console.gateway.activity.seal()
         await self.open(Page("The seal of all up to here", lambda width: seal_lines(view, width)))
 
-    def action_check(self) -> None:
-        self._ask_for_seal()
-
-    def _ask_for_seal(self, text: str = "", wrong: str = "") -> None:
+    async def action_check(self) -> None:
         async def check(text: str) -> None:
-            try:
-                job = await self.console.gateway.activity.check_seal(text)
-            except Refused as trouble:
-                # The line stays as it was typed, to be corrected.
-                self._ask_for_seal(text, f"! {trouble.message} {trouble.hint}\n\n")
-            else:
-                await self.open(JobPlace(job))
+            await self.open(JobPlace(await self.console.gateway.activity.check_seal(text)))
 
-        def answered(text: str | None) -> None:
-            if text and text.strip():
-                self.console.work(check(text))
-
-        self.app.push_screen(Ask("Check a seal", wrong + CHECK, text), answered)
+        await self.ask_until_taken("Check a seal", CHECK, check)
 
     def action_pick_kind(self) -> None:
         kinds = {one.key: one.name for one in self.console.gateway.activity.kinds()}

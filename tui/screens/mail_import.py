@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
-
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.actions import Action
 from tui.gateway.transfer_views import ImportWish, Wrong
 from tui.gateway.views import Refused
-from tui.screens.job import JobPlace
+from tui.screens.job_form import JobForm, ask_for_job
 from tui.screens.place import Place
 from tui.widgets.form import Choices, Form, Spec, Text
-
-if TYPE_CHECKING:
-    from tui.console import Console
 
 IMPORT = Action("mail-import", "import_mail", ("I",), "Import mail", "Import mail from files: EML, mbox, Maildir, or an export")
 NOTES = {
@@ -31,21 +24,19 @@ NOTES = {
 }
 
 
-class ImportForm(ModalScreen[int | None]):
-    """The number of the job that was begun, or None. ``user`` is the true name of the owner, ``shown`` the safe one."""
+class ImportForm(JobForm):
+    """``user`` is the true name of the owner, ``shown`` the safe one."""
 
     DEFAULT_CSS = """
     ImportForm .box { width: 78; }
     ImportForm Form { height: auto; max-height: 14; }
     ImportForm #said { height: auto; display: none; margin-bottom: 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False)]
     AUTO_FOCUS = "Form Line"
 
     def __init__(self, user: str, shown: str, formats: list[tuple[str, str]]) -> None:
         super().__init__()
         self._user, self._shown, self._formats = user, shown, formats
-        self._beginning = False
 
     def compose(self) -> ComposeResult:
         specs: list[Spec] = [
@@ -64,41 +55,23 @@ class ImportForm(ModalScreen[int | None]):
         event.stop()
         self._say("")
 
-    def on_form_done(self, event: Form.Done) -> None:
-        event.stop()
-        if not self._beginning:
-            self._beginning = True
-            self.run_worker(self._begin(), exit_on_error=False)
-
-    async def _begin(self) -> None:
-        form = self.query_one(Form)
+    async def begin(self, form: Form) -> int | None:
         values = form.values
         wish = ImportWish(*(str(values.get(name) or "") for name in ("path", "form", "folder", "of")))
         try:
-            job = await cast("Console", self.app).gateway.imports.begin(self._user, wish)
+            return await self.console.gateway.imports.begin(self._user, wish)
         except Wrong as trouble:
             form.show_errors({trouble.field: f"{trouble.message} {trouble.hint}"})
         except Refused as trouble:
             self._say(f"! {trouble.message} {trouble.hint}")
-        else:
-            self.dismiss(job)
-        finally:
-            self._beginning = False
+        return None
 
     def _say(self, text: str) -> None:
         place = self.query_one("#said", Static)
         place.display = bool(text)
         place.update(Content(text))
 
-    def action_close(self) -> None:
-        self.dismiss(None)
-
 
 async def ask_for_mail(place: Place, user: str, shown: str) -> None:
     """Ask from ``place`` what is to be imported, and show the job when it has begun."""
-
-    def begun(job: int | None) -> None:
-        if job is not None:
-            place.app.push_screen(JobPlace(job))
-
-    await place.open(ImportForm(user, shown, list(place.console.gateway.imports.formats())), begun)
+    await ask_for_job(place, ImportForm(user, shown, list(place.console.gateway.imports.formats())))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
@@ -13,6 +13,7 @@ from textual.screen import Screen
 from tui.actions import Action
 from tui.format import cut
 from tui.gateway.views import Refused
+from tui.screens.ask import Ask
 from tui.widgets.keys import KeyBar
 from tui.widgets.panel import Panel
 from tui.widgets.row import Row
@@ -114,6 +115,23 @@ class Place(Screen[None]):
         """Open a screen over this place, unless somebody went on to another meanwhile."""
         if self.is_there and self.app.screen is self:
             await self.app.push_screen(screen, callback)
+
+    async def ask_until_taken(
+        self, question: str, text: str, take: Callable[[str], Awaitable[object]], value: str = "", wrong: str = ""
+    ) -> None:
+        """Ask for a line, and have ``take`` do what it says. What it refuses stands above the line, which stays."""
+
+        async def attempt(answer: str) -> None:
+            try:
+                await take(answer)
+            except Refused as trouble:
+                await self.ask_until_taken(question, text, take, answer, f"! {trouble.message} {trouble.hint}\n\n")
+
+        def answered(answer: str | None) -> None:
+            if answer and answer.strip():
+                self.console.work(attempt(answer))
+
+        await self.open(Ask(question, wrong + text, value), answered)
 
     def close_place(self) -> None:
         """Leave this place, and whatever lies over it."""

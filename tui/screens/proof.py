@@ -12,9 +12,8 @@ from tui import prose
 from tui.actions import PLACES, Action, bindings
 from tui.format import Line, Span, bar, fit, header, join, percent, wrap
 from tui.gateway.proof_views import FindingRow, ProofView
-from tui.gateway.views import Refused, State, Tone
+from tui.gateway.views import State, Tone
 from tui.mail import messages
-from tui.screens.ask import Ask
 from tui.screens.confirm import Confirm
 from tui.screens.job import JobPlace
 from tui.screens.page import Page
@@ -190,23 +189,13 @@ class ProofPlace(Place):
         else:
             self.console.work(self._ask_for_folder())
 
-    async def _ask_for_folder(self, folder: str = "", wrong: str = "") -> None:
+    async def _ask_for_folder(self) -> None:
         proof = self.console.gateway.proof
 
         async def begin(folder: str) -> None:
-            try:
-                job = await proof.repair(folder)
-            except Refused as trouble:
-                # The line stays as it was typed, to be corrected.
-                await self._ask_for_folder(folder, f"! {trouble.message} {trouble.hint}\n\n")
-            else:
-                await self.open(JobPlace(job))
+            await self.open(JobPlace(await proof.repair(folder.strip())))
 
-        def answered(folder: str | None) -> None:
-            if folder and folder.strip():
-                self.console.work(begin(folder.strip()))
-
-        await self.open(Ask("Repair from a backup", wrong + FOLDER, folder or await proof.backup()), answered)
+        await self.ask_until_taken("Repair from a backup", FOLDER, begin, await proof.backup())
 
     def action_back(self) -> None:
         self.app.pop_screen()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tui.actions import Action
 from tui.gateway.archive_views import Selection
 from tui.screens.exporting import ExportForm
-from tui.screens.job import JobPlace
+from tui.screens.job_form import ask_for_job
 from tui.screens.place import Place
 from tui.screens.restoring import RestorePlace
 
@@ -27,11 +27,7 @@ class SelectedPlace(Place):
     async def _export(self, selection: Selection) -> None:
         exports = self.console.gateway.exports
         form = ExportForm(selection, await exports.weigh(selection), list(exports.formats()))
-        await self.open(form, self._begun)
-
-    def _begun(self, job: int | None) -> None:
-        if job is not None:
-            self.app.push_screen(JobPlace(job))
+        await ask_for_job(self, form)
 
     async def action_restore(self) -> None:
         if selection := self.selection():

@@ -15,7 +15,6 @@ from tui.actions import PLACES, Action, bindings
 from tui.format import Line, Span, cut, fit, header, wrap
 from tui.gateway.settings_views import SettingRow, SettingsView
 from tui.gateway.views import Refused, Tone
-from tui.screens.ask import Ask
 from tui.screens.job import JobPlace
 from tui.screens.pick import Pick
 from tui.screens.place import Place
@@ -151,25 +150,15 @@ class SettingsPlace(Place):
     def action_backup(self) -> None:
         self.console.work(self._ask_for_backup())
 
-    async def _ask_for_backup(self, directory: str = "", wrong: str = "") -> None:
+    async def _ask_for_backup(self) -> None:
         backups = self.console.gateway.backups
         where, when = await backups.last()
         last = f"\n\nThe last one was made {when}, to {where}." if where else ""
 
         async def begin(directory: str) -> None:
-            try:
-                job = await backups.begin(directory)
-            except Refused as trouble:
-                # The line stays as it was typed, to be corrected.
-                await self._ask_for_backup(directory, f"! {trouble.message} {trouble.hint}\n\n")
-            else:
-                await self.open(JobPlace(job))
+            await self.open(JobPlace(await backups.begin(directory)))
 
-        def answered(directory: str | None) -> None:
-            if directory and directory.strip():
-                self.console.work(begin(directory))
-
-        await self.open(Ask("Backup", wrong + BACKUP + last, directory or where), answered)
+        await self.ask_until_taken("Backup", BACKUP + last, begin, where)
 
     def action_back(self) -> None:
         self.app.pop_screen()

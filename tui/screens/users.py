@@ -200,8 +200,8 @@ class UsersPlace(Place):
         self.notify(f"User {name} removed. The archive is kept.", markup=False)
         self.reload()
 
-    def action_import_users(self) -> None:
-        ask_for_file(self.console, self.reload)
+    async def action_import_users(self) -> None:
+        await ask_for_file(self, self.reload)
 
     def action_import_mail(self) -> None:
         if row := self.people.chosen:

@@ -334,8 +334,8 @@ class WizardPlace(Place):
         address = str(self.draft.fields.get("target.folder", "")) if isinstance(self.step, TargetStep) else ""
         self.app.push_screen(UserForm(UserDraft(addresses=address)), self._people_changed)
 
-    def action_import_users(self) -> None:
-        ask_for_file(self.console, lambda: self._people_changed("imported"))
+    async def action_import_users(self) -> None:
+        await ask_for_file(self, lambda: self._people_changed("imported"))
 
     async def action_directory(self) -> None:
         await self.open(DirectoryPlace(lambda: self._people_changed("synchronised")))
