@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -10,6 +12,8 @@ from typing import Any, Protocol
 
 import pytest
 
+from core.config import Home
+from tests import homes
 from tests.servers.dovecot import Dovecot, missing
 
 ODD_MAIL = Path(__file__).resolve().parents[2] / "shared" / "fixtures" / "odd-mail.tar.xz"
@@ -37,6 +41,21 @@ def dovecot(tmp_path: Path) -> Iterator[StartDovecot]:
             return servers.enter_context(Dovecot(tmp_path / f"dovecot{count}", users, **options))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def volumes_template(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """An archive of several volumes, to be copied and not touched."""
+    home = asyncio.run(homes.filled(tmp_path_factory.mktemp("volumes") / "home", volume_bytes=125_000))
+    assert len(home.volume_numbers()) >= 3
+    assert homes.findings(home) == []
+    return home
+
+
+@pytest.fixture
+def several_volumes(volumes_template: Home, tmp_path: Path) -> Home:
+    """An archive of several volumes."""
+    return Home(Path(shutil.copytree(volumes_template.path, tmp_path / "home")))
 
 
 @pytest.fixture(scope="session")

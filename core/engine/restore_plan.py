@@ -59,6 +59,11 @@ class RestorePlan:
     def bytes(self) -> int:
         return sum(folder.bytes for folder in self.folders)
 
+    @property
+    def filled(self) -> str:
+        """The mailbox on its server, by one name whatever profile leads there: it is filled by one restore at a time."""
+        return self.profile.server.source(self.mailbox.login.casefold())
+
     def path(self, folder: Folder) -> str:
         """Where a folder's messages go, on the server."""
         return self.to or folder.path.removeprefix(f"{self.mailbox.top}/")

@@ -145,8 +145,7 @@ class Restoring:
         """
         if dry_run:
             return await self._run(dry_run=True)
-        mailbox = self._plan.profile.server.source(self._plan.mailbox.login.casefold())
-        with alone(self._archive.home, mailbox, self._plan.mailbox.top):
+        with alone(self._archive.home, self._plan.filled, self._plan.mailbox.top):
             return await self._run(dry_run=False)
 
     async def _run(self, *, dry_run: bool) -> Restored:

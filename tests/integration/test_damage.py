@@ -35,15 +35,6 @@ def home(template: Home, tmp_path: Path) -> Home:
     return Home(Path(shutil.copytree(template.path, tmp_path / "home")))
 
 
-@pytest.fixture(scope="module")
-def volumes_template(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """An archive of several volumes."""
-    home = asyncio.run(homes.filled(tmp_path_factory.mktemp("volumes") / "home", volume_bytes=125_000))
-    assert len(home.volume_numbers()) >= 3
-    assert findings(home) == []
-    return home
-
-
 @pytest.fixture
 def volumes(volumes_template: Home, tmp_path: Path) -> Home:
     return Home(Path(shutil.copytree(volumes_template.path, tmp_path / "volumes")))

@@ -26,14 +26,9 @@ from tests.homes import ALICE, change, findings, message, profile, rows
 from tests.support import all_digests
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return asyncio.run(homes.filled(tmp_path_factory.mktemp("repair") / "home", volume_bytes=125_000))
-
-
 @pytest.fixture
-def home(template: Home, tmp_path: Path) -> Home:
-    return Home(Path(shutil.copytree(template.path, tmp_path / "home")))
+def home(several_volumes: Home) -> Home:
+    return several_volumes
 
 
 def _break(home: Home, number: int) -> tuple[bytes, int]:
@@ -55,11 +50,13 @@ async def _read(home: Home, sha256: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("which", ["sealed", "open"])
-def test_a_message_repaired_from_another_home_reads_well_and_stays_so(template: Home, tmp_path: Path, which: str) -> None:
+def test_a_message_repaired_from_another_home_reads_well_and_stays_so(
+    volumes_template: Home, tmp_path: Path, which: str
+) -> None:
     """In a sealed volume and in the open one: named, repaired, read back; verify knows it as repaired, rebuild keeps it."""
     if which == "open":
-        template = asyncio.run(homes.filled(tmp_path / "template"))
-    home = Home(Path(shutil.copytree(template.path, tmp_path / "home")))
+        volumes_template = asyncio.run(homes.filled(tmp_path / "template"))
+    home = Home(Path(shutil.copytree(volumes_template.path, tmp_path / "home")))
     before = homes.tables(home)
     number = 1
     sha256, part = _break(home, number)
@@ -67,7 +64,7 @@ def test_a_message_repaired_from_another_home_reads_well_and_stays_so(template: 
     assert damaged.returncode == 4
     assert any(f"Part {part} " in one["text"] for one in json.loads(damaged.stdout)["findings"])
 
-    tried = homes.cli(home, "repair", "--from", str(template.path), "--dry-run", "--json")
+    tried = homes.cli(home, "repair", "--from", str(volumes_template.path), "--dry-run", "--json")
     assert tried.returncode == 4, tried.stderr
     [found] = json.loads(tried.stdout)["repaired"]
     assert found["sha256"] == sha256.hex()
@@ -76,10 +73,10 @@ def test_a_message_repaired_from_another_home_reads_well_and_stays_so(template: 
     with pytest.raises(DamagedError):
         asyncio.run(_read(home, sha256))
 
-    done = homes.cli(home, "repair", "--from", str(template.path))
+    done = homes.cli(home, "repair", "--from", str(volumes_template.path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "alice" in done.stdout
-    assert asyncio.run(_read(home, sha256)) == asyncio.run(_read(template, sha256))
+    assert asyncio.run(_read(home, sha256)) == asyncio.run(_read(volumes_template, sha256))
     clean = homes.cli(home, "verify", "--json")
     assert clean.returncode == 0, clean.stdout
     assert any(sha256.hex()[:16] in one["text"] for one in json.loads(clean.stdout)["repaired"])
@@ -92,18 +89,18 @@ def test_a_message_repaired_from_another_home_reads_well_and_stays_so(template: 
         path.unlink()
     assert homes.cli(home, "rebuild").returncode == 0
     assert homes.tables(home) == kept
-    assert asyncio.run(_read(home, sha256)) == asyncio.run(_read(template, sha256))
+    assert asyncio.run(_read(home, sha256)) == asyncio.run(_read(volumes_template, sha256))
     assert findings(home) == []
 
 
-def test_a_copy_that_is_damaged_in_its_turn_is_damage_again(template: Home, home: Home) -> None:
+def test_a_copy_that_is_damaged_in_its_turn_is_damage_again(volumes_template: Home, home: Home) -> None:
     """What was repaired counts as repaired only while the last copy is good."""
     sha256, _ = _break(home, 1)
-    assert homes.cli(home, "repair", "--from", str(template.path)).returncode == 0
+    assert homes.cli(home, "repair", "--from", str(volumes_template.path)).returncode == 0
     last = home.volume_numbers()[-1]
     change(home.volume(last), f"UPDATE message SET recipe = zeroblob(8) WHERE sha256 = X'{sha256.hex()}'")
     assert any(f"{last:06}.sqlite: Message {sha256.hex()[:16]}" in text for text in findings(home)), findings(home)
-    assert homes.cli(home, "repair", "--from", str(template.path)).returncode == 0
+    assert homes.cli(home, "repair", "--from", str(volumes_template.path)).returncode == 0
     assert findings(home) == []
 
 
@@ -171,14 +168,14 @@ def test_a_damaged_message_is_fetched_from_its_server(dovecot: StartDovecot, tmp
     assert findings(home) == []
 
 
-async def test_a_verification_is_carried_on_by_another_process_wherever_it_was_ended(template: Home) -> None:
+async def test_a_verification_is_carried_on_by_another_process_wherever_it_was_ended(volumes_template: Home) -> None:
     """Ended after each save: in the end it has looked at as much, and found the same, as one in a piece."""
     nothing: list[float] = []
 
     async def ignore(state: dict[str, object]) -> None:
         nothing.append(0.0)
 
-    expected = await verification.whole(template, {}, lambda share, verdict: None, ignore)
+    expected = await verification.whole(volumes_template, {}, lambda share, verdict: None, ignore)
     place, verdict = Place(), Verdict()
     turns = 0
     while True:
@@ -187,7 +184,7 @@ async def test_a_verification_is_carried_on_by_another_process_wherever_it_was_e
             Place.from_json(json.loads(json.dumps(place.as_json()))),
             Verdict.from_json(json.loads(json.dumps(verdict.as_json()))),
         )
-        steps = walk(template, place, verdict, gentle=True)
+        steps = walk(volumes_template, place, verdict, gentle=True)
         try:
             await anext(steps)
         except StopAsyncIteration:
@@ -226,7 +223,7 @@ async def test_shares_come_to_everything_and_find_what_is_damaged(home: Home) ->
         await archive.close()
 
 
-async def test_what_is_repaired_between_two_shares_is_damage_no_more(template: Home, home: Home) -> None:
+async def test_what_is_repaired_between_two_shares_is_damage_no_more(volumes_template: Home, home: Home) -> None:
     """A round goes on with what it found, but not with what was mended since."""
     sha256, _ = _break(home, 1)
     archive = await Archive.open(home)
@@ -234,7 +231,7 @@ async def test_what_is_repaired_between_two_shares_is_damage_no_more(template: H
         while not (await damage.count(archive))[1]:
             await verification.share(archive, 20, lambda share, verdict: None)
         assert await verification.present_round(archive) is not None
-        done = await mending.repair(archive, others=[template])
+        done = await mending.repair(archive, others=[volumes_template])
         assert [one.message.sha256 for one in done.repaired] == [sha256]
         assert await damage.count(archive) == (0, 0)
         complete = False
@@ -249,7 +246,7 @@ async def test_what_is_repaired_between_two_shares_is_damage_no_more(template: H
         await archive.close()
 
 
-async def test_what_is_repaired_while_all_is_verified_is_damage_no_more(template: Home, home: Home) -> None:
+async def test_what_is_repaired_while_all_is_verified_is_damage_no_more(volumes_template: Home, home: Home) -> None:
     """It was found at the beginning, and is mended at the end."""
     sha256, _ = _break(home, 1)
     archive = await Archive.open(home)
@@ -260,7 +257,7 @@ async def test_what_is_repaired_while_all_is_verified_is_damage_no_more(template
             # As a verification does that was done before.
             async with archive.database.transaction() as transaction:
                 await damage.keep(transaction, found[-1].findings, now())
-            done = await mending.repair(archive, others=[template])
+            done = await mending.repair(archive, others=[volumes_template])
             mended.extend(one.message.sha256 for one in done.repaired)
 
     async def save(_state: object) -> None:
@@ -343,7 +340,7 @@ async def test_damage_in_the_middle_of_a_volume_is_told_at_the_end_of_the_share(
         await archive.close()
 
 
-async def test_what_is_repaired_is_found_by_its_text_again(template: Home, home: Home) -> None:
+async def test_what_is_repaired_is_found_by_its_text_again(volumes_template: Home, home: Home) -> None:
     """Without any new mail, for which alone the service would index."""
     sha256, _ = _break(home, 1)
     archive = await Archive.open(home)
@@ -353,7 +350,7 @@ async def test_what_is_repaired_is_found_by_its_text_again(template: Home, home:
         assert number not in (await matching(archive, "body:text"))[0]
         while not (await damage.count(archive))[1]:
             await verification.share(archive, 50, lambda share, verdict: None)
-        assert (await mending.repair(archive, others=[template])).repaired
+        assert (await mending.repair(archive, others=[volumes_template])).repaired
         assert number in (await matching(archive, "body:text"))[0]
         assert (await glance(archive)).damaged == 0
     finally:

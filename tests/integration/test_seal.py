@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -24,16 +23,9 @@ HASH = "0123456789abcdef" * 4
 AT = "2026-11-25T05:12:54.123456Z"
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    home = asyncio.run(homes.filled(tmp_path_factory.mktemp("seal") / "home", volume_bytes=125_000))
-    assert len(home.volume_numbers()) >= 3
-    return home
-
-
 @pytest.fixture
-def home(template: Home, tmp_path: Path) -> Home:
-    return Home(Path(shutil.copytree(template.path, tmp_path / "home")))
+def home(several_volumes: Home) -> Home:
+    return several_volumes
 
 
 def _head(home: Home) -> str:

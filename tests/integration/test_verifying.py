@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -41,17 +40,9 @@ Hold = Callable[["subprocess.Popen[bytes]"], int]
 Start = Callable[[Home, str], "subprocess.Popen[bytes]"]
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """An archive of several volumes."""
-    home = asyncio.run(homes.filled(tmp_path_factory.mktemp("verifying") / "home", volume_bytes=125_000))
-    assert len(home.volume_numbers()) >= 2
-    return home
-
-
 @pytest.fixture
-def home(template: Home, tmp_path: Path) -> Home:
-    return Home(Path(shutil.copytree(template.path, tmp_path / "home")))
+def home(several_volumes: Home) -> Home:
+    return several_volumes
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -41,14 +40,9 @@ from tui.screens.settings import SettingsPlace
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return asyncio.run(homes.filled(tmp_path_factory.mktemp("proof") / "home", volume_bytes=125_000))
-
-
 @pytest.fixture
-def home(template: Home, tmp_path: Path) -> Home:
-    return Home(Path(shutil.copytree(template.path, tmp_path / "home")))
+def home(several_volumes: Home) -> Home:
+    return several_volumes
 
 
 @pytest.fixture
@@ -156,7 +150,7 @@ async def test_a_hostile_subject_moves_nothing(archive: Archive) -> None:
         assert not set(screen.text) & set("\x1b\x07\u202e")
 
 
-async def test_a_repair_from_a_backup_takes_the_warning_away(template: Home, archive: Archive, tmp_path: Path) -> None:
+async def test_a_repair_from_a_backup_takes_the_warning_away(volumes_template: Home, archive: Archive, tmp_path: Path) -> None:
     """A wrong folder can be corrected; the repair tells by name what was mended, and Home has nothing to warn of."""
     subject = await _damage(archive)
     async with console_on(archive.home) as screen:
@@ -169,7 +163,7 @@ async def test_a_repair_from_a_backup_takes_the_warning_away(template: Home, arc
         await screen.until(lambda: isinstance(screen.console.screen, Ask))
         await screen.press(*str(tmp_path / "none"), "enter")
         await screen.until_shown("There are no volumes in", "Name a home or a backup")
-        await screen.press("ctrl+u", *str(template.path), "enter")
+        await screen.press("ctrl+u", *str(volumes_template.path), "enter")
         await screen.until(lambda: isinstance(screen.console.screen, JobPlace))
         await screen.until_shown("✔ done", "1 message repaired.", subject, "Nothing that is damaged is known any more.")
         await screen.press("escape")

@@ -6,7 +6,6 @@ import asyncio
 from array import array
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from core import format as texts
 from core.archive import browsing, content, reading, saving
@@ -16,7 +15,7 @@ from core.archive.content import Content
 from core.archive.reading import Placed, Stored
 from core.errors import DamagedError, InputError
 from core.model import moment, now
-from tui.gateway import present
+from tui.gateway import present, typed
 from tui.gateway.archive_views import (
     AttachmentRow,
     FolderRow,
@@ -110,17 +109,12 @@ class ArchivedMail:
 
     async def save_attachment(self, message: int, index: int, folder: str) -> str:
         with translated():
-            if not folder.strip():
-                raise InputError("No folder was named.", "Name a folder on this machine.")
+            where = typed.folder(folder)
             stored = await self._stored(message)
             _, raw, read = await self._read(stored)
             attached = next((one for one in read.attachments if one.index == index), None)
             if attached is None:
                 raise InputError(f"Message {message} has no attachment {index + 1}.")
-            try:
-                where = Path(folder.strip()).expanduser()
-            except RuntimeError as error:
-                raise InputError(f"{folder} is no folder: {error}.", "Name a folder on this machine.") from error
             data = await asyncio.to_thread(content.attachment, raw, index)
             file = await asyncio.to_thread(saving.save, where, attached.name, data)
         return f"Saved as {present.text(str(file))} ({texts.size(len(data))})."

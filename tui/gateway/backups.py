@@ -8,10 +8,8 @@ from core import format as texts
 from core.archive import backup
 from core.archive.archive import Archive
 from core.archive.backup import Backup
-from core.errors import InputError
 from core.model import now
-from tui.gateway import present
-from tui.gateway.exports import folder
+from tui.gateway import present, typed
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.refusals import translated
 
@@ -32,11 +30,7 @@ class ArchiveBackups:
 
     async def begin(self, directory: str) -> int:
         with translated():
-            target = folder(directory)
-            if target.exists() and not target.is_dir():
-                raise InputError(f"{target} is no folder.", "Choose another one.")
-            if self._archive.home.holds(target):
-                raise InputError(f"{target} is in the archive's own folder.", "Choose a folder outside, best on another disk.")
+            target = typed.outside(self._archive.home, directory, "Choose a folder outside, best on another disk.")
 
         async def work(archive: Archive, job: Job) -> Outcome:
             def tick(done: Backup) -> None:

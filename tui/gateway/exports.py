@@ -13,8 +13,7 @@ from core.archive.export import Exported, Format
 from core.archive.query import parse
 from core.archive.search_index import bring_up
 from core.archive.selection import found_by
-from core.errors import InputError
-from tui.gateway import present
+from tui.gateway import present, typed
 from tui.gateway.archive_views import Selection
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.refusals import translated
@@ -42,11 +41,7 @@ class MailExports:
 
     async def begin(self, selection: Selection, directory: str, form: str) -> int:
         with translated():
-            target = folder(directory)
-            if self._archive.home.holds(target):
-                raise InputError(f"{target} is in the archive's own folder.", "Choose a folder outside of it.")
-            if target.exists() and not target.is_dir():
-                raise InputError(f"{target} is no folder.", "Choose another one.")
+            target = typed.outside(self._archive.home, directory, "Choose a folder outside of it.")
             if selection.query:
                 parse(selection.query)
 
@@ -70,19 +65,6 @@ async def weigh(archive: Archive, selection: Selection) -> str:
     messages, size = sum(one.messages for one in folders), sum(one.bytes for one in folders)
     where = f"in {present.count(len(folders), 'folder')}" if len(folders) > 1 else f"in {present.text(folders[0].path)}"
     return f"{present.count(messages, 'message')}, {texts.size(size)}, {where}."
-
-
-def folder(directory: str) -> Path:
-    """The folder on this machine that somebody typed. Raises ``InputError``."""
-    text = directory.strip()
-    if not text:
-        raise InputError("No folder was named.", "Name a folder on this machine.")
-    try:
-        if "\0" in text:
-            raise RuntimeError("it has a character that no folder can have")
-        return Path(text).expanduser().absolute()
-    except RuntimeError as error:
-        raise InputError(f"{text} is no folder: {error}.", "Name a folder on this machine.") from error
 
 
 def core(selection: Selection) -> selecting.Selection:

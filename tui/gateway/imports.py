@@ -13,7 +13,7 @@ from core.archive.importing import Imported
 from core.archive.mail_files import Format
 from core.errors import InputError
 from core.model import User
-from tui.gateway import present
+from tui.gateway import present, typed
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.refusals import translated
 from tui.gateway.transfer_views import ImportWish, Wrong
@@ -73,9 +73,9 @@ class MailImports:
         return key
 
 
-def _checked(archive: Archive, owner: User, typed: str, form: Format, folder: str, of: str) -> Path:
+def _checked(archive: Archive, owner: User, text: str, form: Format, folder: str, of: str) -> Path:
     """The path that is meant. Raises ``Wrong`` for what cannot be imported, as far as a glance tells. Blocking."""
-    path = _path(typed)
+    path = _path(text)
     try:
         importing.refuse_own(archive.home, path)
         if not path.is_dir():
@@ -103,15 +103,13 @@ def _checked(archive: Archive, owner: User, typed: str, form: Format, folder: st
     return path
 
 
-def _path(typed: str) -> Path:
-    text = typed.strip()
+def _path(text: str) -> Path:
+    text = text.strip()
     if not text:
         raise Wrong("path", "Nothing was named.", "Name a file or a folder on this machine.")
     try:
-        if "\0" in text:
-            raise RuntimeError("it has a character that no path can have")
-        return Path(text).expanduser().absolute()
-    except RuntimeError as error:
+        return typed.path(text)
+    except ValueError as error:
         raise Wrong(
             "path", f"{present.text(text)} is no path: {present.text(str(error))}.", "Name a file or a folder."
         ) from error

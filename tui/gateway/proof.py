@@ -24,8 +24,7 @@ from core.service.lock import is_running
 from core.service.queue import Queue
 from core.service.verifications import Outcome as End
 from core.service.verifications import Standing
-from tui.gateway import present
-from tui.gateway.exports import folder as typed_folder
+from tui.gateway import present, typed
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.proof_views import FindingRow, ProofView, UnderWay
 from tui.gateway.refusals import translated
@@ -146,7 +145,7 @@ class ProofDesk:
         others: list[Home] = []
         if folder:
             with translated():
-                others = [Home(typed_folder(folder))]
+                others = [Home(typed.folder(folder))]
                 check_home(self._archive, others[0])
 
         async def work(archive: Archive, job: Job) -> Outcome:

@@ -137,20 +137,16 @@ class MailRestores:
 
         what = wish.selection.words or present.count(plan.messages, "message")
         key = self._jobs.start("Restore", f"{what} into {_where(plan)}", AGAIN, work)
-        self._filling[_mailbox(plan)] = key
+        self._filling[plan.filled] = key
         return key
 
     def _refuse_second(self, plan: RestorePlan) -> None:
         """Two at once would each find the same messages missing, and put them there twice."""
-        if self._jobs.is_active(self._filling.get(_mailbox(plan), 0)):
+        if self._jobs.is_active(self._filling.get(plan.filled, 0)):
             raise InputError(
                 f"A restore into the mailbox {plan.mailbox.top} is under way.",
                 "Wait until it is done: Home (the key h) shows it.",
             )
-
-
-def _mailbox(plan: RestorePlan) -> str:
-    return plan.profile.server.source(plan.mailbox.login.casefold())
 
 
 async def _plan(archive: Archive, wish: RestoreWish) -> RestorePlan:
