@@ -30,12 +30,17 @@ class OnTrash(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """The deletion rule of a profile. ``age`` is given when ``when`` is ``OLDER_THAN``, and by INTERNALDATE."""
+    """The deletion rule of a profile. ``age`` is given when ``when`` is ``OLDER_THAN``, and by INTERNALDATE.
+
+    ``without_uidplus``: a plain EXPUNGE may be sent where a server cannot expunge by UID (RFC 4315). It takes whatever is
+    marked at that moment, so a message that somebody marks between our check and the EXPUNGE is gone too.
+    """
 
     when: When = When.NEVER
     age: Age | None = None
     trash_too: bool = False
     on_trash: OnTrash = OnTrash.KEEP
+    without_uidplus: bool = False
 
     @property
     def active(self) -> bool:
@@ -61,6 +66,11 @@ class Deletion:
             return "Nothing is deleted on the server."
         what = "every archived message is" if self.age is None else f"archived messages older than {self.age} are"
         rest = " Where the server moves them to its trash, they are removed there too." if self.trash_too else ""
+        if self.without_uidplus:
+            rest += (
+                " Where it has no UIDPLUS a plain EXPUNGE is sent, which takes whatever is marked: a message that somebody "
+                "marks between the check and the EXPUNGE is gone too."
+            )
         return f"After archiving, {what} deleted on the server, except flagged mail, drafts and mail in the trash.{rest}"
 
     def as_json(self) -> dict[str, Any]:
@@ -69,9 +79,12 @@ class Deletion:
             "age": str(self.age or ""),
             "trash_too": self.trash_too,
             "on_trash": self.on_trash.value,
+            "without_uidplus": self.without_uidplus,
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Deletion:
         age = Age.parse(value["age"]) if value["age"] else None
-        return cls(When(value["when"]), age, value["trash_too"], OnTrash(value["on_trash"]))
+        on_trash = OnTrash(value["on_trash"])
+        # Profiles that were saved before there was a choice have none, and a plain EXPUNGE is not for them.
+        return cls(When(value["when"]), age, value["trash_too"], on_trash, value.get("without_uidplus", False))

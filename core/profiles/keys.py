@@ -71,6 +71,7 @@ KEYS: dict[str, dict[str, Key]] = {
         "age": _AGE,
         "trash_too": _BOOL,
         "on_trash": Key((str,), "a text", tuple(place.value for place in OnTrash)),
+        "without_uidplus": _BOOL,
     },
     "target": {"user": _TEXT, "folder": _TEXT},
     "users": {

@@ -225,10 +225,12 @@ class _ProfileReader(Reader):
             raise self._error(
                 "delete", "age", f"has no meaning with when = {show(when.value)}", 'when = "older-than", or no age'
             )
-        trash_too = self._get("delete", "trash_too", False)
-        if trash_too and when is When.NEVER:
-            raise self._error("delete", "trash_too", 'has no meaning with when = "never"', "immediately or older-than as when")
-        return Deletion(when, age, trash_too, OnTrash(self._get("delete", "on_trash", OnTrash.KEEP.value)))
+        for key in ("trash_too", "without_uidplus"):
+            if self._get("delete", key, False) and when is When.NEVER:
+                raise self._error("delete", key, 'has no meaning with when = "never"', "immediately or older-than as when")
+        on_trash = OnTrash(self._get("delete", "on_trash", OnTrash.KEEP.value))
+        trash_too, without = (self._get("delete", key, False) for key in ("trash_too", "without_uidplus"))
+        return Deletion(when, age, trash_too, on_trash, without)
 
     def _schedule(self) -> Schedule:
         every = self._parsed("schedule", "every", schedules.check_every, schedules.WHAT_EVERY) or ""

@@ -118,3 +118,13 @@ def test_a_rule_says_what_it_does() -> None:
     assert "every archived message is" in Deletion(When.IMMEDIATELY).sentence()
     assert Deletion().sentence() == "Nothing is deleted on the server."
     assert Deletion.from_json(rule.as_json()) == rule
+
+
+def test_a_plain_expunge_is_for_profiles_that_say_so_alone() -> None:
+    """The rule says what it risks; one that was saved before there was a choice has none."""
+    rule = Deletion(When.IMMEDIATELY, without_uidplus=True)
+    assert "somebody marks between the check and the EXPUNGE is gone too" in rule.sentence()
+    assert Deletion.from_json(rule.as_json()) == rule
+    older = {key: value for key, value in rule.as_json().items() if key != "without_uidplus"}
+    assert Deletion.from_json(older) == Deletion(When.IMMEDIATELY)
+    assert "EXPUNGE" not in Deletion(When.IMMEDIATELY).sentence()

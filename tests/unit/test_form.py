@@ -82,6 +82,7 @@ def test_what_has_no_meaning_beside_other_choices_is_left_out() -> None:
         **SINGLE,
         "delete.age": "6 months",
         "delete.trash_too": True,
+        "delete.without_uidplus": True,
         "server.access": "imap",
         "server.accept_all_certificates": True,
         "users.list": ["bob"],
@@ -92,6 +93,7 @@ def test_what_has_no_meaning_beside_other_choices_is_left_out() -> None:
     profile = form.profile(kept)
     assert not profile.deletion.active
     assert profile.deletion.age is None
+    assert not profile.deletion.without_uidplus
     assert not profile.server.accept_all_certificates
     assert profile.selection is None
 

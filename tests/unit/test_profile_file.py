@@ -89,6 +89,7 @@ def test_settings_that_mean_the_default_are_taken() -> None:
     """What is the default may be written down all the same."""
     text = MINIMAL + (
         '[filter]\nseen = "any"\nolder_than = ""\n[delete]\nwhen = "never"\nage = ""\ntrash_too = false\non_trash = "keep"\n'
+        "without_uidplus = false\n"
     )
     assert parse(text, Path("x.toml")) == parse(MINIMAL, Path("x.toml"))
 
@@ -100,6 +101,7 @@ def test_filter_and_deletion_are_read() -> None:
         'since = 2020-01-31\nbefore = "2030-12-31"\nlarger_than = "1 kB"\nsmaller_than = "10.5 MB"\n'
         'sender = ["*@example.test"]\nrecipient = ["anna"]\nsubject = ["report", " Bericht "]\n'
         '[delete]\nwhen = "older-than"\nage = "1 year"\ntrash_too = true\non_trash = "follow"\n'
+        "without_uidplus = true\n"
     )
     profile = parse(text, Path("x.toml")).profile
     assert profile.filter == Filter(
@@ -115,7 +117,7 @@ def test_filter_and_deletion_are_read() -> None:
         ("anna",),
         ("report", "Bericht"),
     )
-    assert profile.deletion == Deletion(When.OLDER_THAN, Age(1, "year"), True, OnTrash.FOLLOW)
+    assert profile.deletion == Deletion(When.OLDER_THAN, Age(1, "year"), True, OnTrash.FOLLOW, True)
 
 
 MANY = """\
@@ -239,6 +241,8 @@ WRONG = [
     ("delete", 'age = "0 days"', "is not allowed", "such as 30 days"),
     ("delete", 'age = "1 year"', 'has no meaning with when = "never"', 'when = "older-than"'),
     ("delete", "trash_too = true", 'has no meaning with when = "never"', "immediately or older-than"),
+    ("delete", "without_uidplus = true", 'has no meaning with when = "never"', "immediately or older-than"),
+    ("delete", "without_uidplus = 1", "= 1 is not allowed", "true or false"),
     ("filter", 'newer_than = "soon"', "is not allowed", "such as 30 days"),
     ("filter", 'since = "yesterday"', "is not allowed", "2024-12-31"),
     ("filter", "since = 2024-01-01T10:00:00", "is not allowed", "2024-12-31"),

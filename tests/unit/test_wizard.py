@@ -375,6 +375,25 @@ async def test_a_rule_is_said_previewed_and_tried_out(stage: Stage) -> None:
     await screen.until_shown("The server moves deleted mail to Trash.")
 
 
+async def test_a_plain_expunge_is_ticked_beside_what_it_risks(stage: Stage) -> None:
+    """The race is on the page before and after the tick, and the profile keeps the choice."""
+    screen = stage.screen
+    await stage.single()
+    await stage.to("Filter", "Delete")
+    await screen.press("down", *["tab"] * 3)
+    await screen.until_shown(
+        "▸ Old servers", "Without UIDPLUS a plain EXPUNGE takes whatever is marked", "nothing is deleted there"
+    )
+    await screen.press("space")
+    await screen.until_shown("! Without UIDPLUS a plain EXPUNGE takes", "is gone too")
+    await stage.to("Target", "Name")
+    await stage.write("Alice")
+    await stage.to("Summary")
+    await screen.press("enter")
+    await screen.until_shown("Profile Alice saved.")
+    assert (await stage.saved("Alice")).deletion.without_uidplus
+
+
 async def test_the_summary_tells_that_a_run_follows(stage: Stage) -> None:
     """Run now is said beside the schedule, and only when it was chosen."""
     draft = await stage.drafts.new("mailbox")

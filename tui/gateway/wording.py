@@ -42,6 +42,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "delete.age": ("Delete", "Older than"),
     "delete.trash_too": ("Delete", "Final"),
     "delete.on_trash": ("Delete", "Users' deletions"),
+    "delete.without_uidplus": ("Delete", "Old servers"),
     "name": ("Name", "Profile name"),
     "schedule.how": ("Name", "Started"),
     "schedule.every": ("Name", "Every"),

@@ -198,6 +198,7 @@ class DeleteStep(FormStep):
             Text("delete.age", "Older than", hint="e.g. 6 months"),
             Check("delete.trash_too", "Final", "remove from the server's trash what was deleted", _trash_note),
             Choices("delete.on_trash", "Users' deletions", trash, "Mail that a user moves to the trash.", column=True),
+            Check("delete.without_uidplus", "Old servers", "delete without UIDPLUS too", _expunge_note),
         ]
 
     def content(self) -> ComposeResult:
@@ -244,6 +245,14 @@ def _trash_note(values: Mapping[str, Any]) -> str:
     if values.get("delete.trash_too"):
         return "Only what this program deleted. What users threw away stays."
     return "Servers such as Kerio Connect move deleted mail to a trash, where it takes space."
+
+
+def _expunge_note(values: Mapping[str, Any]) -> str:
+    race = (
+        "Without UIDPLUS a plain EXPUNGE takes whatever is marked: a message that somebody marks between our check and the "
+        "EXPUNGE is gone too."
+    )
+    return f"! {race}" if values.get("delete.without_uidplus") else f"{race} Unticked: nothing is deleted there."
 
 
 class NameStep(FormStep):
