@@ -141,6 +141,15 @@ def _vanished(payload: Payload) -> str:
     return f"{_messages(payload['uids'])} {_where(payload)} no longer on the server, seen by run {payload['run']}; kept here."
 
 
+def _relisted(payload: Payload) -> str:
+    what = counted(len(payload["messages"]), "known message")
+    return f"{what} {_where(payload)} listed with other numbers by the server, seen by run {payload['run']}; the same mail."
+
+
+def _returned(payload: Payload) -> str:
+    return f"{_messages(payload['uids'])} {_where(payload)} on the server again, seen by run {payload['run']}."
+
+
 def _deleting(payload: Payload) -> str:
     return f"{_messages(payload['uids'])} {_where(payload)} about to be deleted at the source by run {payload['run']}."
 
@@ -205,6 +214,8 @@ _TELL: dict[str, Callable[[Payload], str]] = {
     "imported": _imported,
     "moved": _moved,
     "vanished": _vanished,
+    "relisted": _relisted,
+    "returned": _returned,
     "deleting": _deleting,
     "deleted": _deleted,
     "run.finished": _run_finished,

@@ -344,6 +344,23 @@ async def _vanished(transaction: Transaction, seq: int, payload: Payload, volume
     await catchall.forget_left(transaction, source, sequence.unpack(payload["uids"]))
 
 
+async def _relisted(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
+    await transaction.many(
+        "UPDATE source_message SET size = ?, internaldate = ?, flags = ? "
+        "WHERE source_folder_id = ? AND uid = ? AND gone_seq IS NULL",
+        [(size, internaldate, flags, source, uid) for uid, size, internaldate, flags in payload["messages"]],
+    )
+
+
+async def _returned(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
+    await transaction.many(
+        "UPDATE source_message SET gone_seq = NULL, delete_seq = NULL WHERE source_folder_id = ? AND uid = ?",
+        [(source, uid) for uid in sequence.unpack(payload["uids"])],
+    )
+
+
 async def _deleting(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
     source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
     await transaction.many(
@@ -408,6 +425,8 @@ _HANDLERS: dict[str, Callable[[Transaction, int, Payload, int, Details], Awaitab
     "restored": _restored,
     "moved": _moved,
     "vanished": _vanished,
+    "relisted": _relisted,
+    "returned": _returned,
     "deleting": _deleting,
     "deleted": _deleted,
 }

@@ -96,7 +96,7 @@ def describe(raw: bytes, scan: Sequence[Part] | None = None) -> Envelope:
         sender=_first(fields, b"from", LONGEST_SENDER) or _first(fields, b"sender", LONGEST_SENDER),
         recipients=_people(fields, b"to", b"cc")[:LONGEST_RECIPIENTS].rstrip(),
         date=_date(_first(fields, b"date", LONGEST_DATE)),
-        message_id=_first(fields, b"message-id", LONGEST_MESSAGE_ID),
+        message_id=_message_id(fields),
         header_sha256=hashlib.sha256(memoryview(raw)[:end_of_header]).digest(),
         attachments=_attachments(raw, parts(raw) if scan is None else scan),
         readable=bool(fields) or _ANY_FIELD.search(lower) is not None,
@@ -110,12 +110,18 @@ class HeaderTexts:
     sender: str
     recipients: str
     subject: str
+    message_id: str
 
 
 def describe_header(header: bytes) -> HeaderTexts:
     """Read a header block, as IMAP returns for BODY[HEADER], or a whole message. Never raises."""
     _, fields = _fields(header[: min(header_end(header), LONGEST_HEADER)])
-    return HeaderTexts(_people(fields, b"from", b"sender"), _people(fields, b"to", b"cc", b"bcc"), _people(fields, b"subject"))
+    return HeaderTexts(
+        _people(fields, b"from", b"sender"),
+        _people(fields, b"to", b"cc", b"bcc"),
+        _people(fields, b"subject"),
+        _message_id(fields),
+    )
 
 
 def _fields(block: bytes) -> tuple[bytes, dict[bytes, list[bytes]]]:
@@ -132,6 +138,10 @@ def _fields(block: bytes) -> tuple[bytes, dict[bytes, list[bytes]]]:
             value = header[start : min(end, start + LONGEST_VALUE)]
             values.append(value if len(value) < LONGEST_VALUE else _CUT_CHARACTER.sub(b"", value))
     return lower, fields
+
+
+def _message_id(fields: dict[bytes, list[bytes]]) -> str:
+    return _first(fields, b"message-id", LONGEST_MESSAGE_ID)
 
 
 def _people(fields: dict[bytes, list[bytes]], *names: bytes) -> str:

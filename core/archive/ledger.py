@@ -31,6 +31,9 @@ Kinds and payloads (version 1)::
     imported          {owner, folder, format, path, messages: [[sha256, size, internaldate, flags]]}   from files at path
     address.ours      {address, ours}   an address, or a domain with @ before it, that is said to be (not) ours
     vanished          {run, source, server_folder, uidvalidity, uids}         uids: an IMAP sequence set such as 1:5,9
+    relisted          {run, source, server_folder, uidvalidity, messages: [[uid, size, internaldate, flags]]}   known
+                       messages for which the server names other numbers than before; their bytes or headers are the same
+    returned          {run, source, server_folder, uidvalidity, uids}         what vanished there before is there again
     deleting          {run, source, server_folder, uidvalidity, uids}         what is about to be deleted on the server
     deleted           {run, source, server_folder, uidvalidity, uids, kept}   what is gone, and what is there in spite of it
     run.finished      {run, profile, status, totals, problems}

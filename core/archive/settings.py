@@ -39,6 +39,10 @@ class Settings:
     volume_bytes: int = DEFAULT_VOLUME_BYTES
     # An archive that mail is deleted on the strength of proves itself without being asked.
     verify: str = "monthly"
+    #: Days for which equal STATUS numbers are believed.
+    relist: int = 7
+    #: Percent of a folder's messages that are gone when that is told.
+    shrunk: int = 50
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in DESCRIBED}
@@ -122,6 +126,8 @@ DESCRIBED: dict[str, Description] = {
         _verify,
         str,
     ),
+    "relist": _count("Days after which a folder is listed whole even if its STATUS has not changed.", 365),
+    "shrunk": _count("Percent of a folder's messages that, when at least 50 are gone at once, are told as missing.", 100),
 }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from core import sequence
 from core.archive.archive import Archive
+from core.model import now, timestamp
 
 CHUNK = 200
 
@@ -21,15 +22,29 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is recorded of a UID: the numbers that the server listed, and the length in bytes of the message that it sent."""
+
+    size: int
+    internaldate: int | None
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class Gone:
-    """A message that vanished from a folder and may turn up in another. ``path`` is its place in the archive."""
+    """A message that vanished from a folder and may turn up in another. ``path`` is its place in the archive.
+
+    ``message_id`` is that of the header which the server has; empty when there is none, or when that is not known.
+    """
 
     name: str
     uidvalidity: int
     uid: int
     size: int
     internaldate: int | None
+    sha256: bytes
     header_sha256: bytes
+    message_id: str
     #: Empty in a catch-all mailbox.
     path: str
     #: SQLite's 0 or 1: did we delete it?
@@ -38,19 +53,18 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An archived message that the server has at ``uid``. ``fetched``: its bytes were read at this very UID.
+    """An archived message that the server has at ``uid``.
 
-    ``ours`` lies where it is because we deleted it elsewhere. Sizes and dates are as the server listed them when it came.
-    ``report``: SHA-256 of the header and size in bytes of the journal report that the server has, if it was unwrapped.
+    ``ours`` lies where it is because we deleted it elsewhere. ``header_sha256`` and ``length`` in bytes are of what the
+    server sent: of the journal report (``report``) where the archive has the message in it.
     """
 
     uid: int
     sha256: bytes
-    size: int
-    internaldate: int | None
-    fetched: bool
+    header_sha256: bytes
+    length: int
     ours: bool
-    report: tuple[bytes, int] | None = None
+    report: bool
 
 
 async def known(archive: Archive, source: str, name: str) -> list[Known]:
@@ -66,6 +80,41 @@ async def known(archive: Archive, source: str, name: str) -> list[Known]:
         if uid is not None:
             uids.add(uid)
     return [Known(uidvalidity, frozenset(uids)) for uidvalidity, uids in found.items()]
+
+
+_LENGTH = "coalesce(s.report_size, m.size)"
+
+
+async def recorded(archive: Archive, source: str, name: str, uidvalidity: int) -> dict[int, Recorded]:
+    """What is recorded of each message that a folder had when it was last looked at, by UID."""
+    rows = await archive.database.read(
+        f"SELECT s.uid, s.size, s.internaldate, {_LENGTH} FROM source_folder f "
+        "JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
+        "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ?",
+        (source, name, uidvalidity),
+    )
+    return {uid: Recorded(size, date, length) for uid, size, date, length in rows}
+
+
+async def vanished(archive: Archive, source: str, name: str, uidvalidity: int, uids: Iterable[int]) -> dict[int, Gone]:
+    """Those of ``uids`` under which a message was recorded that vanished from this very place, by UID."""
+    rows = await archive.database.read(
+        f"SELECT {_GONE} FROM json_each(?) wanted JOIN source_folder f ON f.source = ? AND f.name = ? AND f.uidvalidity = ? "
+        "JOIN source_message s ON s.source_folder_id = f.id AND s.uid = wanted.value AND s.gone_seq IS NOT NULL "
+        f"{_OF_GONE}",
+        (json.dumps(list(uids)), source, name, uidvalidity),
+    )
+    return {one.uid: one for one in (Gone(*row) for row in rows)}
+
+
+async def any_vanished(archive: Archive, source: str) -> bool:
+    """Has the mailbox had messages that are gone from where they were?"""
+    row = await archive.database.one(
+        "SELECT 1 FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NOT NULL "
+        "WHERE f.source = ? LIMIT 1",
+        (source,),
+    )
+    return row is not None
 
 
 async def inhabited(archive: Archive, source: str) -> set[str]:
@@ -97,14 +146,38 @@ async def origins(archive: Archive, folder: int, messages: Sequence[int] | None 
 
 async def gone(archive: Archive, source: str, wanted: Iterable[tuple[int, int | None]]) -> list[Gone]:
     """Vanished messages of a mailbox whose (size, INTERNALDATE) is among ``wanted``, the last to go first."""
-    join = "ON s.size = w.size AND s.internaldate IS w.internaldate AND s.gone_seq IS NOT NULL"
+    join = "ON s.size = w.a AND s.internaldate IS w.b AND s.gone_seq IS NOT NULL"
     return await _gone(archive, source, list(set(wanted)), join)
 
 
 async def deleted(archive: Archive, source: str, sizes: Iterable[int]) -> list[Gone]:
     """Messages of a mailbox that we deleted, with a size among ``sizes``, the last to go first."""
-    join = "ON s.size = w.size AND s.gone_seq IS NOT NULL AND s.delete_seq IS NOT NULL"
+    join = "ON s.size = w.a AND s.gone_seq IS NOT NULL AND s.delete_seq IS NOT NULL"
     return await _gone(archive, source, [(size, None) for size in set(sizes)], join)
+
+
+async def gone_with(archive: Archive, source: str, digests: Iterable[bytes]) -> list[Gone]:
+    """Vanished messages of a mailbox with a SHA-256 among ``digests``, the last to go first."""
+    found: list[Gone] = []
+    wanted = list(set(digests))
+    for start in range(0, len(wanted), CHUNK):
+        chunk = wanted[start : start + CHUNK]
+        rows = await archive.database.read(
+            f"SELECT {_GONE} FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NOT NULL "
+            "JOIN source_folder f ON f.id = s.source_folder_id AND f.source = ? LEFT JOIN folder ON folder.id = s.folder_id "
+            f"WHERE m.sha256 IN ({','.join('?' * len(chunk))}) ORDER BY s.gone_seq DESC, s.uid",
+            (source, *chunk),
+        )
+        found += [Gone(*row) for row in rows]
+    return found
+
+
+# The header of a journal report is known by its hash alone.
+_GONE = (
+    "f.name, f.uidvalidity, s.uid, s.size, s.internaldate, m.sha256, coalesce(s.report_header, m.header_sha256), "
+    "CASE WHEN s.report_header IS NULL THEN m.message_id ELSE '' END, coalesce(folder.path, ''), s.delete_seq IS NOT NULL"
+)
+_OF_GONE = "JOIN message m ON m.id = s.message_id LEFT JOIN folder ON folder.id = s.folder_id"
 
 
 async def _gone(archive: Archive, source: str, pairs: Sequence[tuple[int, int | None]], join: str) -> list[Gone]:
@@ -113,12 +186,8 @@ async def _gone(archive: Archive, source: str, pairs: Sequence[tuple[int, int | 
         chunk = pairs[start : start + CHUNK]
         marks = ",".join(["(?, ?)"] * len(chunk))
         rows = await archive.database.read(
-            f"WITH wanted (size, internaldate) AS (VALUES {marks}) "
-            "SELECT f.name, f.uidvalidity, s.uid, s.size, s.internaldate, coalesce(s.report_header, m.header_sha256), "
-            "coalesce(folder.path, ''), "
-            f"s.delete_seq IS NOT NULL FROM wanted w JOIN source_message s {join} "
-            "JOIN source_folder f ON f.id = s.source_folder_id "
-            "JOIN message m ON m.id = s.message_id LEFT JOIN folder ON folder.id = s.folder_id "
+            f"WITH w (a, b) AS (VALUES {marks}) SELECT {_GONE} FROM w JOIN source_message s {join} "
+            f"JOIN source_folder f ON f.id = s.source_folder_id {_OF_GONE} "
             "WHERE f.source = ? ORDER BY s.gone_seq DESC, s.uid",
             [*(value for pair in chunk for value in pair), source],
         )
@@ -132,17 +201,29 @@ async def kept(archive: Archive, source: str, name: str, uidvalidity: int, uids:
     for start in range(0, len(uids), CHUNK):
         chunk = uids[start : start + CHUNK]
         rows = await archive.database.read(
-            "SELECT s.uid, m.sha256, s.size, s.internaldate, s.fetched, s.delete_seq IS NOT NULL, "
-            "s.report_header, s.report_size FROM source_folder f "
+            f"SELECT s.uid, m.sha256, coalesce(s.report_header, m.header_sha256), {_LENGTH}, s.delete_seq IS NOT NULL, "
+            "s.report_header IS NOT NULL FROM source_folder f "
             "JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
             "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? "
             f"AND s.uid IN ({','.join('?' * len(chunk))})",
             (source, name, uidvalidity, *chunk),
         )
-        for uid, sha256, size, date, fetched, ours, header, length in rows:
-            report = (bytes(header), int(length)) if header is not None else None
-            found[uid] = Kept(uid, bytes(sha256), size, date, bool(fetched), bool(ours), report)
+        for uid, sha256, header, length, ours, report in rows:
+            found[uid] = Kept(uid, bytes(sha256), bytes(header), length, bool(ours), bool(report))
     return found
+
+
+async def shared(archive: Archive, source: str, name: str, uidvalidity: int, uids: Iterable[int]) -> list[int]:
+    """Those of ``uids`` whose message lies at another UID of the mailbox as well, ascending."""
+    rows = await archive.database.read(
+        "SELECT s.uid FROM json_each(?) wanted JOIN source_folder f ON f.source = ? AND f.name = ? AND f.uidvalidity = ? "
+        "JOIN source_message s ON s.source_folder_id = f.id AND s.uid = wanted.value AND s.gone_seq IS NULL "
+        "WHERE EXISTS (SELECT 1 FROM source_message o JOIN source_folder p ON p.id = o.source_folder_id "
+        "WHERE o.message_id = s.message_id AND o.gone_seq IS NULL AND p.source = f.source "
+        "AND (o.source_folder_id, o.uid) <> (s.source_folder_id, s.uid)) ORDER BY s.uid",
+        (json.dumps(list(uids)), source, name, uidvalidity),
+    )
+    return [row[0] for row in rows]
 
 
 async def held(archive: Archive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, str]:
@@ -218,27 +299,35 @@ async def doubtful(archive: Archive, source: str, name: str, uidvalidity: int) -
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """A folder as it was when it was last complete. ``excluded`` holds the UIDs that the filter left out."""
+    """A folder as it was when it was last complete. ``excluded`` holds the UIDs that the filter left out.
+
+    ``listed`` is when the folder was last listed whole; empty when that is not known.
+    """
 
     signature: str
     excluded: frozenset[int] = frozenset()
+    listed: str = ""
 
 
 async def complete(archive: Archive, source: str) -> dict[str, Complete]:
     """The state of each folder that was complete at its last visit, by name."""
-    rows = await archive.database.read("SELECT name, signature, excluded FROM folder_state WHERE source = ?", (source,))
-    return {name: Complete(signature, frozenset(sequence.unpack(excluded))) for name, signature, excluded in rows}
+    sql = "SELECT name, signature, excluded, listed FROM folder_state WHERE source = ?"
+    return {
+        name: Complete(signature, frozenset(sequence.unpack(excluded)), listed)
+        for name, signature, excluded, listed in await archive.database.read(sql, (source,))
+    }
 
 
 async def remember(
     archive: Archive, source: str, name: str, signature: str, messages: int, excluded: Iterable[int] = ()
 ) -> None:
-    """Note that a folder was complete; an empty ``signature`` forgets it."""
+    """Note that a folder was listed whole and is complete; an empty ``signature`` forgets it."""
     async with archive.database.transaction() as transaction:
         if signature:
             await transaction.execute(
-                "INSERT OR REPLACE INTO folder_state (source, name, signature, messages, excluded) VALUES (?, ?, ?, ?, ?)",
-                (source, name, signature, messages, sequence.pack(excluded)),
+                "INSERT OR REPLACE INTO folder_state (source, name, signature, messages, excluded, listed) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (source, name, signature, messages, sequence.pack(excluded), timestamp(now())),
             )
         else:
             await transaction.execute("DELETE FROM folder_state WHERE source = ? AND name = ?", (source, name))

@@ -169,6 +169,7 @@ CREATE TABLE folder_state (
     signature TEXT NOT NULL,
     messages INTEGER NOT NULL,
     excluded TEXT NOT NULL,
+    listed TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (source, name)
 ) WITHOUT ROWID;
 
@@ -234,3 +235,13 @@ CREATE TABLE damage (
     found TEXT NOT NULL,
     UNIQUE (place, text)
 );
+
+-- What is known of each server, by its source name without the login: what it calls itself, the SHA-256 of the certificates
+-- that it showed (a JSON list), and whether the sizes that it announces are known to be inexact.
+CREATE TABLE server (
+    name TEXT PRIMARY KEY,
+    product TEXT NOT NULL,
+    vendor TEXT NOT NULL,
+    certificates TEXT NOT NULL,
+    inexact INTEGER NOT NULL
+) WITHOUT ROWID;

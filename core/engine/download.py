@@ -17,12 +17,14 @@ from core.engine.plan import batches
 from core.errors import Dropped, ProtocolError
 from core.imap.names import Folder
 from core.imap.replies import Listed
-from core.imap.session import Busy, Session
+from core.imap.session import Busy, Fetched, Session
 
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_MESSAGES = 500
 #: When so many messages in a row cannot be had for want of a connection, it is hardly the messages' fault.
 GIVE_UP_AFTER = 10
+#: How often a folder is listed once more to tell what another client deleted from what the server does not give.
+RECOUNTS = 3
 
 Batch = list[tuple[int, bytes, Listed]]
 
@@ -59,6 +61,9 @@ class Download:
         self._fail = fail
         self._expunged = expunged
         self._given_up = 0
+        self._recounts = 0
+        #: What the folder had when it was last listed in this download.
+        self._still: frozenset[int] | None = None
         # One of size 0 is asked for like any other: the number may be wrong, and what comes decides.
         sizes = [(uid, wanted.listed[uid].size) for uid in wanted.uids]
         self._queue = deque(batches(sizes, max_bytes=BATCH_BYTES, max_messages=BATCH_MESSAGES))
@@ -86,7 +91,8 @@ class Download:
                 raise
             await self._later(uids)
             return
-        got = [(uid, body, self._wanted.listed[uid]) for uid in uids if (body := fetched.bodies.get(uid))]
+        # An empty message is a message.
+        got = [(uid, body, self._wanted.listed[uid]) for uid in uids if (body := fetched.bodies.get(uid)) is not None]
         if got:
             self._link.progressed()
             self._given_up = 0
@@ -94,11 +100,11 @@ class Download:
             await self._submit(got, grant)
         else:
             grant.release()
-        missing = [uid for uid in uids if not fetched.bodies.get(uid)]
+        missing = [uid for uid in uids if fetched.bodies.get(uid) is None]
         if missing and fetched.busy and not self._link.exhausted:
             await self._later(missing)
         elif missing:
-            await self._look_into(missing, len(uids), fetched.bodies, fetched.refusal, session)
+            await self._look_into(missing, len(uids), fetched)
 
     async def _opened(self) -> Session:
         session, selected = await self._link.examine(self._wanted.folder)
@@ -132,30 +138,58 @@ class Download:
         if self._given_up >= GIVE_UP_AFTER:
             raise ProtocolError(f"{self._given_up} messages in a row could not be had ({reason}); the rest waits")
 
-    async def _look_into(
-        self, missing: list[int], asked: int, bodies: Mapping[int, bytes | None], refusal: str, session: Session
-    ) -> None:
-        if asked > 1 and refusal:
-            # Halves: a thousand good messages and one bad cost ten more round trips, not a thousand.
-            middle = (len(missing) + 1) // 2
-            self._queue.extendleft(half for half in (missing[middle:], missing[:middle]) if half)
-            return
-        try:
-            present = await session.present(missing)
-        except (Dropped, ProtocolError):
-            present = set(missing)
-            await self._link.drop()
-        for uid in missing:
-            if uid not in present:
-                self._expunged(uid)
-            elif asked > 1:
-                self._queue.appendleft([uid])
-            elif refusal and self._link.exhausted:
-                self._give_up(uid, f"the server would not give it: {refusal}")
-            elif refusal:
-                self._fail(uid, f"the server would not give it: {refusal}")
-            elif uid in bodies:
-                self._fail(uid, "the server sent no content")
+    async def _look_into(self, missing: list[int], asked: int, fetched: Fetched) -> None:
+        if not fetched.refusal:
+            missing = await self._without_expunged(missing)
+        if asked > 1:
+            if not fetched.refusal and len(missing) < asked // 2:
+                # It answers a set in part: the rest is asked for as long as some of it comes.
+                parts = [missing]
             else:
-                self._fail(uid, "the server left it out of its answer")
+                # Halves: a thousand good messages and one bad cost ten more round trips, not a thousand.
+                middle = (len(missing) + 1) // 2
+                parts = [missing[middle:], missing[:middle]]
+            self._queue.extendleft(part for part in parts if part)
+            return
+        for uid in missing:
+            if fetched.refusal and self._link.exhausted:
+                self._give_up(uid, f"the server would not give it: {fetched.refusal}")
+            else:
+                self._fail(uid, _why(uid, fetched))
         self._link.progressed()
+
+    async def _without_expunged(self, missing: list[int]) -> list[int]:
+        """Those of ``missing`` that the folder still has: what is gone meanwhile is told as that.
+
+        A FETCH that leaves something out proves nothing: gone is what a whole listing does not have that is as long as the
+        server counts.
+        """
+        if self._still is None or not self._still.isdisjoint(missing):
+            if self._recounts < RECOUNTS:
+                self._recounts += 1
+                self._still = await self._recount(missing)
+            else:
+                self._still = frozenset(missing)
+        for uid in missing:
+            if uid not in self._still:
+                self._expunged(uid)
+        return [uid for uid in missing if uid in self._still]
+
+    async def _recount(self, missing: Sequence[int]) -> frozenset[int]:
+        """The UIDs that the folder has, listed once more; those asked for where it does not add up."""
+        try:
+            session, selected = await self._link.examine(self._wanted.folder, anew=True)
+            found = (await session.listing()).messages if selected.exists else {}
+        except (Dropped, ProtocolError):
+            await self._link.drop()
+            return frozenset(missing)
+        whole = selected.uidvalidity == self._wanted.uidvalidity and len(found) >= selected.exists
+        return frozenset(found) if whole else frozenset(missing)
+
+
+def _why(uid: int, fetched: Fetched) -> str:
+    if fetched.refusal:
+        return f"the server would not give it: {fetched.refusal}"
+    if uid in fetched.twice:
+        return "the server gives several contents for it"
+    return "the server sent no content" if uid in fetched.bodies else "the server left it out of its answer"

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.archive import sources
 from core.archive.archive import Archive
-from core.engine import filtering
+from core.engine import filtering, plan
 from core.engine.breaker import Breaker
 from core.engine.roster import credentials, roster
 from core.errors import ConnectError, ProtocolError
@@ -198,10 +198,10 @@ async def _missing(archive: Archive, profile: Profile, mailbox: Mailbox, opened_
 
 async def _compared(archive: Archive, session: Session, profile: Profile, source: str, folder: Folder) -> MissingFolder:
     selected = await session.examine(folder)
-    listed = await session.listing() if selected.exists else {}
-    known = await sources.known(archive, source, folder.name)
-    archived = next((item.uids for item in known if item.uidvalidity == selected.uidvalidity), frozenset())
-    rest = [uid for uid in sorted(listed) if uid not in archived]
+    listed = (await session.listing()).messages if selected.exists else {}
+    recorded = await sources.recorded(archive, source, folder.name, selected.uidvalidity)
+    # A UID is known only with what it named.
+    rest = [uid for uid in sorted(listed) if uid not in recorded or plan.differs(listed[uid], recorded[uid])]
     left_out = await filtering.excluded(profile.filter, rest, listed, session.headers, now())
     # Of a catch-all mailbox: what nobody is known for.
     left_out |= (await sources.left(archive, source, folder.name)).get(selected.uidvalidity, {}).keys() & set(rest)

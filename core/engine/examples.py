@@ -80,7 +80,7 @@ async def _fullest(session: Session, profile: Profile) -> Folder | None:
 
 async def _last(session: Session, folder: Folder, count: int) -> list[bytes]:
     selected = await session.examine(folder)
-    listed = await session.listing() if selected.exists else {}
+    listed = (await session.listing()).messages if selected.exists else {}
     wanted = sorted((uid for uid, item in listed.items() if item.size <= LARGEST), reverse=True)[:count]
     found: dict[int, bytes] = {}
     for batch in batches([(uid, listed[uid].size) for uid in wanted], max_bytes=BATCH_BYTES, max_messages=count):

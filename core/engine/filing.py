@@ -152,6 +152,22 @@ async def record_vanished(archive: Archive, destination: Destination, name: str,
         await archive.append(drafts)
 
 
+async def record_relisted(
+    archive: Archive, destination: Destination, name: str, uidvalidity: int, messages: Iterable[tuple[int, Listed]]
+) -> None:
+    """Note the numbers that the server names now for messages that are known to be the same."""
+    rows = [[uid, listed.size, listed.internaldate, listed.flags] for uid, listed in messages]
+    for start in range(0, len(rows), MOVES_PER_ENTRY):
+        place = {"server_folder": name, "uidvalidity": uidvalidity, "messages": rows[start : start + MOVES_PER_ENTRY]}
+        await archive.append([Draft("relisted", origin(destination) | place)])
+
+
+async def record_returned(archive: Archive, destination: Destination, name: str, uidvalidity: int, uids: Iterable[int]) -> None:
+    """Note that messages are again where they vanished from."""
+    place = {"server_folder": name, "uidvalidity": uidvalidity, "uids": sequence.pack(uids)}
+    await archive.append([Draft("returned", origin(destination) | place)])
+
+
 async def record_moves(
     archive: Archive,
     destination: Destination,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.archive import sources
 from core.archive.archive import Archive
-from core.archive.sources import Left
+from core.archive.sources import Gone, Left
 from core.engine import plan
 from core.engine.link import Link
 from core.engine.plan import FolderPlan
 from core.errors import ProtocolError
 from core.imap.names import Folder, Status
-from core.imap.replies import Listed
+from core.imap.replies import Listed, Listing
 from core.imap.session import Busy
+from core.profiles import rules
 
 #: Headers asked for at once.
 HEADERS_PER_FETCH = 200
@@ -22,6 +23,14 @@ HEADERS_PER_FETCH = 200
 
 class Changed(ProtocolError):
     """The folder is not the one that was listed any more; what is left waits for the next run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message as the server sent it last: SHA-256, and length in bytes."""
+
+    sha256: bytes
+    length: int
 
 
 @dataclass(slots=True)
@@ -34,6 +43,16 @@ class Look:
     plan: FolderPlan
     status: Status
     unlisted: int = 0
+    #: UIDs that the list names more than once, for different messages.
+    twice: frozenset[int] = frozenset()
+    #: Known UIDs for which the list names other numbers than were recorded, ascending.
+    changed: list[int] = field(default_factory=list)
+    #: Known UIDs whose messages have another length than was announced, ascending.
+    odd: list[int] = field(default_factory=list)
+    #: What vanished from this very place before, and is listed again with the same numbers, by UID.
+    back: dict[int, Gone] = field(default_factory=dict)
+    #: How many messages the folder had when it was last looked at.
+    before: int = 0
     #: What the same filter left out when this folder was last complete.
     excluded_before: frozenset[int] = frozenset()
     #: What was left here by UIDVALIDITY, since no user had any of the addresses.
@@ -44,11 +63,27 @@ class Look:
     excluded: set[int] = field(default_factory=set)
     failed: set[int] = field(default_factory=set)
     expunged: set[int] = field(default_factory=set)
+    #: UIDs archived in this run.
+    stored: set[int] = field(default_factory=set)
+    #: Known UIDs that name other messages than were recorded for them.
+    replaced: set[int] = field(default_factory=set)
+    #: Messages that were sent with another length than announced, by UID.
+    unsized: dict[int, Sent] = field(default_factory=dict)
+
+    @property
+    def in_trash(self) -> bool:
+        """Is it where deleted mail goes?"""
+        return rules.is_trash(self.folder.path, self.folder.attributes)
 
     @property
     def wanted(self) -> list[int]:
         """New messages that are to be downloaded, ascending."""
         return [uid for uid in self.plan.new if uid not in self.moved and uid not in self.excluded]
+
+    def take_for_known(self, uids: set[int]) -> None:
+        """Count ``uids``, which looked new, among those that are known."""
+        new = tuple(uid for uid in self.plan.new if uid not in uids)
+        self.plan = replace(self.plan, new=new, known=self.plan.known | uids)
 
     @property
     def vanished(self) -> dict[int, tuple[int, ...]]:
@@ -64,7 +99,7 @@ class Look:
     @property
     def signature(self) -> str:
         """What must be the same for the folder to be passed over next time; empty when it must be looked at again."""
-        if self.failed or self.unlisted or self.expunged:
+        if self.failed or self.unlisted or self.expunged or self.twice:
             return ""
         # STATUS and listing may not be of one moment, and may not be of one mind.
         if self.status.items.get("MESSAGES") != len(self.listed):
@@ -79,7 +114,7 @@ async def look(archive: Archive, link: Link, source: str, folder: Folder, status
         session, selected = await link.examine(folder, anew=True)
         try:
             # Kerio answers FETCH in an empty folder with BAD.
-            listed = await session.listing() if selected.exists else {}
+            listing = await session.listing() if selected.exists else Listing({})
         except Busy:
             raise
         except ProtocolError:
@@ -87,13 +122,28 @@ async def look(archive: Archive, link: Link, source: str, folder: Folder, status
                 raise
             # Emptied by somebody else just now, perhaps: opening it again tells.
             continue
-        if len(listed) >= selected.exists:
+        if len(listing.messages) >= selected.exists:
             break
+    found = listing.messages
     known = {item.uidvalidity: item.uids for item in await sources.known(archive, source, folder.name)}
-    unlisted = max(selected.exists - len(listed), 0)
-    found = plan.folder_plan(listed, selected.uidvalidity, known, complete=not unlisted)
-    left = await sources.left(archive, source, folder.name)
-    return Look(folder, selected.uidvalidity, listed, found, status, unlisted, left=left)
+    unlisted = max(selected.exists - len(found), 0)
+    planned = plan.folder_plan(found, selected.uidvalidity, known, complete=not unlisted)
+    recorded = await sources.recorded(archive, source, folder.name, selected.uidvalidity) if planned.known else {}
+    gone = await sources.vanished(archive, source, folder.name, selected.uidvalidity, planned.new)
+    return Look(
+        folder,
+        selected.uidvalidity,
+        found,
+        planned,
+        status,
+        unlisted,
+        listing.twice,
+        changed=sorted(uid for uid in planned.known if plan.differs(found[uid], recorded[uid])),
+        odd=sorted(uid for uid in planned.known if recorded[uid].size != recorded[uid].length),
+        back={uid: one for uid, one in gone.items() if not plan.differs(found[uid], one)},
+        before=max((len(uids) for uids in known.values()), default=0),
+        left=await sources.left(archive, source, folder.name),
+    )
 
 
 async def headers(link: Link, look: Look, uids: Iterable[int]) -> dict[int, bytes | None]:

@@ -6,8 +6,12 @@ SEARCH result and no highest UID has a say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from core.archive.sources import Gone, Recorded
+from core.imap.replies import Listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What tells that two messages are the same without their bodies: size, INTERNALDATE, SHA-256 of the header block."""
+    """What tells that two messages are the same without their bodies: size, INTERNALDATE, header block and Message-ID."""
 
     size: int
     internaldate: int | None
     header_sha256: bytes
+    message_id: str
+
+    def undated(self) -> Fingerprint:
+        """The same without the INTERNALDATE."""
+        return replace(self, internaldate=None)
 
 
 def folder_plan(
@@ -53,61 +62,39 @@ def folder_plan(
     return FolderPlan(tuple(sorted(now - before)), before & now, vanished)
 
 
+def differs(listed: Listed, recorded: Recorded | Gone) -> bool:
+    """Does a folder list other numbers for a UID than were recorded? What the list does not tell is no difference."""
+    dated = listed.internaldate is not None and listed.internaldate != recorded.internaldate
+    return dated or (not listed.sizeless and listed.size != recorded.size)
+
+
 def match_moves(
     vanished: Sequence[tuple[Place, Fingerprint]], arrived: Sequence[tuple[Place, Fingerprint]]
 ) -> list[tuple[Place, Place]]:
-    """Pairs (from, to) of messages that are the same. Each vanished one is used once; a copy too many is simply new.
+    """Pairs (from, to) of messages that are the same.
 
-    A message that comes back to the folder and UID where it was, or to its old folder under another UIDVALIDITY, is preferred
-    to any other pair. A new UID in the folder that it vanished from, under the same UIDVALIDITY, is no move: there programs
-    save a changed message in place of the old one.
+    Only a Message-ID that is once among the vanished and once among the arrived ones tells which is which.
     """
-    waiting: dict[Fingerprint, _Waiting] = {}
-    for place, fingerprint in vanished:
-        waiting.setdefault(fingerprint, _Waiting()).add(place)
-    pairs = []
-    left = list(arrived)
-    for choose in (_Waiting.same_place, _Waiting.same_folder, _Waiting.any_place):
-        unmatched = []
-        for place, fingerprint in left:
-            origin = choose(waiting[fingerprint], place) if fingerprint in waiting else None
-            if origin is None:
-                unmatched.append((place, fingerprint))
-            else:
-                pairs.append((origin, place))
-        left = unmatched
-    return pairs
+    origins = _once(vanished)
+    return [
+        (origins[message_id][0], place)
+        for message_id, (place, fingerprint) in _once(arrived).items()
+        if message_id in origins and origins[message_id][1] == fingerprint and may_move(origins[message_id][0], place)
+    ]
 
 
-class _Waiting:
-    """Places of equal messages that vanished, by folder and UIDVALIDITY, in the order in which they came."""
+def _once(items: Sequence[tuple[Place, Fingerprint]]) -> dict[str, tuple[Place, Fingerprint]]:
+    counts = Counter(fingerprint.message_id for _, fingerprint in items)
+    return {one.message_id: (place, one) for place, one in items if one.message_id and counts[one.message_id] == 1}
 
-    def __init__(self) -> None:
-        self._groups: dict[tuple[str, int], dict[Place, None]] = {}
 
-    def add(self, place: Place) -> None:
-        self._groups.setdefault((place.folder, place.uidvalidity), {})[place] = None
+def may_move(origin: Place, place: Place) -> bool:
+    """Can a message move from ``origin`` to ``place``?
 
-    def same_place(self, place: Place) -> Place | None:
-        group = self._groups.get((place.folder, place.uidvalidity), {})
-        return self._take(group, place) if place in group else None
-
-    def same_folder(self, place: Place) -> Place | None:
-        return self._first(lambda folder, validity: folder == place.folder and validity != place.uidvalidity)
-
-    def any_place(self, place: Place) -> Place | None:
-        return self._first(lambda folder, validity: folder != place.folder)
-
-    def _first(self, fits: Callable[[str, int], bool]) -> Place | None:
-        for (folder, validity), group in self._groups.items():
-            if group and fits(folder, validity):
-                return self._take(group, next(iter(group)))
-        return None
-
-    @staticmethod
-    def _take(group: dict[Place, None], place: Place) -> Place:
-        del group[place]
-        return place
+    A new UID in the folder that it vanished from, under the same UIDVALIDITY, is no move: there programs save a changed
+    message in place of the old one.
+    """
+    return (origin.folder, origin.uidvalidity) != (place.folder, place.uidvalidity)
 
 
 def batches(sizes: Sequence[tuple[int, int]], *, max_bytes: int, max_messages: int) -> Iterator[list[int]]:

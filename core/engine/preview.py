@@ -69,7 +69,7 @@ async def deletion(profile: Profile, mailbox: Mailbox, password: Secret) -> Prev
 
 async def _look(session: Session, profile: Profile, folder: Folder, preview: Preview) -> None:
     selected = await session.examine(folder)
-    listed = await session.listing() if selected.exists else {}
+    listed = (await session.listing()).messages if selected.exists else {}
     preview.found += len(listed)
     if whole := _reason_of(profile, folder):
         preview.kept[whole] += len(listed)

@@ -120,7 +120,7 @@ class _Probe:
     async def _delete(self, folder: Folder) -> str:
         """Delete the message; the command after which it was no longer there."""
         await deleting.select(self._session, folder)
-        uids = set(await self._session.listing())
+        uids = set((await self._session.listing()).messages)
         if len(uids) != 1:
             raise ProtocolError(f"The probe found {len(uids)} messages in its folder instead of its own one.")
         await deleting.mark(self._session, uids)
@@ -147,7 +147,7 @@ class _Probe:
 
     async def _find_in(self, trash: Folder) -> int | None:
         selected = await self._session.examine(trash)
-        listed = await self._session.listing() if selected.exists else {}
+        listed = (await self._session.listing()).messages if selected.exists else {}
         same = [uid for uid, item in listed.items() if item.size == len(self._message)]
         headers = await self._session.headers(same) if same else {}
         return next((uid for uid, header in headers.items() if header and self._id.encode() in header), None)
@@ -160,7 +160,7 @@ class _Probe:
                 await deleting.mark(self._session, [uid])
                 await deleting.expunge(self._session, [uid])
                 return
-            marked = {one for one, item in (await self._session.listing()).items() if has_flag(item.flags, DELETED)}
+            marked = {one for one, item in (await self._session.listing()).messages.items() if has_flag(item.flags, DELETED)}
             if not marked:
                 await deleting.mark(self._session, [uid])
                 await deleting.expunge_all(self._session)

@@ -1,138 +1,121 @@
-"""The proof that a message may be deleted: it is archived, undamaged, and the very one that the server has at this UID (P3)."""
+"""The proof that a message may be deleted (P3).
+
+It was read just now, whole, in the selected state in which it is to be deleted, and its SHA-256 is that of the message as read
+back from the disk. Sizes, dates and headers prove nothing.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 from core.archive import sources
-from core.archive.archive import Archive
 from core.archive.envelope import describe_header
 from core.archive.sources import Kept
-from core.archive.splitter import header_end
-from core.engine.filing import Destination, Filing
-from core.engine.limits import Budget
-from core.engine.plan import batches
-from core.errors import DamagedError
-from core.imap.names import Folder
+from core.engine import plan
+from core.engine.looking import Look
+from core.engine.retrieval import reads_as
+from core.engine.visit import Visit
+from core.errors import DamagedError, ProtocolError
 from core.imap.replies import Listed
 from core.imap.session import Session
-from core.profiles.filter import Filter
 
 #: Messages that are proved and deleted at once: few enough to be lost sight of for a moment only.
 CHUNK = 200
 #: Bodies that are read to be compared, at once.
 BATCH_BYTES = 8 * 1024 * 1024
-OTHER = "not deleted: the server has another message here than the one that was archived"
+OTHER = "not deleted: the server has another message here than the one that was archived; this one is archived now, too"
+LENGTH = "not deleted: it has another length than announced, and was not sent twice alike"
+
+
+class Partial(ProtocolError):
+    """The server answers a set of messages in part."""
 
 
 class Proof:
-    """The proof for messages of one folder. ``fail(folder, uid, reason)`` is told of each that cannot be proved."""
+    """The proof for messages of one folder, as it was looked at.
 
-    def __init__(
-        self,
-        archive: Archive,
-        destination: Destination,
-        filing: Filing,
-        filter: Filter,
-        budget: Budget,
-        fail: Callable[[Folder, int | None, str], None],
-        folder: Folder,
-        uidvalidity: int,
-    ) -> None:
-        self._archive = archive
-        self._to = destination
-        self._filing = filing
-        self._filter = filter
-        self._budget = budget
-        self._fail = fail
-        self._folder = folder
-        self._uidvalidity = uidvalidity
+    ``firsts`` holds the SHA-256 of what the server sent on an earlier connection, by UID: of messages that have another length
+    than announced.
+    """
 
-    async def of(self, session: Session, uids: Sequence[int], listed: dict[int, Listed]) -> list[int]:
-        """Those of ``uids`` that are archived, undamaged, and the very messages that the server has."""
-        known = await sources.kept(self._archive, self._to.source, self._folder.name, self._uidvalidity, uids)
-        same: dict[int, Kept] = {}
-        for uid, kept in known.items():
-            if (kept.size, kept.internaldate) == (listed[uid].size, listed[uid].internaldate):
-                same[uid] = kept
-            else:
-                self._fail(self._folder, uid, OTHER)
-        headers = await self._read_back(same)
-        known_here = [uid for uid in headers if same[uid].fetched]
-        sent = await session.headers(known_here) if known_here else {}
-        proved = [uid for uid in known_here if hashlib.sha256(sent.get(uid) or b"").digest() == headers[uid]]
-        # The filter was asked about the report, not about the message in it.
-        out = {uid for uid in proved if same[uid].report and self._filtered(sent.get(uid) or b"")}
-        proved = [uid for uid in proved if uid not in out]
-        # By its bytes: what came here by a move, and what a server shows another header of than it sent.
-        unsure = [uid for uid in headers if uid not in set(proved) | out]
-        proved += await self._compare(session, {uid: same[uid] for uid in unsure}, listed)
-        return sorted(proved)
+    def __init__(self, visit: Visit, look: Look, firsts: Mapping[int, bytes]) -> None:
+        self._visit = visit
+        self._look = look
+        self._firsts = firsts
 
-    async def _read_back(self, wanted: dict[int, Kept]) -> dict[int, bytes]:
-        """SHA-256 of the header of each archived copy that is on the disk, whole, undamaged, and passes the filter."""
-        headers: dict[bytes, bytes] = {}
-        sizes: dict[bytes, int] = {}
+    async def of(self, session: Session, uids: Sequence[int], listed: Mapping[int, Listed]) -> list[int]:
+        """Those of ``uids`` that may be deleted, ascending. Raises ``Partial`` where not all of them are sent."""
+        visit, look = self._visit, self._look
+        kept = await sources.kept(visit.archive, visit.source, look.folder.name, look.uidvalidity, uids)
+        kept = await self._undamaged(kept)
+        found: list[int] = []
+        sizes = [(uid, max(listed[uid].size, kept[uid].length)) for uid in sorted(kept)]
+        for batch in plan.batches(sizes, max_bytes=BATCH_BYTES, max_messages=CHUNK):
+            found += await self._compare(session, {uid: kept[uid] for uid in batch}, listed)
+        substitutes = await self._substitutes(session, found, kept)
+        for uid in substitutes:
+            visit.fail(look.folder, uid, "not deleted: the server gives the same text for messages with different headers")
+        return sorted(set(found) - substitutes)
+
+    async def _undamaged(self, wanted: Mapping[int, Kept]) -> dict[int, Kept]:
+        """Those whose archived copies were read back from the disk, whole."""
         damaged: dict[bytes, str] = {}
-        unwrapped = {kept.sha256 for kept in wanted.values() if kept.report}
-        async for sha256, got in self._archive.read_back([kept.sha256 for kept in wanted.values()]):
+        sound: set[bytes] = set()
+        async for sha256, got in self._visit.archive.read_back([kept.sha256 for kept in wanted.values()]):
             if isinstance(got, DamagedError):
                 damaged[sha256] = got.message
-                continue
-            header = got[: header_end(got)]
-            if sha256 not in unwrapped and self._filtered(header):
-                continue
-            headers[sha256] = hashlib.sha256(header).digest()
-            sizes[sha256] = len(got)
-        whole = {}
+            else:
+                sound.add(sha256)
         for uid, kept in wanted.items():
             if kept.sha256 in damaged:
-                self._fail(self._folder, uid, f"not deleted: the archived copy is damaged ({damaged[kept.sha256]})")
-            elif kept.sha256 in headers:
-                header_sha256, size = kept.report or (headers[kept.sha256], sizes[kept.sha256])
-                if size == kept.size:
-                    whole[uid] = header_sha256
+                reason = f"not deleted: the archived copy is damaged ({damaged[kept.sha256]})"
+                self._visit.fail(self._look.folder, uid, reason)
+        return {uid: kept for uid, kept in wanted.items() if kept.sha256 in sound}
+
+    async def _compare(self, session: Session, wanted: Mapping[int, Kept], listed: Mapping[int, Listed]) -> list[int]:
+        visit, found = self._visit, []
+        grant = await visit.budget.take(sum(max(listed[uid].size, kept.length) for uid, kept in wanted.items()))
+        try:
+            fetched = await session.bodies(wanted)
+            missing = [uid for uid in wanted if fetched.bodies.get(uid) is None]
+            if missing and (fetched.refusal or await session.present(missing)):
+                raise Partial(fetched.refusal or f"the server sent {len(wanted) - len(missing)} of {len(wanted)} messages")
+            others = []
+            for uid, body in fetched.bodies.items():
+                if body is None or self._filtered(body):
                     continue
-                # A server that sends less than it announces may have more than it sent.
-                sent = f"the server announces {kept.size} bytes and sent {size}"
-                self._fail(self._folder, uid, f"not deleted: {sent}")
-        return whole
-
-    def _filtered(self, header: bytes) -> bool:
-        if not self._filter.needs_header:
-            return False
-        texts = describe_header(header)
-        return bool(self._filter.header_reason(texts.sender, texts.recipients, texts.subject))
-
-    async def _compare(self, session: Session, wanted: dict[int, Kept], listed: dict[int, Listed]) -> list[int]:
-        """Those whose bytes on the server are the archived ones; what turns out to be another message is archived now."""
-        found = []
-        sizes = [(uid, kept.size) for uid, kept in sorted(wanted.items())]
-        for batch in batches(sizes, max_bytes=BATCH_BYTES, max_messages=CHUNK):
-            grant = await self._budget.take(sum(wanted[uid].size for uid in batch))
-            try:
-                fetched = await session.bodies(batch)
-                others: list[tuple[int, bytes, Listed]] = []
-                for uid in batch:
-                    body = fetched.bodies.get(uid)
-                    content = self._filing.content(body) if body else b""
-                    if body and hashlib.sha256(content).digest() == wanted[uid].sha256:
-                        found.append(uid)
-                    elif body:
-                        others.append((uid, body, listed[uid]))
-                    else:
-                        self._fail(self._folder, uid, "not deleted: the server would not send it to be compared")
-                await self._archive_others(others)
-            finally:
-                grant.release()
+                if not reads_as(body, wanted[uid]):
+                    others.append((uid, body, listed[uid]))
+                elif len(body) != listed[uid].size and self._firsts.get(uid) != hashlib.sha256(body).digest():
+                    visit.fail(self._look.folder, uid, LENGTH)
+                else:
+                    found.append(uid)
+            await self._archive(others)
+        finally:
+            grant.release()
         return found
 
-    async def _archive_others(self, messages: list[tuple[int, bytes, Listed]]) -> None:
-        """What was taken for a message that had moved here, or for the one that had this UID, is in the archive after this."""
-        if not messages:
-            return
-        prepared = await self._filing.prepare(messages)
-        await self._filing.store(self._folder, self._uidvalidity, messages, prepared)
+    def _filtered(self, body: bytes) -> bool:
+        """Does the profile's filter leave the message out by its header?"""
+        rule = self._visit.rules.filter
+        if not rule.needs_header:
+            return False
+        texts = describe_header(body)
+        return bool(rule.header_reason(texts.sender, texts.recipients, texts.subject))
+
+    async def _substitutes(self, session: Session, uids: Sequence[int], kept: Mapping[int, Kept]) -> set[int]:
+        """Those of ``uids`` whose text lies at several UIDs, and is not what their own headers begin."""
+        visit, look = self._visit, self._look
+        shared = await sources.shared(visit.archive, visit.source, look.folder.name, look.uidvalidity, uids)
+        headers = await session.headers(shared) if shared else {}
+        return {uid for uid in shared if hashlib.sha256(headers.get(uid) or b"").digest() != kept[uid].header_sha256}
+
+    async def _archive(self, messages: list[tuple[int, bytes, Listed]]) -> None:
+        """Archive what the server has in place of what was archived from there."""
+        visit, look = self._visit, self._look
+        if messages:
+            prepared = await visit.filing.prepare(messages)
+            await visit.filing.store(look.folder, look.uidvalidity, messages, prepared)
         for uid, _, _ in messages:
-            self._fail(self._folder, uid, f"{OTHER}; this one is archived now, too")
+            visit.fail(look.folder, uid, OTHER)

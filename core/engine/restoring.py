@@ -20,6 +20,7 @@ from core.archive import sources
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.archive.selection import Folder, Place
+from core.engine import plan
 from core.engine.link import BACKOFF, Link
 from core.engine.mailbox_lock import alone
 from core.engine.presence import There
@@ -231,9 +232,12 @@ class Restoring:
             raise ProtocolError("The folder was made anew on the server (UIDVALIDITY changed) while it was being filled.")
         target.name, target.uidvalidity = known.name, selected.uidvalidity
         # Kerio answers FETCH in an empty folder with BAD.
-        there = There(await session.listing() if selected.exists else {})
+        there = There((await session.listing()).messages if selected.exists else {})
         kept = await sources.kept(self._archive, self._source, known.name, selected.uidvalidity, list(there.listed))
-        there.present = {one.sha256: uid for uid, one in kept.items() if one.size == there.listed[uid].size}
+        recorded = await sources.recorded(self._archive, self._source, known.name, selected.uidvalidity)
+        # A UID is known only with what it named.
+        same = {uid for uid, one in there.listed.items() if uid in recorded and not plan.differs(one, recorded[uid])}
+        there.present = {one.sha256: uid for uid, one in kept.items() if uid in same}
         for one in target.waiting:
             if one.uid in there.listed:
                 there.present[one.place.sha256] = one.uid
@@ -330,9 +334,9 @@ class Restoring:
     async def _settle(self, session: Session, target: _Target, there: There) -> None:
         """See what the server made of what it took, and write it down."""
         if all(one.uid is not None for one in target.waiting):
-            listed = await session.listing(pack(one.uid for one in target.waiting if one.uid is not None))
+            listed = (await session.listing(pack(one.uid for one in target.waiting if one.uid is not None))).messages
         else:
-            listed = await session.listing()
+            listed = (await session.listing()).messages
             await self._identify(session, target, there, listed)
         for one in target.waiting:
             now = listed.get(one.uid) if one.uid is not None else None

@@ -8,19 +8,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from core.archive import unknown
+from core.archive import settings, unknown
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
+from core.archive.settings import Settings
 from core.engine import catchall
 from core.engine.breaker import Breaker
 from core.engine.catchall import SortedFiling, Sorting
 from core.engine.filing import Destination, Filing, OwnFiling
 from core.engine.limits import Limits
 from core.engine.link import BACKOFF, Link
-from core.engine.mailbox import MailboxArchiver, Rules, archive_mailbox
+from core.engine.mailbox import MailboxArchiver, archive_mailbox
 from core.engine.progress import MailboxProgress, Progress
 from core.engine.roster import Roster, credentials, roster
-from core.errors import ArchivarError, ConnectError
+from core.engine.server import KnownServer
+from core.engine.visit import Rules, Visit
+from core.errors import ArchivarError, ConnectError, ProtocolError
 from core.format import number
 from core.imap.login import Known
 from core.imap.session import Session
@@ -65,9 +68,13 @@ class _Turn:
 class ProfileRun:
     """One run of a profile. ``progress`` may be looked at at any time."""
 
-    def __init__(self, archive: Archive, job: Job, found: Roster, sorting: Sorting | None = None) -> None:
+    def __init__(
+        self, archive: Archive, job: Job, found: Roster, server: KnownServer, settings: Settings, sorting: Sorting | None
+    ) -> None:
         self._archive = archive
         self._job = job
+        self._server = server
+        self._settings = settings
         self._sorting = sorting
         self._warnings = found.warnings
         self._shared = found.shared
@@ -85,7 +92,8 @@ class ProfileRun:
         """Find the mailboxes. Raises ``InputError`` when the user of the profile is no more."""
         found = await roster(archive, job.profile)
         sorting = await catchall.sorting(archive, job.profile) if job.profile.catchall else None
-        return cls(archive, job, found, sorting)
+        server = await KnownServer.load(archive, job.profile.server, lambda text: job.emit("warning", "", text))
+        return cls(archive, job, found, server, await settings.read(archive), sorting)
 
     async def execute(self) -> None:
         """Archive. Raises ``StorageError`` and other errors of the archive; problems of mailboxes are in the results."""
@@ -140,18 +148,20 @@ class ProfileRun:
             lambda: self._breaker.worked,
         )
         to = Destination(job.run.id, turn.progress.source, mailbox.user.id, mailbox.top, mailbox.everybody)
-        archiver = MailboxArchiver(
+        visit = Visit(
             self._archive,
             link,
             to,
             self._filing(to),
             replace(self._rules, deletion=Deletion()) if mailbox.login.casefold() in self._shared else self._rules,
             job.limits.budget,
+            self._server,
+            self._settings,
             turn.progress,
             lambda kind, text: job.emit(kind, mailbox.top, text),
         )
         try:
-            error = await archive_mailbox(archiver, turn.progress, dry_run=job.run.dry_run)
+            error = await archive_mailbox(MailboxArchiver(visit), turn.progress, dry_run=job.run.dry_run)
         except BaseException:
             # Cancelled, or the archive cannot be written: nobody waits for the server's good-bye.
             await link.drop()
@@ -177,6 +187,15 @@ class ProfileRun:
         turn.connected = True
         self._slots.succeeded()
         self._breaker.succeeded()
+        try:
+            await self._server.meet(session)
+        except ProtocolError:
+            # What it calls itself is of no use then.
+            pass
+        except BaseException:
+            session.abort()
+            await session.close()
+            raise
         return session
 
     def status(self) -> RunStatus:

@@ -74,7 +74,9 @@ def folders(replies: Iterable[Reply]) -> tuple[list[Folder], list[str]]:
         delimiter = _unescape(match["quoted"] or match["bare"] or b"").decode("latin-1")
         attributes = tuple(flag.lower() for flag in match["flags"].decode("latin-1").split())
         wire = name.decode("latin-1")
-        found.setdefault(wire, Folder(wire, path(wire, delimiter), attributes))
+        # INBOX is one folder in whatever case it is named (RFC 3501 section 5.1).
+        key = wire.upper() if wire.upper() == "INBOX" else wire
+        found.setdefault(key, Folder(wire, path(wire, delimiter), attributes))
     return list(found.values()), unreadable
 
 

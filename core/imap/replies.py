@@ -1,27 +1,26 @@
 """FETCH replies as imaplib hands them over (RFC 3501 section 7.4.2): a small reader, five times as fast as a general parser.
 
 Only what we ask for is read: UID, FLAGS, INTERNALDATE, RFC822.SIZE, BODY[] and BODY[HEADER]. What a server says unasked in
-between (flag changes, EXISTS) is passed over. Pure functions.
+between (flag changes, EXISTS) is passed over, and so is every literal of another name: a body is the value of the item BODY[]
+in a reply that names its UID, or it is none. Pure functions.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from core.imap.names import Reply
 
-# A UID has 32 bits (RFC 3501 section 9, nz-number) and a size has 63 at most (RFC 8474 section 4.2): larger is nonsense.
-_UID = re.compile(rb"[( ]UID (\d{1,10})(?!\d)", re.IGNORECASE)
-_SIZE = re.compile(rb"[( ]RFC822\.SIZE (\d{1,18})(?!\d)", re.IGNORECASE)
+#: A UID has 32 bits (RFC 3501 section 9, nz-number); a server that counts further is believed up to ten digits.
+_UID = re.compile(rb"\d{1,10}", re.ASCII)
+#: A size has 63 bits at most (RFC 8474 section 4.2): a larger one, or a negative one, says nothing.
+_SIZE = re.compile(rb"\d{1,18}", re.ASCII)
 # As most servers answer what was asked; the others take the long way.
-_LISTED = re.compile(rb'\d+ \(UID (\d{1,10}) FLAGS \(([^)]*)\) INTERNALDATE "([^"]*)" RFC822\.SIZE (\d{1,18})\)')
-_FLAGS = re.compile(rb"[( ]FLAGS \(([^)]*)\)", re.IGNORECASE)
-_DATE = re.compile(rb'[( ]INTERNALDATE "([^"]*)"', re.IGNORECASE)
-_QUOTED_BODY = re.compile(rb'[( ]BODY\[(?:HEADER)?\] "((?:\\.|[^"\\])*)"', re.IGNORECASE | re.DOTALL)
-_NIL_BODY = re.compile(rb"[( ]BODY\[(?:HEADER)?\] NIL", re.IGNORECASE)
+_LISTED = re.compile(rb'(\d+) \(UID (\d{1,10}) FLAGS \(([^)]*)\) INTERNALDATE "([^"]*)" RFC822\.SIZE (\d{1,18})\)')
+_LITERAL_ONLY = re.compile(rb"\d+ \(UID (\d{1,10}) (BODY\[(?:HEADER)?\]) \{\d+\}")
 _DATE_TIME = re.compile(r"\s*(\d{1,2})-(\w{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})")
 # Not from ``calendar``, whose names follow the locale.
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -44,42 +43,75 @@ class Listed:
     flags: str
     #: The server did not tell the flags.
     flagless: bool = False
+    #: The server did not tell a size that can be true; ``size`` is 0 then.
+    sizeless: bool = False
 
 
-def listing(replies: Iterable[Reply]) -> dict[int, Listed]:
-    """Messages by UID. A reply without UID or size is something unasked."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The messages of a folder by UID. ``twice`` holds the UIDs that lines of several messages named, or named differently."""
+
+    messages: dict[int, Listed]
+    twice: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """What a FETCH of one section brought: bytes by UID, None for NIL. ``twice``: UIDs that got several that differ."""
+
+    found: dict[int, bytes | None]
+    twice: frozenset[int] = frozenset()
+
+
+def listing(replies: Iterable[Reply]) -> Listing:
+    """The messages that FETCH replies list. A reply without UID, or with neither size nor date, is something unasked."""
     found: dict[int, Listed] = {}
+    numbers: dict[int, bytes] = {}
+    twice: set[int] = set()
     alone: dict[int, str] = {}
-    for reply in replies:
-        line = b"".join(reply) if isinstance(reply, tuple) else reply
-        if not line:
-            continue
-        if usual := _LISTED.fullmatch(line):
-            uid_, flags_, date_, size_ = usual.groups()
-            found[int(uid_)] = Listed(int(size_), internaldate(date_.decode("latin-1")), _flags(flags_))
-            continue
-        flags = _FLAGS.search(line)
-        if flags:
-            # A keyword may be called anything, UID too.
-            line = line[: flags.start()] + line[flags.end() :]
-        uid, size = _UID.search(line), _SIZE.search(line)
-        if uid is None or size is None:
-            if uid and flags:
-                # Flags in a line of their own.
-                alone[int(uid[1])] = _flags(flags[1])
-            continue
-        dated = _DATE.search(line)
-        found[int(uid[1])] = Listed(
-            int(size[1]),
-            internaldate(dated[1].decode("latin-1")) if dated else None,
-            _flags(flags[1]) if flags else "",
-            flags is None,
-        )
-    for number, text in alone.items():
-        if number in found:
+    for group in _groups(replies):
+        usual = _LISTED.fullmatch(group[0]) if len(group) == 1 and isinstance(group[0], bytes) else None
+        if usual:
+            number, uid_, flags_, date_, size_ = usual.groups()
+            uid, item = int(uid_), Listed(int(size_), internaldate(date_.decode("latin-1")), _flags(flags_))
+        else:
+            number, items = fetch_items(group)
+            told = _uid(items)
+            if told is None:
+                continue
+            uid = told
+            if "RFC822.SIZE" not in items and "INTERNALDATE" not in items:
+                if "FLAGS" in items:
+                    # Flags in a line of their own.
+                    alone[uid] = _flags(items["FLAGS"][-1] or b"")
+                continue
+            item = _listed(items)
+        before = found.get(uid)
+        if before is not None and (numbers[uid] != number or _numbers(before) != _numbers(item)):
+            twice.add(uid)
+        found[uid], numbers[uid] = item, number
+    for uid, text in alone.items():
+        if uid in found:
             # Told later, or told at all: what counts is the last word.
-            found[number] = replace(found[number], flags=text, flagless=False)
-    return found
+            found[uid] = replace(found[uid], flags=text, flagless=False)
+    return Listing(found, frozenset(twice))
+
+
+def _numbers(item: Listed) -> tuple[int, int | None]:
+    return item.size, item.internaldate
+
+
+def _listed(items: Items) -> Listed:
+    size = _only(items, "RFC822.SIZE")
+    dated = _only(items, "INTERNALDATE")
+    told = size is not None and _SIZE.fullmatch(size) is not None
+    return Listed(
+        int(size) if size is not None and told else 0,
+        internaldate(dated.decode("latin-1")) if dated is not None else None,
+        _flags(items["FLAGS"][-1] or b"") if "FLAGS" in items else "",
+        flagless="FLAGS" not in items,
+        sizeless=not told,
+    )
 
 
 def _flags(data: bytes) -> str:
@@ -91,44 +123,185 @@ def _flags(data: bytes) -> str:
 
 def uids(replies: Iterable[Reply]) -> set[int]:
     """The UIDs named in replies."""
-    lines = (reply[0] if isinstance(reply, tuple) else reply for reply in replies)
-    return {int(match[1]) for line in lines if line and (match := _UID.search(line))}
+    return {uid for group in _groups(replies) if (uid := _uid(fetch_items(group)[1])) is not None}
 
 
-def bodies(replies: Iterable[Reply]) -> dict[int, bytes | None]:
-    """Message bytes by UID; None where the server sent NIL."""
+def sections(replies: Iterable[Reply], name: str, asked: Container[int]) -> Sections:
+    """The item ``name`` (``BODY[]``, ``BODY[HEADER]``) of the messages ``asked`` for."""
     found: dict[int, bytes | None] = {}
-    open_literal: bytes | None = None
+    twice: set[int] = set()
+    for group in _groups(replies):
+        usual = _usual_section(group)
+        if usual is not None and usual[1] == name:
+            uid: int | None = usual[0]
+            values: Sequence[bytes | None] = [usual[2]]
+        else:
+            _, items = fetch_items(group)
+            uid, values = _uid(items), items.get(name, ())
+        if uid is None or uid not in asked:
+            continue
+        for value in values:
+            if uid in found and found[uid] != value:
+                twice.add(uid)
+            found[uid] = value
+    return Sections({uid: value for uid, value in found.items() if uid not in twice}, frozenset(twice))
+
+
+def _usual_section(group: Group) -> tuple[int, str, bytes] | None:
+    """A reply of UID and one literal alone, as most servers send it."""
+    if len(group) != 2 or group[1] != b")" or not isinstance(group[0], tuple):
+        return None
+    head = _LITERAL_ONLY.fullmatch(group[0][0])
+    return (int(head[1]), head[2].decode(), group[0][1]) if head else None
+
+
+# One reply, item by item ---------------------------------------------------------------------------------------------------
+
+#: The pieces of one untagged reply: pairs of text and literal, then text.
+Group = Sequence[bytes | tuple[bytes, bytes]]
+#: The values of a FETCH reply by the name of the item, in capitals; None for NIL, the inside of a list in parentheses.
+Items = dict[str, list[bytes | None]]
+
+_START = re.compile(rb"\s*(\d{1,20}) \(")
+_NAME = re.compile(rb"[^\s()\[\]\"{}<>]+(?:\[[^\]]*\])?(?:<\d+>)?")
+_ATOM = re.compile(rb"[^\s()\"]+")
+_QUOTED = re.compile(rb'"((?:\\.|[^"\\])*)"', re.DOTALL)
+_ID_STRING = re.compile(rb'"((?:\\.|[^"\\])*)"|\bNIL\b', re.DOTALL)
+#: As much of a reply to ID, and of a field in it, as is read.
+LONGEST_ID, LONGEST_FIELD = 10_000, 200
+_ANNOUNCED = re.compile(rb"~?\{\d+\+?\}$")
+
+
+def _groups(replies: Iterable[Reply]) -> Iterator[Group]:
+    """The replies, each whole: imaplib gives a reply with literals in pieces, of which the last is the only one without."""
+    pieces: list[bytes | tuple[bytes, bytes]] = []
     for reply in replies:
         if isinstance(reply, tuple):
-            head, literal = reply
-            uid = _UID.search(_FLAGS.sub(b"", head))
-            if uid:
-                found[int(uid[1])] = literal
-                open_literal = None
-            else:
-                open_literal = literal
-        elif reply is not None:
-            if open_literal is not None:
-                # The rest of the line after a literal: a server that puts the UID last.
-                if uid := _UID.search(_FLAGS.sub(b"", b" " + reply)):
-                    found[int(uid[1])] = open_literal
-                open_literal = None
-            else:
-                _short_body(reply, found)
+            if pieces and _START.match(reply[0]):
+                # A reply whose end is missing; this is the next one.
+                yield pieces
+                pieces = []
+            pieces.append(reply)
+        elif pieces:
+            yield [*pieces, reply or b""]
+            pieces = []
+        elif reply:
+            yield [reply]
+    if pieces:
+        yield pieces
+
+
+def fetch_items(group: Group) -> tuple[bytes, Items]:
+    """The sequence number and the items of one FETCH reply; as far as it can be read, each item with all its values.
+
+    Linear in the length of the reply. What comes after something unreadable is left out: a value is never guessed.
+    """
+    reader = _Reader()
+    for piece in group:
+        text, literal = piece if isinstance(piece, tuple) else (piece, None)
+        if not reader.text(text if literal is None else _ANNOUNCED.sub(b"", text)):
+            break
+        if literal is not None:
+            reader.literal(literal)
+    return reader.number, reader.items
+
+
+class _Reader:
+    """The state of reading one reply: the item whose value comes next, and how many parentheses are open inside it."""
+
+    def __init__(self) -> None:
+        self.number = b""
+        self.items: Items = {}
+        self._name: str | None = None
+        self._depth = 0
+        self._list: list[bytes] = []
+
+    def text(self, text: bytes) -> bool:
+        """Read up to the next literal. False where the reply ends, or cannot be read any further."""
+        at = 0
+        if not self.number:
+            start = _START.match(text)
+            if start is None:
+                return False
+            self.number, at = start[1], start.end()
+        while at < len(text):
+            following = self._next(text, at)
+            if following is None:
+                return False
+            at = following
+        return True
+
+    def literal(self, data: bytes) -> None:
+        """The value that follows is a literal."""
+        if not self._depth:
+            self._put(data)
+
+    def _next(self, text: bytes, at: int) -> int | None:
+        sign = text[at : at + 1]
+        if sign.isspace():
+            return at + 1
+        if self._name is None:
+            name = None if sign == b")" else _NAME.match(text, at)
+            if name is None:
+                return None
+            self._name = name[0].decode("latin-1").upper()
+            return name.end()
+        if sign in (b"(", b")"):
+            return self._parenthesis(sign, at)
+        quoted = sign == b'"'
+        token = (_QUOTED if quoted else _ATOM).match(text, at)
+        if token is None:
+            return None
+        if self._depth:
+            self._list.append(token[0])
+        elif quoted:
+            self._put(_unescape(token[1]))
+        else:
+            self._put(None if token[0].upper() == b"NIL" else token[0])
+        return token.end()
+
+    def _parenthesis(self, sign: bytes, at: int) -> int | None:
+        self._depth += 1 if sign == b"(" else -1
+        if self._depth < 0:
+            return None
+        if not self._depth:
+            self._put(b" ".join(self._list))
+            self._list = []
+        return at + 1
+
+    def _put(self, value: bytes | None) -> None:
+        if self._name is not None:
+            self.items.setdefault(self._name, []).append(value)
+            self._name = None
+
+
+def _unescape(data: bytes) -> bytes:
+    return re.sub(rb"\\(.)", rb"\1", data, flags=re.DOTALL)
+
+
+def _only(items: Items, name: str) -> bytes | None:
+    """The value of an item that is there once, or always the same."""
+    values = set(items.get(name, ()))
+    return values.pop() if len(values) == 1 else None
+
+
+def _uid(items: Items) -> int | None:
+    value = _only(items, "UID")
+    return int(value) if value is not None and _UID.fullmatch(value) else None
+
+
+def identity(replies: Iterable[Reply]) -> dict[str, str]:
+    """The fields of a reply to ID (RFC 2971 section 3.2) by their names in lower case."""
+    found: dict[str, str] = {}
+    for group in _groups(replies):
+        strings: list[bytes] = []
+        for piece in group:
+            text, literal = piece if isinstance(piece, tuple) else (piece, None)
+            strings += [_unescape(match[1] or b"") for match in _ID_STRING.finditer(text[:LONGEST_ID])]
+            strings += [literal] if literal is not None else []
+        texts = [string[:LONGEST_FIELD].decode("utf-8", "replace") for string in strings]
+        found |= {name.lower(): value for name, value in zip(texts[::2], texts[1::2], strict=False)}
     return found
-
-
-def _short_body(line: bytes, found: dict[int, bytes | None]) -> None:
-    """A body that is no literal: NIL, or a quoted string, whose text must not be taken for the reply's."""
-    quoted = _QUOTED_BODY.search(line)
-    if quoted:
-        line = line[: quoted.start()] + line[quoted.end() :]
-    uid = _UID.search(_FLAGS.sub(b"", line))
-    if uid and quoted:
-        found[int(uid[1])] = re.sub(rb"\\(.)", rb"\1", quoted[1], flags=re.DOTALL)
-    elif uid and _NIL_BODY.search(line):
-        found[int(uid[1])] = None
 
 
 def busy(text: str) -> bool:

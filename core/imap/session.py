@@ -6,6 +6,7 @@ Every command is one round trip. A cancelled session is closed from outside (``a
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import imaplib
 import re
 import socket
@@ -23,7 +24,7 @@ from core.imap import names, replies
 from core.imap.connection import Client, connect
 from core.imap.login import Credentials
 from core.imap.names import Folder, Reply, Status
-from core.imap.replies import Listed
+from core.imap.replies import Listing, Sections
 from core.imap.words import words
 from core.network import Opening, Report
 from core.profiles.profile import Server
@@ -46,10 +47,14 @@ class Selected:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a FETCH of bodies brought: message bytes by UID (None for NIL), and the server's words when it said NO or BAD."""
+    """What a FETCH of bodies brought: message bytes by UID (None for NIL), and the server's words when it said NO or BAD.
+
+    ``twice``: the UIDs for which several bodies came that differ; none of these is in ``bodies``.
+    """
 
     bodies: dict[int, bytes | None]
     refusal: str = ""
+    twice: frozenset[int] = frozenset()
 
     @property
     def busy(self) -> bool:
@@ -135,6 +140,25 @@ class Session:
     def protocol(self) -> Any:
         """imaplib's side of the connection, for the session's thread only."""
         return self._client.protocol
+
+    async def identity(self) -> tuple[str, str]:
+        """Name and vendor of the server's software, as it says itself (RFC 2971); empty when it does not."""
+        return await self.call(self._identity) if "ID" in self.capabilities else ("", "")
+
+    def _identity(self) -> tuple[str, str]:
+        imaplib.Commands.setdefault("ID", ("NONAUTH", "AUTH", "SELECTED"))
+        try:
+            told = replies.identity(self.command("ID", b"NIL", wanted=("ID",))["ID"])
+        except ProtocolError:
+            return "", ""
+        return told.get("name", ""), told.get("vendor", "")
+
+    @property
+    def certificate(self) -> str:
+        """SHA-256 of the server's certificate in hexadecimal digits; empty without TLS."""
+        sock = self.protocol.sock
+        shown = sock.getpeercert(binary_form=True) if isinstance(sock, ssl.SSLSocket) else None
+        return hashlib.sha256(shown).hexdigest() if shown else ""
 
     async def folders(self) -> list[Folder]:
         """All folders; those that can only hold others included."""
@@ -225,11 +249,11 @@ class Session:
             keeps_deleted=not isinstance(flags, bytes) or b"\\deleted" in flags.lower(),
         )
 
-    async def listing(self, uids: str = "1:*") -> dict[int, Listed]:
+    async def listing(self, uids: str = "1:*") -> Listing:
         """All messages of the open folder, or those of a sequence set: the truth about it, in one round trip."""
         return await self.call(self._listing, uids)
 
-    def _listing(self, uids: str) -> dict[int, Listed]:
+    def _listing(self, uids: str) -> Listing:
         fetched = self._fetch(uids, "(UID FLAGS INTERNALDATE RFC822.SIZE)")
         if fetched[1]:
             raise _refused(f"The server would not list the folder: {fetched[1]}.")
@@ -237,14 +261,19 @@ class Session:
         return replies.listing(fetched[0])
 
     async def headers(self, uids: Iterable[int]) -> dict[int, bytes | None]:
-        """Header blocks by UID."""
-        fetched = await self.call(self._fetch, sequence.pack(uids), "(UID BODY.PEEK[HEADER])")
-        return replies.bodies(fetched[0])
+        """Header blocks by UID; of those for which several came that differ there is none."""
+        return (await self._sections(uids, "BODY[HEADER]"))[0].found
 
     async def bodies(self, uids: Iterable[int]) -> Fetched:
         """Messages by UID, byte for byte, without making them \\Seen."""
-        fetched = await self.call(self._fetch, sequence.pack(uids), "(UID BODY.PEEK[])")
-        return Fetched(replies.bodies(fetched[0]), fetched[1])
+        sections, refusal = await self._sections(uids, "BODY[]")
+        return Fetched(sections.found, refusal, sections.twice)
+
+    async def _sections(self, uids: Iterable[int], name: str) -> tuple[Sections, str]:
+        wanted = frozenset(uids)
+        items = f"(UID {name.replace('[', '.PEEK[')})"
+        replied, refusal = await self.call(self._fetch, sequence.pack(wanted), items)
+        return replies.sections(replied, name, wanted), refusal
 
     async def present(self, uids: Iterable[int]) -> set[int]:
         """Those of ``uids`` that the open folder still has. Raises ``ProtocolError`` when the server would not say."""

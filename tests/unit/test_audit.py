@@ -91,6 +91,17 @@ EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
         '6 messages in "INBOX" of anna@example.test no longer on the server, seen by run 7; kept here.',
     ),
     (
+        "relisted",
+        PLACE | {"messages": [[1, 5, None, ""], [2, 6, None, ""]]},
+        '2 known messages in "INBOX" of anna@example.test listed with other numbers by the server, seen by run 7; '
+        "the same mail.",
+    ),
+    (
+        "returned",
+        PLACE | {"uids": "1:2"},
+        '2 messages in "INBOX" of anna@example.test on the server again, seen by run 7.',
+    ),
+    (
         "deleting",
         PLACE | {"uids": "1:3"},
         '3 messages in "INBOX" of anna@example.test about to be deleted at the source by run 7.',

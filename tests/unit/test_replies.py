@@ -10,10 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.imap.names import Reply
-from core.imap.replies import Listed, bodies, busy, internaldate, listing, uids
+from core.imap.replies import Listed, Listing, Sections, busy, identity, internaldate, listing, sections, uids
 
 DATE = "17-Jul-1996 02:44:25 -0700"
+ANY_UID = range(1, 2**32)
 SECONDS = int(datetime(1996, 7, 17, 9, 44, 25, tzinfo=UTC).timestamp())
+
+
+def bodies(replies: list[Reply], name: str = "BODY[]") -> dict[int, bytes | None]:
+    return sections(replies, name, ANY_UID).found
 
 
 @pytest.mark.parametrize(
@@ -27,12 +32,13 @@ SECONDS = int(datetime(1996, 7, 17, 9, 44, 25, tzinfo=UTC).timestamp())
 )
 def test_a_listing_is_read_in_any_order_and_case(line: bytes) -> None:
     r"""UID, size, date and flags, without \Recent, which is about the session."""
-    assert listing([line]) == {7: Listed(44827, SECONDS, "\\Seen Key")}
+    assert listing([line]).messages == {7: Listed(44827, SECONDS, "\\Seen Key")}
 
 
 def test_keywords_cannot_pose_as_another_message() -> None:
     """A keyword may be called UID or RFC822.SIZE: what is in the list of flags is a flag."""
-    assert listing([b"1 (FLAGS (UID 99 RFC822.SIZE 1) UID 3 RFC822.SIZE 20)"]) == {3: Listed(20, None, "UID 99 RFC822.SIZE 1")}
+    line = b"1 (FLAGS (UID 99 RFC822.SIZE 1) UID 3 RFC822.SIZE 20)"
+    assert listing([line]).messages == {3: Listed(20, None, "UID 99 RFC822.SIZE 1")}
     assert bodies([(b"1 (FLAGS (UID 99) UID 3 BODY[] {2}", b"ab"), b")"]) == {3: b"ab"}
     assert bodies([(b"1 (BODY[] {2}", b"ab"), b" FLAGS (UID 99) UID 3)"]) == {3: b"ab"}
     assert bodies([b"1 (FLAGS (UID 99) UID 3 BODY[] NIL)"]) == {3: None}
@@ -40,7 +46,7 @@ def test_keywords_cannot_pose_as_another_message() -> None:
 
 def test_what_was_not_asked_for_is_passed_over() -> None:
     """Changes of flags, replies without UID or without size, nothing at all."""
-    assert listing([b"1 (FLAGS (\\Seen))", b"2 (UID 5 FLAGS ())", b"3 (RFC822.SIZE 3)", None, b""]) == {}
+    assert listing([b"1 (FLAGS (\\Seen))", b"2 (UID 5 FLAGS ())", b"3 (RFC822.SIZE 3)", None, b""]) == Listing({})
     assert bodies([b"1 (FLAGS (\\Seen))", b"2 (UID 5 FLAGS (\\Seen))", None]) == {}
     assert uids([b"1 (FLAGS (\\Seen))", b"2 (UID 5)", (b"3 (UID 6 BODY[] {1}", b"x"), b")"]) == {5, 6}
 
@@ -52,7 +58,15 @@ def test_what_was_not_asked_for_is_passed_over() -> None:
         ([(b"1 (BODY[] {3}", b"abc"), b" UID 7)"], {7: b"abc"}),
         ([(b"1 (BODY[] {3}", b"abc"), b" FLAGS (\\Seen) UID 7)"], {7: b"abc"}),
         ([(b"1 (FLAGS (\\Seen) UID 7 BODY[] {3}", b"abc"), b")"], {7: b"abc"}),
-        ([(b"1 (UID 7 BODY[HEADER] {0}", b""), b")"], {7: b""}),
+        ([(b"1 (UID 7 BODY[] {0}", b""), b")"], {7: b""}),
+        ([(b"1 (UID 7 X-FIRST {3}", b"no!"), (b" BODY[] {3}", b"abc"), b")"], {7: b"abc"}),
+        ([(b"1 (UID 7 BODY[HEADER] {3}", b"no!"), (b" BODY[] {3}", b"abc"), b")"], {7: b"abc"}),
+        ([(b"1 (UID 7 BODY[] {3}", b"abc"), (b" BODY[TEXT] {3}", b"no!"), b")"], {7: b"abc"}),
+        ([(b"1 (UID 7 BODY[]<0> {3}", b"no!"), b")"], {}),
+        ([(b"1 (UID 7 ENVELOPE (NIL {3}", b"no!"), (b" NIL) BODY[] {3}", b"abc"), b")"], {7: b"abc"}),
+        ([(b'1 (UID 7 X-WORD "BODY[] {3}" BODY[] {3}', b"abc"), b")"], {7: b"abc"}),
+        ([(b"1 (UID 7 BODY[HEADER] {3}", b"no!"), b")"], {}),
+        ([(b"1 (UID 7 UID 8 BODY[] {3}", b"abc"), b")"], {}),
         ([b'1 (UID 7 BODY[] "")'], {7: b""}),
         ([b'1 (UID 7 BODY[] "a \\"quoted\\" \\\\ one")'], {7: b'a "quoted" \\ one'}),
         (
@@ -69,6 +83,52 @@ def test_what_was_not_asked_for_is_passed_over() -> None:
 def test_bodies_are_read_in_all_their_forms(replies: list[Reply], expected: dict[int, bytes | None]) -> None:
     """Literal, quoted string and NIL; the UID before or after; whose body it is must be said, else it is nobody's."""
     assert bodies(replies) == expected
+
+
+def test_several_contents_for_one_uid_are_no_content() -> None:
+    """Two bodies that differ, in one reply or in two: neither is taken. The same twice is that one."""
+    twice: list[Reply] = [(b"1 (UID 7 BODY[] {3}", b"abc"), (b" BODY[] {3}", b"xyz"), b")"]
+    assert sections(twice, "BODY[]", ANY_UID) == Sections({}, frozenset({7}))
+    apart: list[Reply] = [(b"1 (UID 7 BODY[] {3}", b"abc"), b")", (b"2 (UID 7 BODY[] {3}", b"xyz"), b")"]
+    assert sections(apart, "BODY[]", ANY_UID) == Sections({}, frozenset({7}))
+    same: list[Reply] = [(b"1 (UID 7 BODY[] {3}", b"abc"), b")", (b"1 (UID 7 BODY[] {3}", b"abc"), b")"]
+    assert sections(same, "BODY[]", ANY_UID) == Sections({7: b"abc"})
+
+
+def test_what_was_not_asked_for_is_no_answer() -> None:
+    """A body of another UID than those that were asked for is dropped."""
+    assert sections([(b"1 (UID 8 BODY[] {3}", b"abc"), b")"], "BODY[]", {7}) == Sections({})
+
+
+def test_a_uid_that_is_listed_for_two_messages_is_told() -> None:
+    """Two sequence numbers, or two sizes; the same line again is nothing."""
+    one, other = b"1 (UID 7 FLAGS () RFC822.SIZE 5)", b"2 (UID 7 FLAGS () RFC822.SIZE 5)"
+    assert listing([one, other]).twice == {7}
+    assert listing([one, b"1 (UID 7 FLAGS () RFC822.SIZE 6)"]).twice == {7}
+    assert listing([one, one]).twice == frozenset()
+
+
+@pytest.mark.parametrize("size", [b"-1", b"NIL", b"9999999999999999999", b"()"])
+def test_a_size_that_cannot_be_true_is_none(size: bytes) -> None:
+    """The message is listed all the same."""
+    line = b'1 (UID 7 FLAGS () INTERNALDATE "%b" RFC822.SIZE %b)' % (DATE.encode(), size)
+    assert listing([line]).messages == {7: Listed(0, SECONDS, "", sizeless=True)}
+
+
+def test_an_id_is_read_in_all_its_forms() -> None:
+    """Quoted strings, NIL and literals (RFC 2971 section 3.2); anything else is nothing."""
+    assert identity([b'("Name" "Kerio Connect" "vendor" NIL)']) == {"name": "Kerio Connect", "vendor": ""}
+    assert identity([(b'("name" {4}', b"Cyrus"), b")"]) == {"name": "Cyrus"}
+    assert identity([b"NIL", None]) == {}
+
+
+@given(st.lists(st.binary(max_size=30) | st.tuples(st.binary(max_size=30), st.binary(max_size=9)), max_size=6))
+def test_no_reply_breaks_the_reader(replies: list[Reply]) -> None:
+    """Any bytes are read as something or nothing."""
+    listing(replies)
+    sections(replies, "BODY[]", ANY_UID)
+    uids(replies)
+    identity(replies)
 
 
 @given(st.dictionaries(st.integers(1, 2**32 - 1), st.binary(max_size=60), max_size=6), st.booleans(), st.booleans())

@@ -42,6 +42,8 @@ KINDS = {
     "archived": "archived mail",
     "moved": "moves that were followed",
     "vanished": "mail that is no longer on the server",
+    "relisted": "known mail with other numbers",
+    "returned": "mail that is on the server again",
     "deleting": "deletions about to be made",
     "deleted": "deletions at the source",
     "run.finished": "runs",

@@ -1,0 +1,43 @@
+"""What this machine knows of mail servers: what they call themselves, their certificates, whether their sizes are exact."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from core.archive.archive import Archive
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """A server as it was met last. ``product`` and ``vendor`` are from its ID (RFC 2971), empty when it told none.
+
+    ``certificates`` holds the SHA-256 of those that it showed, as hexadecimal digits, the newest last. ``inexact``: many of
+    its messages have another length than it announces.
+    """
+
+    product: str = ""
+    vendor: str = ""
+    certificates: tuple[str, ...] = ()
+    inexact: bool = False
+
+
+async def load(archive: Archive, name: str) -> ServerState:
+    """The state of the server ``name`` (a source name without its login: ``host`` or ``host:port``)."""
+    row = await archive.database.one("SELECT product, vendor, certificates, inexact FROM server WHERE name = ?", (name,))
+    return ServerState(row[0], row[1], tuple(json.loads(row[2])), bool(row[3])) if row else ServerState()
+
+
+async def save(archive: Archive, name: str, state: ServerState) -> None:
+    """Remember how a server was met."""
+    async with archive.database.transaction() as transaction:
+        await transaction.execute(
+            "INSERT OR REPLACE INTO server (name, product, vendor, certificates, inexact) VALUES (?, ?, ?, ?, ?)",
+            (name, state.product, state.vendor, json.dumps(state.certificates), state.inexact),
+        )
+
+
+async def distrust(archive: Archive, name: str) -> None:
+    """Believe no STATUS of the server any more: each of its folders is listed whole at its next visit."""
+    async with archive.database.transaction() as transaction:
+        await transaction.execute("DELETE FROM folder_state WHERE instr(source, ?) > 0", (f"@{name} -> ",))

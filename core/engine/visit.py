@@ -1,0 +1,71 @@
+"""What all parts of one mailbox's visit share: the archive, the connection, the rules, and the story that is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from core.archive.archive import Archive
+from core.archive.settings import Settings
+from core.engine.filing import Destination, Filing
+from core.engine.limits import Budget
+from core.engine.link import Link
+from core.engine.progress import MailboxProgress
+from core.engine.server import KnownServer
+from core.imap.names import Folder
+from core.model import Problem, Tally, now
+from core.profiles.deletion import Deletion
+from core.profiles.filter import Filter
+from core.profiles.rules import FolderRules
+
+#: Tells the story of a run: ``emit(kind, text)``.
+Emit = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for every mailbox of a profile. ``now`` is the moment from which ages are counted."""
+
+    folders: FolderRules = field(default_factory=FolderRules)
+    filter: Filter = field(default_factory=Filter)
+    deletion: Deletion = field(default_factory=Deletion)
+    now: datetime = field(default_factory=now)
+
+
+@dataclass(slots=True)
+class Visit:
+    """One mailbox in one run. Counts and problems go into ``progress``, ``emit`` is told the story."""
+
+    archive: Archive
+    link: Link
+    to: Destination
+    filing: Filing
+    rules: Rules
+    budget: Budget
+    server: KnownServer
+    settings: Settings
+    progress: MailboxProgress
+    emit: Emit
+
+    @property
+    def source(self) -> str:
+        """The mailbox's name in the ledger."""
+        return self.to.source
+
+    @property
+    def tally(self) -> Tally:
+        return self.progress.tally
+
+    def fail(self, folder: Folder, uid: int | None, reason: str) -> None:
+        """Name a message (``uid``) or a folder that could not be archived or deleted, or whose answers do not add up."""
+        self.progress.result.problems.append(Problem(folder.path, uid, reason))
+        self.emit("problem", f"{folder.path}{f', UID {uid}' if uid else ''}: {reason}")
+
+    def warn(self, text: str) -> None:
+        """Tell what should be known of this run."""
+        self.emit("warning", text)
+
+    def named(self, folder: Folder) -> set[int | None]:
+        """The UIDs of a folder that are named as problems in this run; None for the folder as a whole."""
+        return {problem.uid for problem in self.progress.result.problems if problem.folder == folder.path}
