@@ -100,6 +100,28 @@ class User:
         }
 
 
+class ProblemCode(StrEnum):
+    """What kind of problem it is, for programs; ``UNNAMED`` where only the reason tells."""
+
+    UNNAMED = ""
+    #: Known UIDs name other messages under the same UIDVALIDITY.
+    UID_REUSED = "uid-reused"
+    #: A list names one UID for several messages.
+    UID_TWICE = "uid-twice"
+    #: A message has another length than the server announces, again and again.
+    LENGTH = "length"
+    #: The server gives one text in place of several messages.
+    SUBSTITUTE = "substitute"
+    #: The server counts more messages than it lists, or answers for fewer than were asked for.
+    COUNT = "count"
+    #: A message that was to be deleted is not the one that was archived.
+    OTHER_MESSAGE = "other-message"
+    #: The server can only expunge all that is marked.
+    NO_UIDPLUS = "no-uidplus"
+    #: Messages went that were not ours to delete, while we deleted.
+    FOREIGN_MARK = "foreign-mark"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One message (``uid``), folder or mailbox (``uid`` None) that could not be archived, and why."""
@@ -107,9 +129,10 @@ class Problem:
     folder: str
     uid: int | None
     reason: str
+    code: ProblemCode = ProblemCode.UNNAMED
 
     def as_json(self) -> dict[str, Any]:
-        return {"folder": self.folder, "uid": self.uid, "reason": self.reason}
+        return {"folder": self.folder, "uid": self.uid, "reason": self.reason, "code": self.code.value}
 
 
 COUNTERS = ("found", "archived", "known", "moved", "excluded", "failed", "deleted", "bytes")

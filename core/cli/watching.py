@@ -24,8 +24,9 @@ DRAW_SECONDS = 0.25
 LINE_SECONDS = 5.0
 #: A service that ends so often while it is watched has a reason that starting it again does not mend.
 RESTARTS = 20
-#: Problems that are named after a run; --json names all.
-SHOWN_PROBLEMS = 50
+#: Problems and warnings that are named after a run; --json names all.
+SHOWN_PROBLEMS = 25
+SHOWN_WARNINGS = 8
 #: What is said when the run has ended, and so need not be said before.
 _TOLD_LATER = ("started", "finished", "warning", "problem")
 
@@ -185,8 +186,11 @@ def show_result(run: Run) -> None:
         return
     if counts := _counts(run):
         output.line(counts, indent=2)
-    for warning in run.result["warnings"]:
+    warnings: list[str] = run.result["warnings"]
+    for warning in warnings[:SHOWN_WARNINGS]:
         output.line(f"Warning: {warning}", indent=2)
+    if len(warnings) > SHOWN_WARNINGS:
+        output.line(f"{counted(len(warnings) - SHOWN_WARNINGS, 'more warning')}; all of them: archivar watch {run.id} --json")
     problems = [
         (mailbox["mailbox"], problem)
         for mailbox in run.result["mailboxes"]

@@ -26,7 +26,7 @@ from collections.abc import Iterable, Sequence
 
 from core.archive import sources
 from core.engine import filing, looking
-from core.engine.download import Batch, Download, Wanted
+from core.engine.download import Batch, Download, Wanted, ignore
 from core.engine.filing import Move
 from core.engine.limits import Grant
 from core.engine.looking import Look
@@ -38,6 +38,7 @@ from core.errors import Dropped, ProtocolError
 from core.format import number
 from core.imap.names import Folder, Status
 from core.imap.replies import Listed
+from core.model import ProblemCode
 from core.profiles import rules
 from core.profiles.filter import FLAGGED, has_flag
 
@@ -70,6 +71,10 @@ class Deleting:
         work = [(look, self._wanted(look)) for look in looks if not self.spares(look.folder)]
         trashes = _trashes(folders)
         deletes = any(uids for _, uids in work)
+        for look, uids in work:
+            # All of it is read once more.
+            visit.progress.messages_total += len(uids)
+            visit.progress.bytes_total += sum(look.listed[uid].size for uid in uids)
         before = {trash.name: seen for trash in trashes if deletes and (seen := await self._look(trash))}
         for look, uids in work:
             await self._in_folder(look, uids, self.keep, self._deleted)
@@ -86,8 +91,9 @@ class Deleting:
 
     def _wanted(self, look: Look) -> list[int]:
         """What is to go by the rule, ascending; nothing in a folder, and no message, that is named as a problem."""
-        named = self._visit.named(look.folder)
-        if None in named or self._visit.server.learnt:
+        problems = self._visit.problems(look.folder)
+        named = {problem.uid for problem in problems}
+        if None in named or self._visit.server.learnt or any(one.code is ProblemCode.COUNT for one in problems):
             return []
         return [uid for uid, listed in sorted(look.listed.items()) if uid not in named and not self.keep(listed)]
 
@@ -116,7 +122,7 @@ class Deleting:
         if odd:
             wanted = Wanted(look.folder, look.uidvalidity, look.listed, odd)
             try:
-                await Download(visit.link, wanted, note, lambda uid, reason: None, lambda uid: None, visit.budget).run()
+                await Download(visit.link, wanted, note, ignore, ignore, visit.budget).run()
             except ProtocolError:
                 # Without a first reading they stay.
                 visit.link.progressed()
@@ -172,7 +178,7 @@ class Deleting:
         if likely := sorted(uid for uid in uids if look.listed[uid].size in ours):
             wanted = Wanted(look.folder, look.uidvalidity, look.listed, likely)
             try:
-                await Download(visit.link, wanted, compare, lambda uid, reason: None, lambda uid: None, visit.budget).run()
+                await Download(visit.link, wanted, compare, ignore, ignore, visit.budget).run()
             except ProtocolError as error:
                 visit.fail(look.folder, None, f"what came into the trash could not be read: {error.message}")
         return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from core.engine.limits import Budget, Grant
 from core.engine.link import Link
@@ -18,6 +19,7 @@ from core.errors import Dropped, ProtocolError
 from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.imap.session import Busy, Fetched, Session
+from core.model import ProblemCode
 
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_MESSAGES = 500
@@ -39,6 +41,16 @@ class Wanted:
     uids: Sequence[int]
 
 
+class Fail(Protocol):
+    """Is told of a message that cannot be had, and why."""
+
+    def __call__(self, uid: int, reason: str, code: ProblemCode = ...) -> None: ...
+
+
+def ignore(uid: int, reason: str = "", code: ProblemCode = ProblemCode.UNNAMED) -> None:
+    """For downloads in which what cannot be had is of no account."""
+
+
 class Download:
     """One folder's download, within ``budget``. ``submit`` gets a batch and its share of that, to be released when written.
 
@@ -50,7 +62,7 @@ class Download:
         link: Link,
         wanted: Wanted,
         submit: Callable[[Batch, Grant], Awaitable[None]],
-        fail: Callable[[int, str], None],
+        fail: Fail,
         expunged: Callable[[int], None],
         budget: Budget,
     ) -> None:
@@ -155,7 +167,8 @@ class Download:
             if fetched.refusal and self._link.exhausted:
                 self._give_up(uid, f"the server would not give it: {fetched.refusal}")
             else:
-                self._fail(uid, _why(uid, fetched))
+                left_out = not fetched.refusal and uid not in fetched.bodies and uid not in fetched.twice
+                self._fail(uid, _why(uid, fetched), ProblemCode.COUNT if left_out else ProblemCode.UNNAMED)
         self._link.progressed()
 
     async def _without_expunged(self, missing: list[int]) -> list[int]:

@@ -26,7 +26,7 @@ from core.errors import ArchivarError, ConnectError, Dropped, ProtocolError
 from core.format import counted, number
 from core.format import size as human
 from core.imap.names import UNREADABLE, Folder, Status
-from core.model import Forecast, Phase, Problem, RunStatus, moment, now
+from core.model import Forecast, Phase, Problem, ProblemCode, RunStatus, moment, now
 from core.profiles.rules import is_trash
 
 #: Reasons that a remark names.
@@ -147,7 +147,8 @@ class MailboxArchiver:
         progress.messages_total += len(seen.plan.new)
         progress.bytes_total += sum(seen.listed[uid].size for uid in seen.plan.new)
         if seen.twice:
-            visit.fail(folder, None, f"the server names {counted(len(seen.twice), 'UID')} for several messages each")
+            what = f"the server names {counted(len(seen.twice), 'UID')} for several messages each"
+            visit.fail(folder, None, what, ProblemCode.UID_TWICE)
         self._tell_shrunk(folder, seen.before, seen.before - len(seen.listed))
         visit.archive.expect(progress.bytes_total)
         visit.link.progressed()
@@ -249,14 +250,15 @@ class MailboxArchiver:
             known = await sources.known(visit.archive, visit.source, look.folder.name)
             archived = next((item.uids for item in known if item.uidvalidity == look.uidvalidity), frozenset())
             missing = set(look.listed) - archived - look.failed - look.expunged - look.excluded
-            if missing and None not in visit.named(look.folder):
+            if missing and not visit.blamed(look.folder):
                 visit.fail(look.folder, None, "not archived completely")
             for uid in sorted(missing):
                 look.failed.add(uid)
                 visit.tally.failed += 1
                 visit.fail(look.folder, uid, "not archived in this run")
             if look.unlisted:
-                visit.fail(look.folder, None, f"the server counts {look.unlisted} more messages here than it lists")
+                what = f"the server counts {look.unlisted} more messages here than it lists"
+                visit.fail(look.folder, None, what, ProblemCode.COUNT)
             # What the filter leaves out for now only must be decided anew next time.
             lasting = not (look.undecided or (look.excluded and visit.rules.filter.changes))
             signature = self._signed(look.signature) if lasting else ""

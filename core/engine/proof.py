@@ -19,6 +19,7 @@ from core.engine.visit import Visit
 from core.errors import DamagedError, ProtocolError
 from core.imap.replies import Listed
 from core.imap.session import Session
+from core.model import ProblemCode
 
 #: Messages that are proved and deleted at once: few enough to be lost sight of for a moment only.
 CHUNK = 200
@@ -55,7 +56,8 @@ class Proof:
             found += await self._compare(session, {uid: kept[uid] for uid in batch}, listed)
         substitutes = await self._substitutes(session, found, kept)
         for uid in substitutes:
-            visit.fail(look.folder, uid, "not deleted: the server gives the same text for messages with different headers")
+            what = "not deleted: the server gives the same text for messages with different headers"
+            visit.fail(look.folder, uid, what, ProblemCode.SUBSTITUTE)
         return sorted(set(found) - substitutes)
 
     async def _undamaged(self, wanted: Mapping[int, Kept]) -> dict[int, Kept]:
@@ -88,10 +90,12 @@ class Proof:
                 if not reads_as(body, wanted[uid]):
                     others.append((uid, body, listed[uid]))
                 elif len(body) != listed[uid].size and self._firsts.get(uid) != hashlib.sha256(body).digest():
-                    visit.fail(self._look.folder, uid, LENGTH)
+                    visit.fail(self._look.folder, uid, LENGTH, ProblemCode.LENGTH)
                 else:
                     found.append(uid)
             await self._archive(others)
+            visit.progress.messages_done += len(wanted)
+            visit.progress.bytes_done += sum(listed[uid].size for uid in wanted)
         finally:
             grant.release()
         return found
@@ -118,4 +122,4 @@ class Proof:
             prepared = await visit.filing.prepare(messages)
             await visit.filing.store(look.folder, look.uidvalidity, messages, prepared)
         for uid, _, _ in messages:
-            visit.fail(look.folder, uid, OTHER)
+            visit.fail(look.folder, uid, OTHER, ProblemCode.OTHER_MESSAGE)

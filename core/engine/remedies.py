@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from core.model import ProblemCode
+
 #: Words of a reason (a regular expression), and the advice. The first that is found counts: what is more telling comes first.
 _REMEDIES: tuple[tuple[str, str], ...] = (
     (
@@ -85,12 +87,7 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "or delete the message. Until then each run tries again.",
     ),
     (
-        "another message here than the one that was archived|announces \\d+ bytes and sent",
-        "The message stays on the server, and what the server sent is in the archive. Nothing is lost. If it happens for many, "
-        "the index of the folder is damaged on the server: have it rebuilt there.",
-    ),
-    (
-        "would not give it|sent no content|left it out of its answer|would not send it",
+        "would not give it|sent no content|left it out of its answer",
         "Open the message in a mail program. If that fails too, it is damaged on the server: repair the folder there (Kerio "
         "Connect rebuilds its index), or delete the message. Until then each run tries again. archivar missing PROFILE shows "
         "all that the server has and the archive does not.",
@@ -106,11 +103,6 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "them, look whether the server has an update.",
     ),
     (
-        "more messages here than it lists",
-        "The index of this folder is damaged on the server: it counts messages that it cannot list. Have it rebuilt there. "
-        "What is listed is archived.",
-    ),
-    (
         "(folder list has a line|something).* that cannot be read",
         "The server sent what no mail program could use. Look into its log. If it is about one folder, give that folder a "
         "plain name, or have its index rebuilt. It is tried again in the next run.",
@@ -120,7 +112,7 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "The account opens, but has no folders. Look at it in a mail program: it may be new, or its store may be missing.",
     ),
     (
-        "no UIDPLUS",
+        "somebody else has marked messages",
         "Somebody's mail program has marked messages for deletion and not purged them. Purge the folder there (Compact, or "
         "Purge deleted messages); the next run then deletes what the rule says.",
     ),
@@ -149,13 +141,55 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "The server refuses, in its own words above. Its log says more. It is tried again in the next run.",
     ),
 )
+#: The advice for problems that have a code.
+_BY_CODE: dict[ProblemCode, str] = {
+    ProblemCode.UID_REUSED: (
+        "Servers do this after they were restored from a backup, or when a folder's index was lost. All that the folder has "
+        "now is archived, and what was archived before is kept. Nothing is deleted there in this run; the next one goes on as "
+        "usual."
+    ),
+    ProblemCode.UID_TWICE: (
+        "The index of this folder is damaged on the server: two messages have one number. Have it rebuilt there (Kerio Connect "
+        "rebuilds its index). Nothing is deleted there until then."
+    ),
+    ProblemCode.LENGTH: (
+        "What the server sent is archived, and it is asked again in each run; the message is not deleted. Open it in a mail "
+        "program: if it ends in the middle, it is damaged on the server, and its folder's index should be rebuilt there."
+    ),
+    ProblemCode.SUBSTITUTE: (
+        "The server could not read these messages and sent a text of its own instead. Open one in a mail program; repair the "
+        "folder on the server, or bring the messages back from its backup. Each run asks for them again."
+    ),
+    ProblemCode.COUNT: (
+        "The index of this folder is damaged on the server: it counts messages that it does not list or send. Have it rebuilt "
+        "there. What is sent is archived, and nothing is deleted there until then."
+    ),
+    ProblemCode.OTHER_MESSAGE: (
+        "The message stays on the server, and both what was archived before and what the server has now are in the archive. "
+        "If it happens for many, the index of the folder is damaged on the server: have it rebuilt there."
+    ),
+    ProblemCode.NO_UIDPLUS: (
+        "Either let mail on this server stay, or accept that a message which somebody else marks as deleted in the same moment "
+        "goes as well: without_uidplus = true in [delete] of the profile, or the line for it in the wizard."
+    ),
+    ProblemCode.FOREIGN_MARK: (
+        "Somebody else worked in the folder while it was being deleted in. What was archived of these messages is kept; "
+        "compare with archivar missing PROFILE. Delete at a time when nobody works there, or on a server with UIDPLUS."
+    ),
+}
 _GENERAL = (
     "It is tried again in the next run. If it stays, look into the server's log at the time of the run. archivar missing "
     "PROFILE shows all that the server has and the archive does not."
 )
+_CODES = frozenset(code.value for code in ProblemCode)
 _COMPILED = tuple((re.compile(words), advice) for words, advice in _REMEDIES)
 
 
-def remedy(reason: str) -> str:
-    """What to do about a problem with this ``reason``; never empty. ``PROFILE`` and other capitals are to be filled in."""
+def remedy(reason: str, code: str = "") -> str:
+    """What to do about a problem with this ``code`` or ``reason``; never empty.
+
+    ``PROFILE`` and other capitals are to be filled in.
+    """
+    if advice := _BY_CODE.get(ProblemCode(code) if code in _CODES else ProblemCode.UNNAMED):
+        return advice
     return next((advice for words, advice in _COMPILED if words.search(reason)), _GENERAL)

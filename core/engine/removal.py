@@ -16,6 +16,7 @@ from core.imap import deleting as server
 from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.imap.session import Selected, Session
+from core.model import ProblemCode
 from core.profiles import rules
 from core.profiles.filter import DELETED, FLAGGED, has_flag
 from core.sequence import pack
@@ -95,7 +96,7 @@ class FolderDeletion:
         listing = await session.listing()
         if len(listing.messages) != selected.exists or listing.twice:
             what = f"the server counts {number(selected.exists)} messages here and lists {number(len(listing.messages))}"
-            visit.fail(self._folder, None, f"nothing is deleted here: {what}")
+            visit.fail(self._folder, None, f"nothing is deleted here: {what}", ProblemCode.COUNT)
             return
         self._there = set(listing.messages)
         if not server.has_uidplus(session) and _marked(listing.messages):
@@ -129,11 +130,13 @@ class FolderDeletion:
             # Which of them it hides nobody knows: what may still be there is not counted as gone, and not left marked.
             await server.mark(session, self._went, deleted=False)
             self._gone(self._folder, -min(short, len(self._went)))
-            self._visit.fail(self._folder, None, f"the server counts {short} more messages here than it lists after deleting")
+            what = f"the server counts {short} more messages here than it lists after deleting"
+            self._visit.fail(self._folder, None, what, ProblemCode.COUNT)
         elif not server.has_uidplus(session) and (strangers := self._there - self._went - listed.keys()):
             # A plain EXPUNGE took them, or another client did: which of the two the server does not tell.
             taken = f"{len(strangers)} more messages are gone since the deletion began (UID {pack(strangers)})"
-            self._visit.fail(self._folder, None, f"{taken}: somebody else marked or removed them")
+            what = f"{taken}: somebody else marked or removed them"
+            self._visit.fail(self._folder, None, what, ProblemCode.FOREIGN_MARK)
 
     def _reason_not_to(self, selected: Selected) -> str:
         if selected.uidvalidity != self._look.uidvalidity:
@@ -233,12 +236,13 @@ _STRANGERS = (
 def _refuse_plain_expunge(visit: Visit) -> None:
     """Name, once a mailbox, that this server cannot delete exactly what is named."""
     mailbox = Folder("", "")
-    if None not in visit.named(mailbox):
+    if not visit.blamed(mailbox):
         visit.fail(
             mailbox,
             None,
             "nothing is deleted: this server has no UIDPLUS, so EXPUNGE removes whatever is marked, also what somebody else "
             "marks in the same moment. If that is acceptable, set without_uidplus in [delete] of the profile",
+            ProblemCode.NO_UIDPLUS,
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from core.archive import sources
 from core.archive.sources import Kept
 from core.engine import filing, looking
-from core.engine.download import Batch, Download, Wanted
+from core.engine.download import Batch, Download, Wanted, ignore
 from core.engine.filing import Move
 from core.engine.limits import Grant
 from core.engine.looking import Look, Sent
@@ -24,6 +24,7 @@ from core.engine.visit import Visit
 from core.errors import Dropped, ProtocolError
 from core.format import counted, number
 from core.imap.replies import Listed
+from core.model import ProblemCode
 from core.profiles import journal
 
 #: Messages that are read before a server is believed to have computed its numbers anew, or to announce inexact sizes.
@@ -83,7 +84,7 @@ class Retrieval:
             visit.link,
             Wanted(look.folder, look.uidvalidity, look.listed, uids),
             submit,
-            lambda uid, reason: self._fail(look, uid, reason),
+            lambda uid, reason, code=ProblemCode.UNNAMED: self._fail(look, uid, reason, code),
             lambda uid: self._expunged(look, uid),
             visit.budget,
         )
@@ -188,6 +189,7 @@ class Retrieval:
                 None,
                 f"{what} messages than before, although UIDVALIDITY is the same (was the server restored from a backup?): "
                 "archived as new mail; what was archived before is kept",
+                ProblemCode.UID_REUSED,
             )
 
     async def _again(self, look: Look, uids: Sequence[int], stream: Stream) -> None:
@@ -226,7 +228,8 @@ class Retrieval:
             visit.tally.known -= uid not in look.stored
             visit.tally.failed += 1
             look.failed.add(uid)
-            visit.fail(look.folder, uid, "the server gives the same text for several messages with different headers")
+            what = "the server gives the same text for several messages with different headers"
+            visit.fail(look.folder, uid, what, ProblemCode.SUBSTITUTE)
         look.stored -= differing
 
     # Lengths -------------------------------------------------------------------------------------------------------------
@@ -279,8 +282,8 @@ class Retrieval:
             visit.link,
             Wanted(look.folder, look.uidvalidity, look.listed, uids),
             compare,
-            lambda uid, reason: None,
-            lambda uid: None,
+            ignore,
+            ignore,
             visit.budget,
         ).run()
         await visit.server.saw_differing(confirmed)
@@ -298,6 +301,7 @@ class Retrieval:
             uid,
             f"announced with {number(look.listed[uid].size)} bytes and sent with {number(look.unsized[uid].length)}; kept as "
             "sent, and read again in the next run",
+            ProblemCode.LENGTH,
         )
 
     # What cannot be had --------------------------------------------------------------------------------------------------
@@ -309,12 +313,12 @@ class Retrieval:
         self._visit.tally.known -= uid in look.plan.known
         self._done(look, uid)
 
-    def _fail(self, look: Look, uid: int, reason: str) -> None:
+    def _fail(self, look: Look, uid: int, reason: str, code: ProblemCode) -> None:
         look.failed.add(uid)
         self._visit.tally.failed += 1
         self._visit.tally.known -= uid in look.plan.known
         self._done(look, uid)
-        self._visit.fail(look.folder, uid, reason)
+        self._visit.fail(look.folder, uid, reason, code)
 
     def _done(self, look: Look, uid: int) -> None:
         self._visit.progress.messages_done += 1
@@ -334,4 +338,9 @@ def count_moves(visit: Visit, moves: Sequence[Move]) -> int:
     visit.tally.moved += moved
     # What we deleted and the server put into its trash was moved by nobody.
     visit.tally.known += len(moves) - moved
+    if visit.rules.deletion.trash_too and (found := sum(move.deleted and not move.ours for move in moves)):
+        what = "1 message that was deleted here lies" if found == 1 else f"{number(found)} messages that were deleted here lie"
+        visit.warn(
+            f"{what} in the trash. Who put it there was not seen, as after a broken-off deletion, so trash_too leaves it."
+        )
     return moved

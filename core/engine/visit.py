@@ -14,7 +14,7 @@ from core.engine.link import Link
 from core.engine.progress import MailboxProgress
 from core.engine.server import KnownServer
 from core.imap.names import Folder
-from core.model import Problem, Tally, now
+from core.model import Problem, ProblemCode, Tally, now
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter
 from core.profiles.rules import FolderRules
@@ -57,15 +57,19 @@ class Visit:
     def tally(self) -> Tally:
         return self.progress.tally
 
-    def fail(self, folder: Folder, uid: int | None, reason: str) -> None:
+    def fail(self, folder: Folder, uid: int | None, reason: str, code: ProblemCode = ProblemCode.UNNAMED) -> None:
         """Name a message (``uid``) or a folder that could not be archived or deleted, or whose answers do not add up."""
-        self.progress.result.problems.append(Problem(folder.path, uid, reason))
+        self.progress.result.problems.append(Problem(folder.path, uid, reason, code))
         self.emit("problem", f"{folder.path}{f', UID {uid}' if uid else ''}: {reason}")
 
     def warn(self, text: str) -> None:
         """Tell what should be known of this run."""
         self.emit("warning", text)
 
-    def named(self, folder: Folder) -> set[int | None]:
-        """The UIDs of a folder that are named as problems in this run; None for the folder as a whole."""
-        return {problem.uid for problem in self.progress.result.problems if problem.folder == folder.path}
+    def problems(self, folder: Folder) -> list[Problem]:
+        """What this run named of a folder and its messages."""
+        return [problem for problem in self.progress.result.problems if problem.folder == folder.path]
+
+    def blamed(self, folder: Folder) -> bool:
+        """Did this run name the folder as a whole?"""
+        return any(problem.uid is None for problem in self.problems(folder))

@@ -187,14 +187,14 @@ def test_a_result_is_told_in_a_few_lines(capsys: pytest.CaptureFixture[str], end
 
 
 def test_many_problems_are_named_up_to_a_point(capsys: pytest.CaptureFixture[str]) -> None:
-    """After 50 problems the rest is a number, and where to read them; the reason of the run is not said twice."""
+    """After 25 problems the rest is a number, and where to read them; the reason of the run is not said twice."""
     problems = [{"folder": "INBOX", "uid": uid, "reason": "no bytes"} for uid in range(1, 53)]
     value = {**result(found=52, failed=52), "mailboxes": [{"mailbox": "alice@example.test", "problems": problems}]}
     show_result(run(RunStatus.WITH_ERRORS, result=value))
     lines = capsys.readouterr().out.splitlines()
     assert lines[2] == "Problem: alice@example.test, INBOX, UID 1: no bytes"
-    assert lines[-1] == "2 more problems; all of them: archivar watch 7 --json"
-    assert len(lines) == 53
+    assert lines[-1] == "27 more problems; all of them: archivar watch 7 --json"
+    assert len(lines) == 28
 
 
 def test_json_has_stdout_to_itself(capsys: pytest.CaptureFixture[str]) -> None:

@@ -327,7 +327,7 @@ def _problem(mailbox: str, problem: Mapping[str, Any]) -> ProblemRow:
         folder=folder,
         uid=uid.removeprefix("UID "),
         full=text(reason, LONGEST_REASON),
-        remedy=here(remedy(problem["reason"])),
+        remedy=here(remedy(problem["reason"], problem.get("code", ""))),
     )
 
 
