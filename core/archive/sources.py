@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 
 from core import sequence
@@ -11,6 +11,8 @@ from core.archive.archive import Archive
 from core.model import now, timestamp
 
 CHUNK = 200
+#: Rows that are read at once where there may be hundreds of thousands.
+PAGE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,36 +87,40 @@ async def known(archive: Archive, source: str, name: str) -> list[Known]:
 _LENGTH = "coalesce(s.report_size, m.size)"
 
 
-async def recorded(archive: Archive, source: str, name: str, uidvalidity: int) -> dict[int, Recorded]:
-    """What is recorded of each message that a folder had when it was last looked at, by UID."""
-    rows = await archive.database.read(
+async def each_recorded(archive: Archive, source: str, name: str, uidvalidity: int) -> AsyncGenerator[tuple[int, Recorded]]:
+    """What is recorded of each message that a folder had when it was last looked at, by UID, ascending; read in pages."""
+    last = -1
+    while rows := await archive.database.read(
         f"SELECT s.uid, s.size, s.internaldate, {_LENGTH} FROM source_folder f "
-        "JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
-        "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ?",
-        (source, name, uidvalidity),
-    )
-    return {uid: Recorded(size, date, length) for uid, size, date, length in rows}
+        "JOIN source_message s ON s.source_folder_id = f.id AND s.uid > ? AND s.gone_seq IS NULL "
+        "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? ORDER BY s.uid LIMIT ?",
+        (last, source, name, uidvalidity, PAGE),
+    ):
+        for uid, size, date, length in rows:
+            yield uid, Recorded(size, date, length)
+        last = rows[-1][0]
+
+
+async def recorded(archive: Archive, source: str, name: str, uidvalidity: int) -> dict[int, Recorded]:
+    """The same, all at once."""
+    return {uid: one async for uid, one in each_recorded(archive, source, name, uidvalidity)}
 
 
 async def vanished(archive: Archive, source: str, name: str, uidvalidity: int, uids: Iterable[int]) -> dict[int, Gone]:
     """Those of ``uids`` under which a message was recorded that vanished from this very place, by UID."""
     rows = await archive.database.read(
-        f"SELECT {_GONE} FROM json_each(?) wanted JOIN source_folder f ON f.source = ? AND f.name = ? AND f.uidvalidity = ? "
-        "JOIN source_message s ON s.source_folder_id = f.id AND s.uid = wanted.value AND s.gone_seq IS NOT NULL "
-        f"{_OF_GONE}",
+        # CROSS: by UID, or each row of the folder would be looked for in the list.
+        f"SELECT {_GONE} FROM json_each(?) wanted CROSS JOIN source_folder f ON f.source = ? AND f.name = ? "
+        "AND f.uidvalidity = ? CROSS JOIN source_message s ON s.source_folder_id = f.id AND s.uid = wanted.value "
+        f"AND s.gone_seq IS NOT NULL {_OF_GONE}",
         (json.dumps(list(uids)), source, name, uidvalidity),
     )
     return {one.uid: one for one in (Gone(*row) for row in rows)}
 
 
-async def any_vanished(archive: Archive, source: str) -> bool:
-    """Has the mailbox had messages that are gone from where they were?"""
-    row = await archive.database.one(
-        "SELECT 1 FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NOT NULL "
-        "WHERE f.source = ? LIMIT 1",
-        (source,),
-    )
-    return row is not None
+async def any_vanished(archive: Archive) -> bool:
+    """Are messages gone from where they were, in any mailbox? Answered by an index alone, however many there are."""
+    return await archive.database.one("SELECT 1 FROM source_message WHERE gone_seq IS NOT NULL LIMIT 1") is not None
 
 
 async def inhabited(archive: Archive, source: str) -> set[str]:
@@ -216,8 +222,9 @@ async def kept(archive: Archive, source: str, name: str, uidvalidity: int, uids:
 async def shared(archive: Archive, source: str, name: str, uidvalidity: int, uids: Iterable[int]) -> list[int]:
     """Those of ``uids`` whose message lies at another UID of the mailbox as well, ascending."""
     rows = await archive.database.read(
-        "SELECT s.uid FROM json_each(?) wanted JOIN source_folder f ON f.source = ? AND f.name = ? AND f.uidvalidity = ? "
-        "JOIN source_message s ON s.source_folder_id = f.id AND s.uid = wanted.value AND s.gone_seq IS NULL "
+        "SELECT s.uid FROM json_each(?) wanted CROSS JOIN source_folder f ON f.source = ? AND f.name = ? "
+        "AND f.uidvalidity = ? CROSS JOIN source_message s ON s.source_folder_id = f.id AND s.uid = wanted.value "
+        "AND s.gone_seq IS NULL "
         "WHERE EXISTS (SELECT 1 FROM source_message o JOIN source_folder p ON p.id = o.source_folder_id "
         "WHERE o.message_id = s.message_id AND o.gone_seq IS NULL AND p.source = f.source "
         "AND (o.source_folder_id, o.uid) <> (s.source_folder_id, s.uid)) ORDER BY s.uid",

@@ -128,7 +128,13 @@ async def look(archive: Archive, link: Link, source: str, folder: Folder, status
     known = {item.uidvalidity: item.uids for item in await sources.known(archive, source, folder.name)}
     unlisted = max(selected.exists - len(found), 0)
     planned = plan.folder_plan(found, selected.uidvalidity, known, complete=not unlisted)
-    recorded = await sources.recorded(archive, source, folder.name, selected.uidvalidity) if planned.known else {}
+    changed, odd = [], []
+    async for uid, recorded in sources.each_recorded(archive, source, folder.name, selected.uidvalidity):
+        if uid in planned.known:
+            if plan.differs(found[uid], recorded):
+                changed.append(uid)
+            if recorded.size != recorded.length:
+                odd.append(uid)
     gone = await sources.vanished(archive, source, folder.name, selected.uidvalidity, planned.new)
     return Look(
         folder,
@@ -138,8 +144,8 @@ async def look(archive: Archive, link: Link, source: str, folder: Folder, status
         status,
         unlisted,
         listing.twice,
-        changed=sorted(uid for uid in planned.known if plan.differs(found[uid], recorded[uid])),
-        odd=sorted(uid for uid in planned.known if recorded[uid].size != recorded[uid].length),
+        changed=changed,
+        odd=odd,
         back={uid: one for uid, one in gone.items() if not plan.differs(found[uid], one)},
         before=max((len(uids) for uids in known.values()), default=0),
         left=await sources.left(archive, source, folder.name),

@@ -57,7 +57,7 @@ class Retrieval:
     async def run(self, looks: Sequence[Look]) -> None:
         """Download all that is wanted. Raises ``ConnectError``, ``StorageError``."""
         visit = self._visit
-        self._follows = await sources.any_vanished(visit.archive, visit.source)
+        self._follows = await sources.any_vanished(visit.archive)
         # One for all folders: the next one is fetched while the last one is still being written.
         stream: Stream = Pipeline(self._prepare, self._store)
         try:
