@@ -24,7 +24,10 @@ from tests.homes import ALICE, SOURCE, message
 FOLDERS = ("INBOX", "Work", "Done")
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["store", "move", "vanish"]), st.sampled_from(FOLDERS), st.sampled_from(FOLDERS), st.integers(1, 5)
+        st.sampled_from(["store", "move", "vanish", "return", "relist"]),
+        st.sampled_from(FOLDERS),
+        st.sampled_from(FOLDERS),
+        st.integers(1, 5),
     ),
     max_size=12,
 )
@@ -39,7 +42,7 @@ def _move(source: str, uid: int, target: str, new: int) -> list[Any]:
 async def test_one_by_one_or_replayed_the_catalog_is_the_same(
     tmp_path_factory: Any, steps: list[tuple[str, str, str, int]]
 ) -> None:
-    """Any order of archiving, moving and vanishing: applied in the run, by rebuild and by verify, ids and all."""
+    """Any order of archiving, moving, vanishing and coming back: applied in the run, by rebuild and by verify, ids and all."""
     archive = await homes.begin(tmp_path_factory.mktemp("catalog") / "home")
     try:
         owner = (await users.find(archive, "alice")).id
@@ -50,8 +53,11 @@ async def test_one_by_one_or_replayed_the_catalog_is_the_same(
                 moves = [_move(folder, uid, other, 60 + number), _move(folder, uid + 1, folder, 80 + number)]
                 await archive.append([Draft("moved", {"run": 1, "source": SOURCE, "owner": owner, "moves": moves})])
             else:
-                payload = {"run": 1, "source": SOURCE, "server_folder": folder, "uidvalidity": 7, "uids": f"{uid}:{uid + 2}"}
-                await archive.append([Draft("vanished", payload)])
+                payload = {"run": 1, "source": SOURCE, "server_folder": folder, "uidvalidity": 7}
+                uids = {"uids": f"{uid}:{uid + 2}"}
+                numbers = {"messages": [[uid, 1000 + number, number, "\\Seen"], [uid + 1, 5, None, ""]]}
+                kind, rest = {"vanish": ("vanished", uids), "return": ("returned", uids), "relist": ("relisted", numbers)}[what]
+                await archive.append([Draft(kind, payload | rest)])
         before = homes.tables(archive.home)
         assert (await verify(archive.home)).findings == []
         await archive.rebuild()
