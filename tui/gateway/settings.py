@@ -28,8 +28,8 @@ LABELS = {
     "runs": ("Runs at once", "most at the same time"),
     "volume_bytes": ("Volume size", "a volume of this size is sealed"),
     "verify": ("Verify", "everything by itself, or a share a day"),
-    "relist": ("List again", "days for which STATUS is believed"),
-    "shrunk": ("Shrunk", "percent of a folder gone that is told"),
+    "relist": ("List whole", "after days, whatever STATUS says"),
+    "shrunk": ("Tell shrunk", "folders that lost this many percent"),
 }
 
 
