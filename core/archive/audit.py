@@ -180,9 +180,14 @@ def _backed_up(payload: Payload) -> str:
     return f"Backed up to {payload['directory']} up to entry {number(payload['seq'])}: {what}."
 
 
+#: What is said of a folder on a server that is not of the mailbox's own.
+_WHOSE = {"other": ", a folder of another user", "shared": ", a shared folder"}
+
+
 def _restored(payload: Payload) -> str:
     what = f"{counted(len(payload['messages']), 'message')} ({size(sum(message[2] for message in payload['messages']))})"
-    return f"Restored {what} of {payload['folder']} to {_where(payload).removeprefix('in ')}, by profile {payload['profile']}."
+    where = _where(payload).removeprefix("in ") + _WHOSE.get(payload.get("whose") or "", "")
+    return f"Restored {what} of {payload['folder']} to {where}, by profile {payload['profile']}."
 
 
 def _verified(payload: Payload) -> str:

@@ -150,6 +150,16 @@ async def origins(archive: Archive, folder: int, messages: Sequence[int] | None 
     return [row[0] for row in found]
 
 
+async def lay_in(archive: Archive, source: str, name: str, folder: int) -> bool:
+    """Did mail of a folder of the archive ever lie in the folder ``name`` (as on the wire) of this mailbox?"""
+    found = await archive.database.value(
+        "SELECT EXISTS (SELECT 1 FROM source_folder f JOIN source_message m ON m.source_folder_id = f.id "
+        "WHERE f.source = ? AND f.name = ? AND m.folder_id = ?)",
+        (source, name, folder),
+    )
+    return bool(found)
+
+
 async def gone(archive: Archive, source: str, wanted: Iterable[tuple[int, int | None]]) -> list[Gone]:
     """Vanished messages of a mailbox whose (size, INTERNALDATE) is among ``wanted``, the last to go first."""
     join = "ON s.size = w.a AND s.internaldate IS w.b AND s.gone_seq IS NOT NULL"

@@ -115,6 +115,13 @@ def _show(plan: RestorePlan, done: Restored, dry_run: bool) -> None:
         output.note(f"Note: {text}.")
     if done.created:
         output.note(f"{'To be made' if dry_run else 'Made'} on the server: {', '.join(done.created)}")
+    used = [one for one in done.used if one.messages or one.odd]
+    if used:
+        output.note(f"Into the mailbox that {plan.mailbox.login} opens on {plan.profile.server.host}:")
+    for one in used[:NAMED]:
+        output.note(f"  {one.sentence()}")
+    if len(used) > NAMED:
+        output.note(f"  and {counted(len(used) - NAMED, 'more folder')}; --json has all of them.")
     already = f"; {number(done.already)} there already" if done.already else ""
     failed = f"; {number(done.failed)} not restored" if done.failed else ""
     verb = "would be restored" if dry_run else "restored"
@@ -135,6 +142,9 @@ def _json(plan: RestorePlan, done: Restored, dry_run: bool) -> dict[str, Any]:
     return {
         "profile": plan.profile.name,
         "mailbox": plan.mailbox.top,
+        "login": plan.mailbox.login,
+        "server": plan.profile.server.host,
+        "user": plan.mailbox.user.name,
         "to": plan.to,
         "dry_run": dry_run,
         "total": done.total,
@@ -143,6 +153,7 @@ def _json(plan: RestorePlan, done: Restored, dry_run: bool) -> dict[str, Any]:
         "already": done.already,
         "failed": done.failed,
         "created": done.created,
+        "folders": [one.as_json() for one in done.used],
         "problems": problems,
         "remarks": done.remarks,
         "warnings": plan.warnings(),

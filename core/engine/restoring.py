@@ -24,7 +24,9 @@ from core.engine import plan
 from core.engine.link import BACKOFF, Link
 from core.engine.mailbox_lock import alone
 from core.engine.presence import There
+from core.engine.restore_places import ServerFolders, Spot, Used, make
 from core.engine.restore_plan import RestorePlan
+from core.engine.restore_target import Appended, Target
 from core.engine.roster import credentials
 from core.errors import ArchivarError, ConnectError, DamagedError, Dropped, ProtocolError
 from core.format import number, size
@@ -57,8 +59,8 @@ class Refused:
 class Restored:
     """What a restore has done so far. ``total`` and ``bytes_total`` are of all that is selected.
 
-    ``already``: the mailbox had it. ``folder``, on the server, is being filled; ``created`` ones were not there. Of a dry run
-    ``messages``, ``bytes`` and ``created`` are what would be done.
+    ``already``: the mailbox had it. ``folder``, on the server, is being filled; ``created`` ones were not there; ``used`` are
+    those that mail was put into, or found in. Of a dry run ``messages``, ``bytes`` and ``created`` are what would be done.
     """
 
     total: int = 0
@@ -68,6 +70,7 @@ class Restored:
     already: int = 0
     folder: str = ""
     created: list[str] = field(default_factory=list)
+    used: list[Used] = field(default_factory=list)
     problems: list[Refused] = field(default_factory=list)
     #: What is not as it should be with messages that were restored, in sentences.
     remarks: list[str] = field(default_factory=list)
@@ -81,38 +84,6 @@ class Restored:
     @property
     def done(self) -> int:
         return self.messages + self.already + self.failed
-
-
-@dataclass(slots=True)
-class _Appended:
-    """A message that the server took, with the folder of the archive it came from; not written down yet."""
-
-    folder: Folder
-    place: Place
-    flags: str
-    internaldate: int | None
-    size: int
-    uid: int | None = None
-
-
-@dataclass(slots=True)
-class _Target:
-    """A folder on the server with what goes there; lives on when a connection breaks."""
-
-    path: str
-    folders: Sequence[Folder]
-    name: str = ""
-    uidvalidity: int = 0
-    #: Up to which message each folder of the archive is settled, and what is settled beyond that.
-    after: dict[int, int] = field(default_factory=dict)
-    settled: set[int] = field(default_factory=set)
-    count: int = 0
-    tries: dict[int, int] = field(default_factory=dict)
-    waiting: list[_Appended] = field(default_factory=list)
-
-    @property
-    def total(self) -> int:
-        return sum(folder.messages for folder in self.folders)
 
 
 class Restoring:
@@ -169,13 +140,13 @@ class Restoring:
         self.result.folder = ""
         return self.result
 
-    def _targets(self) -> list[_Target]:
+    def _targets(self) -> list[Target]:
         found: dict[str, list[Folder]] = {}
         for folder in self._plan.folders:
             found.setdefault(self._plan.path(folder), []).append(folder)
-        return [_Target(path, folders) for path, folders in found.items()]
+        return [Target(path, folders) for path, folders in found.items()]
 
-    async def _into(self, target: _Target) -> None:
+    async def _into(self, target: Target) -> None:
         """Fill one folder. Raises ``ConnectError`` when the server cannot be reached any more."""
         try:
             await self._link.again(lambda: self._fill(target))
@@ -187,8 +158,18 @@ class Restoring:
             if target.waiting:
                 # The connection broke, or somebody stopped us: the server has told what it took.
                 await self._record(target, {})
+            self._use(target)
 
-    def _give_up(self, target: _Target, error: ArchivarError) -> None:
+    def _use(self, target: Target) -> None:
+        """Tell which folder it really was."""
+        spot = target.spot
+        if spot is None or (spot.folder is None and not self._dry) or not (target.put or target.count):
+            return
+        folders = tuple((folder.user, folder.path) for folder in target.folders)
+        created = spot.path in self.result.created
+        self.result.used.append(Used(spot.path, spot.name, target.wished, spot.whose, created, target.put, folders))
+
+    def _give_up(self, target: Target, error: ArchivarError) -> None:
         if left := target.total - target.count:
             self.result.problems.append(Refused(target.path, None, "", error.message, left))
             target.count += left
@@ -196,7 +177,7 @@ class Restoring:
 
     # One folder --------------------------------------------------------------------------------------------------------
 
-    async def _fill(self, target: _Target) -> None:
+    async def _fill(self, target: Target) -> None:
         session = await self._link.session()
         there = await self._open(session, target)
         for folder in target.folders:
@@ -209,19 +190,11 @@ class Restoring:
             if chunk:
                 await self._chunk(session, target, there, folder, chunk)
 
-    async def _open(self, session: Session, target: _Target) -> There:
+    async def _open(self, session: Session, target: Target) -> There:
         """The folder on the server, made if it is not there, and what it has."""
-        known = next((one for one in await session.folders() if one.path == target.path and one.selectable), None)
+        known = await self._spot(session, target)
         if known is None:
-            if target.path not in self.result.created:
-                self.result.created.append(target.path)
-            if self._dry:
-                return There({})
-            try:
-                known = await self._create(session, target.path)
-            except ProtocolError:
-                self.result.created.remove(target.path)
-                raise
+            return There({})
         if self._dry:
             _, selected = await self._link.examine(known, anew=True)
         else:
@@ -230,7 +203,7 @@ class Restoring:
                 raise ProtocolError("The server lets us only read this folder.")
         if target.uidvalidity not in (0, selected.uidvalidity):
             raise ProtocolError("The folder was made anew on the server (UIDVALIDITY changed) while it was being filled.")
-        target.name, target.uidvalidity = known.name, selected.uidvalidity
+        target.uidvalidity = selected.uidvalidity
         # Kerio answers FETCH in an empty folder with BAD.
         there = There((await session.listing()).messages if selected.exists else {})
         kept = await sources.kept(self._archive, self._source, known.name, selected.uidvalidity, list(there.listed))
@@ -243,15 +216,41 @@ class Restoring:
                 there.present[one.place.sha256] = one.uid
         return there
 
-    async def _create(self, session: Session, path: str) -> naming.Folder:
-        name = await appending.create(session, path)
-        try:
-            await appending.subscribe(session, name)
-        except ProtocolError as error:
-            self.result.remarks.append(f"{path} was made, but mail programs may not show it: {error.message}")
-        return naming.Folder(name, path)
+    async def _spot(self, session: Session, target: Target) -> naming.Folder | None:
+        """Which folder on the server it is, made if it is not there; None for one that a dry run does not make."""
+        server = await ServerFolders.read(session)
+        spot = server.spot(target.wished, meant=bool(self._plan.to) or await self._lay_in(server, target))
+        if spot.refusal:
+            raise ProtocolError(spot.refusal)
+        if spot.folder is None and self._dry:
+            spot, unsure = server.foreseen(spot)
+            self.result.remarks += [unsure] if unsure else []
+            if spot.folder is None and spot.path not in self.result.created:
+                self.result.created.append(spot.path)
+        elif spot.folder is None:
+            spot = await make(session, server, spot, target.wished)
+            if spot.made:
+                self.result.created.append(spot.path)
+                await self._subscribe(session, spot)
+        target.spot = spot
+        self.result.folder = spot.path
+        return spot.folder
 
-    async def _chunk(self, session: Session, target: _Target, there: There, folder: Folder, chunk: Sequence[Place]) -> None:
+    async def _lay_in(self, server: ServerFolders, target: Target) -> bool:
+        """Did the mail lie in the very folder of this path, if that is one of others?"""
+        there = server.listed(target.wished)
+        if there is None or not server.is_foreign(there):
+            return False
+        several = [await sources.lay_in(self._archive, self._source, there.name, folder.id) for folder in target.folders]
+        return all(several)
+
+    async def _subscribe(self, session: Session, spot: Spot) -> None:
+        try:
+            await appending.subscribe(session, spot.name)
+        except ProtocolError as error:
+            self.result.remarks.append(f"{spot.path} was made, but mail programs may not show it: {error.message}")
+
+    async def _chunk(self, session: Session, target: Target, there: There, folder: Folder, chunk: Sequence[Place]) -> None:
         missing = [one for one in chunk if one.message not in target.settled and one.sha256 not in there.present]
         raws = await self._read(target, missing)
         await there.read_headers(session, raws.values())
@@ -275,7 +274,7 @@ class Restoring:
         target.after[folder.id] = chunk[-1].message
         target.settled.clear()
 
-    async def _read(self, target: _Target, places: Iterable[Place]) -> dict[int, bytes]:
+    async def _read(self, target: Target, places: Iterable[Place]) -> dict[int, bytes]:
         """Messages as they are in the archive; one that cannot be read is named."""
         found: dict[int, bytes] = {}
         for place in places:
@@ -286,19 +285,19 @@ class Restoring:
                 self._refuse(target, place, error.message if isinstance(error, DamagedError) else "it is not in the archive")
         return found
 
-    def _found(self, target: _Target, folder: Folder, place: Place, uid: int | None, length: int) -> None:
+    def _found(self, target: Target, folder: Folder, place: Place, uid: int | None, length: int) -> None:
         """The server has it: because it was there before, or because it arrived before the connection broke."""
         if target.tries.pop(place.message, 0):
             self._count(target, place)
             if uid is not None and all(one.place.message != place.message for one in target.waiting):
-                target.waiting.append(_Appended(folder, place, appending.flags(place.flags), place.arrived, length, uid))
+                target.waiting.append(Appended(folder, place, appending.flags(place.flags), place.arrived, length, uid))
             return
         self.result.already += 1
         self._settled(target, place)
 
     # Appending ---------------------------------------------------------------------------------------------------------
 
-    async def _append(self, session: Session, target: _Target, there: There, folder: Folder, place: Place, raw: bytes) -> None:
+    async def _append(self, session: Session, target: Target, there: There, folder: Folder, place: Place, raw: bytes) -> None:
         limit = appending.largest(session)
         if limit is not None and len(raw) > limit:
             self._refuse(target, place, f"it has {size(len(raw))}, and the server takes {size(limit)} at most (APPENDLIMIT)")
@@ -312,7 +311,7 @@ class Restoring:
             self._link.progressed()
             return
         target.tries[place.message] = target.tries.get(place.message, 0) + 1
-        one = _Appended(folder, place, appending.flags(place.flags), place.arrived, len(raw))
+        one = Appended(folder, place, appending.flags(place.flags), place.arrived, len(raw))
         try:
             told = await appending.append(session, target.name, raw, one.flags, one.internaldate)
         except Busy:
@@ -331,7 +330,7 @@ class Restoring:
         self._count(target, place)
         self._link.progressed()
 
-    async def _settle(self, session: Session, target: _Target, there: There) -> None:
+    async def _settle(self, session: Session, target: Target, there: There) -> None:
         """See what the server made of what it took, and write it down."""
         if all(one.uid is not None for one in target.waiting):
             listed = (await session.listing(pack(one.uid for one in target.waiting if one.uid is not None))).messages
@@ -347,7 +346,7 @@ class Restoring:
                 )
         await self._record(target, listed)
 
-    async def _identify(self, session: Session, target: _Target, there: There, listed: dict[int, Listed]) -> None:
+    async def _identify(self, session: Session, target: Target, there: There, listed: dict[int, Listed]) -> None:
         """Find the UIDs of what was appended to a server that does not tell them (no UIDPLUS)."""
         there.add(listed)
         unnamed = [one for one in target.waiting if one.uid is None]
@@ -357,8 +356,8 @@ class Restoring:
             one.uid = await there.find(session, raw)
             there.present[one.place.sha256] = one.uid
 
-    async def _record(self, target: _Target, listed: dict[int, Listed]) -> None:
-        by_folder: dict[int, list[_Appended]] = {}
+    async def _record(self, target: Target, listed: dict[int, Listed]) -> None:
+        by_folder: dict[int, list[Appended]] = {}
         for one in target.waiting:
             by_folder.setdefault(one.folder.id, []).append(one)
         drafts = []
@@ -375,6 +374,9 @@ class Restoring:
                 "owner": folder.owner,
                 "folder": folder.path,
                 "server_folder": target.name,
+                "login": self._plan.mailbox.login,
+                "path": target.path,
+                "whose": target.spot.whose if target.spot is not None else None,
                 "uidvalidity": target.uidvalidity,
                 "known": folder.owner == self._plan.mailbox.user.id,
                 "messages": rows,
@@ -385,16 +387,17 @@ class Restoring:
 
     # Counting ----------------------------------------------------------------------------------------------------------
 
-    def _count(self, target: _Target, place: Place) -> None:
+    def _count(self, target: Target, place: Place) -> None:
         self.result.messages += 1
+        target.put += 1
         self.result.bytes += place.size
         self._settled(target, place)
 
-    def _refuse(self, target: _Target, place: Place, reason: str) -> None:
+    def _refuse(self, target: Target, place: Place, reason: str) -> None:
         self.result.problems.append(Refused(target.path, place.message, place.subject, reason))
         self._settled(target, place)
 
-    def _settled(self, target: _Target, place: Place) -> None:
+    def _settled(self, target: Target, place: Place) -> None:
         target.settled.add(place.message)
         target.count += 1
         self._tick(self.result)

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 
 from core.errors import ProtocolError
 from core.imap import names, replies
-from core.imap.session import Session
+from core.imap.namespaces import Namespaces
+from core.imap.namespaces import parse as namespaces_told
+from core.imap.session import Busy, Session
 
 #: What may stand in a list of flags (RFC 3501 section 9, ``flag``): an atom, or one of the system's.
 _KEYWORD = re.compile(r"[^\s(){%*\"\\\]\x00-\x20\x7f-\uffff]+")
@@ -31,17 +33,26 @@ def flags(text: str) -> str:
     return " ".join(flag for flag in text.split() if flag.lower() in _SYSTEM or _KEYWORD.fullmatch(flag))
 
 
-async def create(session: Session, path: str) -> str:
-    """Make the folder ``path`` (levels joined by ``/``); its name as on the wire.
+async def namespaces(session: Session) -> Namespaces | None:
+    """Whose folders are whose (RFC 2342); None when the server does not tell."""
+    if "NAMESPACE" not in session.capabilities:
+        return None
+    try:
+        return namespaces_told(await session.call(_namespace, session))
+    except Busy:
+        raise
+    except ProtocolError:
+        # Announced and refused: then it tells as little as one that does not announce it.
+        return None
 
-    Raises ``ProtocolError`` when the server refuses, or cannot have a folder of this name.
-    """
-    delimiter = await session.call(_delimiter, session)
-    name = names.wire(path, delimiter)
-    if name is None or names.needs_literal(name):
-        raise ProtocolError(f'The server can have no folder of this name, since it parts levels by "{delimiter}".')
-    await create_folder(session, name)
-    return name
+
+def _namespace(session: Session) -> list[names.Reply]:
+    return session.command("NAMESPACE", wanted=("NAMESPACE",))["NAMESPACE"]
+
+
+async def delimiter(session: Session) -> str:
+    """What parts the levels of folders' names; empty when nothing does."""
+    return await session.call(_delimiter, session)
 
 
 async def subscribe(session: Session, name: str) -> None:

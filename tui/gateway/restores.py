@@ -117,7 +117,7 @@ class MailRestores:
                 plan = await _plan(archive, wish)
                 secret = await saved_profiles.password(archive, plan.profile)
                 done = await Restoring(archive, plan, secret, actor="console", tick=tick).run(dry_run=True)
-        return _looked(done)
+        return _looked(plan, done)
 
     async def begin(self, wish: RestoreWish) -> int:
         with translated():
@@ -197,7 +197,7 @@ def _looking(stage: Stage) -> Looking:
     return Looking(min(stage.done / stage.total, 1.0), f"{texts.number(stage.done)} of {texts.number(stage.total)}{where}")
 
 
-def _looked(done: Restored) -> LookView:
+def _looked(plan: RestorePlan, done: Restored) -> LookView:
     total = present.count(done.total, "message")
     if done.messages:
         verb = "is" if done.messages == 1 else "are"
@@ -213,6 +213,8 @@ def _looked(done: Restored) -> LookView:
         sentences = [f"Nothing can be put there. {texts.number(done.already)} of {total} are there already."]
     if done.created:
         sentences.append(f"Folders that will be made there: {_names(done.created)}.")
+    sentences += _used(plan, done)
+    sentences += [f"{remark}." for remark in done.remarks[:NAMED]]
     if done.failed:
         sentences.append(f"{present.count(done.failed, 'message')} cannot be restored, for the reasons below.")
     problems = [present.text(_problem(one), 500) for one in done.problems[:PROBLEMS]]
@@ -229,6 +231,7 @@ def _outcome(plan: RestorePlan, done: Restored) -> Outcome:
         sentences = [f"Nothing was missing: {present.count(done.already, 'message')} there already."]
     if done.created:
         sentences.append(f"Folders made there: {_names(done.created)}.")
+    sentences += _used(plan, done)
     if done.failed:
         sentences.append(f"{present.count(done.failed, 'message')} not restored, for the reasons below. {AGAIN}")
     if done.damaged:
@@ -239,6 +242,16 @@ def _outcome(plan: RestorePlan, done: Restored) -> Outcome:
     if done.messages:
         sentences += [here(warning) for warning in plan.warnings()]
     return Outcome(tuple(sentences), tuple(_problem(one) for one in done.problems))
+
+
+def _used(plan: RestorePlan, done: Restored) -> list[str]:
+    """Whose mailbox and which folders it really was."""
+    used = [present.text(one.sentence(), SHORT * 3) for one in done.used if one.messages or one.odd]
+    if not used:
+        return []
+    more = f"; {present.count(len(used) - NAMED, 'more folder')}" if len(used) > NAMED else ""
+    mailbox = f"{present.text(plan.mailbox.login)} opens on {present.text(plan.profile.server.host)}"
+    return [f"In the mailbox that {mailbox}: {'; '.join(used[:NAMED])}{more}."]
 
 
 def _names(folders: Sequence[str]) -> str:

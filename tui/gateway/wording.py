@@ -83,6 +83,7 @@ def _key(name: str) -> str:
 #: Words of the core (regular expressions), and what the console says instead.
 _WORDS: tuple[tuple[str, str], ...] = (
     (r"set trash_too = true in \[delete\]", f"tick {_label('delete.trash_too')}"),
+    ("Another one can be named with --to", 'Another one can be chosen in the line "Into the folder"'),
     ("set accept_all_certificates = true", 'tick "accept all certificates"'),
     ("the port is a key of its own", "the port has a field of its own"),
     ("its path relative to this file", "best with its whole path"),
