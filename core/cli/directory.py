@@ -24,6 +24,7 @@ from core.profiles.directory_toml import as_toml
 from core.secrets import Secret
 
 if TYPE_CHECKING:
+    from core.directory.group_notes import GroupNote
     from core.engine.directory_sync import SyncResult
 
 #: Changes and conflicts that are named one by one.
@@ -130,14 +131,17 @@ def try_directory() -> None:
             directory = await saved_directory.find(archive)
             secret = await saved_directory.password(archive, directory)
         tick = (lambda step: None) if output.json_wanted else show_step
-        steps, found = await connection_test(directory, secret, tick)
+        groups: list[GroupNote] = []
+        steps, found = await connection_test(directory, secret, tick, groups.append)
         ok = all(step.ok for step in steps)
         if output.json_wanted:
-            output.json({"ok": ok, "steps": [step.as_json() for step in steps], "people": len(found)})
+            output.json({"ok": ok, "steps": [step.as_json() for step in steps], "people": len(found)} | _groups(groups))
         else:
             for step in steps:
                 if step.ok is None:
                     show_step(step)
+        for one in groups:
+            output.note(f"Warning: {one.sentence()}")
         for warning in directory.warnings():
             output.note(f"Warning: {warning}")
         return 0 if ok else 3
@@ -174,11 +178,17 @@ def synchronise(
         output.line(f"No longer in the directory, left as they are: {', '.join(unchanged[:NAMED])}", indent=2)
     for note in found.notes:
         output.line(f"  {note}", indent=4)
+    for one in result.groups:
+        output.note(f"Warning: {one.sentence()}")
     for warning in result.warnings:
         output.note(f"Warning: {warning}")
     if refusal is not None:
         raise refusal
     raise typer.Exit(1 if found.conflicts else 0)
+
+
+def _groups(notes: list[GroupNote]) -> dict[str, Any]:
+    return {"groups": [one.as_json() for one in notes]}
 
 
 def _list(mark: str, texts: list[str]) -> None:

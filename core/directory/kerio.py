@@ -235,8 +235,9 @@ async def _people(api: KerioApi, directory: Directory) -> list[DirectoryEntry]:
     if missing := [name for name in directory.search.groups if name.casefold() not in there]:
         # Renamed, most likely: its members have not left.
         names = ", ".join(sorted(there.values())[:10]) or "none"
+        which = ", ".join(f'"{name}"' for name in missing)
         raise DirectoryError(
-            f'{directory.server.host} has nobody in a group "{missing[0]}": with that nobody is changed.',
+            f"{directory.server.host} has nobody in a group {which}: with that nobody is changed.",
             f"Groups with members: {names}. Correct search.groups.",
         )
     groups = {name.casefold() for name in directory.search.groups}

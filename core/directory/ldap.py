@@ -10,19 +10,21 @@ import re
 import socket
 import ssl
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import ldap3
 from ldap3.core.exceptions import LDAPException
 
+from core.directory import groups
 from core.directory.entry import DirectoryEntry, distinct
+from core.directory.group_notes import GroupNote, Lack
+from core.directory.values import DnKey, Row, Values, dn_key, first, is_below, texts
 from core.errors import ArchivarError, ConnectError, DirectoryError, Dropped
 from core.format import number
 from core.network import Opening, Report, open_socket, report_tls, tls_context, tls_errors
-from core.profiles import ldap_filter
-from core.profiles.directory import Directory, DirectoryAccess
+from core.profiles.directory import Directory, DirectoryAccess, Source
 from core.secrets import Secret
 
 #: Entries asked for at once; Active Directory gives no more than 1,000.
@@ -32,21 +34,29 @@ _PAGED = "1.2.840.113556.1.4.319"
 _ACCOUNT_DISABLED = 2
 #: RFC 4511 section 4.1.9 and appendix A.
 _SUCCESS, _TIME_LIMIT, _SIZE_LIMIT, _STRONGER, _REFERRAL, _ADMIN_LIMIT, _CONFIDENTIALITY = 0, 3, 4, 8, 10, 11, 13
-_NO_SUCH_OBJECT, _INVALID_CREDENTIALS = 32, 49
-_GROUP_CLASSES = ("group", "groupOfNames", "groupOfUniqueNames", "posixGroup")
+_NO_SUCH_OBJECT, _INVALID_DN, _INVALID_CREDENTIALS = 32, 34, 49
+#: What an Active Directory says of itself among supportedCapabilities (LDAP_CAP_ACTIVE_DIRECTORY_OID).
+_ACTIVE = "1.2.840.113556.1.4.800"
+#: An attribute that came in part: its name, and the number of the last value, ``*`` for the last of all.
+_RANGE = re.compile(r"([\w.-]+);range=\d+-(\d{1,9}|\*)")
 _IDS = ("objectGUID", "entryUUID", "nsUniqueId")
 #: proxyAddresses: ``SMTP:`` is the primary one, ``smtp:`` another, anything else (X500, SIP, ...) no e-mail address.
 _TYPED = re.compile(r"([A-Za-z][A-Za-z0-9-]*):(.*)", re.DOTALL)
 
-Values = Mapping[str, Sequence[bytes]]
+Note = Callable[[GroupNote], None]
 
 
-def people(directory: Directory, password: Secret, report: Report, opening: Opening) -> list[DirectoryEntry]:
-    """Everybody whom the settings look for. Raises ``ConnectError``, ``DirectoryError``."""
+def people(
+    directory: Directory, password: Secret, report: Report, opening: Opening, note: Note = lambda note: None
+) -> list[DirectoryEntry]:
+    """Everybody whom the settings look for; ``note`` is told what their groups lack.
+
+    Raises ``ConnectError``, ``DirectoryError``.
+    """
     try:
         connection = _connect(directory, password, report, opening)
         try:
-            found = _Reader(connection, directory).people()
+            found = _Reader(connection, directory).people(note)
         finally:
             with suppress(LDAPException, OSError):
                 connection.unbind()
@@ -85,6 +95,7 @@ def _connect(directory: Directory, password: Secret, report: Report, opening: Op
             auto_referrals=False,
             check_names=False,
             read_only=True,
+            auto_range=False,
             return_empty_attributes=False,
             raise_exceptions=False,
         )
@@ -181,73 +192,95 @@ class _Reader:
         self._directory = directory
         self._host = directory.server.host
 
-    def people(self) -> list[DirectoryEntry]:
+    def people(self, note: Note) -> list[DirectoryEntry]:
         names = self._directory.attributes
         wanted = [names.user_name, names.full_name, *names.email, names.login, "memberOf", "userAccountControl", *_IDS]
         wanted = list(dict.fromkeys(name for name in wanted if name))
         bases = [self._directory.search.base_dn] if self._directory.search.base_dn else self._bases()
-        found: list[DirectoryEntry] = []
         if not self._directory.search.groups:
-            rows = self._search(bases, self._directory.filter, wanted)
-            found = [self._entry(dn, values) for dn, values in rows]
-        else:
-            found = self._members(bases, wanted)
+            return [one for row in self.search(bases, self._directory.filter, wanted) if self._counts(one := self._entry(*row))]
+        return self._members(bases, wanted, note)
+
+    def _counts(self, entry: DirectoryEntry) -> bool:
+        """Has it an address in one of the domains, if these matter?"""
         domains = {domain.casefold() for domain in self._directory.search.domains}
-        if domains:
-            found = [one for one in found if any(text.rpartition("@")[2].casefold() in domains for text in one.addresses)]
-        return found
+        return not domains or any(text.rpartition("@")[2].casefold() in domains for text in entry.addresses)
+
+    def _members(self, bases: Sequence[str], wanted: Sequence[str], note: Note) -> list[DirectoryEntry]:
+        """Who belongs to the groups of the settings, once each; what the groups lack is told."""
+        root = self._root()
+        active = self._directory.source is Source.ACTIVE_DIRECTORY or _ACTIVE in texts(root, "supportedCapabilities")
+        attributes = tuple(dict.fromkeys([*wanted, *groups.OF_PEOPLE]))
+        scope = groups.Scope(tuple(bases), self._directory.filter, attributes, tuple(self._contexts(root, bases)), active)
+        found: dict[DnKey, DirectoryEntry] = {}
+        for one in groups.Groups(self, scope).members(self._directory.search.groups, self._host):
+            people = {key: entry for key, row in one.people.items() if self._counts(entry := self._entry(*row))}
+            found |= people
+            if not any(entry.enabled or self._directory.include_disabled for entry in people.values()):
+                note(GroupNote(one.group, Lack.EMPTY if one.empty else Lack.NOBODY))
+            for text in one.notes:
+                note(text)
+        return list(found.values())
+
+    def _root(self) -> Values:
+        """What the server says of itself, to everybody who asks; nothing if it says nothing."""
+        wanted = ["defaultNamingContext", "namingContexts", "supportedCapabilities"]
+        row = self._peek("", wanted)
+        return row[1] if row is not None else {}
+
+    def _peek(self, dn: str, attributes: Sequence[str]) -> Row | None:
+        """One entry; None also when it may not be read."""
+        try:
+            return self.read(dn, attributes)
+        except DirectoryError:
+            return None
+
+    def _contexts(self, root: Values, bases: Sequence[str]) -> list[str]:
+        """The trees that ``bases`` lie in: groups, and members of groups, may be anywhere in them."""
+        told = [*texts(root, "defaultNamingContext"), *texts(root, "namingContexts")]
+        found: dict[DnKey, str] = {}
+        for base in bases:
+            key = dn_key(base)
+            around = [one for one in told if one and is_below(key, dn_key(one))]
+            top = min(around, key=lambda one: len(dn_key(one)), default=base)
+            # One that may not be looked into, or has nothing at its top, is no place to look.
+            found[dn_key(top)] = top if top == base or self._peek(top, ["objectClass"]) is not None else base
+        return list(found.values())
 
     def _bases(self) -> list[str]:
         """Where people are looked for when the settings do not say (RFC 4512 section 5.1)."""
-        root = dict(self._ask("", "(objectClass=*)", ["defaultNamingContext", "namingContexts"], ldap3.BASE))
-        values = next(iter(root.values()), {})
-        contexts = _texts(values, "defaultNamingContext") or _texts(values, "namingContexts")
+        values = self._root()
+        contexts = texts(values, "defaultNamingContext") or texts(values, "namingContexts")
         contexts = [one for one in contexts if one and not one.lower().startswith(("cn=config", "cn=schema", "cn=monitor"))]
         if not contexts:
             raise DirectoryError(f"{self._host} does not say where its entries begin.", "Give search.base_dn.")
         return contexts
 
-    def _members(self, bases: Sequence[str], wanted: Sequence[str]) -> list[DirectoryEntry]:
-        """Direct members of the groups: whose ``memberOf`` says so, and whom the groups' own lists name.
-
-        Many servers keep ``memberOf`` for some kinds of groups alone, or only since it was switched on.
-        """
-        groups = [self._group(bases, name) for name in self._directory.search.groups]
-        either = "".join(f"(memberOf={ldap_filter.escape(dn)})" for dn, _ in groups)
-        wanted = [*wanted, "uid"]
-        found = {
-            dn.casefold(): (dn, values) for dn, values in self._search(bases, f"(&{self._directory.filter}(|{either}))", wanted)
-        }
-        listed = {
-            text.casefold()
-            for _, values in groups
-            for name in ("member", "uniqueMember", "memberUid")
-            for text in _texts(values, name)
-        }
-        if listed - {name for dn, values in found.values() for name in _names(dn, values)}:
-            rows = self._search(bases, self._directory.filter, wanted)
-            found |= {dn.casefold(): (dn, values) for dn, values in rows if _names(dn, values) & listed}
-        return [self._entry(dn, values) for dn, values in found.values()]
-
-    def _group(self, bases: Sequence[str], name: str) -> tuple[str, Values]:
-        """DN and attributes of a group, which is named by its DN or its cn. Raises ``DirectoryError``."""
-        attributes = ["member", "uniqueMember", "memberUid"]
-        if "=" in name:
-            found = list(self._ask(name, "(objectClass=*)", attributes, ldap3.BASE))
-        else:
-            classes = "".join(f"(objectClass={one})" for one in _GROUP_CLASSES)
-            found = list(self._search(bases, f"(&(|{classes})(cn={ldap_filter.escape(name)}))", attributes))
-        if len(found) != 1:
-            what = "has no group" if not found else f"has {len(found)} groups called"
-            raise DirectoryError(f'{self._host} {what} "{name}".', "Correct search.groups; a DN is always clear.")
-        return found[0]
-
-    def _search(self, bases: Sequence[str], filter: str, attributes: Sequence[str]) -> Iterator[tuple[str, Values]]:
+    def search(self, bases: Sequence[str], filter: str, attributes: Sequence[str]) -> list[Row]:
+        """All entries below ``bases`` that fit: a server that gives pages may forget them when it is asked in between."""
+        found: list[Row] = []
         for base in bases:
-            yield from self._ask(base, filter, attributes, ldap3.SUBTREE)
+            found += self._ask(base, filter, attributes, ldap3.SUBTREE)
+        return found
 
-    def _ask(self, base: str, filter: str, attributes: Sequence[str], scope: str) -> Iterator[tuple[str, Values]]:
-        """DN and attributes (names in lower case) of all that is found, page by page; all of it or an error."""
+    def read(self, dn: str, attributes: Sequence[str]) -> Row | None:
+        """One entry; None when it is not there, or its name is none."""
+        self._connection.search(
+            dn,
+            "(objectClass=*)",
+            search_scope=ldap3.BASE,
+            dereference_aliases=ldap3.DEREF_NEVER,
+            attributes=list(attributes),
+        )
+        if self._connection.result["result"] in (_NO_SUCH_OBJECT, _INVALID_DN):
+            return None
+        self._check(dn)
+        rows = self._rows()
+        return self._whole(*rows[0]) if rows else None
+
+    def _ask(self, base: str, filter: str, attributes: Sequence[str], scope: str) -> list[Row]:
+        """DN and attributes of all that is found, page by page; all of it or an error."""
+        found: list[Row] = []
         cookie: bytes | None = None
         while True:
             self._connection.search(
@@ -256,18 +289,54 @@ class _Reader:
                 search_scope=scope,
                 dereference_aliases=ldap3.DEREF_NEVER,
                 attributes=list(attributes),
-                paged_size=PAGE if scope != ldap3.BASE else None,
+                paged_size=PAGE,
                 paged_cookie=cookie,
             )
             self._check(base)
-            for one in self._connection.response or ():
-                # References to other servers come among the entries.
-                if one["type"] == "searchResEntry":
-                    yield one["dn"], {name.lower(): values for name, values in one["raw_attributes"].items()}
+            found += self._rows()
             controls = self._connection.result.get("controls") or {}
             cookie = controls.get(_PAGED, {}).get("value", {}).get("cookie")
             if not cookie:
-                return
+                return [self._whole(*row) for row in found]
+
+    def _rows(self) -> list[Row]:
+        """The entries of the last answer, their attributes by names in lower case."""
+        # References to other servers come among the entries.
+        return [
+            (one["dn"], {name.lower(): values for name, values in one["raw_attributes"].items()})
+            for one in self._connection.response or ()
+            if one["type"] == "searchResEntry"
+        ]
+
+    def _whole(self, dn: str, values: Values) -> Row:
+        """An entry with all values of those attributes that Active Directory gives in parts (MS-ADTS section 3.1.1.3.1.3.3)."""
+        found = {name: list(several) for name, several in values.items() if not _RANGE.fullmatch(name)}
+        for name in values:
+            part, several = _RANGE.fullmatch(name), list(values[name])
+            if part is None:
+                continue
+            attribute, last = part[1], part[2]
+            while last != "*":
+                wanted = f"{attribute};range={int(last) + 1}-*"
+                self._connection.search(
+                    dn,
+                    "(objectClass=*)",
+                    search_scope=ldap3.BASE,
+                    dereference_aliases=ldap3.DEREF_NEVER,
+                    attributes=[wanted],
+                )
+                self._check(dn)
+                answered = [pair for row in self._rows() for pair in row[1].items() if _RANGE.fullmatch(pair[0])]
+                next_part = _RANGE.fullmatch(answered[0][0]) if answered else None
+                if next_part is None or not answered[0][1] or (next_part[2] != "*" and int(next_part[2]) <= int(last)):
+                    raise DirectoryError(
+                        f'{self._host} gave only a part of "{attribute}" of "{dn}": with a part nobody is changed.',
+                        "See the directory's log.",
+                    )
+                several += answered[0][1]
+                last = next_part[2]
+            found[attribute] = several
+        return dn, found
 
     def _check(self, base: str) -> None:
         code = self._connection.result["result"]
@@ -290,15 +359,15 @@ class _Reader:
 
     def _entry(self, dn: str, values: Values) -> DirectoryEntry:
         names = self._directory.attributes
-        control = _first(values, "userAccountControl")
+        control = first(values, "userAccountControl")
         return DirectoryEntry(
             self._permanent_id(dn, values),
-            _first(values, names.user_name),
-            _first(values, names.full_name),
-            emails([text for name in names.email for text in _texts(values, name)]),
-            _first(values, names.login) if names.login else "",
+            first(values, names.user_name),
+            first(values, names.full_name),
+            emails([text for name in names.email for text in texts(values, name)]),
+            first(values, names.login) if names.login else "",
             not (control.lstrip("-").isdigit() and int(control) & _ACCOUNT_DISABLED),
-            tuple(_texts(values, "memberOf")),
+            tuple(texts(values, "memberOf")),
         )
 
     def _permanent_id(self, dn: str, values: Values) -> str:
@@ -306,7 +375,7 @@ class _Reader:
         if guid and len(guid[0]) == 16:
             return f"objectGUID:{uuid.UUID(bytes_le=bytes(guid[0]))}"
         for name in _IDS:
-            if text := _first(values, name):
+            if text := first(values, name):
                 return f"{name}:{text.lower()}"
         raise DirectoryError(
             f'{self._host} gives the entry "{dn}" no permanent id ({" or ".join(_IDS)}).',
@@ -327,16 +396,3 @@ def emails(values: Sequence[str]) -> tuple[str, ...]:
         elif typed[1].lower() == "smtp":
             others.append(typed[2].strip())
     return distinct([text for text in (*primary, *others) if text])
-
-
-def _names(dn: str, values: Values) -> set[str]:
-    """What a group may call an entry by."""
-    return {dn.casefold(), *map(str.casefold, _texts(values, "uid"))}
-
-
-def _texts(values: Values, name: str) -> list[str]:
-    return [bytes(value).decode("utf-8", "replace") for value in values.get(name.lower(), ())]
-
-
-def _first(values: Values, name: str) -> str:
-    return next(iter(_texts(values, name)), "").strip()

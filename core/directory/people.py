@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.directory.entry import DirectoryEntry
+from core.directory.group_notes import GroupNote, Lack
 from core.errors import ConnectError, DirectoryError
 from core.network import Report
 from core.profiles.directory import Directory, DirectoryAccess, Source
@@ -20,9 +21,12 @@ def steps(directory: Directory) -> tuple[str, ...]:
 
 
 async def people(
-    directory: Directory, password: Secret, report: Report = lambda step, text: None
+    directory: Directory,
+    password: Secret,
+    report: Report = lambda step, text: None,
+    note: Callable[[GroupNote], None] = lambda note: None,
 ) -> tuple[DirectoryEntry, ...]:
-    """Everybody, never nobody. ``report(step, text)`` is told each step that succeeded.
+    """Everybody, never nobody. ``report(step, text)`` is told each step that succeeded, ``note`` what groups lack.
 
     Raises ``ConnectError`` with the step that failed, ``DirectoryError`` for an answer that is empty or cut off.
     """
@@ -36,8 +40,17 @@ async def people(
         from core.directory.threads import in_thread, on_loop
 
         told = on_loop(report)
-        found = await in_thread(lambda opening: ldap.people(directory, password, told, opening))
+        notes: list[GroupNote] = []
+        found = await in_thread(lambda opening: ldap.people(directory, password, told, opening, notes.append))
+        for one in notes:
+            note(one)
     found = [one for one in found if one.enabled or directory.include_disabled]
+    if directory.source is Source.KERIO:
+        # That such a group is there and has members was looked at; all of these may be switched off.
+        there = {name.casefold() for one in found for name in one.groups}
+        for name in directory.search.groups:
+            if name.casefold() not in there:
+                note(GroupNote(name, Lack.NOBODY))
     if not found:
         raise DirectoryError(
             f"The directory {directory.server.host} has nobody whom the settings look for: with that nobody is changed.",
@@ -57,13 +70,19 @@ async def people(
 
 
 async def connection_test(
-    directory: Directory, password: Secret, tick: Callable[[Step], None] = lambda step: None
+    directory: Directory,
+    password: Secret,
+    tick: Callable[[Step], None] = lambda step: None,
+    note: Callable[[GroupNote], None] = lambda note: None,
 ) -> tuple[list[Step], tuple[DirectoryEntry, ...]]:
-    """Try all steps in their order; ``tick`` is told each as it is known, on the running loop. Beside them, who was found."""
+    """Try all steps in their order; ``tick`` is told each as it is known, on the running loop, ``note`` what groups lack.
+
+    Beside the steps, who was found.
+    """
     trial = Trial(steps(directory), tick)
     found: tuple[DirectoryEntry, ...] = ()
     try:
-        found = await people(directory, password, trial.succeeded)
+        found = await people(directory, password, trial.succeeded, note)
     except (ConnectError, DirectoryError) as error:
         step = error.step if isinstance(error, ConnectError) and error.step in trial.order else "search"
         trial.failed(step, error.message, error.hint)

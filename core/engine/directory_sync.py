@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.archive import last_attempt, saved_directory, saved_profiles, users
@@ -12,6 +12,7 @@ from core.archive.last_attempt import Outcome
 from core.directory.diff import compare, in_order
 from core.directory.difference import Difference, What
 from core.directory.entry import DirectoryEntry
+from core.directory.group_notes import GroupNote
 from core.directory.people import people
 from core.errors import ArchivarError, BusyError, DamagedError, DirectoryError, StorageError
 from core.network import Report
@@ -24,11 +25,12 @@ ACTOR = "directory"
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """What a synchronisation found and, unless it was a dry run, did."""
+    """What a synchronisation found and, unless it was a dry run, did. ``groups`` are those that do not lead to all members."""
 
     difference: Difference
     done: bool
     warnings: tuple[str, ...] = ()
+    groups: tuple[GroupNote, ...] = ()
 
     @property
     def refusal(self) -> DirectoryError | None:
@@ -49,7 +51,12 @@ class SyncResult:
         return f"{self.difference.entries:,} in the directory: {', '.join(parts)}."
 
     def as_json(self) -> dict[str, Any]:
-        return {**self.difference.as_json(), "done": self.done, "warnings": list(self.warnings)}
+        return {
+            **self.difference.as_json(),
+            "done": self.done,
+            "warnings": list(self.warnings),
+            "groups": [one.as_json() for one in self.groups],
+        }
 
 
 async def plan(
@@ -59,8 +66,10 @@ async def plan(
 
     Raises ``ConnectError``, ``DirectoryError``.
     """
-    found = await people(directory, password, report)
-    return SyncResult(await _compare(archive, directory, found, force=force), False, tuple(directory.warnings()))
+    groups: list[GroupNote] = []
+    found = await people(directory, password, report, groups.append)
+    difference = await _compare(archive, directory, found, force=force)
+    return SyncResult(difference, False, tuple(directory.warnings()), tuple(groups))
 
 
 async def sync(
@@ -86,8 +95,10 @@ async def sync(
         password = await saved_directory.password(archive, directory)
         if dry_run:
             return await plan(archive, directory, password, report, force=force)
-        found = await people(directory, password, report)
+        groups: list[GroupNote] = []
+        found = await people(directory, password, report, groups.append)
         result = await _carry_out(archive, directory, found, force=force, agreed=agreed, asked_by=asked_by)
+        result = replace(result, groups=tuple(groups))
     except (BusyError, DamagedError, StorageError):
         # Of the archive, not of the directory: the next attempt may well succeed, or somebody is told otherwise.
         raise

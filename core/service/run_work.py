@@ -104,7 +104,8 @@ class RunWork:
                 return
             would = "" if result.done else "Nothing of it was done in a dry run. "
             self._emit("directory", "", would + result.sentence())
-            for warning in filter(None, (*result.warnings, result.difference.withheld)):
+            groups = (one.sentence() for one in result.groups)
+            for warning in filter(None, (*result.warnings, *groups, result.difference.withheld)):
                 self._emit("warning", "", warning)
             for conflict in result.difference.conflicts[:CONFLICTS]:
                 self._emit("directory", "", f"Conflict: {conflict}")

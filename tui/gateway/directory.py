@@ -184,6 +184,7 @@ class _Rows(Sequence[ImportRow]):
         self._rows: list[tuple[Mark, UserChange | Conflict | str]] = [
             *([(Mark.WRONG, f"{found.withheld} {_WITHHELD}")] if found.withheld else []),
             *((Mark.WRONG, conflict) for conflict in found.conflicts),
+            *((Mark.WRONG, one.sentence()) for one in result.groups),
             *((Mark.NOTE, text) for text in (*result.warnings, *found.notes)),
             *((mark, change) for what, mark in _MARKS.items() for change in found.of(what)),
             *((Mark.NOTE, f"{name}: no longer in the directory, stays as it is") for name in stay),
