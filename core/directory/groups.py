@@ -81,7 +81,7 @@ class _Walk:
     groups: dict[DnKey, Row] = field(default_factory=dict)
     listed: dict[DnKey, tuple[str, str]] = field(default_factory=dict)
     uids: dict[str, str] = field(default_factory=dict)
-    deep: list[str] = field(default_factory=list)
+    deep: dict[DnKey, str] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
         dn, values = row
@@ -104,7 +104,7 @@ class Groups:
         self._scope = scope
         self._contexts = [dn_key(one) for one in scope.contexts]
         self._known: dict[DnKey, Row | None] = {}
-        self._every_group: dict[DnKey, Row] | None = None
+        self._every_group: tuple[dict[DnKey, str], dict[DnKey, list[DnKey]]] | None = None
         self._everybody: list[Row] | None = None
 
     def members(self, names: Sequence[str], host: str) -> list[Membership]:
@@ -149,7 +149,7 @@ class Groups:
                 walk.add(row)
             if not level:
                 return walk
-        walk.deep = [row[0] for row in self._within(level, walk) if dn_key(row[0]) not in walk.groups]
+        walk.deep = {dn_key(row[0]): row[0] for row in self._within(level, walk) if dn_key(row[0]) not in walk.groups}
         return walk
 
     def _within(self, groups: Sequence[Row], walk: _Walk) -> list[Row]:
@@ -160,23 +160,24 @@ class Groups:
             for row in self._any(self._scope.contexts, _classes(), told, _OF_GROUPS):
                 self._known[dn_key(row[0])] = row
                 keys[dn_key(row[0])] = row[0]
-        wanted = {dn_key(dn) for dn, _ in groups}
-        for key, (dn, values) in self._index().items():
-            if any(dn_key(text) in wanted for text in texts(values, "memberOf")):
-                keys[key] = dn
-        for _, values in groups:
-            for text in (*texts(values, "member"), *texts(values, "uniqueMember")):
-                if (inner := self._index().get(dn_key(text))) is not None:
-                    keys[dn_key(text)] = inner[0]
+        index, inside = self._index()
+        for dn, values in groups:
+            listed = (dn_key(text) for text in (*texts(values, "member"), *texts(values, "uniqueMember")))
+            keys |= {key: index[key] for key in (*listed, *inside.get(dn_key(dn), ())) if key in index}
         found = (self._read(key, dn) for key, dn in keys.items() if key not in walk.groups)
         return [row for row in found if row is not None]
 
-    def _index(self) -> dict[DnKey, Row]:
-        """All groups, without their members."""
+    def _index(self) -> tuple[dict[DnKey, str], dict[DnKey, list[DnKey]]]:
+        """All groups by DN, and those that say themselves that they are in one, by that one's."""
         if self._every_group is None:
             # An Active Directory was asked for memberOf already, and may have very many.
-            rows = self._lookup.search(self._scope.contexts, _classes(), ("cn",) if self._scope.active else ("memberOf",))
-            self._every_group = {dn_key(row[0]): row for row in rows}
+            wanted = ("cn",) if self._scope.active else ("memberOf",)
+            rows = [(dn_key(row[0]), row) for row in self._lookup.search(self._scope.contexts, _classes(), wanted)]
+            inside: dict[DnKey, list[DnKey]] = {}
+            for key, (_, values) in rows:
+                for text in texts(values, "memberOf"):
+                    inside.setdefault(dn_key(text), []).append(key)
+            self._every_group = {key: dn for key, (dn, _) in rows}, inside
         return self._every_group
 
     def _read(self, key: DnKey, dn: str) -> Row | None:
@@ -204,7 +205,7 @@ class Groups:
         if strange:
             found.notes.append(GroupNote(name, Lack.STRANGE, len(strange), tuple(strange[:NAMED])))
         if walk.deep:
-            found.notes.append(GroupNote(name, Lack.DEEP, len(walk.deep), tuple(walk.deep[:NAMED])))
+            found.notes.append(GroupNote(name, Lack.DEEP, len(walk.deep), tuple(walk.deep.values())[:NAMED]))
         return found
 
     def _told(self, walk: _Walk, top: Row) -> Iterator[Row]:
@@ -246,7 +247,7 @@ class Groups:
         by_dn = [
             dn
             for key, (dn, _) in walk.listed.items()
-            if not (key in found.people or key in walk.groups or self._is_foreign(key))
+            if not (key in found.people or key in walk.groups or key in walk.deep or self._is_foreign(key))
         ]
         return [*by_dn, *(text for key, text in walk.uids.items() if key not in names)]
 

@@ -1,8 +1,10 @@
 """A real OpenLDAP server on free loopback ports, with a tree of its own, its own configuration and its own certificate.
 
 Everything that it writes lives in a folder of its own below /tmp; the people are loaded offline with slapadd, so that thousands
-take a second. Beside the usual schemas it knows enough of Active Directory's to hold a tree like that:
-``objectGUID`` as octets, ``proxyAddresses``, ``userAccountControl``. ``memberOf`` is kept by the overlay.
+take a second. Beside the usual schemas it knows enough of Active Directory's to hold a tree like that: ``objectGUID`` and
+``objectSid`` as octets, ``proxyAddresses``, ``userAccountControl``, groups with primary members, stand-ins for members of other
+domains. ``memberOf`` is kept by the overlay. Active Directory's rule that follows groups in groups is unknown here: a filter
+with it finds nothing.
 """
 
 from __future__ import annotations
@@ -47,10 +49,18 @@ attributetype ( 1.2.840.113556.1.4.221 NAME 'sAMAccountName' EQUALITY caseIgnore
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
 attributetype ( 1.2.840.113556.1.4.656 NAME 'userPrincipalName' EQUALITY caseIgnoreMatch
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.146 NAME 'objectSid' EQUALITY octetStringMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.98 NAME 'primaryGroupID' EQUALITY integerMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
 attributetype ( 1.2.840.113556.1.4.782 NAME 'objectCategory' EQUALITY caseIgnoreMatch
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
 objectclass ( 1.2.840.113556.1.5.9 NAME 'user' SUP top STRUCTURAL MUST cn MAY ( objectGUID $ proxyAddresses $
-  userAccountControl $ sAMAccountName $ userPrincipalName $ objectCategory $ displayName $ mail $ userPassword ) )
+  userAccountControl $ sAMAccountName $ userPrincipalName $ objectCategory $ displayName $ mail $ userPassword $
+  objectSid $ primaryGroupID ) )
+objectclass ( 1.2.840.113556.1.5.8 NAME 'group' SUP top STRUCTURAL MUST cn MAY ( objectGUID $ objectSid $ member $
+  sAMAccountName $ objectCategory ) )
+objectclass ( 1.2.840.113556.1.5.76 NAME 'foreignSecurityPrincipal' SUP top STRUCTURAL MUST cn MAY objectSid )
 """
 
 
@@ -74,8 +84,23 @@ def person(number: int, uid: str = "", emails: Iterable[str] = (), *, entry_uuid
     return f"employeeNumber={number},ou=people,{BASE}", {**values, "employeeNumber": [str(number)]}
 
 
-def ad_user(number: int, name: str, mail: str, proxies: Sequence[str] = (), *, control: int = 512) -> Entry:
-    """An account of the tree that looks like Active Directory's."""
+def sid(rid: int, domain: int = 1000) -> bytes:
+    """The binary SID of an account or group; ``domain`` stands for the numbers of its domain."""
+    numbers = (21, domain, 2, 3, rid)
+    return bytes([1, len(numbers)]) + (5).to_bytes(6, "big") + b"".join(one.to_bytes(4, "little") for one in numbers)
+
+
+def ad_user(
+    number: int,
+    name: str,
+    mail: str,
+    proxies: Sequence[str] = (),
+    *,
+    control: int = 512,
+    primary: int = 513,
+    domain: int = 1000,
+) -> Entry:
+    """An account of the tree that looks like Active Directory's; ``primary`` is the number of its primary group."""
     values: dict[str, Sequence[str | bytes]] = {
         "objectClass": ["user"],
         "objectCategory": ["person"],
@@ -85,6 +110,8 @@ def ad_user(number: int, name: str, mail: str, proxies: Sequence[str] = (), *, c
         "userAccountControl": [str(control)],
         "objectGUID": [uuid.UUID(int=number + 1).bytes_le],
         "userPrincipalName": [f"{name}@ad.test"],
+        "primaryGroupID": [str(primary)],
+        "objectSid": [sid(5000 + number, domain)],
     }
     if mail:
         values["mail"] = [mail]
@@ -96,6 +123,14 @@ def ad_user(number: int, name: str, mail: str, proxies: Sequence[str] = (), *, c
 def group(name: str, members: Sequence[str]) -> Entry:
     """A group below ``BASE``; ``members`` are DNs."""
     return f"cn={name},ou=groups,{BASE}", {"objectClass": ["groupOfNames"], "cn": [name], "member": members}
+
+
+def ad_group(name: str, members: Sequence[str] = (), *, rid: int = 0, domain: int = 1000) -> Entry:
+    """A group of that tree; with ``rid`` it has a SID, and can be somebody's primary group."""
+    values: dict[str, Sequence[str | bytes]] = {"objectClass": ["group"], "objectCategory": ["group"], "cn": [name]}
+    values |= {"member": members} if members else {}
+    values |= {"objectSid": [sid(rid, domain)]} if rid else {}
+    return f"cn={name},{AD_BASE}", values
 
 
 class Slapd:
@@ -162,7 +197,7 @@ class Slapd:
             blob.write_to_path(str(self._folder / "cert.pem"), append=bool(place))
         (self._folder / "ad.schema").write_text(_AD_SCHEMA)
         schemas = next(path for path in ("/etc/ldap/schema", "/etc/openldap/schema") if Path(path, "core.schema").exists())
-        lines = [f"include {schemas}/{name}.schema" for name in ("core", "cosine", "inetorgperson")]
+        lines = [f"include {schemas}/{name}.schema" for name in ("core", "cosine", "inetorgperson", "nis")]
         lines += [
             f"include {self._folder}/ad.schema",
             f"modulepath {_modules()}",
@@ -181,6 +216,7 @@ class Slapd:
                 *(f"directory {self._folder}/{name}", "maxsize 268435456", "dbnosync"),
                 *("index objectClass,entryUUID eq", "access to * by * read"),
                 *(["overlay memberof"] if self.member_of else []),
+                *(["memberof-group-oc group"] if self.member_of and name == "ad" else []),
             ]
         (self._folder / "slapd.conf").write_text("\n".join(lines) + "\n")
 
@@ -192,7 +228,7 @@ class Slapd:
         ]
         ad: list[Entry] = [(AD_BASE, {"objectClass": ["organization", "dcObject"], "o": ["AD"], "dc": ["ad"]})]
         # Groups come last, over the wire: the overlay does not see what slapadd loads.
-        groups = [entry for entry in self.entries if "groupOfNames" in entry[1]["objectClass"]]
+        groups = [entry for entry in self.entries if {"groupOfNames", "group"} & set(entry[1]["objectClass"])]
         people = [entry for entry in self.entries if entry not in groups]
         for base, entries in ((BASE, top), (AD_BASE, ad)):
             lines = [_ldif(entry) for entry in [*entries, *(entry for entry in people if entry[0].endswith(base))]]

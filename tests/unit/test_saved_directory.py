@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from core.archive.last_attempt import Outcome
 from core.archive.verify import verify
 from core.directory.diff import compare
 from core.directory.entry import DirectoryEntry
+from core.directory.group_notes import GroupNote
 from core.engine import directory_sync
 from core.errors import DirectoryError, InputError
 from core.network import Report
@@ -37,7 +38,9 @@ def directory_of(monkeypatch: pytest.MonkeyPatch, *answers: tuple[DirectoryEntry
     """Have the directory give these answers, one after the other."""
     waiting = iter(answers)
 
-    async def people(directory: Directory, password: Secret, report: Report) -> tuple[DirectoryEntry, ...]:
+    async def people(
+        directory: Directory, password: Secret, report: Report, note: Callable[[GroupNote], None]
+    ) -> tuple[DirectoryEntry, ...]:
         assert password.reveal() == WORD
         answer = next(waiting)
         if isinstance(answer, DirectoryError):

@@ -13,6 +13,7 @@ import tui.gateway.directory
 from core.archive import saved_directory, saved_profiles, users
 from core.archive.archive import Archive
 from core.directory.entry import DirectoryEntry
+from core.directory.group_notes import GroupNote, Lack
 from core.directory.people import steps
 from core.engine import directory_sync
 from core.errors import DirectoryError
@@ -45,19 +46,30 @@ class Played:
 
     def __init__(self) -> None:
         self.people = tuple(entry(number) for number in range(10))
+        self.groups: tuple[GroupNote, ...] = ()
         self.refuses: DirectoryError | None = None
         self.asked: list[tuple[Directory, str]] = []
 
-    async def answer(self, directory: Directory, password: Secret, report: Report) -> tuple[DirectoryEntry, ...]:
+    async def answer(
+        self, directory: Directory, password: Secret, report: Report, note: Callable[[GroupNote], None]
+    ) -> tuple[DirectoryEntry, ...]:
         self.asked.append((directory, password.reveal()))
+        for one in self.groups:
+            note(one)
         if self.refuses is not None:
             raise self.refuses
         report("search", f"{len(self.people)} users")
         return self.people
 
     async def test(
-        self, directory: Directory, password: Secret, tick: Callable[[Step], None]
+        self,
+        directory: Directory,
+        password: Secret,
+        tick: Callable[[Step], None],
+        note: Callable[[GroupNote], None],
     ) -> tuple[list[Step], tuple[DirectoryEntry, ...]]:
+        for one in self.groups:
+            note(one)
         found = [Step(name, True, "as it should be") for name in steps(directory)]
         if self.refuses is not None:
             found[-1] = Step(found[-1].name, False, self.refuses.message, self.refuses.hint)
@@ -215,6 +227,17 @@ async def test_the_test_says_which_step_failed_and_what_to_do(archive: Archive, 
         await screen.until_shown("Search", "✗ failed", "There is nobody below dc=x.", "Look at the base DN.", "✗ Not all steps")
         assert played.asked == [(LDAP, WORD)]
         assert await saved_directory.load(archive) is None
+
+
+async def test_groups_that_lead_to_nobody_are_named(archive: Archive, played: Played) -> None:
+    """By the test, and among what would change."""
+    played.groups = (GroupNote("sales", Lack.EMPTY), GroupNote("staff", Lack.FOREIGN, 2, ("cn=x", "cn=y")))
+    async with console_on(archive.home) as screen:
+        await filled(screen)
+        await screen.press("ctrl+t")
+        await screen.until_shown("✔ All steps went well.", 'The group "sales" is empty', "members of another domain")
+        await screen.press("escape", "ctrl+r")
+        await screen.until_shown('! The group "sales" is empty: no users come of it.', '! The group "staff" has 2 members')
 
 
 async def test_a_preview_changes_nothing_until_enter_does_it(archive: Archive, played: Played) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from core.archive import last_attempt, saved_directory, saved_profiles
 from core.archive.archive import Archive
 from core.archive.last_attempt import Attempt, Outcome
 from core.directory.difference import Conflict, UserChange, What
+from core.directory.group_notes import GroupNote
 from core.directory.people import connection_test, steps
 from core.engine import directory_sync
 from core.engine.directory_sync import SyncResult
@@ -41,6 +43,8 @@ _MARKS = {
 _WITHHELD = "If they really left: f lets them go. If not, look at filter, groups and base DN, and at the directory."
 #: Names of those who would go that are told one by one.
 _NAMED = 8
+#: Notes on groups that a test tells.
+_NOTES = 3
 
 
 class DirectoryDesk:
@@ -121,7 +125,10 @@ class DirectoryDesk:
         with translated():
             settings = _complete(draft)
             secret = await self._password(draft, settings)
-            found, _ = await connection_test(settings, secret, lambda step: tick(trial.row(step)))
+            notes: list[GroupNote] = []
+            found, _ = await connection_test(settings, secret, lambda step: tick(trial.row(step)), notes.append)
+        if notes:
+            tick(trial.row(replace(found[-1], hint=_lacking(notes))))
         return all(step.ok for step in found)
 
     async def plan(self, draft: DirectoryDraft, tell: Callable[[str], None]) -> SyncView:
@@ -197,6 +204,12 @@ class _Rows(Sequence[ImportRow]):
         mark, one = self._rows[index]
         text = one.sentence() if isinstance(one, UserChange) else str(one)
         return ImportRow(mark, present.text(text, 1000))
+
+
+def _lacking(notes: Sequence[GroupNote]) -> str:
+    """What groups lack, in as many words as there is room for; what would change shows all of it."""
+    more = f" {present.count(len(notes) - _NOTES, 'more note')} under what would change." if len(notes) > _NOTES else ""
+    return " ".join(present.text(one.sentence(), 150) for one in notes[:_NOTES]) + more
 
 
 def _view(result: SyncResult, left: Left) -> SyncView:

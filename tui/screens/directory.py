@@ -281,7 +281,8 @@ def _filter_note(values: Mapping[str, Any]) -> str:
 
 def _groups_note(values: Mapping[str, Any]) -> str:
     what = "names" if values.get("type") == "kerio" else "names or DNs"
-    return f"Of these only: {what}, with ; between. Empty: all."
+    inside = "" if values.get("type") == "kerio" else " Groups within them count."
+    return f"Of these only: {what}, with ; between. Empty: all.{inside}"
 
 
 def _usual(ldap: str, active: str) -> Callable[[Mapping[str, Any]], str]:
