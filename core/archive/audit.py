@@ -181,7 +181,7 @@ def _backed_up(payload: Payload) -> str:
 
 
 #: What is said of a folder on a server that is not of the mailbox's own.
-_WHOSE = {"other": ", a folder of another user", "shared": ", a shared folder"}
+_WHOSE = {"others": ", a folder of another user", "shared": ", a shared folder"}
 
 
 def _restored(payload: Payload) -> str:

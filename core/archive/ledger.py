@@ -42,7 +42,7 @@ Kinds and payloads (version 1)::
     restored          {profile, source, owner, folder, server_folder, login, path, whose, uidvalidity, known,
                        messages: [[sha256, uid, size, internaldate, flags]]}   put back on a server; uid: null when it does
                        not tell; known: the mailbox is archived for owner, so that the messages are not new there; whose:
-                       personal, other or shared, null when the server does not tell; login, path (of server_folder, for
+                       own, others, shared or doubtful, null when the server does not tell; login, path (of server_folder, for
                        people) and whose are missing in older entries
     backed_up         {directory, seq, hash, volumes, already, bytes}   up to which entry; volumes copied, those unchanged
     verified          {parts, messages, entries, findings}     of everything; share: percent, of a part

@@ -16,19 +16,19 @@ from core.errors import ProtocolError
 from core.format import counted
 from core.imap import appending, names
 from core.imap.names import Folder
-from core.imap.namespaces import Namespaces, Whose
+from core.imap.namespaces import Namespaces
 from core.imap.session import Busy, Session
+from core.profiles.ownership import Standing, Whose
 
 INBOX = "INBOX"
-_OF_OTHERS: dict[Whose | None, str] = {Whose.OTHER: ", a folder of another user", Whose.SHARED: ", a shared folder"}
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
     """A folder on a server: ``path`` for people, ``name`` as on the wire; ``folder`` is None as long as it is not there.
 
-    ``made``: it was not there before. ``whose`` is None where the server does not tell. ``refusal`` says why nothing can be put
-    there.
+    ``made``: it was not there before. ``remark`` says what is not as it should be, or cannot be known. ``whose`` is None where
+    the server does not tell. ``refusal`` says why nothing can be put there.
     """
 
     path: str
@@ -37,6 +37,7 @@ class Spot:
     whose: Whose | None = None
     refusal: str = ""
     made: bool = False
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,11 @@ class Used:
     @property
     def odd(self) -> bool:
         """Is it another folder than was asked for, or one that others read?"""
-        return self.wished != self.path or self.whose in _OF_OTHERS
+        return self.wished != self.path or bool(self.whose and self.whose.foreign)
 
     def sentence(self) -> str:
         """Where the mail went, for people."""
-        whose = _OF_OTHERS.get(self.whose, "")
+        whose = f", {self.whose.reason}" if self.whose and self.whose.foreign else ""
         instead = f" (for {self.wished})" if self.wished != self.path else ""
         return f"{self.path}{instead}{whose}: {counted(self.messages, 'message')}"
 
@@ -71,7 +72,8 @@ class Used:
             "folder": self.path,
             "name": self.name,
             "wished": self.wished,
-            "whose": self.whose.value if self.whose is not None else None,
+            "whose": self.whose.standing.value if self.whose else None,
+            "owner": self.whose.owner if self.whose else "",
             "created": self.created,
             "messages": self.messages,
             "from": [{"user": user, "folder": path} for user, path in self.folders],
@@ -83,10 +85,13 @@ class ServerFolders:
 
     def __init__(self, listed: Sequence[Folder], namespaces: Namespaces | None, delimiter: str) -> None:
         self._namespaces = namespaces
-        home = namespaces.home if namespaces is not None else None
-        self._root = home.root if home is not None else ""
-        # Without a prefix the names are what the server parts when it is asked about all of them.
-        self._delimiter = home.delimiter if home is not None and self._root else delimiter
+        own = [one for one in namespaces.spaces if one.standing is Standing.OWN] if namespaces is not None else []
+        # Without a prefix, where that can be, names are parted as the server says when it is asked about all of them.
+        home = next(iter(own), None) if all(one.prefix for one in own) else None
+        self._delimiter = home.delimiter if home is not None else delimiter
+        self._root = home.prefix if home is not None else ""
+        if self._root and not self._root.endswith(self._delimiter):
+            self._root += self._delimiter
         self._listed = {one.path: one for one in reversed(listed)}
         others = [one.path for one in listed if one.path != INBOX]
         self._below_inbox = all(path.startswith(f"{INBOX}/") for path in others)
@@ -105,12 +110,12 @@ class ServerFolders:
 
     def whose(self, name: str) -> Whose | None:
         """Whose the folder ``name`` is; None when the server does not tell."""
-        found = self._namespaces.find(name) if self._namespaces is not None else None
-        return found[0] if found is not None else None
+        return self._namespaces.whose(name) if self._namespaces is not None else None
 
     def is_foreign(self, folder: Folder) -> bool:
         """Is it a folder of others, or a shared one?"""
-        return self.whose(folder.name) in (Whose.OTHER, Whose.SHARED)
+        whose = self.whose(folder.name)
+        return whose is not None and whose.foreign
 
     def spot(self, path: str, *, meant: bool) -> Spot:
         """The folder for ``path``; ``meant``: also if it is one of others, since this very one is wanted."""
@@ -133,14 +138,14 @@ class ServerFolders:
         there = self.listed(below)
         return self._found(there) if there is not None else self._new(below)
 
-    def foreseen(self, spot: Spot) -> tuple[Spot, str]:
-        """What a restore would use for a spot that is not there, as far as that can be told without trying; and what cannot."""
-        below = self.below_inbox(spot.path)
+    def foreseen(self, spot: Spot) -> Spot:
+        """What a restore would use for a spot that is not there, or make, as far as that can be told without trying."""
+        below, unless = self.below_inbox(spot.path), "if the server makes no folders beside INBOX"
         if below is None or below.refusal:
-            return spot, ""
+            return replace(spot, made=True)
         if below.folder is not None:
-            return below, f"{below.path} is meant for {spot.path} if the server makes no folders beside INBOX"
-        return spot, f"{spot.path} becomes {below.path} if the server makes no folders beside INBOX"
+            return replace(below, remark=f"{below.path} is meant for {spot.path} {unless}")
+        return replace(spot, made=True, remark=f"{spot.path} becomes {below.path} {unless}")
 
     def _found(self, folder: Folder) -> Spot:
         return Spot(folder.path, folder.name, folder, self.whose(folder.name))
@@ -159,9 +164,8 @@ class ServerFolders:
             )
             return Spot(path, refusal=f"{refusal} Another one can be named with --to.")
         whose = self.whose(name)
-        if whose in (Whose.OTHER, Whose.SHARED):
-            what = "a folder of another user" if whose is Whose.OTHER else "a shared folder"
-            refusal = f"On this server that would be {what}, which is not made: others would read the mail."
+        if whose is not None and whose.foreign:
+            refusal = f"On this server that would be {whose.reason}, which is not made: others would read the mail."
             return Spot(path, name, whose=whose, refusal=f"{refusal} Another one can be named with --to.")
         return Spot(path, name, whose=whose)
 
@@ -174,7 +178,7 @@ class ServerFolders:
 
 
 async def make(session: Session, server: ServerFolders, spot: Spot, path: str) -> Spot:
-    """Make the folder of a spot that is not there; where it is then. ``path`` is what was wished.
+    """Make the folder of a spot that is not there, and subscribe to it; where it is then. ``path`` is what was wished.
 
     Raises ``ProtocolError`` when the server refuses.
     """
@@ -190,15 +194,9 @@ async def make(session: Session, server: ServerFolders, spot: Spot, path: str) -
             return below
         spot = below
         await appending.create_folder(session, spot.name)
-    folder = await _settled(session, server, spot)
-    return replace(spot, path=folder.path, name=folder.name, folder=folder, whose=server.whose(folder.name), made=True)
-
-
-async def _settled(session: Session, server: ServerFolders, spot: Spot) -> Folder:
-    """The folder that was made, as the server lists it: it may have put it below a prefix by itself."""
-    listed = await session.folders()
-    if (same := next((one for one in listed if one.name == spot.name), None)) is not None:
-        return same
-    fresh = [one for one in listed if server.listed(one.path) is None and one.path.endswith(f"/{spot.path}")]
-    # What is not listed can be opened all the same, on servers that list what is subscribed.
-    return fresh[0] if len(fresh) == 1 else Folder(spot.name, spot.path)
+    remark = ""
+    try:
+        await appending.subscribe(session, spot.name)
+    except ProtocolError as error:
+        remark = f"{spot.path} was made, but mail programs may not show it: {error.message}"
+    return replace(spot, folder=Folder(spot.name, spot.path), made=True, remark=remark)

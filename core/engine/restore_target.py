@@ -48,5 +48,10 @@ class Target:
         return self.spot.name if self.spot is not None else ""
 
     @property
+    def whose(self) -> str | None:
+        """Whose it is, as in the ledger; None where the server does not tell."""
+        return self.spot.whose.standing.value if self.spot is not None and self.spot.whose is not None else None
+
+    @property
     def total(self) -> int:
         return sum(folder.messages for folder in self.folders)

@@ -24,7 +24,7 @@ from core.engine import plan
 from core.engine.link import BACKOFF, Link
 from core.engine.mailbox_lock import alone
 from core.engine.presence import There
-from core.engine.restore_places import ServerFolders, Spot, Used, make
+from core.engine.restore_places import ServerFolders, Used, make
 from core.engine.restore_plan import RestorePlan
 from core.engine.restore_target import Appended, Target
 from core.engine.roster import credentials
@@ -163,11 +163,10 @@ class Restoring:
     def _use(self, target: Target) -> None:
         """Tell which folder it really was."""
         spot = target.spot
-        if spot is None or (spot.folder is None and not self._dry) or not (target.put or target.count):
-            return
-        folders = tuple((folder.user, folder.path) for folder in target.folders)
-        created = spot.path in self.result.created
-        self.result.used.append(Used(spot.path, spot.name, target.wished, spot.whose, created, target.put, folders))
+        if spot is not None and target.count:
+            folders = tuple((folder.user, folder.path) for folder in target.folders)
+            made = spot.path in self.result.created
+            self.result.used.append(Used(spot.path, spot.name, target.wished, spot.whose, made, target.put, folders))
 
     def _give_up(self, target: Target, error: ArchivarError) -> None:
         if left := target.total - target.count:
@@ -222,16 +221,11 @@ class Restoring:
         spot = server.spot(target.wished, meant=bool(self._plan.to) or await self._lay_in(server, target))
         if spot.refusal:
             raise ProtocolError(spot.refusal)
-        if spot.folder is None and self._dry:
-            spot, unsure = server.foreseen(spot)
-            self.result.remarks += [unsure] if unsure else []
-            if spot.folder is None and spot.path not in self.result.created:
-                self.result.created.append(spot.path)
-        elif spot.folder is None:
-            spot = await make(session, server, spot, target.wished)
-            if spot.made:
-                self.result.created.append(spot.path)
-                await self._subscribe(session, spot)
+        if spot.folder is None:
+            spot = server.foreseen(spot) if self._dry else await make(session, server, spot, target.wished)
+        if spot.made and spot.path not in self.result.created:
+            self.result.created.append(spot.path)
+        self.result.remarks += [spot.remark] if spot.remark else []
         target.spot = spot
         self.result.folder = spot.path
         return spot.folder
@@ -243,12 +237,6 @@ class Restoring:
             return False
         several = [await sources.lay_in(self._archive, self._source, there.name, folder.id) for folder in target.folders]
         return all(several)
-
-    async def _subscribe(self, session: Session, spot: Spot) -> None:
-        try:
-            await appending.subscribe(session, spot.name)
-        except ProtocolError as error:
-            self.result.remarks.append(f"{spot.path} was made, but mail programs may not show it: {error.message}")
 
     async def _chunk(self, session: Session, target: Target, there: There, folder: Folder, chunk: Sequence[Place]) -> None:
         missing = [one for one in chunk if one.message not in target.settled and one.sha256 not in there.present]
@@ -376,7 +364,7 @@ class Restoring:
                 "server_folder": target.name,
                 "login": self._plan.mailbox.login,
                 "path": target.path,
-                "whose": target.spot.whose if target.spot is not None else None,
+                "whose": target.whose,
                 "uidvalidity": target.uidvalidity,
                 "known": folder.owner == self._plan.mailbox.user.id,
                 "messages": rows,

@@ -1,146 +1,141 @@
-"""Whose folders are whose: the reply to NAMESPACE (RFC 2342), read tolerantly. Pure functions.
+"""Replies to NAMESPACE (RFC 2342), and what they say of each folder. Pure functions.
 
-A server parts its folders into the user's own ones, those of other users and shared ones, each below a prefix; the prefix may
-be empty, and ``INBOX.`` as Courier, Cyrus and many Dovecots have it. Prefixes and names are as on the wire, as text of Latin-1
-characters.
+The longest prefix counts, INBOX is always the mailbox's own, and what cannot be read tells nothing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
 
+from core.imap import names
 from core.imap.names import Reply
+from core.profiles.ownership import OWN, Evidence, Standing, Whose
 
-_TOKEN = re.compile(rb'\s*(?:([()])|"((?:\\.|[^"\\])*)"|([^\s()"]+))', re.DOTALL)
-_LITERAL = re.compile(rb"\{\d+\+?\}$")
-#: Deeper is no reply that a server sends.
-_DEEPEST = 10
-
-
-class Whose(StrEnum):
-    """Whose a folder is."""
-
-    PERSONAL = "personal"
-    OTHER = "other"
-    SHARED = "shared"
+_TOKEN = re.compile(rb'\s*(?:(\()|(\))|"((?:\\.|[^"\\])*)"|([^\s()"]+))', re.DOTALL)
+_LITERAL_SIZE = re.compile(rb"\{\d+\+?\}$")
+_KINDS = (Standing.OWN, Standing.OTHERS, Standing.SHARED)
+_DEEPEST = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """Folders below ``prefix``, their levels parted by ``delimiter`` (empty: they have no levels)."""
+    """One namespace: ``prefix`` as on the wire; ``delimiter`` is empty where names have no levels."""
 
+    standing: Standing
     prefix: str
     delimiter: str
 
     @property
-    def root(self) -> str:
-        """What the names of its folders begin with; a server may leave the delimiter out of the prefix."""
-        if not self.prefix or not self.delimiter or self.prefix.endswith(self.delimiter):
-            return self.prefix
-        return self.prefix + self.delimiter
+    def path(self) -> str:
+        """The prefix as a path for people, without a trailing delimiter."""
+        return names.path(self.prefix.removesuffix(self.delimiter) if self.delimiter else self.prefix, self.delimiter)
 
-    def holds(self, name: str) -> bool:
-        """Is this folder one of the namespace, or the one that it hangs from?"""
-        root, name = _inbox_upper(self.root), _inbox_upper(name)
-        return name.startswith(root) or (bool(self.delimiter) and name == root.removesuffix(self.delimiter))
+    def rest(self, name: str) -> str | None:
+        """What follows the prefix in a folder's name; None for a folder of another namespace."""
+        prefix, delimiter = _with_inbox(self.prefix, self.delimiter), self.delimiter
+        name = _with_inbox(name, delimiter)
+        if delimiter and name + delimiter == prefix:
+            return ""
+        if not name.startswith(prefix):
+            return None
+        rest = name[len(prefix) :]
+        if not delimiter or not prefix or prefix.endswith(delimiter) or rest.startswith(delimiter) or not rest:
+            return rest.removeprefix(delimiter) if delimiter else rest
+        # "Other" is no beginning of "Others"; "~" is one of "~bob".
+        return None if prefix[-1].isalnum() else rest
 
 
 @dataclass(frozen=True, slots=True)
 class Namespaces:
-    """The namespaces of a server, in its order; none of a kind where it has none."""
+    """All namespaces that a server tells."""
 
-    personal: tuple[Namespace, ...] = ()
-    other: tuple[Namespace, ...] = ()
-    shared: tuple[Namespace, ...] = ()
+    spaces: tuple[Namespace, ...] = ()
 
-    @property
-    def home(self) -> Namespace | None:
-        """Where the user's own folders are made: without a prefix if that can be, else by the first one."""
-        return next((one for one in self.personal if not one.prefix), next(iter(self.personal), None))
+    def _of(self, name: str) -> tuple[Namespace, str] | None:
+        """The namespace with the longest prefix that fits, and the rest of the name; the mailbox's own first."""
+        found = [(space, rest) for space in self.spaces if (rest := space.rest(name)) is not None]
+        return min(found, key=lambda one: (-len(one[0].prefix), _KINDS.index(one[0].standing))) if found else None
 
-    def find(self, name: str) -> tuple[Whose, Namespace] | None:
-        """Whose the folder ``name`` is: by the longest prefix that it has. None when it is in no namespace."""
+    def whose(self, name: str) -> Whose:
+        """Whose the folder ``name`` (as on the wire) is."""
         if name.upper() == "INBOX":
-            return Whose.PERSONAL, self.home or Namespace("", "")
-        kinds = ((Whose.PERSONAL, self.personal), (Whose.OTHER, self.other), (Whose.SHARED, self.shared))
-        found = [(whose, one) for whose, several in kinds for one in several if one.holds(name)]
-        # Of equal ones the first: what the server calls the user's own is that.
-        return max(found, key=lambda one: len(one[1].root)) if found else None
+            return OWN
+        found = self._of(name)
+        if found is None:
+            # A server that tells no namespace of the mailbox's own has not said that this folder is in another one.
+            tells_own = any(space.standing is Standing.OWN for space in self.spaces)
+            return Whose(Standing.DOUBTFUL, evidence=Evidence.NAMESPACE) if tells_own else OWN
+        space, rest = found
+        if space.standing is Standing.OWN:
+            return Whose(evidence=Evidence.NAMESPACE)
+        owner = ""
+        if space.standing is Standing.OTHERS:
+            level = rest.split(space.delimiter)[0] if space.delimiter else rest
+            owner = names.path(level, "")
+        return Whose(space.standing, owner, Evidence.NAMESPACE, space.path)
 
 
 def parse(replies: Iterable[Reply]) -> Namespaces | None:
-    """The namespaces of the last NAMESPACE reply, without the word NAMESPACE. None when it cannot be understood."""
+    """The namespaces of a reply to NAMESPACE; None when it cannot be read."""
+    tokens = _tokens(replies)
     try:
-        found = list(_items(_tokens(replies)))
-    except ValueError:
+        lists = [_value(tokens) for _ in _KINDS]
+    except (ValueError, IndexError):
         return None
-    # Of several replies the last one counts.
-    kinds = [_kind(one) for one in found[-3:]]
-    if len(found) < 3 or any(kind is None for kind in kinds):
-        return None
-    return Namespaces(*(kind for kind in kinds if kind is not None))
-
-
-def _kind(value: Any) -> tuple[Namespace, ...] | None:
-    """One of the three parts: NIL, or a list of namespaces."""
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        return None
-    several = [value] if value and isinstance(value[0], bytes) else value
     found = []
-    for one in several:
-        # Extensions may follow prefix and delimiter (RFC 2342 section 6).
-        if not isinstance(one, list) or len(one) < 2 or not isinstance(one[0], bytes):
-            return None
-        if not (one[1] is None or isinstance(one[1], bytes)):
-            return None
-        found.append(Namespace(one[0].decode("latin-1"), (one[1] or b"").decode("latin-1")))
-    return tuple(found)
+    for standing, spaces in zip(_KINDS, lists, strict=True):
+        for space in spaces if isinstance(spaces, list) else []:
+            # What follows the delimiter are extensions, which tell nothing that is needed here.
+            if not isinstance(space, list) or len(space) < 2 or not isinstance(space[0], bytes):
+                return None
+            delimiter = space[1] if isinstance(space[1], bytes) else b""
+            found.append(Namespace(standing, space[0].decode("latin-1"), delimiter.decode("latin-1")))
+    return Namespaces(tuple(found))
 
 
-def _tokens(replies: Iterable[Reply]) -> Iterator[bytes | tuple[bytes | None]]:
-    """Brackets as bytes, and values in a tuple, None for NIL."""
+_Value = bytes | list["_Value"] | None
+
+
+def _tokens(replies: Iterable[Reply]) -> list[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = []
     for reply in replies:
-        line, literal = reply if isinstance(reply, tuple) else (reply or b"", None)
-        text = _LITERAL.sub(b"", line) if literal is not None else line
+        line = reply[0] if isinstance(reply, tuple) else reply or b""
+        line = _LITERAL_SIZE.sub(b"", line.rstrip())
         at = 0
-        while text[at:].strip():
-            match = _TOKEN.match(text, at)
-            if match is None:
-                raise ValueError("a quote is never closed")
-            at = match.end()
-            if match[1]:
-                yield match[1]
-            elif match[2] is not None:
-                yield (re.sub(rb"\\(.)", rb"\1", match[2], flags=re.DOTALL),)
+        while match := _TOKEN.match(line, at):
+            opening, closing, quoted, atom = match.groups()
+            if opening or closing:
+                found.append((match[0].strip().decode(), b""))
+            elif quoted is not None:
+                found.append(("string", re.sub(rb"\\(.)", rb"\1", quoted, flags=re.DOTALL)))
             else:
-                yield (None if match[3].upper() == b"NIL" else match[3],)
-        if literal is not None:
-            yield (literal,)
+                found.append(("atom", atom))
+            at = match.end()
+        if isinstance(reply, tuple):
+            found.append(("string", reply[1]))
+    found.reverse()
+    return found
 
 
-def _items(tokens: Iterator[bytes | tuple[bytes | None]], depth: int = 0) -> Iterator[Any]:
-    """Values, and lists of them, to the end or to the bracket that closes."""
-    for token in tokens:
-        if isinstance(token, tuple):
-            yield token[0]
-        elif token == b"(":
-            if depth == _DEEPEST:
-                raise ValueError("brackets are nested too deeply")
-            yield list(_items(tokens, depth + 1))
-        elif depth:
-            return
-        else:
-            raise ValueError("a bracket is closed that was never opened")
-    if depth:
-        raise ValueError("a bracket is never closed")
+def _value(tokens: list[tuple[str, bytes]], depth: int = 0) -> _Value:
+    """The next value of tokens in reverse order. Raises ``ValueError``, ``IndexError``."""
+    kind, text = tokens.pop()
+    if kind == "string":
+        return text
+    if kind == "atom":
+        return None if text.upper() == b"NIL" else text
+    if kind == ")" or depth == _DEEPEST:
+        raise ValueError(kind)
+    values: list[_Value] = []
+    while tokens[-1][0] != ")":
+        values.append(_value(tokens, depth + 1))
+    tokens.pop()
+    return values
 
 
-def _inbox_upper(name: str) -> str:
-    """INBOX is written in any case (RFC 3501 section 5.1)."""
-    return f"INBOX{name[5:]}" if name[:5].upper() == "INBOX" and not name[5:6].isalnum() else name
+def _with_inbox(name: str, delimiter: str) -> str:
+    """``name`` with INBOX in capitals at its beginning, where case does not count (RFC 3501 section 5.1)."""
+    top = name[:5]
+    return "INBOX" + name[5:] if top.upper() == "INBOX" and (len(name) == 5 or name[5] == delimiter) else name

@@ -56,12 +56,12 @@ def counts(server: Dovecot) -> dict[str, int]:
 
 def went(done: Restored) -> dict[str, tuple[str, str | None, int]]:
     """Where each folder's mail went: path on the server, whose it is, how many messages."""
-    return {one.wished: (one.path, one.whose, one.messages) for one in done.used}
+    return {one.wished: (one.path, one.whose.standing.value if one.whose else None, one.messages) for one in done.used}
 
 
 async def test_mail_of_such_a_server_goes_back_to_where_it_was(box: Sandbox, dovecot: StartDovecot) -> None:
     """INBOX/Projekte to INBOX.Projekte and not one level deeper; a second restore and the next run find all of it there."""
-    server = dovecot(separator=".", prefix="INBOX.")
+    server = dovecot(separator=".", personal="INBOX.")
     for folder in ("INBOX", "INBOX.Projekte", "INBOX.Projekte.Entwürfe & Ä", "INBOX.Sent Items"):
         server.deliver(ALICE, folder, mail(folder), ("\\Seen",), WHEN)
     one = profile(At(server.host, server.plain_port))
@@ -80,7 +80,7 @@ async def test_mail_of_such_a_server_goes_back_to_where_it_was(box: Sandbox, dov
     assert (done.messages, done.problems, done.remarks) == (4, [], [])
     assert counts(server) == before
     assert sorted(looked.created) == sorted(done.created)
-    assert {path for path, whose, _ in went(done).values() if whose == "personal"} == {one.wished for one in done.used}
+    assert {path for path, whose, _ in went(done).values() if whose == "own"} == {one.wished for one in done.used}
     again = await restore(box, one)
     assert (again.messages, again.already, again.created) == (0, 4, [])
     run = await box.run(one)
@@ -90,17 +90,17 @@ async def test_mail_of_such_a_server_goes_back_to_where_it_was(box: Sandbox, dov
 
 async def test_folders_of_elsewhere_come_below_the_prefix(box: Sandbox, dovecot: StartDovecot) -> None:
     """Names with & and beyond ASCII too; what has the delimiter in its name is refused with a way out; the entry tells all."""
-    server = dovecot(separator=".", prefix="INBOX.")
+    server = dovecot(separator=".", personal="INBOX.")
     await keep(box, "INBOX", "Projekte", "Projekte/Grün & Weiß", "INBOX/Alt", "Sent Items", "v1.2/Notes")
     one = profile(At(server.host, server.plain_port))
     looked = await restore(box, one, dry_run=True)
     done = await restore(box, one)
     assert went(done) == {
-        "INBOX": ("INBOX", "personal", 1),
-        "INBOX/Alt": ("INBOX/Alt", "personal", 1),
-        "Projekte": ("INBOX/Projekte", "personal", 1),
-        "Projekte/Grün & Weiß": ("INBOX/Projekte/Grün & Weiß", "personal", 1),
-        "Sent Items": ("INBOX/Sent Items", "personal", 1),
+        "INBOX": ("INBOX", "own", 1),
+        "INBOX/Alt": ("INBOX/Alt", "own", 1),
+        "Projekte": ("INBOX/Projekte", "own", 1),
+        "Projekte/Grün & Weiß": ("INBOX/Projekte/Grün & Weiß", "own", 1),
+        "Sent Items": ("INBOX/Sent Items", "own", 1),
     }
     assert went(looked) == went(done)
     assert looked.created == done.created
@@ -117,7 +117,7 @@ async def test_folders_of_elsewhere_come_below_the_prefix(box: Sandbox, dovecot:
     assert counts(server) == there
     entries = await box.entries("restored")
     told = {(one["path"], one["server_folder"], one["whose"], one["login"]) for one in entries}
-    assert ("INBOX/Projekte", "INBOX.Projekte", "personal", ALICE) in told
+    assert ("INBOX/Projekte", "INBOX.Projekte", "own", ALICE) in told
     run = await box.run(one)
     assert (run.tally.archived, run.tally.moved, run.problems) == (0, 0, [])
 
@@ -125,7 +125,7 @@ async def test_folders_of_elsewhere_come_below_the_prefix(box: Sandbox, dovecot:
 @pytest.mark.parametrize("to", ["Zurück/2019", "INBOX/Zurück/2019", "inbox/Zurück/2019"])
 async def test_a_folder_that_is_named_comes_below_the_prefix_once(box: Sandbox, dovecot: StartDovecot, to: str) -> None:
     """With the prefix or without it."""
-    server = dovecot(separator=".", prefix="INBOX.")
+    server = dovecot(separator=".", personal="INBOX.")
     await keep(box, "Projekte", "INBOX")
     done = await restore(box, profile(At(server.host, server.plain_port)), to=to)
     assert done.messages == 2
@@ -139,7 +139,7 @@ async def test_a_prefix_that_is_not_told_shows_when_a_folder_is_refused(
     box: Sandbox, dovecot: StartDovecot, others: Sequence[str]
 ) -> None:
     """Without NAMESPACE: all folders lie below INBOX, or there is none besides, and none is made beside it."""
-    server = dovecot(separator=".", prefix="INBOX.", extra=SILENT)
+    server = dovecot(separator=".", personal="INBOX.", extra=SILENT)
     for folder in others:
         server.create_folder(ALICE, folder)
     await keep(box, "INBOX", "Projekte/Grün")
@@ -178,7 +178,7 @@ def public(server: Dovecot) -> str:
 @pytest.mark.parametrize("prefix", ["", "INBOX."])
 async def test_what_others_read_is_used_only_when_it_is_meant(box: Sandbox, dovecot: StartDovecot, prefix: str) -> None:
     """A folder of elsewhere that is called like a shared one stays the user's own; one that is named is used, and told."""
-    server = dovecot(separator=".", prefix=prefix)
+    server = dovecot(separator=".", personal=prefix)
     server.stop()
     server.extra = public(server)
     server.create_folder("public", "Team")
@@ -188,7 +188,7 @@ async def test_what_others_read_is_used_only_when_it_is_meant(box: Sandbox, dove
     done = await restore(box, one)
     assert server.messages("public", "Team") == []
     if prefix:
-        assert went(done) == {"Public/Team": ("INBOX/Public/Team", "personal", 1)}
+        assert went(done) == {"Public/Team": ("INBOX/Public/Team", "own", 1)}
     else:
         assert "a shared folder" in done.problems[0].reason
     done = await restore(box, one, to="Public/Team")
@@ -200,7 +200,7 @@ async def test_what_others_read_is_used_only_when_it_is_meant(box: Sandbox, dove
 
 def test_the_command_line_says_whose_mailbox_and_which_folder_it_was(tmp_path: Path, dovecot: StartDovecot) -> None:
     """In text, as JSON and in the ledger."""
-    server = dovecot(separator=".", prefix="INBOX.")
+    server = dovecot(separator=".", personal="INBOX.")
     server.deliver(ALICE, "INBOX", mail("one"))
     with Archivar(tmp_path / "cli", WORD="secret") as archivar:
         archivar("user", "add", "alice", "--email", ALICE)
@@ -217,7 +217,7 @@ def test_the_command_line_says_whose_mailbox_and_which_folder_it_was(tmp_path: P
         found = archivar("restore", "--profile", "Alice", "--to", "Back", "--yes", "--json").json
         assert (found["mailbox"], found["login"], found["server"], found["user"]) == ("work", ALICE, "127.0.0.1", "alice")
         assert found["folders"] == [
-            {"folder": "INBOX/Back", "name": "INBOX.Back", "wished": "Back", "whose": "personal", "created": False}
+            {"folder": "INBOX/Back", "name": "INBOX.Back", "wished": "Back", "whose": "own", "owner": "", "created": False}
             | {"messages": 0, "from": [{"user": "alice", "folder": "work/INBOX"}]}
         ]
         assert f'to "INBOX.Back" of {ALICE}' in archivar("ledger", "show").out

@@ -103,7 +103,7 @@ class Dovecot:
     certificate (good for ``127.0.0.1`` and ``localhost`` unless ``certificate`` says otherwise). ``master`` is the name
     and password of a master user: log in as ``user*master``, or with SASL PLAIN and an authorization identity.
     ``allow_plain`` False demands TLS before the login (always take ``host`` from the server: it is another one then).
-    ``prefix`` is what the names of all folders but INBOX begin with, such as ``INBOX.``; it ends with the separator.
+    ``personal`` is what the names of all folders but INBOX begin with, such as ``INBOX.``; it ends with the separator.
     ``extra`` is configuration text put at the end. ``stop`` and ``start`` in between restart the server on the same
     mail, on new ports.
     """
@@ -114,7 +114,7 @@ class Dovecot:
         users: Mapping[str, str],
         *,
         separator: str = "/",
-        prefix: str = "",
+        personal: str = "",
         certificate: Certificate = "good",
         allow_plain: bool = True,
         master: tuple[str, str] | None = None,
@@ -123,7 +123,7 @@ class Dovecot:
         self.root = root
         self.users = dict(users)
         self.separator = separator
-        self.prefix = prefix
+        self.personal = personal
         self.certificate: Certificate = certificate
         self.allow_plain = allow_plain
         self.master = master
@@ -224,14 +224,14 @@ class Dovecot:
 
     def folder_path(self, user: str, folder: str) -> Path:
         """The Maildir (cur, new, tmp) of a folder; ``folder`` is the decoded name with this server's separator."""
-        return self.maildir(user).joinpath(*folder.removeprefix(self.prefix).split(self.separator))
+        return self.maildir(user).joinpath(*folder.removeprefix(self.personal).split(self.separator))
 
     def folders(self, user: str) -> list[str]:
         """The names of all folders that can be selected, from disk."""
         top = self.maildir(user)
         found = [path.parent.relative_to(top) for path in top.rglob("cur") if path.is_dir()]
         return sorted(
-            path.name if path.parts == ("INBOX",) else self.prefix + self.separator.join(path.parts) for path in found
+            path.name if path.parts == ("INBOX",) else self.personal + self.separator.join(path.parts) for path in found
         )
 
     def create_folder(self, user: str, folder: str, *, selectable: bool = True) -> Path:
@@ -410,7 +410,7 @@ class Dovecot:
             "namespace inbox {",
             "  inbox = yes",
             f"  separator = {self.separator}",
-            f"  prefix = {self.prefix}",
+            f"  prefix = {self.personal}",
             *(f'  mailbox "{name}" {{\n    special_use = {use}\n  }}' for name, use in SPECIAL_USE.items()),
             "}",
         ]

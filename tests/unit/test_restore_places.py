@@ -6,9 +6,19 @@ import pytest
 
 from core.engine.restore_places import ServerFolders, Used
 from core.imap.names import Folder, path
-from core.imap.namespaces import Namespace, Namespaces, Whose
+from core.imap.namespaces import Namespace, Namespaces
+from core.profiles.ownership import OWN, Standing, Whose
 
-CYRUS = Namespaces((Namespace("INBOX.", "."),), (Namespace("user.", "."),), (Namespace("", "."),))
+
+def spaces(*own: tuple[str, str], others: str = "", shared: str | None = None, delimiter: str = "/") -> Namespaces:
+    """What a server tells: prefix and delimiter of the user's own, prefixes of the others."""
+    found = [Namespace(Standing.OWN, *one) for one in own]
+    found += [Namespace(Standing.OTHERS, others, delimiter)] if others else []
+    found += [Namespace(Standing.SHARED, shared, delimiter)] if shared is not None else []
+    return Namespaces(tuple(found))
+
+
+CYRUS = spaces(("INBOX.", "."), others="user.", shared="", delimiter=".")
 
 
 def server(*names: str, told: Namespaces | None = CYRUS, delimiter: str = ".") -> ServerFolders:
@@ -32,26 +42,29 @@ def test_the_users_own_folders_lie_below_the_prefix(wished: str, name: str) -> N
     """Each once; also what is called like a folder of others, and like INBOX at its beginning."""
     for there in ((), ("INBOX", "INBOX.Other")):
         spot = server(*there).spot(wished, meant=False)
-        assert (spot.name, spot.whose, spot.refusal) == (name, Whose.PERSONAL, "")
+        assert (spot.name, spot.whose is not None and spot.whose.standing, spot.refusal) == (name, Standing.OWN, "")
 
 
 def test_a_shared_folder_of_that_name_is_used_only_when_it_is_meant() -> None:
     """Cyrus has its shared folders without a prefix."""
     folders = server("INBOX", "Projekte", "user.bob")
     assert folders.spot("Projekte", meant=False).name == "INBOX.Projekte"
-    assert (folders.spot("Projekte", meant=True).name, folders.spot("Projekte", meant=True).whose) == ("Projekte", Whose.SHARED)
-    assert folders.spot("user/bob", meant=True).whose is Whose.OTHER
+    shared, bobs = folders.spot("Projekte", meant=True), folders.spot("user/bob", meant=True)
+    assert shared.whose is not None
+    assert bobs.whose is not None
+    assert (shared.name, shared.whose.standing) == ("Projekte", Standing.SHARED)
+    assert (bobs.name, bobs.whose.standing, bobs.whose.owner) == ("user.bob", Standing.OTHERS, "bob")
     assert folders.spot("user/bob", meant=False).name == "INBOX.user.bob"
 
 
 @pytest.mark.parametrize(
     ("told", "wished", "name"),
     [
-        (Namespaces((Namespace("Mail/", "/"),)), "A/B", "Mail/A/B"),
-        (Namespaces((Namespace("Mail/", "/"),)), "Mail/A", "Mail/A"),
-        (Namespaces((Namespace("INBOX", "."),)), "A/B", "INBOX.A.B"),
-        (Namespaces((Namespace("#mhinbox", ""), Namespace("", "/"))), "A/B", "A/B"),
-        (Namespaces((Namespace("", "/"),)), "A/B", "A/B"),
+        (spaces(("Mail/", "/")), "A/B", "Mail/A/B"),
+        (spaces(("Mail/", "/")), "Mail/A", "Mail/A"),
+        (spaces(("INBOX", ".")), "A/B", "INBOX.A.B"),
+        (spaces(("#mhinbox", ""), ("", "/")), "A/B", "A/B"),
+        (spaces(("", "/")), "A/B", "A/B"),
         (Namespaces(), "A/B", "A/B"),
         (None, "A/B", "A/B"),
     ],
@@ -64,11 +77,11 @@ def test_other_prefixes_and_none(told: Namespaces | None, wished: str, name: str
 def test_what_cannot_be_named_there_is_refused() -> None:
     """A level that holds the delimiter, levels where there are none, folders of others that are not there."""
     assert 'parts levels by "."' in server().spot("v1.2", meant=True).refusal
-    flat = Namespaces((Namespace("#mh", ""),))
+    flat = spaces(("#mh", ""))
     assert "no folder within another one" in server(told=flat, delimiter="").spot("A/B", meant=True).refusal
-    shared = Namespaces((Namespace("", "/"),), (Namespace("Other Users/", "/"),), (Namespace("Shared/", "/"),))
+    shared = spaces(("", "/"), others="Other Users/", shared="Shared/")
     assert "a shared folder" in server(told=shared, delimiter="/").spot("Shared/Team", meant=True).refusal
-    assert "of another user" in server(told=shared, delimiter="/").spot("Other Users/bob/X", meant=True).refusal
+    assert "a folder of bob" in server(told=shared, delimiter="/").spot("Other Users/bob/X", meant=True).refusal
 
 
 def test_a_server_that_does_not_tell_its_prefix_shows_it() -> None:
@@ -78,7 +91,7 @@ def test_a_server_that_does_not_tell_its_prefix_shows_it() -> None:
         assert spot is not None
         assert spot.name == "INBOX.C"
     assert server("INBOX", "INBOX.A", "B", told=None).below_inbox("C") is None
-    assert server("INBOX", "INBOX.A", told=Namespaces((Namespace("", "."),))).below_inbox("C") is None
+    assert server("INBOX", "INBOX.A", told=spaces(("", "."))).below_inbox("C") is None
     assert server("INBOX", told=None).below_inbox("INBOX/C") is None
     assert server("INBOX", told=None, delimiter="").below_inbox("C") is None
 
@@ -91,8 +104,8 @@ def test_what_cannot_be_opened_is_made() -> None:
 
 def test_a_folder_that_was_used_is_told_with_what_is_odd_about_it() -> None:
     """Another one than was asked for, and whose it is."""
-    used = Used("INBOX/A", "INBOX.A", "A", Whose.PERSONAL, True, 2, (("alice", "a/A"),))
+    used = Used("INBOX/A", "INBOX.A", "A", OWN, True, 2, (("alice", "a/A"),))
     assert (used.odd, used.sentence()) == (True, "INBOX/A (for A): 2 messages")
-    other = Used("user/bob", "user.bob", "user/bob", Whose.OTHER, False, 1, ())
-    assert (other.odd, other.sentence()) == (True, "user/bob, a folder of another user: 1 message")
+    other = Used("user/bob", "user.bob", "user/bob", Whose(Standing.OTHERS, "bob"), False, 1, ())
+    assert (other.odd, other.sentence()) == (True, "user/bob, a folder of bob: 1 message")
     assert not Used("A", "A", "A", None, False, 1, ()).odd
