@@ -177,3 +177,26 @@ async def test_one_that_was_stopped_in_the_middle_carries_on(
     assert view.result[0].startswith(f"{7 - there} message")
     assert f"{there} there already" in view.result[0]
     assert on_server(server) == before
+
+
+async def test_whose_mailbox_and_which_folder_it_was_is_told(dovecot: StartDovecot, tmp_path: Path) -> None:
+    """By a look and by the job: a server that has all folders below INBOX, asked for one beside it."""
+    server = dovecot(separator=".", personal="INBOX.")
+    server.deliver(ALICE, "INBOX", mail("one"))
+    one = replace(profile(At(server.host, server.plain_port)), name="Alice")
+    async with sandbox(tmp_path / "home") as box:
+        await saved_profiles.save(box.archive, one, Secret("secret"))
+        await box.run(one)
+    gateway = await open_gateway(tmp_path / "home")
+    try:
+        meant = replace(await wish(gateway), to="Zurück")
+        look = await gateway.restores.look(meant, lambda looking: None)
+        told = f"In the mailbox that {ALICE} opens on 127.0.0.1: INBOX/Zurück (for Zurück): 1 message."
+        assert told in look.sentences
+        assert "Folders that will be made there: INBOX/Zurück." in look.sentences
+        assert told in (await done(gateway, await gateway.restores.begin(meant))).result
+        assert server.folders(ALICE) == ["INBOX", "INBOX.Zurück"]
+        refused = await done(gateway, await gateway.restores.begin(replace(meant, to="v1.2")))
+        assert 'Another one can be chosen in the line "Into the folder".' in refused.problems[0]
+    finally:
+        await gateway.close()
