@@ -125,6 +125,12 @@ class Outcome:
     def reasons(self) -> str:
         return "\n".join(problem.reason for problem in self.result.problems)
 
+    @property
+    def adds_up(self) -> bool:
+        """Is what was found all accounted for, once?"""
+        tally = self.tally
+        return tally.found == tally.archived + tally.known + tally.moved + tally.excluded + tally.failed
+
     def told(self, kind: str) -> list[str]:
         return [text for one, text in self.events if one == kind]
 

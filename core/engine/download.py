@@ -74,7 +74,7 @@ class Download:
         self._expunged = expunged
         self._given_up = 0
         self._recounts = 0
-        #: What the folder had when it was last listed in this download.
+        #: What the folder had when it was last listed in this download; None where that is not known.
         self._still: frozenset[int] | None = None
         # One of size 0 is asked for like any other: the number may be wrong, and what comes decides.
         sizes = [(uid, wanted.listed[uid].size) for uid in wanted.uids]
@@ -177,27 +177,26 @@ class Download:
         A FETCH that leaves something out proves nothing: gone is what a whole listing does not have that is as long as the
         server counts.
         """
-        if self._still is None or not self._still.isdisjoint(missing):
-            if self._recounts < RECOUNTS:
-                self._recounts += 1
-                self._still = await self._recount(missing)
-            else:
-                self._still = frozenset(missing)
+        if self._recounts < RECOUNTS and (self._still is None or not self._still.isdisjoint(missing)):
+            self._recounts += 1
+            self._still = await self._recount()
+        if self._still is None:
+            return missing
         for uid in missing:
             if uid not in self._still:
                 self._expunged(uid)
         return [uid for uid in missing if uid in self._still]
 
-    async def _recount(self, missing: Sequence[int]) -> frozenset[int]:
-        """The UIDs that the folder has, listed once more; those asked for where it does not add up."""
+    async def _recount(self) -> frozenset[int] | None:
+        """The UIDs that the folder has, listed once more; None where that does not add up."""
         try:
             session, selected = await self._link.examine(self._wanted.folder, anew=True)
             found = (await session.listing()).messages if selected.exists else {}
         except (Dropped, ProtocolError):
             await self._link.drop()
-            return frozenset(missing)
+            return None
         whole = selected.uidvalidity == self._wanted.uidvalidity and len(found) >= selected.exists
-        return frozenset(found) if whole else frozenset(missing)
+        return frozenset(found) if whole else None
 
 
 def _why(uid: int, fetched: Fetched) -> str:

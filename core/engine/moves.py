@@ -121,8 +121,13 @@ class Moves:
         return found
 
     async def returned(self, look: Look) -> set[int]:
-        """Those of what is new in ``look`` that vanished from this very place and are there again, with the same header."""
-        back = {uid: look.back[uid] for uid in look.plan.new if uid in look.back}
+        """Those of what is new in ``look`` that vanished from this very place and are there again, with the same header.
+
+        As for a move the header has a Message-ID and the message is no draft: any other is read.
+        """
+        if self._is_draft(look.folder.name):
+            return set()
+        back = {uid: look.back[uid] for uid in look.plan.new if uid in look.back and look.back[uid].message_id}
         headers = await self._headers(look, sorted(back)) if back else {}
         return {uid for uid, header in headers.items() if hashlib.sha256(header).digest() == back[uid].header_sha256}
 

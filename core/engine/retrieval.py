@@ -39,6 +39,8 @@ class Sorted:
 
     fresh: Batch = field(default_factory=list)
     moved: list[Move] = field(default_factory=list)
+    #: What had vanished from this very place and is there again.
+    returned: set[int] = field(default_factory=set)
     #: Recorded messages, with the numbers that are listed now.
     same: list[tuple[int, Listed]] = field(default_factory=list)
     #: Those of ``fresh`` whose UIDs named other messages before.
@@ -107,10 +109,14 @@ class Retrieval:
         known = [uid for uid, _, _ in batch if uid in look.plan.known]
         kept = await self._kept(look, known) if known else {}
         new = {uid: hashlib.sha256(visit.filing.content(raw)).digest() for uid, raw, _ in batch if uid not in look.plan.known}
-        moved = await self._moves.by_content(look, new) if self._follows else {}
+        found.returned = {uid for uid, digest in new.items() if uid in look.back and look.back[uid].sha256 == digest}
+        left = {uid: digest for uid, digest in new.items() if uid not in found.returned}
+        moved = await self._moves.by_content(look, left) if self._follows else {}
         for uid, raw, listed in batch:
             # What the server does not announce is known by now.
             listed = replace(listed, size=len(raw), sizeless=False) if listed.sizeless else listed
+            if uid in found.returned:
+                continue
             if uid in moved:
                 found.moved.append(replace(moved[uid], listed=listed))
             elif uid in kept and reads_as(raw, kept[uid]):
@@ -132,6 +138,10 @@ class Retrieval:
             # What was archived from there stays; the UID is another message's from now on.
             await self._forget(look, found.replaced)
             look.replaced |= found.replaced
+        if found.returned:
+            await filing.record_returned(visit.archive, visit.to, look.folder.name, look.uidvalidity, found.returned)
+            look.take_for_known(found.returned)
+            visit.tally.known += len(found.returned)
         if found.moved:
             await filing.record_moves(visit.archive, visit.to, found.moved)
             look.moved |= {move.place.uid for move in found.moved}
