@@ -220,15 +220,11 @@ async def test_only_the_literal_of_the_body_is_the_message(box: Sandbox, before:
 
     def more(send_item: Any) -> Any:
         def sent(session: Any, message: Stored, name: str) -> None:
-            if name != "BODY.PEEK[]":
-                return send_item(session, message, name)
             other = b"X-ANNOTATION {12}\r\nnot the mail"
-            if before:
-                session.socket.sendall(other + b" ")
+            body = name == "BODY.PEEK[]"
+            session.socket.sendall(other + b" " if body and before else b"")
             send_item(session, message, name)
-            if not before:
-                session.socket.sendall(b" " + other)
-            return None
+            session.socket.sendall(b" " + other if body and not before else b"")
 
         return sent
 
