@@ -140,7 +140,8 @@ class MailboxArchiver:
         seen = await looking.look(visit.archive, visit.link, visit.source, folder, status)
         uidvalidity, _, digest = before.signature.partition("/")
         if uidvalidity.partition(":")[0] == str(seen.uidvalidity) and digest == visit.rules.filter.digest:
-            seen.excluded_before = before.excluded
+            # Where known UIDs are listed with other numbers, those that were left out may name other messages, too.
+            seen.excluded_before = frozenset() if seen.changed else before.excluded
         self._looks.append(seen)
         visit.tally.found += len(seen.listed)
         visit.tally.known += len(seen.plan.known)
@@ -172,7 +173,9 @@ class MailboxArchiver:
                 continue
             if visit.rules.filter.digest:
                 look.excluded = await self._left_out(look, look.wanted)
-            left = visit.filing.still_left(look.wanted, look.left.get(look.uidvalidity, {}))
+            # Where known UIDs are listed with other numbers, those that were left may name other messages, too.
+            before = {} if look.changed else look.left.get(look.uidvalidity, {})
+            left = visit.filing.still_left(look.wanted, before)
             look.excluded |= left
             look.undecided |= left
             visit.tally.excluded += len(look.excluded)
