@@ -243,6 +243,22 @@ async def shared(archive: Archive, source: str, name: str, uidvalidity: int, uid
     return [row[0] for row in rows]
 
 
+async def holding(archive: Archive, source: str, name: str, uidvalidity: int, digests: Iterable[bytes]) -> list[int]:
+    """UIDs of a folder at which a message with a SHA-256 among ``digests`` was when it was last looked at, ascending."""
+    found: list[int] = []
+    wanted = list(set(digests))
+    for start in range(0, len(wanted), CHUNK):
+        chunk = wanted[start : start + CHUNK]
+        rows = await archive.database.read(
+            "SELECT s.uid FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NULL "
+            "JOIN source_folder f ON f.id = s.source_folder_id AND f.source = ? AND f.name = ? AND f.uidvalidity = ? "
+            f"WHERE m.sha256 IN ({','.join('?' * len(chunk))})",
+            (source, name, uidvalidity, *chunk),
+        )
+        found += [row[0] for row in rows]
+    return sorted(found)
+
+
 async def held(archive: Archive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, str]:
     """Those of ``uids`` of a catch-all mailbox that must stay on the server, with the reason.
 

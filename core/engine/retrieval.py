@@ -72,7 +72,7 @@ class Retrieval:
             await stream.drain()
         for look in looks:
             if look.stored:
-                await self._find_substitutes(look)
+                await self._find_substitutes(look, looks)
         await self._confirm(looks)
 
     async def _folder(self, look: Look, uids: Sequence[int], stream: Stream) -> None:
@@ -183,7 +183,9 @@ class Retrieval:
         visit = self._visit
         await self._again(look, look.changed[:SAMPLE], stream)
         rest = look.changed[SAMPLE:]
-        if rest and not look.replaced:
+        read = set(look.changed[:SAMPLE]) - look.failed - look.expunged
+        # Bodies that were not sent do not speak for the others.
+        if rest and not look.replaced and len(read) * 2 >= SAMPLE:
             differing = await self._other_headers(look, rest)
             await self._relist(look, [(uid, look.listed[uid]) for uid in rest if uid not in differing])
             visit.server.recomputes()
@@ -225,22 +227,33 @@ class Retrieval:
             found |= {uid for uid in kept if hashlib.sha256(headers.get(uid) or b"").digest() != kept[uid].header_sha256}
         return found
 
-    async def _find_substitutes(self, look: Look) -> None:
+    async def _find_substitutes(self, look: Look, looks: Sequence[Look]) -> None:
         """Find the texts that the server gave in place of several messages: one body, and headers that are not its own."""
         visit = self._visit
         twins = await sources.shared(visit.archive, visit.source, look.folder.name, look.uidvalidity, look.stored)
         if not twins or not (differing := await self._other_headers(look, twins)):
             return
+        digests = {kept.sha256 for kept in (await self._kept(look, sorted(differing))).values()}
+        for one in looks:
+            # It may have been given for another message in an earlier run, when it lay at that UID alone.
+            others = await sources.holding(visit.archive, visit.source, one.folder.name, one.uidvalidity, digests)
+            there = [uid for uid in others if uid in one.listed and not (one is look and uid in differing)]
+            found = await self._other_headers(one, there) | (differing if one is look else set())
+            if found:
+                await self._refuse_substitutes(one, found)
+
+    async def _refuse_substitutes(self, look: Look, uids: set[int]) -> None:
+        visit = self._visit
         # They are asked for again in the next run; the text is kept.
-        await self._forget(look, differing)
-        for uid in sorted(differing):
+        await self._forget(look, uids)
+        for uid in sorted(uids):
             visit.tally.archived -= uid in look.stored
             visit.tally.known -= uid not in look.stored
             visit.tally.failed += 1
             look.failed.add(uid)
             what = "the server gives the same text for several messages with different headers"
             visit.fail(look.folder, uid, what, ProblemCode.SUBSTITUTE)
-        look.stored -= differing
+        look.stored -= uids
 
     # Lengths -------------------------------------------------------------------------------------------------------------
 
@@ -288,14 +301,12 @@ class Retrieval:
             finally:
                 grant.release()
 
-        await Download(
-            visit.link,
-            Wanted(look.folder, look.uidvalidity, look.listed, uids),
-            compare,
-            ignore,
-            ignore,
-            visit.budget,
-        ).run()
+        wanted = Wanted(look.folder, look.uidvalidity, look.listed, uids)
+        try:
+            await Download(visit.link, wanted, compare, ignore, ignore, visit.budget).run()
+        except ProtocolError:
+            # What could not be read a second time is named as what it was the first time.
+            visit.link.progressed()
         await visit.server.saw_differing(confirmed)
 
     async def _store_version(self, look: Look, uid: int, raw: bytes, listed: Listed) -> None:
