@@ -26,6 +26,7 @@ CHUNK = 200
 #: Bodies that are read to be compared, at once.
 BATCH_BYTES = 8 * 1024 * 1024
 OTHER = "not deleted: the server has another message here than the one that was archived; this one is archived now, too"
+SUBSTITUTE = "not deleted: the server gives a text for it that is not what its own header begins"
 LENGTH = "not deleted: it has another length than announced, and was not sent twice alike"
 
 
@@ -54,10 +55,9 @@ class Proof:
         sizes = [(uid, max(listed[uid].size, kept[uid].length)) for uid in sorted(kept)]
         for batch in plan.batches(sizes, max_bytes=BATCH_BYTES, max_messages=CHUNK):
             found += await self._compare(session, {uid: kept[uid] for uid in batch}, listed)
-        substitutes = await self._substitutes(session, found, kept)
+        substitutes = await self._substitutes(session, found, kept, listed)
         for uid in substitutes:
-            what = "not deleted: the server gives the same text for messages with different headers"
-            visit.fail(look.folder, uid, what, ProblemCode.SUBSTITUTE)
+            visit.fail(look.folder, uid, SUBSTITUTE, ProblemCode.SUBSTITUTE)
         return sorted(set(found) - substitutes)
 
     async def _undamaged(self, wanted: Mapping[int, Kept]) -> dict[int, Kept]:
@@ -108,12 +108,19 @@ class Proof:
         texts = describe_header(body)
         return bool(rule.header_reason(texts.sender, texts.recipients, texts.subject))
 
-    async def _substitutes(self, session: Session, uids: Sequence[int], kept: Mapping[int, Kept]) -> set[int]:
-        """Those of ``uids`` whose text lies at several UIDs, and is not what their own headers begin."""
+    async def _substitutes(
+        self, session: Session, uids: Sequence[int], kept: Mapping[int, Kept], listed: Mapping[int, Listed]
+    ) -> set[int]:
+        """Those of ``uids`` whose text is not what their own headers begin.
+
+        Suspicious is a text that lies at several UIDs, and one of another length than announced: servers send such in place of
+        messages that they cannot read.
+        """
         visit, look = self._visit, self._look
         shared = await sources.shared(visit.archive, visit.source, look.folder.name, look.uidvalidity, uids)
-        headers = await session.headers(shared) if shared else {}
-        return {uid for uid in shared if hashlib.sha256(headers.get(uid) or b"").digest() != kept[uid].header_sha256}
+        suspects = {*shared, *(uid for uid in uids if listed[uid].sizeless or listed[uid].size != kept[uid].length)}
+        headers = await session.headers(suspects) if suspects else {}
+        return {uid for uid in suspects if hashlib.sha256(headers.get(uid) or b"").digest() != kept[uid].header_sha256}
 
     async def _archive(self, messages: list[tuple[int, bytes, Listed]]) -> None:
         """Archive what the server has in place of what was archived from there."""
