@@ -199,6 +199,9 @@ class Deleting:
 
     async def _in_trash(self, trash: Folder) -> None:
         """What we deleted and the server moved here goes for good; nothing else does."""
+        named = self._visit.named(trash)
+        if None in named or self._visit.server.learnt:
+            return
         look = await self._look(trash)
         if look is None:
             return
@@ -206,7 +209,8 @@ class Deleting:
             # The UIDs may be those of other mail by now.
             self._visit.fail(trash, None, "nothing is removed here: the server names other numbers for known messages")
             return
-        await self._in_folder(look, await self._ours(look), _flagged, self._removed)
+        ours = [uid for uid in await self._ours(look) if uid not in named]
+        await self._in_folder(look, ours, _flagged, self._removed)
 
     # What is told --------------------------------------------------------------------------------------------------------
 
