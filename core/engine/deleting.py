@@ -199,7 +199,7 @@ class Deleting:
 
     async def _in_trash(self, trash: Folder) -> None:
         """What we deleted and the server moved here goes for good; nothing else does."""
-        named = self._visit.named(trash)
+        named = {problem.uid for problem in self._visit.problems(trash)}
         if None in named or self._visit.server.learnt:
             return
         look = await self._look(trash)

@@ -14,7 +14,7 @@ from core.errors import Dropped, ProtocolError
 from core.format import number
 from core.imap import deleting as server
 from core.imap.names import Folder
-from core.imap.replies import Listed
+from core.imap.replies import Listed, Listing
 from core.imap.session import Selected, Session
 from core.model import ProblemCode
 from core.profiles import rules
@@ -27,6 +27,8 @@ Keep = Callable[[Listed], str]
 Gone = Callable[[Folder, int], None]
 #: Reasons that a remark names.
 NAMED = 5
+#: How often a folder is listed until it lists as many messages as it counts.
+LISTINGS = 3
 
 
 class Holds:
@@ -93,13 +95,13 @@ class FolderDeletion:
         if not server.has_uidplus(session) and not visit.rules.deletion.without_uidplus:
             _refuse_plain_expunge(visit)
             return
-        listing = await session.listing()
-        if len(listing.messages) != selected.exists or listing.twice:
-            what = f"the server counts {number(selected.exists)} messages here and lists {number(len(listing.messages))}"
-            visit.fail(self._folder, None, f"nothing is deleted here: {what}", ProblemCode.COUNT)
+        try:
+            listed = await self._whole(session)
+        except Partial as error:
+            visit.fail(self._folder, None, f"nothing is deleted here: {error.message}", ProblemCode.COUNT)
             return
-        self._there = set(listing.messages)
-        if not server.has_uidplus(session) and _marked(listing.messages):
+        self._there = set(listed)
+        if not server.has_uidplus(session) and _marked(listed):
             visit.fail(self._folder, None, f"nothing is deleted here: {_STRANGERS}")
             return
         for start in range(0, len(uids), CHUNK):
@@ -108,6 +110,17 @@ class FolderDeletion:
             visit.link.progressed()
         if self._went:
             await self._look_again(session)
+
+    async def _whole(self, session: Session) -> dict[int, Listed]:
+        """All messages of the folder, opened anew. Raises ``Partial`` where it counts others than it lists."""
+        for _ in range(LISTINGS):
+            selected = await self._select()
+            listing = await session.listing() if selected.exists else Listing({})
+            # What comes or goes in between makes a difference once, and none the next time.
+            if len(listing.messages) == selected.exists and not listing.twice:
+                return listing.messages
+        counts = f"counts {number(selected.exists)} messages here and lists {number(len(listing.messages))}"
+        raise Partial(f"the server {counts}" if not listing.twice else "the server names a UID for several messages")
 
     async def _look_again(self, session: Session) -> None:
         """What counts as deleted is what the whole folder, listed once more, does not have any more."""
@@ -151,7 +164,8 @@ class FolderDeletion:
         if rules.is_trash(self._folder.path, self._folder.attributes) or not doubtful:
             # In the trash this mark means that it lies there because of us.
             return
-        present = await self._present(session, doubtful)
+        # A listing that leaves something out must not count as the end of it.
+        present = doubtful & (await self._whole(session)).keys()
         if present:
             await server.mark(session, present, deleted=False)
         await self._record(doubtful - present, present)
@@ -159,6 +173,8 @@ class FolderDeletion:
     async def _delete_chunk(self, session: Session, uids: Sequence[int]) -> bool:
         """False when the folder is better left alone after this."""
         there = await self._present(session, uids)
+        if (hidden := (set(uids) & self._there) - there) and not hidden.isdisjoint(await self._whole(session)):
+            raise Partial(f"the server names {len(there)} of {len(uids)} messages")
         listed = (await session.listing(pack(there))).messages if there else {}
         if len(listed) != len(there):
             raise Partial(f"the server lists {len(listed)} of {len(there)} messages")
@@ -205,18 +221,22 @@ class FolderDeletion:
         if server.has_uidplus(session):
             await server.expunge(session, left)
             return left, ""
-        if _marked((await session.listing()).messages) - left:
+        if _marked(await self._whole(session)) - left:
             return left, _STRANGERS
         await server.expunge_all(session)
         return left, ""
 
     async def _present(self, session: Session, uids: Iterable[int]) -> set[int]:
         """Those of ``uids`` that the folder has now, opened anew. Raises ``Changed`` when it is another folder by now."""
+        selected = await self._select()
+        # Kerio answers FETCH in an empty folder with BAD.
+        return await session.present(uids) if selected.exists else set()
+
+    async def _select(self) -> Selected:
         _, selected = await self._visit.link.select(self._folder)
         if selected.uidvalidity != self._look.uidvalidity:
             raise looking.Changed("the folder was made anew on the server while messages were being deleted")
-        # Kerio answers FETCH in an empty folder with BAD.
-        return await session.present(uids) if selected.exists else set()
+        return selected
 
     async def _record(self, gone: set[int], kept: set[int]) -> None:
         self._went |= gone

@@ -1,0 +1,392 @@
+"""What goes from a server: what was just read from it, whole, and equals what is stored, and nothing else (P3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.engine import filing
+from core.errors import StorageError
+from core.model import RunStatus
+from core.profiles.deletion import Deletion, When
+from tests.servers import scripted
+from tests.servers.scripted import Script, ScriptedServer, Stored
+from tests.support import Outcome, Sandbox, mail, profile, sandbox, sha256
+
+AT_ONCE = Deletion(When.IMMEDIATELY)
+TRASH_TOO = Deletion(When.IMMEDIATELY, trash_too=True)
+PLAIN = Deletion(When.IMMEDIATELY, without_uidplus=True)
+#: A server without UIDPLUS.
+OLD = ["IMAP4rev1", "SASL-IR"]
+
+
+@pytest.fixture
+async def box(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    """An archive with the user alice."""
+    async with sandbox(tmp_path / "home") as opened:
+        yield opened
+
+
+def stored(*uids: int, subject: str = "message") -> list[Stored]:
+    return [Stored(uid, mail(f"{subject} {uid:03}", "x" * 100)) for uid in uids]
+
+
+def inbox(count: int, script: Script | None = None) -> ScriptedServer:
+    return ScriptedServer({"INBOX": stored(*range(1, count + 1))}, script)
+
+
+def left(server: ScriptedServer, folder: str = "INBOX") -> list[int]:
+    return [one.uid for one in server.folders[folder]]
+
+
+def marked(server: ScriptedServer) -> list[int]:
+    return [one.uid for messages in server.folders.values() for one in messages if r"\Deleted" in one.flags]
+
+
+def around(monkeypatch: pytest.MonkeyPatch, name: str, wrap: Callable[[Any], Any]) -> None:
+    """Replace a method of the scripted server's sessions by one that knows it."""
+    monkeypatch.setattr(scripted._Session, name, wrap(getattr(scripted._Session, name)))
+
+
+async def nothing_lost(box: Sandbox, all_mail: set[str], server: ScriptedServer) -> None:
+    there = {sha256(one.raw) for messages in server.folders.values() for one in messages}
+    assert all_mail <= await box.digests() | there
+
+
+async def deletes_the_rest(box: Sandbox, server: ScriptedServer, rule: Deletion = AT_ONCE) -> Outcome:
+    """A run of a server that behaves again: everything goes."""
+    outcome = await box.run(profile(server, deletion=rule))
+    assert (outcome.status, outcome.reasons, left(server)) == (RunStatus.SUCCEEDED, "", [])
+    return outcome
+
+
+# -- the body
+
+
+async def test_what_is_deleted_was_read_in_the_state_in_which_it_goes(box: Sandbox) -> None:
+    """Archived by an earlier run: between the SELECT and the STORE of a message its body is fetched, of all that go."""
+    with inbox(250) as server:
+        await box.run(profile(server))
+        before = len(server.lines())
+        outcome = await deletes_the_rest(box, server)
+        assert (outcome.tally.deleted, outcome.tally.known) == (250, 250)
+        read: set[int] = set()
+        gone: set[int] = set()
+        for line in server.lines()[before:]:
+            named = re.search(r"UID (?:FETCH|STORE) (\S+)", line)
+            uids = set(scripted._chosen(named[1], range(1, 251))) if named else set()
+            if "SELECT" in line or "EXAMINE" in line:
+                read = set()
+            elif "BODY.PEEK[]" in line:
+                read |= uids
+            elif "+FLAGS" in line:
+                gone |= uids
+                assert uids <= read
+        assert gone == set(range(1, 251))
+
+
+async def test_of_300_the_one_with_another_body_stays_and_is_archived(box: Sandbox) -> None:
+    """Same size, date and header: 299 go, one is named and archived, and goes in the next run."""
+    with inbox(300) as server:
+        await box.run(profile(server))
+        other = server.folders["INBOX"][149].raw.replace(b"xxxxx", b"xyzxx", 1)
+        server.folders["INBOX"][149] = replace(server.folders["INBOX"][149], raw=other)
+        outcome = await box.run(profile(server, deletion=AT_ONCE))
+        assert (outcome.status, outcome.tally.deleted, outcome.problems) == (RunStatus.WITH_ERRORS, 299, [("INBOX", 150)])
+        assert (left(server), sha256(other) in await box.digests()) == ([150], True)
+        assert (await deletes_the_rest(box, server)).tally.deleted == 1
+
+
+@pytest.mark.parametrize("sizes", ["odd", "zero", "negative"])
+async def test_where_sizes_are_inexact_everything_goes_in_the_second_run(box: Sandbox, sizes: str) -> None:
+    """300 of 300: none in the run that learns it, all in the next, which succeeds; read on two connections."""
+    told = {uid: {"odd": 180 + uid % 9, "zero": 0, "negative": -3}[sizes] for uid in range(1, 301)}
+    with inbox(300, Script(size_lies=told)) as server:
+        first = await box.run(profile(server, deletion=AT_ONCE))
+        assert first.status is RunStatus.SUCCEEDED
+        if sizes != "negative":
+            assert (first.tally.deleted, marked(server)) == (0, [])
+            assert (await deletes_the_rest(box, server)).tally.deleted == 300
+        assert (left(server), len(await box.digests())) == ([], 300)
+
+
+@pytest.mark.parametrize("times", [1, 2, 6])
+@pytest.mark.parametrize("inexact", [False, True], ids=["exact", "inexact"])
+async def test_a_body_that_comes_cut_is_no_reason_to_delete(
+    box: Sandbox, times: int, inexact: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut the same way so many times from the deletion on: the message stays until it comes whole."""
+    lengths = [0]
+
+    def shorter(send_item: Any) -> Any:
+        def sent(session: Any, message: Stored, name: str) -> None:
+            if name == "BODY.PEEK[]" and message.uid == 3 and lengths[0]:
+                lengths[0] -= 1
+                message = replace(message, raw=message.raw[:90])
+                session.socket.sendall(b"BODY[] {90}\r\n" + message.raw)
+            else:
+                send_item(session, message, name)
+
+        return sent
+
+    around(monkeypatch, "send_item", shorter)
+    lies = {uid: 180 + uid % 9 for uid in range(1, 31)} if inexact else {}
+    with inbox(30, Script(size_lies=lies)) as server:
+        whole = {sha256(one.raw) for one in server.folders["INBOX"]}
+        await box.run(profile(server))
+        lengths[0] = times
+        outcome = await box.run(profile(server, deletion=AT_ONCE))
+        await nothing_lost(box, whole, server)
+        assert left(server) == [3] or outcome.tally.deleted == 30
+        lengths[0] = 0
+        for _ in range(2):
+            await box.run(profile(server, deletion=AT_ONCE))
+        assert (left(server), whole <= await box.digests()) == ([], True)
+
+
+async def test_on_a_server_with_inexact_sizes_a_text_in_place_of_a_message_is_no_reason_to_delete(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each message in a text of its own, that is not what its header begins: kept, named, and left on the server."""
+
+    def substitute(send_item: Any) -> Any:
+        def sent(session: Any, message: Stored, name: str) -> None:
+            if name == "BODY.PEEK[]":
+                message = replace(message, raw=mail(f"could not be retrieved {message.uid}", "Sorry."))
+            send_item(session, message, name)
+
+        return sent
+
+    around(monkeypatch, "send_item", substitute)
+    with inbox(20) as server:
+        for _ in range(3):
+            outcome = await box.run(profile(server, deletion=AT_ONCE))
+            assert len(left(server)) == 20
+        assert outcome.status is RunStatus.WITH_ERRORS
+
+
+# -- what does not add up
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, pattern: str, uids: set[int], begin: int = 0) -> None:
+    """Leave ``uids`` out of each FETCH whose items match ``pattern``, from the ``begin``-th after SELECT on."""
+    count = [0]
+
+    def some(fetch: Any) -> Any:
+        def fetched(session: Any, places: Any, items: Any) -> Any:
+            if session.changing and re.search(pattern, " ".join(items)):
+                count[0] += 1
+                if count[0] > begin:
+                    places = [place for place in places if session.messages()[place - 1].uid not in uids]
+            return fetch(session, places, items)
+
+        return fetched
+
+    def opened(changing: bool) -> Any:
+        def wrap(select: Any) -> Any:
+            def selected(session: Any, *arguments: str) -> Any:
+                session.changing = changing
+                return select(session, *arguments)
+
+            return selected
+
+        return wrap
+
+    around(monkeypatch, "fetch", some)
+    around(monkeypatch, "do_select", opened(True))
+    around(monkeypatch, "do_examine", opened(False))
+
+
+#: What a deletion asks for, as patterns of the items of a FETCH.
+FETCHES = {"listing": r"RFC822\.SIZE", "bodies": r"BODY\.PEEK\[\]", "UIDs": r"UID \(UID\)|UID UID"}
+
+
+@pytest.mark.parametrize("pattern", list(FETCHES.values()), ids=list(FETCHES))
+@pytest.mark.parametrize("begin", [0, 1, 2])
+async def test_a_set_that_is_answered_in_part_deletes_nothing_that_is_not_there(
+    box: Sandbox, pattern: str, begin: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever FETCH of a deletion leaves messages out: named, none is lost, no mark stays, the next run ends it."""
+    hide(monkeypatch, pattern, {2, 3, 9}, begin)
+    with inbox(12) as server:
+        whole = {sha256(one.raw) for one in server.folders["INBOX"]}
+        await box.run(profile(server))
+        outcome = await box.run(profile(server, deletion=AT_ONCE))
+        await nothing_lost(box, whole, server)
+        assert marked(server) == []
+        assert outcome.tally.deleted == 12 - len(left(server))
+        assert outcome.status is RunStatus.WITH_ERRORS or not left(server)
+        monkeypatch.undo()
+        await deletes_the_rest(box, server)
+
+
+@pytest.mark.parametrize("begin", [0, 1, 2, 3])
+async def test_a_plain_expunge_is_never_sent_after_a_listing_that_hides_something(
+    box: Sandbox, begin: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message of somebody else, marked and not listed, survives on a server without UIDPLUS."""
+    hide(monkeypatch, r"RFC822\.SIZE", {7}, begin)
+    with inbox(6, Script(capabilities=OLD)) as server:
+        await box.run(profile(server))
+        server.folders["INBOX"].append(Stored(7, mail("of somebody else"), (r"\Flagged",)))
+        marks = [0]
+
+        def store(do: Any) -> Any:
+            def done(session: Any, *arguments: str) -> Any:
+                marks[0] += 1
+                if marks[0] == 1:
+                    one = server.folders["INBOX"][-1]
+                    server.folders["INBOX"][-1] = replace(one, flags=(*one.flags, r"\Deleted"))
+                return do(session, *arguments)
+
+            return done
+
+        around(monkeypatch, "do_uid_store", store)
+        outcome = await box.run(profile(server, deletion=PLAIN))
+        assert 7 in left(server)
+        assert outcome.status is RunStatus.WITH_ERRORS
+
+
+async def test_mail_that_comes_while_a_folder_is_opened_is_no_reason_to_delete_nothing(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One more is listed than SELECT counted: looked at once more, deleted without a problem; what came stays."""
+    came = [0]
+
+    def meanwhile(do_select: Any) -> Any:
+        def selected(session: Any, *arguments: str) -> Any:
+            answer = do_select(session, *arguments)
+            if not came[0]:
+                came[0] = 1
+                session.server.folders["INBOX"] += stored(90, subject="new")
+            return answer
+
+        return selected
+
+    with inbox(6) as server:
+        await box.run(profile(server))
+        before = scripted._Session.do_examine
+        around(monkeypatch, "do_select", meanwhile)
+        monkeypatch.setattr(scripted._Session, "do_examine", before)
+        outcome = await box.run(profile(server, deletion=AT_ONCE))
+        assert (outcome.status, outcome.reasons, outcome.tally.deleted, left(server)) == (RunStatus.SUCCEEDED, "", 6, [90])
+
+
+# -- without UIDPLUS
+
+
+async def test_without_uidplus_nothing_goes_unless_the_profile_says_so(box: Sandbox) -> None:
+    """Named once, nothing is marked; with the profile's word everything goes."""
+    with inbox(6, Script(capabilities=OLD)) as server:
+        server.folders["Filed"] = stored(1, 2, subject="filed")
+        outcome = await box.run(profile(server, deletion=AT_ONCE))
+        assert (outcome.status, len(outcome.problems), outcome.tally.deleted) == (RunStatus.WITH_ERRORS, 1, 0)
+        assert not [line for line in server.lines() if "STORE" in line or "EXPUNGE" in line]
+        assert (await deletes_the_rest(box, server, PLAIN)).tally.deleted == 8
+
+
+# -- the trash
+
+
+@pytest.mark.parametrize("identified", [True, False], ids=["Message-ID", "no Message-ID"])
+@pytest.mark.parametrize("rule", [AT_ONCE, TRASH_TOO], ids=["keep", "trash_too"])
+async def test_what_a_server_moves_to_its_trash_is_ours_and_nothing_else(
+    box: Sandbox, identified: bool, rule: Deletion
+) -> None:
+    """Known there without a move; removed for good with trash_too alone, and a twin that was thrown away before stays."""
+    raws = [mail(f"number {n}") if identified else mail(f"number {n}").replace(b"Message-ID", b"X-Old") for n in range(8)]
+    messages = [Stored(n + 1, raw) for n, raw in enumerate(raws)]
+    script = Script(trash="Trash", attributes={"Trash": r"\Trash"})
+    with ScriptedServer({"INBOX": messages, "Trash": [Stored(1, raws[0])]}, script) as server:
+        outcome = await box.run(profile(server, deletion=rule))
+        assert (outcome.status, outcome.tally.deleted, outcome.tally.moved, outcome.adds_up) == (
+            RunStatus.SUCCEEDED,
+            8,
+            0,
+            True,
+        )
+        assert left(server, "Trash") == ([1] if rule.trash_too else list(range(1, 10)))
+        again = await box.run(profile(server, deletion=rule))
+        assert (again.status, again.tally.moved, again.tally.archived, again.adds_up) == (RunStatus.SUCCEEDED, 0, 0, True)
+
+
+async def test_the_trash_is_left_alone_in_the_run_that_learns_that_sizes_are_inexact(box: Sandbox) -> None:
+    """What an earlier run left there stays as well, until the next run."""
+    script = Script(trash="Trash", attributes={"Trash": r"\Trash"})
+    with inbox(6, script) as server:
+        server.folders["Trash"] = []
+        await box.run(profile(server, deletion=AT_ONCE))
+        assert len(left(server, "Trash")) == 6
+        server.folders["INBOX"] = stored(*range(101, 141))
+        server.script.size_lies = dict.fromkeys(range(101, 141), 250)
+        outcome = await box.run(profile(server, deletion=TRASH_TOO))
+        assert (len(left(server)), len(left(server, "Trash"))) == (40, 6)
+        assert outcome.status is RunStatus.SUCCEEDED
+        server.script.size_lies = dict.fromkeys(range(1, 200), 250)
+        await deletes_the_rest(box, server, TRASH_TOO)
+        assert left(server, "Trash") == []
+
+
+# -- what a crash leaves
+
+
+@pytest.mark.parametrize("rule", [AT_ONCE, TRASH_TOO], ids=["keep", "trash_too"])
+@pytest.mark.parametrize("step", ["record_deleting", "record_deleted", "record_moves"])
+@pytest.mark.parametrize("to_trash", [False, True], ids=["for good", "to the trash"])
+async def test_a_deletion_that_a_full_disk_breaks_off_is_ended_by_the_next_run(
+    box: Sandbox, step: str, rule: Deletion, to_trash: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At any of its entries: nothing is lost, no mark stays, nothing counts as moved; what lies in the trash is settled or
+    named."""
+    script = Script(trash="Trash", attributes={"Trash": r"\Trash"}) if to_trash else None
+    with inbox(6, script) as server:
+        server.folders |= {"Trash": []} if to_trash else {}
+        whole = {sha256(one.raw) for one in server.folders["INBOX"]}
+
+        record = getattr(filing, step)
+
+        async def fail(*arguments: Any) -> None:
+            if step == "record_moves" and not arguments[2]:
+                await record(*arguments)
+            else:
+                raise StorageError("No space left on device.")
+
+        await box.run(profile(server))
+        with monkeypatch.context() as patched:
+            patched.setattr(filing, step, fail)
+            with pytest.raises(StorageError) if step != "record_moves" or to_trash else nullcontext():
+                await box.run(profile(server, deletion=rule))
+        await nothing_lost(box, whole, server)
+        after = await box.run(profile(server, deletion=rule))
+        assert (after.tally.moved, after.adds_up, marked(server), left(server)) == (0, True, [], [])
+        in_trash = to_trash and left(server, "Trash")
+        if rule.trash_too and in_trash:
+            assert "6 messages that were deleted here lie in the trash" in "\n".join(after.told("warning"))
+
+
+async def test_a_set_answered_in_part_does_not_settle_a_deletion_that_broke_off(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Marked, and then the disk was full; the next run is not shown some of them: none counts as gone, no mark stays."""
+
+    async def fail(*_: object) -> None:
+        raise StorageError("No space left on device.")
+
+    with inbox(6, Script(answers={"UID EXPUNGE": "OK but no"})) as server:
+        await box.run(profile(server))
+        with monkeypatch.context() as patched:
+            patched.setattr(filing, "record_deleted", fail)
+            with pytest.raises(StorageError):
+                await box.run(profile(server, deletion=AT_ONCE))
+        server.script.answers = {}
+        with monkeypatch.context() as patched:
+            hide(patched, FETCHES["UIDs"], {2, 3})
+            outcome = await box.run(profile(server))
+            assert (outcome.tally.deleted, left(server), marked(server)) == (0, [1, 2, 3, 4, 5, 6], [])
+        assert (await deletes_the_rest(box, server)).tally.deleted == 6
