@@ -53,11 +53,13 @@ async def test_one_by_one_or_replayed_the_catalog_is_the_same(
                 moves = [_move(folder, uid, other, 60 + number), _move(folder, uid + 1, folder, 80 + number)]
                 await archive.append([Draft("moved", {"run": 1, "source": SOURCE, "owner": owner, "moves": moves})])
             else:
-                payload = {"run": 1, "source": SOURCE, "server_folder": folder, "uidvalidity": 7}
-                uids = {"uids": f"{uid}:{uid + 2}"}
-                numbers = {"messages": [[uid, 1000 + number, number, "\\Seen"], [uid + 1, 5, None, ""]]}
-                kind, rest = {"vanish": ("vanished", uids), "return": ("returned", uids), "relist": ("relisted", numbers)}[what]
-                await archive.append([Draft(kind, payload | rest)])
+                payload: dict[str, Any] = {"run": 1, "source": SOURCE, "server_folder": folder, "uidvalidity": 7}
+                if what == "relist":
+                    numbers = [[uid, 1000 + number, number, "\\Seen"], [uid + 1, 5, None, ""]]
+                    await archive.append([Draft("relisted", payload | {"messages": numbers})])
+                else:
+                    kind = {"vanish": "vanished", "return": "returned"}[what]
+                    await archive.append([Draft(kind, payload | {"uids": f"{uid}:{uid + 2}"})])
         before = homes.tables(archive.home)
         assert (await verify(archive.home)).findings == []
         await archive.rebuild()
