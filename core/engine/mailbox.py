@@ -130,6 +130,8 @@ class MailboxArchiver:
         tally.found += messages
         tally.known += messages - excluded
         tally.excluded += excluded
+        # A folder with a message of another length is not passed over, unless the server is known to be inexact.
+        self._visit.server.saw_exact(messages - excluded)
 
     def _signed(self, signature: str) -> str:
         """A folder's signature together with the filter's: under another filter other messages may be wanted."""

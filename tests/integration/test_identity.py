@@ -412,6 +412,17 @@ async def test_inexact_sizes_are_the_servers_way_and_told_once(box: Sandbox) -> 
         assert warnings(await ends_well(box, server)) == []
 
 
+async def test_some_messages_of_another_length_do_not_make_an_exact_server_inexact(box: Sandbox) -> None:
+    """Six come short alike in a new folder; 200 in one that is passed over are exact: each of the six is named."""
+    with inbox(200) as server:
+        await box.run(profile(server))
+        server.folders["Small"] = stored(*range(301, 307), subject="small")
+        server.script.size_lies = dict.fromkeys(range(301, 307), 5000)
+        outcome = await box.run(profile(server))
+        assert outcome.problems == [("Small", uid) for uid in range(301, 307)]
+        assert (warnings(outcome), outcome.adds_up) == ([], True)
+
+
 async def test_a_second_connection_that_fails_while_lengths_are_confirmed_is_no_end(
     box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
