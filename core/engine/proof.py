@@ -81,10 +81,14 @@ class Proof:
         try:
             fetched = await session.bodies(wanted)
             missing = [uid for uid in wanted if fetched.bodies.get(uid) is None]
-            if missing and (fetched.refusal or await session.present(missing)):
+            if missing and fetched.refusal and not fetched.busy and len(wanted) == 1:
+                visit.fail(self._look.folder, missing[0], f"not deleted: the server would not give it: {fetched.refusal}")
+                return []
+            refused = bool(missing and fetched.refusal and not fetched.busy)
+            if missing and not refused and (fetched.refusal or await session.present(missing)):
                 raise Partial(fetched.refusal or f"the server sent {len(wanted) - len(missing)} of {len(wanted)} messages")
             others = []
-            for uid, body in fetched.bodies.items():
+            for uid, body in () if refused else fetched.bodies.items():
                 if body is None or self._filtered(body):
                     continue
                 if not reads_as(body, wanted[uid]):
@@ -94,10 +98,16 @@ class Proof:
                 else:
                     found.append(uid)
             await self._archive(others)
-            visit.progress.messages_done += len(wanted)
-            visit.progress.bytes_done += sum(listed[uid].size for uid in wanted)
+            if not refused:
+                visit.progress.messages_done += len(wanted)
+                visit.progress.bytes_done += sum(listed[uid].size for uid in wanted)
         finally:
             grant.release()
+        if refused:
+            # Halves find the one that is refused; the others may go.
+            uids = list(wanted)
+            for half in (uids[: len(uids) // 2], uids[len(uids) // 2 :]):
+                found += await self._compare(session, {uid: wanted[uid] for uid in half}, listed)
         return found
 
     def _filtered(self, body: bytes) -> bool:

@@ -103,6 +103,17 @@ async def test_of_300_the_one_with_another_body_stays_and_is_archived(box: Sandb
         assert (await deletes_the_rest(box, server)).tally.deleted == 1
 
 
+async def test_one_message_that_is_refused_does_not_keep_the_others(box: Sandbox) -> None:
+    """NO for each set with one of 300 in it: that one is named and stays, 299 go, and it goes when it can be read."""
+    with inbox(300) as server:
+        await box.run(profile(server))
+        server.script.no_uids = {250}
+        outcome = await box.run(profile(server, deletion=AT_ONCE))
+        assert (outcome.tally.deleted, outcome.problems, left(server)) == (299, [("INBOX", 250)], [250])
+        server.script.no_uids = set()
+        assert (await deletes_the_rest(box, server)).tally.deleted == 1
+
+
 @pytest.mark.parametrize("sizes", ["odd", "zero", "negative"])
 async def test_where_sizes_are_inexact_everything_goes_in_the_second_run(box: Sandbox, sizes: str) -> None:
     """300 of 300: none in the run that learns it, all in the next, which succeeds; read on two connections."""
