@@ -281,8 +281,7 @@ def _filter_note(values: Mapping[str, Any]) -> str:
 
 def _groups_note(values: Mapping[str, Any]) -> str:
     what = "names" if values.get("type") == "kerio" else "names or DNs"
-    inside = "" if values.get("type") == "kerio" else " Groups within them count."
-    return f"Of these only: {what}, with ; between. Empty: all.{inside}"
+    return f"Of these only: {what}, with ; between. Empty: all."
 
 
 def _usual(ldap: str, active: str) -> Callable[[Mapping[str, Any]], str]:
