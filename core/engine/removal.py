@@ -15,7 +15,7 @@ from core.format import number
 from core.imap import deleting as server
 from core.imap.names import Folder
 from core.imap.replies import Listed, Listing
-from core.imap.session import Selected, Session
+from core.imap.session import Busy, Selected, Session
 from core.model import ProblemCode
 from core.profiles import rules
 from core.profiles.filter import DELETED, FLAGGED, has_flag
@@ -197,7 +197,9 @@ class FolderDeletion:
         present = await self._present(session, proved)
         if not refusal and present & marked:
             refusal = "the server says that they are gone, and still has them"
-        left = _marked((await session.listing(pack(present))).messages) if present else set()
+        listed = (await session.listing(pack(present))).messages if present else {}
+        # What the list leaves out may be marked.
+        left = (present - listed.keys()) | _marked(listed)
         if left:
             # What we could not delete must not be deleted by whoever expunges next.
             await server.mark(session, left, deleted=False)
@@ -209,13 +211,11 @@ class FolderDeletion:
     async def _mark_and_expunge(self, session: Session, uids: Sequence[int]) -> tuple[set[int], str]:
         """What was to be expunged in the end, and why it was not; empty when it was. Raises ``ProtocolError``."""
         await server.mark(session, uids)
-        # A server may have moved all of them to its trash by now, and may refuse FETCH in an empty folder.
-        present = await self._present(session, uids)
-        listed = (await session.listing(pack(present))).messages if present else {}
+        listed = await self._still(session, uids)
         flagged = [uid for uid, item in listed.items() if has_flag(item.flags, FLAGGED)]
         if flagged:
             await server.mark(session, flagged, deleted=False)
-        left = present - set(flagged)
+        left = listed.keys() - set(flagged)
         if not left:
             return left, ""
         if server.has_uidplus(session):
@@ -225,6 +225,20 @@ class FolderDeletion:
             return left, _STRANGERS
         await server.expunge_all(session)
         return left, ""
+
+    async def _still(self, session: Session, uids: Sequence[int]) -> dict[int, Listed]:
+        """Those of ``uids`` that are still there, in the selected state in which they were read and marked."""
+        try:
+            listed = (await session.listing(pack(uids))).messages
+        except (Dropped, Busy):
+            raise
+        except ProtocolError:
+            # The server may have moved all of them to its trash by now; Kerio answers FETCH in an empty folder with BAD.
+            present = await self._present(session, uids)
+            listed = (await session.listing(pack(present))).messages if present else {}
+        if (hidden := set(uids) - listed.keys()) and listed and await session.present(hidden):
+            raise Partial(f"the server lists {len(listed)} of {len(uids)} messages")
+        return {uid: listed[uid] for uid in uids if uid in listed}
 
     async def _present(self, session: Session, uids: Iterable[int]) -> set[int]:
         """Those of ``uids`` that the folder has now, opened anew. Raises ``Changed`` when it is another folder by now."""

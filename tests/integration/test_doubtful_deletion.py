@@ -57,7 +57,7 @@ async def test_a_message_that_came_cut_short_is_not_deleted(tmp_path: Path, monk
 
 
 async def test_an_empty_folder_is_believed_only_when_it_lists_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """EXISTS 0 after STORE although all is there: nothing counts as deleted, and no mark is left."""
+    """EXISTS 0 after an EXPUNGE that did nothing: nothing counts as deleted, and no mark is left."""
     hidden = 0
 
     def hide(select: Method) -> Method:
@@ -84,7 +84,8 @@ async def test_an_empty_folder_is_believed_only_when_it_lists_nothing(tmp_path: 
 
     around(monkeypatch, "do_select", hide)
     around(monkeypatch, "do_uid_store", store)
-    with ScriptedServer({"INBOX": [Stored(1, mail("one")), Stored(2, mail("two"))]}) as server:
+    script = Script(answers={"UID EXPUNGE": "OK done"})
+    with ScriptedServer({"INBOX": [Stored(1, mail("one")), Stored(2, mail("two"))]}, script) as server:
         outcome = await run(tmp_path, server)
         assert (outcome.status, outcome.tally.deleted) == (RunStatus.WITH_ERRORS, 0)
         assert [one.flags for one in server.folders["INBOX"]] == [(), ()]
