@@ -291,7 +291,14 @@ class Archive:
         return [[next(rest) for _ in request.drafts] for request in group]
 
     async def _append_to_volume(self, group: Sequence[Request], fresh: Mapping[bytes, Prepared]) -> tuple[int, list[Entry]]:
-        drafts = [draft for request in group for draft in request.drafts]
+        forms = {
+            message.sha256: message.canonical
+            for request in group
+            if request.ready
+            for message in request.ready.messages
+            if message.canonical
+        }
+        drafts = [catalog.told(draft, forms) for request in group for draft in request.drafts]
         messages = list(fresh.values())
         # Parts of messages that the archive has already are not wanted: they would lie in the volume for nothing.
         wanted = {piece.sha256 for message in messages for piece in message.pieces}

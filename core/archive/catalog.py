@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 from core import sequence
-from core.archive import catchall
+from core.archive import catchall, twins
 from core.archive.envelope import Envelope
-from core.archive.ledger import Entry, Head
+from core.archive.ledger import Draft, Entry, Head
+from core.archive.twins import STANDING, Came
 from core.db import kept
 from core.db.database import Transaction
 from core.model import moment
@@ -35,6 +36,8 @@ class Detail:
     envelope: Envelope
 
 
+#: Kinds of entries that say of messages that they were archived.
+_ARCHIVING = ("archived", "filed", "imported")
 #: Users that are applied together when the ledger is replayed.
 USERS_AT_ONCE = 500
 #: The setting that holds the seq of the last entry about a user: whoever counts users need not count again until then.
@@ -110,9 +113,18 @@ async def clear(transaction: Transaction) -> None:
 
 def digests(entry: Entry) -> list[bytes]:
     """The SHA-256 of the messages that an entry says were archived."""
-    if entry.kind not in ("archived", "filed", "imported"):
+    if entry.kind not in _ARCHIVING:
         return []
     return [bytes.fromhex(message[0]) for message in entry.payload["messages"]]
+
+
+def told(draft: Draft, forms: Mapping[bytes, bytes]) -> Draft:
+    """A draft that tells of its messages how they are with CRLF, where they are not so: ``forms`` by SHA-256."""
+    if not forms or draft.kind not in _ARCHIVING:
+        return draft
+    digests = (bytes.fromhex(message[0]) for message in draft.payload["messages"])
+    said = {sha256.hex(): forms[sha256].hex() for sha256 in digests if sha256 in forms}
+    return replace(draft, payload={**draft.payload, twins.KEY: said}) if said else draft
 
 
 def renewed(entry: Entry) -> list[bytes]:
@@ -202,7 +214,7 @@ async def _directory_removed(transaction: Transaction, seq: int, payload: Payloa
 async def _archived(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
     folder = await _folder(transaction, payload["owner"], payload["folder"])
     source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
-    await _insert_messages(transaction, volume, details)
+    await _insert_messages(transaction, payload, volume, details)
     await _place(transaction, seq, folder, source, payload["messages"])
 
 
@@ -210,7 +222,8 @@ async def _place(transaction: Transaction, seq: int, folder: int, source: int, m
     """Put messages into a folder, as they are known at their source: SHA-256, UID, size, INTERNALDATE, flags."""
     placed = [(bytes.fromhex(sha256), *rest) for sha256, *rest in messages]
     await transaction.many(
-        "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT id, ?, ? FROM message WHERE sha256 = ?",
+        f"INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT {STANDING}, ?, ? FROM message "
+        "WHERE sha256 = ?",
         [(folder, seq, message[0]) for message in placed],
     )
     await transaction.many(
@@ -224,11 +237,14 @@ async def _place(transaction: Transaction, seq: int, folder: int, source: int, m
 _MESSAGE_COLUMNS = "sha256, volume, size, header_sha256, subject, sender, recipients, date, message_id, attachments"
 
 
-async def _insert_messages(transaction: Transaction, volume: int, details: Details) -> None:
+async def _insert_messages(
+    transaction: Transaction, payload: Payload, volume: int, details: Details, came: Came = Came.SERVER
+) -> None:
     await transaction.many(
         f"INSERT OR IGNORE INTO message ({_MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_message_row(sha256, volume, detail) for sha256, detail in details.items()],
     )
+    await twins.link(transaction, payload, [bytes.fromhex(message[0]) for message in payload["messages"]], details, came)
 
 
 async def _repaired(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
@@ -267,7 +283,8 @@ async def _imported(transaction: Transaction, seq: int, payload: Payload, volume
     """Mail from files. Flags and dates are kept where those of servers are: in a mailbox that is this entry's own."""
     folder = await _folder(transaction, payload["owner"], payload["folder"])
     source = await _source_folder(transaction, f"import -> {payload['owner']}", payload["folder"], seq)
-    await _insert_messages(transaction, volume, details)
+    came = Came.EXPORT if payload.get("exported") else Came.FILES
+    await _insert_messages(transaction, payload, volume, details, came)
     numbered = [(sha256, number, *rest) for number, (sha256, *rest) in enumerate(payload["messages"], 1)]
     await _place(transaction, seq, folder, source, numbered)
 
@@ -294,8 +311,8 @@ async def _restored(transaction: Transaction, seq: int, payload: Payload, volume
 async def _moved(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
     await transaction.execute(
         "CREATE TEMP TABLE IF NOT EXISTS moving (from_source INTEGER, from_uid INTEGER, from_folder INTEGER, "
-        "message_id INTEGER, source INTEGER, uid INTEGER, folder INTEGER, size INTEGER, internaldate INTEGER, flags TEXT, "
-        "ours INTEGER, report_header BLOB, report_size INTEGER)"
+        "message_id INTEGER, standing INTEGER, source INTEGER, uid INTEGER, folder INTEGER, size INTEGER, "
+        "internaldate INTEGER, flags TEXT, ours INTEGER, report_header BLOB, report_size INTEGER)"
     )
     await transaction.execute("DELETE FROM moving")
     sources: dict[tuple[str, int], int] = {}
@@ -312,8 +329,9 @@ async def _moved(transaction: Transaction, seq: int, payload: Payload, volume: i
         origin = (sources[from_name, from_validity], from_uid)
         rows.append((sources[name, validity], uid, folders[path], size, internaldate, flags, ours == [True], *origin))
     await transaction.many(
-        "INSERT INTO moving (from_source, from_uid, from_folder, message_id, source, uid, folder, size, internaldate, "
-        "flags, ours, report_header, report_size) SELECT source_folder_id, uid, folder_id, message_id, ?, ?, ?, ?, ?, ?, ?, "
+        "INSERT INTO moving (from_source, from_uid, from_folder, message_id, standing, source, uid, folder, size, "
+        "internaldate, flags, ours, report_header, report_size) SELECT source_folder_id, uid, folder_id, message_id, "
+        f"(SELECT {STANDING} FROM message WHERE id = source_message.message_id), ?, ?, ?, ?, ?, ?, ?, "
         "report_header, report_size FROM source_message WHERE source_folder_id = ? AND uid = ?",
         rows,
     )
@@ -325,11 +343,12 @@ async def _moved(transaction: Transaction, seq: int, payload: Payload, volume: i
         "report_header, report_size FROM moving",
         # A twin that is still in the old folder keeps the old placement open.
         "UPDATE placement SET until_seq = :seq WHERE until_seq IS NULL "
-        "AND message_id IN (SELECT message_id FROM moving) AND EXISTS (SELECT 1 FROM moving "
-        "WHERE moving.message_id = placement.message_id AND from_folder = placement.folder_id AND folder <> from_folder) "
-        "AND NOT EXISTS (SELECT 1 FROM source_message s WHERE s.message_id = placement.message_id "
+        "AND message_id IN (SELECT standing FROM moving) AND EXISTS (SELECT 1 FROM moving "
+        "WHERE moving.standing = placement.message_id AND from_folder = placement.folder_id AND folder <> from_folder) "
+        "AND NOT EXISTS (SELECT 1 FROM source_message s JOIN message form ON form.id = s.message_id "
+        "WHERE (form.id = placement.message_id OR form.twin_of = placement.message_id) "
         "AND s.folder_id = placement.folder_id AND s.gone_seq IS NULL)",
-        "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT message_id, folder, :seq FROM moving "
+        "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT standing, folder, :seq FROM moving "
         "WHERE folder <> from_folder",
     ):
         await transaction.execute(statement, {"seq": seq} if ":seq" in statement else ())
@@ -380,7 +399,7 @@ async def _deleted(transaction: Transaction, seq: int, payload: Payload, volume:
 
 async def _filed(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
     source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
-    await _insert_messages(transaction, volume, details)
+    await _insert_messages(transaction, payload, volume, details)
     await catchall.filed(transaction, seq, payload, source)
 
 

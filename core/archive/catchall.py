@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from core.archive.twins import STANDING
 from core.db.database import Transaction
 from core.profiles.people import CATCHALL
 
@@ -25,7 +26,8 @@ async def filed(transaction: Transaction, seq: int, payload: Payload, source: in
     kept = payload["kept"]
     messages = [(bytes.fromhex(sha256), *rest) for sha256, *rest in payload["messages"]]
     await transaction.many(
-        "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT id, ?, ? FROM message WHERE sha256 = ?",
+        f"INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT {STANDING}, ?, ? FROM message "
+        "WHERE sha256 = ?",
         [(folders[place], seq, message[0]) for message in messages for place in message[5]],
     )
     rows = []
@@ -130,7 +132,8 @@ async def refiled(transaction: Transaction, seq: int, payload: Payload) -> None:
         for address, sent, place in done
     ]
     await transaction.many(
-        "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT id, ?, ? FROM message WHERE sha256 = ?",
+        f"INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT {STANDING}, ?, ? FROM message "
+        "WHERE sha256 = ?",
         [(folder, seq, sha256) for sha256, _, _, folder in rows],
     )
     await transaction.many(
@@ -142,9 +145,10 @@ async def refiled(transaction: Transaction, seq: int, payload: Payload) -> None:
     # stays there.
     await transaction.many(
         "UPDATE placement SET until_seq = ?1 WHERE until_seq IS NULL "
-        "AND message_id = (SELECT id FROM message WHERE sha256 = ?2) "
+        f"AND message_id = (SELECT {STANDING} FROM message WHERE sha256 = ?2) "
         "AND folder_id IN (SELECT id FROM folder WHERE owner = ?3) AND NOT EXISTS (SELECT 1 FROM unknown_message u "
-        f"JOIN unknown_address a ON a.id = u.address_id WHERE u.message_id = placement.message_id "
+        "JOIN unknown_address a ON a.id = u.address_id JOIN message form ON form.id = u.message_id "
+        "WHERE (form.id = placement.message_id OR form.twin_of = placement.message_id) "
         f"AND u.resolved_seq IS NULL AND {COUNTS})",
         [(seq, sha256, CATCHALL) for sha256 in dict.fromkeys(row[0] for row in rows)],
     )

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from core.archive import twins
 from core.archive.envelope import Envelope, describe
 from core.archive.splitter import parts as scan_parts
 from core.archive.splitter import split
@@ -45,6 +46,8 @@ class Prepared:
     sha256: bytes
     pieces: tuple[Piece, ...]
     envelope: Envelope
+    #: SHA-256 of the message as it is with CRLF, None when it has that itself.
+    canonical: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def prepare(raw: bytes) -> Prepared:
     else:
         view = memoryview(raw)
         pieces = tuple(Piece(hashlib.sha256(view[start:end]).digest(), start, end) for start, end in segments)
-    return Prepared(raw, sha256, pieces, describe(raw, scan))
+    return Prepared(raw, sha256, pieces, describe(raw, scan), twins.canonical(raw))
 
 
 def covers(segments: Sequence[tuple[int, int]], size: int) -> bool:

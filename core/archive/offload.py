@@ -75,8 +75,8 @@ class Offload:
         _send(self._socket, (volume, sizes))
         described, packed = _receive(self._socket)
         prepared = [
-            Prepared(raw, sha256, tuple(Piece(*piece) for piece in pieces), Envelope(*envelope))
-            for raw, (sha256, pieces, envelope) in zip(raws, described, strict=True)
+            Prepared(raw, sha256, tuple(Piece(*piece) for piece in pieces), Envelope(*envelope), canonical)
+            for raw, (sha256, pieces, envelope, canonical) in zip(raws, described, strict=True)
         ]
         parts = [Part(sha256, codec, size, self._packed[start:end]) for sha256, codec, size, start, end in packed]
         return prepared, parts
@@ -129,7 +129,12 @@ def _serve(connection: socket.socket, raw: mmap.mmap, packed: mmap.mmap) -> None
             messages.append(intake.prepare(raw[at : at + size]))
             at += size
         described = [
-            (message.sha256, [(piece.sha256, piece.start, piece.end) for piece in message.pieces], _fields(message.envelope))
+            (
+                message.sha256,
+                [(piece.sha256, piece.start, piece.end) for piece in message.pieces],
+                _fields(message.envelope),
+                message.canonical,
+            )
             for message in messages
         ]
         at = 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.archive import content
 from core.archive.archive import Archive
+from core.archive.twins import STANDING
 from core.errors import InputError
 
 
@@ -68,7 +69,8 @@ async def places(archive: Archive, message: int) -> list[Placed]:
     rows = await archive.database.read(
         "SELECT user.name, folder.path, placement.since_seq, placement.until_seq FROM placement "
         "JOIN folder ON folder.id = placement.folder_id JOIN user ON user.id = folder.owner "
-        "WHERE placement.message_id = ? ORDER BY placement.since_seq, placement.id",
+        f"WHERE placement.message_id = (SELECT {STANDING} FROM message WHERE id = ?) "
+        "ORDER BY placement.since_seq, placement.id",
         (message,),
     )
     times = await archive.entry_times({seq for row in rows for seq in row[2:4] if seq})

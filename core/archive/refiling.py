@@ -93,8 +93,9 @@ async def _batch(archive: Archive, addresses: Sequence[int], source: str, after:
 async def _placed(archive: Archive, messages: set[int]) -> dict[str, set[tuple[str, str]]]:
     """(owner, folder) of the places where messages are now, by SHA-256."""
     rows = await archive.database.read(
-        "SELECT m.sha256, f.owner, f.path FROM json_each(?) wanted JOIN placement p ON p.message_id = wanted.value "
-        "AND p.until_seq IS NULL JOIN message m ON m.id = p.message_id JOIN folder f ON f.id = p.folder_id",
+        "SELECT m.sha256, f.owner, f.path FROM json_each(?) wanted JOIN message m ON m.id = wanted.value "
+        "JOIN placement p ON p.message_id = coalesce(m.twin_of, m.id) AND p.until_seq IS NULL "
+        "JOIN folder f ON f.id = p.folder_id",
         (str(list(messages)),),
     )
     found: dict[str, set[tuple[str, str]]] = {}

@@ -19,6 +19,7 @@ from core.archive.archive import Archive
 from core.archive.hits import Hit, hits, meant
 from core.archive.query import Query
 from core.archive.search_index import Index, digest, discard, floor
+from core.archive.twins import STANDING
 from core.db.database import Row
 from core.errors import DamagedError
 
@@ -144,7 +145,7 @@ class Search:
     async def behind(self) -> int:
         """Messages that are not indexed yet, and so cannot be found."""
         reached = await self._read("SELECT reached FROM state", ())
-        sql = "SELECT count(*) FROM message WHERE id > ?"
+        sql = "SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL"
         return int(await self._archive.database.value(sql, (reached[0][0] if reached else 0,)))
 
     # -----------------------------------------------------------------------------------------------------------------------
@@ -358,7 +359,7 @@ def _numbered(term: language.Numbered, statement: _Statement) -> str:
         conditions.append(f"doc.message_id = {int(term.id)}")
     if len(term.id) >= 8:
         low, high = (statement.value(bytes.fromhex(term.id.ljust(64, filler))) for filler in "0f")
-        conditions.append(f"doc.message_id IN (SELECT id FROM catalog.message WHERE sha256 BETWEEN {low} AND {high})")
+        conditions.append(f"doc.message_id IN (SELECT {STANDING} FROM catalog.message WHERE sha256 BETWEEN {low} AND {high})")
     return f"({' OR '.join(conditions)})"
 
 

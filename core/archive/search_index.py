@@ -158,7 +158,7 @@ class Index:
 
     async def behind(self) -> int:
         """Messages that are not indexed yet."""
-        sql = "SELECT count(*) FROM message WHERE id > ?"
+        sql = "SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL"
         return int(await self._archive.database.value(sql, (await self.reached(),)))
 
     async def problems(self, after: int = 0, limit: int = 100) -> list[Unread]:
@@ -176,7 +176,9 @@ class Index:
         A message that cannot be read ends nothing: it is indexed by what the catalog knows, and kept among the problems.
         """
         before = await self.reached()
-        rows = await self._archive.database.read(f"{_MESSAGES} WHERE m.id > ? ORDER BY m.id LIMIT ?", (before, MOST_MESSAGES))
+        rows = await self._archive.database.read(
+            f"{_MESSAGES} WHERE m.id > ? AND m.twin_of IS NULL ORDER BY m.id LIMIT ?", (before, MOST_MESSAGES)
+        )
         documents = await self._documents(rows)
         if not documents:
             return 0
@@ -280,7 +282,9 @@ async def progress(archive: Archive) -> tuple[int, int]:
         glimpse.rows, archive.home.search, "SELECT reached FROM state WHERE version = ?", (VERSION,)
     )
     reached = int(known[0][0]) if known else 0
-    return reached, int(await archive.database.value("SELECT count(*) FROM message WHERE id > ?", (reached,)))
+    return reached, int(
+        await archive.database.value("SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL", (reached,))
+    )
 
 
 async def glance(archive: Archive) -> State:
@@ -291,7 +295,7 @@ async def glance(archive: Archive) -> State:
     )
     known = await asyncio.to_thread(glimpse.rows, archive.home.search, sql, (VERSION,))
     reached, partly, damaged = known[0] if known else (0, 0, 0)
-    behind = await archive.database.value("SELECT count(*) FROM message WHERE id > ?", (reached,))
+    behind = await archive.database.value("SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL", (reached,))
     return State(int(behind), partly, damaged)
 
 

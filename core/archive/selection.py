@@ -17,10 +17,12 @@ from core.errors import InputError
 CHUNK = 500
 
 _PLACES = (
-    "SELECT m.id, m.sha256, m.size, m.subject, m.date, s.flags, s.internaldate, s.folder_id FROM json_each(?1) wanted "
-    "JOIN message m ON m.id = wanted.value LEFT JOIN source_message s ON s.message_id = m.id "
-    "AND (s.folder_id = ?2 OR s.folder_id IS NULL) ORDER BY m.id, s.folder_id IS NULL, s.gone_seq IS NOT NULL, "
-    "s.gone_seq DESC, s.source_folder_id DESC, s.uid"
+    # Of a message that differs in its line ends alone from others, the form that came into this folder, that of the wire first.
+    "SELECT m.id, form.sha256, form.size, m.subject, m.date, s.flags, s.internaldate, s.folder_id FROM json_each(?1) wanted "
+    "JOIN message m ON m.id = wanted.value JOIN message form ON (form.id = m.id OR form.twin_of = m.id) "
+    "LEFT JOIN source_message s ON s.message_id = form.id AND (s.folder_id = ?2 OR s.folder_id IS NULL) "
+    "ORDER BY m.id, s.folder_id IS NULL, s.uid IS NULL, s.uid IS NULL AND form.id <> m.id, form.canonical IS NOT NULL, "
+    "s.gone_seq IS NOT NULL, s.gone_seq DESC, s.source_folder_id DESC, s.uid"
 )
 
 
@@ -155,8 +157,8 @@ async def _chosen(archive: Archive, selection: Selection, ids: array[int]) -> li
     for start in range(0, len(ids), CHUNK):
         rows = await archive.database.read(
             "SELECT f.id, f.owner, u.name, f.path, m.id, m.size FROM json_each(?3) wanted "
-            "JOIN message m ON m.id = wanted.value JOIN placement p ON p.message_id = m.id AND p.until_seq IS NULL "
-            "JOIN folder f ON f.id = p.folder_id JOIN user u ON u.id = f.owner "
+            "JOIN message m ON m.id = wanted.value JOIN placement p ON p.message_id = coalesce(m.twin_of, m.id) "
+            "AND p.until_seq IS NULL JOIN folder f ON f.id = p.folder_id JOIN user u ON u.id = f.owner "
             f"WHERE {_WHERE} ORDER BY m.id",
             (selection.user, selection.folder, str(list(ids[start : start + CHUNK]))),
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from core import sequence
 from core.archive.archive import Archive
+from core.archive.twins import STANDING
 from core.model import now, timestamp
 
 CHUNK = 200
@@ -273,7 +274,8 @@ async def held(archive: Archive, source: str, name: str, uidvalidity: int, uids:
         )
         parameters = (source, name, uidvalidity, *chunk)
         nowhere = base.format("") + (
-            " AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.message_id = s.message_id AND p.until_seq IS NULL)"
+            " AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.until_seq IS NULL AND p.message_id = "
+            f"(SELECT {STANDING} FROM message WHERE id = s.message_id))"
         )
         for (uid,) in await archive.database.read(f"SELECT s.uid {nowhere}", parameters):
             found[uid] = "it lies in no folder of the archive"

@@ -39,6 +39,8 @@ CREATE TABLE profile (
 -- Where users come from, if they come from a directory.
 CREATE TABLE directory (id INTEGER PRIMARY KEY CHECK (id = 1), definition TEXT NOT NULL);
 
+-- canonical: SHA-256 of a message as it is with CRLF, NULL where it has that itself. twin_of: the message that stands for this
+-- one, which differs in its line ends alone.
 CREATE TABLE message (
     id INTEGER PRIMARY KEY,
     sha256 BLOB NOT NULL UNIQUE,
@@ -50,8 +52,12 @@ CREATE TABLE message (
     recipients TEXT NOT NULL,
     date INTEGER,
     message_id TEXT NOT NULL,
-    attachments INTEGER NOT NULL
+    attachments INTEGER NOT NULL,
+    canonical BLOB,
+    twin_of INTEGER REFERENCES message (id)
 );
+CREATE INDEX message_canonical ON message (canonical) WHERE canonical IS NOT NULL;
+CREATE INDEX message_twin ON message (twin_of) WHERE twin_of IS NOT NULL;
 
 CREATE TABLE folder (
     id INTEGER PRIMARY KEY,

@@ -59,7 +59,7 @@ async def test_each_migration_is_recorded_and_none_is_applied_twice(tmp_path: Pa
     await _migrated(tmp_path / "a.sqlite")
     assert homes.files(tmp_path) == before
     numbers = [migration.number for migration in migrations()]
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers == sorted(set(numbers))
     assert homes.rows(tmp_path / "a.sqlite", "SELECT number FROM migration") == [(number,) for number in numbers]
 
 
@@ -70,7 +70,7 @@ async def test_a_migration_that_fails_changes_nothing_and_a_backup_was_made(
     path = tmp_path / "a.sqlite"
     await _migrated(path)
     before = _schema(path)
-    number = len(migrations()) + 1
+    number = migrations()[-1].number + 1
     broken = Migration(number, f"{number:04}_broken.sql", "CREATE TABLE half (a);\nCREATE TABLE half (b);")
     scripts = [*migrations(), broken]
     with monkeypatch.context() as patch:
@@ -100,7 +100,7 @@ async def test_what_a_newer_program_wrote_is_refused_and_nothing_is_touched(tmp_
     """A newer catalog or volume: exit 2, and not one file is made, changed or removed, in content or in time."""
     home = await homes.filled(tmp_path / "home", batches=1)
     if newer == "catalog":
-        homes.change(home.catalog, f"PRAGMA user_version = {len(migrations()) + 1}")
+        homes.change(home.catalog, f"PRAGMA user_version = {migrations()[-1].number + 1}")
     else:
         homes.change(home.volume(1), "UPDATE meta SET value = 2 WHERE key = 'format'")
     if newer == "volume alone":
@@ -125,7 +125,7 @@ async def test_users_are_there_after_the_schema_was_brought_up_to_date(tmp_path:
     archive = await homes.begin(tmp_path / "home")
     home = archive.home
     await archive.close()
-    number = len(migrations()) + 1
+    number = migrations()[-1].number + 1
     scripts = [*migrations(), Migration(number, f"{number:04}_more.sql", "ALTER TABLE setting ADD COLUMN note TEXT;")]
     with monkeypatch.context() as patch:
         patch.setattr(module, "migrations", lambda: scripts)

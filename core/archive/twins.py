@@ -1,0 +1,124 @@
+"""Messages that differ in their line ends alone: one message, of which the archive keeps both forms, byte for byte.
+
+Files hold mail with LF where servers send CRLF. Both are stored, since bytes are what is proved; in lists, counts, searches
+and restores the one that came first stands for both (``message.twin_of`` of the other), and each folder gives the bytes that
+came into it. A message with CRLF is taken as it is; one that begins with other line ends is compared as if it had CRLF. This
+is for mail from files: what a server holds twice, with line ends of two kinds, stays two messages, also in its export.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from core.db.database import Database, Row, Transaction
+
+#: So much of a message tells whether its line ends are those of the wire: nearly nothing, beside hashing all of it.
+_LOOKED_AT = 8192
+_CHUNK = 500
+#: Where an entry of the ledger tells it of its messages: SHA-256 of one, and of the same as it is with CRLF.
+KEY = "canonical"
+#: The message that stands for the one whose row this is.
+STANDING = "coalesce(twin_of, id)"
+
+
+def canonical(raw: bytes) -> bytes | None:
+    """SHA-256 of a message as it is with CRLF; None when it has CRLF itself, as far as its beginning tells."""
+    beginning = raw[:_LOOKED_AT]
+    lines = beginning.count(b"\n")
+    if lines != beginning.count(b"\r\n"):
+        return hashlib.sha256(raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")).digest()
+    if not lines and b"\r" in beginning and b"\n" not in raw:
+        return hashlib.sha256(raw.replace(b"\r", b"\r\n")).digest()
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """Of some messages those that lie in a folder: ``same`` byte for byte, ``alike`` but for the line ends (not archived)."""
+
+    same: frozenset[bytes]
+    alike: frozenset[bytes]
+
+
+async def there(database: Database, owner: str, folder: str, raws: Mapping[bytes, bytes], *, exact: bool = False) -> There:
+    """Which of ``raws``, by SHA-256, lie in a folder now, or come after one of ``raws`` that is alike.
+
+    ``exact``: they are of an export, so that each counts by itself.
+    """
+    place = (
+        "FROM message m JOIN folder f ON f.owner = ? AND f.path = ? JOIN placement p ON p.folder_id = f.id "
+        "AND p.message_id = coalesce(m.twin_of, m.id) AND p.until_seq IS NULL WHERE m.{} IN ({})"
+    )
+
+    async def lying(column: str, values: Sequence[bytes]) -> set[bytes]:
+        found: set[bytes] = set()
+        for start in range(0, len(values), _CHUNK):
+            chunk = values[start : start + _CHUNK]
+            sql = f"SELECT m.{column} {place.format(column, ','.join('?' * len(chunk)))}"
+            found.update(bytes(row[0]) for row in await database.read(sql, (owner, folder, *chunk)))
+        return found
+
+    same = await lying("sha256", list(raws))
+    if exact:
+        return There(frozenset(same), frozenset())
+    forms = {sha256: canonical(raw) or sha256 for sha256, raw in raws.items() if sha256 not in same}
+    wanted = list(set(forms.values()))
+    known = await lying("sha256", wanted) | await lying("canonical", wanted)
+    alike: set[bytes] = set()
+    for sha256, form in forms.items():
+        if form in known:
+            alike.add(sha256)
+        known.add(form)
+    return There(frozenset(same), frozenset(alike))
+
+
+class Came(StrEnum):
+    """How the messages of an entry came: from a server, from files, or from the files of an export."""
+
+    SERVER = "server"
+    FILES = "files"
+    EXPORT = "export"
+
+
+#: What a message came as, by the sources at which it is known. Two of one server are two messages, whatever their line ends.
+_FROM_FILES = (
+    "EXISTS (SELECT 1 FROM source_message s JOIN source_folder f ON f.id = s.source_folder_id "
+    "WHERE s.message_id = o.id AND f.source {} 'import -> %')"
+)
+_MEETS = {
+    Came.SERVER: f"AND {_FROM_FILES.format('LIKE')}",
+    Came.FILES: "",
+    Came.EXPORT: f"AND {_FROM_FILES.format('NOT LIKE')}",
+}
+
+
+async def link(
+    transaction: Transaction, payload: Mapping[str, Any], digests: Sequence[bytes], fresh: Collection[bytes], came: Came
+) -> None:
+    """Tell what stands for each of the messages of an entry that are ``fresh``: the first that came of those that are alike."""
+    told = {bytes.fromhex(sha256): bytes.fromhex(form) for sha256, form in payload.get(KEY, {}).items()}
+    new = [sha256 for sha256 in digests if sha256 in fresh]
+    alike = [sha256 for sha256 in new if sha256 in told]
+    await transaction.many("UPDATE message SET canonical = ? WHERE sha256 = ?", [(told[sha256], sha256) for sha256 in alike])
+    for start in range(0, len(new), _CHUNK):
+        chunk = new[start : start + _CHUNK]
+        sql = f"SELECT DISTINCT canonical FROM message WHERE canonical IN ({','.join('?' * len(chunk))})"
+        alike += [bytes(row[0]) for row in await transaction.read(sql, chunk)]
+    await transaction.many(
+        "UPDATE message SET twin_of = (SELECT coalesce(o.twin_of, o.id) FROM message o WHERE o.id < message.id "
+        f"AND (o.sha256 = ?1 OR o.canonical = ?1) {_MEETS[came]} ORDER BY o.id LIMIT 1) WHERE sha256 = ?2",
+        [(told.get(sha256, sha256), sha256) for sha256 in alike],
+    )
+
+
+async def of(database: Database, message: int) -> list[Row]:
+    """(number, SHA-256) of the other forms of a message, by number."""
+    return await database.read(
+        "SELECT o.id, o.sha256 FROM message m JOIN message o ON (o.id = m.twin_of OR o.twin_of = coalesce(m.twin_of, m.id)) "
+        "WHERE m.id = ?1 AND o.id <> ?1 ORDER BY o.id",
+        (message,),
+    )
