@@ -95,7 +95,7 @@ def describe(raw: bytes, scan: Sequence[Part] | None = None) -> Envelope:
         subject=_first(fields, b"subject", LONGEST_SUBJECT),
         sender=_first(fields, b"from", LONGEST_SENDER) or _first(fields, b"sender", LONGEST_SENDER),
         recipients=_people(fields, b"to", b"cc")[:LONGEST_RECIPIENTS].rstrip(),
-        date=_date(_first(fields, b"date", LONGEST_DATE)),
+        date=seconds(_first(fields, b"date", LONGEST_DATE)),
         message_id=_message_id(fields),
         header_sha256=hashlib.sha256(memoryview(raw)[:end_of_header]).digest(),
         attachments=_attachments(raw, parts(raw) if scan is None else scan),
@@ -235,7 +235,7 @@ def _codec(label: str) -> str:
     return _CHARSETS.get(name, name)
 
 
-def _date(text: str) -> int | None:
+def seconds(text: str) -> int | None:
     """UTC seconds of a Date field; None for 31 June, before 1970, after 9999, or a zone of a day or more."""
     try:
         parsed = parsedate_tz(text)

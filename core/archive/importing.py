@@ -1,7 +1,8 @@
 """Import: mail that people already have as files, into a user's archive, byte for byte.
 
 What holds here: what is in a folder already is not put there again, so an import can be repeated, and goes on where it was
-stopped; what cannot be imported is named with its file and the reason, and stops nothing else. One entry of the ledger a batch.
+stopped; what cannot be imported is named with its file and the reason, and stops nothing else. A message that differs from
+one of the folder in its line ends alone is that message: its bytes are kept too, and it is counted as there already.
 """
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from core import config
-from core.archive import mail_files, manifest, mbox
+from core.archive import file_kinds, kerio, mail_files, manifest, twins
 from core.archive.archive import Archive
+from core.archive.kerio import Account
 from core.archive.ledger import Draft
-from core.archive.mail_files import Format, Found, Stranger, Unusable
+from core.archive.mail_items import Finding, Format, Found, Item, LeftOut, Message, Stranger, Unusable, text
+from core.archive.trees import Refused
 from core.errors import InputError
+from core.format import counted
 from core.model import User
 from core.tasks import spawn
 
@@ -42,9 +47,10 @@ class Failure:
 
 @dataclass(slots=True)
 class Imported:
-    """What an import has done so far; ``read`` of ``bytes_total`` bytes are gone through.
+    """What an import has done so far, or would do; ``read`` of ``bytes_total`` bytes are gone through.
 
-    ``already``: the folder has that very message. ``strangers``: files that are no mail.
+    ``already``: the folder has that very message, of which ``twins`` with other line ends. ``strangers``: files that are no
+    mail. ``left_out``: what a groupware keeps beside mail. ``found``: messages by the folder that they are for.
     """
 
     bytes_total: int = 0
@@ -52,11 +58,17 @@ class Imported:
     messages: int = 0
     bytes: int = 0
     already: int = 0
+    twins: int = 0
     folder: str = ""
-    folders: set[str] = field(default_factory=set)
+    found: Counter[str] = field(default_factory=Counter)
     formats: set[Format] = field(default_factory=set)
     problems: list[Failure] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
+    left_out: Counter[Item] = field(default_factory=Counter)
+
+    @property
+    def folders(self) -> set[str]:
+        return set(self.found)
 
     @property
     def done(self) -> int:
@@ -67,22 +79,48 @@ class Imported:
             "messages": self.messages,
             "bytes": self.bytes,
             "already": self.already,
+            "twins": self.twins,
             "folders": sorted(self.folders),
             "formats": sorted(self.formats),
             "problems": [one.as_json() for one in self.problems],
             "strangers": self.strangers,
+            "left_out": {item.value: self.left_out[item] for item in Item if self.left_out[item]},
         }
+
+
+def left_out(done: Imported) -> str:
+    """What was left out, with numbers: ``3 appointments, 1 contact``; empty when nothing was."""
+    return ", ".join(counted(done.left_out[item], _NAMES[item]) for item in Item if done.left_out[item])
+
+
+_NAMES = {Item.CALENDAR: "appointment", Item.CONTACT: "contact", Item.TASK: "task", Item.NOTE: "note"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A message that was read and hashed, and where it goes."""
+
+    folder: str
+    kind: Format
+    message: Message
+    sha256: bytes
+    #: A manifest tells what it is.
+    exported: bool
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Messages for one folder, read and hashed, and what else came by."""
+    """Messages, read and hashed, and what else came by."""
 
-    folder: str = ""
-    messages: list[tuple[Found, bytes, bytes]] = field(default_factory=list)
+    messages: list[_Read] = field(default_factory=list)
     bytes: int = 0
     problems: list[Failure] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
+    left_out: list[Item] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return len(self.messages) + len(self.problems) + len(self.strangers) + len(self.left_out)
 
 
 def refuse_own(home: config.Home, path: Path) -> None:
@@ -104,38 +142,57 @@ async def import_mail(
     folder: str = "",
     form: Format = Format.AUTO,
     of: str = "",
+    account: Account | None = None,
+    dry_run: bool = False,
     actor: str = "archivar",
     tick: Callable[[Imported], None] = lambda imported: None,
 ) -> Imported:
     """Put the mail at ``path`` into ``folder`` of the user's archive and below; ``tick`` is called after each batch.
 
-    Without ``folder`` mail of an export goes where it was, other mail to ``DEFAULT_FOLDER``. ``of``: the user whose archive is
-    wanted of an export that holds several. Raises ``InputError`` (nothing there), ``StorageError``.
+    Without ``folder`` mail of an export goes where it was, other mail to ``DEFAULT_FOLDER``, and what is said to be Kerio's
+    store where a run would file it. ``of``: the user whose archive is wanted of an export or a store that holds several;
+    ``account`` says the same of a store. ``dry_run`` writes nothing. Raises ``InputError`` (nothing there), ``StorageError``.
     """
     check_folder(folder)
     refuse_own(archive.home, path)
-    owner = await asyncio.to_thread(whose, path, of, user) if form is Format.AUTO else ""
-    if owner:
-        source: Iterator[Found | Unusable | Stranger] = mail_files.exported(path, owner)
-        base = folder
-    else:
-        source = mail_files.search(path, form)
-        base = folder or (DEFAULT_FOLDER if path.is_dir() else f"{DEFAULT_FOLDER}/{mail_files.text(path.stem) or 'mail'}")
+    source, base = await asyncio.to_thread(_source, path, form, user, folder, of, account)
     done = Imported(await asyncio.to_thread(_size, path))
     batches = _Batches(source, base)
     coming = spawn(asyncio.to_thread(batches.take), name="read mail")
     try:
         while (batch := await coming) is not None:
             coming = spawn(asyncio.to_thread(batches.take), name="read mail")
-            await _store(archive, user, path, batch, done, actor)
+            await _store(archive, user, path, batch, done, actor, dry_run)
             tick(done)
     finally:
         # The thread reads its batch to the end; after an error nobody asks for it any more.
         await asyncio.wait([coming])
         _ = coming.cancelled() or coming.exception()
-    if not done.done:
-        raise InputError(f"There is no mail at {path}.", "Say what is there with --format, if it is mail.")
+    if not done.done and not done.left_out and account is None:
+        hint = f"No mail is in {done.strangers[0]}." if done.strangers else "Say what is there with --format, if it is mail."
+        raise InputError(f"There is no mail at {path}.", hint)
     return done
+
+
+def _source(
+    path: Path, form: Format, user: User, folder: str, of: str, account: Account | None
+) -> tuple[Iterator[Finding], str]:
+    """What is to be gone through, and the folder that it is for. Blocking. Raises ``InputError``."""
+    owner = whose(path, of, user) if form is Format.AUTO else ""
+    if owner:
+        return mail_files.exported(path, owner), folder
+    if account is None and form in (Format.AUTO, Format.KERIO):
+        account = account_of(path, of, user, form)
+    if form is Format.KERIO and account is not None:
+        return mail_files.search(path, form, account), folder or _mailbox(user, account)
+    stem = text(path.stem) or "mail"
+    base = DEFAULT_FOLDER if mail_files.holds_folders(path, form) else f"{DEFAULT_FOLDER}/{stem}"
+    return mail_files.search(path, form, account), folder or base
+
+
+def _mailbox(user: User, account: Account) -> str:
+    """The folder to which a run files this mailbox: that of the user's own under the first address."""
+    return user.addresses[0] if user.addresses and belongs(account, user) else account.address
 
 
 def check_folder(folder: str) -> None:
@@ -161,6 +218,42 @@ def whose(path: Path, of: str, user: User) -> str:
     raise InputError(f"The export at {path} holds the archives of: {names}.", "Say whose is to be imported with --of NAME.")
 
 
+def account_of(path: Path, of: str, user: User, form: Format) -> Account | None:
+    """The mailbox of Kerio's store at ``path`` that is meant; None where there is no such store. Blocking.
+
+    Raises ``InputError`` where it is not clear.
+    """
+    if not path.exists():
+        return None
+    found = list(kerio.accounts(path).found)
+    wanted = of or user.name
+    fitting = [one for one in found if wanted.casefold() in (one.address.casefold(), one.user.casefold())]
+    if not of:
+        fitting = [one for one in found if belongs(one, user)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not found and form is Format.AUTO:
+        return None
+    if not found:
+        raise InputError(
+            f"There is no mailbox of Kerio Connect at {path}.", "Give the folder with DOMAIN/USER, a mailbox, or a backup."
+        )
+    if not of and len(found) == 1:
+        return found[0]
+    names = ", ".join(sorted(one.address for one in found)[:20])
+    raise InputError(f"The store at {path} holds the mailboxes of: {names}.", "Say whose is to be imported with --of NAME.")
+
+
+def belongs(account: Account, user: User) -> bool:
+    """Is a mailbox of a store that of the user? By address; by login or name where no domain is told, or none of the user."""
+    addresses = {address.casefold() for address in user.addresses}
+    if account.domain and any("@" in address for address in addresses):
+        login = user.login.casefold()
+        return account.address.casefold() in addresses or login == account.address.casefold()
+    names = {user.name.casefold(), user.login.casefold(), *(address.partition("@")[0] for address in addresses)}
+    return account.user.casefold() in names
+
+
 def _size(path: Path) -> int:
     if not path.is_dir():
         return path.stat().st_size if path.exists() else 0
@@ -178,7 +271,7 @@ def _size(path: Path) -> int:
 class _Batches:
     """Cuts what is found into batches, in threads, one after the other."""
 
-    def __init__(self, source: Iterator[Found | Unusable | Stranger], base: str) -> None:
+    def __init__(self, source: Iterator[Finding], base: str) -> None:
         self._source = source
         self._base = base
         self._held: Found | None = None
@@ -186,78 +279,96 @@ class _Batches:
     def take(self) -> _Batch | None:
         """The next batch; None at the end."""
         batch = _Batch()
-        while len(batch.messages) < BATCH_MESSAGES and len(batch.problems) < BATCH_MESSAGES:
+        while batch.count < BATCH_MESSAGES:
             found = self._held or next(self._source, None)
             self._held = None
-            if found is None:
-                return batch if batch.messages or batch.problems or batch.strangers else None
-            if isinstance(found, Stranger):
-                batch.strangers.append(found.name)
-            elif isinstance(found, Unusable):
-                batch.problems.append(Failure(found.name, found.reason))
-            else:
-                folder = f"{self._base}/{found.folder}".strip("/")
-                if batch.messages and (folder != batch.folder or batch.bytes + found.size > BATCH_BYTES):
-                    self._held = found
-                    return batch
-                batch.folder = folder
-                self._read(found, batch)
+            match found:
+                case None:
+                    return batch if batch.count else None
+                case Stranger():
+                    batch.strangers.append(found.name)
+                case LeftOut():
+                    batch.left_out.append(found.item)
+                case Unusable():
+                    batch.problems.append(Failure(found.name, found.reason))
+                case Found():
+                    if batch.messages and batch.bytes + found.size > BATCH_BYTES:
+                        self._held = found
+                        return batch
+                    self._read(found, batch)
         return batch
 
     def _read(self, found: Found, batch: _Batch) -> None:
         try:
-            raw = found.read()
-        except OSError as error:
-            batch.problems.append(Failure(found.name, f"it cannot be read: {error.strerror}"))
+            message = found.read()
+        except (OSError, Refused) as error:
+            reason = f"it cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
+            batch.problems.append(Failure(found.name, reason))
             return
+        raw = message.raw
         sha256 = hashlib.sha256(raw).digest()
-        if not raw:
+        kind = None if found.sha256 else file_kinds.told(raw[: file_kinds.BEGINNING])
+        if message.item is not None:
+            batch.left_out.append(message.item)
+        elif not raw and not found.sha256:
             batch.problems.append(Failure(found.name, "it is empty"))
         elif found.sha256 and found.sha256 != sha256.hex():
             batch.problems.append(Failure(found.name, "it is not what the manifest says: the file was changed or is damaged"))
+        elif kind is not None:
+            batch.problems.append(Failure(found.name, f"{kind.text}, and no mail"))
         else:
-            batch.messages.append((found, raw, sha256))
+            for folder in message.folders or (found.folder,):
+                batch.messages.append(
+                    _Read(f"{self._base}/{folder}".strip("/"), found.kind, message, sha256, bool(found.sha256))
+                )
             batch.bytes += len(raw)
+            if message.lacking:
+                batch.problems.append(Failure(found.name, f"it was imported, but {message.lacking}"))
 
 
-async def _store(archive: Archive, user: User, path: Path, batch: _Batch, done: Imported, actor: str) -> None:
+async def _store(archive: Archive, user: User, path: Path, batch: _Batch, done: Imported, actor: str, dry_run: bool) -> None:
     done.problems += batch.problems
     done.strangers += batch.strangers
-    if not batch.messages:
-        return
-    there = await _placed(archive, user, batch.folder, [sha256 for _, _, sha256 in batch.messages])
-    fresh = {sha256: (found, raw) for found, raw, sha256 in reversed(batch.messages) if sha256 not in there}
-    if fresh:
-        ready = await archive.prepare([raw for _, raw in fresh.values()])
-        rows: list[list[Any]] = [
-            [sha256.hex(), len(raw), found.internaldate, mbox.flags(raw) if found.status_fields else found.flags]
-            for sha256, (found, raw) in fresh.items()
-        ]
-        kinds = sorted({found.kind for found, _ in fresh.values()})
-        payload = {
-            "owner": user.id,
-            "user": user.name,
-            "folder": batch.folder,
-            "format": ", ".join(kinds),
-            "path": str(path),
-            "messages": rows,
-        }
-        await archive.append([Draft("imported", payload, actor)], ready)
-    done.folder = batch.folder
-    done.folders.add(batch.folder)
-    done.formats |= {found.kind for found, _, _ in batch.messages}
-    done.messages += len(fresh)
-    done.already += len(batch.messages) - len(fresh)
-    done.bytes += sum(len(raw) for _, raw in fresh.values())
+    done.left_out.update(batch.left_out)
     done.read += batch.bytes
+    by_folder: dict[str, dict[bytes, _Read]] = {}
+    for one in batch.messages:
+        by_folder.setdefault(one.folder, {}).setdefault(one.sha256, one)
+    fresh: dict[bytes, bytes] = {}
+    drafts: list[Draft] = []
+    for folder, found in by_folder.items():
+        raws = {sha256: one.message.raw for sha256, one in found.items()}
+        exported = all(one.exported for one in found.values())
+        there = await twins.there(archive.database, user.id, folder, raws, exact=exported)
+        kept = {sha256: one for sha256, one in found.items() if sha256 not in there.same}
+        new = [sha256 for sha256 in kept if sha256 not in there.alike]
+        count = sum(one.folder == folder for one in batch.messages)
+        done.folder = folder
+        done.found[folder] += count
+        done.formats |= {one.kind for one in found.values()}
+        done.messages += len(new)
+        done.already += count - len(new)
+        done.twins += len(kept) - len(new)
+        done.bytes += sum(len(raws[sha256]) for sha256 in new)
+        if kept and not dry_run:
+            drafts.append(_draft(user, path, folder, kept, actor))
+            fresh |= {sha256: raws[sha256] for sha256 in kept}
+    if drafts:
+        await archive.append(drafts, await archive.prepare(list(fresh.values())))
 
 
-async def _placed(archive: Archive, user: User, folder: str, digests: Sequence[bytes]) -> set[bytes]:
-    """Those of ``digests`` that lie in the folder now."""
-    rows = await archive.database.read(
-        f"SELECT m.sha256 FROM message m JOIN folder f ON f.owner = ? AND f.path = ? "
-        "JOIN placement p ON p.folder_id = f.id AND p.message_id = m.id AND p.until_seq IS NULL "
-        f"WHERE m.sha256 IN ({','.join('?' * len(digests))})",
-        (user.id, folder, *digests),
-    )
-    return {bytes(row[0]) for row in rows}
+def _draft(user: User, path: Path, folder: str, messages: dict[bytes, _Read], actor: str) -> Draft:
+    rows: list[list[Any]] = [
+        [sha256.hex(), len(one.message.raw), one.message.internaldate, one.message.flags] for sha256, one in messages.items()
+    ]
+    payload: dict[str, Any] = {
+        "owner": user.id,
+        "user": user.name,
+        "folder": folder,
+        "format": ", ".join(sorted({one.kind for one in messages.values()})),
+        "path": str(path),
+        "messages": rows,
+    }
+    if all(one.exported for one in messages.values()):
+        payload["exported"] = True
+    return Draft("imported", payload, actor)

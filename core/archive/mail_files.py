@@ -1,4 +1,4 @@
-"""Finds mail in files and folders: .eml files, mbox files, Maildir (Maildir++ and nested), and what an export wrote.
+"""Finds mail in files and folders, on the disk or packed: .eml and .emlx files, mbox, Maildir, Kerio's store, and exports.
 
 Blocking. Nothing is read that is no regular file, and no link is followed. What cannot be used comes out by name, with the
 reason.
@@ -6,78 +6,31 @@ reason.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
-import stat
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from core.archive import manifest, mbox
-from core.archive.filenames import MAILDIR_FLAGS, decoded_utf7
+from core.archive import arrival, emlx, file_kinds, gmail, kerio, maildir_files, manifest, mbox, packed, separators
+from core.archive.file_kinds import BEGINNING, Other
+from core.archive.kerio import Account
+from core.archive.mail_items import LARGEST, Finding, Format, Found, Message, Stranger, Unusable, below, level, text
 from core.archive.manifest import Line
-from core.archive.mbox import Quoting
+from core.archive.mbox import Before, Quoting
+from core.archive.trees import Disk, Entry, Refused, Tree, look, open_regular
 from core.errors import InputError
 
-#: SQLite keeps no value that is longer.
-LARGEST = 2**31 - 1
-#: As much of a file is looked at to know what it is.
-_BEGINNING = 4096
-#: What Maildir and its servers keep beside the mail.
-_MAILDIR_PARTS = frozenset(("cur", "new", "tmp"))
 #: Folders that mail programs name after an mbox file, for what is below it.
-_NEST = re.compile(r"\.(sbd|mbox)$", re.IGNORECASE)
-#: How Python shows bytes of a file's name that are no text.
-_BYTES = re.compile("[\ud800-\udfff]")
+_NEST = re.compile(r"\.(sbd|mbox|imapmbox)$", re.IGNORECASE)
+#: What Apple Mail keeps between the folder of a mailbox and its messages.
+_APPLE = re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}|Data|Messages|\d{1,3}", re.IGNORECASE)
+_ATTACHMENTS = "Attachments"
+#: The folders of Google Takeout above the mail.
+_TAKEOUT = re.compile(r"(^|/)Takeout(/(Mail|E-?Mail|Gmail))?$")
 _FLAG = re.compile(r"""[^\s(){%*"\]\x00-\x1f\x7f-\uffff]+""")
-
-
-class Format(StrEnum):
-    """What is looked for; ``AUTO``: whatever is found. An mbox is taken as mboxrd unless it is said to be mboxo."""
-
-    AUTO = "auto"
-    EML = "eml"
-    MBOX = "mbox"
-    MBOXO = "mboxo"
-    MAILDIR = "maildir"
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A message in a file. ``name`` says which, ``folder`` where it lies, below what is imported; ``read`` gives its bytes.
-
-    ``sha256`` is what a manifest says of it, in hexadecimal digits; empty without one.
-    """
-
-    name: str
-    kind: Format
-    folder: str
-    size: int
-    read: Callable[[], bytes]
-    flags: str = ""
-    internaldate: int | None = None
-    sha256: str = ""
-    #: The message's own header may tell flags.
-    status_fields: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unusable:
-    """Something that should be mail and cannot be had."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stranger:
-    """A file that is no mail."""
-
-    name: str
+#: Names of messages without an ending, as MH, Cyrus and others keep them.
+_NUMBERED = re.compile(r"\d+\.?")
 
 
 def owners(directory: Path) -> dict[str, str]:
@@ -106,167 +59,260 @@ def _told(directory: Path, line: Line, kind: Format) -> Found | Unusable:
     elif not path.exists() and kind is Format.MAILDIR:
         # A mail program has changed its flags since.
         path = next(path.parent.glob(f"{_escaped(path.name.partition(':2,')[0])}:2,*"), path)
-    if reason := _reason(path, LARGEST if line.offset is None else sys.maxsize):
+    try:
+        entry = look(path)
+    except OSError as error:
+        return Unusable(name, f"it cannot be read: {error.strerror}")
+    if reason := entry.refusal or ("no regular file" if entry.folder else ""):
         return Unusable(name, reason)
-    read = _reader(path, line.offset or 0, line.length, None if line.offset is None else Quoting.MBOXRD)
+    if line.offset is None and entry.size > LARGEST:
+        return Unusable(name, "it is too large")
     flags = " ".join(flag for flag in line.flags.split() if _FLAG.fullmatch(flag))
-    return Found(name, kind, folder, line.size, read, flags, line.internaldate, line.sha256)
+
+    def read() -> Message:
+        with open_regular(path) as file:
+            file.seek(line.offset or 0)
+            data = file.read(line.length if line.length is not None else LARGEST)
+        return Message(data if line.offset is None else mbox.unquoted(data), flags, line.internaldate)
+
+    return Found(name, kind, folder, line.size, read, line.sha256)
 
 
 def _escaped(name: str) -> str:
     return re.sub(r"([*?[])", r"[\1]", name)
 
 
-def search(path: Path, form: Format) -> Iterator[Found | Unusable | Stranger]:
-    """The mail in a file or folder. Raises ``InputError`` when there is no such thing."""
-    if path.is_file():
+def holds_folders(path: Path, form: Format) -> bool:
+    """Does what is at ``path`` have folders: a folder, or a packed one? Else it is a folder itself, or a message. Blocking."""
+    if path.is_dir():
+        return True
+    if form not in (Format.AUTO, Format.MAILDIR, Format.KERIO) or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return packed.is_packed(file.read(BEGINNING))
+
+
+def search(path: Path, form: Format, account: Account | None = None) -> Iterator[Finding]:
+    """The mail in a file or folder; of Kerio's store that of one ``account``. Raises ``InputError`` when nothing is there."""
+    if form is Format.KERIO and account is not None:
+        yield from kerio.mail(path, account)
+    elif path.is_file():
         if not os.access(path, os.R_OK):
             raise InputError(f"{path} cannot be read.", "Check its owner and mode.")
-        yield from _file(path, text(path.name), "", form, alone=True)
+        yield from _Search(Disk(path.parent), form, account, {}).file(look(path), path.name, text(path.name), "", alone=True)
     elif path.is_dir():
-        yield from _folder(path, "", "", form)
+        tree = Disk(path)
+        if kerio.MESSAGES in {entry.name for entry in _listed(tree)}:
+            yield from kerio.mailbox(tree, "", "", level(path.absolute().name))
+            return
+        roots = kerio.mailboxes(tree, path.absolute().parts[1:]) if form is Format.AUTO else {}
+        yield from _Search(tree, form, account, roots).folder("", "", "")
     else:
         raise InputError(f"There is no {path}.", "Give a file or a folder with mail.")
 
 
-def _folder(path: Path, name: str, place: str, form: Format) -> Iterator[Found | Unusable | Stranger]:
-    """``name`` of the folder for people, ``place`` in the archive; both below what is imported."""
+def _listed(tree: Tree) -> list[Entry]:
     try:
-        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
-    except OSError as error:
-        yield Unusable(name or str(path), f"the folder cannot be read: {error.strerror}")
-        return
-    names = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
-    maildir = form in (Format.AUTO, Format.MAILDIR) and {"cur", "new"} <= names
-    if maildir:
-        dotted = any(entry.startswith(".") and len(entry) > 1 and (path / entry / "cur").is_dir() for entry in names)
-        yield from _maildir(path, name, _below(place, "INBOX") if dotted or not place else place)
-    for entry in entries:
-        shown = _below(name, text(entry.name))
-        if entry.is_symlink():
-            yield Unusable(shown, "a link, which is not followed")
-        elif entry.is_dir(follow_symlinks=False):
-            if maildir and entry.name in _MAILDIR_PARTS:
-                continue
-            if maildir and entry.name.startswith("."):
-                if (path / entry.name / "cur").is_dir():
-                    yield from _maildir(path / entry.name, shown, _below(place, _dotted(entry.name)))
-                continue
-            level = text(entry.name)
-            yield from _folder(path / entry.name, shown, _below(place, _NEST.sub("", level) or level), form)
-        elif not maildir and form is not Format.MAILDIR:
-            yield from _file(path / entry.name, shown, place, form)
+        return tree.entries("")
+    except OSError:
+        return []
 
 
-def _dotted(name: str) -> str:
-    """``.Sent.2024`` as ``Sent/2024``; levels as people write them."""
-    levels = [decoded_utf7(text(level)).replace("/", "\u2215") for level in name[1:].split(".")]
-    return "/".join(level for level in levels if level)
+class _Search:
+    """Goes through one tree. ``inside``: the tree is a packed file, in which no other is opened."""
 
+    def __init__(
+        self, tree: Tree, form: Format, account: Account | None, roots: dict[str, Account], *, inside: bool = False
+    ) -> None:
+        self._tree = tree
+        self._form = form
+        self._account = account
+        self._roots = roots
+        self._inside = inside
 
-def _maildir(path: Path, name: str, place: str) -> Iterator[Found | Unusable]:
-    for part in ("new", "cur"):
-        if (path / part).is_symlink():
-            yield Unusable(_below(name, part), "a link, which is not followed")
-            continue
+    def folder(self, path: str, name: str, place: str, *, apple: bool = False) -> Iterator[Finding]:
+        """``name`` of the folder for people, ``place`` in the archive; both below what is imported."""
+        tree, form = self._tree, self._form
+        if path in self._roots:
+            if self._account is None or self._roots[path] == self._account:
+                yield from kerio.mailbox(tree, path, name)
+            return
         try:
-            files = sorted(entry for entry in os.listdir(path / part) if not entry.startswith("."))
+            entries = tree.entries(path)
         except OSError as error:
-            yield Unusable(f"{name}/{part}".lstrip("/"), f"the folder cannot be read: {error.strerror}")
-            continue
-        for file in files:
-            shown = _below(name, f"{part}/{text(file)}")
-            if reason := _reason(path / part / file):
-                yield Unusable(shown, reason)
-                continue
-            letters = file.rpartition(":2,")[2] if ":2," in file else ""
-            flags = " ".join(flag for letter, flag in MAILDIR_FLAGS.items() if letter in letters)
-            facts = (path / part / file).stat()
-            read = _reader(path / part / file, 0, None, None)
-            yield Found(shown, Format.MAILDIR, place, facts.st_size, read, flags, int(facts.st_mtime))
+            yield Unusable(name or "this folder", f"the folder cannot be read: {error.strerror}")
+            return
+        maildir = form in (Format.AUTO, Format.MAILDIR) and maildir_files.is_maildir(tree, entries)
+        dotted = [entry.name for entry in entries if maildir and entry.folder and self._is_dotted(path, entry.name)]
+        if maildir:
+            inbox = below(place, "INBOX") if dotted or not place else place
+            yield from maildir_files.messages(tree, path, name, inbox)
+        for entry in entries:
+            shown = below(name, text(entry.name))
+            if entry.refusal:
+                yield Unusable(shown, entry.refusal)
+            elif entry.folder:
+                if maildir and (entry.name in maildir_files.PARTS or entry.name.startswith(".")):
+                    if entry.name in dotted:
+                        inner = below(place, maildir_files.place(entry.name))
+                        yield from maildir_files.messages(tree, below(path, entry.name), shown, inner)
+                elif file_kinds.is_leftover(entry.name):
+                    yield Stranger(shown)
+                elif not (apple and entry.name == _ATTACHMENTS):
+                    yield from self._below(path, entry.name, shown, place, apple)
+            elif not maildir and form is not Format.MAILDIR:
+                yield from self.file(entry, below(path, entry.name), shown, place)
 
+    def _below(self, path: str, name: str, shown: str, place: str, apple: bool) -> Iterator[Finding]:
+        if apple and _APPLE.fullmatch(name):
+            inner = place
+        else:
+            plain = _NEST.sub("", name) or name
+            inner = _TAKEOUT.sub("", below(place, level(plain)))
+        inside = apple or name.lower().endswith((".mbox", ".imapmbox"))
+        yield from self.folder(below(path, name), shown, inner, apple=inside)
 
-def _file(path: Path, name: str, place: str, form: Format, *, alone: bool = False) -> Iterator[Found | Unusable | Stranger]:
-    mail = path.suffix.lower() == ".eml"
-    reason = _reason(path, LARGEST if mail or form is Format.EML else sys.maxsize)
-    if reason and form is Format.AUTO and not mail and stat.S_ISREG(path.lstat().st_mode):
-        # An empty file may be anything.
-        yield Stranger(name)
-    elif reason:
-        yield Unusable(name, reason)
-    elif form is Format.EML or (form is Format.AUTO and mail):
-        yield Found(name, Format.EML, place, path.stat().st_size, _reader(path, 0, None, None))
-    elif form in (Format.MBOX, Format.MBOXO) or (form is Format.AUTO and _is_mbox(path)):
-        quoting = Quoting.MBOXO if form is Format.MBOXO else Quoting.MBOXRD
-        level = re.sub(r"\.mbox$", "", text(path.name), flags=re.IGNORECASE)
+    def _is_dotted(self, path: str, name: str) -> bool:
+        if not name.startswith(".") or len(name) < 2:
+            return False
+        try:
+            return any(entry.name in ("cur", "new") for entry in self._tree.entries(below(path, name)))
+        except OSError:
+            return False
+
+    def file(self, entry: Entry, path: str, name: str, place: str, *, alone: bool = False) -> Iterator[Finding]:
+        """What one file is. A file that is imported by itself is the folder."""
+        try:
+            yield from self._file(entry, path, name, place, alone)
+        except Refused as error:
+            yield Unusable(name, str(error))
+        except OSError as error:
+            yield Unusable(name, f"it cannot be read: {error.strerror or error}")
+
+    def _file(self, entry: Entry, path: str, name: str, place: str, alone: bool) -> Iterator[Finding]:
+        form, auto = self._form, self._form is Format.AUTO
+        lower = entry.name.casefold()
+        mail = lower.endswith((".eml", ".emlx"))
+        if file_kinds.is_leftover(entry.name):
+            yield Unusable(name, "what macOS or Windows keeps beside files, and no mail") if alone else Stranger(name)
+        elif entry.refusal:
+            yield Unusable(name, entry.refusal)
+        elif not entry.size:
+            # An empty file may be anything.
+            yield Stranger(name) if auto and not mail else Unusable(name, "it is empty")
+        elif form is Format.EML or (auto and mail):
+            yield self._message(entry, path, name, place)
+        else:
+            with self._tree.open(path) as file:
+                beginning = file.read(BEGINNING)
+                is_box = mbox.begins(beginning) or lower.endswith(".mbox")
+                if form in (Format.MBOX, Format.MBOXO) or (auto and is_box):
+                    yield from self._mbox(file, beginning, name, self._box_place(path, entry.name, place, alone))
+                elif packed.is_packed(beginning) and (alone or packed.is_packed_name(entry.name)):
+                    yield from self._packed(file, entry, name, place)
+                else:
+                    yield self._other(entry, path, name, place, beginning)
+
+    def _box_place(self, path: str, name: str, place: str, alone: bool) -> str:
         # A file that is imported by itself is the folder; so is one whose folder has its name.
-        inner = alone or (path.name == "mbox" and path.parent.suffix == ".mbox")
-        yield from _mbox(path, name, place if inner else _below(place, level), quoting)
-    elif form is Format.AUTO and path.suffix.lower() == ".mbox":
-        yield Unusable(name, 'it does not begin with a line "From ...", so it is no mbox')
-    else:
-        yield Stranger(name)
+        if alone or (name == "mbox" and re.search(r"\.mbox/mbox$", path)):
+            return place
+        return below(place, level(re.sub(r"\.mbox$", "", name, flags=re.IGNORECASE)))
 
+    def _packed(self, file: BinaryIO, entry: Entry, name: str, place: str) -> Iterator[Finding]:
+        if self._inside:
+            yield Unusable(name, "a packed file in a packed file, which is not opened: import it by itself")
+            return
+        with packed.opened(file, entry.size) as tree:
+            for refused, reason in tree.refused:
+                yield Unusable(f"{name}/{text(refused)}", reason)
+            roots = kerio.mailboxes(tree, ()) if self._form is Format.AUTO else {}
+            yield from _Search(tree, self._form, self._account, roots, inside=True).folder("", name, place)
 
-def _is_mbox(path: Path) -> bool:
-    with _open(path) as file:
-        return mbox.begins(file.read(_BEGINNING))
-
-
-def _mbox(path: Path, name: str, place: str, quoting: Quoting) -> Iterator[Found | Unusable]:
-    count = 0
-    with _open(path) as file:
+    def _mbox(self, file: BinaryIO, beginning: bytes, name: str, place: str) -> Iterator[Finding]:
+        kind = file_kinds.told(beginning)
+        if kind is not None and not mbox.begins(beginning):
+            yield Unusable(name, f"{kind.text}, and no mail")
+            return
+        quoting = Quoting.MBOXO if self._form is Format.MBOXO else Quoting.MBOXRD
+        count = 0
         for one in mbox.scan(file):
+            if isinstance(one, Before):
+                yield Unusable(name, f'{one.size:,} bytes before its first line "From ..." belong to no message')
+                continue
             count += 1
             shown = f"{name}, message {count}"
             size = one.end - one.start
             if not 0 < size <= LARGEST:
                 yield Unusable(shown, "it is empty" if not size else "it is too large")
-                continue
-            read = _reader(path, one.start, size, quoting)
-            yield Found(shown, Format.MBOX, place, size, read, "", one.date, status_fields=True)
-    if not count:
-        yield Unusable(name, 'it has no line "From ...", so it is no mbox')
+            else:
+                read = _boxed(file, one, Quoting.NONE if one.plain else quoting)
+                yield Found(shown, Format.MBOX, place, size, read)
+        if not count:
+            yield Unusable(name, 'it has no line "From ..." with a message after it, so it is no mbox')
+
+    def _other(self, entry: Entry, path: str, name: str, place: str, beginning: bytes) -> Finding:
+        """What a file is whose name does not say that it is mail."""
+        kind = file_kinds.told(beginning)
+        if self._form is not Format.AUTO:
+            return Stranger(name)
+        if kind is not None and kind.other not in (Other.FOREIGN, Other.LEFTOVER):
+            return Unusable(name, f"{kind.text}, and no mail")
+        if store := file_kinds.named(entry.name):
+            return Unusable(name, f"{store.text}, and no mail")
+        if kind is None and separators.is_header(beginning):
+            if "." not in entry.name.rstrip(".") or _NUMBERED.fullmatch(entry.name):
+                return self._message(entry, path, name, place)
+            return Unusable(name, "it looks like a message, but its name does not end with .eml; --format eml takes it as one")
+        return Stranger(name)
+
+    def _message(self, entry: Entry, path: str, name: str, place: str) -> Finding:
+        if entry.size > LARGEST:
+            return Unusable(name, "it is too large")
+        if not entry.name.casefold().endswith(".emlx"):
+            return Found(name, Format.EML, place, entry.size, lambda: _plain(self._tree, path))
+        return Found(name, Format.EMLX, place, entry.size, lambda: _apple(self._tree, path))
 
 
-def _reason(path: Path, largest: int = LARGEST) -> str:
-    """Why a file cannot be a message; empty when it can."""
-    try:
-        facts = path.lstat()
-    except OSError as error:
-        return f"it cannot be read: {error.strerror}"
-    if stat.S_ISLNK(facts.st_mode):
-        return "a link, which is not followed"
-    if not stat.S_ISREG(facts.st_mode):
-        return "no regular file"
-    if not facts.st_size:
-        return "it is empty"
-    return "it is too large" if facts.st_size > largest else ""
+def _plain(tree: Tree, path: str) -> Message:
+    with tree.open(path) as file:
+        raw = file.read(LARGEST)
+    return Message(raw, "", arrival.arrived(raw))
 
 
-def _open(path: Path) -> BinaryIO:
-    """A file that was looked at a while ago: what has become a link since is not followed, a pipe not waited for."""
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "it is no regular file any more")
-    return file
-
-
-def _reader(path: Path, start: int, length: int | None, quoting: Quoting | None) -> Callable[[], bytes]:
-    def read() -> bytes:
-        with _open(path) as file:
-            file.seek(start)
-            data = file.read(length if length is not None else LARGEST)
-        return data if quoting is None else mbox.unquoted(data, quoting)
+def _boxed(file: BinaryIO, found: mbox.Found, quoting: Quoting) -> Callable[[], Message]:
+    def read() -> Message:
+        file.seek(found.start)
+        raw = mbox.unquoted(file.read(found.end - found.start), quoting)
+        told = arrival.of_separator(found.date, found.sender, raw)
+        if filed := gmail.filed(raw):
+            return Message(raw, filed[1], arrival.arrived(raw, told), filed[0])
+        return Message(raw, mbox.flags(raw), arrival.arrived(raw, told))
 
     return read
 
 
-def _below(name: str, level: str) -> str:
-    return f"{name}/{level}".strip("/")
+def _apple(tree: Tree, path: str) -> Message:
+    """A message of Apple Mail; the attachments of a partial one lie beside the folder in which it is."""
+    with tree.open(path) as file:
+        apple = emlx.read(file.read(LARGEST))
+    raw, missing = apple.raw, list[str]()
+    folder, _, name = path.rpartition("/")
+    if name.casefold().endswith(".partial.emlx"):
+        number = name.partition(".")[0]
+        attachments = below(below(folder.rpartition("/")[0], _ATTACHMENTS), number)
+        raw, missing = emlx.completed(raw, lambda part: _attachment(tree, f"{attachments}/{part}"))
+    lacking = f"its attachments are not there (part {', '.join(missing[:5])})" if missing else ""
+    return Message(raw, apple.flags, arrival.arrived(raw, apple.received), lacking=lacking)
 
 
-def text(name: str) -> str:
-    """A file's name as text that can be kept, whatever bytes it has."""
-    return _BYTES.sub("\ufffd", name)
+def _attachment(tree: Tree, folder: str) -> bytes | None:
+    """The one file in a folder; None when there is none, or more than one."""
+    try:
+        files = [entry for entry in tree.entries(folder) if not file_kinds.is_leftover(entry.name)]
+        if len(files) != 1 or files[0].folder or files[0].refusal:
+            return None
+        with tree.open(f"{folder}/{files[0].name}") as file:
+            return file.read(LARGEST)
+    except (OSError, Refused):
+        return None

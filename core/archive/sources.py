@@ -284,8 +284,8 @@ async def held(archive: Archive, source: str, name: str, uidvalidity: int, uids:
             "JOIN unknown_address a ON a.id = u.address_id AND a.ours"
         ) + (
             " AND NOT EXISTS (SELECT 1 FROM not_ours n WHERE n.pattern IN (a.address, '@' || a.domain))"
-            " AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.message_id = u.message_id AND p.folder_id = u.folder_id"
-            " AND p.until_seq IS NULL) GROUP BY s.uid"
+            f" AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.folder_id = u.folder_id AND p.until_seq IS NULL "
+            f"AND p.message_id = (SELECT {STANDING} FROM message WHERE id = u.message_id)) GROUP BY s.uid"
         )
         found |= dict(await archive.database.read(f"SELECT s.uid, min(a.address) {waiting}", parameters))
     return found

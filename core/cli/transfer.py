@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.archive import export as exporting
-from core.archive import mail_files, reading, users
+from core.archive import reading, users
 from core.archive.archive import Archive
-from core.archive.export import Exported, Format
+from core.archive.export import Exported
+from core.archive.export import Format as As
+from core.archive.mail_items import Format
 from core.archive.selection import Selection, found_by
 from core.cli.context import actor, context, run
 from core.cli.help import Command
@@ -19,8 +21,13 @@ from core.cli.progress import Progress
 from core.errors import InputError
 from core.format import counted, number, size
 
-#: Problems that are named one by one.
+if TYPE_CHECKING:
+    from core.archive.importing import Imported
+
+#: Problems, and folders of a dry run, that are named one by one.
 NAMED = 50
+#: What can be asked for with --format.
+FORMATS = [form.value for form in Format if form not in (Format.AUTO, Format.EMLX)]
 
 
 QUERY = typer.Option("--query", metavar="QUERY", help="Only what archivar search finds by this.")
@@ -33,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 def export(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write to.")],
-    form: Annotated[Format, typer.Option("--format", metavar="FORMAT", help="eml, mbox or maildir.")],
+    form: Annotated[As, typer.Option("--format", metavar="FORMAT", help="eml, mbox or maildir.")],
     user: Annotated[str, typer.Option("--user", metavar="USER", help="Whose archive; else everybody's.")] = "",
     folder: Annotated[str, typer.Option("--folder", metavar="FOLDER", help="Only this folder of the archive, and below.")] = "",
     ids: Annotated[list[str] | None, typer.Option("--id", metavar="ID", help="Only this message; may be repeated.")] = None,
@@ -65,7 +72,7 @@ def export(
     raise typer.Exit(run(work()))
 
 
-def _show(done: Exported, directory: Path, form: Format) -> None:
+def _show(done: Exported, directory: Path, form: As) -> None:
     if output.json_wanted:
         names = ("messages", "bytes", "already", "damaged")
         value = {"directory": str(directory), "format": form.value} | {name: getattr(done, name) for name in names}
@@ -78,54 +85,107 @@ def _show(done: Exported, directory: Path, form: Format) -> None:
 
 def import_(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A file, or a folder with all that is below it.")],
-    user: Annotated[str, typer.Option("--user", metavar="USER", help="Into whose archive.")],
+    user: Annotated[str, typer.Option("--user", metavar="USER", help="Into whose archive.")] = "",
     folder: Annotated[str, typer.Option("--folder", metavar="FOLDER", help="Into this folder of the archive, and below.")] = "",
     form: Annotated[
-        mail_files.Format,
-        typer.Option("--format", metavar="FORMAT", help="eml, mbox (mboxrd), mboxo or maildir; found out if not given."),
-    ] = mail_files.Format.AUTO,
-    of: Annotated[str, typer.Option("--of", metavar="NAME", help="Whose archive, when an export holds those of several.")] = "",
+        Format,
+        typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}; found out if not given."),
+    ] = Format.AUTO,
+    of: Annotated[
+        str, typer.Option("--of", metavar="NAME", help="Whose archive or mailbox, when an export or a store holds several.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come, and write nothing.")] = False,
 ) -> None:
     """Put mail from files into a user's archive, byte for byte.
 
     What an export wrote goes back to its folders, with flags and dates; other mail goes to the folder Imported, unless --folder
-    is given. What is there already is not put there again, so it can be repeated, and carries on when it was stopped.
+    is given. What is there already is not put there again, so it can be repeated, and carries on when it was stopped. The store
+    of Kerio Connect, or its backups, go to all users whose mailboxes are in it: --format kerio without --user.
     """
+    if form is Format.EMLX:
+        raise InputError("--format emlx cannot be asked for.", "Files of Apple Mail are found out: leave --format away.")
+    if not user and form is not Format.KERIO:
+        raise InputError("--user is missing.", "Say into whose archive; --format kerio alone takes the mailboxes of all users.")
+    if not user and (folder or of):
+        raise InputError("--folder and --of are for the mailbox of one user.", "Say whose with --user.")
+    raise typer.Exit(run(_import_one(path, user, folder, form, of, dry_run) if user else _import_store(path, dry_run)))
+
+
+async def _import_one(path: Path, user: str, folder: str, form: Format, of: str, dry_run: bool) -> int:
     from core.archive import importing
 
-    async def work() -> int:
-        async with context.archive() as archive:
-            owner = await users.find(archive, user)
-            progress = Progress()
-            try:
-                done = await importing.import_mail(
-                    archive,
-                    owner,
-                    path,
-                    folder=folder,
-                    form=form,
-                    of=of,
-                    actor=actor(),
-                    tick=lambda done: progress.messages(done.done, 0, done.bytes, done.folder),
-                )
-            finally:
-                progress.end()
-        if output.json_wanted:
-            output.json({"user": owner.name, "path": str(path)} | done.as_json())
-        for problem in done.problems[:NAMED]:
-            output.note(f"! {problem.name}: {problem.reason}")
-        if len(done.problems) > NAMED:
-            output.note(f"! … and {number(len(done.problems) - NAMED)} more; --json has all of them.")
-        already = f"; {number(done.already)} there already" if done.already else ""
-        failed = f"; {number(len(done.problems))} failed" if done.problems else ""
-        what, where = counted(done.messages, "message"), counted(len(done.folders), "folder")
-        output.note(f"{what}, {size(done.bytes)} imported into {where} of {owner.name}{already}{failed}.")
-        if done.strangers:
-            names = ", ".join(done.strangers[:5]) + (", …" if len(done.strangers) > 5 else "")
-            output.note(f"No mail, so left alone: {counted(len(done.strangers), 'file')} ({names})")
-        return 1 if done.problems else 0
+    async with context.archive() as archive:
+        owner = await users.find(archive, user)
+        progress = Progress()
+        try:
+            done = await importing.import_mail(
+                archive,
+                owner,
+                path,
+                folder=folder,
+                form=form,
+                of=of,
+                dry_run=dry_run,
+                actor=actor(),
+                tick=lambda done: progress.messages(done.done, 0, done.bytes, done.folder),
+            )
+        finally:
+            progress.end()
+    if output.json_wanted:
+        output.json({"user": owner.name, "path": str(path), "dry_run": dry_run} | done.as_json())
+    _tell(done, owner.name, dry_run)
+    return 1 if done.problems else 0
 
-    raise typer.Exit(run(work()))
+
+async def _import_store(path: Path, dry_run: bool) -> int:
+    from core.archive.store_import import import_store
+
+    async with context.archive() as archive:
+        progress = Progress()
+        try:
+            filled = await import_store(
+                archive,
+                path,
+                dry_run=dry_run,
+                actor=actor(),
+                tick=lambda user, done: progress.messages(done.done, 0, done.bytes, f"{user}, {done.folder}"),
+            )
+        finally:
+            progress.end()
+    if output.json_wanted:
+        output.json({"path": str(path), "dry_run": dry_run} | filled.as_json())
+    for one in filled.problems:
+        output.note(f"! {one.name}: {one.reason}")
+    for (user, mailbox), done in filled.imported.items():
+        output.note(f"{mailbox}:")
+        _tell(done, user, dry_run)
+    for unknown in filled.unknown:
+        output.note(f"! {unknown.mailbox}: {counted(unknown.messages, 'message')} left where they are: {unknown.reason}")
+    return 0 if filled.complete else 1
+
+
+def _tell(done: Imported, user: str, dry_run: bool) -> None:
+    """What came, or would come, and what did not, in sentences."""
+    from core.archive.importing import left_out
+
+    for problem in done.problems[:NAMED]:
+        output.note(f"! {problem.name}: {problem.reason}")
+    if len(done.problems) > NAMED:
+        output.note(f"! … and {number(len(done.problems) - NAMED)} more; --json has all of them.")
+    alike = f", {number(done.twins)} of them with other line ends" if done.twins else ""
+    already = f"; {number(done.already)} there already{alike}" if done.already else ""
+    failed = f"; {number(len(done.problems))} failed" if done.problems else ""
+    what, where = counted(done.messages, "message"), counted(len(done.folders), "folder")
+    verb = "would be imported" if dry_run else "imported"
+    output.note(f"{what}, {size(done.bytes)} {verb} into {where} of {user}{already}{failed}.")
+    if dry_run:
+        for folder, count in sorted(done.found.items())[:NAMED]:
+            output.note(f"  {folder}: {counted(count, 'message')}")
+    if left := left_out(done):
+        output.note(f"Left out, since it is no mail: {left}.")
+    if done.strangers:
+        names = ", ".join(done.strangers[:5]) + (", …" if len(done.strangers) > 5 else "")
+        output.note(f"No mail, so left alone: {counted(len(done.strangers), 'file')} ({names})")
 
 
 async def selected(archive: Archive, user: str, folder: str, ids: list[str], query: str = "") -> Selection:

@@ -16,7 +16,7 @@ from core.archive.archive import Archive
 from core.archive.export import Format as As
 from core.archive.export import export
 from core.archive.importing import Imported, import_mail
-from core.archive.mail_files import Format
+from core.archive.mail_items import Format, Found
 from core.archive.selection import Selection
 from core.archive.verify import verify
 from core.demo.odd import odd_messages
@@ -192,7 +192,7 @@ async def test_no_link_leads_out_of_a_maildir(tmp_path: Path) -> None:
     done = await _import(archive, tmp_path / "mail")
     assert done.messages == 1
     assert [(one.name, one.reason) for one in done.problems] == [(".Sub/cur", "a link, which is not followed")]
-    [found] = [one for one in mail_files.search(tmp_path / "mail", Format.AUTO) if isinstance(one, mail_files.Found)]
+    [found] = [one for one in mail_files.search(tmp_path / "mail", Format.AUTO) if isinstance(one, Found)]
     (tmp_path / "mail" / "cur" / "1:2,S").unlink()
     (tmp_path / "mail" / "cur" / "1:2,S").symlink_to(strange / "cur" / "1:2,S")
     with pytest.raises(OSError, match="symbolic links"):
@@ -304,5 +304,5 @@ def test_a_line_that_only_begins_like_a_separator_is_text(tmp_path: Path) -> Non
     text = b"a\nFrom x Thu Jan  1 00:00:00 1970\n\nFrom me\n\n" + long + b"\n"
     path.write_bytes(mbox.separator(0) + text + b"\n" + mbox.separator(1) + b"b\n")
     with path.open("rb") as file:
-        found = list(mbox.scan(file))
+        found = [one for one in mbox.scan(file) if isinstance(one, mbox.Found)]
     assert [(one.end - one.start, one.date) for one in found] == [(len(text), 0), (2, 1)]

@@ -10,7 +10,7 @@ from core import format as texts
 from core.archive import importing, mail_files, users
 from core.archive.archive import Archive
 from core.archive.importing import Imported
-from core.archive.mail_files import Format
+from core.archive.mail_items import Format, Stranger
 from core.errors import InputError
 from core.model import User
 from tui.gateway import present, typed
@@ -26,7 +26,11 @@ FORMATS = {
     Format.MBOX: "mbox",
     Format.MBOXO: "mboxo",
     Format.MAILDIR: "Maildir",
+    Format.KERIO: "Kerio's store",
+    Format.EMLX: "Apple Mail",
 }
+#: What cannot be asked for, but is found.
+FOUND = frozenset((Format.EMLX,))
 AGAIN = "The same import again carries on; what is there already is not put there again."
 #: Folders, and files that are no mail, that are named.
 NAMED = 5
@@ -42,7 +46,7 @@ class MailImports:
         self._filling: dict[str, int] = {}
 
     def formats(self) -> Sequence[tuple[str, str]]:
-        return [(form.value, words) for form, words in FORMATS.items()]
+        return [(form.value, words) for form, words in FORMATS.items() if form not in FOUND]
 
     async def user_of(self, owner: str) -> str:
         with translated():
@@ -81,7 +85,7 @@ def _checked(archive: Archive, owner: User, text: str, form: Format, folder: str
         if not path.is_dir():
             # What is no folder is looked at: is it there, and can it be read?
             first = next(mail_files.search(path, form), None)
-            if isinstance(first, mail_files.Stranger):
+            if isinstance(first, Stranger):
                 raise Wrong(
                     "path", f"{present.text(str(path))} does not look like mail.", "Say in which format it is, if it is mail."
                 )
@@ -96,8 +100,8 @@ def _checked(archive: Archive, owner: User, text: str, form: Format, folder: str
     except InputError as error:
         raise _wrong("folder", error) from error
     try:
-        if form is Format.AUTO:
-            importing.whose(path, of, owner)
+        if not (form is Format.AUTO and importing.whose(path, of, owner)) and form in (Format.AUTO, Format.KERIO):
+            importing.account_of(path, of, owner, form)
     except InputError as error:
         raise _wrong("of", error) from error
     return path
@@ -120,7 +124,8 @@ def _wrong(field: str, error: InputError) -> Wrong:
 
 
 def _outcome(done: Imported, owner: User) -> Outcome:
-    already = f" {texts.number(done.already)} there already." if done.already else ""
+    alike = f", {texts.number(done.twins)} of them with other line ends" if done.twins else ""
+    already = f" {texts.number(done.already)} there already{alike}." if done.already else ""
     where = f"the folder {next(iter(done.folders))}" if len(done.folders) == 1 else present.count(len(done.folders), "folder")
     if done.messages:
         what = f"{present.count(done.messages, 'message')}, {texts.size(done.bytes)}"
@@ -138,6 +143,8 @@ def _outcome(done: Imported, owner: User) -> Outcome:
         sentences.append(
             f"{present.count(len(done.problems), 'file or message', 'files or messages')} not imported, for the reasons below."
         )
+    if left := importing.left_out(done):
+        sentences.append(f"Left out, since it is no mail: {left}.")
     if done.strangers:
         names = ", ".join(done.strangers[:NAMED]) + (", …" if len(done.strangers) > NAMED else "")
         sentences.append(f"No mail, so left alone: {present.count(len(done.strangers), 'file')} ({names}).")

@@ -14,13 +14,20 @@ from tui.screens.job_form import JobForm, ask_for_job
 from tui.screens.place import Place
 from tui.widgets.form import Choices, Form, Spec, Text
 
-IMPORT = Action("mail-import", "import_mail", ("I",), "Import mail", "Import mail from files: EML, mbox, Maildir, or an export")
+IMPORT = Action(
+    "mail-import",
+    "import_mail",
+    ("I",),
+    "Import mail",
+    "Import mail from files: EML, mbox, Maildir, Kerio's store, or an export",
+)
 NOTES = {
     "auto": "Looked at file by file. mbox counts as mboxrd.",
     "eml": "Every file is a message, whatever its name.",
     "mbox": "mboxrd: >From and >>From have lost one > each.",
     "mboxo": "The older one: only From became >From.",
     "maildir": "Only folders with cur and new in them.",
+    "kerio": "Folders with #msgs, and backups; goes where a run files it.",
 }
 
 
@@ -43,7 +50,7 @@ class ImportForm(JobForm):
             Text("path", "From", "A file, or a folder with all that is below it.", "e.g. /srv/old-mail"),
             Choices("form", "Format", self._formats, lambda values: NOTES.get(str(values.get("form")), "")),
             Text("folder", "To the folder", "Empty: Imported, or the folders of an export."),
-            Text("of", "Archive of", "Of an export with several archives: which."),
+            Text("of", "Archive of", "Of an export or store of several people: whose."),
         ]
         with Vertical(classes="box") as box:
             box.border_title = Content(f"Import mail into the archive of {self._shown}")

@@ -1,0 +1,108 @@
+"""What a file is, by its first bytes: what is no message is told by name, so that it is never taken for one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+#: As much of a file is looked at to know what it is.
+BEGINNING = 4096
+
+
+class Other(StrEnum):
+    """What a file can be that is no message."""
+
+    LEFTOVER = "leftover"
+    PACKED = "packed"
+    STORE = "store"
+    DOCUMENT = "document"
+    FOREIGN = "foreign"
+    ZEROS = "zeros"
+    WIDE_TEXT = "wide text"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """``text`` goes on after the file's name: "it is ..."."""
+
+    other: Other
+    text: str
+
+
+_NOT_YET = "which is not read yet"
+_MAGIC: tuple[tuple[bytes, Other, str], ...] = (
+    (b"\x00\x05\x16\x07", Other.LEFTOVER, "what macOS keeps beside a file (AppleDouble)"),
+    (b"\x00\x05\x16\x00", Other.LEFTOVER, "a file in the form of AppleSingle"),
+    (b"\x00\x00\x00\x01Bud1", Other.LEFTOVER, "what the Finder of macOS keeps of a folder (.DS_Store)"),
+    (b"\x1f\x8b", Other.PACKED, "packed with gzip"),
+    (b"PK\x03\x04", Other.PACKED, "a zip file"),
+    (b"PK\x05\x06", Other.PACKED, "a zip file"),
+    (b"BZh", Other.PACKED, "packed with bzip2"),
+    (b"\xfd7zXZ\x00", Other.PACKED, "packed with xz"),
+    (b"\x28\xb5\x2f\xfd", Other.PACKED, "packed with zstd"),
+    (b"\x04\x22\x4d\x18", Other.PACKED, "packed with lz4"),
+    (b"Dovecot-LZ4", Other.PACKED, "packed with lz4 by Dovecot"),
+    (b"7z\xbc\xaf\x27\x1c", Other.PACKED, "a 7z file"),
+    (b"Rar!\x1a\x07", Other.PACKED, "a rar file"),
+    (b"!BDN", Other.STORE, f"an Outlook data file (PST or OST), {_NOT_YET}"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Other.STORE, f"an Outlook message (MSG) or another OLE document, {_NOT_YET}"),
+    (b"\xcf\xad\x12\xfe", Other.STORE, f"a folder of Outlook Express (DBX), {_NOT_YET}"),
+    (b"JMF9", Other.STORE, f"a folder of Outlook Express 4 (MBX), {_NOT_YET}"),
+    (b"\x1a\x00\x00\x04\x00\x00", Other.STORE, f"a Notes database (NSF), {_NOT_YET}"),
+    (b"\x78\x9f\x3e\x22", Other.STORE, f"an attachment in the form of Outlook (TNEF), {_NOT_YET}"),
+    (b"SQLite format 3\x00", Other.FOREIGN, "a SQLite database"),
+    (b"bplist00", Other.FOREIGN, "a property list of macOS"),
+    (b"%PDF-", Other.DOCUMENT, "a PDF document"),
+    (b"{\\rtf", Other.FOREIGN, "an RTF document"),
+    (b"%!PS", Other.FOREIGN, "a PostScript document"),
+    (b"\x89PNG\r\n\x1a\n", Other.FOREIGN, "a picture (PNG)"),
+    (b"\xff\xd8\xff", Other.FOREIGN, "a picture (JPEG)"),
+    (b"GIF87a", Other.FOREIGN, "a picture (GIF)"),
+    (b"GIF89a", Other.FOREIGN, "a picture (GIF)"),
+    (b"II*\x00", Other.FOREIGN, "a picture (TIFF)"),
+    (b"MM\x00*", Other.FOREIGN, "a picture (TIFF)"),
+    (b"\x7fELF", Other.FOREIGN, "a program"),
+    (b"\xff\xfe", Other.WIDE_TEXT, "text as UTF-16, as no mail is; it was changed after it came"),
+    (b"\xfe\xff", Other.WIDE_TEXT, "text as UTF-16, as no mail is; it was changed after it came"),
+)
+_WIDE = re.compile(rb"(?:[\t\n\r -~]\x00){8}|(?:\x00[\t\n\r -~]){8}")
+_PROGRAM = re.compile(rb"MZ[\x00-\xff]{58}[\x00-\xff]{2}", re.DOTALL)
+#: Names of what macOS and Windows leave in folders, whatever is in it.
+_LEFTOVER_NAMES = frozenset((".ds_store", "thumbs.db", "desktop.ini", "icon\r", ".localized", "__macosx"))
+#: Names that say what a file is. What is in it may be anything.
+_NAMED = {
+    ".pst": f"an Outlook data file (PST), {_NOT_YET}",
+    ".ost": f"an Outlook data file (OST), {_NOT_YET}",
+    ".msg": f"an Outlook message (MSG), {_NOT_YET}",
+    ".olm": f"an archive of Outlook for Mac (OLM), {_NOT_YET}",
+    ".dbx": f"a folder of Outlook Express (DBX), {_NOT_YET}",
+    ".nsf": f"a Notes database (NSF), {_NOT_YET}",
+}
+
+
+def is_leftover(name: str) -> bool:
+    """Is it a name of what macOS or Windows keep in folders for themselves?"""
+    return name.startswith("._") or name.casefold() in _LEFTOVER_NAMES
+
+
+def named(name: str) -> Kind | None:
+    """What a file is by the end of its name, where that tells it to be another program's store."""
+    ending = name[name.rfind(".") :].casefold() if "." in name else ""
+    return Kind(Other.STORE, _NAMED[ending]) if ending in _NAMED else None
+
+
+def told(beginning: bytes) -> Kind | None:
+    """What a file is that begins so; None when it may be a message."""
+    for magic, other, text in _MAGIC:
+        if beginning.startswith(magic):
+            return Kind(other, text)
+    if beginning and not beginning[:512].strip(b"\0"):
+        return Kind(Other.ZEROS, "nothing but zeros where a message should begin")
+    if _WIDE.match(beginning):
+        return Kind(Other.WIDE_TEXT, "text as UTF-16, as no mail is; it was changed after it came")
+    if _PROGRAM.match(beginning) and b"\0" in beginning[:64]:
+        return Kind(Other.FOREIGN, "a program")
+    if len(beginning) > 262 and beginning[257:262] == b"ustar":
+        return Kind(Other.PACKED, "a tar file")
+    return None

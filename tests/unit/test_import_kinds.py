@@ -1,0 +1,436 @@
+"""Import of what people have: stores of other programs, packed files, and what is no message although it looks like one."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import os
+import stat
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from core.archive import packed, users
+from core.archive.archive import Archive
+from core.archive.filenames import modified_utf7
+from core.archive.importing import Imported, import_mail
+from core.archive.intake import ZstdCompressor
+from core.archive.mail_items import Format, Item
+from core.archive.selection import Selection, places, select
+from core.archive.store_import import import_store
+from core.errors import InputError
+from tests import homes
+from tests.homes import ALICE, message
+
+if sys.version_info >= (3, 14):
+    pass
+else:
+    pass
+
+Content = dict[tuple[str, bytes], tuple[str, int | None]]
+
+
+async def _content(archive: Archive, user: str = "alice") -> Content:
+    """(folder, message) of what lies in a user's archive, with flags and date."""
+    found: Content = {}
+    for folder in await select(archive, Selection((await users.find(archive, user)).id)):
+        async for place in places(archive, folder):
+            found[folder.path, await archive.raw(place.sha256)] = (place.flags, place.internaldate)
+    return found
+
+
+async def _import(archive: Archive, path: Path, folder: str = "F", form: Format = Format.AUTO, **more: str) -> Imported:
+    return await import_mail(archive, await users.find(archive, "alice"), path, folder=folder, form=form, **more)  # type: ignore[arg-type]
+
+
+def _reasons(done: Imported) -> dict[str, str]:
+    return {one.name: one.reason for one in done.problems}
+
+
+def _put(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def _zip(path: Path, files: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def _tar(path: Path, files: dict[str, bytes], mode: str = "w:gz") -> Path:
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+NO_MAIL = {
+    "apple": (b"\0\x05\x16\x07\0\x02\0\0Mac OS X", "AppleDouble"),
+    "gzip": (gzip.compress(b"Subject: a\r\n\r\n"), "gzip"),
+    "bzip2": (bz2.compress(b"Subject: a\r\n\r\n"), "bzip2"),
+    "zip": (b"PK\x03\x04" + b"\0" * 40, "zip"),
+    "pdf": (b"%PDF-1.7\n%\xe2\xe3", "PDF"),
+    "ole": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 100, "MSG"),
+    "pst": (b"!BDN" + b"\1" * 100, "not read yet"),
+    "zeros": (b"\0" * 5000, "zeros"),
+    "few zeros": (b"\0", "zeros"),
+    "utf16": ("From: a@b.test\r\n\r\n".encode("utf-16"), "UTF-16"),
+    "utf16 without mark": ("From: a@b.test\r\n\r\n".encode("utf-16-le"), "UTF-16"),
+    "utf16 big": ("From: a@b.test\r\n\r\n".encode("utf-16-be"), "UTF-16"),
+    "png": (b"\x89PNG\r\n\x1a\n" + b"\0" * 20, "picture"),
+}
+
+
+@pytest.mark.parametrize("name", NO_MAIL)
+async def test_what_is_no_message_is_refused_by_name_and_the_rest_comes(name: str, tmp_path: Path) -> None:
+    """As .eml, by itself, as said to be mail, in a Maildir, in a zip file: never stored, whatever is asked for."""
+    data, word = NO_MAIL[name]
+    source = tmp_path / "mail"
+    _put(source / "a.eml", message(1))
+    bad = _put(source / "b.eml", data)
+    archive = await homes.begin(tmp_path / "home")
+    for form in (Format.AUTO, Format.EML):
+        done = await _import(archive, source, form=form)
+        assert word in _reasons(done)["b.eml"]
+        alone = await _import(archive, bad, form=form)
+        assert word in _reasons(alone)["b.eml"]
+    packed_ = _zip(tmp_path / "all.zip", {"x/a.eml": message(1), "x/b.eml": data, "__MACOSX/x/._a.eml": b"\0\5\x16\7"})
+    done = await _import(archive, packed_)
+    assert word in _reasons(done)["all.zip/x/b.eml"]
+    assert done.strangers == ["all.zip/__MACOSX"]
+    assert {raw for _, raw in await _content(archive)} == {message(1)}
+    await archive.close()
+
+
+async def test_what_may_hold_mail_is_named_whatever_it_is_called(tmp_path: Path) -> None:
+    """Stores of other programs and packed mail are left out aloud; what the system keeps beside files is only counted."""
+    source = tmp_path / "mail"
+    for name, data in (
+        ("a.eml", message(1)),
+        ("outlook.pst", b"!BDN123"),
+        ("old.pst", b"whatever"),
+        ("letter.msg", NO_MAIL["ole"][0]),
+        ("more.gz", NO_MAIL["gzip"][0]),
+        ("noname", NO_MAIL["zeros"][0]),
+        ("scan.pdf", NO_MAIL["pdf"][0]),
+        ("saved.txt", b"From: a@b.test\nTo: c@d.test\nSubject: x\n\nText\n"),
+        ("._a.eml", b"\0\5\x16\7"),
+        (".DS_Store", b"\0\0\0\1Bud1"),
+        ("notes.txt", b"hello"),
+        ("1", b"From: mh@b.test\nTo: c@d.test\nSubject: of MH\n\nText\n"),
+    ):
+        _put(source / name, data)
+    archive = await homes.begin(tmp_path / "home")
+    done = await _import(archive, source)
+    assert done.messages == 2
+    assert _reasons(done).keys() == {"outlook.pst", "old.pst", "letter.msg", "more.gz", "noname", "scan.pdf", "saved.txt"}
+    assert set(done.strangers) == {"._a.eml", ".DS_Store", "notes.txt"}
+    assert "not read yet" in _reasons(done)["old.pst"]
+    await archive.close()
+
+
+@pytest.mark.parametrize("pack", [_zip, _tar])
+async def test_packed_mail_comes_as_if_it_were_unpacked(pack: object, tmp_path: Path) -> None:
+    """EML, mbox, Maildir without its empty folders; names in UTF-8; by itself, and lying among other mail."""
+    box = b"From a@b.test Tue Apr  1 12:00:00 2025\n" + message(2) + b"\nFrom \n" + message(3)
+    files = {
+        "Gr\u00fc\u00dfe/a.eml": message(1),
+        "old.mbox": box,
+        "Maildir/cur/1743580800.M1.host:2,FS": message(4),
+        "Maildir/.Sent.Entw&APw-rfe/cur/1743580800.M2.host:2,": message(5),
+    }
+    source = pack(tmp_path / "all.pack", files)  # type: ignore[operator]
+    archive = await homes.begin(tmp_path / "home")
+    done = await _import(archive, source)
+    assert done.problems == []
+    found = await _content(archive)
+    wanted = {
+        ("F/Gr\u00fc\u00dfe", message(1)),
+        ("F/old", message(2)),
+        ("F/old", message(3)),
+        ("F/Maildir/INBOX", message(4)),
+        ("F/Maildir/Sent/Entw\u00fcrfe", message(5)),
+    }
+    assert found.keys() == wanted
+    assert found["F/Maildir/INBOX", message(4)][0] == "\\Flagged \\Seen"
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    source.rename(folder / f"all.{'zip' if pack is _zip else 'tgz'}")
+    _put(folder / "b.eml", message(6))
+    assert (await _import(archive, folder, "G")).messages == 6
+    assert (await _import(archive, folder, "G")).messages == 0
+    await archive.close()
+
+
+async def test_packed_files_lead_nowhere(tmp_path: Path) -> None:
+    """Links, devices, names that lead out, encryption, two files of one name, damage, bombs: each by name, the rest comes."""
+    archive = await homes.begin(tmp_path / "home")
+    evil = tmp_path / "evil.zip"
+    with zipfile.ZipFile(evil, "w", zipfile.ZIP_DEFLATED) as one:
+        one.writestr("good.eml", message(1))
+        one.writestr("../out.eml", message(2))
+        one.writestr("/etc/abs.eml", message(2))
+        link = zipfile.ZipInfo("link.eml")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        one.writestr(link, "/etc/passwd")
+        one.writestr("inner.zip", b"PK\x03\x04aaaa")
+    done = await _import(archive, evil)
+    assert done.messages == 1
+    assert _reasons(done).keys() == {f"evil.zip/{name}" for name in ("../out.eml", "/etc/abs.eml", "link.eml", "inner.zip")}
+    tar = tmp_path / "evil.tar"
+    with tarfile.open(tar, "w") as two:
+        for name, kind in (
+            ("a.eml", tarfile.SYMTYPE),
+            ("b.eml", tarfile.LNKTYPE),
+            ("c", tarfile.CHRTYPE),
+            ("d", tarfile.FIFOTYPE),
+        ):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "/etc/passwd"
+            two.addfile(info)
+        for name in ("../../x.eml", "good.eml", "good.eml"):
+            info = tarfile.TarInfo(name)
+            info.size = len(message(3))
+            two.addfile(info, io.BytesIO(message(3)))
+    done = await _import(archive, tar)
+    assert done.messages == 1
+    assert len(done.problems) == 6
+    cut = _put(tmp_path / "cut.zip", evil.read_bytes()[:200])
+    assert "damaged" in _reasons(await _import(archive, cut))["cut.zip"]
+    half = _put(tmp_path / "half.tgz", _tar(tmp_path / "x.tgz", {"a.eml": os.urandom(5000)}).read_bytes()[:3000])
+    assert "damaged" in _reasons(await _import(archive, half))["half.tgz"]
+    await archive.close()
+
+
+async def test_a_bomb_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zip and gzip whose content is far larger than mail ever is; the disk and the memory are not filled."""
+    monkeypatch.setattr(packed, "_FREE", 1024 * 1024)
+    archive = await homes.begin(tmp_path / "home")
+    zeros = b" " * 4_000_000
+    for path in (_zip(tmp_path / "b.zip", {"a.eml": zeros}), _tar(tmp_path / "b.tgz", {"a.eml": zeros})):
+        assert "times its size" in _reasons(await _import(archive, path))[path.name]
+    maildir = tmp_path / "mail"
+    (maildir / "new").mkdir(parents=True)
+    _put(maildir / "cur" / "1:2,", gzip.compress(zeros))
+    assert "times its size" in _reasons(await _import(archive, maildir))["cur/1:2,"]
+    await archive.close()
+
+
+async def test_a_maildir_that_dovecot_packed_is_unpacked(tmp_path: Path) -> None:
+    """gzip, bzip2 and zstd by what is in the file; keywords by their names; what cannot be unpacked is named."""
+    maildir = tmp_path / "mail"
+    (maildir / "new").mkdir(parents=True)
+    packers = (gzip.compress, bz2.compress, lambda raw: ZstdCompressor().compress(raw, mode=ZstdCompressor.FLUSH_FRAME))
+    for number, pack in enumerate(packers):
+        _put(maildir / "cur" / f"174358080{number}.M1.host,S=5,W=6:2,Sa", pack(message(number)))
+    _put(maildir / "dovecot-keywords", b"0 $label1\n1 bad keyword\n")
+    _put(maildir / "cur" / "bad:2,", gzip.compress(message(9))[:40])
+    _put(maildir / "cur" / "lz4:2,", b"Dovecot-LZ4\x0d\x2a\x9b\xc5" + b"\0" * 20)
+    archive = await homes.begin(tmp_path / "home")
+    done = await _import(archive, maildir)
+    assert {raw for _, raw in await _content(archive)} == {message(number) for number in range(3)}
+    assert {flags for flags, _ in (await _content(archive)).values()} == {"\\Seen $label1"}
+    assert _reasons(done).keys() == {"cur/bad:2,", "cur/lz4:2,"}
+    await archive.close()
+
+
+async def test_names_of_folders_are_as_people_write_them(tmp_path: Path) -> None:
+    """In modified UTF-7 or in UTF-8, Maildir++ or folders of files; an ampersand that is only one stays."""
+    source = tmp_path / "mail"
+    for number, name in enumerate(("Entw\u00fcrfe", "\u65e5\u672c\u8a9e", "Q&A", "R&D-Team", "a&b-c")):
+        written = modified_utf7(name) if number < 3 else name
+        _put(source / "eml" / written / "a.eml", message(number))
+        _put(source / "box" / f"{written}.mbox", b"From \n" + message(10 + number))
+        for part in ("cur", "new"):
+            (source / "Maildir" / part).mkdir(parents=True, exist_ok=True)
+            (source / "Maildir" / f".{written}" / part).mkdir(parents=True)
+            (source / "Maildir" / f".utf8-{name}" / part).mkdir(parents=True)
+        _put(source / "Maildir" / f".{written}" / "cur" / "1:2,", message(20 + number))
+        _put(source / "Maildir" / f".utf8-{name}" / "cur" / "1:2,", message(30 + number))
+    archive = await homes.begin(tmp_path / "home")
+    done = await _import(archive, source)
+    names = ("Entw\u00fcrfe", "\u65e5\u672c\u8a9e", "Q&A", "R&D-Team", "a&b-c")
+    assert done.folders == {
+        f"F/{kind}/{prefix}{name}"
+        for name in names
+        for kind, prefix in (("eml", ""), ("box", ""), ("Maildir", ""), ("Maildir", "utf8-"))
+    }
+    await archive.close()
+
+
+async def test_a_maildir_that_was_copied_has_the_dates_of_its_messages(tmp_path: Path) -> None:
+    """Not that of the copying: Received, else Date; where a server set the file's time, that."""
+    maildir = tmp_path / "mail"
+    (maildir / "new").mkdir(parents=True)
+    received = b"Received: from a by b; Wed, 02 Apr 2025 08:00:00 +0000\r\n" + message(1)
+    _put(maildir / "cur" / "1743580900.M1.host:2,S", received)
+    _put(maildir / "cur" / "other:2,S", message(2))
+    kept = _put(maildir / "cur" / "1743580900.M3.host:2,S", message(3))
+    os.utime(kept, (1_600_000_000, 1_600_000_000))
+    archive = await homes.begin(tmp_path / "home")
+    await _import(archive, maildir)
+    found = {raw: date for (_, raw), (_, date) in (await _content(archive)).items()}
+    own = (await archive.database.read("SELECT date FROM message WHERE size = ?", (len(message(2)),)))[0][0]
+    assert found == {received: 1743580800, message(2): own, message(3): 1_600_000_000}
+    await archive.close()
+
+
+def _emlx(raw: bytes, flags: int = 1, received: int = 1743580800) -> bytes:
+    properties = f"<dict><key>date-received</key><integer>{received}</integer><key>flags</key><integer>{flags}</integer></dict>"
+    head = '<?xml version="1.0" encoding="UTF-8"?><plist version="1.0">'
+    return b"%-10d\n%s%s%s</plist>\n" % (len(raw), raw, head.encode(), properties.encode())
+
+
+async def test_mail_of_apple_comes_with_its_parts(tmp_path: Path) -> None:
+    """Flags and date of the property list, folders without what lies between; attachments put back, or named when missing."""
+    data = tmp_path / "V10" / "INBOX.mbox" / "0F4B8B9E-7C1F-4C36-8E0E-6C3C1D7B2A11" / "Data" / "1"
+    raw = message(1).replace(b"\r\n", b"\n")
+    _put(data / "Messages" / "1.emlx", _emlx(raw, flags=1 | 1 << 4))
+    part = (
+        b"From: a@b.test\nContent-Type: multipart/mixed; boundary=xx\n\n--xx\nContent-Type: text/plain\n\nHello\n--xx\n"
+        b"Content-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n%s"
+        b"Content-Disposition: attachment\n\n%s--xx--\n"
+    )
+    cut = part % (b"X-Apple-Content-Length: 9\n", b"\n")
+    _put(data / "Messages" / "2.partial.emlx", _emlx(cut))
+    _put(data / "Attachments" / "2" / "2" / "a.pdf", b"%PDF-1")
+    _put(data / "Messages" / "3.partial.emlx", _emlx(cut.replace(b"Hello", b"Again")))
+    _put(data / "Messages" / "4.emlx", _emlx(raw)[:30])
+    archive = await homes.begin(tmp_path / "home")
+    done = await _import(archive, tmp_path / "V10")
+    found = await _content(archive)
+    assert found["F/INBOX", raw] == ("\\Seen \\Flagged", 1743580800)
+    assert ("F/INBOX", part % (b"", b"JVBERi0x\n")) in found
+    assert "attachments are not there (part 2)" in _reasons(done)[next(name for name in _reasons(done) if "3.partial" in name)]
+    assert [name.rpartition("/")[2] for name in _reasons(done)] == ["3.partial.emlx", "4.emlx"]
+    await archive.close()
+
+
+async def test_mail_of_google_takeout_goes_where_its_labels_say(tmp_path: Path) -> None:
+    """Every label that is a place is a folder; others are flags; the folders of the export itself are none."""
+    labels = (
+        "Inbox,Important,Opened",
+        "Sent,Unread",
+        "=?UTF-8?Q?Pr=C3=BCfung=2CStarred?=",
+        "Archived,Category Updates",
+        "A/B,Inbox",
+    )
+    box = b"".join(
+        b"From %d@xxx Wed Apr 02 08:00:00 +0000 2025\nX-GM-THRID: 1\nX-Gmail-Labels: %s\n%s\n"
+        % (number, label.encode(), message(number))
+        for number, label in enumerate(labels)
+    )
+    archive = await homes.begin(tmp_path / "home")
+    source = _zip(
+        tmp_path / "takeout-001.zip", {"Takeout/Mail/Alle E-Mails.mbox": box, "Takeout/archive_browser.html": b"<html>"}
+    )
+    done = await _import(archive, source)
+    assert done.problems == []
+    found = {(folder, flags) for (folder, _), (flags, _) in (await _content(archive)).items()}
+    assert found == {
+        ("F/INBOX", "\\Seen"),
+        ("F/Sent", ""),
+        ("F/Pr\u00fcfung", "\\Seen \\Flagged"),
+        ("F/Archive", "\\Seen"),
+        ("F/A/B", "\\Seen"),
+    }
+    assert {date for _, date in (await _content(archive)).values()} == {1743580800}
+    await archive.close()
+
+
+APPOINTMENT = b"Subject: Appointment\r\nContent-Type: text/calendar; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
+INVITATION = b"From: a@b.test\r\nTo: c@d.test\r\n" + APPOINTMENT
+
+
+GREEN = "Gr\u00fcn"
+
+
+def _store(top: str = "example.test") -> dict[str, bytes]:
+    """Kerio's store with two mailboxes, one folder that is nested, and what is no mail."""
+    return {
+        f"{top}/alice/INBOX/#msgs/00000001.eml": message(1),
+        f"{top}/alice/INBOX/#msgs/00000002.eml": INVITATION,
+        f"{top}/alice/INBOX/index.fld": b"3\n",
+        f"{top}/alice/INBOX/Projekte/#msgs/00000001.eml": message(2),
+        f"{top}/alice/INBOX/Projekte/{modified_utf7(GREEN)}/#msgs/00000001.eml": message(3),
+        f"{top}/alice/Sent Items/#msgs/00000001.eml": message(4),
+        f"{top}/alice/Calendar/#msgs/00000001.eml": APPOINTMENT,
+        f"{top}/alice/Kontakte/#msgs/00000001.eml": b"Subject: C\r\nContent-Type: text/vcard\r\n\r\n",
+        f"{top}/alice/Tasks/Mine/#msgs/00000001.eml": APPOINTMENT,
+        f"{top}/alice/Notizen/#msgs/00000001.eml": b"Subject: N\r\n\r\n",
+        f"{top}/alice/Urlaub/#msgs/00000001.eml": APPOINTMENT,
+        f"{top}/bob/INBOX/#msgs/00000001.eml": message(5),
+        f"{top}/#public/Info/#msgs/00000001.eml": message(6),
+    }
+
+
+MAIL = {
+    ("INBOX", message(1)),
+    ("INBOX", INVITATION),
+    ("INBOX/Projekte", message(2)),
+    ("INBOX/Projekte/Gr\u00fcn", message(3)),
+    ("Sent Items", message(4)),
+}
+
+
+async def test_the_store_of_kerio_has_the_folders_of_imap(tmp_path: Path) -> None:
+    """From any level on, on the disk and packed; appointments, contacts, tasks and notes are left out and counted."""
+    store = tmp_path / "mail"
+    for name, data in _store().items():
+        _put(store / name, data)
+    _zip(tmp_path / "F20250401.zip", _store())
+    archive = await homes.begin(tmp_path / "home")
+    for number, path in enumerate(
+        (store, store / "example.test", store / "example.test" / "alice", tmp_path / "F20250401.zip")
+    ):
+        done = await _import(archive, path, f"K{number}")
+        assert done.left_out == {Item.CALENDAR: 2, Item.CONTACT: 1, Item.TASK: 1, Item.NOTE: 1}, path
+        assert done.problems == [], path
+    found = set(await _content(archive))
+    assert found == {(f"K{number}/{folder}", raw) for number in range(4) for folder, raw in MAIL}
+    one = await _import(archive, store / "example.test" / "alice" / "INBOX", "One")
+    assert one.folders == {"One/INBOX", "One/INBOX/Projekte", "One/INBOX/Projekte/Gr\u00fcn"}
+    of = await _import(archive, store, "Bob", of="bob@example.test")
+    assert (of.messages, of.folders) == (1, {"Bob/INBOX"})
+    with pytest.raises(InputError, match=r"alice@example\.test, bob@example\.test"):
+        await _import(archive, store, "Nobody", of="eve")
+    await archive.close()
+
+
+async def test_a_whole_domain_goes_to_its_users(tmp_path: Path) -> None:
+    """Backups in parts: to where a run files it; unknown mailboxes are named with their mail; a dry run writes nothing."""
+    backups = tmp_path / "backups"
+    backups.mkdir()
+    files = _store("store/mail/example.test")
+    _zip(backups / "F20250401T000000Z-1.zip", {name: data for name, data in files.items() if "Sent" not in name})
+    _zip(backups / "F20250401T000000Z-2.zip", {name: data for name, data in files.items() if "Sent" in name or "bob" in name})
+    _put(backups / "F20250402T000000Z-1.zip", b"PK\x03\x04cut off")
+    archive = await homes.begin(tmp_path / "home")
+    head = await archive.head()
+    planned = await import_store(archive, backups, dry_run=True)
+    assert await archive.head() == head
+    filled = await import_store(archive, backups)
+    for one in (planned, filled):
+        assert {key: done.messages for key, done in one.imported.items()} == {("alice", "alice@example.test"): 5}
+        assert {(unknown.mailbox, unknown.messages) for unknown in one.unknown} == {
+            ("bob@example.test", 2),
+            ("#public@example.test", 1),
+        }
+        assert [problem.name for problem in one.problems] == ["F20250402T000000Z-1.zip"]
+        assert not one.complete
+    assert set(await _content(archive)) == {(f"{ALICE}/{folder}", raw) for folder, raw in MAIL}
+    await users.add(archive, "bob", ["bob@example.test"])
+    again = await import_store(archive, backups)
+    assert {key[0]: (done.messages, done.already) for key, done in again.imported.items()} == {"alice": (0, 5), "bob": (1, 1)}
+    with pytest.raises(InputError, match="no mailbox"):
+        await import_store(archive, _put(tmp_path / "x" / "a.eml", message(1)).parent)
+    await archive.close()
