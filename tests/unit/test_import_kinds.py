@@ -18,7 +18,6 @@ from core.archive import packed, users
 from core.archive.archive import Archive
 from core.archive.filenames import modified_utf7
 from core.archive.importing import Imported, import_mail
-from core.archive.intake import ZstdCompressor
 from core.archive.mail_items import Format, Item
 from core.archive.selection import Selection, places, select
 from core.archive.store_import import import_store
@@ -229,7 +228,7 @@ async def test_a_maildir_that_dovecot_packed_is_unpacked(tmp_path: Path) -> None
     """gzip, bzip2 and zstd by what is in the file; keywords by their names; what cannot be unpacked is named."""
     maildir = tmp_path / "mail"
     (maildir / "new").mkdir(parents=True)
-    packers = (gzip.compress, bz2.compress, lambda raw: ZstdCompressor().compress(raw, mode=ZstdCompressor.FLUSH_FRAME))
+    packers = (gzip.compress, bz2.compress, packed.zstd.compress)
     for number, pack in enumerate(packers):
         _put(maildir / "cur" / f"174358080{number}.M1.host,S=5,W=6:2,Sa", pack(message(number)))
     _put(maildir / "dovecot-keywords", b"0 $label1\n1 bad keyword\n")
