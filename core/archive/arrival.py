@@ -50,6 +50,12 @@ def _moment(block: bytes, pattern: re.Pattern[bytes]) -> int | None:
     return None
 
 
+def of_copy(told: int | None, raw: bytes) -> int | None:
+    """When a message came whose file has the time ``told``; a copy has one that is a day or more after what its header says."""
+    own = arrived(raw)
+    return own if told is None or (own is not None and told - own > _DAY) else told
+
+
 def of_file(name: str, modified: float | None, changed: float | None = None) -> int | None:
     """The time of a Maildir file where it is that of the message; else None.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -201,7 +202,10 @@ class _Search:
             # An empty file may be anything.
             yield Stranger(name) if auto and not mail else Unusable(name, "it is empty")
         elif form is Format.EML or (auto and mail):
-            yield self._message(entry, path, name, place)
+            if auto and self._holds_several(path):
+                yield from self._several(path, name, place)
+            else:
+                yield self._message(entry, path, name, place)
         else:
             with self._tree.open(path) as file:
                 beginning = file.read(BEGINNING)
@@ -212,6 +216,17 @@ class _Search:
                     yield from self._packed(file, entry, name, place)
                 else:
                     yield self._other(entry, path, name, place, beginning)
+
+    def _holds_several(self, path: str) -> bool:
+        """Is a file that is called a message an mbox with several? One with a line "From " before it is kept as it is."""
+        with self._tree.open(path) as file:
+            if not mbox.begins(file.read(BEGINNING)):
+                return False
+            return len(list(islice(mbox.scan(file), 2))) > 1
+
+    def _several(self, path: str, name: str, place: str) -> Iterator[Finding]:
+        with self._tree.open(path) as file:
+            yield from self._mbox(file, file.read(BEGINNING), name, place)
 
     def _box_place(self, path: str, name: str, place: str, alone: bool) -> str:
         # A file that is imported by itself is the folder; so is one whose folder has its name.

@@ -69,7 +69,7 @@ def _file(tree: Tree, path: str, shown: str, folder: str, file: Entry, keywords:
         with tree.open(path) as source:
             raw = packed.unpacked(source.read(LARGEST), LARGEST)
         told = arrival.of_file(file.name, file.modified, file.changed)
-        return Message(raw, " ".join(flags), arrival.arrived(raw, told))
+        return Message(raw, " ".join(flags), arrival.of_copy(told, raw))
 
     return Found(shown, Format.MAILDIR, folder, file.size, read)
 

@@ -92,7 +92,7 @@ def begins(data: bytes) -> bool:
     """Does a file that begins so look like mbox?"""
     text = data.removeprefix(_BOM).lstrip(b"\r\n")
     line, _, rest = text.partition(b"\n")
-    told = separators.read(line)
+    told = separators.read(line) if line.startswith(b"From") else None
     return told is not None and separators.parts(told, True, _ahead(rest), first=True)
 
 

@@ -45,7 +45,7 @@ def show(
     raw: Annotated[bool, typer.Option("--raw", help="The whole message, byte for byte, for a file or pipe.")] = False,
 ) -> None:
     """Show a message, where it lies and where it was."""
-    from core.archive import reading
+    from core.archive import reading, twins
 
     async def work() -> None:
         async with context.archive() as archive:
@@ -55,6 +55,7 @@ def show(
                 output.raw(content)
                 return
             places = await reading.places(archive, found.id)
+            others = [bytes(row[1]).hex() for row in await twins.of(archive.database, found.id)]
         text = reading.text(content)
         if output.json_wanted:
             output.json(
@@ -67,6 +68,7 @@ def show(
                     "date": iso(found.date),
                     "size": found.size,
                     "attachments": found.attachments,
+                    "twins": others,
                     "places": [
                         {"user": one.user, "folder": one.folder, "since": one.since, "until": one.until or None}
                         for one in places
@@ -84,6 +86,8 @@ def show(
             ("SHA-256", found.sha256.hex()),
         ):
             output.line(f"{label + ':':<9}{value}".rstrip(), indent=9)
+        for other in others:
+            output.line(f"{'Twin:':<9}{other} (other line ends, the same message)", indent=9)
         for one in places:
             until = f", until {minute(one.until)}" if one.until else ""
             output.line(f"{'Place:':<9}{one.user}: {one.folder} (since {minute(one.since)}{until})", indent=9)

@@ -302,3 +302,41 @@ def test_export_and_import_at_the_command_line(tmp_path: Path) -> None:
         assert "Imported" in damaged.json["damaged"][0]
         assert damaged.json["messages"] == count
         assert os.path.exists(archivar.folder / "damaged" / "SHA256SUMS")
+
+
+def test_a_store_and_what_is_no_mail_at_the_command_line(tmp_path: Path) -> None:
+    """A domain in one command, a dry run of it, refusals by name with exit code 1, twins told by show; wrong input is 2."""
+    with Archivar(tmp_path / "box") as archivar:
+        archivar("user", "add", "anna", "--email", "anna@example.test")
+        for name, raw in (
+            ("anna/INBOX/#msgs/1.eml", message(1)),
+            ("anna/INBOX/Projekte/#msgs/1.eml", message(2)),
+            ("anna/Calendar/#msgs/1.eml", b"Subject: x\r\n\r\n"),
+            ("bob/INBOX/#msgs/1.eml", message(3)),
+        ):
+            path = archivar.folder / "store" / "example.test" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(raw)
+        planned = archivar("import", "--format", "kerio", "store", "--dry-run", "--json", code=1).json
+        assert planned["dry_run"]
+        assert "no mail in the archive yet" in archivar("folders", "anna").text
+        done = archivar("import", "--format", "kerio", "store", "--json", code=1)
+        [anna] = done.json["users"]
+        assert {**planned, "dry_run": False} == done.json
+        assert (anna["user"], anna["messages"], anna["left_out"]) == ("anna", 2, {"calendar": 1})
+        assert anna["folders"] == ["anna@example.test/INBOX", "anna@example.test/INBOX/Projekte"]
+        assert done.json["unknown"] == [{"mailbox": "bob@example.test", "messages": 1, "reason": "no user has this address"}]
+        assert "! bob@example.test: 1 message left where they are" in done.err
+        lf = archivar.folder / "lf.eml"
+        lf.write_bytes(message(1).replace(b"\r\n", b"\n"))
+        twin = archivar("import", "--user", "anna", "--folder", "anna@example.test/INBOX", "lf.eml")
+        assert "1 there already, 1 of them with other line ends" in twin.err
+        shown = archivar("show", hashlib.sha256(message(1)).hexdigest(), "--json").json
+        assert shown["twins"] == [hashlib.sha256(lf.read_bytes()).hexdigest()]
+        (archivar.folder / "outlook.pst").write_bytes(b"!BDN" + b"x" * 600)
+        for words in ((), ("--format", "eml")):
+            refused = archivar("import", "--user", "anna", *words, "outlook.pst", code=1)
+            assert "outlook.pst: an Outlook data file (PST or OST), which is not read yet" in refused.err
+        assert "--user is missing" in archivar("import", "lf.eml", code=2).err
+        assert "for the mailbox of one user" in archivar("import", "--format", "kerio", "--of", "x", "store", code=2).err
+        assert "no mailbox of Kerio" in archivar("import", "--format", "kerio", "--user", "anna", "lf.eml", code=2).err

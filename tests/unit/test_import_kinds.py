@@ -10,6 +10,7 @@ import stat
 import sys
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,9 @@ from tests import homes
 from tests.homes import ALICE, message
 
 if sys.version_info >= (3, 14):
-    pass
+    from compression import zstd
 else:
-    pass
+    from backports import zstd
 
 Content = dict[tuple[str, bytes], tuple[str, int | None]]
 
@@ -107,6 +108,17 @@ async def test_what_is_no_message_is_refused_by_name_and_the_rest_comes(name: st
     assert word in _reasons(done)["all.zip/x/b.eml"]
     assert done.strangers == ["all.zip/__MACOSX"]
     assert {raw for _, raw in await _content(archive)} == {message(1)}
+    await archive.close()
+
+
+async def test_an_mbox_that_is_called_a_message_is_read_as_what_it_is(tmp_path: Path) -> None:
+    """Several messages in a file .eml come apart; one with a line "From " before it is kept byte for byte."""
+    line = b"From a@b.test Tue Apr  1 12:00:00 2025\n"
+    _put(tmp_path / "mail" / "several.eml", line + message(1) + line + message(2) + b"From \n" + message(3))
+    _put(tmp_path / "mail" / "one.eml", line + message(4))
+    archive = await homes.begin(tmp_path / "home")
+    assert (await _import(archive, tmp_path / "mail")).problems == []
+    assert {raw for _, raw in await _content(archive)} == {message(1), message(2), message(3), line + message(4)}
     await archive.close()
 
 
@@ -228,7 +240,7 @@ async def test_a_maildir_that_dovecot_packed_is_unpacked(tmp_path: Path) -> None
     """gzip, bzip2 and zstd by what is in the file; keywords by their names; what cannot be unpacked is named."""
     maildir = tmp_path / "mail"
     (maildir / "new").mkdir(parents=True)
-    packers = (gzip.compress, bz2.compress, packed.zstd.compress)
+    packers: tuple[Callable[[bytes], bytes], ...] = (gzip.compress, bz2.compress, zstd.compress)
     for number, pack in enumerate(packers):
         _put(maildir / "cur" / f"174358080{number}.M1.host,S=5,W=6:2,Sa", pack(message(number)))
     _put(maildir / "dovecot-keywords", b"0 $label1\n1 bad keyword\n")

@@ -213,3 +213,8 @@ def test_a_maildir_file_tells_when_a_message_came_unless_it_was_copied() -> None
     assert arrival.of_file("msg:2,S", 1790000000, 1790000000) is None
     assert arrival.of_file("msg:2,S", 1600000000, 1790000000) == 1600000000
     assert arrival.of_file("msg:2,S", None) is None
+    header = RECEIVED + DATED + b"\r\n"
+    assert arrival.of_copy(1743580900, header) == 1743580900
+    assert arrival.of_copy(1600000000, header) == 1600000000
+    assert arrival.of_copy(1790000000, header) == arrival.of_copy(None, header) == 1743580800
+    assert arrival.of_copy(1790000000, b"Subject: a\r\n\r\n") == 1790000000
