@@ -17,7 +17,7 @@ from typing import Any
 from core.db.database import Database, Row, Transaction
 
 #: So much of a message tells whether its line ends are those of the wire: nearly nothing, beside hashing all of it.
-_LOOKED_AT = 8192
+_LOOKED_AT = 2048
 _CHUNK = 500
 #: Where an entry of the ledger tells it of its messages: SHA-256 of one, and of the same as it is with CRLF.
 KEY = "canonical"
