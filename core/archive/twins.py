@@ -122,3 +122,18 @@ async def of(database: Database, message: int) -> list[Row]:
         "WHERE m.id = ?1 AND o.id <> ?1 ORDER BY o.id",
         (message,),
     )
+
+
+async def others(database: Database, digests: Sequence[bytes]) -> dict[bytes, bytes]:
+    """The other forms of messages, by SHA-256, with the one of ``digests`` that each is a form of."""
+    found: dict[bytes, bytes] = {}
+    for start in range(0, len(digests), _CHUNK):
+        chunk = digests[start : start + _CHUNK]
+        rows = await database.read(
+            "SELECT o.sha256, m.sha256 FROM message m JOIN message o "
+            "ON (o.id = m.twin_of OR o.twin_of = coalesce(m.twin_of, m.id)) "
+            f"WHERE o.id <> m.id AND m.sha256 IN ({','.join('?' * len(chunk))})",
+            chunk,
+        )
+        found |= {bytes(other): bytes(sha256) for other, sha256 in rows}
+    return found

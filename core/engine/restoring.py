@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from core.archive import selection as selecting
-from core.archive import sources
+from core.archive import sources, twins
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.archive.selection import Folder, Place
@@ -210,6 +210,9 @@ class Restoring:
         # A UID is known only with what it named.
         same = {uid for uid, one in there.listed.items() if uid in recorded and not plan.differs(one, recorded[uid])}
         there.present = {one.sha256: uid for uid, one in kept.items() if uid in same}
+        # One that differs in its line ends alone is that message.
+        alike = await twins.others(self._archive.database, list(there.present))
+        there.present = {other: there.present[sha256] for other, sha256 in alike.items()} | there.present
         for one in target.waiting:
             if one.uid in there.listed:
                 there.present[one.place.sha256] = one.uid

@@ -8,8 +8,12 @@ import pytest
 
 from core.archive import reading, users
 from core.archive.importing import import_mail
+from core.archive.selection import Selection
 from core.archive.verify import verify
 from core.demo.mail import sample_mailbox
+from core.engine.restore_plan import plan
+from core.engine.restoring import Restoring
+from core.secrets import Secret
 from tests.conftest import StartDovecot
 from tests.support import ALICE, At, profile, sandbox
 
@@ -43,5 +47,10 @@ async def test_files_with_lf_and_a_run_are_one(first: str, dovecot: StartDovecot
         assert len(stored) == 2 * len(samples)
         again = await box.run(run)
         assert again.tally.archived == 0
+        # What is there in the other form is not put there again, from whichever folder it is restored.
+        await import_mail(archive, owner, files, folder="Old")
+        wanted = await plan(archive, run, Selection(owner.id, "Old"), to="INBOX")
+        restored = await Restoring(archive, wanted, Secret("secret")).run()
+        assert (restored.messages, restored.already) == (0, len(samples))
         home = archive.home
     assert (await verify(home)).findings == []
