@@ -137,6 +137,11 @@ def _imported(payload: Payload) -> str:
     return f"Imported {what} from {payload['path']} into {payload['folder']}{whose}."
 
 
+def _linked(payload: Payload) -> str:
+    what = counted(len(payload["messages"]), "message")
+    return f"Found {what} that {'is' if len(payload['messages']) == 1 else 'are'} archived already {_where(payload)} as well."
+
+
 def _vanished(payload: Payload) -> str:
     return f"{_messages(payload['uids'])} {_where(payload)} no longer on the server, seen by run {payload['run']}; kept here."
 
@@ -217,6 +222,7 @@ _TELL: dict[str, Callable[[Payload], str]] = {
     "refiled": _refiled,
     "address.ours": _address_ours,
     "imported": _imported,
+    "linked": _linked,
     "moved": _moved,
     "vanished": _vanished,
     "relisted": _relisted,

@@ -218,7 +218,9 @@ async def _archived(transaction: Transaction, seq: int, payload: Payload, volume
     await _place(transaction, seq, folder, source, payload["messages"])
 
 
-async def _place(transaction: Transaction, seq: int, folder: int, source: int, messages: Sequence[Sequence[Any]]) -> None:
+async def _place(
+    transaction: Transaction, seq: int, folder: int, source: int, messages: Sequence[Sequence[Any]], *, fetched: bool = True
+) -> None:
     """Put messages into a folder, as they are known at their source: SHA-256, UID, size, INTERNALDATE, flags."""
     placed = [(bytes.fromhex(sha256), *rest) for sha256, *rest in messages]
     await transaction.many(
@@ -229,8 +231,12 @@ async def _place(transaction: Transaction, seq: int, folder: int, source: int, m
     await transaction.many(
         "INSERT OR REPLACE INTO source_message "
         "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched) "
-        "SELECT ?, ?, id, ?, ?, ?, ?, 1 FROM message WHERE sha256 = ?",
-        [(source, uid, folder, size, internaldate, flags, sha256) for sha256, uid, size, internaldate, flags in placed],
+        "SELECT ?, ?, id, ?, ?, ?, ?, ? FROM message WHERE sha256 = ?",
+        [
+            (source, uid, folder, size, internaldate, flags, int(fetched), sha256)
+            for sha256, uid, size, internaldate, flags in placed
+            if uid is not None
+        ],
     )
 
 
@@ -305,6 +311,21 @@ async def _restored(transaction: Transaction, seq: int, payload: Payload, volume
             for sha256, uid, size, internaldate, flags in payload["messages"]
             if uid is not None
         ],
+    )
+
+
+async def _linked(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    """What is archived is at another place of its mailbox as well, and was not fetched there. Without a UID it is placed only;
+    without a folder (a catch-all mailbox) it is only known."""
+    source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
+    if payload["folder"] is not None:
+        folder = await _folder(transaction, payload["owner"], payload["folder"])
+        await _place(transaction, seq, folder, source, payload["messages"], fetched=False)
+        return
+    await transaction.many(
+        "INSERT OR REPLACE INTO source_message (source_folder_id, uid, message_id, size, internaldate, flags, fetched) "
+        "SELECT ?, ?, id, ?, ?, ?, 0 FROM message WHERE sha256 = ?",
+        [(source, *rest, bytes.fromhex(sha256)) for sha256, *rest in payload["messages"]],
     )
 
 
@@ -442,6 +463,7 @@ _HANDLERS: dict[str, Callable[[Transaction, int, Payload, int, Details], Awaitab
     "address.ours": _address_ours,
     "imported": _imported,
     "restored": _restored,
+    "linked": _linked,
     "moved": _moved,
     "vanished": _vanished,
     "relisted": _relisted,

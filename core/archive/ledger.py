@@ -16,6 +16,9 @@ Kinds and payloads (version 1)::
     moved             {run, source, owner, moves: [[from folder, from uidvalidity, from uid, folder, server_folder,
                        uidvalidity, uid, size, internaldate, flags, ours]]}   ours: only of what we deleted and is in the
                        trash now; true when we saw it come there. folder: null in a catch-all mailbox
+    linked            {run, source, owner, folder, server_folder, uidvalidity,
+                       messages: [[sha256, uid, size, internaldate, flags]]}   archived before, and there as well: nothing was
+                       fetched. uid: null for one place more in the archive. folder: null in a catch-all mailbox
     filed             {run, source, server_folder, uidvalidity, incoming, outgoing, places: [[owner, folder]],
                        kept, addresses: [[address, ours]],
                        messages: [[sha256, uid, size, internaldate, flags, places, from, to, report]]}

@@ -25,6 +25,7 @@ from core.format import counted, number
 from core.model import User, timestamp
 from core.profiles import profile_file
 from core.profiles.mailboxes import Mailbox
+from core.profiles.ownership import Whose
 from core.profiles.profile import Kind, Profile
 from core.profiles.profile_file import ProfileFile
 from core.profiles.profile_toml import as_toml
@@ -365,6 +366,10 @@ async def _one_mailbox(archive: Archive, profile: Profile, user: str | None) -> 
     return found[0]
 
 
+def _of_whom(whose: Whose) -> str:
+    return f", {whose.reason}" if whose.foreign else f" (may be somebody else's: {whose.doubt})" if whose.doubt else ""
+
+
 def folders(name: Name, user: Of = None) -> None:
     """List the server's folders, and which are archived.
 
@@ -377,7 +382,8 @@ def folders(name: Name, user: Of = None) -> None:
             profile = await saved_profiles.find(archive, name)
             secret = await saved_profiles.password(archive, profile)
             mailbox = await _one_mailbox(archive, profile, user)
-        found = await folder_tree(profile, mailbox, secret)
+            people = await users.all_users(archive)
+        found = await folder_tree(profile, mailbox, secret, people)
         if output.json_wanted:
             output.json({"profile": profile.name, "mailbox": mailbox.top, "folders": [folder.as_json() for folder in found]})
             return
@@ -385,7 +391,7 @@ def folders(name: Name, user: Of = None) -> None:
             (
                 folder.path,
                 "" if folder.messages is None else number(folder.messages),
-                f"- {folder.excluded}" if folder.excluded else "✔ archived",
+                f"- {folder.excluded}" if folder.excluded else f"✔ archived{_of_whom(folder.whose)}",
             )
             for folder in found
         ]

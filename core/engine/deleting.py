@@ -59,9 +59,11 @@ class Deleting:
             listed.flags, listed.internaldate, listed.size, rules.now
         )
 
-    @staticmethod
-    def spares(folder: Folder) -> bool:
-        """Is the rule not for this folder? Drafts are not finished, and what lies in the trash was put there by somebody."""
+    def spares(self, folder: Folder) -> bool:
+        """Is the rule not for this folder? It may be somebody else's, or show what lies in others; drafts are not finished, and
+        what lies in the trash was put there by somebody."""
+        if folder.view or not (folder.whose.own or self._visit.rules.deletion.shared):
+            return True
         return rules.is_trash(folder.path, folder.attributes) or rules.is_drafts(folder.path, folder.attributes)
 
     async def run(self, looks: Sequence[Look], folders: Iterable[Folder]) -> None:
@@ -226,7 +228,9 @@ class Deleting:
 
 
 def _trashes(folders: Iterable[Folder]) -> list[Folder]:
-    return [folder for folder in folders if folder.selectable and rules.is_trash(folder.path, folder.attributes)]
+    # What others threw away is none of ours, whatever the rule says.
+    own = (folder for folder in folders if folder.selectable and folder.whose.own)
+    return [folder for folder in own if rules.is_trash(folder.path, folder.attributes)]
 
 
 def _flagged(listed: Listed) -> str:

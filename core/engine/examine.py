@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.archive import sources
 from core.archive.archive import Archive
-from core.engine import filtering, plan
+from core.engine import filtering, plan, whose
 from core.engine.breaker import Breaker
+from core.engine.opening import opened
 from core.engine.roster import credentials, roster
+from core.engine.whose import Holder
 from core.errors import ConnectError, ProtocolError
 from core.imap.connection import steps
 from core.imap.login import Credentials, Known
 from core.imap.names import UNREADABLE, Folder
 from core.imap.session import Session
-from core.model import now
+from core.model import User, now
 from core.profiles.mailboxes import Mailbox
+from core.profiles.ownership import OWN, Whose
 from core.profiles.profile import Kind, Profile
 from core.secrets import Secret
 from core.tasks import together
@@ -56,28 +59,40 @@ class ServerFolder:
     excluded: str
     uses: tuple[str, ...] = ()
     selectable: bool = True
+    whose: Whose = OWN
 
     def as_json(self) -> dict[str, Any]:
-        return {"folder": self.path, "messages": self.messages, "excluded": self.excluded}
+        value = {"folder": self.path, "messages": self.messages, "excluded": self.excluded}
+        return {**value, "whose": self.whose.as_json()}
 
 
-async def folder_tree(profile: Profile, mailbox: Mailbox, password: Secret) -> list[ServerFolder]:
-    """The folders that a mailbox has, and which of them the profile archives. Raises ``ConnectError``."""
-    session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()))
+async def folder_tree(profile: Profile, mailbox: Mailbox, password: Secret, people: Iterable[User] = ()) -> list[ServerFolder]:
+    """The folders that a mailbox has, and which of them the profile archives; the mailbox's own first.
+
+    ``people``: all users who are known. Raises ``ConnectError``.
+    """
+    login = credentials(profile, mailbox, password, Known())
+    session, folders, statuses, unreadable = await opened(profile.server, login)
     try:
-        folders, statuses, unreadable = await session.folders_with_status()
+        folders = whose.among([mailbox.user, *people], _holder(mailbox), session, folders, statuses)
     finally:
         await session.close()
     found = []
-    for folder in sorted(folders, key=lambda folder: (folder.path != "INBOX", folder.path.casefold())):
+    order = sorted(folders, key=lambda folder: (folder.whose.foreign, folder.path != "INBOX", folder.path.casefold()))
+    for folder in order:
         if not folder.selectable:
-            found.append(ServerFolder(folder.path, None, "holds only other folders", folder.attributes, selectable=False))
+            reason = "holds only other folders"
+            found.append(ServerFolder(folder.path, None, reason, folder.attributes, selectable=False, whose=folder.whose))
             continue
         status = statuses.get(folder.name)
         messages = status.items.get("MESSAGES") if status else None
-        reason = profile.folders.reason_to_exclude(folder.path, folder.attributes)
-        found.append(ServerFolder(folder.path, messages, reason, folder.attributes))
+        reason = profile.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose)
+        found.append(ServerFolder(folder.path, messages, reason, folder.attributes, whose=folder.whose))
     return found + [ServerFolder(text, None, UNREADABLE, selectable=False) for text in unreadable]
+
+
+def _holder(mailbox: Mailbox) -> Holder:
+    return Holder(mailbox.user.id, mailbox.login, mailbox.everybody)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +186,16 @@ async def missing(archive: Archive, profile: Profile, password: Secret) -> list[
 
 async def _missing(archive: Archive, profile: Profile, mailbox: Mailbox, opened_by: Credentials) -> list[MissingFolder]:
     source = mailbox.source(profile.server)
-    session = await Session.open(profile.server, opened_by)
+    session, folders, statuses, unreadable = await opened(profile.server, opened_by)
     found: list[MissingFolder] = []
     try:
-        folders, statuses, unreadable = await session.folders_with_status()
+        holder = replace(_holder(mailbox), source=source)
+        folders = await whose.settled(archive, holder, session, folders, statuses)
         found += [MissingFolder(text, 0, 0, "", error=UNREADABLE) for text in unreadable]
         for folder in folders:
             if not folder.selectable:
                 continue
-            reason = profile.folders.reason_to_exclude(folder.path, folder.attributes)
+            reason = profile.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose)
             if reason:
                 status = statuses.get(folder.name)
                 messages = status.items.get("MESSAGES", 0) if status else 0
@@ -203,6 +219,11 @@ async def _compared(archive: Archive, session: Session, profile: Profile, source
     # A UID is known only with what it named.
     rest = [uid for uid in sorted(listed) if uid not in recorded or plan.differs(listed[uid], recorded[uid])]
     left_out = await filtering.excluded(profile.filter, rest, listed, session.headers, now())
+    if folder.view:
+        # What it shows of folders that are not archived.
+        before = (await sources.complete(archive, source)).get(folder.name)
+        if before is not None and before.signature.startswith(f"{selected.uidvalidity}:"):
+            left_out |= before.excluded & set(rest)
     # Of a catch-all mailbox: what nobody is known for.
     left_out |= (await sources.left(archive, source, folder.name)).get(selected.uidvalidity, {}).keys() & set(rest)
     lost = tuple((uid, listed[uid].size, listed[uid].internaldate) for uid in rest if uid not in left_out)

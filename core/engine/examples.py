@@ -73,7 +73,7 @@ async def _fullest(session: Session, profile: Profile) -> Folder | None:
         for folder in folders
         if folder.selectable
         and folder.name in statuses
-        and not profile.folders.reason_to_exclude(folder.path, folder.attributes)
+        and not profile.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose)
     }
     return max(counts, key=lambda folder: counts[folder]) if any(counts.values()) else None
 

@@ -26,6 +26,7 @@ class Destination:
     """Whose archive a mailbox goes to: the owner's id, the top folder, and the mailbox's name in the ledger.
 
     ``everybody``: each message goes to whom it concerns, so that the server's folders have no places in the archive.
+    ``login`` is the name that opens the mailbox.
     """
 
     run: int
@@ -33,10 +34,12 @@ class Destination:
     owner: str
     top: str
     everybody: bool = False
+    login: str = ""
 
     def path(self, folder: Folder) -> str | None:
-        """The folder's place in the owner's archive: ``anna@example.test/INBOX/Projekte``."""
-        return None if self.everybody else f"{self.top}/{folder.path}"
+        """The folder's place in the owner's archive: ``anna@example.test/INBOX/Projekte``; of one that is somebody else's a
+        place that says whose it is."""
+        return None if self.everybody else f"{self.top}/{folder.whose.place(folder.path)}"
 
 
 #: (UID, raw bytes, listing) of messages of one folder.
@@ -136,6 +139,37 @@ async def store(
     }
     await archive.append([Draft("archived", payload)], ready)
     return sum(len(raw) for _, raw, _ in messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A message that is archived, and is at ``uid`` of a folder as well; ``path`` is its place in the archive.
+
+    Without a ``uid`` it has one place more in the archive, and no other on the server.
+    """
+
+    sha256: bytes
+    uid: int | None
+    listed: Listed
+    path: str | None
+
+
+async def record_links(archive: Archive, destination: Destination, name: str, uidvalidity: int, links: Iterable[Link]) -> None:
+    """Note that messages of a folder are archived already, and have these places."""
+    by_path: dict[str | None, list[Link]] = {}
+    for link in links:
+        by_path.setdefault(link.path, []).append(link)
+    drafts = []
+    for path, several in by_path.items():
+        for start in range(0, len(several), MOVES_PER_ENTRY):
+            rows = [
+                [one.sha256.hex(), one.uid, one.listed.size, one.listed.internaldate, one.listed.flags]
+                for one in several[start : start + MOVES_PER_ENTRY]
+            ]
+            place = {"owner": destination.owner, "folder": path, "server_folder": name, "uidvalidity": uidvalidity}
+            drafts.append(Draft("linked", origin(destination) | place | {"messages": rows}))
+    if drafts:
+        await archive.append(drafts)
 
 
 async def record_vanished(archive: Archive, destination: Destination, name: str, vanished: Mapping[int, Sequence[int]]) -> None:

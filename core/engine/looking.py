@@ -9,6 +9,7 @@ from core.archive import sources
 from core.archive.archive import Archive
 from core.archive.sources import Gone, Left
 from core.engine import plan
+from core.engine.filing import Filing
 from core.engine.link import Link
 from core.engine.plan import FolderPlan
 from core.errors import ProtocolError
@@ -69,6 +70,8 @@ class Look:
     replaced: set[int] = field(default_factory=set)
     #: Messages that were sent with another length than announced, by UID.
     unsized: dict[int, Sent] = field(default_factory=dict)
+    #: What its messages go through instead of what all others do.
+    filing: Filing | None = None
 
     @property
     def in_trash(self) -> bool:

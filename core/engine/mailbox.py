@@ -15,13 +15,16 @@ from datetime import timedelta
 from core import sequence
 from core.archive import sources
 from core.archive.sources import Complete, Known
-from core.engine import filing, filtering, looking
+from core.engine import filing, filtering, looking, views, whose
 from core.engine.deleting import Deleting
 from core.engine.looking import Look
 from core.engine.moves import Moves
 from core.engine.progress import MailboxProgress
 from core.engine.retrieval import Retrieval, count_moves
+from core.engine.sameness import Sameness
+from core.engine.views import Views
 from core.engine.visit import Visit
+from core.engine.whose import Holder
 from core.errors import ArchivarError, ConnectError, Dropped, ProtocolError
 from core.format import counted, number
 from core.format import size as human
@@ -43,6 +46,7 @@ class MailboxArchiver:
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
         self._deleting = Deleting(visit)
+        self._same = Sameness(visit)
         self._looks: list[Look] = []
         self._doubts: set[str] = set()
         #: What was known of folders that are not on the server any more.
@@ -57,30 +61,40 @@ class MailboxArchiver:
         folders, statuses, unreadable = await visit.link.again(self._list_folders)
         for text in unreadable:
             visit.fail(Folder(text, text), None, UNREADABLE)
-        await self._look_at(folders, statuses)
+        ordinary, shown = views.apart(folders)
+        await self._look_at(ordinary, statuses)
         moves = Moves(visit.archive, visit.link, visit.to, folders, visit.rules.deletion.on_trash)
         await self._welcome(moves, dry_run=dry_run)
         if dry_run:
-            await self._leave_out()
+            await self._leave_out(self._looks)
+            await self._look_into_views(shown, folders, statuses, moves, dry_run=True)
             await self._count_dry(folders)
         else:
             await self._record_vanished(None if unreadable else folders)
             await self._follow_moves(moves)
-            await self._leave_out()
+            await self._leave_out(self._looks)
             progress.phase = Phase.ARCHIVING
-            await Retrieval(visit, moves).run(self._looks)
+            await self._same.download(self._looks, Retrieval(visit, moves))
+            await self._look_into_views(shown, folders, statuses, moves)
             await self._tell_lost()
             progress.phase = Phase.CHECKING
             await self._check()
             if visit.rules.deletion.active or self._doubts:
                 progress.phase = Phase.DELETING
                 await self._deleting.run(self._looks, folders)
-        for text in (*visit.filing.remarks(), *self._deleting.holds.remarks()):
+        remarks = (
+            *whose.remarks(folders, visit.rules.folders),
+            *views.remarks(shown, visit.rules.folders, visit.rules.deletion),
+        )
+        for text in (*visit.filing.remarks(), *self._deleting.holds.remarks(), *remarks):
             visit.warn(text)
         self._finish()
 
     async def _list_folders(self) -> tuple[list[Folder], dict[str, Status], list[str]]:
-        return await (await self._visit.link.session()).folders_with_status()
+        visit, session = self._visit, await self._visit.link.session()
+        folders, statuses, unreadable = await session.folders_with_status()
+        holder = Holder(visit.to.owner, visit.to.login, visit.to.everybody, visit.source)
+        return await whose.settled(visit.archive, holder, session, folders, statuses), statuses, unreadable
 
     # Looking -----------------------------------------------------------------------------------------------------------
 
@@ -95,7 +109,7 @@ class MailboxArchiver:
             status = statuses.get(folder.name, Status())
             if not folder.selectable:
                 continue
-            if reason := visit.rules.folders.reason_to_exclude(folder.path, folder.attributes):
+            if reason := visit.rules.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose):
                 messages = status.items.get("MESSAGES", 0)
                 visit.tally.found += messages
                 visit.tally.excluded += messages
@@ -167,10 +181,10 @@ class MailboxArchiver:
             what = f"{folder.path} had {counted(before, 'message')} when it was last looked at, and {left} on the server"
             self._visit.warn(f"{what}. What was archived of them is kept.")
 
-    async def _leave_out(self) -> None:
+    async def _leave_out(self, looks: Sequence[Look]) -> None:
         """Apply the filter to what is new and no move; what was left before for want of a known address is left again."""
         visit = self._visit
-        for look in self._looks:
+        for look in looks:
             if not look.left and not visit.rules.filter.digest:
                 continue
             if visit.rules.filter.digest:
@@ -195,6 +209,47 @@ class MailboxArchiver:
             visit.rules.now,
             look.excluded_before,
         )
+
+    # Views -------------------------------------------------------------------------------------------------------------
+
+    async def _look_into_views(
+        self,
+        shown: list[Folder],
+        folders: list[Folder],
+        statuses: dict[str, Status],
+        moves: Moves,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        """Archive what lies in a view alone; all other folders are done."""
+        if not shown:
+            return
+        visit = self._visit
+        found = Views(visit, folders, self._same)
+        others, doubts, self._looks = self._looks, self._doubts, []
+        await self._look_at(shown, views.beside(statuses, found.left_out()))
+        self._doubts = doubts
+        await self._welcome(moves, dry_run=dry_run)
+        for look in self._looks:
+            if dry_run:
+                self._same.spared(look, await views.shown_before(visit, look, others))
+                continue
+            await filing.record_vanished(visit.archive, visit.to, look.folder.name, look.vanished)
+            await found.sift(look)
+            await self._leave_out_too(look)
+            await self._same.download([look], Retrieval(visit, moves))
+        self._looks = [*others, *self._looks]
+
+    async def _leave_out_too(self, look: Look) -> None:
+        """Apply the filter to what was not left out of a view for other reasons, and count both."""
+        left, look.excluded = look.excluded, set()
+        look.moved |= left
+        await self._leave_out([look])
+        look.moved -= left
+        look.excluded |= left
+        self._visit.tally.excluded += len(left)
+        self._visit.progress.messages_total -= len(left)
+        self._visit.progress.bytes_total -= sum(look.listed[uid].size for uid in left)
 
     # Moves -------------------------------------------------------------------------------------------------------------
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from core.engine import filtering
+from core.engine import filtering, whose
+from core.engine.opening import opened
 from core.engine.roster import credentials
+from core.engine.whose import Holder
 from core.format import number
 from core.imap.login import Known
 from core.imap.names import Folder
 from core.imap.session import Session
-from core.model import now
+from core.model import User, now
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
 from core.profiles.rules import is_drafts, is_trash
@@ -21,6 +24,8 @@ from core.secrets import Secret
 IN_TRASH = "in the trash"
 IN_DRAFTS = "in a folder of drafts"
 NOT_ARCHIVED = "in folders that are not archived"
+IN_VIEW = "in folders that show what lies in others"
+OF_OTHERS = "in folders that are or may be somebody else's"
 FILTERED = "left out by the filter"
 
 
@@ -52,14 +57,19 @@ class Preview:
         return [first, f"{number(self.found - self.delete)} would stay: {stay}.", *note]
 
 
-async def deletion(profile: Profile, mailbox: Mailbox, password: Secret) -> Preview:
-    """Look at every message of ``mailbox``, if the rule deletes any. Raises ``ConnectError``, ``ProtocolError``."""
+async def deletion(profile: Profile, mailbox: Mailbox, password: Secret, people: Iterable[User] = ()) -> Preview:
+    """Look at every message of ``mailbox``, if the rule deletes any. ``people``: all users who are known.
+
+    Raises ``ConnectError``, ``ProtocolError``.
+    """
     preview = Preview(mailbox.top, profile.deletion.active, note=profile.held_back())
     if not preview.active:
         return preview
-    session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()))
+    login = credentials(profile, mailbox, password, Known())
+    session, folders, statuses, _ = await opened(profile.server, login)
     try:
-        for folder in await session.folders():
+        holder = Holder(mailbox.user.id, mailbox.login, mailbox.everybody)
+        for folder in whose.among([mailbox.user, *people], holder, session, folders, statuses):
             if folder.selectable:
                 await _look(session, profile, folder, preview)
     finally:
@@ -89,8 +99,12 @@ async def _look(session: Session, profile: Profile, folder: Folder, preview: Pre
 
 def _reason_of(profile: Profile, folder: Folder) -> str:
     """Why nothing of a folder is deleted; empty when its messages decide."""
-    if profile.folders.reason_to_exclude(folder.path, folder.attributes):
+    if profile.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose):
         return NOT_ARCHIVED
+    if folder.view:
+        return IN_VIEW
+    if not (folder.whose.own or profile.deletion.shared):
+        return OF_OTHERS
     if is_trash(folder.path, folder.attributes):
         return IN_TRASH
     return IN_DRAFTS if is_drafts(folder.path, folder.attributes) else ""

@@ -101,7 +101,7 @@ class Retrieval:
         look, batch = item
         found = await self._sort(look, batch)
         if found.fresh:
-            found.prepared = await self._visit.filing.prepare(found.fresh)
+            found.prepared = await (look.filing or self._visit.filing).prepare(found.fresh)
         return found
 
     async def _sort(self, look: Look, batch: Batch) -> Sorted:
@@ -147,7 +147,8 @@ class Retrieval:
             look.moved |= {move.place.uid for move in found.moved}
             count_moves(visit, found.moved)
         if found.fresh:
-            stored = await visit.filing.store(look.folder, look.uidvalidity, found.fresh, found.prepared)
+            filer = look.filing or visit.filing
+            stored = await filer.store(look.folder, look.uidvalidity, found.fresh, found.prepared)
             look.excluded |= stored.left
             look.undecided |= stored.left
             look.stored |= {uid for uid, _, _ in found.fresh} - stored.left
@@ -311,8 +312,8 @@ class Retrieval:
 
     async def _store_version(self, look: Look, uid: int, raw: bytes, listed: Listed) -> None:
         """Keep what the server gave the second time beside what it gave first."""
-        batch = [(uid, raw, listed)]
-        stored = await self._visit.filing.store(look.folder, look.uidvalidity, batch, await self._visit.filing.prepare(batch))
+        batch, filer = [(uid, raw, listed)], look.filing or self._visit.filing
+        stored = await filer.store(look.folder, look.uidvalidity, batch, await filer.prepare(batch))
         self._visit.tally.bytes += stored.bytes
 
     def _name_length(self, look: Look, uid: int) -> None:

@@ -147,7 +147,7 @@ class ProfileRun:
             lambda text: job.emit("waiting", mailbox.top, text),
             lambda: self._breaker.worked,
         )
-        to = Destination(job.run.id, turn.progress.source, mailbox.user.id, mailbox.top, mailbox.everybody)
+        to = Destination(job.run.id, turn.progress.source, mailbox.user.id, mailbox.top, mailbox.everybody, mailbox.login)
         visit = Visit(
             self._archive,
             link,

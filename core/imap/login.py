@@ -11,7 +11,7 @@ import base64
 import hashlib
 import imaplib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,9 +30,21 @@ _WANTED = {Method.MASTER_USER: "the master user", Method.PLAIN_AUTHZID: "the acc
 
 @dataclass(slots=True)
 class Known:
-    """What one login taught about the server, for the next: does only the beginning of the master password count?"""
+    """What one session taught about the server, for the next: does only the beginning of the master password count?
+
+    ``one_by_one``: it does not take commands that are sent at once. ``refused``: commands that it announces and will not do.
+    ``product`` and ``vendor`` are from its reply to ID; the first is None while it has not been asked.
+    """
 
     shortened: bool = False
+    one_by_one: bool = False
+    refused: set[str] = field(default_factory=set)
+    product: str | None = None
+    vendor: str = ""
+
+    def learn(self, told: Mapping[str, str]) -> None:
+        """Take the fields of its reply to ID."""
+        self.product, self.vendor = told.get("name", ""), told.get("vendor", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 
 from imapclient import imap_utf7
 
+from core.profiles import rules
+from core.profiles.ownership import OWN, Whose
+
 #: imaplib's form of a reply line: bytes, or a pair of the line up to a literal and the literal.
 Reply = bytes | tuple[bytes, bytes] | None
 
@@ -35,11 +38,16 @@ _SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder as LIST named it. ``attributes`` are in lower case, with their backslash."""
+    """A folder as LIST named it. ``attributes`` are in lower case, with their backslash.
+
+    ``whose`` it is as far as that is known; a ``view`` shows what lies in other folders.
+    """
 
     name: str
     path: str
     attributes: tuple[str, ...] = ()
+    whose: Whose = OWN
+    view: bool = False
 
     @property
     def selectable(self) -> bool:
@@ -48,16 +56,18 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A folder's STATUS: numbers by item name, such as ``{"UIDNEXT": 17}``."""
+    """A folder's STATUS: numbers by item name, such as ``{"UIDNEXT": 17}``; ``beside`` it, what else must not have changed."""
 
     items: dict[str, int] = field(default_factory=dict)
+    beside: str = ""
 
     @property
     def signature(self) -> str:
         """Equal signatures mean: nothing came, nothing went. Empty when the server did not say enough."""
         if not {"UIDVALIDITY", "UIDNEXT", "MESSAGES"} <= self.items.keys():
             return ""
-        return ":".join(str(self.items.get(key, "")) for key in ("UIDVALIDITY", "UIDNEXT", "MESSAGES", "HIGHESTMODSEQ"))
+        told = [str(self.items.get(key, "")) for key in ("UIDVALIDITY", "UIDNEXT", "MESSAGES", "HIGHESTMODSEQ")]
+        return ":".join([*told, *([self.beside] if self.beside else [])])
 
 
 def folders(replies: Iterable[Reply]) -> tuple[list[Folder], list[str]]:
@@ -76,7 +86,7 @@ def folders(replies: Iterable[Reply]) -> tuple[list[Folder], list[str]]:
         wire = name.decode("latin-1")
         # INBOX is one folder in whatever case it is named (RFC 3501 section 5.1).
         key = wire.upper() if wire.upper() == "INBOX" else wire
-        found.setdefault(key, Folder(wire, path(wire, delimiter), attributes))
+        found.setdefault(key, Folder(wire, path(wire, delimiter), attributes, view=rules.is_view(attributes)))
     return list(found.values()), unreadable
 
 
@@ -92,6 +102,13 @@ def statuses(replies: Iterable[Reply]) -> dict[str, Status]:
         kept = {key: value for key, value in items.items() if value <= LARGEST or key == "HIGHESTMODSEQ"}
         found[name.decode("latin-1")] = Status(kept)
     return found
+
+
+def named(replies: Iterable[Reply]) -> Iterator[tuple[str, bytes]]:
+    """The name at the start of each reply, as on the wire, and what follows it."""
+    for line, literal in _joined(replies):
+        name, rest = _name(line, literal)
+        yield name.decode("latin-1"), rest
 
 
 def path(wire: str, delimiter: str) -> str:

@@ -1,4 +1,4 @@
-"""Replies to NAMESPACE (RFC 2342), and what they say of each folder. Pure functions.
+"""Replies to NAMESPACE (RFC 2342) and MYRIGHTS (RFC 4314), and what they say of each folder. Pure functions.
 
 The longest prefix counts, INBOX is always the mailbox's own, and what cannot be read tells nothing.
 """
@@ -6,17 +6,20 @@ The longest prefix counts, INBOX is always the mailbox's own, and what cannot be
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from core.imap import names
-from core.imap.names import Reply
+from core.imap import names, tokens
+from core.imap.names import Folder, Reply
 from core.profiles.ownership import OWN, Evidence, Standing, Whose
 
-_TOKEN = re.compile(rb'\s*(?:(\()|(\))|"((?:\\.|[^"\\])*)"|([^\s()"]+))', re.DOTALL)
-_LITERAL_SIZE = re.compile(rb"\{\d+\+?\}$")
 _KINDS = (Standing.OWN, Standing.OTHERS, Standing.SHARED)
-_DEEPEST = 8
+#: What an owner may do and those to whom a folder is lent may not, all of it: administer, insert, delete, expunge.
+_TELLING = frozenset("aite")
+#: Rights of RFC 2086, in which one letter stood for several.
+_OLD = {"d": "te", "c": "kx"}
+#: What the namespace of a server's own searches is called, in lower case; its folders show what lies in others.
+_VIRTUAL = "virtual"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,11 @@ class Namespaces:
 
     spaces: tuple[Namespace, ...] = ()
 
+    @property
+    def tells_others(self) -> bool:
+        """Has the server a place of its own for what is not the mailbox's?"""
+        return any(space.standing is not Standing.OWN for space in self.spaces)
+
     def _of(self, name: str) -> tuple[Namespace, str] | None:
         """The namespace with the longest prefix that fits, and the rest of the name; the mailbox's own first."""
         found = [(space, rest) for space in self.spaces if (rest := space.rest(name)) is not None]
@@ -76,12 +84,17 @@ class Namespaces:
             owner = names.path(level, "")
         return Whose(space.standing, owner, Evidence.NAMESPACE, space.path)
 
+    def is_virtual(self, name: str) -> bool:
+        """Does the folder lie in a namespace of the server's own searches?"""
+        found = self._of(name)
+        return found is not None and found[0].path.rsplit("/", 1)[-1].lower() == _VIRTUAL
+
 
 def parse(replies: Iterable[Reply]) -> Namespaces | None:
     """The namespaces of a reply to NAMESPACE; None when it cannot be read."""
-    tokens = _tokens(replies)
+    waiting = tokens.tokens(replies)
     try:
-        lists = [_value(tokens) for _ in _KINDS]
+        lists = [tokens.value(waiting) for _ in _KINDS]
     except (ValueError, IndexError):
         return None
     found = []
@@ -95,44 +108,39 @@ def parse(replies: Iterable[Reply]) -> Namespaces | None:
     return Namespaces(tuple(found))
 
 
-_Value = bytes | list["_Value"] | None
-
-
-def _tokens(replies: Iterable[Reply]) -> list[tuple[str, bytes]]:
-    found: list[tuple[str, bytes]] = []
-    for reply in replies:
-        line = reply[0] if isinstance(reply, tuple) else reply or b""
-        line = _LITERAL_SIZE.sub(b"", line.rstrip())
-        at = 0
-        while match := _TOKEN.match(line, at):
-            opening, closing, quoted, atom = match.groups()
-            if opening or closing:
-                found.append((match[0].strip().decode(), b""))
-            elif quoted is not None:
-                found.append(("string", re.sub(rb"\\(.)", rb"\1", quoted, flags=re.DOTALL)))
-            else:
-                found.append(("atom", atom))
-            at = match.end()
-        if isinstance(reply, tuple):
-            found.append(("string", reply[1]))
-    found.reverse()
+def rights(replies: Iterable[Reply]) -> dict[str, frozenset[str]]:
+    """Our rights by the folder's name as on the wire, in the letters of RFC 4314."""
+    found = {}
+    for name, rest in names.named(replies):
+        letters = rest.strip().strip(b'"').decode("latin-1")
+        if re.fullmatch(r"[a-z0-9]*", letters):
+            # Beside the new letters the old ones say that some of what they stood for is granted, not all of it.
+            old = {} if set("kxte") & set(letters) else _OLD
+            found[name] = frozenset("".join(old.get(letter, "") + letter for letter in letters))
     return found
 
 
-def _value(tokens: list[tuple[str, bytes]], depth: int = 0) -> _Value:
-    """The next value of tokens in reverse order. Raises ``ValueError``, ``IndexError``."""
-    kind, text = tokens.pop()
-    if kind == "string":
-        return text
-    if kind == "atom":
-        return None if text.upper() == b"NIL" else text
-    if kind == ")" or depth == _DEEPEST:
-        raise ValueError(kind)
-    values: list[_Value] = []
-    while tokens[-1][0] != ")":
-        values.append(_value(tokens, depth + 1))
-    tokens.pop()
-    return values
+def annotated(
+    folders: Sequence[Folder], spaces: Namespaces | None, granted: Mapping[str, frozenset[str]] | None = None
+) -> list[Folder]:
+    """``folders`` with whose they are, by namespaces (None: the server does not tell) and rights.
+
+    Rights are compared with those in INBOX: who logs in as another user may have less in all of it, and that tells nothing.
+    """
+    granted = granted or {}
+    inbox = next((given for name, given in granted.items() if name.upper() == "INBOX"), frozenset[str]())
+    wanted = inbox & _TELLING
+    found = []
+    for folder in folders:
+        whose = spaces.whose(folder.name) if spaces else OWN
+        if whose.own and folder.name.upper() != "INBOX" and folder.selectable and folder.name in granted:
+            if wanted - granted[folder.name]:
+                whose = Whose(Standing.DOUBTFUL, evidence=Evidence.RIGHTS)
+            elif "a" in wanted:
+                whose = Whose(evidence=Evidence.RIGHTS)
+        view = folder.view or (spaces is not None and spaces.is_virtual(folder.name))
+        found.append(replace(folder, whose=whose, view=view))
+    return found
 
 
 def _with_inbox(name: str, delimiter: str) -> str:

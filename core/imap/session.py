@@ -20,18 +20,20 @@ from imapclient.exceptions import IMAPClientError
 
 from core import sequence
 from core.errors import Dropped, ProtocolError
-from core.imap import names, replies
+from core.imap import folders, names, replies
 from core.imap.connection import Client, connect
-from core.imap.login import Credentials
+from core.imap.login import Credentials, Known
 from core.imap.names import Folder, Reply, Status
+from core.imap.namespaces import Namespaces
 from core.imap.replies import Listing, Sections
-from core.imap.words import words
+from core.imap.words import said, words
 from core.network import Opening, Report
-from core.profiles.profile import Server
+from core.profiles.profile import Method, Server
 
 T = TypeVar("T")
-STATUS_ITEMS = ("MESSAGES", "UIDNEXT", "UIDVALIDITY")
 LOGOUT_SECONDS = 5.0
+#: How Kerio Connect greets when it is told to hide its version.
+_HIDDEN_KERIO = "* OK IMAP4rev1 server ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ class Session:
         self._client = client
         self._executor = executor
         self.capabilities = capabilities
+        self.known = Known()
+        #: What the server tells of its namespaces; None while it has not, or when it does not.
+        self.namespaces: Namespaces | None = None
+        self._kerio_login = False
 
     @classmethod
     async def open(cls, server: Server, credentials: Credentials, report: Report = lambda step, text: None) -> Session:
@@ -92,6 +98,8 @@ class Session:
             executor.shutdown(wait=False)
             raise
         session = cls(client, executor, frozenset())
+        session.known = credentials.known
+        session._kerio_login = credentials.method is Method.KERIO_MASTER
         try:
             session.capabilities = await session.call(session._read_capabilities)
         except BaseException:
@@ -126,15 +134,18 @@ class Session:
         told = self.protocol.untagged_responses.pop("CAPABILITY", None)
         if told and told[-1]:
             return frozenset(told[-1].decode("latin-1").upper().split())
-        self._client._cached_capabilities = None
-        try:
-            told = self._client.capabilities()
-        except imaplib.IMAP4.abort:
-            raise
-        except (imaplib.IMAP4.error, IMAPClientError):
-            # What it announced before the login will do.
-            return frozenset(str(item).upper() for item in self.protocol.capabilities)
-        return frozenset(item.decode("latin-1").upper() for item in told)
+        before = frozenset(str(item).upper() for item in self.protocol.capabilities)
+        asked = [("CAPABILITY", b"CAPABILITY")]
+        if "ID" in before and self.known.product is None:
+            # Asked later it would be a round trip of its own.
+            self.protocol.untagged_responses.pop("ID", None)
+            asked.append(("ID", folders.WHO))
+        refusals = folders.at_once(self, asked)
+        if len(asked) > 1:
+            self.known.learn(replies.identity(self.protocol.untagged_responses.pop("ID", [])))
+        told = self.protocol.untagged_responses.pop("CAPABILITY", None)
+        # Where it is refused, what was announced before the login will do.
+        return frozenset(told[-1].decode("latin-1").upper().split()) if told and told[-1] and not refusals[0] else before
 
     @property
     def protocol(self) -> Any:
@@ -143,15 +154,16 @@ class Session:
 
     async def identity(self) -> tuple[str, str]:
         """Name and vendor of the server's software, as it says itself (RFC 2971); empty when it does not."""
-        return await self.call(self._identity) if "ID" in self.capabilities else ("", "")
+        if "ID" in self.capabilities and self.known.product is None:
+            await self.call(self._identify)
+        return self.known.product or "", self.known.vendor
 
-    def _identity(self) -> tuple[str, str]:
+    def _identify(self) -> None:
         imaplib.Commands.setdefault("ID", ("NONAUTH", "AUTH", "SELECTED"))
         try:
-            told = replies.identity(self.command("ID", b"NIL", wanted=("ID",))["ID"])
+            self.known.learn(replies.identity(self.command("ID", b"NIL", wanted=("ID",))["ID"]))
         except ProtocolError:
-            return "", ""
-        return told.get("name", ""), told.get("vendor", "")
+            self.known.learn({})
 
     @property
     def certificate(self) -> str:
@@ -161,52 +173,24 @@ class Session:
         return hashlib.sha256(shown).hexdigest() if shown else ""
 
     async def folders(self) -> list[Folder]:
-        """All folders; those that can only hold others included."""
-        return (await self.call(self._list, False))[0]
+        """All folders, with whose they are; those that can only hold others included."""
+        return (await self.call(folders.read, self, False)).folders
 
     async def folders_with_status(self) -> tuple[list[Folder], dict[str, Status], list[str]]:
         """All folders, STATUS by name, unreadable lines: one round trip with LIST-STATUS (RFC 5819), else two."""
-        found, status, unreadable = await self.call(self._list, "LIST-STATUS" in self.capabilities)
-        if "LIST-STATUS" not in self.capabilities:
-            wanted = [folder.name for folder in found if folder.selectable and not names.needs_literal(folder.name)]
-            status = await self.call(self._status, wanted)
-        return found, status, unreadable
+        found = await self.call(folders.read, self, True)
+        return found.folders, found.statuses, found.unreadable
 
-    def _items(self) -> bytes:
-        modseq = ("HIGHESTMODSEQ",) if {"CONDSTORE", "QRESYNC"} & self.capabilities else ()
-        return "({})".format(" ".join(STATUS_ITEMS + modseq)).encode()
-
-    def _list(self, with_status: bool) -> tuple[list[Folder], dict[str, Status], list[str]]:
-        arguments = [b'""', b'"*"']
-        returned = [b"SPECIAL-USE"] if {"SPECIAL-USE", "LIST-EXTENDED"} <= self.capabilities else []
-        if with_status:
-            returned.append(b"STATUS " + self._items())
-        if returned:
-            arguments.append(b"RETURN (" + b" ".join(returned) + b")")
-        untagged = self.command("LIST", *arguments, wanted=("LIST", "STATUS"))
-        found, unreadable = names.folders(untagged["LIST"])
-        return found, names.statuses(untagged["STATUS"]), unreadable
-
-    def _status(self, wanted: Sequence[str]) -> dict[str, Status]:
-        """All STATUS commands at once: they are answered in order (RFC 3501 section 5.5), so this is one round trip."""
-        protocol, items = self.protocol, self._items()
-        protocol.untagged_responses.pop("STATUS", None)
-        found: list[Reply] = []
-        # Not more at once than fits the buffers of both sides, or both could wait for each other for ever.
-        for start in range(0, len(wanted), 200):
-            lines = {protocol._new_tag(): names.quote(name) for name in wanted[start : start + 200]}
-            # In one piece, so that the server finds them all there.
-            protocol.send(b"".join(b"%b STATUS %b %b\r\n" % (tag, name, items) for tag, name in lines.items()))
-            for tag in lines:
-                try:
-                    protocol._command_complete("STATUS", tag)
-                except imaplib.IMAP4.abort:
-                    raise
-                except imaplib.IMAP4.error:
-                    # NO and BAD are about one folder: they show again, with their reason, when it is opened.
-                    continue
-            found += protocol.untagged_responses.pop("STATUS", [])
-        return names.statuses(found)
+    @property
+    def is_kerio(self) -> bool:
+        """Is it a Kerio Connect? By ID, then by the greeting; only such a server knows its master login."""
+        product = self.known.product or ""
+        welcome = (self.protocol.welcome or b"").decode("latin-1")
+        return (
+            self._kerio_login
+            or "kerio" in product.lower()
+            or (not product and ("Kerio Connect" in welcome or welcome.strip() == _HIDDEN_KERIO))
+        )
 
     def command(self, name: str, *arguments: bytes, wanted: Sequence[str] = ()) -> dict[str, list[Reply]]:
         """One command, in the session's thread; its untagged replies of the kinds ``wanted``. Raises on NO and BAD."""
@@ -216,8 +200,13 @@ class Session:
         kind, data = protocol._simple_command(name, *arguments)
         if kind != "OK":
             shown = f"{name} {arguments[0].decode()}" if name == "UID" else name
-            raise _refused(f"The server answered {shown} with {kind}: {_words(data)}.")
+            raise _refused(f"The server answered {shown} with {kind}: {said(data)}.")
         return {key: protocol.untagged_responses.pop(key, []) for key in wanted}
+
+    @staticmethod
+    def refusal(text: str) -> ProtocolError:
+        """The error that the server's words stand for: ``Busy`` when the same may work later."""
+        return _refused(text)
 
     async def examine(self, folder: Folder) -> Selected:
         """Open a folder for reading only. Raises ``ProtocolError`` when the server refuses."""
@@ -294,7 +283,7 @@ class Session:
             # BAD comes as an exception; what arrived before it is good all the same.
             return protocol.untagged_responses.pop("FETCH", []), words(error)
         if kind != "OK":
-            return protocol.untagged_responses.pop("FETCH", []), f"{kind} {_words(data)}"
+            return protocol.untagged_responses.pop("FETCH", []), f"{kind} {said(data)}"
         return [item for item in data if item], ""
 
     async def close(self) -> None:
@@ -340,11 +329,6 @@ def _number(values: list[Reply]) -> int | None:
         if isinstance(value, bytes) and re.fullmatch(rb"\s*\d{1,19}\s*", value) and int(value) <= names.LARGEST:
             return int(value)
     return None
-
-
-def _words(data: Any) -> str:
-    parts = [item for item in data or [] if isinstance(item, bytes)]
-    return b" ".join(parts).decode("utf-8", "replace").rstrip(".") or "no reason given"
 
 
 def _refused(text: str) -> ProtocolError:

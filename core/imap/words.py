@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import Any
 
 #: imaplib's errors: bytes shown by repr, after BAD in a list.
 _DRESSED = re.compile(r"""(?:[A-Z]+ command error: (BAD|NO) \[)?(b(?:'.*'|".*"))\]?""", re.DOTALL)
@@ -21,3 +22,9 @@ def words(error: BaseException) -> str:
             said = match[1].encode() + b" " + said
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
     return text.rstrip(".") or type(error).__name__
+
+
+def said(data: Any) -> str:
+    """The words behind OK, NO or BAD, as imaplib hands them over."""
+    parts = [item for item in data or [] if isinstance(item, bytes)]
+    return b" ".join(parts).decode("utf-8", "replace").rstrip(".") or "no reason given"

@@ -34,6 +34,7 @@ class Deletion:
 
     ``without_uidplus``: a plain EXPUNGE may be sent where a server cannot expunge by UID (RFC 4315). It takes whatever is
     marked at that moment, so a message that somebody marks between our check and the EXPUNGE is gone too.
+    ``shared``: in folders of others and shared ones that are archived, mail is deleted as well.
     """
 
     when: When = When.NEVER
@@ -41,6 +42,7 @@ class Deletion:
     trash_too: bool = False
     on_trash: OnTrash = OnTrash.KEEP
     without_uidplus: bool = False
+    shared: bool = False
 
     @property
     def active(self) -> bool:
@@ -71,6 +73,8 @@ class Deletion:
                 " Where it has no UIDPLUS a plain EXPUNGE is sent, which takes whatever is marked: a message that somebody "
                 "marks between the check and the EXPUNGE is gone too."
             )
+        if self.shared:
+            rest += " Also in folders of others and shared ones that are archived."
         return f"After archiving, {what} deleted on the server, except flagged mail, drafts and mail in the trash.{rest}"
 
     def as_json(self) -> dict[str, Any]:
@@ -80,11 +84,12 @@ class Deletion:
             "trash_too": self.trash_too,
             "on_trash": self.on_trash.value,
             "without_uidplus": self.without_uidplus,
+            "shared": self.shared,
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Deletion:
         age = Age.parse(value["age"]) if value["age"] else None
-        on_trash = OnTrash(value["on_trash"])
-        # Profiles that were saved before there was a choice have none, and a plain EXPUNGE is not for them.
-        return cls(When(value["when"]), age, value["trash_too"], on_trash, value.get("without_uidplus", False))
+        # Profiles that were saved before there were these have none, and neither is for them.
+        without, shared = value.get("without_uidplus", False), value.get("shared", False)
+        return cls(When(value["when"]), age, value["trash_too"], OnTrash(value["on_trash"]), without, shared)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from core.profiles.ownership import OWN, Whose
 from core.profiles.rules import FolderRules, Rule
 
 EVERYTHING = "**"
-#: A folder's path, and its special uses.
-Folder = tuple[str, Sequence[str]]
+#: A folder's path, its special uses, and whose it is when it is not the mailbox's own.
+Folder = tuple[str, Sequence[str]] | tuple[str, Sequence[str], Whose]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +33,22 @@ class FolderChoice:
     def rules(self) -> FolderRules:
         return FolderRules.of(self.include, self.exclude)
 
-    def reason(self, path: str, uses: Sequence[str] = ()) -> str:
+    def reason(self, path: str, uses: Sequence[str] = (), whose: Whose = OWN) -> str:
         """Why the folder is not archived; empty when it is."""
-        return self.rules.reason_to_exclude(path, uses)
+        return self.rules.reason_to_exclude(path, uses, whose)
 
-    def tick(self, path: str, uses: Sequence[str] = (), *, below: bool = False) -> FolderChoice:
+    def tick(self, path: str, uses: Sequence[str] = (), whose: Whose = OWN, *, below: bool = False) -> FolderChoice:
         """Archive the folder, with ``below`` and all that is below it. A wildcard that leaves it out is not touched."""
         pattern = _pattern(path, below)
         choice = replace(self, exclude=_without(self.exclude, path, below=below))
-        if not choice.reason(path, uses) and not (below and choice.only):
+        if not choice.reason(path, uses, whose) and not (below and choice.only):
             return choice
         if not choice.only:
             # Left out by default: it must be named, and everything else as well.
             return replace(choice, include=_once((EVERYTHING, *choice.include, pattern)))
         return replace(choice, include=_once((*_without(choice.include, path, below=below), pattern)))
 
-    def untick(self, path: str, uses: Sequence[str] = (), *, below: bool = False) -> FolderChoice:
+    def untick(self, path: str, uses: Sequence[str] = (), whose: Whose = OWN, *, below: bool = False) -> FolderChoice:
         """Do not archive the folder, with ``below`` nor anything that is below it."""
         choice = replace(self, include=_without(self.include, path, below=below))
         if choice.include == (EVERYTHING,):
@@ -55,7 +56,7 @@ class FolderChoice:
         if self.only and not choice.include:
             # The last one: with an empty list everything would be archived.
             choice = replace(self)
-        if choice.reason(path, uses) and not below:
+        if choice.reason(path, uses, whose) and not below:
             return choice
         kept = _without(choice.exclude, path, below=below)
         return replace(choice, exclude=_once((*kept, _pattern(path, below))))
@@ -63,12 +64,12 @@ class FolderChoice:
     def only_ticked(self, folders: Iterable[Folder]) -> FolderChoice:
         """From now on only the folders that are ticked now. Patterns that name more than one listed folder, or none, stay."""
         listed = list(folders)
-        ticked = [path for path, uses in listed if not self.reason(path, uses)]
+        ticked = [one for one in listed if not self.reason(*one)]
         if self.only or not ticked:
             return self
         kept = self._unlisted(listed)
         # What a pattern takes in anyway needs no name of its own.
-        named = [path for path in ticked if not kept.include or kept.reason(path)]
+        named = [one[0] for one in ticked if not kept.include or kept.reason(one[0], (), *one[2:])]
         return replace(kept, include=_once((*named, *kept.include)))._without_unticked(listed, self)
 
     def all_but_unticked(self, folders: Iterable[Folder]) -> FolderChoice:
@@ -78,14 +79,14 @@ class FolderChoice:
         listed = list(folders)
         kept = self._unlisted(listed)
         everything = replace(kept, include=(EVERYTHING, *kept.include) if kept.include else ())
-        named = [path for path, uses in listed if not self.reason(path, uses) and everything.reason(path, uses)]
+        named = [one[0] for one in listed if not self.reason(*one) and everything.reason(*one)]
         if named:
             everything = replace(everything, include=_once((EVERYTHING, *kept.include, *named)))
         return everything._without_unticked(listed, self)
 
     def _unlisted(self, listed: Sequence[Folder]) -> FolderChoice:
         """Only those patterns that are no names of listed folders."""
-        paths = {Rule.of(path).levels for path, _ in listed}
+        paths = {Rule.of(one[0]).levels for one in listed}
 
         def stays(pattern: str) -> bool:
             return pattern != EVERYTHING and ("*" in pattern or Rule.of(pattern).levels not in paths)
@@ -94,7 +95,7 @@ class FolderChoice:
 
     def _without_unticked(self, listed: Sequence[Folder], before: FolderChoice) -> FolderChoice:
         """Without those folders that were unticked ``before``."""
-        unticked = [path for path, uses in listed if before.reason(path, uses) and not self.reason(path, uses)]
+        unticked = [one[0] for one in listed if before.reason(*one) and not self.reason(*one)]
         return replace(self, exclude=_once((*unticked, *self.exclude)))
 
     def add(self, pattern: str, *, include: bool) -> FolderChoice:

@@ -71,6 +71,7 @@ def applies(name: str, fields: Fields) -> bool:
         "delete.age": when == When.OLDER_THAN,
         "delete.trash_too": when != When.NEVER,
         "delete.without_uidplus": when != When.NEVER,
+        "delete.shared": when != When.NEVER,
         "users.list": fields.get("users.mode", Mode.ALL) != Mode.ALL,
         "catchall.unknown_folder": archives,
         "catchall.archive": archives,

@@ -72,6 +72,7 @@ KEYS: dict[str, dict[str, Key]] = {
         "trash_too": _BOOL,
         "on_trash": Key((str,), "a text", tuple(place.value for place in OnTrash)),
         "without_uidplus": _BOOL,
+        "shared": _BOOL,
     },
     "target": {"user": _TEXT, "folder": _TEXT},
     "users": {

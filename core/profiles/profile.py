@@ -175,6 +175,8 @@ class Profile:
             )
         if self.deletion.active and self.folders.includes_public:
             found.append(f"{self.name} deletes mail in public folders too, which are everybody's.")
+        if self.deletion.active and self.deletion.shared:
+            found.append(f"{self.name} deletes mail in folders of others and shared ones too, if they are archived.")
         return found
 
     def advice(self) -> list[str]:

@@ -225,12 +225,12 @@ class _ProfileReader(Reader):
             raise self._error(
                 "delete", "age", f"has no meaning with when = {show(when.value)}", 'when = "older-than", or no age'
             )
-        for key in ("trash_too", "without_uidplus"):
+        for key in ("trash_too", "without_uidplus", "shared"):
             if self._get("delete", key, False) and when is When.NEVER:
                 raise self._error("delete", key, 'has no meaning with when = "never"', "immediately or older-than as when")
         on_trash = OnTrash(self._get("delete", "on_trash", OnTrash.KEEP.value))
-        trash_too, without = (self._get("delete", key, False) for key in ("trash_too", "without_uidplus"))
-        return Deletion(when, age, trash_too, on_trash, without)
+        trash_too, *others = (self._get("delete", key, False) for key in ("trash_too", "without_uidplus", "shared"))
+        return Deletion(when, age, trash_too, on_trash, *others)
 
     def _schedule(self) -> Schedule:
         every = self._parsed("schedule", "every", schedules.check_every, schedules.WHAT_EVERY) or ""

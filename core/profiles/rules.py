@@ -12,8 +12,12 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from core.profiles.ownership import OWN, Whose
+
 #: Special use (RFC 6154, Kerio's plain LIST) that is not archived unless asked for, with the reason shown.
-EXCLUDED_USES = {"\\junk": "junk mail", "\\all": "a view of all other folders"}
+EXCLUDED_USES = {"\\junk": "junk mail"}
+#: Special use of folders that show what lies in others (RFC 6154); the first has all that is in the rest.
+VIEWS = ("\\all", "\\flagged", "\\important")
 
 #: Folders of Kerio Connect without mail, in English and German.
 NOT_MAIL = {
@@ -64,6 +68,10 @@ class Rule:
             levels[0] = "INBOX"
         return cls(pattern, tuple(levels))
 
+    def spells_out(self, depth: int) -> bool:
+        """Are the first ``depth`` levels plain names, so that it means a folder there, and not just anything?"""
+        return len(self.levels) >= depth and not any("*" in level for level in self.levels[:depth])
+
     def matches(self, path: str) -> bool:
         return _matches(self.levels, path.split("/"), "**", lambda level, name: _matches(level, name, "*", str.__eq__))
 
@@ -112,18 +120,24 @@ class FolderRules:
         named = any(rule.levels[0].casefold() in PUBLIC for rule in self.include)
         return named or not all(self.reason_to_exclude(f"{name}/x") for name in ("Public Folders", "Öffentliche Ordner"))
 
-    def reason_to_exclude(self, path: str, uses: Sequence[str] = ()) -> str:
-        """Why the folder at ``path`` (levels joined by ``/``) is not archived; empty when it is."""
+    def reason_to_exclude(self, path: str, uses: Sequence[str] = (), whose: Whose = OWN) -> str:
+        """Why the folder at ``path`` (levels joined by ``/``) is not archived; empty when it is.
+
+        What is somebody else's or everybody's must be named, down to where it begins.
+        """
         for rule in self.exclude:
             if rule.matches(path):
                 return f"excluded by {rule.pattern}"
         if self.include:
-            if not any(rule.matches(path) for rule in self.include):
-                return "not in the list of folders to include"
+            matching = [rule for rule in self.include if rule.matches(path)]
+            if not matching:
+                return whose.reason or "not in the list of folders to include"
+            if whose.foreign and not any(rule.spells_out(whose.depth) for rule in matching):
+                return whose.reason
             # A pattern that means everything is no wish for junk; naming a folder is.
-            if any(rule.matches(path) for rule in self.include if not rule.pattern.startswith("*")):
+            if any(not rule.pattern.startswith("*") for rule in matching):
                 return ""
-        return default_exclusion(path, uses)
+        return whose.reason or default_exclusion(path, uses)
 
 
 def default_exclusion(path: str, uses: Sequence[str] = ()) -> str:
@@ -156,3 +170,8 @@ def is_trash(path: str, attributes: Sequence[str]) -> bool:
     """Is this where deleted mail goes? By attribute first, by name second."""
     top = path.removeprefix("INBOX/").split("/", 1)[0]
     return "\\trash" in attributes or top.casefold() in TRASH
+
+
+def is_view(attributes: Sequence[str]) -> bool:
+    """Does the folder show what lies in others, by what the server says of it?"""
+    return any(use in VIEWS for use in attributes)

@@ -104,6 +104,8 @@ class Dovecot:
     and password of a master user: log in as ``user*master``, or with SASL PLAIN and an authorization identity.
     ``allow_plain`` False demands TLS before the login (always take ``host`` from the server: it is another one then).
     ``personal`` is what the names of all folders but INBOX begin with, such as ``INBOX.``; it ends with the separator.
+    ``shared`` is the prefix of a namespace for what users share with each other (``shared/%%u/``, acl plugin; ``share``
+    grants rights), and ``virtual`` adds a namespace of searches (``create_search``).
     ``extra`` is configuration text put at the end. ``stop`` and ``start`` in between restart the server on the same
     mail, on new ports.
     """
@@ -119,6 +121,8 @@ class Dovecot:
         allow_plain: bool = True,
         master: tuple[str, str] | None = None,
         extra: str = "",
+        shared: str | None = None,
+        virtual: bool = False,
     ) -> None:
         self.root = root
         self.users = dict(users)
@@ -128,6 +132,8 @@ class Dovecot:
         self.allow_plain = allow_plain
         self.master = master
         self.extra = extra
+        self.shared = shared
+        self.virtual = virtual
         # A client with the server's own address counts as secure; this one is called from 127.0.0.1 and does not.
         self.host = HOST if allow_plain else OTHER_HOST
         self.plain_port = 0
@@ -328,6 +334,22 @@ class Dovecot:
         with self.client(user) as client:
             append(client, folder, raw, flags, internaldate)
 
+    # -- what is shared, and what is searched
+
+    def share(self, owner: str, folder: str, user: str, rights: str) -> None:
+        """Grant ``user`` rights in a folder of ``owner``, as an IMAP client does (RFC 4314 SETACL)."""
+        with self.client(owner) as client:
+            kind, said = client.setacl(quoted(folder), user, rights)
+            if kind != "OK":
+                raise RuntimeError(f"SETACL for {folder!r} failed: {said!r}")
+
+    def create_search(self, user: str, name: str, definition: str) -> None:
+        """Make a folder of the virtual namespace that shows what a search finds (``dovecot-virtual``)."""
+        path = self.base / "virtual" / user.lower() / name
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "dovecot-virtual").write_text(definition)
+        self._give(path.parent.parent, path.parent, path, path / "dovecot-virtual")
+
     # -- inside
 
     def _clean(self) -> None:
@@ -428,10 +450,44 @@ class Dovecot:
         lines += [f"passdb {{\n  driver = passwd-file\n  args = {passwords}\n}}"]
         fields = f"uid={owner.pw_uid} gid={owner.pw_gid} home={self.base}/mail/%u"
         lines += [f"userdb {{\n  driver = passwd-file\n  args = {passwords}\n  default_fields = {fields}\n}}"]
-        lines += [self.extra, ""]
+        lines += [*self._sharing(), *self._searches(), self.extra, ""]
         path = self.root / "dovecot.conf"
         path.write_text("\n".join(lines))
         return path
+
+    def _plugins(self) -> list[str]:
+        return [*(["acl"] if self.shared else []), *(["virtual"] if self.virtual else [])]
+
+    def _sharing(self) -> list[str]:
+        if self.shared is None:
+            return []
+        (self.base / "shared").mkdir(exist_ok=True)
+        self._give(self.base / "shared")
+        return [
+            f"mail_plugins = {' '.join(self._plugins())}",
+            "protocol imap {\n  mail_plugins = $mail_plugins imap_acl\n}",
+            f"plugin {{\n  acl = vfile\n  acl_shared_dict = file:{self.base}/shared/mailboxes.db",
+            # A master user sees a mailbox as its owner does.
+            "  acl_user = %u\n}",
+            "namespace {",
+            "  type = shared",
+            f"  separator = {self.separator}",
+            f"  prefix = {self.shared}",
+            f"  location = maildir:{self.base}/mail/%%u:LAYOUT=fs:INBOX={self.base}/mail/%%u/INBOX:UTF-8",
+            "  subscriptions = no",
+            "  list = children",
+            "}",
+        ]
+
+    def _searches(self) -> list[str]:
+        if not self.virtual:
+            return []
+        (self.base / "virtual").mkdir(exist_ok=True)
+        self._give(self.base / "virtual")
+        lines = [] if self.shared else [f"mail_plugins = {' '.join(self._plugins())}"]
+        lines += ["namespace {", f"  separator = {self.separator}", f"  prefix = virtual{self.separator}"]
+        lines += [f"  location = virtual:{self.base}/virtual/%u", "  mailbox All {\n    special_use = \\All\n  }", "}"]
+        return lines
 
 
 def append(

@@ -64,6 +64,13 @@ class Script:
     nonexistent: set[str] = field(default_factory=set)
     read_only: set[str] = field(default_factory=set)
     attributes: dict[str, str] = field(default_factory=dict)  # folder -> \Sent and the like
+    namespace: str | None = None  # what NAMESPACE is answered; None: all is personal
+    rights: dict[str, str] = field(default_factory=dict)  # folder -> what MYRIGHTS tells; NO for others
+    product: str = "Scripted"  # the name in the reply to ID
+    # More FETCH items: (folder, message, item) -> what stands behind the item's name, or None
+    items: Callable[[str, Stored, str], str | None] = lambda folder, message, item: None
+    refused_items: dict[str, str] = field(default_factory=dict)  # FETCH item -> the answer to a FETCH with it
+    at_once: str = "taken"  # commands sent at once: "taken", "dropped", "refused" (BAD), "closed"
 
     nil_uids: set[int] = field(default_factory=set)  # BODY[] NIL
     omit_uids: set[int] = field(default_factory=set)  # no FETCH reply at all for a body
@@ -108,6 +115,7 @@ class ScriptedServer:
         self.port = 0
         self.commands: list[Received] = []
         self.logins: list[str] = []
+        self.bodies = 0  # whole messages sent
         self.connections = 0
         self.lock = threading.Lock()
         self.stopping = threading.Event()
@@ -190,6 +198,7 @@ class _Session:
         self.done = 0
         self.open = False
         self.selected: str | None = None
+        self.crowded = False
 
     def run(self) -> None:
         try:
@@ -254,6 +263,12 @@ class _Session:
             script.drop_after_commands = None
             self.cut()
         line = self.whole_line()
+        crowded, self.crowded = self.crowded, False
+        if script.at_once != "taken" and b"\n" in self.buffer:
+            if script.at_once == "closed":
+                self.cut()
+            self.crowded = script.at_once == "refused"
+            self.buffer = self.buffer if self.crowded else b""
         tag, _, rest = line.partition(" ")
         words = _words(rest)
         verb = words[0].upper() if words else ""
@@ -263,7 +278,7 @@ class _Session:
             shown = " ".join([tag, verb, words[1], "***"]) if verb == "LOGIN" and len(words) > 1 else line
             shown = " ".join([tag, *words[:2], "***"]) if verb == "AUTHENTICATE" else shown
             self.server.commands.append(Received(self.number, self.turn, shown))
-        answer = self.answer(verb, words[1:])
+        answer = "BAD one at a time" if crowded else self.answer(verb, words[1:])
         self.send(f"{tag} {'OK' if script.bare_ok and answer.startswith('OK') else answer}")
         self.done += 1
         if verb == "LOGOUT":
@@ -299,7 +314,7 @@ class _Session:
     do_check = do_noop
 
     def do_id(self, *_: str) -> str:
-        self.send('* ID ("name" "Scripted")')
+        self.send(f'* ID ("name" "{self.script.product}")')
         return "OK done"
 
     def do_enable(self, *names: str) -> str:
@@ -307,7 +322,15 @@ class _Session:
         return "OK done"
 
     def do_namespace(self) -> str:
-        self.send(f'* NAMESPACE (("" "{self.server.separator}")) NIL NIL')
+        told = self.script.namespace or f'(("" "{self.server.separator}")) NIL NIL'
+        self.send(f"* NAMESPACE {told}")
+        return "OK done"
+
+    def do_myrights(self, wire_name: str) -> str:
+        name = self.folder(wire_name)
+        if name is None or name not in self.script.rights:
+            return "NO no such folder"
+        self.send(f"* MYRIGHTS {quoted(name)} {self.script.rights[name]}")
         return "OK done"
 
     def do_logout(self) -> str:
@@ -371,6 +394,8 @@ class _Session:
             self.send(f'* LIST ({" ".join(filter(None, flags))}) "{separator}" {quoted(name)}')
             if status and name in self.server.folders:
                 self.send(self.status(name, status[1]))
+            if "MYRIGHTS" in " ".join(options) and name in self.script.rights:
+                self.send(f"* MYRIGHTS {quoted(name)} {self.script.rights[name]}")
             self.noise()
         return "OK done"
 
@@ -460,6 +485,8 @@ class _Session:
         names = list(dict.fromkeys(" ".join(item.strip("()") for item in items).upper().split()))
         bodies = any(name.startswith(("BODY", "RFC822")) and name != "RFC822.SIZE" for name in names)
         messages = self.messages()
+        if refusal := next((self.script.refused_items[name] for name in names if name in self.script.refused_items), ""):
+            return refusal
         if not messages and self.script.empty_fetch_bad:
             return "BAD nothing here"
         chosen = [(place, messages[place - 1]) for place in places]
@@ -490,6 +517,9 @@ class _Session:
             "INTERNALDATE": f'INTERNALDATE "{message.internaldate}"',
             "RFC822.SIZE": f"RFC822.SIZE {size}",
         }
+        if (more := self.script.items(self.selected or "", message, name)) is not None:
+            self.socket.sendall(f"{name} {more}".encode())
+            return
         if name in simple:
             self.socket.sendall(simple[name].encode())
             return
@@ -502,6 +532,7 @@ class _Session:
             self.socket.sendall(f"BODY[{section}]{origin} NIL".encode())
             return
         data = message.raw
+        self.server.bodies += not section
         if section:
             data = data[: data.find(b"\r\n\r\n") + 4] if b"\r\n\r\n" in data else data
         if start is not None:

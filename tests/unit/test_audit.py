@@ -53,6 +53,11 @@ EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
         "Archived 2 messages (2 kB) from anna@example.test into anna/INBOX by run 7.",
     ),
     (
+        "linked",
+        PLACE | {"owner": "1", "folder": "anna/Work", "messages": [["ab", 1, 1500, None, ""], ["cd", 2, 500, None, ""]]},
+        'Found 2 messages that are archived already in "INBOX" of anna@example.test as well.',
+    ),
+    (
         "filed",
         PLACE
         | {"places": [["1", "a"], ["2", "b"], ["2", "c"]], "addresses": [["x@y", True], ["z@y", False]]}

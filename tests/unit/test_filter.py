@@ -128,3 +128,12 @@ def test_a_plain_expunge_is_for_profiles_that_say_so_alone() -> None:
     older = {key: value for key, value in rule.as_json().items() if key != "without_uidplus"}
     assert Deletion.from_json(older) == Deletion(When.IMMEDIATELY)
     assert "EXPUNGE" not in Deletion(When.IMMEDIATELY).sentence()
+
+
+def test_folders_of_others_are_for_profiles_that_say_so_alone() -> None:
+    """The rule says it; one that was saved before there was a choice has none."""
+    rule = Deletion(When.IMMEDIATELY, shared=True)
+    assert "Also in folders of others and shared ones" in rule.sentence()
+    assert Deletion.from_json(rule.as_json()) == rule
+    older = {key: value for key, value in rule.as_json().items() if key not in ("shared", "without_uidplus")}
+    assert Deletion.from_json(older) == Deletion(When.IMMEDIATELY)

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.archive.archive import Archive
+from core.profiles import folder_choice
 from core.profiles.folder_choice import FolderChoice
+from core.profiles.ownership import Evidence, Standing, Whose
 from tui.gateway.drafts import Drafts
 from tui.gateway.profile_views import Draft, FolderRow, FolderTree
 
@@ -145,3 +147,20 @@ def test_the_console_comes_back_to_the_same_rules(choice: FolderChoice, turns: i
     assert not desk.add_pattern(draft, "- Elsewhere/**")
     desk.choose_folders(draft, tree, only=choice.only)
     assert "Elsewhere/**" in draft.fields["folders.exclude"]
+
+
+def test_a_folder_of_others_is_left_out_until_it_is_ticked() -> None:
+    """All but the unticked or only the ticked: it must be named, and stays so when the way of choosing is changed."""
+    bob = Whose(Standing.OTHERS, "bob", Evidence.NAMESPACE, "user")
+    folders: list[folder_choice.Folder] = [("INBOX", ()), ("user/bob", (), bob), ("user/bob/Plans", (), bob)]
+    choice = FolderChoice()
+    assert [choice.reason(*one) for one in folders] == ["", "a folder of bob", "a folder of bob"]
+    choice = choice.tick("user/bob", (), bob)
+    assert [choice.reason(*one) for one in folders] == ["", "", "a folder of bob"]
+    only = choice.only_ticked(folders)
+    assert only.only
+    assert [bool(only.reason(*one)) for one in folders] == [False, False, True]
+    assert [bool(only.all_but_unticked(folders).reason(*one)) for one in folders] == [False, False, True]
+    below = FolderChoice().tick("user/bob", (), bob, below=True)
+    assert [bool(below.reason(*one)) for one in folders] == [False, False, False]
+    assert below.untick("user/bob/Plans", (), bob).reason(*folders[2])

@@ -83,6 +83,7 @@ def test_what_has_no_meaning_beside_other_choices_is_left_out() -> None:
         "delete.age": "6 months",
         "delete.trash_too": True,
         "delete.without_uidplus": True,
+        "delete.shared": True,
         "server.access": "imap",
         "server.accept_all_certificates": True,
         "users.list": ["bob"],
@@ -94,6 +95,7 @@ def test_what_has_no_meaning_beside_other_choices_is_left_out() -> None:
     assert not profile.deletion.active
     assert profile.deletion.age is None
     assert not profile.deletion.without_uidplus
+    assert not profile.deletion.shared
     assert not profile.server.accept_all_certificates
     assert profile.selection is None
 

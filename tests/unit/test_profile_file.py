@@ -89,7 +89,7 @@ def test_settings_that_mean_the_default_are_taken() -> None:
     """What is the default may be written down all the same."""
     text = MINIMAL + (
         '[filter]\nseen = "any"\nolder_than = ""\n[delete]\nwhen = "never"\nage = ""\ntrash_too = false\non_trash = "keep"\n'
-        "without_uidplus = false\n"
+        "without_uidplus = false\nshared = false\n"
     )
     assert parse(text, Path("x.toml")) == parse(MINIMAL, Path("x.toml"))
 
@@ -101,7 +101,7 @@ def test_filter_and_deletion_are_read() -> None:
         'since = 2020-01-31\nbefore = "2030-12-31"\nlarger_than = "1 kB"\nsmaller_than = "10.5 MB"\n'
         'sender = ["*@example.test"]\nrecipient = ["anna"]\nsubject = ["report", " Bericht "]\n'
         '[delete]\nwhen = "older-than"\nage = "1 year"\ntrash_too = true\non_trash = "follow"\n'
-        "without_uidplus = true\n"
+        "without_uidplus = true\nshared = true\n"
     )
     profile = parse(text, Path("x.toml")).profile
     assert profile.filter == Filter(
@@ -117,7 +117,7 @@ def test_filter_and_deletion_are_read() -> None:
         ("anna",),
         ("report", "Bericht"),
     )
-    assert profile.deletion == Deletion(When.OLDER_THAN, Age(1, "year"), True, OnTrash.FOLLOW, True)
+    assert profile.deletion == Deletion(When.OLDER_THAN, Age(1, "year"), True, OnTrash.FOLLOW, True, True)
 
 
 MANY = """\
@@ -242,6 +242,8 @@ WRONG = [
     ("delete", 'age = "1 year"', 'has no meaning with when = "never"', 'when = "older-than"'),
     ("delete", "trash_too = true", 'has no meaning with when = "never"', "immediately or older-than"),
     ("delete", "without_uidplus = true", 'has no meaning with when = "never"', "immediately or older-than"),
+    ("delete", "shared = true", 'has no meaning with when = "never"', "immediately or older-than"),
+    ("delete", 'shared = "yes"', '= "yes" is not allowed', "true or false"),
     ("delete", "without_uidplus = 1", "= 1 is not allowed", "true or false"),
     ("filter", 'newer_than = "soon"', "is not allowed", "such as 30 days"),
     ("filter", 'since = "yesterday"', "is not allowed", "2024-12-31"),

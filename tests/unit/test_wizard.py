@@ -12,8 +12,10 @@ from textual.widgets import Input
 
 from core.archive import saved_profiles, users
 from core.archive.archive import Archive
+from core.engine.examine import ServerFolder
 from core.engine.examples import Example, ExamplePlace
 from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.ownership import Evidence, Standing, Whose
 from core.profiles.profile import Login, Method, Profile
 from core.secrets import Secret
 from tests import homes
@@ -392,6 +394,52 @@ async def test_a_plain_expunge_is_ticked_beside_what_it_risks(stage: Stage) -> N
     await screen.press("enter")
     await screen.until_shown("Profile Alice saved.")
     assert (await stage.saved("Alice")).deletion.without_uidplus
+
+
+async def test_deletion_in_folders_of_others_is_a_tick_of_its_own(stage: Stage) -> None:
+    """Unticked nothing is deleted there, and the page says so; the profile keeps the choice."""
+    screen = stage.screen
+    await stage.single()
+    await stage.to("Filter", "Delete")
+    await screen.press("down", *["tab"] * 4)
+    await screen.until_shown("▸ Shared", "They are archived if ticked; nothing is deleted there")
+    await screen.press("space")
+    await screen.until_shown("Their mail goes too", "Also in folders of others")
+    await stage.to("Target", "Name")
+    await stage.write("Alice")
+    await stage.to("Summary")
+    await screen.until_shown("deletes mail in folders of others and shared ones too")
+    await screen.press("enter")
+    await screen.until_shown("Profile Alice saved.")
+    assert (await stage.saved("Alice")).deletion.shared
+
+
+async def test_folders_of_others_stand_apart_in_the_tree(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below a line of their own, with whose they are; unticked until they are ticked, which names them in the rules."""
+    bob = Whose(Standing.OTHERS, "bob@example.test", Evidence.NAMESPACE, "shared")
+    doubt = Whose(Standing.DOUBTFUL, evidence=Evidence.RIGHTS)
+
+    async def tree(*_: object) -> list[ServerFolder]:
+        return [
+            ServerFolder("INBOX", 5, ""),
+            ServerFolder("Lent", 2, "", whose=doubt),
+            ServerFolder("shared", None, "holds only other folders", selectable=False, whose=bob),
+            ServerFolder("shared/bob@example.test", 7, bob.reason, whose=bob),
+        ]
+
+    async def folders(draft: Draft) -> FolderTree:
+        return await Drafts.folders(stage.drafts, draft)
+
+    monkeypatch.setattr("core.engine.examine.folder_tree", tree)
+    monkeypatch.setattr(stage.drafts, "folders", folders)
+    screen = stage.screen
+    await stage.single()
+    await screen.until_shown(
+        "[x] Lent", "may be somebody else's", "Folders of others and shared ones", "[ ]     bob@example.test"
+    )
+    await screen.until_shown("a folder of bob@example")
+    await screen.press(*["down"] * 4, "space")
+    await screen.until_shown("[x]     bob@example.test", "Also: shared/bob@example.test")
 
 
 async def test_the_summary_tells_that_a_run_follows(stage: Stage) -> None:

@@ -41,6 +41,7 @@ KINDS = {
     "": "all entries",
     "archived": "archived mail",
     "moved": "moves that were followed",
+    "linked": "mail that lies in several folders",
     "vanished": "mail that is no longer on the server",
     "relisted": "known mail with other numbers",
     "returned": "mail that is on the server again",

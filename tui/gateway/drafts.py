@@ -55,6 +55,10 @@ _MISFITS = {
 }
 
 
+#: Stands in the tree above what is not the mailbox's own.
+FOREIGN = FolderRow("", (), "Folders of others and shared ones", 0, "", False)
+
+
 class Drafts:
     """``Profiles`` on an archive."""
 
@@ -179,7 +183,7 @@ class Drafts:
         return [present.text(text, 500) for text in found]
 
     def folder_reason(self, draft: Draft, row: FolderRow) -> str:
-        reason = _choice(draft).reason(row.path, row.uses)
+        reason = _choice(draft).reason(row.path, row.uses, row.whose)
         own = reason in (f"excluded by {row.path}", f"excluded by {row.path}/**", "not in the list of folders to include")
         return "unticked" if own else present.text(reason, 100)
 
@@ -187,19 +191,19 @@ class Drafts:
         choice = _choice(draft)
         if not Rule.valid(row.path):
             return "No rule can name this folder: its name is too long, or has invisible characters. A pattern with * can."
-        if choice.reason(row.path, row.uses):
-            choice = choice.tick(row.path, row.uses, below=below)
-            if reason := choice.reason(row.path, row.uses):
+        if choice.reason(row.path, row.uses, row.whose):
+            choice = choice.tick(row.path, row.uses, row.whose, below=below)
+            if reason := choice.reason(row.path, row.uses, row.whose):
                 return present.text(f"Still left out: {reason}. Take that rule back first (x takes all back).")
         else:
-            choice = choice.untick(row.path, row.uses, below=below)
-            if not choice.reason(row.path, row.uses):
+            choice = choice.untick(row.path, row.uses, row.whose, below=below)
+            if not choice.reason(row.path, row.uses, row.whose):
                 return "It is the only folder: untick it after another one is ticked."
         _keep(draft, choice)
         return ""
 
     def choose_folders(self, draft: Draft, tree: FolderTree, *, only: bool) -> bool:
-        listed = [(row.path, row.uses) for row in tree.rows if row.selectable and Rule.valid(row.path)]
+        listed = [(row.path, row.uses, row.whose) for row in tree.rows if row.selectable and Rule.valid(row.path)]
         before = _choice(draft)
         if before.only == only:
             return True
@@ -238,8 +242,10 @@ class Drafts:
     async def folders(self, draft: Draft) -> FolderTree:
         with translated():
             profile, mailbox, secret = await self._opened(draft)
-            found = await examine.folder_tree(profile, mailbox, secret)
-        return FolderTree(present.text(mailbox.login), tuple(map(_folder, found)))
+            found = await examine.folder_tree(profile, mailbox, secret, await users.all_users(self._archive))
+        own = [_folder(one) for one in found if not one.whose.foreign]
+        foreign = [_folder(one) for one in found if one.whose.foreign]
+        return FolderTree(present.text(mailbox.login), (*own, *([FOREIGN, *foreign] if foreign else [])))
 
     async def examples(self, draft: Draft) -> Sequence[ExampleRow]:
         with translated():
@@ -250,7 +256,7 @@ class Drafts:
     async def preview(self, draft: Draft) -> Sequence[str]:
         with translated():
             profile, mailbox, secret = await self._opened(draft)
-            found = await preview.deletion(profile, mailbox, secret)
+            found = await preview.deletion(profile, mailbox, secret, await users.all_users(self._archive))
         return [present.text(sentence, 500) for sentence in found.sentences()]
 
     async def probe(self, draft: Draft) -> Sequence[str]:
@@ -363,4 +369,8 @@ def _shown(profile: Profile) -> dict[str, object]:
 def _folder(folder: examine.ServerFolder) -> FolderRow:
     *above, name = folder.path.split("/")
     messages = "" if folder.messages is None else texts.number(folder.messages)
-    return FolderRow(folder.path, folder.uses, present.text(name, 120), len(above), messages, folder.selectable)
+    whose = folder.whose
+    note = whose.reason or ("may be somebody else's" if whose.doubt else "")
+    depth = len(above) + whose.foreign
+    shown, note = present.text(name, 120), present.text(note, 100)
+    return FolderRow(folder.path, folder.uses, shown, depth, messages, folder.selectable, whose, note)

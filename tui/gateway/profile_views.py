@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from core.profiles.folder_choice import FolderChoice
+from core.profiles.ownership import OWN, Whose
 from core.secrets import Secret
 from tui.gateway.views import State
 
@@ -63,7 +64,10 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True)
 class FolderRow:
-    """A folder of the server. ``path`` and ``uses`` are its true ones, for the rules only; ``name`` is shown."""
+    """A folder of the server. ``path``, ``uses`` and ``whose`` are its true ones, for the rules only; ``name`` is shown.
+
+    ``note`` says what should be known of a folder that is archived.
+    """
 
     path: str
     uses: tuple[str, ...]
@@ -71,6 +75,8 @@ class FolderRow:
     depth: int
     messages: str
     selectable: bool
+    whose: Whose = OWN
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "delete.when": ("Delete", "Delete"),
     "delete.age": ("Delete", "Older than"),
     "delete.trash_too": ("Delete", "Final"),
+    "delete.shared": ("Delete", "Shared"),
     "delete.on_trash": ("Delete", "Users' deletions"),
     "delete.without_uidplus": ("Delete", "Old servers"),
     "name": ("Name", "Profile name"),

@@ -78,7 +78,7 @@ class FoldersStep(Step):
                 Content(f"! The folders cannot be read: {trouble.message} {trouble.hint}\nPatterns can be written with p.")
             )
         else:
-            said.update(Content(f"Folders of {self._tree.mailbox}. Left out unless ticked: what is no mail, and junk."))
+            said.update(Content(f"Folders of {self._tree.mailbox}. Left out unless ticked: no mail, junk, folders of others."))
         self._show()
         self.query_one("#folders", Choice).focus()
 
@@ -98,7 +98,7 @@ class FoldersStep(Step):
         if not row.selectable:
             return (Span(fit(f"    {name}", width), Tone.MUTED),)
         reason = self.desk.folder_reason(self.draft, row)
-        right = f"{row.messages:>9}  " + fit(reason, 26)
+        right = f"{row.messages:>9}  " + fit(reason or row.note, 26)
         mark = "[ ]" if reason else "[x]"
         return (
             Span(f"{mark} ", Tone.MUTED if reason else Tone.GOOD),

@@ -199,6 +199,7 @@ class DeleteStep(FormStep):
             Check("delete.trash_too", "Final", "remove from the server's trash what was deleted", _trash_note),
             Choices("delete.on_trash", "Users' deletions", trash, "Mail that a user moves to the trash.", column=True),
             Check("delete.without_uidplus", "Old servers", "delete without UIDPLUS too", _expunge_note),
+            Check("delete.shared", "Shared", "also in folders of others and shared ones", _shared_note),
         ]
 
     def content(self) -> ComposeResult:
@@ -244,7 +245,7 @@ class DeleteStep(FormStep):
 def _trash_note(values: Mapping[str, Any]) -> str:
     if values.get("delete.trash_too"):
         return "Only what this program deleted. What users threw away stays."
-    return "Servers such as Kerio Connect move deleted mail to a trash, where it takes space."
+    return "Kerio Connect moves it there, where it takes space."
 
 
 def _expunge_note(values: Mapping[str, Any]) -> str:
@@ -253,6 +254,12 @@ def _expunge_note(values: Mapping[str, Any]) -> str:
         "EXPUNGE is gone too."
     )
     return f"! {race}" if values.get("delete.without_uidplus") else f"{race} Unticked: nothing is deleted there."
+
+
+def _shared_note(values: Mapping[str, Any]) -> str:
+    if values.get("delete.shared"):
+        return "Their mail goes too, where such folders are archived."
+    return "They are archived if ticked; nothing is deleted there."
 
 
 class NameStep(FormStep):

@@ -1,0 +1,92 @@
+"""Messages that are archived, by what a server tells of them: its own ids, sizes and dates, and where they are placed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from core.archive.archive import Archive
+
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """An archived message by the server's id. ``size`` as the server told it."""
+
+    size: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A message of a mailbox as it is known at a folder ``name`` of the server; ``gone`` from there or not."""
+
+    name: str
+    sha256: bytes
+    header_sha256: bytes
+    message_id: str
+    gone: bool
+
+
+async def identified(archive: Archive, source: str, ids: Iterable[str]) -> dict[str, Identified]:
+    """Those of ``ids`` that are archived, of a mailbox."""
+    rows = await archive.database.read(
+        "SELECT i.identity, i.size, i.sha256 FROM json_each(?) wanted JOIN server_identity i ON i.source = ? "
+        "AND i.identity = wanted.value JOIN message m ON m.sha256 = i.sha256",
+        (json.dumps(sorted(set(ids))), source),
+    )
+    return {identity: Identified(size, bytes(sha256)) for identity, size, sha256 in rows}
+
+
+async def identify(archive: Archive, source: str, found: Mapping[str, Identified]) -> None:
+    """Remember the server's ids of archived messages."""
+    async with archive.database.transaction() as transaction:
+        await transaction.many(
+            "INSERT OR REPLACE INTO server_identity (source, identity, size, sha256) VALUES (?, ?, ?, ?)",
+            [(source, identity, one.size, one.sha256) for identity, one in found.items()],
+        )
+
+
+async def with_ids(archive: Archive, source: str) -> frozenset[bytes]:
+    """SHA-256 of the messages of a mailbox of which the server's id is known."""
+    rows = await archive.database.read("SELECT DISTINCT sha256 FROM server_identity WHERE source = ?", (source,))
+    return frozenset(bytes(row[0]) for row in rows)
+
+
+async def candidates(
+    archive: Archive, source: str, shapes: Iterable[tuple[int, int | None]]
+) -> dict[tuple[int, int | None], list[Candidate]]:
+    """The messages known of a mailbox, gone ones too, by (size, INTERNALDATE) as listed, as far as these are ``shapes``."""
+    wanted = set(shapes)
+    found: dict[tuple[int, int | None], list[Candidate]] = {}
+    if not wanted:
+        return found
+    rows = await archive.database.read(
+        "SELECT s.size, s.internaldate, f.name, m.sha256, m.header_sha256, m.message_id, s.gone_seq IS NOT NULL "
+        "FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id JOIN message m ON m.id = s.message_id "
+        "WHERE f.source = ?",
+        (source,),
+    )
+    for size, date, name, sha256, header, message_id, gone in rows:
+        if (size, date) in wanted:
+            one = Candidate(name, bytes(sha256), bytes(header), message_id, bool(gone))
+            found.setdefault((size, date), []).append(one)
+    return found
+
+
+async def places(archive: Archive, owner: str, top: str, digests: Iterable[bytes]) -> dict[bytes, str]:
+    """Where messages lie now in the archive of ``owner`` below the folder ``top``, by SHA-256: the place they had first."""
+    found: dict[bytes, str] = {}
+    wanted = list(dict.fromkeys(digests))
+    for start in range(0, len(wanted), CHUNK):
+        chunk = wanted[start : start + CHUNK]
+        rows = await archive.database.read(
+            "SELECT m.sha256, folder.path FROM message m JOIN placement p ON p.message_id = m.id AND p.until_seq IS NULL "
+            "JOIN folder ON folder.id = p.folder_id "
+            f"WHERE m.sha256 IN ({','.join('?' * len(chunk))}) AND folder.owner = ? ORDER BY p.id DESC",
+            (*chunk, owner),
+        )
+        found |= {bytes(sha256): path for sha256, path in rows if path == top or path.startswith(f"{top}/")}
+    return found

@@ -1,0 +1,76 @@
+"""Folders that other mailboxes of the same server have under the same UIDVALIDITY: they may be one folder, shown twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from core.archive.archive import Archive
+from core.db import kept
+
+#: Messages that are compared, the newest.
+SAMPLE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """A folder of another mailbox: its name as on the wire, how many messages are known there, and the newest of them.
+
+    ``headers``: SHA-256 of header blocks by UID.
+    """
+
+    id: int
+    source: str
+    name: str
+    uidvalidity: int
+    messages: int
+    headers: dict[int, bytes]
+
+    @property
+    def login(self) -> str:
+        """The name that opens the mailbox."""
+        return self.source.partition(" -> ")[0].removeprefix("imap://").rpartition("@")[0]
+
+
+async def siblings(archive: Archive, source: str, validities: Iterable[int]) -> list[Sibling]:
+    """The folders with mail that other people's mailboxes of the same server have under one of ``validities``."""
+    opened, _, goes_to = source.partition(" -> ")
+    login, _, server = opened.removeprefix("imap://").rpartition("@")
+    user = goes_to.partition("/")[0]
+    rows = await archive.database.read(
+        "SELECT f.id, f.source, f.name, f.uidvalidity, count(*) FROM json_each(?) wanted "
+        "JOIN source_folder f ON f.uidvalidity = wanted.value AND f.source <> ? "
+        "JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL GROUP BY f.id",
+        (json.dumps(sorted(set(validities))), source),
+    )
+    found = []
+    for id_, other, name, uidvalidity, messages in rows:
+        other_opened, _, other_goes_to = other.partition(" -> ")
+        other_login, _, other_server = other_opened.removeprefix("imap://").rpartition("@")
+        same_person = other_login.casefold() == login.casefold() or other_goes_to.partition("/")[0] == user
+        if other_server != server or same_person or not other_opened.startswith("imap://"):
+            continue
+        newest = await archive.database.read(
+            "SELECT s.uid, m.header_sha256 FROM source_message s JOIN message m ON m.id = s.message_id "
+            "WHERE s.source_folder_id = ? AND s.gone_seq IS NULL ORDER BY s.uid DESC LIMIT ?",
+            (id_, SAMPLE),
+        )
+        found.append(Sibling(id_, other, name, uidvalidity, messages, {uid: bytes(header) for uid, header in newest}))
+    return found
+
+
+def _key(source: str, name: str, sibling: Sibling) -> str:
+    return f"sibling:{json.dumps([source, name, sibling.uidvalidity, sibling.source, sibling.name])}"
+
+
+async def judged(archive: Archive, source: str, name: str, sibling: Sibling) -> bool | None:
+    """Was the folder ``name`` found to be the same as ``sibling``? None when they were not compared."""
+    text = await kept.value(archive.database, _key(source, name, sibling))
+    return None if text is None else text == "same"
+
+
+async def judge(archive: Archive, source: str, name: str, sibling: Sibling, *, same: bool) -> None:
+    """Remember how the folder ``name`` compared with ``sibling``."""
+    async with archive.database.transaction() as transaction:
+        await kept.keep(transaction, _key(source, name, sibling), "same" if same else "other")

@@ -1,0 +1,125 @@
+"""Settles whose the folders of a mailbox are: by what the server tells, and where it does not, by names (Kerio Connect) and by
+other mailboxes that have the same folder (``lent``).
+
+Names are asked only where the server has told no place for what is not the mailbox's own. Elsewhere than on Kerio Connect a
+name is a doubt and no more; a mailbox for everybody may well be sorted into folders that are called after people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from core.archive import users
+from core.archive.archive import Archive
+from core.engine import lent
+from core.imap.names import Folder, Status
+from core.imap.session import Session
+from core.model import User
+from core.profiles.ownership import Evidence, Neighbours
+from core.profiles.rules import FolderRules
+
+#: Folders that a remark names.
+NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose mailbox is looked at: the id of its user, and the login that opens it; ``everybody``: it gets all people's mail.
+
+    ``source`` is the mailbox's name in the ledger.
+    """
+
+    user: str
+    login: str
+    everybody: bool = False
+    source: str = ""
+
+
+async def settled(
+    archive: Archive, holder: Holder, session: Session, folders: Sequence[Folder], statuses: Mapping[str, Status]
+) -> list[Folder]:
+    """``folders`` of a session with whose they are. Raises ``Dropped``."""
+    if not names_count(session):
+        return list(folders)
+    found = among(await users.all_users(archive), holder, session, folders, statuses)
+    return found if holder.everybody else await lent.settled(archive, holder.source, session, found, statuses)
+
+
+def among(
+    people: Iterable[User], holder: Holder, session: Session, folders: Sequence[Folder], statuses: Mapping[str, Status]
+) -> list[Folder]:
+    """``folders`` of a session with whose they are, among these people."""
+    if not names_count(session):
+        return list(folders)
+    neighbours = Neighbours.of(holder.user, holder.login, people)
+    return by_name(neighbours, folders, statuses, sure=session.is_kerio, everybody=holder.everybody)
+
+
+def names_count(session: Session) -> bool:
+    """Do names tell whose a folder is, since the server has told no place for what is not the mailbox's own?"""
+    spaces = session.namespaces
+    if spaces is None:
+        return True
+    return not spaces.tells_others and (session.is_kerio or not spaces.spaces)
+
+
+def by_name(
+    neighbours: Neighbours,
+    folders: Sequence[Folder],
+    statuses: Mapping[str, Status],
+    *,
+    sure: bool,
+    everybody: bool = False,
+) -> list[Folder]:
+    """``folders`` with whose they are by the names of their top folders. ``sure``: the server shows others' in this way."""
+    if everybody and not sure:
+        return list(folders)
+    trees: dict[str, list[Folder]] = {}
+    for folder in folders:
+        trees.setdefault(folder.path.split("/", 1)[0], []).append(folder)
+    found = {}
+    for top, tree in trees.items():
+        if top != "INBOX":
+            found[top] = neighbours.named(top, mailbox=_is_mailbox(top, tree, statuses), sure=sure and not everybody)
+    settled = []
+    for folder in folders:
+        named = found.get(folder.path.split("/", 1)[0])
+        # Who may administer a folder as the INBOX has it for one's own, unless the server is known to lend it like that.
+        granted = folder.whose.evidence is Evidence.RIGHTS and folder.whose.own
+        if named is None or named.own or folder.whose.foreign or (granted and not sure):
+            settled.append(folder)
+        else:
+            settled.append(replace(folder, whose=named))
+    return settled
+
+
+def _is_mailbox(top: str, tree: Sequence[Folder], statuses: Mapping[str, Status]) -> bool:
+    """Does a tree look like somebody's mailbox: an INBOX below it, or folders below it and no mail in itself?"""
+    below = [folder.path.split("/")[1] for folder in tree if "/" in folder.path]
+    if "inbox" in map(str.lower, below):
+        return True
+    root = next((folder for folder in tree if folder.path == top), None)
+    if not below:
+        return False
+    status = statuses.get(root.name) if root and root.selectable else None
+    return root is None or not root.selectable or (status is not None and status.items.get("MESSAGES") == 0)
+
+
+def remarks(folders: Sequence[Folder], rules: FolderRules) -> list[str]:
+    """What should be known of folders that are archived and may be somebody else's, in sentences."""
+    found: dict[str, list[str]] = {}
+    for folder in folders:
+        archived = not rules.reason_to_exclude(folder.path, folder.attributes, folder.whose)
+        if folder.selectable and folder.whose.doubt and archived:
+            found.setdefault(folder.whose.doubt, []).append(folder.path)
+    return [
+        f"{_names(paths)}: may be somebody else's, since {doubt}; archived here, and nothing is deleted there "
+        "unless delete.shared says so."
+        for doubt, paths in found.items()
+    ]
+
+
+def _names(paths: Sequence[str]) -> str:
+    more = len(paths) - NAMED
+    return ", ".join(paths[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,194 @@
+"""Asks a server for its folders, and whose they are: LIST, STATUS, NAMESPACE, MYRIGHTS and ID in as few round trips as can be.
+
+What holds here: LIST goes first, and whatever else is asked beside it may be refused, or never answered, without a folder
+being lost. A server that does not take commands sent at once (RFC 3501 section 5.5) is asked one by one from then on. All of it
+runs in the session's thread.
+"""
+
+from __future__ import annotations
+
+import imaplib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from core.imap import names, namespaces, replies
+from core.imap.names import Folder, Reply, Status
+from core.imap.words import said, words
+
+if TYPE_CHECKING:
+    from core.imap.session import Session
+
+#: ID (RFC 2971), telling nothing of this program.
+WHO = b"ID NIL"
+STATUS_ITEMS = ("MESSAGES", "UIDNEXT", "UIDVALIDITY")
+#: Commands sent at once: not more than fit the buffers of both sides, or both could wait for each other for ever.
+AT_ONCE = 200
+#: Seconds to wait for the answer to a command that was sent together with others, before they are asked one by one.
+PATIENCE = 20.0
+
+
+@dataclass(slots=True)
+class Found:
+    """What a server tells of its folders. ``unreadable`` lines name folders that are not among them."""
+
+    folders: list[Folder]
+    statuses: dict[str, Status] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
+
+
+def read(session: Session, with_status: bool) -> Found:
+    """All folders, ``with_status`` also their STATUS. Raises ``ProtocolError``, ``Busy``."""
+    asked = {name: line for name, line in _beside(session).items() if name not in session.known.refused}
+    extended = _returned(session, with_status)
+    listing = b'LIST "" "*"'
+    first = listing + (b" RETURN (" + b" ".join(extended) + b")" if extended else b"")
+    kinds = ("LIST", "STATUS", "MYRIGHTS", *asked)
+    for kind in kinds:
+        session.protocol.untagged_responses.pop(kind, None)
+    refusals = at_once(session, [("LIST", first), *asked.items()])
+    if refusals[0] and extended and not replies.busy(refusals[0]):
+        # What it announces it may not be able to do; the plain form every server knows.
+        extended = []
+        refusals[0] = at_once(session, [("LIST", listing)])[0]
+    told = {kind: _taken(session, kind) for kind in kinds}
+    if refusals[0]:
+        raise session.refusal(f"The server answered LIST with {refusals[0]}.")
+    _learn(session, asked, refusals[1:], told)
+    found, unreadable = names.folders(told["LIST"])
+    statuses, granted = names.statuses(told["STATUS"]), namespaces.rights(told["MYRIGHTS"])
+    statuses, granted = _rest(session, found, statuses, granted, extended, with_status)
+    return Found(namespaces.annotated(found, session.namespaces, granted), statuses, unreadable)
+
+
+def _beside(session: Session) -> dict[str, bytes]:
+    """What is asked together with LIST, once a session or once a server."""
+    asked = {}
+    if "NAMESPACE" in session.capabilities and session.namespaces is None:
+        asked["NAMESPACE"] = b"NAMESPACE"
+    if "ID" in session.capabilities and session.known.product is None:
+        asked["ID"] = WHO
+    return asked
+
+
+def _learn(session: Session, asked: dict[str, bytes], refusals: Sequence[str], told: dict[str, list[Reply]]) -> None:
+    for kind, refusal in zip(asked, refusals, strict=True):
+        if replies.busy(refusal):
+            raise session.refusal(f"The server answered {kind} with {refusal}.")
+        if refusal:
+            session.known.refused.add(kind)
+    if "NAMESPACE" in asked:
+        session.namespaces = namespaces.parse(told["NAMESPACE"])
+    if "ID" in asked:
+        session.known.learn(replies.identity(told["ID"]))
+
+
+def _returned(session: Session, with_status: bool) -> list[bytes]:
+    returned = [b"SPECIAL-USE"] if {"SPECIAL-USE", "LIST-EXTENDED"} <= session.capabilities else []
+    if "LIST-MYRIGHTS" in session.capabilities:
+        returned.append(b"MYRIGHTS")
+    if with_status and "LIST-STATUS" in session.capabilities:
+        returned.append(b"STATUS " + _items(session))
+    return returned
+
+
+def _items(session: Session) -> bytes:
+    modseq = ("HIGHESTMODSEQ",) if {"CONDSTORE", "QRESYNC"} & session.capabilities else ()
+    return "({})".format(" ".join(STATUS_ITEMS + modseq)).encode()
+
+
+def _rest(
+    session: Session,
+    found: Sequence[Folder],
+    statuses: dict[str, Status],
+    granted: dict[str, frozenset[str]],
+    extended: Sequence[bytes],
+    with_status: bool,
+) -> tuple[dict[str, Status], dict[str, frozenset[str]]]:
+    """STATUS and MYRIGHTS of each folder, as far as LIST has not brought them: all at once, so one round trip."""
+    wanted = [folder for folder in found if folder.selectable and not names.needs_literal(folder.name)]
+    commands: list[tuple[str, bytes]] = []
+    items, status_told = _items(session), any(item.startswith(b"STATUS") for item in extended)
+    rights_told = b"MYRIGHTS" in extended
+    spaces = session.namespaces
+    for folder in wanted:
+        if with_status and not status_told:
+            commands.append(("STATUS", b"STATUS %b %b" % (names.quote(folder.name), items)))
+        # Where a folder is another's by its namespace, our rights in it tell nothing more.
+        own = spaces is None or not spaces.whose(folder.name).foreign
+        if own and "ACL" in session.capabilities and not rights_told and "MYRIGHTS" not in session.known.refused:
+            commands.append(("MYRIGHTS", b"MYRIGHTS %b" % names.quote(folder.name)))
+    asked = [kind for kind, _ in commands]
+    status_replies: list[Reply] = []
+    rights_replies: list[Reply] = []
+    refusals: list[str] = []
+    for start in range(0, len(commands), AT_ONCE):
+        # NO and BAD are about one folder: they show again, with their reason, when it is opened.
+        refusals += at_once(session, commands[start : start + AT_ONCE])
+        status_replies += _taken(session, "STATUS")
+        rights_replies += _taken(session, "MYRIGHTS")
+    if "MYRIGHTS" in asked and all(refusal for kind, refusal in zip(asked, refusals, strict=True) if kind == "MYRIGHTS"):
+        session.known.refused.add("MYRIGHTS")
+    return statuses | names.statuses(status_replies), granted | namespaces.rights(rights_replies)
+
+
+def _taken(session: Session, kind: str) -> list[Reply]:
+    replies: list[Reply] = session.protocol.untagged_responses.pop(kind, [])
+    return replies
+
+
+def at_once(session: Session, commands: Sequence[tuple[str, bytes]]) -> list[str]:
+    """Send commands in one piece, and take their answers, which come in order; the words of each refusal, or nothing.
+
+    Raises what ends the connection; from then on the server is asked one by one, since that may have been the reason.
+    """
+    protocol, known = session.protocol, session.known
+    if known.one_by_one:
+        return [_answer(session, *_sent(session, [one])[0]) for one in commands]
+    patient = protocol.sock.gettimeout()
+    refusals = []
+    try:
+        for number, (name, tag) in enumerate(_sent(session, commands)):
+            if number == 1:
+                protocol.sock.settimeout(min(patient or PATIENCE, PATIENCE))
+            refusals.append(_answer(session, name, tag))
+        protocol.sock.settimeout(patient)
+    except (imaplib.IMAP4.abort, OSError, EOFError):
+        known.one_by_one = len(commands) > 1
+        raise
+    if len(commands) > 1 and any(refusals):
+        refusals = _asked_again(session, commands, refusals)
+    return refusals
+
+
+def _asked_again(session: Session, commands: Sequence[tuple[str, bytes]], refusals: Sequence[str]) -> list[str]:
+    """Ask alone what was refused with BAD among others: a server may read no more than one command at a time."""
+    found = list(refusals)
+    for number, (command, refusal) in enumerate(zip(commands, refusals, strict=True)):
+        if refusal.startswith("BAD") and not session.known.one_by_one:
+            found[number] = _answer(session, *_sent(session, [command])[0])
+            if found[number]:
+                # It will not do it at all; what it will not do for one folder it need not be asked for each.
+                break
+            session.known.one_by_one = True
+        elif refusal.startswith("BAD"):
+            found[number] = _answer(session, *_sent(session, [command])[0])
+    return found
+
+
+def _sent(session: Session, commands: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """The names of commands, with the tags under which they were sent."""
+    protocol = session.protocol
+    tagged = [(name, protocol._new_tag(), line) for name, line in commands]
+    protocol.send(b"".join(b"%b %b\r\n" % (tag, line) for _, tag, line in tagged))
+    return [(name, tag) for name, tag, _ in tagged]
+
+
+def _answer(session: Session, name: str, tag: bytes) -> str:
+    try:
+        kind, data = session.protocol._command_complete(name, tag)
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as error:
+        return words(error)
+    return "" if kind == "OK" else f"{kind}: {said(data)}"
