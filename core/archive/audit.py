@@ -39,6 +39,11 @@ def _messages(uids: str) -> str:
     return counted(total, "message")
 
 
+def _run(payload: Payload) -> str:
+    """What archived or saw it: a run, or the repair after a comparison, which is no run's."""
+    return f"run {payload['run']}" if payload["run"] else "a comparison"
+
+
 def _mailbox(payload: Payload) -> str:
     """The login name in ``imap://login@host -> owner/top folder``."""
     return str(payload["source"]).partition(" -> ")[0].removeprefix("imap://").rpartition("@")[0]
@@ -91,7 +96,7 @@ def _archived(payload: Payload) -> str:
     messages = payload["messages"]
     total = sum(message[2] for message in messages)
     what = f"{counted(len(messages), 'message')} ({size(total)})"
-    return f"Archived {what} from {_mailbox(payload)} into {payload['folder']} by run {payload['run']}."
+    return f"Archived {what} from {_mailbox(payload)} into {payload['folder']} by {_run(payload)}."
 
 
 def _moved(payload: Payload) -> str:
@@ -99,9 +104,9 @@ def _moved(payload: Payload) -> str:
     folders = sorted({str(move[3]) for move in moves if move[3] is not None})
     if not folders:
         what = f"{counted(len(moves), 'message')} of {_mailbox(payload)} that moved on the server"
-        return f"Followed {what}, where the archive has no folders of it, by run {payload['run']}."
+        return f"Followed {what}, where the archive has no folders of it, by {_run(payload)}."
     into = folders[0] if len(folders) == 1 else counted(len(folders), "folder")
-    return f"Followed {counted(len(moves), 'message')} of {_mailbox(payload)} that moved to {into}, by run {payload['run']}."
+    return f"Followed {counted(len(moves), 'message')} of {_mailbox(payload)} that moved to {into}, by {_run(payload)}."
 
 
 def _filed(payload: Payload) -> str:
@@ -111,12 +116,12 @@ def _filed(payload: Payload) -> str:
     unknown = sum(bool(ours) for _, ours in payload["addresses"])
     addresses = "1 unknown address" if unknown == 1 else f"{number(unknown)} unknown addresses"
     more = f", with {addresses}" if unknown else ""
-    return f"Archived {what} from {_mailbox(payload)} into {counted(len(people), 'archive')}{more}, by run {payload['run']}."
+    return f"Archived {what} from {_mailbox(payload)} into {counted(len(people), 'archive')}{more}, by {_run(payload)}."
 
 
 def _left(payload: Payload) -> str:
     what = counted(len(payload["messages"]), "message")
-    return f"{what} left {_where(payload)}, since no user has any of their addresses, by run {payload['run']}."
+    return f"{what} left {_where(payload)}, since no user has any of their addresses, by {_run(payload)}."
 
 
 def _refiled(payload: Payload) -> str:
@@ -143,25 +148,25 @@ def _linked(payload: Payload) -> str:
 
 
 def _vanished(payload: Payload) -> str:
-    return f"{_messages(payload['uids'])} {_where(payload)} no longer on the server, seen by run {payload['run']}; kept here."
+    return f"{_messages(payload['uids'])} {_where(payload)} no longer on the server, seen by {_run(payload)}; kept here."
 
 
 def _relisted(payload: Payload) -> str:
     what = counted(len(payload["messages"]), "known message")
-    return f"{what} {_where(payload)} listed with other numbers by the server, seen by run {payload['run']}; the same mail."
+    return f"{what} {_where(payload)} listed with other numbers by the server, seen by {_run(payload)}; the same mail."
 
 
 def _returned(payload: Payload) -> str:
-    return f"{_messages(payload['uids'])} {_where(payload)} on the server again, seen by run {payload['run']}."
+    return f"{_messages(payload['uids'])} {_where(payload)} on the server again, seen by {_run(payload)}."
 
 
 def _deleting(payload: Payload) -> str:
-    return f"{_messages(payload['uids'])} {_where(payload)} about to be deleted at the source by run {payload['run']}."
+    return f"{_messages(payload['uids'])} {_where(payload)} about to be deleted at the source by {_run(payload)}."
 
 
 def _deleted(payload: Payload) -> str:
     kept = f"; {_messages(payload['kept'])} left there" if payload["kept"] else ""
-    return f"{_messages(payload['uids'])} {_where(payload)} deleted at the source by run {payload['run']}{kept}."
+    return f"{_messages(payload['uids'])} {_where(payload)} deleted at the source by {_run(payload)}{kept}."
 
 
 def _run_finished(payload: Payload) -> str:

@@ -65,6 +65,11 @@ async def keep(transaction: Transaction, findings: Iterable[Finding], at: dateti
     )
 
 
+async def mended(transaction: Transaction, digests: Iterable[bytes]) -> None:
+    """Forget what was found wrong with messages that were stored anew."""
+    await transaction.many("DELETE FROM damage WHERE sha256 = ?", [(sha256,) for sha256 in digests])
+
+
 async def catalog_is_new(archive: Archive) -> None:
     """The catalog was made anew: what was found in the one before is nowhere any more."""
     async with archive.database.transaction() as transaction:

@@ -38,6 +38,10 @@ async def save(archive: Archive, name: str, state: ServerState) -> None:
 
 
 async def distrust(archive: Archive, name: str) -> None:
-    """Believe no STATUS of the server any more: each of its folders is listed whole at its next visit."""
+    """Believe no STATUS of the server any more: each of its folders is listed whole at its next visit.
+
+    What was compared on it is forgotten, too.
+    """
     async with archive.database.transaction() as transaction:
-        await transaction.execute("DELETE FROM folder_state WHERE instr(source, ?) > 0", (f"@{name} -> ",))
+        for table in ("folder_state", "compared"):
+            await transaction.execute(f"DELETE FROM {table} WHERE instr(source, ?) > 0", (f"@{name} -> ",))

@@ -1,11 +1,9 @@
-"""``archivar run``, ``runs``, ``watch``, ``cancel``, ``missing``: archiving, and looking whether all of it is there."""
+"""``archivar run``, ``runs``, ``watch``, ``cancel``: archiving."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,18 +13,12 @@ from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.watching import show_result, watch
-from core.cli.words import WORDS, day_and_time
+from core.cli.words import WORDS
 from core.errors import InputError
-from core.format import counted, number, when
+from core.format import number, when
 from core.model import Run, RunStatus, now, timestamp
 from core.service.detach import ensure_running
 from core.service.queue import Queue
-
-if TYPE_CHECKING:
-    from core.engine.examine import MissingMailbox
-
-#: Missing messages that are named for each folder; --json names all.
-SHOWN_MISSING = 10
 
 STATES = ", ".join(RunStatus)
 
@@ -38,7 +30,6 @@ def register(app: typer.Typer) -> None:
     app.command("runs", cls=Command)(runs)
     app.command("watch", cls=Command)(watch_run)
     app.command("cancel", cls=Command)(cancel)
-    app.command("missing", cls=Command)(missing)
 
 
 def run_profile(
@@ -188,75 +179,3 @@ def cancel(number_: Annotated[int, typer.Argument(metavar="RUN", help="The run's
         return 0
 
     raise typer.Exit(run(work()))
-
-
-def missing(name: Name) -> None:
-    """Compare the server with the archive.
-
-    Every message of every folder is looked for. Exit code 1 if one is missing, or if a folder cannot be compared.
-    """
-    from core.engine import examine
-
-    async def work() -> int:
-        async with context.archive() as archive:
-            profile = await saved_profiles.find(archive, name)
-            secret = await saved_profiles.password(archive, profile)
-            found = await examine.missing(archive, profile, secret)
-        count = sum(one.missing for one in found)
-        errors = sum(one.errors for one in found)
-        if output.json_wanted:
-            output.json({"profile": profile.name, "missing": count, "mailboxes": [one.as_json() for one in found]})
-        else:
-            _show_missing(found, profile.name)
-        return 1 if count or errors else 0
-
-    raise typer.Exit(run(work()))
-
-
-def _show_missing(found: Sequence[MissingMailbox], profile: str) -> None:
-    for mailbox in found:
-        # One of many is only shown in full when there is something to see.
-        if len(found) == 1 or mailbox.missing or mailbox.errors:
-            _show_mailbox(mailbox, alone=len(found) == 1)
-    count, errors = sum(one.missing for one in found), sum(one.errors for one in found)
-    if len(found) > 1:
-        complete = sum(not one.missing and not one.errors for one in found)
-        output.line(f"{number(complete)} of {counted(len(found), 'mailbox', 'mailboxes')} complete.")
-    if errors:
-        what = "could not be compared."
-        output.line(
-            f"{counted(errors, 'folder')} {what}" if len(found) == 1 else f"{number(errors)} mailboxes or folders {what}"
-        )
-    if count:
-        output.line(
-            f"{counted(count, 'message')} missing in the archive. To fetch what is missing: archivar run {quote(profile)}"
-        )
-    elif not errors:
-        output.line("Nothing is missing in the archive.")
-
-
-def _show_mailbox(mailbox: MissingMailbox, *, alone: bool) -> None:
-    if not alone:
-        output.line(f"{mailbox.mailbox} ({mailbox.user})")
-    if mailbox.error:
-        output.line(f"! cannot be compared: {mailbox.error}", indent=2)
-    folders = sorted(mailbox.folders, key=lambda folder: (folder.path != "INBOX", folder.path.casefold()))
-    rows = []
-    for folder in folders:
-        if folder.excluded:
-            state = f"- {folder.excluded}"
-        elif folder.error:
-            state = f"! cannot be compared: {folder.error}"
-        else:
-            state = f"! {number(len(folder.missing))} missing" if folder.missing else "✔ complete"
-            state += f" ({number(folder.left_out)} left out by the filter)" if folder.left_out else ""
-        known = "" if folder.excluded or folder.error else number(folder.archived)
-        rows.append((folder.path, "" if folder.error else number(folder.found), known, state))
-    if rows:
-        output.table(("FOLDER", "ON SERVER", "ARCHIVED", "STATE"), rows, right=("ON SERVER", "ARCHIVED"))
-    output.line()
-    for folder in folders:
-        for uid, size, date in folder.missing[:SHOWN_MISSING]:
-            output.line(f"{folder.path}, UID {uid}: {counted(size, 'byte')}, {day_and_time(date) or 'no date'}", indent=2)
-        if len(folder.missing) > SHOWN_MISSING:
-            output.line(f"{folder.path}: {number(len(folder.missing) - SHOWN_MISSING)} more (--json names all)", indent=2)

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.archive import sources
+from core.archive import comparisons, settings
 from core.archive.archive import Archive
-from core.engine import filtering, plan, whose
+from core.engine import whose
+from core.engine.amendment import amend
 from core.engine.breaker import Breaker
+from core.engine.comparison import Deep, Scope
+from core.engine.differences import MissingFolder, MissingMailbox
+from core.engine.link import BACKOFF, Link
 from core.engine.opening import opened
 from core.engine.roster import credentials, roster
+from core.engine.server import KnownServer
 from core.engine.whose import Holder
-from core.errors import ConnectError, ProtocolError
+from core.errors import BusyError, ConnectError, ProtocolError
 from core.imap.connection import steps
 from core.imap.login import Credentials, Known
-from core.imap.names import UNREADABLE, Folder
+from core.imap.names import UNREADABLE, Folder, Status
 from core.imap.session import Session
-from core.model import User, now
+from core.model import User
 from core.profiles.mailboxes import Mailbox
 from core.profiles.ownership import OWN, Whose
 from core.profiles.profile import Kind, Profile
@@ -95,138 +100,130 @@ def _holder(mailbox: Mailbox) -> Holder:
     return Holder(mailbox.user.id, mailbox.login, mailbox.everybody)
 
 
-@dataclass(frozen=True, slots=True)
-class MissingFolder:
-    """A folder compared with the archive. ``missing`` holds (UID, size in bytes, INTERNALDATE in seconds or None).
+async def missing(
+    archive: Archive, profile: Profile, password: Secret, deep: Deep | None = None, *, backoff: tuple[float, ...] = BACKOFF
+) -> list[MissingMailbox]:
+    """Compare every message of every mailbox with the archive, by UID; with ``deep`` by its bytes.
 
-    ``left_out`` counts messages that the profile's filter excludes.
+    Raises ``InputError`` (no such user), and ``ConnectError`` when the server of a single mailbox cannot be reached at all.
     """
-
-    path: str
-    found: int
-    archived: int
-    excluded: str
-    missing: tuple[tuple[int, int, int | None], ...] = ()
-    error: str = ""
-    left_out: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "folder": self.path,
-            "found": self.found,
-            "archived": self.archived,
-            "excluded": self.excluded,
-            "left_out": self.left_out,
-            "error": self.error,
-            "missing": [{"uid": uid, "size": size, "internaldate": date} for uid, size, date in self.missing],
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class MissingMailbox:
-    """A mailbox compared with the archive; ``error`` says why it could not be."""
-
-    mailbox: str
-    user: str
-    folders: tuple[MissingFolder, ...] = ()
-    error: str = ""
-
-    @property
-    def missing(self) -> int:
-        return sum(len(folder.missing) for folder in self.folders)
-
-    @property
-    def errors(self) -> int:
-        """How many things could not be compared."""
-        return bool(self.error) + sum(bool(folder.error) for folder in self.folders)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "mailbox": self.mailbox,
-            "user": self.user,
-            "error": self.error,
-            "missing": self.missing,
-            "folders": [folder.as_json() for folder in self.folders],
-        }
-
-
-async def missing(archive: Archive, profile: Profile, password: Secret) -> list[MissingMailbox]:
-    """Compare every message of every mailbox with the archive, by UID. Raises ``InputError`` (no such user), and
-    ``ConnectError`` when the server of a single mailbox cannot be reached."""
     wanted = await roster(archive, profile, removed=True)
-    known, breaker = Known(), Breaker()
+    breaker = Breaker()
+    server = await KnownServer.load(archive, profile.server, deep.warn if deep else lambda text: None)
+    if deep is not None:
+        name, days = profile.name, (await settings.read(archive)).relist
+        deep.started = await comparisons.begin(archive, name, anew=deep.anew, ended_too=deep.repair, days=days)
+    work = MailboxComparison(archive, profile, password, server, deep, backoff)
     found = [
         MissingMailbox(one.mailbox, one.user, error="; ".join(problem.reason for problem in one.problems))
         for one in wanted.impossible
     ]
     queue = deque(wanted.mailboxes)
 
-    async def work() -> None:
+    async def compare_all() -> None:
         while queue:
             mailbox = queue.popleft()
             if breaker.open:
-                found.append(MissingMailbox(mailbox.top, mailbox.user.name, error=f"not tried: {breaker.open}"))
+                error = f"not tried: {breaker.open}"
+                found.append(MissingMailbox(mailbox.top, mailbox.user.name, error=error, unfinished=True))
                 continue
             try:
-                folders = await _missing(archive, profile, mailbox, credentials(profile, mailbox, password, known))
+                found.append(await work.compare(mailbox))
             except (ConnectError, ProtocolError) as error:
                 if profile.kind is not Kind.MAILBOXES:
                     raise
                 if isinstance(error, ConnectError):
                     breaker.failed(error)
-                found.append(MissingMailbox(mailbox.top, mailbox.user.name, error=str(error)))
+                found.append(MissingMailbox(mailbox.top, mailbox.user.name, error=str(error), unfinished=True))
             else:
                 breaker.succeeded()
-                found.append(MissingMailbox(mailbox.top, mailbox.user.name, tuple(folders)))
 
-    await together([work() for _ in range(min(profile.server.connections, len(queue)))])
+    await together([compare_all() for _ in range(min(profile.server.connections, len(queue)))])
+    if deep is not None and not any(one.unfinished for one in found):
+        await comparisons.end(archive, profile.name, clean=not any(one.missing or one.errors for one in found))
     order = {mailbox.top: position for position, mailbox in enumerate(wanted.mailboxes)}
     return sorted(found, key=lambda one: order.get(one.mailbox, -1))
 
 
-async def _missing(archive: Archive, profile: Profile, mailbox: Mailbox, opened_by: Credentials) -> list[MissingFolder]:
-    source = mailbox.source(profile.server)
-    session, folders, statuses, unreadable = await opened(profile.server, opened_by)
-    found: list[MissingFolder] = []
-    try:
-        holder = replace(_holder(mailbox), source=source)
-        folders = await whose.settled(archive, holder, session, folders, statuses)
-        found += [MissingFolder(text, 0, 0, "", error=UNREADABLE) for text in unreadable]
+@dataclass(frozen=True, slots=True)
+class MailboxComparison:
+    """Compares mailboxes of a profile."""
+
+    archive: Archive
+    profile: Profile
+    password: Secret
+    server: KnownServer
+    deep: Deep | None
+    backoff: tuple[float, ...]
+    known: Known = field(default_factory=Known)
+
+    async def compare(self, mailbox: Mailbox) -> MissingMailbox:
+        """Compare one. Raises ``ConnectError``, ``ProtocolError`` when nothing of it could be compared."""
+        opened_by = credentials(self.profile, mailbox, self.password, self.known)
+        link = Link(lambda: self._connect(opened_by), self.backoff)
+        source = mailbox.source(self.profile.server)
+        scope = Scope(self.archive, link, self.profile, source, self.server, self.deep)
+        try:
+            found = await self._folders(scope, replace(_holder(mailbox), source=source))
+            error = str(scope.lost or "")
+            if self.deep is not None and self.deep.repair and not error:
+                error = await self._repair(scope, mailbox, self.deep, found)
+        except BaseException:
+            await link.drop()
+            raise
+        await link.close()
+        unfinished = bool(scope.lost) or not all(one.done for one in found)
+        return MissingMailbox(mailbox.top, mailbox.user.name, tuple(found), error, unfinished)
+
+    async def _connect(self, opened_by: Credentials) -> Session:
+        session = await Session.open(self.profile.server, opened_by)
+        if self.deep is None:
+            return session
+        try:
+            await self.server.meet(session)
+        except ProtocolError:
+            # What it calls itself is of no use then.
+            pass
+        except BaseException:
+            session.abort()
+            await session.close()
+            raise
+        return session
+
+    async def _folders(self, scope: Scope, holder: Holder) -> list[MissingFolder]:
+        async def listed() -> tuple[list[Folder], dict[str, Status], list[str]]:
+            session = await scope.link.session()
+            folders, statuses, unreadable = await session.folders_with_status()
+            return await whose.settled(self.archive, holder, session, folders, statuses), statuses, unreadable
+
+        folders, statuses, unreadable = await scope.link.again(listed)
+        found = [MissingFolder(text, 0, 0, "", error=UNREADABLE) for text in unreadable]
         for folder in folders:
             if not folder.selectable:
                 continue
-            reason = profile.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose)
-            if reason:
-                status = statuses.get(folder.name)
-                messages = status.items.get("MESSAGES", 0) if status else 0
+            status = statuses.get(folder.name)
+            messages = status.items.get("MESSAGES", 0) if status else 0
+            if reason := self.profile.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose):
                 found.append(MissingFolder(folder.path, messages, 0, reason))
                 continue
-            try:
-                found.append(await _compared(archive, session, profile, source, folder))
-            except ConnectError:
-                raise
-            except ProtocolError as error:
-                found.append(MissingFolder(folder.path, 0, 0, "", error=error.message))
-    finally:
-        await session.close()
-    return found
+            if scope.lost is None:
+                found.append(await scope.folder(folder))
+            else:
+                found.append(scope.unread(folder, scope.lost.message))
+        return found
 
-
-async def _compared(archive: Archive, session: Session, profile: Profile, source: str, folder: Folder) -> MissingFolder:
-    selected = await session.examine(folder)
-    listed = (await session.listing()).messages if selected.exists else {}
-    recorded = await sources.recorded(archive, source, folder.name, selected.uidvalidity)
-    # A UID is known only with what it named.
-    rest = [uid for uid in sorted(listed) if uid not in recorded or plan.differs(listed[uid], recorded[uid])]
-    left_out = await filtering.excluded(profile.filter, rest, listed, session.headers, now())
-    if folder.view:
-        # What it shows of folders that are not archived.
-        before = (await sources.complete(archive, source)).get(folder.name)
-        if before is not None and before.signature.startswith(f"{selected.uidvalidity}:"):
-            left_out |= before.excluded & set(rest)
-    # Of a catch-all mailbox: what nobody is known for.
-    left_out |= (await sources.left(archive, source, folder.name)).get(selected.uidvalidity, {}).keys() & set(rest)
-    lost = tuple((uid, listed[uid].size, listed[uid].internaldate) for uid in rest if uid not in left_out)
-    short = selected.exists - len(listed)
-    doubt = f"the server counts {short} more messages here than it lists" if short > 0 else ""
-    return MissingFolder(folder.path, len(listed), len(listed) - len(rest), "", lost, doubt, len(left_out))
+    async def _repair(self, scope: Scope, mailbox: Mailbox, deep: Deep, found: list[MissingFolder]) -> str:
+        """Archive what differs and compare that again, in ``found``; why that could not be done."""
+        differing = [one for one in found if one.differences or (one.depth and one.depth.renumbered)]
+        if not differing:
+            return ""
+        await deep.quiet()
+        try:
+            error = await amend(self.archive, self.profile, mailbox, scope.link, self.server, deep.budget, scope.doubted)
+        except BusyError as busy:
+            error = busy.message
+        if error:
+            return f"not repaired: {error}"
+        for one in differing:
+            found[found.index(one)] = await scope.again(one)
+        return str(scope.lost or "")

@@ -48,6 +48,8 @@ class Look:
     twice: frozenset[int] = frozenset()
     #: Known UIDs for which the list names other numbers than were recorded, ascending.
     changed: list[int] = field(default_factory=list)
+    #: Known UIDs of which a comparison found that they name other messages, ascending: they are read again.
+    doubted: list[int] = field(default_factory=list)
     #: Known UIDs whose messages have another length than was announced, ascending.
     odd: list[int] = field(default_factory=list)
     #: What vanished from this very place before, and is listed again with the same numbers, by UID.

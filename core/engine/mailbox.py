@@ -9,7 +9,7 @@ Takes values and writes to the archive; knows no queue, no schedule and no other
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from core import sequence
@@ -41,10 +41,15 @@ logger = logging.getLogger("archivar.engine")
 
 
 class MailboxArchiver:
-    """One mailbox in one run."""
+    """One mailbox in one run.
 
-    def __init__(self, visit: Visit) -> None:
+    ``doubted``: known UIDs by (folder name, UIDVALIDITY) of which a comparison found that they name other messages. With it,
+    even if it is empty, every folder is listed whole, and nothing is deleted.
+    """
+
+    def __init__(self, visit: Visit, doubted: Mapping[tuple[str, int], frozenset[int]] | None = None) -> None:
         self._visit = visit
+        self._doubted = doubted
         self._deleting = Deleting(visit)
         self._same = Sameness(visit)
         self._looks: list[Look] = []
@@ -79,7 +84,7 @@ class MailboxArchiver:
             await self._tell_lost()
             progress.phase = Phase.CHECKING
             await self._check()
-            if visit.rules.deletion.active or self._doubts:
+            if self._doubted is None and (visit.rules.deletion.active or self._doubts):
                 progress.phase = Phase.DELETING
                 await self._deleting.run(self._looks, folders)
         remarks = (
@@ -131,7 +136,7 @@ class MailboxArchiver:
 
     def _unchanged(self, folder: Folder, status: Status, before: Complete) -> bool:
         """Need the folder not be listed? STATUS numbers that are equal are believed for some days only."""
-        if not status.signature or before.signature != self._signed(status.signature):
+        if self._doubted is not None or not status.signature or before.signature != self._signed(status.signature):
             return False
         # What is to be deleted depends on flags and on time, of which STATUS says nothing.
         if self._visit.rules.deletion.active or folder.name in self._doubts or not before.listed:
@@ -158,6 +163,9 @@ class MailboxArchiver:
         if uidvalidity.partition(":")[0] == str(seen.uidvalidity) and digest == visit.rules.filter.digest:
             # Where known UIDs are listed with other numbers, those that were left out may name other messages, too.
             seen.excluded_before = frozenset() if seen.changed else before.excluded
+        if self._doubted:
+            doubted = self._doubted.get((folder.name, seen.uidvalidity), frozenset())
+            seen.doubted = sorted(doubted & seen.plan.known)
         self._looks.append(seen)
         visit.tally.found += len(seen.listed)
         visit.tally.known += len(seen.plan.known)

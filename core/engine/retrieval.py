@@ -64,7 +64,7 @@ class Retrieval:
         stream: Stream = Pipeline(self._prepare, self._store)
         try:
             for look in looks:
-                if look.changed:
+                if look.changed or look.doubted:
                     await self._recheck(look, stream)
                 if look.wanted:
                     await self._folder(look, look.wanted, stream)
@@ -180,11 +180,12 @@ class Retrieval:
     # Known UIDs ----------------------------------------------------------------------------------------------------------
 
     async def _recheck(self, look: Look, stream: Stream) -> None:
-        """Read what known UIDs name that are listed with other numbers than before."""
+        """Read what known UIDs name that are listed with other numbers than before, or are doubted."""
         visit = self._visit
-        await self._again(look, look.changed[:SAMPLE], stream)
-        rest = look.changed[SAMPLE:]
-        read = set(look.changed[:SAMPLE]) - look.failed - look.expunged
+        first = {*look.doubted, *look.changed[:SAMPLE]}
+        await self._again(look, sorted(first), stream)
+        rest = [uid for uid in look.changed if uid not in first]
+        read = first - look.failed - look.expunged
         # Bodies that were not sent do not speak for the others.
         if rest and not look.replaced and len(read) * 2 >= SAMPLE:
             differing = await self._other_headers(look, rest)
@@ -349,9 +350,13 @@ class Retrieval:
 
 def reads_as(raw: bytes, kept: Kept) -> bool:
     """Is what the server sent the message that was archived from there, or the journal report that it came in?"""
-    if kept.report and (report := journal.unwrap(raw)):
-        raw = report.content
-    return hashlib.sha256(raw).digest() == kept.sha256
+    return hashlib.sha256(read_as(raw, kept)).digest() == kept.sha256
+
+
+def read_as(raw: bytes, kept: Kept) -> bytes:
+    """What the server sent as it would be archived in place of ``kept``: without the journal report, if that came in one."""
+    report = journal.unwrap(raw) if kept.report else None
+    return report.content if report else raw
 
 
 def count_moves(visit: Visit, moves: Sequence[Move]) -> int:

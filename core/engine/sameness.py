@@ -83,7 +83,8 @@ class Sameness:
                 continue
             look.moved -= set(waited)
             # Of what is known there all has been said.
-            missing = replace(look, plan=FolderPlan(tuple(waited), frozenset()), changed=[], odd=[], back={}, unsized={})
+            plan = FolderPlan(tuple(waited), frozenset())
+            missing = replace(look, plan=plan, changed=[], doubted=[], odd=[], back={}, unsized={})
             await self.link_identified(missing)
             # What is left had no luck in the other folder; it may have here.
             if missing.wanted:

@@ -1,0 +1,215 @@
+"""``archivar missing``: is all that a server has in the archive, by number or by every byte?"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.archive import saved_profiles
+from core.cli.context import actor, context, run
+from core.cli.help import Command
+from core.cli.output import output
+from core.cli.progress import Progress
+from core.cli.words import day_and_time
+from core.engine.differences import Differing, MissingFolder, MissingMailbox, What, account
+from core.errors import InputError
+from core.format import counted, number, size
+from core.model import now, timestamp
+
+if TYPE_CHECKING:
+    from core.engine.comparison import Compared, Deep
+
+#: Messages that are named for each folder; --json names all.
+SHOWN = 10
+#: Seconds between plain lines, so that the log of a long comparison stays readable.
+LINE_SECONDS = 5.0
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("missing", cls=Command)(missing)
+
+
+def missing(
+    name: Name,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every message, and compare its SHA-256.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="With --deep: archive what differs, beside the old.")] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="With --deep: from the beginning, also when one that was stopped could go on.")
+    ] = False,
+) -> None:
+    """Compare the server with the archive.
+
+    Every message of every folder is looked for; --deep reads them all, and goes on where it was stopped. Exit code 1 if one is
+    missing or differs, or if a folder cannot be compared.
+    """
+    if (repair or anew) and not deep:
+        raise InputError(f"--{'repair' if repair else 'anew'} is for a deep comparison.", "Give --deep too.")
+
+    async def work() -> int:
+        from core.engine import examine
+        from core.engine.comparison import Deep
+        from core.service.idle import until_idle
+
+        async with context.archive() as archive:
+            profile = await saved_profiles.find(archive, name)
+            secret = await saved_profiles.password(archive, profile)
+            wanted = None
+            if deep:
+                wanted = Deep(repair=repair, anew=anew, actor=actor(), tick=_Told(), warn=_warn)
+                wanted.quiet = lambda: until_idle(archive, profile.name, output.note)
+            try:
+                found = await examine.missing(archive, profile, secret, wanted)
+            except asyncio.CancelledError:
+                if wanted:
+                    output.note(f"{counted(wanted.progress.done, 'message')} compared. The same command goes on from there.")
+                raise
+            finally:
+                if output.for_person:
+                    output.progress()
+        if output.json_wanted:
+            output.json(as_json(profile.name, found, wanted))
+        else:
+            _show(found, profile.name, wanted)
+        return 1 if any(one.missing or one.errors for one in found) else 0
+
+    raise typer.Exit(run(work()))
+
+
+def _warn(text: str) -> None:
+    output.note(f"Warning: {text}")
+
+
+class _Told:
+    """Tells how far a deep comparison is: a line at a terminal that moves, a line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._line = Progress()
+        # The first line after a while: a comparison of seconds needs none.
+        self._last = time.monotonic()
+
+    def __call__(self, done: Compared) -> None:
+        self._line(lambda: _progress(done))
+        if not output.for_person and time.monotonic() - self._last >= LINE_SECONDS:
+            self._last = time.monotonic()
+            output.note(f"Comparing: {_progress(done)}")
+
+
+def _progress(done: Compared) -> str:
+    differing = f" · {number(done.differing)} differ" if done.differing else ""
+    return f"{number(done.done)} of {number(done.total)}, {size(done.bytes)}{differing} · {done.where}"
+
+
+def as_json(profile: str, found: Sequence[MissingMailbox], deep: Deep | None) -> dict[str, Any]:
+    """The JSON object of ``missing --json``."""
+    value: dict[str, Any] = {
+        "profile": profile,
+        "missing": sum(one.missing for one in found),
+        "mailboxes": [one.as_json() for one in found],
+    }
+    if deep is not None:
+        depths = [folder.depth for one in found for folder in one.folders if folder.depth]
+        kept = [depth.kept_since for depth in depths if depth.kept_since]
+        value["deep"] = {
+            "started": timestamp(deep.started),
+            "finished": None if any(one.unfinished for one in found) else timestamp(now()),
+            "compared": sum(depth.compared for depth in depths),
+            "bytes": sum(depth.bytes for depth in depths),
+            "kept": sum(depth.kept for depth in depths),
+            "kept_since": timestamp(min(kept)) if kept else None,
+            "renumbered": sum(depth.renumbered for depth in depths),
+            "left_over": sum(depth.left_over for depth in depths),
+            "repaired": sum(one.repaired for one in found),
+        }
+    return value
+
+
+def _show(found: Sequence[MissingMailbox], profile: str, deep: Deep | None) -> None:
+    for mailbox in found:
+        # One of many is only shown in full when there is something to see.
+        if len(found) == 1 or mailbox.missing or mailbox.errors or mailbox.repaired:
+            _show_mailbox(mailbox, alone=len(found) == 1)
+    count, errors = sum(one.missing for one in found), sum(one.errors for one in found)
+    if len(found) > 1:
+        complete = sum(not one.missing and not one.errors for one in found)
+        output.line(f"{number(complete)} of {counted(len(found), 'mailbox', 'mailboxes')} complete.")
+    if errors:
+        what = "could not be compared."
+        output.line(
+            f"{counted(errors, 'folder')} {what}" if len(found) == 1 else f"{number(errors)} mailboxes or folders {what}"
+        )
+    for text in account(found) if deep is not None else ():
+        output.line(text)
+    if count and deep is not None:
+        verb = "differs" if count == 1 else "differ"
+        hint = "" if deep.repair else f" To archive what differs: archivar missing {quote(profile)} --deep --repair"
+        output.line(f"{counted(count, 'message')} {verb} from the archive, or cannot be compared.{hint}")
+    elif count:
+        output.line(
+            f"{counted(count, 'message')} missing in the archive. To fetch what is missing: archivar run {quote(profile)}"
+        )
+    elif not errors:
+        output.line(
+            "Nothing is missing in the archive."
+            if deep is None
+            else "Nothing is missing in the archive, and every byte is the same."
+        )
+
+
+def _show_mailbox(mailbox: MissingMailbox, *, alone: bool) -> None:
+    if not alone:
+        output.line(f"{mailbox.mailbox} ({mailbox.user})")
+    if mailbox.error:
+        output.line(f"! cannot be compared: {mailbox.error}", indent=2)
+    folders = sorted(mailbox.folders, key=lambda folder: (folder.path != "INBOX", folder.path.casefold()))
+    rows = [(folder.path, *_counts(folder), _state(folder)) for folder in folders]
+    if rows:
+        output.table(("FOLDER", "ON SERVER", "ARCHIVED", "STATE"), rows, right=("ON SERVER", "ARCHIVED"))
+    output.line()
+    for folder in folders:
+        for one in folder.differences[:SHOWN]:
+            output.line(f"{folder.path}, {_named(one)}", indent=2)
+        if (more := len(folder.differences) - SHOWN) > 0:
+            output.line(f"{folder.path}: {number(more)} more (--json names all)", indent=2)
+        repaired = folder.depth.repaired if folder.depth else ()
+        for one in repaired[:SHOWN]:
+            output.line(f"{folder.path}, {_named(one)}: repaired", indent=2)
+        if (more := len(repaired) - SHOWN) > 0:
+            output.line(f"{folder.path}: {number(more)} more repaired (--json names all)", indent=2)
+
+
+def _counts(folder: MissingFolder) -> tuple[str, str]:
+    """What the server has, and what of it is archived; empty where that is not known."""
+    unknown = bool(folder.error) and not folder.found
+    known = "" if folder.excluded or unknown else number(folder.archived)
+    return "" if unknown else number(folder.found), known
+
+
+def _state(folder: MissingFolder) -> str:
+    if folder.excluded:
+        return f"- {folder.excluded}"
+    if folder.error:
+        lost = f"{number(len(folder.differences))} {_verb(folder)}; " if folder.differences else ""
+        return f"! {lost}cannot be compared: {folder.error}"
+    state = f"! {number(len(folder.differences))} {_verb(folder)}" if folder.differences else "✔ complete"
+    return state + (f" ({number(folder.left_out)} left out by the filter)" if folder.left_out else "")
+
+
+def _verb(folder: MissingFolder) -> str:
+    if all(one.what is What.NOT_ARCHIVED for one in folder.differences):
+        return "missing"
+    return "differs" if len(folder.differences) == 1 else "differ"
+
+
+def _named(one: Differing) -> str:
+    """A message that differs, and how."""
+    reason = f" ({one.reason})" if one.reason else ""
+    known = f"UID {one.uid}: {counted(one.size, 'byte')}, {day_and_time(one.internaldate) or 'no date'}"
+    how = f", {one.what.words}" if one.what is not What.NOT_ARCHIVED else ""
+    return f"{known}{how}{reason}"
