@@ -63,6 +63,8 @@ class Script:
     noselect: set[str] = field(default_factory=set)
     nonexistent: set[str] = field(default_factory=set)
     read_only: set[str] = field(default_factory=set)
+    shut: set[str] = field(default_factory=set)  # opening such a folder is answered NO
+    exists: dict[str, int] = field(default_factory=dict)  # EXISTS as told when such a folder is opened
     attributes: dict[str, str] = field(default_factory=dict)  # folder -> \Sent and the like
     namespace: str | None = None  # what NAMESPACE is answered; None: all is personal
     rights: dict[str, str] = field(default_factory=dict)  # folder -> what MYRIGHTS tells; NO for others
@@ -421,9 +423,12 @@ class _Session:
         self.selected = name = self.folder(wire_name)
         if name is None:
             return "NO [NONEXISTENT] no such folder"
+        if name in self.script.shut:
+            self.selected = None
+            return "NO not this one"
         text = "" if self.script.text_less else " as it is"
         self.send(
-            f"* {len(self.server.folders[name])} EXISTS",
+            f"* {self.script.exists.get(name, len(self.server.folders[name]))} EXISTS",
             "* 0 RECENT",
             r"* FLAGS (\Answered \Flagged \Deleted \Seen \Draft)",
             f"* OK [UIDVALIDITY {self.script.uidvalidity.get(name, 1)}]{text}",

@@ -313,6 +313,12 @@ class StagedGateway:
         self.service_running = True
         return self.add_run(profile, RunStatus.QUEUED, run=max(self.runs, default=0) + 1, started=None).id
 
+    async def compare(self, profile: str, how: str) -> int:
+        raise NotImplementedError
+
+    def comparing(self, profile: str) -> int | None:
+        return None
+
     async def cancel(self, run_id: int) -> None:
         self._ask()
         self.runs[run_id] = replace(self.runs[run_id], cancel_requested=True)

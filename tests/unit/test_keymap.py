@@ -20,7 +20,7 @@ from tui.screens.users import UsersPlace
 #: Files of administrators name these: none may go away. New ones are added here.
 IDS = """
 activity-ledger activity-open activity-problems activity-profile activity-state again archive-find archive-open
-automatic back backup begin cancel commands copy delete details directory-back directory-forget directory-guide
+automatic back backup begin cancel commands compare copy delete details directory-back directory-forget directory-guide
 directory-help directory-preview directory-save directory-sync directory-test edit go-activity go-archive go-home
 go-settings go-unknown go-users help home-open home-remedy-1 home-remedy-2 home-remedy-3 home-remedy-4 home-remedy-5
 home-remedy-6 home-remedy-7 home-remedy-8 home-remedy-9 import-do import-leave job-stop keymap-write ledger-check

@@ -27,6 +27,7 @@ from tui.gateway.archive import ArchivedMail
 from tui.gateway.archive_views import Mail
 from tui.gateway.attention import Condition, attention, told
 from tui.gateway.backups import ArchiveBackups
+from tui.gateway.comparisons import Comparisons
 from tui.gateway.described import facts
 from tui.gateway.directory import DirectoryDesk, trouble
 from tui.gateway.directory_views import Directory
@@ -105,6 +106,7 @@ class CoreGateway:
         self.restores: Restores = MailRestores(archive, self._jobs)
         self.imports: Imports = MailImports(archive, self._jobs)
         self.backups: Backups = ArchiveBackups(archive, self._jobs)
+        self._comparisons = Comparisons(archive, self._jobs)
         self._proof = ProofDesk(archive, self._jobs, self._see_to_service)
         self.search: Searching = SearchDesk(archive, self._indexing_starts)
         self._home = archive.home
@@ -263,6 +265,12 @@ class CoreGateway:
         self._failed_at = -PATIENCE
         self._see_to_service()
         return run.id
+
+    async def compare(self, profile: str, how: str) -> int:
+        return await self._comparisons.begin(profile, how)
+
+    def comparing(self, profile: str) -> int | None:
+        return self._comparisons.active(profile)
 
     async def cancel(self, run_id: int) -> None:
         with translated():

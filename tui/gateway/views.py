@@ -199,6 +199,14 @@ class Refused(Exception):
         self.hint = hint
 
 
+#: Ways to compare a server with the archive, with what each does.
+COMPARISONS = (
+    ("numbers", "by number: is every message on the server in the archive?"),
+    ("deep", "by every byte: read all mail on the server once more"),
+    ("repair", "by every byte, and archive what differs beside the old"),
+)
+
+
 class NoArchive(Refused):
     """There is no archive in the home folder (yet); ``hint`` is the folder."""
 
@@ -283,6 +291,12 @@ class Gateway(Protocol):
 
     async def start(self, profile: str) -> int:
         """Ask for a run of the profile with this key, or join the one that goes on; its number."""
+
+    async def compare(self, profile: str, how: str) -> int:
+        """Compare the profile's mailboxes with the archive, in one of the ways of ``COMPARISONS``; the number of the job."""
+
+    def comparing(self, profile: str) -> int | None:
+        """The job that compares the profile's mailboxes now."""
 
     async def cancel(self, run_id: int) -> None:
         """Ask the service to stop a run."""

@@ -23,6 +23,7 @@ ACTIONS = (
     Action("run", "run_profile", ("r",), "Run", "Run the profile and watch it; watch it if it is running"),
     Action("edit", "edit", ("e",), "Edit", "Change the profile"),
     Action("automatic", "automatic", ("a",), "Automatic", "Switch between automatic and by hand"),
+    Action("compare", "compare", ("v",), "Compare", "Compare the server with the archive, by number or byte; repair"),
     Action("copy", "copy", ("c",), "Copy", "Make a new profile that is like this one"),
     Action("delete", "delete", ("d",), "Delete", "Delete the profile; what it archived stays. Asks first"),
     *PLACES,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from tui.gateway.profile_views import Draft
-from tui.gateway.views import ProfileRow
+from tui.gateway.views import COMPARISONS, ProfileRow
 from tui.screens.confirm import Confirm
+from tui.screens.job import JobPlace
+from tui.screens.pick import Pick
 from tui.screens.place import Place
 from tui.screens.run import RunPlace
 from tui.screens.wizard.place import WizardPlace
@@ -57,6 +59,22 @@ class ProfileWork(Place):
     async def _run(self, row: ProfileRow) -> None:
         run = await self.console.gateway.start(row.key)
         await self.open(RunPlace(run))
+
+    async def action_compare(self) -> None:
+        if (row := self.chosen) is None:
+            return
+        if (job := self.console.gateway.comparing(row.key)) is not None:
+            await self.open(JobPlace(job))
+            return
+
+        def take(how: str | None) -> None:
+            if how is not None:
+                self.console.work(self._compare(row, how))
+
+        await self.open(Pick(f"Compare {row.name} with the archive", COMPARISONS, COMPARISONS[0][0]), take)
+
+    async def _compare(self, row: ProfileRow, how: str) -> None:
+        await self.open(JobPlace(await self.console.gateway.compare(row.key, how)))
 
     async def action_edit(self) -> None:
         if row := self.chosen:
