@@ -177,7 +177,7 @@ def account(found: Sequence[MissingMailbox]) -> list[str]:
     told = [f"{counted(compared, 'message')} read and compared, {size(read)}."]
     if kept := sum(depth.kept for depth in depths):
         oldest = min(depth.kept_since for depth in depths if depth.kept_since)
-        told.append(f"{counted(kept, 'message')} compared before this was stopped, the first of them {when(oldest, now())}.")
+        told.append(f"{counted(kept, 'message')} read earlier (the first of them: {when(oldest, now())}), and not again.")
     if renumbered := sum(depth.renumbered for depth in depths):
         told.append(f"{counted(renumbered, 'message')} listed with other numbers than recorded, with the same bytes: no loss.")
     if repaired := sum(one.repaired for one in found):

@@ -318,6 +318,26 @@ async def test_a_stopped_comparison_goes_on_and_says_how_old_its_beginning_is(bo
 
 
 @pytest.mark.usefixtures("small_batches")
+async def test_a_cancelled_comparison_keeps_what_it_read(box: Sandbox) -> None:
+    """Ctrl-C, or the key that stops it: at any moment, and the next one goes on."""
+    reached = asyncio.Event()
+
+    def tick(done: Compared) -> None:
+        if done.done >= 20:
+            reached.set()
+
+    with inbox(None, *range(1, 41)) as server:
+        await box.run(profile(server))
+        work = spawn(compare(box, profile(server), Deep(tick=tick)), name="compare")
+        await reached.wait()
+        work.cancel()
+        await asyncio.wait({work})
+        depth = folder(await compare(box, profile(server), Deep())).depth
+        assert depth is not None
+        assert (depth.kept >= 20, depth.kept + depth.compared) == (work.cancelled(), 40)
+
+
+@pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("why", ["validity", "anew", "old", "future", "recorded", "other server"])
 async def test_what_is_kept_never_stands_for_something_else(box: Sandbox, why: str) -> None:
     """Another UIDVALIDITY, a new start, age, a clock that was wrong, another record, another server: all is read again."""
