@@ -13,7 +13,7 @@ from core.archive import settings
 from core.archive.archive import Archive
 from core.engine import catchall
 from core.engine.catchall import SortedFiling
-from core.engine.filing import Destination, Filing, OwnFiling
+from core.engine.filing import NO_RUN, Destination, Filing, OwnFiling
 from core.engine.limits import Budget
 from core.engine.link import Link
 from core.engine.mailbox import MailboxArchiver, archive_mailbox
@@ -26,8 +26,6 @@ from core.profiles.deletion import When
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
 
-#: What entries of the ledger have for a run when it was a comparison that archived.
-NO_RUN = 0
 Doubted = Mapping[tuple[str, int], Iterable[int]]
 
 

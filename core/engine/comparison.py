@@ -16,9 +16,10 @@ from core.archive.archive import Archive
 from core.archive.comparisons import Place
 from core.archive.ledger import Draft
 from core.archive.sources import Kept, Recorded
-from core.engine import filtering, looking
+from core.engine import filing, filtering, looking
 from core.engine.differences import Depth, Differing, MissingFolder, What
 from core.engine.download import Batch, Download, Wanted
+from core.engine.filing import NO_RUN, Destination
 from core.engine.limits import Budget, Grant
 from core.engine.link import Link
 from core.engine.looking import Look
@@ -201,6 +202,7 @@ class _DeepFolder:
         self._look = look
         self._recorded = recorded
         self._left_out = left_out
+        self._changed = frozenset(look.changed)
         self._place = Place(scope.profile.name, scope.source, look.folder.name, look.uidvalidity)
         self._equal: set[int] = set()
         self._differing: list[Differing] = []
@@ -225,7 +227,7 @@ class _DeepFolder:
             self._bytes,
             len(kept),
             min(kept.values(), default=None),
-            len(self._equal & set(look.changed)),
+            len(self._equal & self._changed),
             left_over,
             _sorted(self._repaired),
         )
@@ -238,13 +240,13 @@ class _DeepFolder:
     def _doubt(self, differing: Iterable[Differing]) -> None:
         look = self._look
         self._scope.equal[look.folder.path] = self._equal
-        doubted = {one.uid for one in differing} | (self._equal & set(look.changed))
+        doubted = {one.uid for one in differing}
         self._scope.doubted[look.folder.name, look.uidvalidity] = doubted & look.plan.known
 
     async def _kept(self) -> dict[int, datetime]:
         """When what was found equal before this comparison was stopped was read, by UID; as far as that still counts."""
         before = await comparisons.equal(self._scope.archive, self._place)
-        uids = sorted(before.keys() & (self._look.plan.known - set(self._look.changed)))
+        uids = sorted(before.keys() & (self._look.plan.known - self._changed))
         kept = await self._archived(uids)
         return {uid: before[uid].at for uid in uids if uid in kept and before[uid].is_of(kept[uid].sha256)}
 
@@ -343,8 +345,17 @@ class _DeepFolder:
             await damage.mended(transaction, [kept.sha256])
         return True
 
+    async def _relist(self, equal: Iterable[int]) -> None:
+        """Record the numbers that the server names now for messages whose bytes are the same."""
+        look, archive = self._look, self._scope.archive
+        renumbered = [(uid, look.listed[uid]) for uid in equal if uid in self._changed]
+        to = Destination(NO_RUN, self._scope.source, "", "")
+        await filing.record_relisted(archive, to, look.folder.name, look.uidvalidity, renumbered)
+
     async def _note(self, batch: Batch, found: _Verdict) -> None:
         await comparisons.note(self._scope.archive, self._place, found.equal)
+        if self._deep.repair:
+            await self._relist(found.equal)
         self._equal |= found.equal.keys()
         self._differing += found.differing
         self._repaired += found.repaired

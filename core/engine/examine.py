@@ -214,7 +214,7 @@ class MailboxComparison:
 
     async def _repair(self, scope: Scope, mailbox: Mailbox, deep: Deep, found: list[MissingFolder]) -> str:
         """Archive what differs and compare that again, in ``found``; why that could not be done."""
-        differing = [one for one in found if one.differences or (one.depth and one.depth.renumbered)]
+        differing = [one for one in found if one.differences]
         if not differing:
             return ""
         await deep.quiet()

@@ -15,6 +15,8 @@ from core.engine.plan import Place
 from core.imap.names import Folder
 from core.imap.replies import Listed
 
+#: What entries of the ledger have for a run when it was a comparison that archived.
+NO_RUN = 0
 #: Moves in one entry: keeps an entry's payload under a megabyte.
 MOVES_PER_ENTRY = 2000
 #: A row of a ``moved`` entry has one column more when we deleted the message ourselves.

@@ -185,7 +185,7 @@ class Retrieval:
         first = {*look.doubted, *look.changed[:SAMPLE]}
         await self._again(look, sorted(first), stream)
         rest = [uid for uid in look.changed if uid not in first]
-        read = first - look.failed - look.expunged
+        read = set(look.changed[:SAMPLE]) - look.failed - look.expunged
         # Bodies that were not sent do not speak for the others.
         if rest and not look.replaced and len(read) * 2 >= SAMPLE:
             differing = await self._other_headers(look, rest)
