@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,23 +13,30 @@ from typing import Any
 
 import pytest
 
-from core.archive import settings, users
+from core.archive import saved_profiles, settings, users
 from core.engine import comparison, download, examine
 from core.engine.comparison import Compared, Deep
 from core.engine.differences import MissingFolder, MissingMailbox, What
 from core.engine.download import Download
 from core.engine.mailbox_lock import alone
 from core.model import RunStatus, now, timestamp
+from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.deletion import Deletion, When
 from core.profiles.filter import Filter
-from core.profiles.profile import Method, Profile
+from core.profiles.profile import Login, Method, Profile
 from core.secrets import Secret
+from core.service.idle import until_idle
+from core.service.lock import ServiceLock
+from core.service.queue import Queue
 from core.tasks import spawn
 from tests import homes
 from tests.command import Archivar
 from tests.conftest import StartDovecot
+from tests.journals import report
 from tests.servers.scripted import Script, ScriptedServer, Stored
 from tests.support import ALICE, SHORT_BACKOFF, At, Sandbox, mail, many, profile, sandbox, sha256
+from tui.gateway.core import CoreGateway, open_gateway
+from tui.gateway.job_views import JobView
 
 
 @pytest.fixture
@@ -54,6 +62,13 @@ def exchange(server: ScriptedServer, uid: int, folder: str = "INBOX") -> bytes:
     assert raw != messages[index].raw
     messages[index] = replace(messages[index], raw=raw)
     return raw
+
+
+async def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
 
 
 async def compare(box: Sandbox, wanted: Profile, deep: Deep | None = None) -> list[MissingMailbox]:
@@ -464,6 +479,28 @@ async def test_the_filter_leaves_out_what_is_new_and_nothing_that_is_archived(bo
         assert folder(found).left_out == 1
 
 
+async def test_mail_of_a_catch_all_mailbox_is_compared_without_its_report(box: Sandbox) -> None:
+    """Journal reports are unwrapped, what was left for want of a user is not missing, and an exchanged report is found."""
+    lines = ("Sender: x@elsewhere.test", f"Recipient: {ALICE}")
+    stranger = ("Sender: x@elsewhere.test", "Recipient: carl@example.test")
+    reports = [Stored(uid, report(mail(f"inner {uid}", "x" * 200), lines)) for uid in range(1, 6)]
+    with ScriptedServer(
+        {"INBOX": [*reports, Stored(6, report(mail("for carl").replace(b"alice", b"carl"), stranger))]}
+    ) as server:
+        base = profile(server)
+        rules = CatchAll(unknown=Unknown.LEAVE)
+        wanted = replace(base, name="Journal", target=None, login=Login("journal@example.test"), catchall=rules)
+        await box.run(wanted)
+        found = await compare(box, wanted, Deep())
+        assert (differing(found), folder(found).left_out, folder(found).archived) == ({}, 1, 5)
+        exchange(server, 3)
+        assert differing(await compare(box, wanted, Deep())) == {"INBOX": {3: What.OTHER_BYTES}}
+        repaired = await compare(box, wanted, Deep(repair=True))
+        assert (differing(repaired), repaired[0].repaired) == ({}, 1)
+        assert [entry["run"] for entry in await box.entries("filed")] == [1, 0]
+    assert await asyncio.to_thread(homes.findings, box.archive.home) == []
+
+
 async def test_a_restore_into_the_mailbox_is_not_disturbed(box: Sandbox) -> None:
     """While a restore holds the mailbox nothing is repaired; what differs is named, and why nothing was done."""
     with inbox() as server:
@@ -497,6 +534,27 @@ async def test_the_repair_waits_for_a_run_of_the_profile(box: Sandbox) -> None:
         assert new in await box.digests()
 
 
+async def test_quiet_is_when_no_run_of_the_profile_is_under_way(box: Sandbox) -> None:
+    """A run that a service has is waited for, and named; other profiles do not count, nor runs that no service has."""
+    queue = Queue(box.archive.database)
+    run, _ = await queue.enqueue("Test")
+    await queue.enqueue("Other")
+    said: list[str] = []
+    await until_idle(box.archive, "Test", said.append)
+    assert said == []
+    lock = ServiceLock(box.archive.home)
+    lock.acquire()
+    try:
+        work = spawn(until_idle(box.archive, "test", said.append), name="wait")
+        await until(lambda: said)
+        assert not work.done()
+        await queue.finish(run.id, RunStatus.SUCCEEDED, {"finished": timestamp(now())})
+        await work
+    finally:
+        lock.release()
+    assert said == [f"Waiting for the end of run {run.id} of Test."]
+
+
 async def test_sizes_that_are_not_told_do_not_lift_the_bound_on_memory(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """RFC822.SIZE 0 for all: what is known has the length of the archive, what is new is taken for large."""
     taken: list[int] = []
@@ -516,7 +574,36 @@ async def test_sizes_that_are_not_told_do_not_lift_the_bound_on_memory(box: Sand
     assert sum(taken) >= 30 * 300_000 + 30 * comparison.UNTOLD
 
 
-# -- the command line
+# -- the console and the command line
+
+
+async def ended(gateway: CoreGateway, key: int) -> JobView:
+    await until(lambda: not gateway.jobs.view(key).active)
+    return gateway.jobs.view(key)
+
+
+async def test_the_console_compares_and_repairs_as_jobs(box: Sandbox) -> None:
+    """By number, by every byte, with the repair: each says what it found, and a second one joins the first."""
+    with inbox() as server:
+        wanted = profile(server)
+        await saved_profiles.save(box.archive, wanted, Secret("secret"))
+        await box.run(wanted)
+        exchange(server, 9)
+        gateway = await open_gateway(box.archive.home.path)
+        try:
+            view = await ended(gateway, await gateway.compare("Test", "numbers"))
+            assert view.result[0] == "Nothing is missing in the archive: all of it is there, by its numbers."
+            key = await gateway.compare("Test", "deep")
+            assert gateway.comparing("Test") == key == await gateway.compare("test", "deep")
+            view = await ended(gateway, key)
+            assert view.problem_count == 1
+            assert view.problems[0].startswith("INBOX, UID 9, ")
+            assert gateway.comparing("Test") is None
+            view = await ended(gateway, await gateway.compare("Test", "repair"))
+            assert (view.state.word, view.problems) == ("done", ())
+            assert any("1 message repaired" in text for text in view.result)
+        finally:
+            await gateway.close()
 
 
 def apply(archivar: Archivar, server: ScriptedServer) -> None:
