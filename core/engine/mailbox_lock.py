@@ -1,4 +1,4 @@
-"""The lock of a mailbox that is filled: two restores at once would each find the same messages missing."""
+"""The lock of a mailbox that is filled, or repaired in the archive: two at once would each find the same messages missing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def alone(home: Home, mailbox: str, name: str) -> Iterator[None]:
                 descriptor = -1
     except BlockingIOError:
         os.close(descriptor)
-        raise BusyError(f"Another restore into the mailbox {name} is under way.", "Wait for its end.") from None
+        raise BusyError(
+            f"A restore into the mailbox {name}, or the repair of its archive, is under way.", "Wait for its end."
+        ) from None
     except OSError as error:
         raise StorageError(f"{path} cannot be made: {error.strerror}.", "Make space and try again.") from error
     try:
