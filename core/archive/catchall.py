@@ -88,13 +88,15 @@ async def left(transaction: Transaction, seq: int, payload: Payload, source: int
     ours = {number for number, (_, ours) in enumerate(payload["addresses"]) if ours}
     ids = dict(zip(sorted(ours), await _addresses(transaction, seq, [[names[n], True] for n in sorted(ours)]), strict=True))
     await transaction.many(
-        "INSERT OR REPLACE INTO left_message (source_folder_id, uid, reading, addresses) VALUES (?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO left_message (source_folder_id, uid, reading, addresses, size, internaldate) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (source, uid, payload["reading"], json.dumps([names[number] for number in numbers], ensure_ascii=False))
-            for uid, numbers in payload["messages"]
+            (source, uid, payload["reading"], json.dumps([names[n] for n in numbers], ensure_ascii=False), *told)
+            # Entries of before do not tell size and date.
+            for uid, numbers, *told in ([*row, None, None][:4] for row in payload["messages"])
         ],
     )
-    rows = [(source, uid, ids[number]) for uid, numbers in payload["messages"] for number in numbers if number in ours]
+    rows = [(source, uid, ids[n]) for uid, numbers, *_ in payload["messages"] for n in numbers if n in ours]
     await transaction.many(
         "UPDATE unknown_address SET messages = messages + 1 WHERE id = ?3 AND NOT EXISTS "
         "(SELECT 1 FROM left_address WHERE source_folder_id = ?1 AND uid = ?2 AND address_id = ?3)",
@@ -110,7 +112,7 @@ async def left(transaction: Transaction, seq: int, payload: Payload, source: int
         "AND address_id NOT IN (SELECT value FROM json_each(?))",
         [
             (source, uid, json.dumps([ids[number] for number in numbers if number in ours]))
-            for uid, numbers in payload["messages"]
+            for uid, numbers, *_ in payload["messages"]
         ],
     )
 

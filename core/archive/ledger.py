@@ -26,9 +26,9 @@ Kinds and payloads (version 1)::
                        of the catch-all archive, or null; from, to: addresses that no user has (numbers), ours: in one of
                        our domains; report: [sha256 of the header, size] of the journal report it lay in, or null
     left              {run, source, server_folder, uidvalidity, reading, addresses: [[address, ours]],
-                       messages: [[uid, addresses]]}   left in a catch-all mailbox, since no user has any of their
-                       addresses; reading: digest of the header fields that were read; ours: false also of what is no
-                       stranger
+                       messages: [[uid, addresses, size, internaldate]]}   left in a catch-all mailbox, since no user has
+                       any of their addresses; reading: digest of the header fields that were read; ours: false also of
+                       what is no stranger; the last two are missing in older entries
     refiled           {places: [[owner, folder]], messages: [[sha256, [[address, sent, place]]]]}   filed to users who
                        have the address by now; messages whose addresses are all filed leave the catch-all archive
     imported          {owner, folder, format, path, messages: [[sha256, size, internaldate, flags]]}   from files at path

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from core import sequence
 from core.archive.archive import Archive
 from core.archive.twins import STANDING
 from core.model import now, timestamp
@@ -293,22 +292,27 @@ async def held(archive: Archive, source: str, name: str, uidvalidity: int, uids:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A message left in a catch-all mailbox: its addresses as keys, found in the header fields of which ``reading`` tells."""
+    """A message left in a catch-all mailbox: its addresses as keys, found in the header fields of which ``reading`` tells.
+
+    Size and INTERNALDATE are as the server listed them; the size is None where an earlier version left it.
+    """
 
     reading: str
     addresses: tuple[str, ...]
+    size: int | None
+    internaldate: int | None
 
 
 async def left(archive: Archive, source: str, name: str) -> dict[int, dict[int, Left]]:
     """What was left in the folder ``name`` of a catch-all mailbox, by UIDVALIDITY and UID."""
     rows = await archive.database.read(
-        "SELECT f.uidvalidity, l.uid, l.reading, l.addresses FROM source_folder f "
+        "SELECT f.uidvalidity, l.uid, l.reading, l.addresses, l.size, l.internaldate FROM source_folder f "
         "JOIN left_message l ON l.source_folder_id = f.id WHERE f.source = ? AND f.name = ?",
         (source, name),
     )
     found: dict[int, dict[int, Left]] = {}
-    for uidvalidity, uid, reading, addresses in rows:
-        found.setdefault(uidvalidity, {})[uid] = Left(reading, tuple(json.loads(addresses)))
+    for uidvalidity, uid, reading, addresses, *numbers in rows:
+        found.setdefault(uidvalidity, {})[uid] = Left(reading, tuple(json.loads(addresses)), *numbers)
     return found
 
 
@@ -334,13 +338,13 @@ async def doubtful(archive: Archive, source: str, name: str, uidvalidity: int) -
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """A folder as it was when it was last complete. ``excluded`` holds the UIDs that the filter left out.
+    """A folder as it was when it was last complete. ``excluded``: size and INTERNALDATE of what the filter left out, by UID.
 
     ``listed`` is when the folder was last listed whole; empty when that is not known.
     """
 
     signature: str
-    excluded: frozenset[int] = frozenset()
+    excluded: Mapping[int, tuple[int, int | None]] = field(default_factory=dict)
     listed: str = ""
 
 
@@ -348,21 +352,35 @@ async def complete(archive: Archive, source: str) -> dict[str, Complete]:
     """The state of each folder that was complete at its last visit, by name."""
     sql = "SELECT name, signature, excluded, listed FROM folder_state WHERE source = ?"
     return {
-        name: Complete(signature, frozenset(sequence.unpack(excluded)), listed)
+        name: Complete(signature, _excluded(excluded), listed)
         for name, signature, excluded, listed in await archive.database.read(sql, (source,))
     }
 
 
+def _excluded(text: str) -> dict[int, tuple[int, int | None]]:
+    # Earlier versions kept UIDs alone: a UID is known only with what it named.
+    return {uid: (size, date) for uid, size, date in json.loads(text)} if text.startswith("[") else {}
+
+
 async def remember(
-    archive: Archive, source: str, name: str, signature: str, messages: int, excluded: Iterable[int] = ()
+    archive: Archive,
+    source: str,
+    name: str,
+    signature: str,
+    messages: int,
+    excluded: Mapping[int, tuple[int, int | None]] | None = None,
 ) -> None:
-    """Note that a folder was listed whole and is complete; an empty ``signature`` forgets it."""
+    """Note that a folder was listed whole and is complete; an empty ``signature`` forgets it.
+
+    ``excluded``: size and INTERNALDATE of what the filter left out, by UID.
+    """
+    rows = [[uid, *numbers] for uid, numbers in sorted((excluded or {}).items())]
     async with archive.database.transaction() as transaction:
         if signature:
             await transaction.execute(
                 "INSERT OR REPLACE INTO folder_state (source, name, signature, messages, excluded, listed) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                (source, name, signature, messages, sequence.pack(excluded), timestamp(now())),
+                (source, name, signature, messages, json.dumps(rows, separators=(",", ":")), timestamp(now())),
             )
         else:
             await transaction.execute("DELETE FROM folder_state WHERE source = ? AND name = ?", (source, name))

@@ -152,6 +152,8 @@ CREATE TABLE left_message (
     uid INTEGER NOT NULL,
     reading TEXT NOT NULL,
     addresses TEXT NOT NULL,
+    size INTEGER,
+    internaldate INTEGER,
     PRIMARY KEY (source_folder_id, uid)
 ) WITHOUT ROWID;
 

@@ -22,6 +22,7 @@ from core.archive.splitter import header_end
 from core.engine.filing import Batch, Destination, Stored, origin
 from core.format import number
 from core.imap.names import Folder
+from core.imap.replies import Listed
 from core.model import User
 from core.profiles import journal, routing, templates
 from core.profiles.catchall import CatchAll, Unknown
@@ -151,7 +152,7 @@ class SortedFiling:
         """Archive a batch, durably, and say what was left."""
         where = origin(self._to) | {"server_folder": folder.name, "uidvalidity": uidvalidity}
         entry = _Entry(self._sorting)
-        left: list[tuple[int, Found, Route]] = []
+        left: list[tuple[int, Listed, Found, Route]] = []
         digests = iter(prepared.ready.messages)
         size = 0
         for (uid, raw, listed), one in zip(messages, prepared.messages, strict=True):
@@ -159,7 +160,7 @@ class SortedFiling:
                 entry.add(next(digests).sha256, uid, listed.size, listed.internaldate, listed.flags, one, places)
                 size += len(raw)
             else:
-                left.append((uid, one.found, one.route))
+                left.append((uid, listed, one.found, one.route))
             self._unknown.update(
                 {stranger.address for stranger in one.route.strangers if stranger.ours and not stranger.ignored}
             )
@@ -171,7 +172,7 @@ class SortedFiling:
                 await users.nobody(self._archive)
             await self._archive.append(drafts, prepared.ready)
         self._left += len(left)
-        return Stored(size, frozenset(uid for uid, _, _ in left))
+        return Stored(size, frozenset(uid for uid, *_ in left))
 
     def remarks(self) -> list[str]:
         """What should be known of this run."""
@@ -234,12 +235,13 @@ class _Entry:
         }
 
 
-def _left(messages: Sequence[tuple[int, Found, Route]]) -> dict[str, Any]:
+def _left(messages: Sequence[tuple[int, Listed, Found, Route]]) -> dict[str, Any]:
     numbers: dict[str, int] = {}
     ours: set[str] = set()
     rows = []
-    for uid, found, route in messages:
+    for uid, listed, found, route in messages:
         keys = list(dict.fromkeys(routing.key(address) for address in (*found.senders, *found.recipients)))
         ours.update(stranger.address for stranger in route.strangers if stranger.ours)
-        rows.append([uid, [numbers.setdefault(address, len(numbers)) for address in keys]])
+        named = [numbers.setdefault(address, len(numbers)) for address in keys]
+        rows.append([uid, named, listed.size, listed.internaldate])
     return {"addresses": [[address, address in ours] for address in numbers], "messages": rows}

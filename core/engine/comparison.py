@@ -145,7 +145,7 @@ class Scope:
             lambda chunk: self.link.again(lambda: looking.headers(self.link, look, chunk)),
             now(),
         )
-        return found | (look.left.get(look.uidvalidity, {}).keys() & set(look.plan.new))
+        return found | (look.left_before.keys() & set(look.plan.new))
 
 
 def _differing(look: Look, uid: int, what: What, reason: str = "") -> Differing:

@@ -91,6 +91,17 @@ class Look:
         self.plan = replace(self.plan, new=new, known=self.plan.known | uids)
 
     @property
+    def left_before(self) -> dict[int, Left]:
+        """What was left here before and is listed with the same numbers now, by UID."""
+        left = self.left.get(self.uidvalidity, {})
+        there = {uid: self.listed[uid] for uid in left.keys() & self.listed.keys()}
+        return {
+            uid: left[uid]
+            for uid, item in there.items()
+            if left[uid].size is None or (left[uid].size, left[uid].internaldate) == (item.size, item.internaldate)
+        }
+
+    @property
     def vanished(self) -> dict[int, tuple[int, ...]]:
         """UIDs by UIDVALIDITY that are gone of what was known or left here."""
         found = {validity: set(uids) for validity, uids in self.plan.vanished.items()}

@@ -161,11 +161,9 @@ class MailboxArchiver:
         seen = await looking.look(visit.archive, visit.link, visit.source, folder, status)
         uidvalidity, _, digest = before.signature.partition("/")
         if uidvalidity.partition(":")[0] == str(seen.uidvalidity) and digest == visit.rules.filter.digest:
-            # Where known UIDs are listed with other numbers, those that were left out may name other messages, too.
-            seen.excluded_before = frozenset() if seen.changed else before.excluded
-        if self._doubted:
-            doubted = self._doubted.get((folder.name, seen.uidvalidity), frozenset())
-            seen.doubted = sorted(doubted & seen.plan.known)
+            # A UID is known only with what it named.
+            numbers = {uid: (one.size, one.internaldate) for uid, one in seen.listed.items() if uid in before.excluded}
+            seen.excluded_before = frozenset(uid for uid, told in numbers.items() if told == before.excluded[uid])
         self._looks.append(seen)
         visit.tally.found += len(seen.listed)
         visit.tally.known += len(seen.plan.known)
@@ -197,9 +195,7 @@ class MailboxArchiver:
                 continue
             if visit.rules.filter.digest:
                 look.excluded = await self._left_out(look, look.wanted)
-            # Where known UIDs are listed with other numbers, those that were left may name other messages, too.
-            before = {} if look.changed else look.left.get(look.uidvalidity, {})
-            left = visit.filing.still_left(look.wanted, before)
+            left = visit.filing.still_left(look.wanted, look.left_before)
             look.excluded |= left
             look.undecided |= left
             visit.tally.excluded += len(look.excluded)
@@ -331,7 +327,8 @@ class MailboxArchiver:
             lasting = not (look.undecided or (look.excluded and visit.rules.filter.changes))
             signature = self._signed(look.signature) if lasting else ""
             name, messages = look.folder.name, len(look.listed)
-            await sources.remember(visit.archive, visit.source, name, signature, messages, look.excluded)
+            excluded = {uid: (look.listed[uid].size, look.listed[uid].internaldate) for uid in look.excluded}
+            await sources.remember(visit.archive, visit.source, name, signature, messages, excluded)
 
     async def _count_dry(self, folders: list[Folder]) -> None:
         """Say what a run would do; of what is new, or listed with other numbers, some may turn out to be known."""
