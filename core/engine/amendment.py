@@ -37,7 +37,7 @@ async def amend(
     Why it failed as a whole; empty when it did not. Raises ``BusyError`` when a restore fills the mailbox, ``StorageError``.
     """
     with alone(archive.home, profile.server.source(mailbox.login.casefold()), mailbox.top):
-        to = Destination(NO_RUN, mailbox.source(profile.server), mailbox.user.id, mailbox.top, mailbox.everybody)
+        to = Destination(NO_RUN, mailbox.source(profile.server), mailbox.user.id, mailbox.top, mailbox.everybody, mailbox.login)
         progress = MailboxProgress(MailboxResult(mailbox.top, mailbox.user.name), source=to.source)
         visit = Visit(
             archive,

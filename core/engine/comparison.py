@@ -137,7 +137,7 @@ class Scope:
         return MissingFolder(path, len(look.listed), len(same), "", _sorted(differing), _doubts(look), len(left_out))
 
     async def _left_out(self, look: Look) -> set[int]:
-        """What is new and not wanted: by the filter, or left in a catch-all mailbox since no user is known for it."""
+        """What is new and not wanted: by the filter, in a view, or left in a catch-all mailbox for want of a user."""
         found = await filtering.excluded(
             self.profile.filter,
             look.plan.new,
@@ -145,6 +145,11 @@ class Scope:
             lambda chunk: self.link.again(lambda: looking.headers(self.link, look, chunk)),
             now(),
         )
+        if look.folder.view:
+            # What it shows of folders that are not archived.
+            before = (await sources.complete(self.archive, self.source)).get(look.folder.name)
+            if before is not None and before.signature.startswith(f"{look.uidvalidity}:"):
+                found |= looking.left_out_before(before, look.listed) & set(look.plan.new)
         return found | (look.left_before.keys() & set(look.plan.new))
 
 

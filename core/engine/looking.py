@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from core.archive import sources
 from core.archive.archive import Archive
-from core.archive.sources import Gone, Left
+from core.archive.sources import Complete, Gone, Left
 from core.engine import plan
 from core.engine.filing import Filing
 from core.engine.link import Link
@@ -166,6 +166,12 @@ async def look(archive: Archive, link: Link, source: str, folder: Folder, status
         before=max((len(uids) for uids in known.values()), default=0),
         left=await sources.left(archive, source, folder.name),
     )
+
+
+def left_out_before(before: Complete, listed: Mapping[int, Listed]) -> frozenset[int]:
+    """What the filter left out before and is listed with the same numbers: a UID is known only with what it named."""
+    there = {uid: listed[uid] for uid in before.excluded.keys() & listed.keys()}
+    return frozenset(uid for uid, one in there.items() if before.excluded[uid] == (one.size, one.internaldate))
 
 
 async def headers(link: Link, look: Look, uids: Iterable[int]) -> dict[int, bytes | None]:

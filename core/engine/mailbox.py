@@ -161,9 +161,7 @@ class MailboxArchiver:
         seen = await looking.look(visit.archive, visit.link, visit.source, folder, status)
         uidvalidity, _, digest = before.signature.partition("/")
         if uidvalidity.partition(":")[0] == str(seen.uidvalidity) and digest == visit.rules.filter.digest:
-            # A UID is known only with what it named.
-            numbers = {uid: (one.size, one.internaldate) for uid, one in seen.listed.items() if uid in before.excluded}
-            seen.excluded_before = frozenset(uid for uid, told in numbers.items() if told == before.excluded[uid])
+            seen.excluded_before = looking.left_out_before(before, seen.listed)
         self._looks.append(seen)
         visit.tally.found += len(seen.listed)
         visit.tally.known += len(seen.plan.known)
