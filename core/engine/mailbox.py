@@ -162,6 +162,9 @@ class MailboxArchiver:
         uidvalidity, _, digest = before.signature.partition("/")
         if uidvalidity.partition(":")[0] == str(seen.uidvalidity) and digest == visit.rules.filter.digest:
             seen.excluded_before = looking.left_out_before(before, seen.listed)
+        if self._doubted:
+            doubted = self._doubted.get((folder.name, seen.uidvalidity), frozenset())
+            seen.doubted = sorted(doubted & seen.plan.known)
         self._looks.append(seen)
         visit.tally.found += len(seen.listed)
         visit.tally.known += len(seen.plan.known)
