@@ -50,8 +50,27 @@ class ConnectError(ArchivarError):
 class Dropped(ConnectError):
     """The connection ended or fell silent in the middle of the work; trying again may help."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__("connection", message, hint, retry=True)
+    def __init__(self, message: str, hint: str = "", *, busy: bool = False) -> None:
+        super().__init__("connection", message, hint, retry=True, busy=busy)
+
+
+class Sluggish(Dropped):
+    """What was on its way came so slowly that it was given up."""
+
+
+class Boundless(Dropped):
+    """The answer to a command did not end where any answer would: asking again is of no use."""
+
+
+class Exhausted(ConnectError):
+    """The server would not, or hardly, give what was asked for, after all tries: what is left waits for the next run."""
+
+    def __init__(self, message: str, hint: str = "", *, busy: bool = False) -> None:
+        super().__init__("connection", message, hint, busy=busy)
+
+
+class Spent(Exhausted):
+    """What a profile may download in one day is used up."""
 
 
 class ProtocolError(ArchivarError):

@@ -97,6 +97,11 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{number(count)} {noun if count == 1 else plural or noun + 's'}"
 
 
+def clock(stamp: str) -> str:
+    """The local time of day of a time in ISO 8601: ``14:03:09``."""
+    return f"{datetime.fromisoformat(stamp).astimezone():%H:%M:%S}"
+
+
 def duration(seconds: float) -> str:
     """The two largest units: ``8 s``, ``3 min 20 s``, ``2 h 5 min``, ``3 d 4 h``."""
     whole = round(seconds)

@@ -116,6 +116,14 @@ class ProblemCode(StrEnum):
     COUNT = "count"
     #: A message that was to be deleted is not the one that was archived.
     OTHER_MESSAGE = "other-message"
+    #: The server has too much to do, or this account has had enough for now.
+    BUSY = "busy"
+    #: What was on its way came too slowly.
+    SLOW = "slow"
+    #: What the profile may download in a day is used up.
+    SPENT = "spent"
+    #: An answer did not end where any would.
+    ENDLESS = "endless"
     #: The server can only expunge all that is marked.
     NO_UIDPLUS = "no-uidplus"
     #: Messages went that were not ours to delete, while we deleted.

@@ -76,6 +76,15 @@ def open_socket(
         connection = socket.create_connection((host, port), timeout=min(timeout, CONNECT_SECONDS))
     except ConnectionRefusedError as error:
         raise ConnectError("tcp", f"{host} refused the connection on port {port}.", refused, retry=True) from error
+    except ConnectionResetError as error:
+        # It was taken, and closed before it was ours: so servers refuse one connection too many.
+        raise ConnectError(
+            "tcp",
+            f"{host} closed the connection on port {port} at once.",
+            "It may have too many connections: try again later.",
+            retry=True,
+            busy=True,
+        ) from error
     except TimeoutError as error:
         raise ConnectError(
             "tcp", f"{host} did not answer on port {port}.", "Check the port and the firewall in between.", retry=True
@@ -131,7 +140,8 @@ class tls_errors:
             # A connection that just ends may be a server that is starting; any other answer is no TLS, today and tomorrow.
             ended = not isinstance(error, ssl.SSLError) or isinstance(error, ssl.SSLEOFError)
             message = f"{host} does not speak TLS on port {port} ({reason})."
-            raise ConnectError("tls", message, self._hint, retry=ended) from error
+            hint = f"{self._hint} It may also have too many connections." if ended else self._hint
+            raise ConnectError("tls", message, hint, retry=ended, busy=ended) from error
 
 
 def report_tls(wrapped: ssl.SSLSocket, report: Report, *, accept_all: bool) -> None:

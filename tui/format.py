@@ -299,6 +299,8 @@ def header(left: Sequence[str], state: str, clock: str, width: int) -> str:
 
 def service(view: HomeView) -> State:
     """The service in the header: it need not be alive while nothing is to be done."""
+    if view.service_stuck:
+        return State("!", "stopped", Tone.BAD)
     if view.service_running:
         return State("●", "running", Tone.GOOD)
     return State("!", "not running", Tone.WARN) if view.busy else State("○", "idle", Tone.MUTED)

@@ -15,25 +15,31 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from core.archive import intake
 from core.archive.envelope import Envelope
 from core.archive.intake import Part, Piece, Prepared
+from core.process import is_stopped
 
 #: Space for one batch each way. A batch that does not fit is prepared in the service itself.
 BYTES = 24 * 1024 * 1024
 #: Digests that one process keeps: 10 MB.
 MOST_KNOWN = 100_000
 _LENGTH = struct.Struct(">I")
+#: How often it is looked at a process that does not answer, and how often in a row it must be found stopped.
+LOOK_SECONDS, STOPPED_LOOKS = 1.0, 2
+#: A process that has nothing to do any more ends in this time, or is ended.
+END_SECONDS = 3.0
 
 
 class Offload:
     """One process. ``prepare`` blocks, and is for one thread at a time."""
 
     def __init__(self) -> None:
+        self._stopped = 0
         ours, theirs = socket.socketpair()
         files = [os.memfd_create(name, os.MFD_CLOEXEC) for name in ("archivar-raw", "archivar-parts")]
         try:
@@ -56,6 +62,8 @@ class Offload:
             theirs.close()
             for file in files:
                 os.close(file)
+        # So often it is looked whether the process still does anything.
+        ours.settimeout(LOOK_SECONDS)
         self._socket = ours
 
     @property
@@ -73,7 +81,7 @@ class Offload:
             self._raw[at : at + len(raw)] = raw
             at += len(raw)
         _send(self._socket, (volume, sizes))
-        described, packed = _receive(self._socket)
+        described, packed = _receive(self._socket, self._look)
         prepared = [
             Prepared(raw, sha256, tuple(Piece(*piece) for piece in pieces), Envelope(*envelope), canonical)
             for raw, (sha256, pieces, envelope, canonical) in zip(raws, described, strict=True)
@@ -81,10 +89,21 @@ class Offload:
         parts = [Part(sha256, codec, size, self._packed[start:end]) for sha256, codec, size, start, end in packed]
         return prepared, parts
 
+    def _look(self) -> None:
+        """Raises ``TimeoutError`` when the process was stopped: it may be for ever, and a run would wait as long."""
+        self._stopped = self._stopped + 1 if is_stopped(self.pid) else 0
+        if self._stopped >= STOPPED_LOOKS:
+            raise TimeoutError(f"process {self.pid} was stopped")
+
     def close(self) -> None:
         """End the process."""
         self._socket.close()
-        self._process.wait()
+        try:
+            self._process.wait(0 if is_stopped(self.pid) else END_SECONDS)
+        except subprocess.TimeoutExpired:
+            # Stopped, or in the middle of a batch that nobody waits for.
+            self._process.kill()
+            self._process.wait()
         self._raw.close()
         self._packed.close()
 
@@ -99,16 +118,20 @@ def _send(connection: socket.socket, value: Any) -> None:
     connection.sendall(_LENGTH.pack(len(data)) + data)
 
 
-def _receive(connection: socket.socket) -> Any:
+def _receive(connection: socket.socket, look: Callable[[], None] = lambda: None) -> Any:
     # Both ends are this program; nothing from outside is ever unpickled.
-    length = _LENGTH.unpack(_exactly(connection, _LENGTH.size))[0]
-    return pickle.loads(_exactly(connection, length))
+    length = _LENGTH.unpack(_exactly(connection, _LENGTH.size, look))[0]
+    return pickle.loads(_exactly(connection, length, look))
 
 
-def _exactly(connection: socket.socket, count: int) -> bytes:
+def _exactly(connection: socket.socket, count: int, look: Callable[[], None]) -> bytes:
     found = bytearray()
     while len(found) < count:
-        data = connection.recv(min(count - len(found), 1 << 20))
+        try:
+            data = connection.recv(min(count - len(found), 1 << 20))
+        except TimeoutError:
+            look()
+            continue
         if not data:
             raise EOFError("the other side is gone")
         found += data

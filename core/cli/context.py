@@ -12,6 +12,9 @@ from typing import Any, TypeVar
 
 from core import config
 from core.archive.archive import Archive
+from core.db.database import PATIENCE
+from core.errors import BusyError
+from core.service import liveness
 
 T = TypeVar("T")
 
@@ -32,7 +35,16 @@ class Context:
     async def archive(self, *, create: bool = False, follow: bool = True) -> AsyncIterator[Archive]:
         """The open archive; with ``create`` begun when there is none."""
         home = config.find_or_create(self.home) if create else self.find()
-        archive = await Archive.open(home, actor=actor(), follow=follow)
+        stuck = await liveness.stuck(home)
+        if stuck is not None:
+            # It may hold the locks of databases too, and will not give them back.
+            PATIENCE.set(liveness.PATIENCE_SECONDS)
+        try:
+            archive = await Archive.open(home, actor=actor(), follow=follow and stuck is None)
+        except BusyError as error:
+            if stuck is None:
+                raise
+            raise BusyError(f"{stuck.sentence()} {error.message}", stuck.hint()) from error
         try:
             yield archive
         finally:

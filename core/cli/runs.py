@@ -14,9 +14,10 @@ from core.cli.help import Command
 from core.cli.output import output
 from core.cli.watching import show_result, watch
 from core.cli.words import WORDS
-from core.errors import InputError
+from core.errors import BusyError, InputError
 from core.format import number, when
 from core.model import Run, RunStatus, now, timestamp
+from core.service import liveness
 from core.service.detach import ensure_running
 from core.service.queue import Queue
 
@@ -62,9 +63,9 @@ def run_profile(
     raise typer.Exit(run(work()))
 
 
-async def _watch(archive: Archive, wanted: Run) -> Run:
+async def _watch(archive: Archive, wanted: Run, *, until_stuck: bool = False) -> Run:
     try:
-        return await watch(archive, wanted)
+        return await watch(archive, wanted, until_stuck=until_stuck)
     except asyncio.CancelledError:
         # Ctrl-C: the run is the service's, not ours.
         output.note(f"Run {wanted.id} goes on in the service.")
@@ -174,8 +175,13 @@ def cancel(number_: Annotated[int, typer.Argument(metavar="RUN", help="The run's
             before = await queue.run(number_)
             if before.status.final:
                 raise InputError(f"Run {number_} has ended already ({before.status.value}).", "archivar runs shows all runs.")
-            await queue.request_cancel(number_)
-            _finished(await _watch(archive, before))
+            try:
+                await queue.request_cancel(number_)
+            except BusyError as error:
+                if found := await liveness.stuck(archive.home):
+                    raise BusyError(found.sentence(), found.hint()) from error
+                raise
+            _finished(await _watch(archive, before, until_stuck=True))
         return 0
 
     raise typer.Exit(run(work()))

@@ -31,7 +31,7 @@ from core.format import counted, duration, number, size, soon, when
 from core.model import Run, now, timestamp
 from core.profiles import zones
 from core.profiles.profile import Profile
-from core.service import unit, verifications
+from core.service import liveness, unit, verifications
 from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
@@ -39,6 +39,8 @@ from core.service.scheduler import next_starts
 from core.service.verifications import Outcome, Standing
 
 STOP_SECONDS = 30.0
+#: How often it is looked meanwhile whether the service does anything at all.
+LOOK_TURNS = 10
 #: A service that gave no sign of life for so long hangs, or waits for the disk.
 SILENCE_SECONDS = 60.0
 
@@ -145,12 +147,15 @@ def stop() -> None:
         home = context.find()
         stopped = is_running(home)
         if stopped:
+            await _refuse_stuck(home)
             async with context.archive() as archive:
                 await Queue(archive.database).request_stop()
-                for _ in range(int(STOP_SECONDS / 0.05)):
+                for turn in range(int(STOP_SECONDS / 0.05)):
                     if not is_running(home):
                         break
                     await asyncio.sleep(0.05)
+                    if turn % LOOK_TURNS == 0:
+                        await _refuse_stuck(home)
                 else:
                     raise BusyError("The service does not stop.", f"See {home.log}.")
         if output.json_wanted:
@@ -160,12 +165,19 @@ def stop() -> None:
     run(work())
 
 
+async def _refuse_stuck(home: Home) -> None:
+    """Raises ``BusyError`` when the service is there and does nothing, so that it cannot do what it is asked for."""
+    if found := await liveness.stuck(home):
+        raise BusyError(found.sentence(), found.hint())
+
+
 def service_status() -> None:
     """Tell whether the service runs; exit code 1 if not."""
 
     async def work() -> int:
         home = context.find()
         running = is_running(home)
+        presence = await liveness.stuck(home) or liveness.look(home)
         async with context.archive() as archive:
             known = await Queue(archive.database).service() if running else None
             starts = await next_starts(archive)
@@ -174,6 +186,7 @@ def service_status() -> None:
             output.json(
                 {
                     "running": running,
+                    "life": presence.life.value,
                     "pid": known[0] if known else None,
                     "started": timestamp(known[1]) if known else None,
                     "heartbeat": timestamp(known[2]) if known else None,
@@ -181,8 +194,11 @@ def service_status() -> None:
                     "time_zone": zones.system_zone(),
                 }
             )
-            return 0 if running else 1
-        if running and known:
+            return 0 if running and not presence.stuck else 1
+        if presence.stuck:
+            output.line(f"✘ {presence.sentence()}")
+            output.line(presence.hint(), indent=2)
+        elif running and known:
             output.line(f"● running since {when(known[1], now())}, process {known[0]}")
             silence = (now() - known[2]).total_seconds()
             output.line(
@@ -194,7 +210,7 @@ def service_status() -> None:
             start = soon(starts[first], now())
             output.line(f"next start: {first}, {start}" if running else f"! next start: {first}, {start}, if a service runs")
         output.line(f"time zone: {zones.system_zone()}")
-        return 0 if running else 1
+        return 0 if running and not presence.stuck else 1
 
     raise typer.Exit(run(work()))
 
@@ -220,14 +236,18 @@ def status() -> None:
             search = await glance(archive)
         disk = space.use(home)
         running = is_running(home)
+        presence = await liveness.stuck(home) or liveness.look(home)
         warnings = [warning for profile in profiles for warning in profile.warnings()]
         if disk.low:
             warnings.insert(0, disk.sentence())
+        if presence.stuck:
+            warnings.insert(0, f"{presence.sentence()} {presence.hint()}")
         if output.json_wanted:
             output.json(
                 {
                     "home": str(home.path),
                     "service": running,
+                    "service_life": presence.life.value,
                     "users": people,
                     "messages": messages,
                     "bytes": raw,
@@ -250,7 +270,8 @@ def status() -> None:
             output.line(f"          {line}", indent=10)
         output.line(f"Backed up {_backed_up(backed_up)}", indent=10)
         output.line(f"Search    {sentence(search)}", indent=10)
-        output.line(f"Service   {'● running' if running else '○ not running; a run starts it'}")
+        state = f"✘ {presence.life}" if presence.stuck else "● running" if running else "○ not running; a run starts it"
+        output.line(f"Service   {state}")
         output.line(f"Users     {number(people)}")
         rows = []
         for profile in profiles:

@@ -8,11 +8,12 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.cli.output import output
-from core.cli.words import WORDS, cells, current_folder, mailboxes, plain, progress_line, shortened
+from core.cli.words import WORDS, cells, current_folder, mailboxes, plain, progress_line, shortened, waits
 from core.engine.progress import Snapshot
-from core.errors import ArchivarError
+from core.errors import ArchivarError, BusyError
 from core.format import counted, duration, number, size
 from core.model import COUNTERS, Run, RunEvent, RunStatus
+from core.service import liveness
 from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
@@ -20,6 +21,8 @@ from core.service.queue import Queue
 #: Asking whether anything changed costs 8 µs; drawing is what must not be done more than 4 times a second.
 TICK_SECONDS = 0.05
 DRAW_SECONDS = 0.25
+#: How often it is looked whether the service does anything.
+LOOK_SECONDS = 1.0
 #: Between plain lines, so that a log of a night's run stays readable.
 LINE_SECONDS = 5.0
 #: A service that ends so often while it is watched has a reason that starting it again does not mend.
@@ -31,15 +34,27 @@ SHOWN_WARNINGS = 8
 _TOLD_LATER = ("started", "finished", "warning", "problem")
 
 
-async def watch(archive: Archive, run: Run) -> Run:
-    """Show ``run`` until it has ended. A service that died is started again, and the run carries on."""
+async def watch(archive: Archive, run: Run, *, until_stuck: bool = False) -> Run:
+    """Show ``run`` until it has ended. A service that died is started again, and the run carries on.
+
+    A service that does nothing is told; ``until_stuck``: it is not waited for (``BusyError``).
+    """
     queue = Queue(archive.database)
     restarts = 0
     view = _Moving() if output.for_person and not output.json_wanted else _Lines()
     seen = 0
     version, drawn = -1, 0.0
+    looked, told = time.monotonic(), False
     with view:
         while True:
+            if time.monotonic() - looked > LOOK_SECONDS:
+                stuck, looked = await liveness.stuck(archive.home), time.monotonic()
+                if stuck is not None and until_stuck:
+                    asked = f"Run {run.id} is asked to end, and will as soon as the service goes on."
+                    raise BusyError(f"{stuck.sentence()} {asked}", stuck.hint())
+                if stuck is not None and not told:
+                    output.note(f"! {stuck.sentence()} {stuck.hint()}")
+                told = stuck is not None
             if not is_running(archive.home):
                 run = await queue.run(run.id)
                 if not run.status.final:
@@ -147,7 +162,7 @@ def drawing(run: Run, snapshot: Snapshot | None, width: int) -> list[str]:
         return [shortened(state, width - 1)]
     if snapshot.fraction is None:
         phase = next((line.phase for line in snapshot.mailboxes if line.phase not in ("done", "waiting")), "")
-        return [shortened(f"{state}  {phase}", width - 1)]
+        return [shortened(f"{state}  {waits(snapshot) or phase}", width - 1)]
     share = f"{snapshot.fraction:4.0%}"
     facts = [f"{number(snapshot.messages_done)} of {number(snapshot.messages_total)}"]
     if snapshot.message_rate:
@@ -162,7 +177,7 @@ def drawing(run: Run, snapshot: Snapshot | None, width: int) -> list[str]:
     if failed := snapshot.totals.get("failed", 0):
         second.append(f"! {number(failed)} failed")
     last = "  " + " · ".join(second)
-    folder = mailboxes(snapshot) or current_folder(snapshot)
+    folder = waits(snapshot) or mailboxes(snapshot) or current_folder(snapshot)
     if folder and room - cells(last) - 5 >= 12:
         last = f"  {shortened(folder, room - cells(last) - 5)} · {last.strip()}"
     return [shortened(first, room), shortened(last, room)]

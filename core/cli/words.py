@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from core.engine.progress import Snapshot
-from core.format import counted, duration, number, safe, size, soon
+from core.format import clock, counted, duration, number, safe, size, soon
 from core.model import RunStatus, now
 from core.profiles.profile import Profile
 
@@ -67,9 +67,9 @@ def progress_line(snapshot: Snapshot) -> str:
     left = "" if snapshot.seconds_left is None else f", {duration(snapshot.seconds_left)} left"
     several = mailboxes(snapshot)
     if not snapshot.messages_total:
-        return share + ", ".join(filter(None, (several, _phase(snapshot))))
+        return share + ", ".join(filter(None, (several, waits(snapshot) or _phase(snapshot))))
     # Of many mailboxes the folder of one says nothing.
-    folder = several or current_folder(snapshot)
+    folder = waits(snapshot) or several or current_folder(snapshot)
     return (
         f"{share}{number(snapshot.messages_done)} of {counted(snapshot.messages_total, 'message')}, "
         f"{size(snapshot.bytes_done)}, {number(round(snapshot.message_rate))} msg/s{left}" + (f", {folder}" if folder else "")
@@ -82,6 +82,16 @@ def mailboxes(snapshot: Snapshot) -> str:
         return ""
     done = f"{number(snapshot.mailboxes_done)} of {number(snapshot.mailboxes_total)} mailboxes"
     return f"{done}, {number(snapshot.mailboxes_unlisted)} still to list" if snapshot.mailboxes_unlisted else done
+
+
+def waits(snapshot: Snapshot) -> str:
+    """That mailboxes wait for a server that has too much to do, and until when; empty when none does."""
+    until = sorted(line.waits_until for line in snapshot.mailboxes if line.waits_until)
+    if not until:
+        return ""
+    if snapshot.mailboxes_total < 2:
+        return f"waits until {clock(until[0])}"
+    return f"{counted(len(until), 'mailbox waits', 'mailboxes wait')}, the next until {clock(until[0])}"
 
 
 def _phase(snapshot: Snapshot) -> str:

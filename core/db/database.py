@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from core.tasks import spawn
 
 Row = tuple[Any, ...]
 LOCK_SECONDS = 30.0
+#: How long locks are waited for where it is not said; less while their holder is known to do nothing.
+PATIENCE: ContextVar[float] = ContextVar("patience", default=LOCK_SECONDS)
 
 _REASONS: dict[int, tuple[type[ArchivarError], str, str]] = {
     sqlite3.SQLITE_FULL: (
@@ -75,16 +78,17 @@ class Database:
 
     @classmethod
     async def open(
-        cls, path: Path, *, pragmas: Sequence[str] = (), read_only: bool = False, patience: float = LOCK_SECONDS
+        cls, path: Path, *, pragmas: Sequence[str] = (), read_only: bool = False, patience: float | None = None
     ) -> Database:
         """Open ``path`` (made when missing, unless ``read_only``) and set ``pragmas`` in their order.
 
-        ``patience``: seconds to wait for the locks of others before ``BusyError``.
+        ``patience``: seconds to wait for the locks of others before ``BusyError``; None for what ``PATIENCE`` says.
         """
         mode = "ro" if read_only else "rwc"
         uri = f"{path.absolute().as_uri()}?mode={mode}"
         with translated(path):
-            connection = aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=patience)
+            waits = PATIENCE.get() if patience is None else patience
+            connection = aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=waits)
             try:
                 await connection
             except sqlite3.Error:

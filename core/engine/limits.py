@@ -102,13 +102,18 @@ class Slots:
 class Grant:
     """A share of a budget, until it is released; released twice is released once."""
 
-    def __init__(self, release: Callable[[], None]) -> None:
-        self._release: Callable[[], None] | None = release
+    def __init__(self, size: int, change: Callable[[int], None]) -> None:
+        self._size = size
+        self._change = change
+
+    def settle(self, size: int) -> None:
+        """What was reckoned with is there, and has ``size`` bytes: these are what it takes from now on."""
+        change, self._size = size - self._size, size
+        if change:
+            self._change(change)
 
     def release(self) -> None:
-        release, self._release = self._release, None
-        if release is not None:
-            release()
+        self.settle(0)
 
 
 class Budget:
@@ -131,12 +136,12 @@ class Budget:
         def give_back() -> None:
             self._used -= size
 
-        def release() -> None:
-            give_back()
+        def change(by: int) -> None:
+            self._used += by
             self._line.serve()
 
         await self._line.take(take, give_back)
-        return Grant(release)
+        return Grant(size, change)
 
 
 class Limits:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from core import sequence
 from core.archive import sources
 from core.archive.sources import Complete, Known
-from core.engine import filing, filtering, looking, views, whose
+from core.engine import filing, filtering, looking, refusals, views, whose
 from core.engine.deleting import Deleting
 from core.engine.looking import Look
 from core.engine.moves import Moves
@@ -25,7 +25,7 @@ from core.engine.sameness import Sameness
 from core.engine.views import Views
 from core.engine.visit import Visit
 from core.engine.whose import Holder
-from core.errors import ArchivarError, ConnectError, Dropped, ProtocolError
+from core.errors import ArchivarError, ConnectError, Dropped, ProtocolError, Spent
 from core.format import counted, number
 from core.format import size as human
 from core.imap.names import UNREADABLE, Folder, Status
@@ -130,7 +130,7 @@ class MailboxArchiver:
                     lambda folder=folder, status=status, before=before: self._look(folder, status, before)  # type: ignore[misc]
                 )
             except (Dropped, ProtocolError) as error:
-                visit.fail(folder, None, error.message)
+                visit.fail(folder, None, error.message, refusals.code(error))
                 # One folder that cannot be had says nothing about the next.
                 visit.link.progressed()
 
@@ -376,8 +376,9 @@ async def archive_mailbox(
     try:
         await archiver.run(dry_run=dry_run)
     except (ConnectError, Dropped, ProtocolError) as error:
-        progress.result.problems.append(Problem(progress.folder, None, str(error)))
-        progress.result.status = RunStatus.FAILED
+        progress.result.problems.append(Problem(progress.folder, None, str(error), refusals.code(error)))
+        # A day's share that is used up is no failure of the mailbox: a run of the next day goes on.
+        progress.result.status = RunStatus.WITH_ERRORS if isinstance(error, Spent) else RunStatus.FAILED
         progress.phase = Phase.DONE
         return error
     except ArchivarError:

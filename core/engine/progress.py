@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
-from core.model import MailboxResult, Phase, RunStatus, Tally
+from core.model import MailboxResult, Phase, RunStatus, Tally, timestamp
 
 #: Rates are those of the last seconds, so that a pause shows.
 WINDOW_SECONDS = 10.0
@@ -32,6 +33,8 @@ class MailboxProgress:
     bytes_done: int = 0
     #: The mailbox's name in the ledger.
     source: str = ""
+    #: Until when it waits for a server that has too much to do, or that went away.
+    waits_until: datetime | None = None
 
     @property
     def tally(self) -> Tally:
@@ -61,6 +64,8 @@ class MailboxLine:
     archived: int
     moved: int
     failed: int
+    #: When it will try again, as ``model.timestamp`` writes it; empty while it does not wait.
+    waits_until: str = ""
 
     @property
     def fraction(self) -> float:
@@ -191,4 +196,5 @@ def _line(mailbox: MailboxProgress) -> MailboxLine:
         archived=mailbox.tally.archived,
         moved=mailbox.tally.moved,
         failed=mailbox.tally.failed,
+        waits_until=timestamp(mailbox.waits_until) if mailbox.waits_until else "",
     )

@@ -172,6 +172,22 @@ _BY_CODE: dict[ProblemCode, str] = {
         "Either let mail on this server stay, or accept that a message which somebody else marks as deleted in the same moment "
         "goes as well: without_uidplus = true in [delete] of the profile, or the line for it in the wizard."
     ),
+    ProblemCode.BUSY: (
+        "The server has too much to do, or this account has had enough for a while. The next run goes on. If it comes back, "
+        "lower connections in the profile, run it less often, or set megabytes_a_day to what the server allows."
+    ),
+    ProblemCode.SLOW: (
+        "Look whether the server or the line to it is overloaded. If it is always as slow as that, lower "
+        "slowest_bytes_a_second in the profile. The next run tries again."
+    ),
+    ProblemCode.SPENT: (
+        "Nothing is wrong: the limit that the profile has was reached. A run of another day goes on, by itself when the "
+        "profile has a schedule. To have more in a day, raise megabytes_a_day in the profile."
+    ),
+    ProblemCode.ENDLESS: (
+        "The server sends what makes no sense, and the connection was ended before it took all memory. Look into the server's "
+        "log, or have the folder's index rebuilt there."
+    ),
     ProblemCode.FOREIGN_MARK: (
         "Somebody else worked in the folder while it was being deleted in. What was archived of these messages is kept; "
         "compare with archivar missing PROFILE. Delete at a time when nobody works there, or on a server with UIDPLUS."

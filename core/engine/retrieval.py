@@ -13,7 +13,7 @@ from typing import Any
 
 from core.archive import sources
 from core.archive.sources import Kept
-from core.engine import filing, looking
+from core.engine import filing, looking, refusals
 from core.engine.download import Batch, Download, Wanted, ignore
 from core.engine.filing import Move
 from core.engine.limits import Grant
@@ -93,7 +93,7 @@ class Retrieval:
         try:
             await download.run()
         except ProtocolError as error:
-            visit.fail(look.folder, None, error.message)
+            visit.fail(look.folder, None, error.message, refusals.code(error))
 
     # What a message is ---------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,8 @@ from core.archive import settings, unknown
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.archive.settings import Settings
-from core.engine import catchall
+from core.engine import allowance, catchall
+from core.engine.allowance import Allowance
 from core.engine.breaker import Breaker
 from core.engine.catchall import SortedFiling, Sorting
 from core.engine.filing import Destination, Filing, OwnFiling
@@ -20,6 +21,7 @@ from core.engine.limits import Limits
 from core.engine.link import BACKOFF, Link
 from core.engine.mailbox import MailboxArchiver, archive_mailbox
 from core.engine.progress import MailboxProgress, Progress
+from core.engine.reckoning import Reckoning
 from core.engine.roster import Roster, credentials, roster
 from core.engine.server import KnownServer
 from core.engine.visit import Rules, Visit
@@ -69,13 +71,21 @@ class ProfileRun:
     """One run of a profile. ``progress`` may be looked at at any time."""
 
     def __init__(
-        self, archive: Archive, job: Job, found: Roster, server: KnownServer, settings: Settings, sorting: Sorting | None
+        self,
+        archive: Archive,
+        job: Job,
+        found: Roster,
+        server: KnownServer,
+        settings: Settings,
+        sorting: Sorting | None,
+        may: Allowance,
     ) -> None:
         self._archive = archive
         self._job = job
         self._server = server
         self._settings = settings
         self._sorting = sorting
+        self._may = may
         self._warnings = found.warnings
         self._shared = found.shared
         self._known = Known()
@@ -93,7 +103,8 @@ class ProfileRun:
         found = await roster(archive, job.profile)
         sorting = await catchall.sorting(archive, job.profile) if job.profile.catchall else None
         server = await KnownServer.load(archive, job.profile.server, lambda text: job.emit("warning", "", text))
-        return cls(archive, job, found, server, await settings.read(archive), sorting)
+        may = await allowance.of_profile(archive, job.profile.name, job.profile.server.megabytes_a_day)
+        return cls(archive, job, found, server, await settings.read(archive), sorting, may)
 
     async def execute(self) -> None:
         """Archive. Raises ``StorageError`` and other errors of the archive; problems of mailboxes are in the results."""
@@ -144,8 +155,10 @@ class ProfileRun:
         link = Link(
             lambda: self._connect(turn),
             job.backoff,
-            lambda text: job.emit("waiting", mailbox.top, text),
+            lambda why, until: self._hold(turn, why, until),
             lambda: self._breaker.worked,
+            crowded=self._slots.refused,
+            reckoning=Reckoning(self._may),
         )
         to = Destination(job.run.id, turn.progress.source, mailbox.user.id, mailbox.top, mailbox.everybody, mailbox.login)
         visit = Visit(
@@ -169,8 +182,16 @@ class ProfileRun:
         finally:
             self._connected -= turn.connected
             turn.connected = False
+            turn.progress.waits_until = None
         await link.close()
         return error
+
+    def _hold(self, turn: _Turn, why: str, until: datetime | None) -> None:
+        """A mailbox waits, or goes on."""
+        turn.progress.waits_until = until
+        if until is not None:
+            text = f"{why} Waits until {until.astimezone():%H:%M:%S}, then tries again."
+            self._job.emit("waiting", turn.mailbox.top, text)
 
     def _filing(self, to: Destination) -> Filing:
         return SortedFiling(self._archive, to, self._sorting) if self._sorting else OwnFiling(self._archive, to)
@@ -185,6 +206,7 @@ class ProfileRun:
             raise
         self._connected += not turn.connected
         turn.connected = True
+        session.received = self._may.received
         self._slots.succeeded()
         self._breaker.succeeded()
         try:

@@ -6,7 +6,6 @@ Blocking; a session runs it in its thread.
 from __future__ import annotations
 
 import imaplib
-import re
 import socket
 import ssl
 from dataclasses import replace
@@ -17,22 +16,19 @@ from imapclient.exceptions import CapabilityError, IMAPClientAbortError, IMAPCli
 
 from core.errors import ConnectError
 from core.imap import tls
-from core.imap.login import Credentials, Known, Shorten, log_in
-from core.imap.replies import busy
+from core.imap.codes import busy
+from core.imap.login import Credentials, Shorten, log_in
+from core.imap.pace import Pace
+from core.imap.protocol import Ended, Farewell, Protocol, Slow
 from core.imap.words import words
 from core.network import Opening, Report, open_socket, report_tls
 from core.profiles.profile import Access, Method, Server
-
-# The longest line we take: a SEARCH or FLAGS reply of a folder with a million messages. imaplib's own limit is 1,000,000.
-imaplib._MAXLINE = 64 * 1024 * 1024  # type: ignore[attr-defined]
 
 _STEPS = {
     Access.IMAP: ("lookup", "tcp", "greeting"),
     Access.IMAP_TLS: ("lookup", "tcp", "greeting", "tls", "certificate"),
     Access.IMAP_SSL: ("lookup", "tcp", "tls", "certificate", "greeting"),
 }
-#: SQLite keeps no value that is longer, and no mail server a message.
-LONGEST_LITERAL = 2**31 - 1
 
 
 def steps(server: Server, method: Method) -> tuple[str, ...]:
@@ -40,44 +36,17 @@ def steps(server: Server, method: Method) -> tuple[str, ...]:
     return (*_STEPS[server.access], "login", *(("mailbox",) if method is Method.KERIO_MASTER else ()), "folders")
 
 
-class _Protocol(imaplib.IMAP4):
-    """imaplib on a socket that is already connected."""
-
-    def __init__(self, ready: socket.socket, host: str, port: int) -> None:
-        self._ready = ready
-        super().__init__(host, port)
-
-    def _get_capabilities(self) -> None:
-        # The first command. imaplib wants a text after OK; servers exist that leave it out.
-        tag: Any = self.tagpre
-        self.tagre = re.compile(rb"(?P<tag>" + tag + rb"\d+) (?P<type>[A-Z]+) ?(?P<data>.*)", re.ASCII)
-        super()._get_capabilities()  # type: ignore[misc]
-
-    def _create_socket(self, timeout: float | None = None) -> socket.socket:
-        return self._ready
-
-    def read(self, size: int) -> bytes:
-        """A literal, whole, in one piece of memory: pages of it that nothing was written to yet take none."""
-        if size > LONGEST_LITERAL:
-            raise self.abort(f"the server announced a message of {size} bytes")
-        # Not imaplib's own ``read``: newer ones gather pieces and join them, and hold a large message twice.
-        stream: Any = self._file if hasattr(self, "_file") else self.file
-        data: bytes = stream.read(size)
-        if len(data) < size:
-            raise self.abort("the connection ended in the middle of a message")
-        return data
-
-
 class Client(imapclient.IMAPClient):  # type: ignore[misc]
     """imapclient on a connected socket, without its log of every byte."""
 
-    def __init__(self, ready: socket.socket, host: str, port: int) -> None:
+    def __init__(self, ready: socket.socket, host: str, port: int, pace: Pace) -> None:
         self._ready = ready
+        self._pace = pace
         super().__init__(host, port, ssl=False)
         self.quiet()
 
-    def _create_IMAP4(self) -> _Protocol:
-        return _Protocol(self._ready, self.host, self.port)
+    def _create_IMAP4(self) -> Protocol:
+        return Protocol(self._ready, self.host, self.port, self._pace)
 
     def quiet(self) -> None:
         """At debug 5, as imapclient sets it, imaplib makes a repr of every body: that halves the speed, and shows passwords."""
@@ -102,7 +71,7 @@ def connect(
             return _connect(server, credentials, report, opening)
         except Shorten:
             # Whether it is true is known when it has worked; other mailboxes are being opened meanwhile.
-            attempt = replace(credentials, known=Known(shortened=True))
+            attempt = replace(credentials, known=replace(credentials.known, shortened=True))
         client = _connect(server, attempt, report, opening)
         credentials.known.shortened = True
         return client
@@ -157,35 +126,55 @@ def _wrap(plain: socket.socket, server: Server, port: int, report: Report) -> ss
 
 def _greet(ready: socket.socket, server: Server, port: int, report: Report) -> Client:
     try:
-        client = Client(ready, server.host, port)
+        client = Client(ready, server.host, port, Pace(server.slowest_bytes_a_second, server.timeout, Slow))
     except TimeoutError as error:
         hint = "Servers speak TLS on port 993: use access imap-ssl." if server.access is not Access.IMAP_SSL else ""
         raise ConnectError(
             "greeting", f"{server.host} sent no greeting on port {port}.", hint or "Is it an IMAP server?", retry=True
         ) from error
     except (imaplib.IMAP4.error, IMAPClientError, OSError) as error:
-        text = words(error)
-        if isinstance(ready, ssl.SSLSocket) or "BYE" in text.upper():
-            hint = "It may have too many connections: try again later, or lower connections."
-        else:
-            hint = f"Is {port} an IMAP port? With TLS from the first byte use access imap-ssl."
-        message = f"{server.host} did not greet as an IMAP server ({text})."
-        refused = busy(text) or "BYE" in text.upper()
-        raise ConnectError("greeting", message, hint, retry=True, busy=refused) from error
+        raise _no_greeting(error, ready, server, port) from error
     welcome = client.protocol.welcome or b""
     report("greeting", welcome.decode("utf-8", "replace").removeprefix("* OK").strip())
     return client
+
+
+def _no_greeting(error: Exception, ready: socket.socket, server: Server, port: int) -> ConnectError:
+    text, said = words(error), error.args[0] if error.args else ""
+    # Closed, or taken leave of: what servers do with one connection too many, and while they start or end.
+    turned_away = isinstance(error, Ended | Farewell | ConnectionError) or busy(text)
+    turned_away |= isinstance(said, bytes) and said[:5].upper() == b"* BYE"
+    if isinstance(ready, ssl.SSLSocket) or isinstance(error, Farewell) or isinstance(said, bytes):
+        hint = "It may have too many connections: try again later, or lower connections."
+    else:
+        hint = f"Is {port} an IMAP port? With TLS from the first byte use access imap-ssl."
+        hint += " It may also have too many connections." if turned_away else ""
+    message = f"{server.host} did not greet as an IMAP server ({text})."
+    if isinstance(error, Ended | ConnectionError):
+        message = f"{server.host} closed the connection without a greeting on port {port}."
+    return ConnectError("greeting", message, hint, retry=True, busy=turned_away)
 
 
 def _starttls(client: Client, server: Server, port: int, report: Report) -> None:
     try:
         with tls.errors(server, port):
             client.starttls(tls.context(server))
+    except (Ended, Farewell, Slow) as error:
+        text = words(error)
+        message = f"{server.host} ended the connection before TLS began ({text})."
+        raise ConnectError(
+            "tls", message, "It may have too many connections: try again later.", retry=True, busy=True
+        ) from error
     except (CapabilityError, IMAPClientAbortError, imaplib.IMAP4.error) as error:
+        if busy(words(error)):
+            raise ConnectError(
+                "tls", f"{server.host} would not begin TLS ({words(error)}).", "Try again later.", retry=True, busy=True
+            ) from error
         raise ConnectError(
             "tls",
             f"{server.host} does not offer STARTTLS on port {port}.",
             "Use access imap-ssl (port 993), or switch TLS on at the server.",
         ) from error
     client.quiet()
+    client.protocol.watch()
     report_tls(client.socket(), report, accept_all=server.accept_all_certificates)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from core.imap import names, namespaces, replies
+from core.imap import codes, names, namespaces, replies
 from core.imap.names import Folder, Reply, Status
 from core.imap.words import said, words
 
@@ -47,13 +47,13 @@ def read(session: Session, with_status: bool) -> Found:
     for kind in kinds:
         session.protocol.untagged_responses.pop(kind, None)
     refusals = at_once(session, [("LIST", first), *asked.items()])
-    if refusals[0] and extended and not replies.busy(refusals[0]):
+    if refusals[0] and extended and not codes.busy(refusals[0]):
         # What it announces it may not be able to do; the plain form every server knows.
         extended = []
         refusals[0] = at_once(session, [("LIST", listing)])[0]
     told = {kind: _taken(session, kind) for kind in kinds}
     if refusals[0]:
-        raise session.refusal(f"The server answered LIST with {refusals[0]}.")
+        raise session.refusal(f"The server answered LIST with {refusals[0]}.", refusals[0])
     _learn(session, asked, refusals[1:], told)
     found, unreadable = names.folders(told["LIST"])
     statuses, granted = names.statuses(told["STATUS"]), namespaces.rights(told["MYRIGHTS"])
@@ -73,8 +73,8 @@ def _beside(session: Session) -> dict[str, bytes]:
 
 def _learn(session: Session, asked: dict[str, bytes], refusals: Sequence[str], told: dict[str, list[Reply]]) -> None:
     for kind, refusal in zip(asked, refusals, strict=True):
-        if replies.busy(refusal):
-            raise session.refusal(f"The server answered {kind} with {refusal}.")
+        if codes.busy(refusal):
+            raise session.refusal(f"The server answered {kind} with {refusal}.", refusal)
         if refusal:
             session.known.refused.add(kind)
     if "NAMESPACE" in asked:
@@ -143,6 +143,7 @@ def at_once(session: Session, commands: Sequence[tuple[str, bytes]]) -> list[str
     Raises what ends the connection; from then on the server is asked one by one, since that may have been the reason.
     """
     protocol, known = session.protocol, session.known
+    protocol.begin(keep=True)
     if known.one_by_one:
         return [_answer(session, *_sent(session, [one])[0]) for one in commands]
     patient = protocol.sock.gettimeout()

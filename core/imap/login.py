@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import ConnectError
-from core.imap.replies import busy
+from core.imap.codes import busy
 from core.imap.words import words
 from core.profiles.profile import KERIO_CHARACTERS, Access, Method, Server
 from core.secrets import Secret
@@ -25,6 +25,8 @@ _MASTER_HINT = (
     "There are three causes: master authentication is switched off on the server, the master password is wrong, "
     "or the address of this machine is outside the IP group that may use it."
 )
+#: A server that asks more often in one login asks for ever.
+MOST_CHALLENGES = 3
 _WANTED = {Method.MASTER_USER: "the master user", Method.PLAIN_AUTHZID: "the account"}
 
 
@@ -129,10 +131,12 @@ class _Plain:
     """The answer to whatever a server asks for after AUTHENTICATE PLAIN; asked again, it gives up (RFC 3501 section 6.2.2)."""
 
     def __init__(self, response: str) -> None:
-        self._answers = [base64.b64encode(response.encode())]
+        self._answers = [b"*", base64.b64encode(response.encode())]
 
     def answer(self, _challenge: bytes) -> bytes:
-        return self._answers.pop() if self._answers else b"*"
+        if not self._answers:
+            raise imaplib.IMAP4.abort("it asked again and again")
+        return self._answers.pop()
 
 
 def _authenticate(protocol: Any, response: str) -> None:
@@ -185,6 +189,8 @@ class _Digest:
         self.sent: tuple[str, ...] = ()
 
     def answer(self, challenge: bytes) -> bytes:
+        if len(self.sent) >= MOST_CHALLENGES:
+            raise imaplib.IMAP4.abort("it asked again and again")
         text = digest(challenge, self._password)
         self.sent = (*self.sent, text)
         return text.encode()

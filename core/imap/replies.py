@@ -26,12 +26,6 @@ _DATE_TIME = re.compile(r"\s*(\d{1,2})-(\w{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2}) (
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _EPOCH = date(1970, 1, 1).toordinal()
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
-#: How servers say that we should come back later (RFC 5530 codes, Dovecot, Kerio, Exchange).
-_BUSY = re.compile(
-    r"\[(UNAVAILABLE|INUSE|LIMIT)\b|throttl|too many (\w+ )?connections|maximum number of connections|"
-    r"server (is )?(too )?busy|try again later",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,11 +296,6 @@ def identity(replies: Iterable[Reply]) -> dict[str, str]:
         texts = [string[:LONGEST_FIELD].decode("utf-8", "replace") for string in strings]
         found |= {name.lower(): value for name, value in zip(texts[::2], texts[1::2], strict=False)}
     return found
-
-
-def busy(text: str) -> bool:
-    """Do a server's words mean that the same may work later?"""
-    return _BUSY.search(text) is not None
 
 
 def month(number: int) -> str:

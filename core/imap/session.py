@@ -19,12 +19,14 @@ from typing import Any, TypeVar
 from imapclient.exceptions import IMAPClientError
 
 from core import sequence
-from core.errors import Dropped, ProtocolError
-from core.imap import folders, names, replies
+from core.errors import Boundless, Dropped, ProtocolError, Sluggish
+from core.imap import codes, folders, names, replies
+from core.imap.codes import Code
 from core.imap.connection import Client, connect
 from core.imap.login import Credentials, Known
 from core.imap.names import Folder, Reply, Status
 from core.imap.namespaces import Namespaces
+from core.imap.protocol import LISTED_COST, LISTING, MOST_LISTED, Endless, Farewell, Oversized, Slow
 from core.imap.replies import Listing, Sections
 from core.imap.words import said, words
 from core.network import Opening, Report
@@ -32,6 +34,12 @@ from core.profiles.profile import Method, Server
 
 T = TypeVar("T")
 LOGOUT_SECONDS = 5.0
+#: An answer with messages may be so much longer than they should be, for what is said besides.
+SLACK = 4 * 1024 * 1024
+#: The most that messages of one answer may have together, where nothing is known of their sizes.
+LARGEST_ANSWER = 2**31
+#: Commands that put something on the server: over quota they will be tomorrow too.
+_PUTTING = ("APPEND", "CREATE")
 #: How Kerio Connect greets when it is told to hide its version.
 _HIDDEN_KERIO = "* OK IMAP4rev1 server ready"
 
@@ -52,16 +60,20 @@ class Fetched:
     """What a FETCH of bodies brought: message bytes by UID (None for NIL), and the server's words when it said NO or BAD.
 
     ``twice``: the UIDs for which several bodies came that differ; none of these is in ``bodies``.
+    ``broken``: the connection ended within the answer; what is in ``bodies`` came before that, whole. ``oversized``: that was
+    since a message came with far more bytes than its answer was to have: its UID if that was told (else 0), and its size.
     """
 
     bodies: dict[int, bytes | None]
     refusal: str = ""
     twice: frozenset[int] = frozenset()
+    broken: Dropped | None = None
+    oversized: tuple[int, int] | None = None
 
     @property
     def busy(self) -> bool:
         """Was it refused for now only?"""
-        return replies.busy(self.refusal)
+        return codes.busy(self.refusal)
 
 
 class Busy(ProtocolError):
@@ -79,6 +91,9 @@ class Session:
         #: What the server tells of its namespaces; None while it has not, or when it does not.
         self.namespaces: Namespaces | None = None
         self._kerio_login = False
+        self._exists = 0
+        #: Told how many bytes of messages came with each answer.
+        self.received: Callable[[int], None] = lambda size: None
 
     @classmethod
     async def open(cls, server: Server, credentials: Credentials, report: Report = lambda step, text: None) -> Session:
@@ -109,21 +124,17 @@ class Session:
         return session
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Do ``function`` in the session's thread. Raises ``Dropped``, ``ProtocolError``, ``Busy``."""
+        """Do ``function`` in the session's thread. Raises ``Dropped``, ``Sluggish``, ``ProtocolError``, ``Busy``."""
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._executor, function, *arguments)
         except asyncio.CancelledError:
             self.abort()
             raise
-        except imaplib.IMAP4.abort as error:
-            raise Dropped(f"The connection was lost ({words(error)}).") from error
-        except TimeoutError as error:
-            raise Dropped("The server fell silent.", "If it is only slow, raise timeout.") from error
-        except (ssl.SSLError, OSError, EOFError) as error:
-            raise Dropped(f"The connection was lost ({words(error)}).") from error
+        except (imaplib.IMAP4.abort, ssl.SSLError, OSError, EOFError) as error:
+            raise _lost(error) from error
         except (imaplib.IMAP4.error, IMAPClientError) as error:
-            raise _refused(f"The server answered: {words(error)}.") from error
+            raise _refused(f"The server answered: {words(error)}.", words(error)) from error
         except (ValueError, LookupError, TypeError) as error:
             # imaplib stumbles over what no server should send; where it stands in the stream nobody knows then.
             self.abort()
@@ -200,13 +211,13 @@ class Session:
         kind, data = protocol._simple_command(name, *arguments)
         if kind != "OK":
             shown = f"{name} {arguments[0].decode()}" if name == "UID" else name
-            raise _refused(f"The server answered {shown} with {kind}: {said(data)}.")
+            raise _refused(f"The server answered {shown} with {kind}: {said(data)}.", said(data), putting=name in _PUTTING)
         return {key: protocol.untagged_responses.pop(key, []) for key in wanted}
 
     @staticmethod
-    def refusal(text: str) -> ProtocolError:
-        """The error that the server's words stand for: ``Busy`` when the same may work later."""
-        return _refused(text)
+    def refusal(text: str, words: str) -> ProtocolError:
+        """The error that the server's ``words`` stand for: ``Busy`` when the same may work later."""
+        return _refused(text, words)
 
     async def examine(self, folder: Folder) -> Selected:
         """Open a folder for reading only. Raises ``ProtocolError`` when the server refuses."""
@@ -228,6 +239,7 @@ class Session:
             raise ProtocolError("The server gives the folder no UIDVALIDITY, so its messages cannot be told apart.")
         if numbers["EXISTS"] is None:
             raise ProtocolError("The server does not say how many messages the folder has.")
+        self._exists = numbers["EXISTS"]
         flags = found["PERMANENTFLAGS"][-1] if found["PERMANENTFLAGS"] else None
         return Selected(
             numbers["UIDVALIDITY"],
@@ -243,9 +255,10 @@ class Session:
         return await self.call(self._listing, uids)
 
     def _listing(self, uids: str) -> Listing:
+        self.protocol.allow(LISTING + LISTED_COST * min(self._exists, MOST_LISTED))
         fetched = self._fetch(uids, "(UID FLAGS INTERNALDATE RFC822.SIZE)")
         if fetched[1]:
-            raise _refused(f"The server would not list the folder: {fetched[1]}.")
+            raise _refused(f"The server would not list the folder: {fetched[1]}.", fetched[1])
         # Here and not on the loop: half a million lines take seconds.
         return replies.listing(fetched[0])
 
@@ -253,15 +266,39 @@ class Session:
         """Header blocks by UID; of those for which several came that differ there is none."""
         return (await self._sections(uids, "BODY[HEADER]"))[0].found
 
-    async def bodies(self, uids: Iterable[int]) -> Fetched:
-        """Messages by UID, byte for byte, without making them \\Seen."""
-        sections, refusal = await self._sections(uids, "BODY[]")
-        return Fetched(sections.found, refusal, sections.twice)
+    async def bodies(self, uids: Iterable[int], size: int = LARGEST_ANSWER) -> Fetched:
+        """Messages by UID, byte for byte, without making them \\Seen. Together they should have no more than ``size`` bytes.
+
+        Raises ``Dropped`` when the connection breaks.
+        """
+        fetched = await self.download(uids, size)
+        if fetched.broken:
+            raise fetched.broken
+        return fetched
+
+    async def download(self, uids: Iterable[int], size: int) -> Fetched:
+        """The same, but a connection that breaks is told beside the messages that came before; the session has ended then."""
+        return await self.call(self._download, frozenset(uids), size)
+
+    def _download(self, uids: frozenset[int], size: int) -> Fetched:
+        protocol = self.protocol
+        protocol.allow(size + size // 4 + SLACK)
+        broken: Dropped | None = None
+        oversized: tuple[int, int] | None = None
+        try:
+            replied, refusal = self._fetch(sequence.pack(uids), _section("BODY[]"))
+        except (imaplib.IMAP4.abort, ssl.SSLError, OSError, EOFError) as error:
+            broken = _lost(error)
+            if isinstance(error, Oversized):
+                oversized = (next(iter(replies.uids([error.head])), 0), error.size)
+            replied, refusal = protocol.untagged_responses.pop("FETCH", []), ""
+        sections = replies.sections(replied, "BODY[]", uids)
+        self.received(sum(len(body) for body in sections.found.values() if body))
+        return Fetched(sections.found, refusal, sections.twice, broken, oversized)
 
     async def _sections(self, uids: Iterable[int], name: str) -> tuple[Sections, str]:
         wanted = frozenset(uids)
-        items = f"(UID {name.replace('[', '.PEEK[')})"
-        replied, refusal = await self.call(self._fetch, sequence.pack(wanted), items)
+        replied, refusal = await self.call(self._fetch, sequence.pack(wanted), _section(name))
         return replies.sections(replied, name, wanted), refusal
 
     async def present(self, uids: Iterable[int]) -> set[int]:
@@ -269,7 +306,7 @@ class Session:
         wanted = set(uids)
         fetched = await self.call(self._fetch, sequence.pack(wanted), "(UID)")
         if fetched[1]:
-            raise _refused(f"The server would not list the folder: {fetched[1]}.")
+            raise _refused(f"The server would not list the folder: {fetched[1]}.", fetched[1])
         return replies.uids(fetched[0]) & wanted
 
     def _fetch(self, uids: str, items: str) -> tuple[list[Reply], str]:
@@ -318,6 +355,11 @@ class Session:
             return
 
 
+def _section(name: str) -> str:
+    """The items of a FETCH for the section ``name`` that changes no flag."""
+    return f"(UID {name.replace('[', '.PEEK[')})"
+
+
 def _close_late(connecting: asyncio.Future[Client]) -> None:
     if not connecting.cancelled() and connecting.exception() is None:
         connecting.result().protocol.shutdown()
@@ -331,5 +373,23 @@ def _number(values: list[Reply]) -> int | None:
     return None
 
 
-def _refused(text: str) -> ProtocolError:
-    return Busy(text) if replies.busy(text) else ProtocolError(text)
+def _refused(text: str, said: str, *, putting: bool = False) -> ProtocolError:
+    """The error for a refusal; ``said`` are the server's own words, ``putting``: something was to be put there."""
+    full = putting and codes.code(said) is Code.OVERQUOTA
+    return Busy(text) if codes.busy(said) and not full else ProtocolError(text)
+
+
+def _lost(error: BaseException) -> Dropped:
+    """What it means that a connection broke."""
+    if isinstance(error, TimeoutError):
+        return Dropped("The server fell silent.", "If it is only slow, raise timeout.")
+    if isinstance(error, Slow):
+        return Sluggish(
+            f"The server was too slow ({words(error)}).", "If that is how fast it is, lower slowest_bytes_a_second."
+        )
+    text = words(error)
+    if isinstance(error, Endless | Oversized):
+        return Boundless(f"The connection was given up ({text}).", "See the server's log.")
+    if isinstance(error, Farewell):
+        return Dropped(f"The server ended the session ({text}).", busy=codes.busy(text))
+    return Dropped(f"The connection was lost ({text}).")

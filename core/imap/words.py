@@ -8,6 +8,8 @@ from typing import Any
 
 #: imaplib's errors: bytes shown by repr, after BAD in a list.
 _DRESSED = re.compile(r"""(?:[A-Z]+ command error: (BAD|NO) \[)?(b(?:'.*'|".*"))\]?""", re.DOTALL)
+#: As much of it as is told.
+LONGEST = 500
 
 
 def words(error: BaseException) -> str:
@@ -21,7 +23,7 @@ def words(error: BaseException) -> str:
         if isinstance(said, bytes) and match[1]:
             said = match[1].encode() + b" " + said
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-    return text.rstrip(".") or type(error).__name__
+    return text[:LONGEST].rstrip(".") or type(error).__name__
 
 
 def said(data: Any) -> str:

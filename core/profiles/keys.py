@@ -10,7 +10,7 @@ from core.profiles import sizes, templates
 from core.profiles.catchall import Unknown
 from core.profiles.deletion import OnTrash, When
 from core.profiles.filter import Flagged, Seen
-from core.profiles.profile import MAX_CONNECTIONS, Access, Kind, Method
+from core.profiles.profile import FASTEST, MAX_CONNECTIONS, MOST_MEGABYTES, Access, Kind, Method
 from core.profiles.schedule import WHAT_CRON, WHAT_DAILY, WHAT_EVERY, WHAT_ZONE
 from core.profiles.selection import Mode
 
@@ -45,6 +45,8 @@ KEYS: dict[str, dict[str, Key]] = {
         "ca_file": _TEXT,
         "timeout": Key((int, float), "seconds, from 1 to 86400"),
         "connections": Key((int,), f"a number from 1 to {MAX_CONNECTIONS}"),
+        "slowest_bytes_a_second": Key((int,), f"a number from 1 to {FASTEST}"),
+        "megabytes_a_day": Key((int,), f"a number from 0 (no limit) to {MOST_MEGABYTES}"),
     },
     "login": {
         "method": Key((str,), "a text", tuple(method.value for method in Method)),

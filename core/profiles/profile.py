@@ -15,6 +15,9 @@ from core.profiles.selection import Selection
 from core.secrets import Secret
 
 MAX_CONNECTIONS = 16
+#: The largest floor for the speed of a message, in bytes a second, and the largest share of a day.
+FASTEST, MOST_MEGABYTES = 1_000_000, 100_000_000
+SLOWEST = 1000
 #: Old versions of Kerio Connect count no more characters of the master password.
 KERIO_CHARACTERS = 24
 
@@ -59,7 +62,11 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where to connect. ``timeout`` in seconds; ``ca_file`` an own certificate authority (PEM), empty for the system's."""
+    """Where to connect. ``timeout`` in seconds; ``ca_file`` an own certificate authority (PEM), empty for the system's.
+
+    ``slowest_bytes_a_second``: a message that comes more slowly over a minute is given up. ``megabytes_a_day``: so much is
+    downloaded in a day at most; 0 for no limit.
+    """
 
     host: str
     access: Access = Access.IMAP_SSL
@@ -68,6 +75,8 @@ class Server:
     ca_file: str = ""
     timeout: float = 300.0
     connections: int = 4
+    slowest_bytes_a_second: int = SLOWEST
+    megabytes_a_day: int = 0
 
     @property
     def effective_port(self) -> int:
@@ -219,6 +228,8 @@ class Profile:
                 "ca_file": self.server.ca_file,
                 "timeout": self.server.timeout,
                 "connections": self.server.connections,
+                "slowest_bytes_a_second": self.server.slowest_bytes_a_second,
+                "megabytes_a_day": self.server.megabytes_a_day,
             },
             "login": {
                 "method": self.login.method.value,

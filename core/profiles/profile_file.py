@@ -19,7 +19,19 @@ from core.profiles.deletion import Deletion, OnTrash, When
 from core.profiles.filter import Filter, Flagged, Seen
 from core.profiles.keys import DAY, KEYS, OWN, REQUIRED, REQUIRED_OF_MAILBOX, SIZE
 from core.profiles.people import CATCHALL
-from core.profiles.profile import MAX_CONNECTIONS, Access, Kind, Login, Method, Profile, Server, Target
+from core.profiles.profile import (
+    FASTEST,
+    MAX_CONNECTIONS,
+    MOST_MEGABYTES,
+    SLOWEST,
+    Access,
+    Kind,
+    Login,
+    Method,
+    Profile,
+    Server,
+    Target,
+)
 from core.profiles.rules import FolderRules, Rule
 from core.profiles.schedule import Schedule
 from core.profiles.selection import Mode, Selection
@@ -98,7 +110,9 @@ class _ProfileReader(Reader):
             raise self._error("server", "timeout", f"= {show(timeout)} is not allowed", "seconds, from 1 to 86400")
         connections = int(self._number("server", "connections", 4, 1, MAX_CONNECTIONS))
         accept_all, ca_file = self._certificates(access.value, access is not Access.IMAP, "imap-tls or imap-ssl")
-        return Server(host, access, port, accept_all, ca_file, float(timeout), connections)
+        slowest = int(self._number("server", "slowest_bytes_a_second", SLOWEST, 1, FASTEST))
+        a_day = int(self._number("server", "megabytes_a_day", 0, 0, MOST_MEGABYTES))
+        return Server(host, access, port, accept_all, ca_file, float(timeout), connections, slowest, a_day)
 
     def _login(self, kind: Kind) -> Login:
         method = Method(self._get("login", "method", Method.PASSWORD.value))

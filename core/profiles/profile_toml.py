@@ -8,7 +8,7 @@ from core.format import safe
 from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter
-from core.profiles.profile import Profile
+from core.profiles.profile import SLOWEST, Profile
 
 
 def as_toml(profile: Profile) -> str:
@@ -19,6 +19,7 @@ def as_toml(profile: Profile) -> str:
     lines = [f"{key} = {toml(definition[key])}" for key in ("name", "kind")]
     # What says nothing but the default is left out, except that nothing is deleted: that is worth being said.
     defaults: dict[str, dict[str, Any]] = {
+        "server": {"slowest_bytes_a_second": SLOWEST},
         "filter": Filter().as_json(),
         "delete": {**Deletion().as_json(), "when": None},
         "users": {"sync_directory_first": False},

@@ -16,6 +16,7 @@ from typing import Any
 import core
 from core.config import Home
 from core.errors import ArchivarError
+from core.process import is_stopped
 from core.service import notify
 from core.tasks import spawn
 
@@ -24,6 +25,8 @@ NICE = 19
 REST = 9
 #: A run that has been under way for so long is not waited for.
 PATIENCE_SECONDS = 600.0
+#: How often it is looked whether the process was stopped, and how often in a row it must be found so.
+LOOK_SECONDS, STOPPED_LOOKS = 1.0, 4
 #: The disk too is its own only when nobody else wants it, where the kernel knows of such a thing.
 GENTLY = ("ionice", "-c", "3", "-t")
 
@@ -50,6 +53,7 @@ class Companion:
         self._module = module
         self._logger = logger
         self._process: subprocess.Popen[bytes] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     @property
     def started(self) -> bool:
@@ -73,6 +77,19 @@ class Companion:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        self._watching = spawn(self._watch(self._process), name="watch companion")
+
+    async def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """End a process that was stopped: it may hold locks that everybody waits for, and what it did not finish is done
+        another time. A task of its own, since the service may be the one who waits."""
+        looks = 0
+        while process is self._process and process.poll() is None:
+            looks = looks + 1 if is_stopped(process.pid) else 0
+            if looks >= STOPPED_LOOKS:
+                self._logger.error("process %d was stopped by a signal, and is ended", process.pid)
+                process.kill()
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
     def ended(self) -> int | None:
         """The code of a process that has ended, told once, with its last words in the log; None while there is none."""
@@ -90,6 +107,8 @@ class Companion:
 
     def _forget(self) -> list[str]:
         process, self._process = self._process, None
+        if self._watching is not None:
+            self._watching.cancel()
         return process.communicate()[1].decode("utf-8", "replace").splitlines() if process is not None else []
 
 

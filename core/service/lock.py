@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from contextlib import suppress
 
 from core.config import Home
 from core.errors import BusyError
@@ -14,7 +15,7 @@ PATIENCE_SECONDS = 2.0
 
 
 class ServiceLock:
-    """Held from ``acquire`` to ``release``, or to the end of the process."""
+    """Held from ``acquire`` to ``release``, or to the end of the process. The file holds the process id of its holder."""
 
     def __init__(self, home: Home) -> None:
         self._path = home.lock
@@ -35,7 +36,21 @@ class ServiceLock:
                     ) from None
                 time.sleep(0.01)
             else:
+                self._sign()
                 return
+
+    def _sign(self) -> None:
+        with suppress(OSError):
+            # A full disk is no reason not to serve.
+            os.truncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
+
+    def beat(self) -> None:
+        """Give a sign of life, which costs nothing and needs no database."""
+        if self._descriptor >= 0:
+            with suppress(OSError):
+                # On a disk that cannot be written there is none.
+                os.utime(self._descriptor)
 
     def release(self) -> None:
         if self._descriptor >= 0:

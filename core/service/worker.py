@@ -29,7 +29,7 @@ from core.tasks import spawn
 QUEUE_SECONDS = 0.1
 #: How soon a schedule that has changed is seen, and how late a start may be.
 SCHEDULE_SECONDS = 1.0
-HEARTBEAT_SECONDS = 10.0
+HEARTBEAT_SECONDS, BEAT_SECONDS = 10.0, 1.0
 #: A service that was started for a run ends when nothing came for this long and no schedule needs it.
 IDLE_SECONDS = 5.0
 #: A run whose service died this often without getting a step further has failed.
@@ -47,7 +47,7 @@ async def serve(home: Home, *, until_idle: bool) -> None:
     try:
         archive = await Archive.open(home, actor="service")
         try:
-            while await Service(archive, until_idle=until_idle).run():
+            while await Service(archive, until_idle=until_idle, lock=lock).run():
                 # Who queued a run or saved a schedule while the lock was held relies on us; who comes from now on starts a
                 # service.
                 lock.release()
@@ -93,8 +93,9 @@ def main(home: Home, *, until_idle: bool = True) -> None:
 class Service:
     """The loop of the service."""
 
-    def __init__(self, archive: Archive, *, until_idle: bool) -> None:
+    def __init__(self, archive: Archive, *, until_idle: bool, lock: ServiceLock | None = None) -> None:
         self._archive = archive
+        self._lock = lock
         self._queue = Queue(archive.database)
         self._until_idle = until_idle
         self._stopping = asyncio.Event()
@@ -121,6 +122,7 @@ class Service:
         await self._queue.announce(os.getpid())
         self._notifier.ready()
         idle_since = loop.time()
+        beating = spawn(self._give_signs_of_life(), name="signs of life")
         try:
             while not self._stopping.is_set():
                 # Here and nowhere else, so that a loop that hangs is noticed.
@@ -137,6 +139,13 @@ class Service:
         finally:
             self._notifier.stopping()
             await self._end()
+            beating.cancel()
+
+    async def _give_signs_of_life(self) -> None:
+        """For whoever wants to know whether this process still does anything; a wait for the disk is none of it."""
+        while self._lock is not None:
+            self._lock.beat()
+            await asyncio.sleep(BEAT_SECONDS)
 
     async def _look(self) -> bool | None:
         """One look at the queue: is there work? None when the service shall stop."""

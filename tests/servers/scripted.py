@@ -93,6 +93,13 @@ class Script:
     answers: dict[str, str] = field(default_factory=dict)  # "UID EXPUNGE" -> "NO not today", instead of doing it
     trash: str | None = None  # what is expunged elsewhere goes here
 
+    turn_away: int = 0  # so many connections are closed without a greeting
+    bye_to: dict[str, str] = field(default_factory=dict)  # once a verb: BYE with this text instead of an answer
+    flood: dict[str, bytes] = field(default_factory=dict)  # verb, or "greeting" -> what comes without end instead of an answer
+    drip: float | None = None  # seconds between two bytes of a body, in the folders of ``drips_in``
+    drips_in: set[str] = field(default_factory=set)
+    size_of_all: int | None = None  # RFC822.SIZE of every message
+
 
 class ScriptedServer:
     """The server, listening while the ``with`` block lasts; every name and password is welcome.
@@ -119,6 +126,7 @@ class ScriptedServer:
         self.logins: list[str] = []
         self.bodies = 0  # whole messages sent
         self.connections = 0
+        self.poured = 0
         self.lock = threading.Lock()
         self.stopping = threading.Event()
         self._listener: socket.socket | None = None
@@ -202,10 +210,24 @@ class _Session:
         self.selected: str | None = None
         self.crowded = False
 
+    def pour(self, verb: str) -> None:
+        """The flood of a script, until the client has had enough."""
+        if (drop := self.script.flood.get(verb)) is None:
+            return
+        piece = drop * (65536 // len(drop) + 1)
+        while not self.server.stopping.is_set():
+            self.socket.sendall(piece)
+            with self.server.lock:
+                self.server.poured += len(piece)
+
     def run(self) -> None:
         try:
             if self.server.tls is not None:
                 self.socket = self.server.tls.wrap_socket(self.socket, server_side=True)
+            if self.script.turn_away > 0:
+                self.script.turn_away -= 1
+                self.cut()
+            self.pour("greeting")
             self.send(self.script.greeting)
             if not self.script.greeting.startswith("* BYE"):
                 while True:
@@ -280,6 +302,10 @@ class _Session:
             shown = " ".join([tag, verb, words[1], "***"]) if verb == "LOGIN" and len(words) > 1 else line
             shown = " ".join([tag, *words[:2], "***"]) if verb == "AUTHENTICATE" else shown
             self.server.commands.append(Received(self.number, self.turn, shown))
+        if verb in script.bye_to:
+            self.send(f"* BYE {script.bye_to.pop(verb)}")
+            self.cut()
+        self.pour(verb)
         answer = "BAD one at a time" if crowded else self.answer(verb, words[1:])
         self.send(f"{tag} {'OK' if script.bare_ok and answer.startswith('OK') else answer}")
         self.done += 1
@@ -516,6 +542,7 @@ class _Session:
     def send_item(self, message: Stored, name: str) -> None:
         flags = " ".join(message.flags)
         size = self.script.size_lies.get(message.uid, len(message.raw))
+        size = size if self.script.size_of_all is None else self.script.size_of_all
         simple = {
             "UID": f"UID {message.uid}",
             "FLAGS": f"FLAGS ({flags})",
@@ -555,6 +582,12 @@ class _Session:
             end, script.bye_in_literal = script.bye_in_literal, None
             self.socket.sendall(data[:end] + b"\r\n* BYE shutting down\r\n")
             self.cut()
+        if script.drip is not None and self.selected in script.drips_in:
+            for byte in data:
+                self.socket.sendall(bytes([byte]))
+                if self.server.stopping.wait(script.drip):
+                    raise _Ended
+            return
         self.socket.sendall(data)
 
     # -- deleting

@@ -219,6 +219,10 @@ WRONG = [
     ("server", "connections = 0", "= 0 is not allowed", "from 1 to 16"),
     ("server", "connections = 17", "= 17 is not allowed", "from 1 to 16"),
     ("server", "connections = 2.5", "= 2.5 is not allowed", "from 1 to 16"),
+    ("server", "slowest_bytes_a_second = 0", "= 0 is not allowed", "from 1 to 1000000"),
+    ("server", 'slowest_bytes_a_second = "fast"', "is not allowed", "from 1 to 1000000"),
+    ("server", "megabytes_a_day = -1", "= -1 is not allowed", "from 0"),
+    ("server", "megabytes_a_day = 1.5", "= 1.5 is not allowed", "from 0"),
     ("login", 'method = "oauth"', "is not allowed", "password, kerio-master, master-user, plain-authzid"),
     ("login", 'username = "a\\u0007b"', "is not allowed", "one line of text"),
     ("login", "username = 1979-05-27", "= 1979-05-27 is not allowed", "a text in quotes"),
@@ -579,6 +583,8 @@ PROFILES = st.builds(
         accept_all_certificates=st.booleans(),
         timeout=st.floats(1, 86400) | st.integers(1, 86400).map(float),
         connections=st.integers(1, 16),
+        slowest_bytes_a_second=st.integers(1, 1_000_000),
+        megabytes_a_day=st.integers(0, 100_000_000),
     ),
     login=st.builds(Login, username=one_line(60)),
     target=st.builds(Target, user=one_line(60), folder=st.lists(LEVEL, min_size=1, max_size=4).map("/".join)),
@@ -672,3 +678,11 @@ def test_a_profile_may_have_users_synchronised_first() -> None:
     del older["users"]["sync_directory_first"]
     assert not from_json(older).sync_directory_first
     assert "sync_directory_first" not in as_toml(from_json(older))
+
+
+def test_a_profile_of_before_has_the_usual_floor_and_no_share() -> None:
+    """What was saved before there were such keys is read as it always was."""
+    definition = parse(MINIMAL, Path("x.toml")).profile.as_json()
+    del definition["server"]["slowest_bytes_a_second"], definition["server"]["megabytes_a_day"]
+    server = from_json(definition).server
+    assert (server.slowest_bytes_a_second, server.megabytes_a_day) == (1000, 0)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.cli.words import waits
 from core.engine.progress import SHOWN_PROBLEMS, MailboxProgress, Progress, Snapshot
+from core.format import clock
 from core.model import COUNTERS, MailboxResult, Phase, Problem, RunStatus
+from tui.gateway.present import _live_mailbox
 
 
 @dataclass
@@ -96,3 +100,22 @@ def test_a_snapshot_holds_the_last_problems_and_all_counts() -> None:
     assert [problem["uid"] for problem in snapshot.problems] == list(range(101 - SHOWN_PROBLEMS, 101))
     assert snapshot.totals == dict.fromkeys(COUNTERS, 3)
     assert (snapshot.mailboxes_done, snapshot.mailboxes[0].status, snapshot.fraction) == (1, "completed_with_errors", 1.0)
+
+
+def test_until_when_a_mailbox_waits_is_told_everywhere() -> None:
+    """In the snapshot, on the command line for one and for several mailboxes, and in the console's row."""
+    progress, mailboxes = run_of([[10], [10]])
+    until = datetime(2026, 1, 31, 9, 5, tzinfo=UTC)
+    mailboxes[0].progress.phase, mailboxes[0].progress.waits_until = Phase.ARCHIVING, until
+    snapshot = progress.snapshot(1.0)
+    assert [line.waits_until for line in snapshot.mailboxes] == ["2026-01-31T09:05:00.000Z", ""]
+    assert Snapshot.from_json(json.loads(json.dumps(snapshot.as_json()))) == snapshot
+    shown = clock("2026-01-31T09:05:00.000Z")
+    assert waits(snapshot) == f"1 mailbox waits, the next until {shown}"
+    row = _live_mailbox(snapshot.mailboxes[0])
+    assert (row.state.word, row.folder) == ("waits", f"waits until {shown}")
+    alone, [only] = run_of([[10]])
+    only.progress.phase, only.progress.waits_until = Phase.LISTING, until
+    assert waits(alone.snapshot(1.0)) == f"waits until {shown}"
+    only.progress.waits_until = None
+    assert waits(alone.snapshot(1.0)) == ""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.imap.names import Reply
-from core.imap.replies import Listed, Listing, Sections, busy, identity, internaldate, listing, sections, uids
+from core.imap.replies import Listed, Listing, Sections, identity, internaldate, listing, sections, uids
 
 DATE = "17-Jul-1996 02:44:25 -0700"
 ANY_UID = range(1, 2**32)
@@ -170,22 +170,3 @@ def test_leap_seconds_and_the_year_0_are_taken() -> None:
 def test_no_text_breaks_the_reader_of_dates(text: str) -> None:
     """Any text is a date or none."""
     internaldate(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "later"),
-    [
-        ("NO [UNAVAILABLE] x", True),
-        ("[INUSE]", True),
-        ("NO [LIMIT] too much", True),
-        ("Too many simultaneous connections", True),
-        ("Maximum number of connections from user+IP exceeded (mail_max_userip_connections=1)", True),
-        ("Request is throttled. Suggested Backoff Time: 100", True),
-        ("[AUTHENTICATIONFAILED] Invalid credentials", False),
-        ("Too many failed login attempts", False),
-        ("no such message; the limit of patience", False),
-    ],
-)
-def test_what_may_work_later_is_told_from_what_never_will(text: str, later: bool) -> None:
-    """By response code or by well-known words; a locked account is not to be knocked at again."""
-    assert busy(text) is later

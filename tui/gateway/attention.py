@@ -21,7 +21,8 @@ _NOTHING: Mapping[Selection, Chosen] = {}
 class Condition:
     """How the archive is, beside its profiles. Texts are sentences, empty when there is nothing to say.
 
-    ``strangers`` says how many addresses are unknown, ``waiting`` why runs wait; ``scheduled`` counts the profiles that start
+    ``strangers`` says how many addresses are unknown, ``waiting`` why runs wait, ``stuck`` that the
+    service does nothing; ``scheduled`` counts the profiles that start
     by themselves. ``unproved`` says why nobody knows whether it is undamaged. ``directory`` says what went wrong when users
     were last synchronised; ``has_directory``: one is set up.
     """
@@ -29,6 +30,7 @@ class Condition:
     service_running: bool = True
     scheduled: int = 0
     waiting: str = ""
+    stuck: str = ""
     damage: str = ""
     unproved: str = ""
     space: str = ""
@@ -77,6 +79,8 @@ def _of_archive(condition: Condition) -> Iterable[Attention]:
         yield Attention(text(condition.damage, 400), Remedy.PROOF, "", "go to Proof")
     if condition.space:
         yield Attention(text(condition.space, 400), Remedy.SETTINGS, "", "go to Settings")
+    if condition.stuck:
+        yield Attention(text(condition.stuck, 400), Remedy.SETTINGS, "", "go to Settings")
     if condition.waiting:
         yield Attention(text(condition.waiting, 400), Remedy.SERVICE, "", "start the service")
     elif condition.scheduled and not condition.service_running:

@@ -15,6 +15,7 @@ from core.config import Home
 from core.errors import ArchivarError, InputError
 from core.model import Run, RunEvent, now
 from core.profiles.selection import Chosen, Selection
+from core.service import liveness
 from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
@@ -147,6 +148,7 @@ class CoreGateway:
         return HomeView(
             path=present.text(str(self._home.path)),
             service_running=condition.service_running,
+            service_stuck=bool(condition.stuck),
             busy=busy,
             scheduled=condition.scheduled,
             profiles=tuple(
@@ -169,6 +171,7 @@ class CoreGateway:
             service_running=is_running(self._home),
             scheduled=scheduled,
             waiting=self._trouble if busy else "",
+            stuck=f"{service.sentence()} {service.hint()}" if (service := liveness.look(self._home)).stuck else "",
             damage=brief.damage,
             unproved=brief.unproved,
             space=disk.sentence() if disk.low else "",

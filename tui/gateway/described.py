@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.profiles.profile import Access, Method, Profile
+from core.profiles.profile import SLOWEST, Access, Method, Profile
 
 _METHODS = {
     Method.PASSWORD: "with the mailbox's own password",
@@ -19,6 +19,8 @@ def facts(profile: Profile, whose: str = "", *, run_now: bool = False) -> list[t
     certificate = " All certificates are accepted." if server.accept_all_certificates else ""
     many = profile.selection is not None
     more = certificate + (f" Up to {server.connections} mailboxes at once." if many else "")
+    more += f" Slowest {server.slowest_bytes_a_second:,} bytes a second." if server.slowest_bytes_a_second != SLOWEST else ""
+    more += f" At most {server.megabytes_a_day:,} MB a day." if server.megabytes_a_day else ""
     account = profile.login.username
     found = [
         (

@@ -33,6 +33,7 @@ _DEFAULTS = {
     "server.access": Access.IMAP_SSL.value,
     "server.timeout": "300",
     "server.connections": "4",
+    "server.slowest_bytes_a_second": "1000",
     "filter.seen": "any",
     "filter.flagged": "any",
     "delete.when": "never",

@@ -253,13 +253,15 @@ def _live_mailbox(line: MailboxLine) -> MailboxRow:
         rank = _DONE if status is RunStatus.SUCCEEDED else _WRONG
     else:
         rank = _WAITING if phase is Phase.WAITING else _RUNNING
+    waits = line.waits_until if phase is not Phase.DONE else ""
+    state = _STATES[status] if phase is Phase.DONE else State("…", "waits", Tone.WARN) if waits else _PHASES[phase]
     return MailboxRow(
-        state=_STATES[status] if phase is Phase.DONE else _PHASES[phase],
+        state=state,
         mailbox=text(line.mailbox),
         fraction=fraction,
         messages=f"{texts.number(line.messages_done)}/{texts.number(line.messages_total)}" if line.messages_total else "",
         size=_of(line.bytes_done, line.bytes_total, "/") if line.bytes_total else "",
-        folder=text(line.folder) if rank == _RUNNING else "",
+        folder=f"waits until {texts.clock(waits)}" if waits else text(line.folder) if rank == _RUNNING else "",
         rank=rank,
         key=line.mailbox,
         user=text(line.user),

@@ -120,7 +120,7 @@ class ProfileView:
 class HomeView:
     """All of Home. ``busy`` counts the runs that wait or go on, ``scheduled`` the profiles that start by themselves.
 
-    ``verified`` says when the archive was last verified, or how far that is.
+    ``verified`` says when the archive was last verified, or how far that is; ``service_stuck``: the service does nothing.
     """
 
     path: str
@@ -130,6 +130,7 @@ class HomeView:
     attention: tuple[Attention, ...]
     scheduled: int = 0
     verified: str = ""
+    service_stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,8 @@ class ServerStep(FormStep):
             Text("server.ca_file", "Own CA file", hint="a PEM file, for a certificate that is not public"),
             Text("server.timeout", "Timeout", "Seconds. Change it only for very slow servers."),
             Text("server.connections", "At once", "Mailboxes archived at the same time, up to 16."),
+            Text("server.slowest_bytes_a_second", "Slowest", "Bytes a second; a message that comes more slowly is given up."),
+            Text("server.megabytes_a_day", "MB a day", "Downloaded at most, for servers that count. Empty: no limit."),
         ]
 
 

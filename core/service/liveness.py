@@ -1,0 +1,87 @@
+"""Whether the service of a home works, and not only whether it is there: a stopped process keeps its lock for ever.
+
+The service touches its lock file every second, from its loop; the kernel tells whether the process was stopped. Nothing is
+asked of a database here, since a stopped process may hold its lock as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.config import Home
+from core.process import is_stopped
+from core.service.lock import is_running
+
+#: A loop that did not come round for so long hangs, or the machine has far too much to do.
+SILENCE_SECONDS = 5.0
+#: A second look, after the machine woke up or its clock was set.
+AGAIN_SECONDS = 1.5
+#: How long locks are waited for while the service that may hold them does nothing.
+PATIENCE_SECONDS = 2.0
+
+
+class Life(StrEnum):
+    """``STOPPED``: by a signal. ``SILENT``: it gives no sign of life."""
+
+    NONE = "none"
+    ALIVE = "alive"
+    STOPPED = "stopped"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """How the service is; its process id (0 if that is not known), and seconds since its last sign of life."""
+
+    life: Life
+    pid: int = 0
+    silence: float = 0.0
+
+    @property
+    def stuck(self) -> bool:
+        return self.life in (Life.STOPPED, Life.SILENT)
+
+    def sentence(self) -> str:
+        """What is wrong, for people; empty when nothing is."""
+        if self.life is Life.STOPPED:
+            return f"The service is stopped: its process {self.pid} does nothing (signal SIGSTOP)."
+        if self.life is Life.SILENT:
+            return f"The service has given no sign of life for {self.silence:.0f} s (process {self.pid})."
+        return ""
+
+    def hint(self) -> str:
+        """What to do about it."""
+        if not self.stuck:
+            return ""
+        end = f"kill -KILL {self.pid} ends it, and the next service carries on"
+        if self.life is Life.STOPPED:
+            return f"kill -CONT {self.pid} lets it go on; {end}."
+        return f"It may wait for the disk, and then goes on by itself; {end}."
+
+
+def look(home: Home) -> Presence:
+    """How the service is at this moment."""
+    if not is_running(home):
+        return Presence(Life.NONE)
+    try:
+        touched = home.lock.stat().st_mtime
+        text = home.lock.read_text(encoding="ascii")
+    except (OSError, UnicodeError):
+        return Presence(Life.ALIVE)
+    pid = int(text) if text.strip().isdigit() and len(text) < 12 else 0
+    silence = max(time.time() - touched, 0.0)
+    if pid and is_stopped(pid):
+        return Presence(Life.STOPPED, pid, silence)
+    return Presence(Life.SILENT if pid and silence > SILENCE_SECONDS else Life.ALIVE, pid, silence)
+
+
+async def stuck(home: Home) -> Presence | None:
+    """The service, if it is there and does nothing; takes a second look at one that is silent."""
+    found = look(home)
+    if found.life is Life.SILENT:
+        await asyncio.sleep(AGAIN_SECONDS)
+        found = look(home)
+    return found if found.stuck else None
