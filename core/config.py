@@ -142,7 +142,7 @@ def find_or_create(path: Path | None = None) -> Home:
 
 
 def check(home: Home) -> None:
-    """Refuse a home that is no folder, not ours or not writable. As root, become the owner of the home first."""
+    """Refuse a home that is no folder, not ours or not readable. As root, become the owner of the home first."""
     try:
         status = home.path.stat()
     except FileNotFoundError:
@@ -164,20 +164,16 @@ def check(home: Home) -> None:
                     f"{home.path} belongs to {_account(status.st_uid)}, who cannot read the program in {place}.",
                     "Install it where every account can read it, such as /opt or /usr/local.",
                 )
+    # Where nothing can be written all can still be read, and a volume that cannot be read keeps from no other.
     for path in (home.path, home.volumes):
-        _check_access(path, os.R_OK | os.W_OK | os.X_OK)
-    _check_access(home.catalog, os.R_OK | os.W_OK)
-    numbers = home.volume_numbers()
-    for number in numbers:
-        # Sealed volumes are read-only on purpose.
-        _check_access(home.volume(number), os.R_OK | (os.W_OK if number == numbers[-1] else 0))
+        _check_access(path, os.R_OK | os.X_OK)
+    _check_access(home.catalog, os.R_OK)
 
 
 def _check_access(path: Path, mode: int) -> None:
     if path.exists() and not os.access(path, mode):
-        what = "writable" if mode & os.W_OK else "readable"
         raise HomeError(
-            f"{path} is not {what} for {_account(os.geteuid())}.", "Correct its owner and mode, or choose another home."
+            f"{path} is not readable for {_account(os.geteuid())}.", "Correct its owner and mode, or choose another home."
         )
 
 

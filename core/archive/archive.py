@@ -10,8 +10,8 @@ import asyncio
 import fcntl
 import os
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from core import config
@@ -22,10 +22,10 @@ from core.archive.envelope import describe
 from core.archive.intake import Part, Prepared
 from core.archive.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.preparation import Fresh, Preparation, Ready
-from core.archive.volume import CHUNK, Incomplete, Meta, Sealed, Volume
+from core.archive.volume import CHUNK, REPAIR, Incomplete, Meta, Sealed, Volume
 from core.db.database import LOCK_SECONDS, Database
-from core.db.migrate import migrate
-from core.errors import BusyError, DamagedError
+from core.errors import BusyError, DamagedError, StorageError
+from core.format import size as human
 
 CATALOG_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -32768", "temp_store = MEMORY")
 #: A damaged message has no readable envelope, but it stays listed, so that it can be named and fetched again.
@@ -35,12 +35,18 @@ UNREADABLE = Detail(0, describe(b""))
 class Archive:
     """An open archive. ``database`` is archive.sqlite; volumes are reached through here only."""
 
-    def __init__(self, home: config.Home, database: Database) -> None:
+    def __init__(self, home: config.Home, database: Database, refusal: DamagedError | StorageError | None = None) -> None:
         self.home = home
         self.database = database
+        #: Why nothing can be appended; None when all is well.
+        self.refusal = refusal
+        #: What cannot be read or seen, as sentences.
+        self.notices: list[str] = []
         self._volumes: dict[int, Volume] = {}
+        self._replaced: list[Volume] = []
         self._opening = asyncio.Lock()
         self._current = 0
+        self._archive_id = ""
         self._appending = Appending(self._write)
         self._preparation = Preparation(self._sift)
 
@@ -50,7 +56,9 @@ class Archive:
     async def open(cls, home: config.Home, *, actor: str = "archivar", follow: bool = True) -> Archive:
         """Open the archive in ``home``; an empty home gets a new one. With ``follow`` the catalog is brought up to date.
 
-        Raises ``HomeError`` (newer than the program), ``DamagedError`` (volumes missing or older than the catalog).
+        Where nothing can be written, or must be because of damage, it opens all the same: ``refusal`` says why, ``notices``
+        what cannot be seen. Raises ``HomeError`` (newer than the program), ``DamagedError`` (no volumes, or no catalog that
+        could be read), ``StorageError``.
         """
         opening.refuse_incomplete(home)
         if home.catalog.exists():
@@ -58,33 +66,60 @@ class Archive:
         numbers = home.volume_numbers()
         new = not numbers and not await opening.has_seen_volumes(home.catalog)
         if not new:
-            opening.check_numbers(home, numbers)
+            opening.refuse_without_volumes(home)
             # Refuses a volume of a newer program before the catalog is touched.
-            await (await Volume.open(home.volume(numbers[-1]))).close()
-        database = await Database.open(home.catalog, pragmas=CATALOG_PRAGMAS)
-        archive = cls(home, database)
+            with suppress(DamagedError):
+                await (await Volume.open(home.volume(numbers[-1]))).close()
+        database, refusal = await opening.open_catalog(home, CATALOG_PRAGMAS)
+        archive = cls(home, database, refusal)
         try:
-            await migrate(database)
             # SQLite's own comparison without regard to case knows ASCII only.
             await database.define("casefold", str.casefold)
             if new:
                 await archive._make_first_volume()
             await archive._find_volumes()
-            if not (await archive.head()).seq:
-                await archive._begin(actor)
-            await archive._date_placements()
-            if follow:
-                await archive.catch_up()
+            if archive.refusal is None:
+                await archive._prepare_catalog(actor, follow=follow)
+            if database.unseen:
+                archive.notices.append(
+                    f"{home.catalog.name} was read as it stands, since nothing can be written beside it: "
+                    f"the last changes, {human(database.unseen)} in its log, are not seen."
+                )
         except BaseException:
             await archive.close()
             raise
         return archive
 
+    async def _prepare_catalog(self, actor: str, *, follow: bool) -> None:
+        try:
+            if not (await self.head()).seq:
+                await self._begin(actor)
+            await self._date_placements()
+            if follow:
+                await self.catch_up()
+        except (DamagedError, StorageError) as error:
+            self._refuse(error)
+
+    def _refuse(self, error: DamagedError | StorageError) -> None:
+        """From now on nothing is appended; what can be read is read."""
+        self.refusal = error
+        self._note(error, "Until then nothing is added to the archive; all that is whole can be read.")
+
+    @property
+    def damage(self) -> DamagedError | None:
+        """The damage because of which nothing is appended, if there is any."""
+        return self.refusal if isinstance(self.refusal, DamagedError) else None
+
+    def check_usable(self) -> None:
+        """Raises ``DamagedError``, ``StorageError`` when nothing can be appended."""
+        if self.refusal is not None:
+            raise self.refusal
+
     async def close(self) -> None:
         """Close all files. Safe to call twice."""
         await self._appending.close()
         await self._preparation.close()
-        volumes, self._volumes = list(self._volumes.values()), {}
+        volumes, self._volumes, self._replaced = [*self._volumes.values(), *self._replaced], {}, []
         for volume in volumes:
             await volume.close()
         await self.database.close()
@@ -101,34 +136,87 @@ class Archive:
                 await volume.append([Draft("archive.created", {"archive_id": volume.meta.archive_id}, actor)])
 
     async def _find_volumes(self) -> None:
-        numbers = self.home.volume_numbers()
-        opening.check_numbers(self.home, numbers)
-        for number in numbers[:-1]:
-            _protect(self.home.volume(number))
-        self._current = numbers[-1]
-        volume = await self._volume(self._current)
+        row = await self.database.one("SELECT archive_id, volume, seq FROM applied")
+        self._archive_id, seen, seq = row or ("", 1, 0)
+        self._current = await self._last_volume(seen, seq)
+        missing = opening.missing(self.home, self._current)
+        for number in missing:
+            if number < self._current:
+                self._note(DamagedError(f"Volume {self.home.volume(number).name} is missing.", REPAIR))
+        if self.refusal is None:
+            for number in set(range(1, self._current)) - set(missing):
+                _protect(self.home.volume(number))
+        try:
+            await self._volume(self._current)
+        except DamagedError as error:
+            if self.refusal is None:
+                self._refuse(error)
+        if row is None and not isinstance(self.refusal, StorageError):
+            async for volume in self.volumes():
+                await self._begin_catalog(volume.meta.archive_id)
+                break
+
+    async def _begin_catalog(self, archive_id: str) -> None:
         async with self.database.transaction() as transaction:
             await transaction.execute(
                 "INSERT OR IGNORE INTO applied (id, archive_id, volume, seq, hash) VALUES (1, ?, 1, 0, ?)",
-                (volume.meta.archive_id, ZERO_HASH),
+                (archive_id, ZERO_HASH),
             )
-            known = await transaction.value("SELECT archive_id FROM applied")
-        if known != volume.meta.archive_id:
-            raise DamagedError(
-                "The volumes belong to another archive than the catalog.", "Put the right ones back from the backup."
-            )
+        self._archive_id = archive_id
+
+    async def _last_volume(self, seen: int, seq: int) -> int:
+        """The volume that is written to: the last that is there, or one after it from which the catalog has seen something."""
+        last = (self.home.volume_numbers() or [1])[-1]
+        if seen <= last:
+            return last
+        with suppress(DamagedError, StorageError):
+            # One that was lost before anything was in it is no loss.
+            if (await (await self._volume(last)).head()).seq >= seq:
+                return last
+        return seen
 
     async def _volume(self, number: int) -> Volume:
-        if number not in self._volumes:
+        path = self.home.volume(number)
+        found = self._volumes.get(number)
+        if found is None or not found.is_at(path):
             async with self._opening:
-                if number not in self._volumes:
-                    self._volumes[number] = await Volume.open(self.home.volume(number))
-        return self._volumes[number]
+                found = self._volumes.get(number)
+                if found is None or not found.is_at(path):
+                    if found is not None:
+                        # Somebody may be reading from it.
+                        self._replaced.append(self._volumes.pop(number))
+                    read_only = number != self._current or self.refusal is not None
+                    found = await Volume.open(path, read_only=read_only)
+                    self._volumes[number] = found
+                    self._check_identity(found, number)
+        return found
+
+    def _check_identity(self, volume: Volume, number: int) -> None:
+        """Raises ``DamagedError`` for the volume of another archive, or with another number."""
+        name = self.home.volume(number).name
+        if self._archive_id and volume.meta.archive_id != self._archive_id:
+            what = "belongs to another archive than the catalog"
+        elif volume.meta.number != number:
+            what = f"is volume {volume.meta.number} by what it says of itself"
+        else:
+            return
+        self._replaced.append(self._volumes.pop(number))
+        raise DamagedError(f"{name} {what}.", REPAIR)
+
+    def _note(self, error: DamagedError | StorageError, more: str = "") -> None:
+        """Keep a notice of something that cannot be read, once."""
+        if not any(notice.startswith(error.message) for notice in self.notices):
+            self.notices.append(" ".join(text for text in (error.message, error.hint, more) if text))
 
     async def volumes(self) -> AsyncGenerator[Volume]:
-        """All volumes, the oldest first."""
-        for number in self.home.volume_numbers():
-            yield await self._volume(number)
+        """All volumes that can be read, the oldest first."""
+        for number in range(1, self._current + 1):
+            try:
+                volume = await self._volume(number)
+            except (DamagedError, StorageError) as error:
+                self._note(error)
+                continue
+            yield volume
 
     async def _date_placements(self) -> None:
         """Date what was placed before placements had dates: of messages without one of their own the ledger knows it."""
@@ -142,58 +230,66 @@ class Archive:
     # The catalog follows the ledger --------------------------------------------------------------------------------------
 
     async def head(self) -> Head:
-        """The end of the ledger."""
+        """The end of the ledger. Raises ``DamagedError`` when that cannot be read."""
         return await (await self._volume(self._current)).head()
+
+    async def applied(self) -> Head:
+        """Up to where the catalog has followed the ledger."""
+        row = await self.database.one("SELECT seq, hash FROM applied")
+        return Head(row[0], bytes(row[1])) if row else Head(0, ZERO_HASH)
 
     async def catch_up(self, *, accept: bool = False) -> int:
         """Apply what the ledger has and the catalog has not; the number of entries applied.
 
-        Raises ``DamagedError`` when the ledger does not go on from what the catalog knows; with ``accept`` only when an entry
-        cannot be read.
+        Raises ``DamagedError`` when the ledger does not go on from what the catalog knows. With ``accept`` what cannot be read
+        is passed over, see ``notices``.
         """
         row = await self.database.one("SELECT volume, seq, hash FROM applied")
         start, seq, digest = (row[0], row[1], bytes(row[2])) if row else (1, 0, ZERO_HASH)
         # After that row was read: so the ledger's end is never older than what was applied.
-        self._current = self.home.volume_numbers()[-1]
-        head = await self.head()
-        if head.seq == seq and head.hash != digest and seq:
-            raise DamagedError(
-                f"Entry {seq} of the ledger is not the one that the catalog has seen: volumes were replaced or changed.",
-                "archivar verify names the difference.",
-            )
-        if head.seq < seq:
-            raise DamagedError(
-                f"The ledger ends at entry {head.seq}, but the catalog has seen entry {seq}: volumes were lost or replaced.",
-                "Put the newest volumes back; archivar verify names the difference, archivar rebuild accepts it.",
-            )
-        if head.seq == seq:
-            return 0
+        self._current = max((self.home.volume_numbers() or [1])[-1], self._current)
+        if not accept:
+            head = await self.head()
+            _compare(self.home.volume(self._current).name, head, Head(seq, digest))
+            if head.seq == seq:
+                return 0
         count = 0
         reached = Head(seq, digest)
         for number in range(start, self._current + 1):
-            volume = await self._volume(number)
-            async for group in catalog.groups(volume.entries(after=seq)):
-                details: dict[bytes, Detail] = {}
-                for entry in group:
-                    if not accept and not entry.follows(reached):
-                        what = f"Entry {entry.seq} of the ledger does not follow from entry {reached.seq}"
-                        raise DamagedError(
-                            f"{what}: the ledger was changed.",
-                            "archivar verify names the difference, archivar rebuild accepts it.",
-                        )
-                    reached = Head(entry.seq, entry.hash)
-                    details |= await self._read_details(entry, volume)
-                async with self.database.transaction() as transaction:
-                    applied = (await catalog.applied(transaction)).seq
-                    missing = [entry for entry in group if entry.seq > applied]
-                    if missing and missing[0].seq == applied + 1:
-                        await catalog.apply_all(transaction, missing, number, details)
-                        count += len(missing)
-                        applied = reached.seq
-                if applied < reached.seq:
-                    # Somebody has emptied the catalog to rebuild it: what comes before this entry must come first.
-                    return count + await self.catch_up(accept=accept)
+            try:
+                volume = await self._volume(number)
+                async with aclosing(catalog.groups(volume.entries(after=reached.seq))) as groups:
+                    async for group in groups:
+                        applied, done = await self._apply_group(group, volume, number, reached, accept=accept)
+                        count += done
+                        reached = Head(group[-1].seq, group[-1].hash)
+                        if applied < reached.seq:
+                            # Somebody has emptied the catalog to rebuild it: what comes before this entry must come first.
+                            return count + await self.catch_up(accept=accept)
+            except DamagedError as error:
+                if not accept:
+                    raise
+                self._note(error)
         return count
+
+    async def _apply_group(
+        self, group: Sequence[Entry], volume: Volume, number: int, before: Head, *, accept: bool
+    ) -> tuple[int, int]:
+        """Apply entries that follow one another; up to where all is applied now, and how many of them were."""
+        details: dict[bytes, Detail] = {}
+        for entry in group:
+            if not accept and not entry.follows(before):
+                what = f"Entry {entry.seq} of the ledger does not follow from entry {before.seq}"
+                raise DamagedError(f"{what}: the ledger was changed.", REPAIR)
+            before = Head(entry.seq, entry.hash)
+            details |= await self._read_details(entry, volume)
+        async with self.database.transaction() as transaction:
+            applied = (await catalog.applied(transaction)).seq
+            missing = [entry for entry in group if entry.seq > applied]
+            if missing and (accept or missing[0].seq == applied + 1):
+                await catalog.apply_all(transaction, missing, number, details)
+                return missing[-1].seq, len(missing)
+        return applied, 0
 
     async def _read_details(self, entry: Entry, volume: Volume) -> dict[bytes, Detail]:
         digests = catalog.digests(entry)
@@ -229,6 +325,75 @@ class Archive:
         async with _locked(self.home.path, "Somebody else is changing users or profiles."):
             await self.catch_up()
             yield
+
+    # Salvage, see ``takeover`` -------------------------------------------------------------------------------------------
+
+    @property
+    def archive_id(self) -> str:
+        """Of this archive; empty when neither the catalog nor any volume can tell."""
+        return self._archive_id
+
+    @property
+    def last_volume(self) -> int:
+        """The number of the volume that is written to."""
+        return self._current
+
+    async def unusable(self) -> list[int]:
+        """The volumes that are missing, cannot be read or are not whole, as far as that shows when they are opened."""
+        found = []
+        for number in range(1, self._current + 1):
+            try:
+                if (await self._volume(number)).fault is not None:
+                    found.append(number)
+            except (DamagedError, StorageError):
+                found.append(number)
+        return found
+
+    async def adopt(self, said: Sequence[Meta]) -> None:
+        """Where neither the catalog nor any volume that can be read tells whose they are, believe ``said``.
+
+        Raises ``DamagedError`` when that is nothing.
+        """
+        if not self._archive_id:
+            if not said:
+                raise DamagedError("No volume can be read, and there is no catalog.", "Put them back from a backup.")
+            await self._begin_catalog(said[0].archive_id)
+
+    async def end_of(self, number: int) -> Head:
+        """The last entry in a volume. Raises ``DamagedError`` when that cannot be known."""
+        volume = await self._volume(number)
+        if volume.fault is not None:
+            raise volume.fault
+        return await volume.head()
+
+    async def is_listed_before(self, sha256: bytes, number: int) -> bool:
+        """Does a volume before ``number`` have the message, as far as the volumes' own tables can be read?"""
+        async for volume in self.volumes():
+            if volume.meta.number < number:
+                with self._passing_over():
+                    if await volume.database.one("SELECT 1 FROM message WHERE sha256 = ?", (sha256,)):
+                        return True
+        return False
+
+    async def restate(self, drafts: Sequence[Draft]) -> None:
+        """Append to a volume of which the catalog has seen more than there is; ``resume`` follows."""
+        waiting: asyncio.Future[list[Entry]] = asyncio.get_running_loop().create_future()
+        self.refusal = None
+        await self._append_to_volume([Request(drafts, None, waiting)], {})
+
+    async def release_volumes(self) -> None:
+        """Close all volume files, so that one of them can be replaced."""
+        volumes, self._volumes = list(self._volumes.values()), {}
+        for volume in volumes:
+            await volume.close()
+
+    async def resume(self) -> None:
+        """Make the catalog anew, now that the damage is seen to. Raises ``DamagedError`` when it is not."""
+        await self.release_volumes()
+        self.refusal = None
+        self.notices.clear()
+        await self.rebuild()
+        await self.head()
 
     # Writing -----------------------------------------------------------------------------------------------------------
 
@@ -277,6 +442,7 @@ class Archive:
 
     async def _append(self, drafts: Sequence[Draft], ready: Ready | None, *, anew: bool = False) -> list[Entry]:
         opening.refuse_backup(self.home)
+        self.check_usable()
         return await self._appending.append(drafts, ready, anew=anew)
 
     async def _write(self, group: Sequence[Request]) -> list[list[Entry]]:
@@ -370,9 +536,9 @@ class Archive:
         try:
             return await (await self._volume(number)).raw(sha256)
         except KeyError:
-            raise DamagedError(
-                f"Message {sha256.hex()[:16]} is missing in volume {number:06}.", "Run archivar verify."
-            ) from None
+            raise DamagedError(f"Message {sha256.hex()[:16]} is missing in volume {number:06}.", REPAIR) from None
+        except StorageError as error:
+            raise DamagedError(f"Message {sha256.hex()[:16]} cannot be read: {error.message}", error.hint) from error
 
     async def read_back(self, digests: Collection[bytes]) -> AsyncIterator[tuple[bytes, bytes | DamagedError]]:
         """(SHA-256, message) of each of ``digests``, from the disk and matched with its hash; or what is wrong with it."""
@@ -385,43 +551,77 @@ class Archive:
                 for sha256 in wanted:
                     yield sha256, DamagedError(f"Message {sha256.hex()[:16]} is not in the archive.")
                 continue
-            async with aclosing((await self._volume(number)).read_back(wanted)) as found:
-                async for one in found:
-                    yield one
+            given: set[bytes] = set()
+            try:
+                async with aclosing((await self._volume(number)).read_back(wanted)) as found:
+                    async for one in found:
+                        given.add(one[0])
+                        yield one
+            except (DamagedError, StorageError) as error:
+                for sha256 in wanted:
+                    if sha256 not in given:
+                        yield sha256, DamagedError(error.message, error.hint)
 
     async def entry_times(self, seqs: Collection[int]) -> dict[int, str]:
-        """The times of ledger entries, by seq."""
+        """The times of ledger entries, by seq; none for what cannot be read."""
         found: dict[int, str] = {}
         async for volume in self.volumes():
-            found.update(await volume.times(sorted(set(seqs) - found.keys())))
+            with self._passing_over():
+                found.update(await volume.times(sorted(set(seqs) - found.keys())))
         return found
 
     async def entries(self, after: int = 0) -> AsyncIterator[Entry]:
-        """Ledger entries of all volumes with a seq over ``after``, in order."""
+        """Ledger entries of all volumes with a seq over ``after``, in order; ``notices`` says what cannot be read of them."""
         async for volume in self.volumes():
-            async for entry in volume.entries(after):
-                yield entry
+            with self._passing_over():
+                async for entry in volume.entries(after):
+                    yield entry
 
     async def entries_before(self, seq: int | None, limit: int, kind: str = "") -> list[Entry]:
         """Up to ``limit`` ledger entries with a seq under ``seq`` (None: the last ones), the newest first, of all volumes.
 
-        With ``kind`` only those of one kind.
+        With ``kind`` only those of one kind; ``notices`` says what cannot be read of them.
         """
         found: list[Entry] = []
-        for number in reversed(self.home.volume_numbers()):
+        for number in range(self._current, 0, -1):
             if len(found) >= limit:
                 break
-            volume = await self._volume(number)
-            if seq is None or volume.meta.previous.seq + 1 < seq:
-                found += await volume.entries_before(seq, limit - len(found), kind)
+            with self._passing_over():
+                volume = await self._volume(number)
+                if seq is None or volume.meta.previous.seq + 1 < seq:
+                    found += await volume.entries_before(seq, limit - len(found), kind)
         return found
 
     async def entry_seqs(self, kind: str, after: int = 0) -> list[int]:
-        """The seqs of all ledger entries of one kind that are over ``after``, in order."""
+        """The seqs of all ledger entries of one kind that are over ``after``, in order; of those that can be read."""
         found: list[int] = []
-        for number in self.home.volume_numbers():
-            found += await (await self._volume(number)).seqs(kind, after)
+        async for volume in self.volumes():
+            with self._passing_over():
+                found += await volume.seqs(kind, after)
         return found
+
+    @contextmanager
+    def _passing_over(self) -> Iterator[None]:
+        """What cannot be read of one volume keeps nothing of the others from being read."""
+        try:
+            yield
+        except (DamagedError, StorageError) as error:
+            self._note(error)
+
+
+def _compare(name: str, head: Head, seen: Head) -> None:
+    """Raises ``DamagedError`` when the ledger's end cannot come after what the catalog has ``seen``."""
+    if head.seq == seen.seq and head.hash != seen.hash and seen.seq:
+        raise DamagedError(
+            f"{name}: entry {seen.seq} is not the one that the catalog has seen: volumes were replaced or changed.",
+            REPAIR,
+        )
+    if head.seq < seen.seq:
+        raise DamagedError(
+            f"{name}: the ledger ends at entry {head.seq}, but the catalog has seen entry {seen.seq}: "
+            "volumes were lost or replaced.",
+            REPAIR,
+        )
 
 
 def _anew(group: Sequence[Request]) -> list[Prepared]:
@@ -432,7 +632,7 @@ async def detail(volume: Volume, sha256: bytes) -> Detail:
     """What the catalog says of a message in ``volume``."""
     try:
         raw = await volume.raw(sha256)
-    except (DamagedError, KeyError):
+    except (DamagedError, StorageError, KeyError):
         return UNREADABLE
     return Detail(len(raw), await asyncio.to_thread(describe, raw))
 
@@ -462,5 +662,6 @@ def _try_lock(descriptor: int) -> bool:
 
 def _protect(path: Path) -> None:
     """A sealed volume is not written again; its mode says so to everybody."""
-    if path.stat().st_mode & 0o222:
-        path.chmod(0o400)
+    with suppress(OSError):
+        if path.is_file() and path.stat().st_mode & 0o222:
+            path.chmod(0o400)

@@ -213,6 +213,15 @@ def _repaired(payload: Payload) -> str:
     return f"Repaired {counted(len(messages), 'damaged message')}: stored anew from {', '.join(origins[:3])}."
 
 
+def _salvaged(payload: Payload) -> str:
+    lost, placed = len(payload["lost"]), len(payload["placed"])
+    text = f"Salvaged {payload['volume']}: its ledger is whole up to entry {payload['kept']}"
+    if payload["seen"][0] > payload["kept"]:
+        text += f", and was known up to entry {payload['seen'][0]}"
+    said = f"{text}; {counted(lost, 'message')} lost."
+    return f"{said} {counted(placed, 'message')} put back from what the catalog knew." if placed else said
+
+
 _TELL: dict[str, Callable[[Payload], str]] = {
     "archive.created": _created,
     "user.saved": _user_saved,
@@ -240,4 +249,5 @@ _TELL: dict[str, Callable[[Payload], str]] = {
     "restored": _restored,
     "verified": _verified,
     "repaired": _repaired,
+    "salvaged": _salvaged,
 }

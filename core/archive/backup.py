@@ -20,7 +20,7 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.ledger import ZERO_HASH, Draft, Head
-from core.archive.volume_copy import bring_up
+from core.archive.volume_copy import bring_up, refuse_damaged
 from core.config import Home
 from core.db import kept
 from core.db.database import Database, durable
@@ -37,7 +37,8 @@ _NOTHING = {"lost+found"}
 class Backup:
     """What a backup has done so far. ``total``: bytes that were to be copied when it began, about; ``head``: up to where.
 
-    ``already``: volumes that were there and are not changed since.
+    ``already``: volumes that were there and are not changed since. ``damaged``: why volumes could not be copied, of which the
+    backup has still what it had; ``unnoted``: why the ledger does not say that there is a backup.
     """
 
     total: int = 0
@@ -45,6 +46,8 @@ class Backup:
     volumes: int = 0
     already: int = 0
     where: str = ""
+    damaged: list[str] = field(default_factory=list)
+    unnoted: str = ""
     head: Head = field(default_factory=lambda: Head(0, ZERO_HASH))
 
 
@@ -78,6 +81,8 @@ async def back_up(archive: Archive, target: Path, *, actor: str = "archivar", ti
             archive_id = str(await archive.database.value("SELECT archive_id FROM applied"))
             _begin(place, archive_id)
             await _copy(archive.home, place, done, tick)
+            if done.damaged:
+                return done
             _note(place, archive_id, complete={"at": timestamp(now()), "seq": done.head.seq, "hash": done.head.hash.hex()})
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"{target} is no folder.", "Choose another one.") from None
@@ -187,7 +192,7 @@ async def _copy(home: Home, place: Home, done: Backup, tick: Tick) -> None:
 
 
 async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> None:
-    numbers = home.volume_numbers()
+    numbers = list(range(1, (home.volume_numbers() or [0])[-1] + 1))
     if more := sorted(set(place.volume_numbers()) - set(numbers)):
         raise InputError(
             f"{place.volume(more[0])} is no copy of any volume of the archive: the backup has what the archive has not.",
@@ -201,6 +206,12 @@ async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> No
 
     for number in numbers:
         done.where = home.volume(number).name
+        try:
+            await refuse_damaged(home.volume(number))
+        except DamagedError as error:
+            # The other volumes are copied all the same, and what the backup has of this one is not touched.
+            done.damaged.append(error.message)
+            continue
         done.head, copied = await bring_up(home.volume(number), place.volume(number), count)
         done.volumes += copied
         done.already += not copied
@@ -208,7 +219,8 @@ async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> No
 
 
 def _missing(source: Path, target: Path) -> int:
-    return max(source.stat().st_size - (target.stat().st_size if target.exists() else 0), 0)
+    there = [path.stat().st_size if path.is_file() else 0 for path in (source, target)]
+    return max(there[0] - there[1], 0)
 
 
 async def _take_state(home: Home, place: Home) -> Path:
@@ -252,10 +264,14 @@ async def _record(archive: Archive, place: Home, done: Backup, actor: str) -> No
     payload = {"directory": str(place.path), "seq": done.head.seq, "hash": done.head.hash.hex()}
     payload |= {"volumes": done.volumes, "already": done.already, "bytes": done.bytes}
     try:
+        archive.check_usable()
         await archive.append([Draft("backed_up", payload, actor)])
         ended = LastBackup(now(), str(place.path), done.head.seq)
         async with archive.database.transaction() as transaction:
             await kept.keep(transaction, NAME, json.dumps(ended.as_json()))
+    except (StorageError, DamagedError) as error:
+        # What was asked for is done; that it cannot be noted takes nothing of it back.
+        done.unnoted = error.message
     except ArchivarError as error:
         kind = type(error)
         raise kind(f"The backup is complete, but could not be noted in the ledger: {error.message}", error.hint) from error

@@ -7,13 +7,13 @@ Invariant: the same entries and messages give the same catalog, whether applied 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 from core import sequence
-from core.archive import catchall, twins
+from core.archive import catchall, restated, twins
 from core.archive.envelope import Envelope
 from core.archive.ledger import Draft, Entry, Head
 from core.archive.twins import STANDING, Came
@@ -75,7 +75,7 @@ async def date_placements(transaction: Transaction, seq: int, at: str) -> None:
     )
 
 
-async def groups(entries: AsyncIterator[Entry]) -> AsyncIterator[list[Entry]]:
+async def groups(entries: AsyncIterator[Entry]) -> AsyncGenerator[list[Entry]]:
     """``entries`` as they are best applied: many users in a row together, anything else one by one."""
     waiting: list[Entry] = []
     async for entry in entries:
@@ -113,6 +113,8 @@ async def clear(transaction: Transaction) -> None:
 
 def digests(entry: Entry) -> list[bytes]:
     """The SHA-256 of the messages that an entry says were archived."""
+    if entry.kind == "salvaged":
+        return [bytes.fromhex(message[0]) for message in entry.payload["placed"]]
     if entry.kind not in _ARCHIVING:
         return []
     return [bytes.fromhex(message[0]) for message in entry.payload["messages"]]
@@ -130,6 +132,11 @@ def told(draft: Draft, forms: Mapping[bytes, bytes]) -> Draft:
 def renewed(entry: Entry) -> list[bytes]:
     """The SHA-256 of the messages that an entry says were stored anew, whatever there was of them before."""
     return [bytes.fromhex(message[0]) for message in entry.payload["messages"]] if entry.kind == "repaired" else []
+
+
+def lost(entry: Entry) -> list[bytes]:
+    """The SHA-256 of the messages that an entry says were lost with a volume."""
+    return [bytes.fromhex(message[0]) for message in entry.payload["lost"]] if entry.kind == "salvaged" else []
 
 
 #: Statements that save one user, with what each takes.
@@ -267,6 +274,17 @@ async def _repaired(transaction: Transaction, seq: int, payload: Payload, volume
         "AND placement.message_id = message.id",
         [(sha256,) for sha256 in digests],
     )
+    # What was lost altogether is put back where it was.
+    await restated.place(transaction, seq, payload.get("placed", ()))
+
+
+async def _salvaged(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    await restated.lose(transaction, volume, [bytes.fromhex(message[0]) for message in payload["lost"]])
+    # What was complete or compared need not be so any more.
+    for table in ("folder_state", "compared"):
+        await transaction.execute(f"DELETE FROM {table}")
+    await _insert_messages(transaction, {**payload, "messages": payload["placed"]}, volume, details)
+    await restated.place(transaction, seq, payload["placed"])
 
 
 def _message_row(sha256: bytes, volume: int, detail: Detail) -> tuple[Any, ...]:
@@ -460,6 +478,7 @@ _HANDLERS: dict[str, Callable[[Transaction, int, Payload, int, Details], Awaitab
     "left": _left,
     "refiled": _refiled,
     "repaired": _repaired,
+    "salvaged": _salvaged,
     "address.ours": _address_ours,
     "imported": _imported,
     "restored": _restored,

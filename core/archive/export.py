@@ -47,6 +47,8 @@ class Exported:
     already: int = 0
     folder: str = ""
     damaged: list[str] = field(default_factory=list)
+    #: Why the ledger does not say so, if nothing can be written to it.
+    unnoted: str = ""
 
     @property
     def done(self) -> int:
@@ -176,7 +178,14 @@ async def _record(archive: Archive, selection: Selection, form: Format, done: Ex
         "damaged": len(done.damaged),
         "complete": done.done == done.total,
     }
-    await archive.append([Draft("exported", payload, actor)])
+    if archive.refusal is not None:
+        done.unnoted = archive.refusal.message
+        return
+    try:
+        await archive.append([Draft("exported", payload, actor)])
+    except (StorageError, DamagedError) as error:
+        # What was asked for is written; that it cannot be noted takes nothing of it back.
+        done.unnoted = error.message
 
 
 async def _places(archive: Archive, folders: Sequence[Folder], form: Format) -> dict[int, str]:

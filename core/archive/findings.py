@@ -25,6 +25,11 @@ class Finding:
         return {"where": self.where, "text": self.text}
 
 
+def lost_text(sha256: str) -> str:
+    """What is said of a message that a salvage could not take over; ``sha256`` in hexadecimal digits."""
+    return f"Message {sha256[:16]} was lost with the damaged volume that this one took the place of."
+
+
 @dataclass(slots=True)
 class Verdict:
     """What was looked at, what was found wrong, and what is damaged but was ``mended``: a good copy stands elsewhere."""

@@ -49,8 +49,13 @@ Kinds and payloads (version 1)::
                        people) and whose are missing in older entries
     backed_up         {directory, seq, hash, volumes, already, bytes}   up to which entry; volumes copied, those unchanged
     verified          {parts, messages, entries, findings}     of everything; share: percent, of a part
-    repaired          {messages: [[sha256, size, from]]}      stored anew in this volume, since the copy before is damaged;
-                       from: where the good bytes were had, a text for people
+    repaired          {messages: [[sha256, size, from]], placed}   stored anew in this volume, since the copy before is
+                       damaged; from: where the good bytes were had, a text for people. placed: those that were lost, as in
+                       salvaged; missing when there are none
+    salvaged          {volume, kept, seen: [seq, hash], lost, placed}   this volume took the place of a damaged one: of its
+                       ledger what goes up to entry kept is here, while the catalog had seen entry seen. lost: messages that
+                       were not whole in it, and whose UIDs count as not archived; placed: whole ones whose entries are lost.
+                       Both as ``restated`` says
 
 ``sha256`` is in hexadecimal digits, ``internaldate`` in seconds since 1970 or null, ``flags`` in one text with blanks between.
 ``source`` names a mailbox on a server and where it goes (``imap://login@host -> owner/top folder``), ``server_folder`` the

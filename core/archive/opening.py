@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from core import config
 from core.db import glimpse
 from core.db.database import Database, durable
-from core.db.migrate import check, refuse_newer
-from core.errors import DamagedError, HomeError
+from core.db.migrate import check, migrate, migrations, refuse_newer
+from core.errors import DamagedError, HomeError, StorageError
 
 
-def check_numbers(home: config.Home, numbers: Sequence[int]) -> None:
-    """Raises ``DamagedError`` when a volume is missing among ``numbers``, those that are there."""
-    if not numbers:
+def refuse_without_volumes(home: config.Home) -> None:
+    """Raises ``DamagedError`` when there is no volume at all where there were some."""
+    if not home.volume_numbers():
         raise DamagedError(
             f"All volumes are missing in {home.volumes}.", "Is their disk mounted? Else put them back from the backup."
         )
-    if missing := set(range(1, numbers[-1])) - set(numbers):
-        raise DamagedError(f"Volume {min(missing):06} is missing.", "Put it back from the backup; nothing was changed.")
+
+
+def missing(home: config.Home, last: int) -> list[int]:
+    """The volumes up to ``last`` that are not there."""
+    return sorted(set(range(1, last + 1)) - set(home.volume_numbers()))
 
 
 def refuse_incomplete(home: config.Home) -> None:
@@ -41,17 +45,55 @@ def refuse_backup(home: config.Home) -> None:
         )
 
 
+#: What to do about a damaged catalog.
+REBUILD = "archivar rebuild makes it anew from the volumes."
+
+
 async def has_seen_volumes(path: Path) -> bool:
     """Does the catalog know of volumes? A crash at the very beginning leaves one that does not."""
     if not path.exists():
         return False
-    database = await Database.open(path, read_only=True)
+    database = await Database.open(path, read_only=True, remedy=REBUILD)
     try:
         if not await database.one("SELECT 1 FROM sqlite_schema WHERE name = 'applied'"):
             return False
         return await database.one("SELECT 1 FROM applied") is not None
     finally:
         await database.close()
+
+
+async def open_catalog(home: config.Home, pragmas: Sequence[str]) -> tuple[Database, StorageError | None]:
+    """The catalog, and why it can only be read, if it is so: the folder cannot be written, or its disk is full.
+
+    Raises ``StorageError`` when it cannot be read either, or would have to be made or brought up to date.
+    """
+    refusal: StorageError | None = None
+    if all(os.access(place, os.W_OK) for place in (home.path, home.catalog) if place.exists()):
+        try:
+            database = await Database.open(home.catalog, pragmas=pragmas, remedy=REBUILD)
+            try:
+                await database.read("SELECT 1 FROM sqlite_schema LIMIT 1")
+                await migrate(database)
+            except BaseException:
+                await database.close()
+                raise
+            return database, None
+        except StorageError as error:
+            refusal = error
+    refusal = refusal or StorageError(f"{home.path} cannot be written.", "Make it writable for its owner.")
+    if not home.catalog.exists():
+        raise refusal
+    database = await Database.open(home.catalog, pragmas=("temp_store = MEMORY",), read_only=True, remedy=REBUILD)
+    try:
+        if await check(database) < migrations()[-1].number:
+            raise StorageError(
+                f"{home.catalog.name} is of an older version and must be brought up to date, but {refusal.message}",
+                refusal.hint,
+            )
+    except BaseException:
+        await database.close()
+        raise
+    return database, refusal
 
 
 async def refuse_newer_catalog(path: Path) -> None:

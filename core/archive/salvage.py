@@ -33,8 +33,10 @@ async def damaged(archive: Archive, tell: Callable[[int, int], None] = lambda do
     """
     standing = [one.finding for one in await known(archive)]
     digests = {bytes.fromhex(one.sha256): None for one in standing if one.sha256}
-    for number in archive.home.volume_numbers():
-        if any(one.where == archive.home.volume(number).name and not one.sha256 for one in standing):
+    unusable = await archive.unusable()
+    for number in range(1, archive.last_volume + 1):
+        found_fault = any(one.where == archive.home.volume(number).name and not one.sha256 for one in standing)
+        if found_fault or number in unusable:
             rows = await archive.database.read("SELECT sha256 FROM message WHERE volume = ? ORDER BY id", (number,))
             digests |= {bytes(row[0]): None for row in rows}
     wrong = []

@@ -319,8 +319,7 @@ async def matching(archive: Archive, text: str) -> tuple[list[int], frozenset[in
 async def _attached(archive: Archive) -> Index:
     index = await Index.open(archive)
     try:
-        catalog = f"{archive.database.path.absolute().as_uri()}?mode=ro"
-        await index.database.read("ATTACH DATABASE ? AS catalog", (catalog,))
+        await index.database.read("ATTACH DATABASE ? AS catalog", (archive.database.uri,))
     except BaseException:
         await index.close()
         raise

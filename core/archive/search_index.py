@@ -22,7 +22,7 @@ from core.archive.archive import Archive
 from core.archive.content import Content
 from core.db import glimpse
 from core.db.database import Database, Row, Transaction
-from core.errors import DamagedError
+from core.errors import DamagedError, StorageError
 
 #: Another version of this, of ``folding`` or of what ``content`` reads: the index is made anew.
 VERSION = 1
@@ -103,7 +103,13 @@ class Index:
     @classmethod
     async def _open(cls, archive: Archive, path: Path) -> Index:
         new = not path.exists()
-        database = await Database.open(path, pragmas=PRAGMAS)
+        if isinstance(archive.refusal, StorageError):
+            return await cls._open_to_read(archive, path, archive.refusal)
+        try:
+            database = await Database.open(path, pragmas=(*PRAGMAS, "schema_version"))
+        except StorageError as error:
+            # The disk is full, so that nothing can be made beside it.
+            return await cls._open_to_read(archive, path, error)
         try:
             if new:
                 path.chmod(0o600)
@@ -112,6 +118,25 @@ class Index:
                 if why != _EMPTY:
                     logger.warning("the search index is made anew: %s", why)
                 await index.clear()
+        except BaseException:
+            await database.close()
+            raise
+        return index
+
+    @classmethod
+    async def _open_to_read(cls, archive: Archive, path: Path, refusal: StorageError) -> Index:
+        """Where nothing can be written it serves as it is. Raises ``StorageError`` when there is none that could."""
+        what = "The search index cannot be made, since nothing can be written"
+        if not path.exists():
+            raise StorageError(f"{what}: {refusal.message}", refusal.hint)
+        database = await Database.open(path, pragmas=("temp_store = MEMORY",), read_only=True)
+        index = cls(archive, database)
+        try:
+            if await index._strange():
+                raise StorageError(f"{what}: {refusal.message}", refusal.hint)
+        except DamagedError as error:
+            await database.close()
+            raise StorageError(f"{what}: {refusal.message}", refusal.hint) from error
         except BaseException:
             await database.close()
             raise

@@ -24,7 +24,7 @@ from core.archive.verify import check_rest
 from core.archive.volume_check import Place, check_volume, mended_later, so_far, walk
 from core.config import Home
 from core.db import kept
-from core.errors import ArchivarError
+from core.errors import ArchivarError, DamagedError, StorageError
 from core.model import moment, now, timestamp
 
 #: The setting that holds where the present round of shares stands.
@@ -149,21 +149,26 @@ async def record(archive: Archive, verdict: Verdict, *, actor: str, share: int =
     await archive.append([Draft("verified", payload, actor)])
 
 
-async def keep(home: Home, verdict: Verdict, *, actor: str) -> None:
-    """Keep the result of a verification of everything, in the ledger too; of an archive that does not open, what can be."""
+async def keep(home: Home, verdict: Verdict, *, actor: str) -> str:
+    """Keep the result of a verification of everything, in the ledger too; of an archive that does not open, what can be.
+
+    Why it could not be noted, if so: what was found is what matters.
+    """
     await remember(home, verdict)
     if not verdict.usable:
-        return
+        return ""
     try:
         archive = await Archive.open(home, actor=actor)
         try:
             await record(archive, verdict, actor=actor)
         finally:
             await archive.close()
+    except (StorageError, DamagedError) as error:
+        return error.message
     except ArchivarError:
-        # What was found is what matters, and has been kept.
         if not verdict.findings:
             raise
+    return ""
 
 
 async def _go(home: Home, place: Place, verdict: Verdict, wanted: float, tell: Tell, save: Save, pause: Pause) -> bool:

@@ -79,7 +79,7 @@ def _own_folder(home: Home) -> Iterator[Path]:
             if claimed:
                 shutil.rmtree(leftover)
     try:
-        folder = Path(mkdtemp(prefix=FOLDER, dir=home.path))
+        folder = _made(home)
     except OSError as error:
         raise StorageError(f"{home.path} cannot be written: {error.strerror}.", "Make space and try again.") from error
     try:
@@ -87,6 +87,15 @@ def _own_folder(home: Home) -> Iterator[Path]:
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _made(home: Home) -> Path:
+    """Beside the catalog, whose disk has room for another one; where that cannot be written, where temporary files lie."""
+    status = os.statvfs(home.path)
+    room = home.catalog.stat().st_size if home.catalog.exists() else 0
+    if os.access(home.path, os.W_OK) and status.f_bavail * status.f_frsize > room:
+        return Path(mkdtemp(prefix=FOLDER, dir=home.path))
+    return Path(mkdtemp(prefix=f"archivar-{FOLDER}"))
 
 
 @contextmanager
@@ -105,10 +114,11 @@ def _claimed(folder: Path) -> Iterator[bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """The catalog in a read transaction, and up to where the ledger was applied in it."""
+    """The catalog in a read transaction, and up to where the ledger was applied in it: entry and volume."""
 
     database: Database
     head: Head
+    volume: int
 
     @classmethod
     async def take(cls, home: Home, replayed: Path, verdict: Verdict) -> _Snapshot | None:
@@ -121,7 +131,7 @@ class _Snapshot:
             # Attached now, since that is not possible within a transaction; filled and first read later.
             await database.read("ATTACH DATABASE ? AS replayed", (str(replayed),))
             await database.read("BEGIN")
-            row = await database.one("SELECT seq, hash FROM applied")
+            row = await database.one("SELECT seq, hash, volume FROM applied")
         except DamagedError as error:
             verdict.add("catalog", error.message)
             if database is not None:
@@ -131,16 +141,19 @@ class _Snapshot:
             if database is not None:
                 await database.close()
             raise
-        return cls(database, Head(*row) if row else Head(0, ZERO_HASH))
+        return cls(database, Head(*row[:2]) if row else Head(0, ZERO_HASH), row[2] if row else 1)
 
 
 async def _check_catalog(home: Home, snapshot: _Snapshot, replayed: Path, head: Head, verdict: Verdict) -> None:
     """Compare the catalog that was replayed up to ``head`` with the one in use, table by table."""
-    if snapshot.head.seq > verdict.head.seq and snapshot.head.seq > (end := await _ledger_end(home)):
+    if snapshot.head.seq > verdict.head.seq and snapshot.head.seq > (end := max(await _ledger_end(home), verdict.head.seq)):
         verdict.add(
             "ledger",
             f"It ends with entry {end}, but the catalog has seen entry {snapshot.head.seq}: the end is missing.",
         )
+        for number in range((home.volume_numbers() or [0])[-1] + 1, snapshot.volume + 1):
+            name = home.volume(number).name
+            verdict.add(name, f"Volume {name} is missing.")
     if verdict.findings:
         return
     if snapshot.head.seq < head.seq:

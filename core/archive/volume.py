@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import stat
 import struct
 import sys
 from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -29,6 +30,10 @@ APPLICATION_ID = 0x41524356
 PRAGMAS = ("journal_mode = TRUNCATE", "synchronous = FULL", "cache_size = -16384")
 #: A verify reads a whole volume under SQLite's lock: whoever wants to write waits for it and does not fail.
 PATIENCE_SECONDS = 600.0
+#: What to do about a damaged volume, whichever command met it.
+REPAIR = "archivar repair takes over what is whole, and fetches the rest again."
+#: SQLite reads of a file that is cut short what is there, instead of nothing.
+AS_FAR_AS_IT_GOES = "writable_schema = ON"
 #: SQLite takes up to 32,766 parameters a statement since 3.32; this keeps statements short.
 CHUNK = 500
 #: More than any ledger has.
@@ -36,8 +41,16 @@ LAST_SEQ = 2**63 - 1
 #: SQLite keeps no value of 2 GB or more.
 LARGEST_PART = 2**31
 
+PAGE_BYTES = 16384
+#: Where a volume grows: what is read of it before anything more is written there.
+_ENDS = (
+    "SELECT id, size FROM part ORDER BY id DESC LIMIT 1",
+    "SELECT sha256 FROM message ORDER BY sha256 DESC LIMIT 1",
+    "SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1",
+    "SELECT sha256 FROM part ORDER BY sha256 DESC LIMIT 1",
+)
 SCHEMA = f"""
-PRAGMA page_size = 16384;
+PRAGMA page_size = {PAGE_BYTES};
 PRAGMA application_id = {APPLICATION_ID};
 BEGIN EXCLUSIVE;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -67,7 +80,7 @@ def _meta(path: Path, rows: Iterable[Row]) -> Meta:
             "previous_hash": bytes(digest),
         }:
             return Meta(archive_id, number, Head(seq, digest))
-    raise DamagedError(f"{path.name} does not say what it is.", "Put it back from the backup.")
+    raise DamagedError(f"{path.name} does not say what it is.", REPAIR)
 
 
 class Incomplete(Exception):
@@ -85,6 +98,28 @@ class Meta:
     archive_id: str
     number: int
     previous: Head
+
+
+def refuse_no_file(path: Path) -> None:
+    """Raises ``DamagedError`` when there is nothing at ``path`` that could be read as a volume."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        raise DamagedError(f"Volume {path.name} is missing.", REPAIR) from None
+    except OSError as error:
+        raise DamagedError(f"Volume {path.name} cannot be read: {error.strerror}.", "Check the disk.") from error
+    if not stat.S_ISREG(there.st_mode):
+        raise DamagedError(f"Volume {path.name} is no file.", REPAIR)
+    if not os.access(path, os.R_OK):
+        raise DamagedError(f"Volume {path.name} cannot be read: access is denied.", "Correct its owner and mode.")
+
+
+async def refuse_cut(database: Database) -> None:
+    """Raises ``DamagedError`` when the file is shorter than what was committed to it."""
+    size = int(await database.value("PRAGMA page_count")) * int(await database.value("PRAGMA page_size"))
+    # Asked afterwards: whoever writes makes it longer, and never shorter than it was.
+    if (found := database.path.stat().st_size) < size:
+        raise DamagedError(f"{database.path.name} is cut short: it has {found} bytes instead of {size}.", REPAIR)
 
 
 def _forget_pages(path: Path) -> None:
@@ -140,14 +175,46 @@ def sound(sha256: bytes, codec: int, size: int, data: bytes) -> bool:
         return False
 
 
+async def _opened(path: Path) -> Database:
+    """To be written, as far as that is possible: SQLite makes good what a crash left half done."""
+    try:
+        database = await Database.open(path, make=False, patience=PATIENCE_SECONDS, remedy=REPAIR)
+    except StorageError:
+        return await Database.open(path, read_only=True, patience=PATIENCE_SECONDS, remedy=REPAIR)
+    try:
+        await database.read("SELECT 1 FROM sqlite_schema LIMIT 1")
+    except StorageError:
+        await database.close()
+        return await Database.open(path, read_only=True, patience=PATIENCE_SECONDS, remedy=REPAIR)
+    except DamagedError:
+        # Told by whoever reads what it says of itself.
+        return database
+    except BaseException:
+        await database.close()
+        raise
+    return database
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        there = path.stat()
+    except OSError:
+        return (0, 0)
+    return there.st_dev, there.st_ino
+
+
 class Volume:
     """An open volume file."""
 
-    def __init__(self, database: Database, meta: Meta) -> None:
+    def __init__(self, database: Database, meta: Meta, fault: DamagedError | None = None) -> None:
         self._database = database
         self._reading: Database | None = None
         self._opening = asyncio.Lock()
+        self._pragmas = (AS_FAR_AS_IT_GOES, "cache_size = -4096") if fault else ("cache_size = -4096",)
+        self._file = _identity(database.path)
         self.meta = meta
+        #: Why the file is not whole, although something of it can be read.
+        self.fault = fault
 
     @property
     def path(self) -> Path:
@@ -190,18 +257,42 @@ class Volume:
     async def open(cls, path: Path, *, read_only: bool = False) -> Volume:
         """Open an existing volume; a transaction that a crash left half done is rolled back by SQLite here.
 
-        Raises ``DamagedError``, and ``HomeError`` for one of a newer program, which is left as it is.
+        One that is damaged is opened if it is to be read only, and if it still says what it is: see ``fault``. Raises
+        ``DamagedError``, and ``HomeError`` for one of a newer program, which is left as it is.
         """
-        if not path.exists():
-            raise DamagedError(f"Volume {path.name} is missing.", "Put it back from the backup.")
-        database = await Database.open(path, patience=PATIENCE_SECONDS)
+        refuse_no_file(path)
         try:
-            meta = _meta(path, await database.read("SELECT key, value FROM meta"))
-            await database.configure(("cache_size = -4096",) if read_only else PRAGMAS)
+            return await cls._open(path, ("cache_size = -4096",) if read_only else PRAGMAS, None)
+        except DamagedError as error:
+            if not read_only:
+                raise
+            return await cls._open(path, (AS_FAR_AS_IT_GOES, "cache_size = -4096"), error)
+
+    @classmethod
+    async def _open(cls, path: Path, pragmas: Sequence[str], fault: DamagedError | None) -> Volume:
+        database = await _opened(path)
+        try:
+            if fault is not None:
+                await database.configure(pragmas)
+            meta = await cls.read_meta(database)
+            if fault is None:
+                await refuse_cut(database)
+                for end in _ENDS:
+                    await database.read(end)
+                await database.configure(pragmas)
         except BaseException:
             await database.close()
             raise
-        return cls(database, meta)
+        return cls(database, meta, fault)
+
+    @staticmethod
+    async def read_meta(database: Database) -> Meta:
+        """What the volume in ``database`` says of itself. Raises ``HomeError``, ``DamagedError``."""
+        return _meta(database.path, await database.read("SELECT key, value FROM meta"))
+
+    def is_at(self, path: Path) -> bool:
+        """Is this still the file at ``path``? Another one may have been put in its place."""
+        return self._file == _identity(path)
 
     async def close(self) -> None:
         if self._reading is not None:
@@ -213,7 +304,7 @@ class Volume:
         """A connection of its own for reading, so that nobody waits for a batch that is being written."""
         async with self._opening:
             if self._reading is None:
-                self._reading = await Database.open(self.path, pragmas=("cache_size = -4096",), read_only=True)
+                self._reading = await Database.open(self.path, pragmas=self._pragmas, read_only=True, remedy=REPAIR)
         return self._reading
 
     # Reading -----------------------------------------------------------------------------------------------------------
@@ -268,13 +359,15 @@ class Volume:
         A new connection has no pages yet, and the system is asked to forget those of the file that are written.
         """
         _forget_pages(self.path)
-        database = await Database.open(self.path, pragmas=("cache_size = -4096",), read_only=True)
+        database = await Database.open(self.path, pragmas=self._pragmas, read_only=True, remedy=REPAIR)
         try:
             for sha256 in digests:
                 try:
                     yield sha256, await self._raw(database, sha256)
                 except DamagedError as error:
                     yield sha256, error
+                except StorageError as error:
+                    yield sha256, DamagedError(error.message, error.hint)
                 except KeyError:
                     yield sha256, DamagedError(f"Message {sha256.hex()[:16]} is missing in {self.path.name}.")
         finally:
@@ -286,19 +379,17 @@ class Volume:
             raise KeyError(sha256.hex())
         joined = b"".join([await self._part(database, part) for part in unpack(row[1])])
         if hashlib.sha256(joined).digest() != sha256:
-            raise DamagedError(
-                f"Message {sha256.hex()[:16]} in {self.path.name} does not match its SHA-256.", "Run archivar verify."
-            )
+            raise DamagedError(f"Message {sha256.hex()[:16]} in {self.path.name} does not match its SHA-256.", REPAIR)
         return joined
 
     async def _part(self, database: Database, number: int) -> bytes:
         row = await database.one("SELECT codec, size, data FROM part WHERE id = ?", (number,))
         if row is None:
-            raise DamagedError(f"Part {number} is missing in {self.path.name}.", "Run archivar verify.")
+            raise DamagedError(f"Part {number} is missing in {self.path.name}.", REPAIR)
         try:
             return plain(*row)
         except DamagedError as error:
-            raise DamagedError(f"Part {number} in {self.path.name} {error.message}.", "Run archivar verify.") from error
+            raise DamagedError(f"Part {number} in {self.path.name} {error.message}.", REPAIR) from error
 
     async def known_parts(self, digests: Sequence[bytes]) -> dict[bytes, int]:
         """Ids of those parts that are in this volume already."""

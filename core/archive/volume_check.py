@@ -21,7 +21,7 @@ from itertools import pairwise
 from typing import Any
 
 from core.archive import catalog
-from core.archive.findings import Finding, Verdict
+from core.archive.findings import Finding, Verdict, lost_text
 from core.archive.ledger import Entry, Head, decompress
 from core.archive.volume import LAST_SEQ, Volume, plain, unpack
 from core.config import Home
@@ -148,6 +148,7 @@ class _Check:
         self._place = place
         self._verdict = verdict
         self._gentle = gentle
+        self._lost: dict[bytes, None] = {}
 
     async def steps(self) -> AsyncGenerator[None]:
         place = self._place
@@ -250,8 +251,16 @@ class _Check:
             named: dict[bytes, None] = {}
             for row in rows:
                 named.update(dict.fromkeys(self._entry(row)))
-            for sha256 in await self._in_no_volume(list(named)):
-                self._verdict.add("ledger", f"Message {sha256.hex()[:16]} is in the ledger, but in no volume.", sha256.hex())
+            missing = await self._in_no_volume([*named, *self._lost])
+            # What a salvage named as lost is a finding where it is named.
+            said = await _named_as_lost(self._home) if missing else set()
+            for sha256 in missing:
+                if sha256 in self._lost:
+                    self._verdict.add(self._name, lost_text(sha256.hex()), sha256.hex(), content=True)
+                elif sha256 not in said:
+                    text = f"Message {sha256.hex()[:16]} is in the ledger, but in no volume."
+                    self._verdict.add("ledger", text, sha256.hex())
+            self._lost.clear()
             yield
 
     def _entry(self, row: Row) -> list[bytes]:
@@ -272,6 +281,7 @@ class _Check:
             entry = Entry(seq, at, kind, actor, decompress(payload), stored)
             if seq == before.seq + 1 and not entry.follows(before):
                 verdict.add("ledger", f"{name} ({kind}) does not follow from the entry before: it was changed.")
+            self._lost |= dict.fromkeys(catalog.lost(entry))
             return [*catalog.digests(entry), *catalog.renewed(entry)]
         except (DamagedError, KeyError, TypeError, ValueError) as error:
             verdict.add("ledger", f"{name} cannot be read: {error}")
@@ -356,7 +366,7 @@ class _Check:
                 if size > 1:
                     size = 1
                     continue
-                self._fault(what, f"The {what} after number {after} cannot be read: {error}")
+                self._fault(what, f"The {what} after number {after} cannot be read: {error.message}")
                 return
             if not rows:
                 return
@@ -464,6 +474,23 @@ async def _not_listed(volume: Volume, digests: list[bytes]) -> list[bytes]:
             continue
         found.update(row[0] for row in rows)
     return [sha256 for sha256 in digests if sha256 not in found]
+
+
+async def _named_as_lost(home: Home) -> set[bytes]:
+    """The SHA-256 of messages of which an entry of any volume says that they are lost."""
+    found: set[bytes] = set()
+    for number in home.volume_numbers():
+        try:
+            opened = await Volume.open(home.volume(number), read_only=True)
+            try:
+                for entry in await opened.entries_before(None, LAST_SEQ, "salvaged"):
+                    found.update(catalog.lost(entry))
+            finally:
+                await opened.close()
+        except (DamagedError, StorageError, KeyError, TypeError, ValueError):
+            # It is named when its turn comes.
+            continue
+    return found
 
 
 async def mended_later(home: Home, volume: int) -> set[str]:

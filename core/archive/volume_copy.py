@@ -48,6 +48,17 @@ async def extent(volume: Volume) -> Extent:
     return Extent(row[0] or "", head, row[3] or 0)
 
 
+async def refuse_damaged(source: Path) -> None:
+    """Raises ``DamagedError`` when a volume is not whole, as far as that shows when it is opened."""
+    volume = await Volume.open(source, read_only=True)
+    try:
+        if volume.fault is not None:
+            raise volume.fault
+        await extent(volume)
+    finally:
+        await volume.close()
+
+
 async def bring_up(source: Path, target: Path, tick: Tick) -> tuple[Head, bool]:
     """Make ``target`` what ``source`` is now; its last entry, and whether anything was copied.
 

@@ -89,8 +89,8 @@ def show(
         for other in others:
             output.line(f"{'Twin:':<9}{other} (other line ends, the same message)", indent=9)
         for one in places:
-            until = f", until {minute(one.until)}" if one.until else ""
-            output.line(f"{'Place:':<9}{one.user}: {one.folder} (since {minute(one.since)}{until})", indent=9)
+            times = [f"{word} {minute(at)}" for word, at in (("since", one.since), ("until", one.until)) if at]
+            output.line(f"{'Place:':<9}{one.user}: {one.folder} ({', '.join(times) or 'its entry cannot be read'})", indent=9)
         output.line()
         for line in text.splitlines():
             output.line(line)

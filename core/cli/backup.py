@@ -30,7 +30,7 @@ def backup(directory: Annotated[Path, typer.Argument(metavar="DIR", help="The fo
     if "\0" in str(directory):
         raise InputError("DIR is no folder.", "Choose another one.")
 
-    async def work() -> None:
+    async def work() -> int:
         place = directory.absolute()
         async with context.archive() as archive:
             progress = Progress()
@@ -39,8 +39,9 @@ def backup(directory: Annotated[Path, typer.Argument(metavar="DIR", help="The fo
             finally:
                 progress.end()
         _show(done, place)
+        return 4 if done.damaged else 0
 
-    run(work())
+    raise typer.Exit(run(work()))
 
 
 def _line(done: Backup) -> str:
@@ -50,8 +51,16 @@ def _line(done: Backup) -> str:
 def _show(done: Backup, place: Path) -> None:
     if output.json_wanted:
         value = {"directory": str(place), "volumes": done.volumes, "already": done.already, "bytes": done.bytes}
+        value |= {"damaged": done.damaged}
         output.json(value | {"head": {"seq": done.head.seq, "hash": done.head.hash.hex()}})
     unchanged = f", {number(done.already)} unchanged" if done.already else ""
     output.note(f"Backed up to {place}: {counted(done.volumes, 'volume')} copied ({size(done.bytes)}){unchanged}.")
+    if done.unnoted:
+        output.note(f"! The backup could not be noted in the ledger: {done.unnoted}")
+    if done.damaged:
+        for reason in done.damaged:
+            output.note(f"✘ Not copied: {reason}")
+        output.note("Where the archive itself is damaged: archivar repair; then back up again.")
+        return
     output.note(f"To prove it: archivar verify --home {shlex.quote(str(place))}")
     output.note("To restore: copy all that is in it to an empty folder HOME, then archivar rebuild --home HOME")

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from core import config
 from core.archive.archive import Archive
+from core.cli.output import output
 from core.db.database import PATIENCE
 from core.errors import BusyError
 from core.service import liveness
@@ -46,7 +47,14 @@ class Context:
                 raise
             raise BusyError(f"{stuck.sentence()} {error.message}", stuck.hint()) from error
         try:
+            told = 0
+            for notice in archive.notices:
+                output.note(f"! {notice}")
+                told += 1
             yield archive
+            # What the command met on its way.
+            for notice in archive.notices[told:]:
+                output.note(f"! {notice}")
         finally:
             await archive.close()
 

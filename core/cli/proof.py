@@ -14,12 +14,14 @@ from core.cli.output import output
 from core.cli.progress import Progress
 from core.cli.words import day_and_time
 from core.config import Home
-from core.errors import ArchivarError, BusyError, InputError
+from core.errors import ArchivarError, BusyError, DamagedError, InputError
 from core.format import counted, number, size
 
 if TYPE_CHECKING:
+    from core.archive.archive import Archive
     from core.archive.damage import Named
     from core.archive.findings import Verdict
+    from core.archive.takeover import Salvaged
     from core.engine.repair import Repair
 
 
@@ -63,7 +65,8 @@ def verify(
         if not percent:
             verdict = await verify_all(home, lambda verdict: tell(0.0, verdict))
             named = await _names(verdict)
-            await verification.keep(home, verdict, actor=actor())
+            if unnoted := await verification.keep(home, verdict, actor=actor()):
+                output.note(f"! This verification could not be noted in the ledger: {unnoted}")
         else:
             async with context.archive() as archive:
                 verdict, complete = await verification.share(archive, percent, tell, actor=actor())
@@ -128,6 +131,8 @@ def _show(verdict: Verdict, named: Mapping[str, str]) -> None:
     )
     if any(one.sha256 for one in verdict.findings):
         output.note("archivar repair fetches damaged messages again.")
+    elif any(one.where.endswith(".sqlite") or one.where == "ledger" for one in verdict.findings):
+        output.note("archivar repair takes over what is whole in a damaged volume, and fetches the rest again.")
     if any(one.where == "catalog" for one in verdict.findings):
         output.note("archivar rebuild makes the catalog anew from the volumes.")
 
@@ -162,13 +167,14 @@ def repair(
     """Fetch damaged messages again.
 
     What archivar verify found is named, looked for in other volumes, in the homes of --from and on the server it came from,
-    matched by its SHA-256 and stored anew. Without a verification the archive is verified first. Exit code 4 if anything is
-    still damaged then.
+    matched by its SHA-256 and stored anew. Without a verification the archive is verified first. A damaged open volume is
+    salvaged before: what is whole goes into a new one. Exit code 4 if anything is still damaged then.
     """
-    from core.archive import damage, verification
+    from core.archive import damage, takeover, verification
     from core.archive.salvage import check_home
     from core.archive.verify import verify as verify_all
     from core.engine import repair as mending
+    from core.service.salvaging import salvage_if_needed
 
     progress = Progress(OFTEN)
 
@@ -177,11 +183,15 @@ def repair(
             output.progress(f"{number(done)} of {counted(total, 'damaged message')} repaired · {text}")
 
     async def work() -> int:
-        home = context.find()
+        home, salvaged = context.find(), None
         async with context.archive() as archive:
             homes = [Home(path.absolute()) for path in other or ()]
             for one in homes:
                 check_home(archive, one)
+            if dry_run and (why := await takeover.needed(archive)) is not None:
+                output.note(f"! {why.message} It would be salvaged first: repair without --dry-run.")
+            elif not dry_run:
+                salvaged = await salvage_if_needed(archive, others=homes, actor=actor(), tell=lambda text: say(0, 0, text))
             if not (await damage.count(archive))[0]:
                 verdict = await verify_all(home, lambda verdict: progress(lambda: _looked(0.0, verdict)))
                 await verification.keep(home, verdict, actor=actor())
@@ -189,11 +199,24 @@ def repair(
         if output.for_person:
             output.progress()
         if output.json_wanted:
-            output.json(done.as_json())
+            output.json(done.as_json() | {"salvaged": salvaged.as_json() if salvaged else None})
+        if salvaged is not None:
+            _show_salvaged(salvaged)
         _show_repair(done)
         return 4 if done.lost or done.standing or (dry_run and done.repaired) else 0
 
     raise typer.Exit(run(work()))
+
+
+def _show_salvaged(done: Salvaged) -> None:
+    kept = f"its ledger is whole up to entry {number(done.kept)}"
+    if done.seen > done.kept:
+        kept += f", and was known up to entry {number(done.seen)}"
+    output.line(
+        f"! {done.volume} was salvaged: {kept}; {counted(done.messages, 'message')} whole, {number(len(done.lost))} lost."
+    )
+    if done.aside:
+        output.line(f"  The damaged file is kept as volumes/{done.aside}.")
 
 
 def _show_repair(done: Repair) -> None:
@@ -218,6 +241,25 @@ def _named(message: Named) -> str:
     return " · ".join(text for text in (message.sha256.hex()[:16], message.sentence(), date) if text)
 
 
+async def _refuse_to_forget(archive: Archive) -> None:
+    """Raises ``DamagedError`` when a catalog that knows more than the volumes would be given up for one that does not."""
+    if archive.damage is not None:
+        raise archive.damage
+    seen = (await archive.applied()).seq
+    if (await archive.head()).seq < seen:
+        raise DamagedError(
+            f"The ledger ends before entry {seen}, which the catalog has seen, and a new catalog would not name what is lost.",
+            "archivar repair names it, and fetches it again.",
+        )
+    unusable = await archive.unusable()
+    if unusable and seen:
+        name = archive.home.volume(unusable[0]).name
+        raise DamagedError(
+            f"{name} is missing or damaged, and a catalog made without it would not list what is in it.",
+            "archivar repair fetches that again; or put the volume back from a backup.",
+        )
+
+
 def rebuild() -> None:
     """Make catalog and search index anew from the volumes; a restored backup becomes an archive of its own."""
     from core.archive import backup, damage
@@ -238,6 +280,7 @@ def rebuild() -> None:
             if aside := await set_aside_damaged(home):
                 output.note(f"archive.sqlite was damaged and is kept as {aside.name}. Passwords must be entered again.")
             async with context.archive(follow=False) as archive:
+                await _refuse_to_forget(archive)
                 entries = await archive.rebuild()
                 await damage.catalog_is_new(archive)
                 indexed = await bring_up(archive, anew=True)

@@ -47,6 +47,7 @@ def run_profile(
     async def work() -> int:
         async with context.archive() as archive:
             profile = await saved_profiles.find(archive, name)
+            archive.check_usable()
             queued, new = await Queue(archive.database).enqueue(profile.name, dry_run=dry_run)
             if not new:
                 what = "a dry run" if queued.dry_run else "not a dry run"

@@ -26,14 +26,14 @@ from core.cli.search import as_json, sentence
 from core.cli.words import NO_SERVICE, WORDS, next_start, progress_line
 from core.config import Home
 from core.engine.progress import Snapshot
-from core.errors import BusyError
+from core.errors import BusyError, DamagedError, StorageError
 from core.format import counted, duration, number, size, soon, when
 from core.model import Run, now, timestamp
 from core.profiles import zones
 from core.profiles.profile import Profile
 from core.service import liveness, unit, verifications
 from core.service.detach import ensure_running
-from core.service.lock import is_running
+from core.service.lock import end_holder, is_running
 from core.service.queue import Queue
 from core.service.scheduler import next_starts
 from core.service.verifications import Outcome, Standing
@@ -148,16 +148,15 @@ def stop() -> None:
         stopped = is_running(home)
         if stopped:
             await _refuse_stuck(home)
-            async with context.archive() as archive:
-                await Queue(archive.database).request_stop()
-                for turn in range(int(STOP_SECONDS / 0.05)):
-                    if not is_running(home):
-                        break
-                    await asyncio.sleep(0.05)
-                    if turn % LOOK_TURNS == 0:
-                        await _refuse_stuck(home)
-                else:
-                    raise BusyError("The service does not stop.", f"See {home.log}.")
+            await _ask_to_stop(home)
+            for turn in range(int(STOP_SECONDS / 0.05)):
+                if not is_running(home):
+                    break
+                await asyncio.sleep(0.05)
+                if turn % LOOK_TURNS == 0:
+                    await _refuse_stuck(home)
+            else:
+                raise BusyError("The service does not stop.", f"See {home.log}.")
         if output.json_wanted:
             output.json({"stopped": stopped})
         output.note("The service is stopped." if stopped else "No service was running.")
@@ -169,6 +168,16 @@ async def _refuse_stuck(home: Home) -> None:
     """Raises ``BusyError`` when the service is there and does nothing, so that it cannot do what it is asked for."""
     if found := await liveness.stuck(home):
         raise BusyError(found.sentence(), found.hint())
+
+
+async def _ask_to_stop(home: Home) -> None:
+    try:
+        async with context.archive(follow=False) as archive:
+            await Queue(archive.database).request_stop()
+    except (StorageError, DamagedError):
+        # Nothing can be written, or read: a signal needs neither.
+        if not end_holder(home):
+            raise
 
 
 def service_status() -> None:
@@ -231,13 +240,15 @@ def status() -> None:
             people = await users.count(archive)
             messages = int(await archive.database.value("SELECT count(*) FROM message"))
             raw = int(await archive.database.value("SELECT coalesce(sum(size), 0) FROM message"))
-            head = await archive.head()
+            head = await archive.applied()
             starts = await next_starts(archive)
             search = await glance(archive)
         disk = space.use(home)
         running = is_running(home)
         presence = await liveness.stuck(home) or liveness.look(home)
         warnings = [warning for profile in profiles for warning in profile.warnings()]
+        if archive.damage is not None and output.json_wanted:
+            warnings.insert(0, str(archive.damage))
         if disk.low:
             warnings.insert(0, disk.sentence())
         if presence.stuck:

@@ -81,6 +81,10 @@ def _show(done: Exported, directory: Path, form: As) -> None:
     output.note(f"{counted(done.messages, 'message')}, {size(done.bytes)} written to {directory}{already}.")
     for name in done.damaged:
         output.note(f"Damaged: {name}")
+    if done.damaged:
+        output.note("archivar repair fetches damaged messages again.")
+    if done.unnoted:
+        output.note(f"! The export could not be noted in the ledger: {done.unnoted}")
 
 
 def import_(

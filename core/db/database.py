@@ -33,16 +33,20 @@ _REASONS: dict[int, tuple[type[ArchivarError], str, str]] = {
     sqlite3.SQLITE_PERM: (StorageError, "access is denied", "Check the owner and mode of the home folder."),
     sqlite3.SQLITE_CANTOPEN: (StorageError, "it cannot be opened", "Check the owner and mode of the home folder."),
     sqlite3.SQLITE_IOERR: (StorageError, "reading or writing failed", "Check the disk and the system log."),
-    sqlite3.SQLITE_CORRUPT: (DamagedError, "the file is damaged", "Run archivar verify."),
-    sqlite3.SQLITE_NOTADB: (DamagedError, "the file is no database (any more)", "Run archivar verify."),
+    sqlite3.SQLITE_CORRUPT: (DamagedError, "the file is damaged", ""),
+    sqlite3.SQLITE_NOTADB: (DamagedError, "the file is no database (any more)", ""),
+}
+#: Why SQLite cannot open a file of which it can neither lock nor make those beside it, as on a disk that is read-only or full.
+_NOTHING_BESIDE = {
+    *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL),
 }
 #: Errors without a code of their own that a damaged file causes; the same from a wrong statement would fail every test.
 _DAMAGE = ("no such table", "no such column", "no such index", "Could not decode to UTF-8", "vtable constructor failed")
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours, with the file's name and what to do."""
+def translated(path: Path, remedy: str = "") -> Iterator[None]:
+    """Turn SQLite's errors into ours, with the file's name and what to do; ``remedy``: what to do about a damaged one."""
     try:
         yield
     except sqlite3.Error as error:
@@ -54,7 +58,7 @@ def translated(path: Path) -> Iterator[None]:
         if code not in _REASONS:
             raise
         kind, reason, hint = _REASONS[code]
-        raise kind(f"{path.name}: {reason} ({error}).", hint) from error
+        raise kind(f"{path.name}: {reason} ({error}).", remedy if kind is DamagedError else hint) from error
     except (OverflowError, UnicodeEncodeError) as error:
         raise InputError(f"{path.name}: a value cannot be stored ({error}).") from error
 
@@ -71,31 +75,58 @@ def _no_space(path: Path) -> bool:
 class Database:
     """A connection with one writer at a time. ``read`` may be called at any time, ``transaction`` takes its turn."""
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+    def __init__(self, connection: aiosqlite.Connection, path: Path, remedy: str = "", unseen: int = 0) -> None:
         self._connection = connection
         self._turn = asyncio.Lock()
+        self._remedy = remedy
         self.path = path
+        #: How another connection opens the same to read it.
+        self.uri = f"{path.absolute().as_uri()}?mode=ro"
+        #: Bytes beside the file (a log, a journal) that could not be looked at, so that what they say is not seen.
+        self.unseen = unseen
 
     @classmethod
     async def open(
-        cls, path: Path, *, pragmas: Sequence[str] = (), read_only: bool = False, patience: float | None = None
+        cls,
+        path: Path,
+        *,
+        pragmas: Sequence[str] = (),
+        read_only: bool = False,
+        make: bool = True,
+        patience: float | None = None,
+        remedy: str = "",
     ) -> Database:
-        """Open ``path`` (made when missing, unless ``read_only``) and set ``pragmas`` in their order.
+        """Open ``path`` (made when missing, unless ``read_only`` or not to ``make``) and set ``pragmas`` in their order.
 
-        ``patience``: seconds to wait for the locks of others before ``BusyError``; None for what ``PATIENCE`` says.
+        ``patience``: seconds to wait for the locks of others before ``BusyError``, None for what ``PATIENCE`` says;
+        ``remedy``: what to do when it is damaged.
+        What is ``read_only`` opens also where nothing can be written beside it: then as the file stands, see ``unseen``.
         """
-        mode = "ro" if read_only else "rwc"
-        uri = f"{path.absolute().as_uri()}?mode={mode}"
-        with translated(path):
-            waits = PATIENCE.get() if patience is None else patience
-            connection = aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=waits)
-            try:
-                await connection
-            except sqlite3.Error:
-                # Its thread still reports to the loop, which may be closed at once after an error.
-                await asyncio.to_thread(connection._thread.join)
-                raise
-        database = cls(connection, path)
+        mode = "mode=ro" if read_only else f"mode={'rwc' if make else 'rw'}"
+        with translated(path, remedy):
+            connection = await _connect(path, mode, PATIENCE.get() if patience is None else patience)
+            if read_only:
+                try:
+                    await connection.execute_fetchall("SELECT 1 FROM sqlite_schema LIMIT 1")
+                except sqlite3.Error as error:
+                    if (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _NOTHING_BESIDE:
+                        await connection.close()
+                        return await cls.open_as_it_stands(path, pragmas, remedy)
+        database = cls(connection, path, remedy)
+        try:
+            await database.configure(pragmas)
+        except BaseException:
+            await connection.close()
+            raise
+        return database
+
+    @classmethod
+    async def open_as_it_stands(cls, path: Path, pragmas: Sequence[str], remedy: str) -> Database:
+        """Open a file that nothing writes to meanwhile: without any lock, and without the log or journal beside it."""
+        with translated(path, remedy):
+            connection = await _connect(path, "mode=ro&immutable=1", 0)
+        database = cls(connection, path, remedy, _beside(path))
+        database.uri += "&immutable=1"
         try:
             await database.configure(pragmas)
         except BaseException:
@@ -110,7 +141,7 @@ class Database:
 
     async def define(self, name: str, function: Callable[[str], str]) -> None:
         """Make a function on texts, which gives the same for the same text, known to statements as ``name``."""
-        with translated(self.path):
+        with translated(self.path, self._remedy):
             await self._connection.create_function(name, 1, function, deterministic=True)
 
     async def close(self) -> None:
@@ -123,7 +154,7 @@ class Database:
 
     async def read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
         """All rows of a query."""
-        with translated(self.path):
+        with translated(self.path, self._remedy):
             return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
 
     async def one(self, sql: str, parameters: Iterable[Any] = ()) -> Row | None:
@@ -144,7 +175,7 @@ class Database:
         cannot be called back, so it is waited for.
         """
         async with self._turn:
-            with translated(self.path):
+            with translated(self.path, self._remedy):
                 try:
                     await _to_the_end(self._connection.execute_fetchall("BEGIN IMMEDIATE"))
                     yield Transaction(self._connection)
@@ -215,6 +246,25 @@ class Transaction:
     async def value(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
         row = await self.one(sql, parameters)
         return row[0] if row else None
+
+
+async def _connect(path: Path, how: str, patience: float) -> aiosqlite.Connection:
+    connection = aiosqlite.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, timeout=patience)
+    try:
+        return await connection
+    except sqlite3.Error:
+        # Its thread still reports to the loop, which may be closed at once after an error.
+        await asyncio.to_thread(connection._thread.join)
+        raise
+
+
+def _beside(path: Path) -> int:
+    """Bytes of the log or journal beside a database."""
+    found = 0
+    for suffix in ("-wal", "-journal"):
+        with suppress(OSError):
+            found += path.with_name(f"{path.name}{suffix}").stat().st_size
+    return found
 
 
 def durable(path: Path) -> None:

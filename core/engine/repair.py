@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.archive import damage, saved_profiles
+from core.archive import damage, saved_profiles, takeover
 from core.archive.archive import Archive
 from core.archive.damage import Named
 from core.archive.ledger import Draft
+from core.archive.restated import Restated
 from core.archive.salvage import Salvaged, damaged, from_home, from_other_volumes
 from core.archive.volume_check import check_volume
 from core.config import Home
@@ -88,6 +89,8 @@ class _Work:
     tell: Tell
     total: int = 0
     open: dict[bytes, Named] = field(default_factory=dict)
+    #: Of those, what a salvage lost: with all that was known of them, since the catalog does not list them any more.
+    lost: dict[bytes, Restated] = field(default_factory=dict)
     reasons: dict[bytes, str] = field(default_factory=dict)
     repaired: list[Settled] = field(default_factory=list)
 
@@ -98,7 +101,9 @@ class _Work:
         """Store good bytes, and read them back from the disk."""
         message = self.open.pop(found.sha256)
         if not self.dry_run:
-            payload = {"messages": [[found.sha256.hex(), len(found.raw), found.origin]]}
+            payload: dict[str, Any] = {"messages": [[found.sha256.hex(), len(found.raw), found.origin]]}
+            if found.sha256 in self.lost:
+                payload["placed"] = [self.lost[found.sha256]]
             await self.archive.renew(Draft("repaired", payload, self.actor), [found.raw])
             async for _, back in self.archive.read_back([found.sha256]):
                 if isinstance(back, DamagedError):
@@ -125,7 +130,9 @@ async def repair(
     work = _Work(archive, dry_run, actor, tell)
     found = await damaged(archive, lambda done, total: tell(done, total, "looking for damage"))
     work.open = {one.sha256: one for one in found}
-    work.total = len(found)
+    work.lost = await takeover.lost(archive)
+    work.open |= {sha256: await _named(archive, said) for sha256, said in work.lost.items()}
+    work.total = len(work.open)
     for sha256 in list(work.open):
         work.say("looking in volumes")
         salvaged = await from_other_volumes(archive, sha256)
@@ -181,7 +188,7 @@ async def _from_servers(work: _Work) -> None:
     """Ask every mailbox that had one of them."""
     wanted: dict[str, list[tuple[bytes, _At]]] = {}
     for sha256 in work.open:
-        for at in await _had_by(work.archive, sha256):
+        for at in await _had_by(work.archive, sha256, work.lost.get(sha256)):
             wanted.setdefault(at.source, []).append((sha256, at))
             work.reasons[sha256] = NO_PROFILE
     if not wanted:
@@ -198,7 +205,17 @@ async def _from_servers(work: _Work) -> None:
                 await _from_mailbox(work, profile, mailbox, here)
 
 
-async def _had_by(archive: Archive, sha256: bytes) -> list[_At]:
+async def _named(archive: Archive, said: Restated) -> Named:
+    """A message that was lost, named by what was known of it."""
+    sha256, places, _, subject, sender, date = said
+    people: dict[str, str] = dict(await archive.database.read("SELECT id, name FROM user"))
+    where = tuple((str(people.get(owner, owner)), str(folder)) for owner, folder in places)
+    return Named(bytes.fromhex(sha256), subject, sender, date, where[: damage.PLACES])
+
+
+async def _had_by(archive: Archive, sha256: bytes, lost: Restated | None) -> list[_At]:
+    if lost is not None:
+        return [_At(*source[:4]) for source in lost[2] if not source[10]]
     rows = await archive.database.read(
         "SELECT f.source, f.name, f.uidvalidity, s.uid FROM message m JOIN source_message s ON s.message_id = m.id "
         "JOIN source_folder f ON f.id = s.source_folder_id WHERE m.sha256 = ? AND s.gone_seq IS NULL ORDER BY f.id, s.uid",

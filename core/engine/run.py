@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from core.archive import settings, unknown
@@ -30,7 +30,7 @@ from core.format import number
 from core.imap.login import Known
 from core.imap.session import Session
 from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now, timestamp
-from core.profiles.deletion import Deletion
+from core.profiles.deletion import Deletion, When
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
 from core.secrets import Secret
@@ -38,6 +38,8 @@ from core.tasks import together
 
 Emit = Callable[[str, str, str], None]
 
+#: A moment at which no mail was of any age yet.
+NOTHING_IS_OLD = datetime(1000, 1, 1, tzinfo=UTC)
 #: A mailbox for which the server had no connection left waits for the others, so many times.
 POSTPONED = 3
 
@@ -55,6 +57,8 @@ class Job:
     emit: Emit
     backoff: tuple[float, ...] = BACKOFF
     limits: Limits = field(default_factory=Limits)
+    #: Ages are not counted: the clock cannot be believed.
+    ageless: bool = False
 
 
 @dataclass(slots=True)
@@ -91,7 +95,7 @@ class ProfileRun:
         self._known = Known()
         self._breaker = Breaker()
         self._slots = job.limits.slots(job.profile.server)
-        self._rules = Rules(job.profile.folders, job.profile.filter, job.profile.deletion, now())
+        self._rules = _rules(job)
         self.mailboxes = rows(job.profile, found)
         self._queue = deque(_Turn(mailbox, row) for mailbox, row in zip(found.mailboxes, self.mailboxes, strict=False))
         self._connected = 0
@@ -226,6 +230,16 @@ class ProfileRun:
         if found == {RunStatus.FAILED}:
             return RunStatus.FAILED
         return RunStatus.SUCCEEDED if found <= {RunStatus.SUCCEEDED} else RunStatus.WITH_ERRORS
+
+
+def _rules(job: Job) -> Rules:
+    """The profile's rules. Without ages nothing is old enough yet, and nothing is deleted on the strength of them."""
+    profile, moment = job.profile, now()
+    rules = Rules(profile.folders, profile.filter, profile.deletion, moment)
+    if not job.ageless or not profile.by_age:
+        return rules
+    deletion = replace(profile.deletion, when=When.NEVER, age=None)
+    return replace(rules, deletion=deletion, now=NOTHING_IS_OLD if profile.filter.older_than else moment)
 
 
 def rows(profile: Profile, found: Roster) -> list[MailboxProgress]:

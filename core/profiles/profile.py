@@ -159,6 +159,11 @@ class Profile:
         return self.login.username or "the master login"
 
     @property
+    def by_age(self) -> bool:
+        """Does any rule go by how old messages are, so that the clock must be right?"""
+        return bool(self.deletion.age or self.filter.older_than or self.filter.newer_than)
+
+    @property
     def automatic(self) -> bool:
         """Is it started by its schedule?"""
         return self.schedule is not None and self.schedule.automatic

@@ -7,6 +7,7 @@ asked of a database here, since a stopped process may hold its lock as well.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -69,10 +70,12 @@ def look(home: Home) -> Presence:
     try:
         touched = home.lock.stat().st_mtime
         text = home.lock.read_text(encoding="ascii")
+        unmarked = bool(os.statvfs(home.lock).f_flag & os.ST_RDONLY)
     except (OSError, UnicodeError):
         return Presence(Life.ALIVE)
     pid = int(text) if text.strip().isdigit() and len(text) < 12 else 0
-    silence = max(time.time() - touched, 0.0)
+    # Where nothing can be written there is no sign of life to be seen.
+    silence = 0.0 if unmarked else max(time.time() - touched, 0.0)
     if pid and is_stopped(pid):
         return Presence(Life.STOPPED, pid, silence)
     return Presence(Life.SILENT if pid and silence > SILENCE_SECONDS else Life.ALIVE, pid, silence)

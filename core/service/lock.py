@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from core.config import Home
-from core.errors import BusyError
+from core.errors import BusyError, StorageError
 
 #: Somebody who only asks holds the lock for microseconds; a service waits that out.
 PATIENCE_SECONDS = 2.0
@@ -23,7 +25,10 @@ class ServiceLock:
 
     def acquire(self) -> None:
         """Raises ``BusyError`` when another service holds it."""
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError(f"{self._path} cannot be opened: {error.strerror}.", "Make the folder writable.") from error
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
@@ -70,4 +75,22 @@ def is_running(home: Home) -> bool:
         return True
     finally:
         os.close(descriptor)
+    return False
+
+
+def end_holder(home: Home) -> bool:
+    """Ask the process that holds the lock to end, by a signal, which needs nothing to be written; False when none is found.
+
+    It is the one that has the lock's file open for writing: whoever only asks opens it for reading.
+    """
+    wanted = home.lock.stat()
+    for process in Path("/proc").glob("[0-9]*"):
+        # Those of other accounts, and those that end meanwhile, cannot be looked at.
+        with suppress(OSError):
+            for opened in (process / "fd").iterdir():
+                with suppress(OSError):
+                    flags = int((process / "fdinfo" / opened.name).read_text().split("flags:")[1].split()[0], 8)
+                    if os.path.samestat(opened.stat(), wanted) and flags & os.O_ACCMODE != os.O_RDONLY:
+                        os.kill(int(process.name), signal.SIGTERM)
+                        return True
     return False

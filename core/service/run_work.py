@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from core import sequence
-from core.archive import saved_profiles
+from core.archive import clock, saved_profiles
 from core.archive.archive import Archive
 from core.engine import filing
 from core.engine.limits import Limits
@@ -51,6 +51,7 @@ class RunWork:
     async def do(self) -> None:
         """Do the run and write its result. Cancelled from outside (the service ends) it is left as interrupted."""
         try:
+            self._archive.check_usable()
             head = await self._archive.head()
             first_seq = await self._queue.begin(self._run, self._started, head.seq)
             await self._count_before(first_seq, head.seq)
@@ -76,7 +77,10 @@ class RunWork:
         if profile.sync_directory_first and await self._synchronise(profile):
             await self._finish(RunStatus.CANCELLED)
             return
-        job = Job(self._run, profile, password, self._emit, limits=self._limits)
+        said = await clock.doubt(self._archive, profile.name, self._run.id, dry_run=self._run.dry_run)
+        if said:
+            self._emit("warning", "", said)
+        job = Job(self._run, profile, password, self._emit, limits=self._limits, ageless=bool(said))
         work = await ProfileRun.prepare(self._archive, job)
         self._mailboxes = work.mailboxes
         logger.info("run %d (%s) started", self._run.id, self._run.profile)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -202,11 +201,8 @@ async def due(archive: Archive, rhythm: Rhythm) -> datetime | None:
 
 async def _began(archive: Archive) -> datetime:
     """When the archive was begun, as its first volume tells."""
-    async with aclosing(archive.volumes()) as volumes:
-        async for volume in volumes:
-            for text in (await volume.times([1])).values():
-                return moment(text)
-            break
+    for text in (await archive.entry_times([1])).values():
+        return moment(text)
     return now()
 
 

@@ -9,7 +9,7 @@ import signal
 from dataclasses import replace
 
 from core import log
-from core.archive import settings
+from core.archive import clock, settings
 from core.archive.archive import Archive
 from core.config import Home
 from core.engine.limits import Limits
@@ -77,7 +77,10 @@ def _taken(lock: ServiceLock) -> bool:
 
 def main(home: Home, *, until_idle: bool = True) -> None:
     """The process: log to the home's log file, serve."""
-    log.to_file(home.log)
+    try:
+        log.to_file(home.log)
+    except OSError as error:
+        raise StorageError(f"{home.log} cannot be written: {error.strerror}.", "Make the folder writable.") from error
     logger.info("service started, process %d", os.getpid())
     try:
         asyncio.run(serve(home, until_idle=until_idle))
@@ -181,6 +184,7 @@ class Service:
         if time - self._beaten >= HEARTBEAT_SECONDS:
             self._beaten = time
             await self._queue.beat()
+            await clock.watch(self._archive)
 
     async def _take_settings(self) -> None:
         """Go by the settings as they are now; another process changes them, so the file's version tells when to look."""
@@ -222,7 +226,7 @@ class Service:
         if run.status is not RunStatus.QUEUED:
             # One that could not be ended here for want of space has lost no service.
             taken = replace(run, status=RunStatus.INTERRUPTED) if ours else run
-            if not await self._queue.take_up(taken, (await self._archive.head()).seq, tries=TRIES):
+            if not await self._queue.take_up(taken, (await self._archive.applied()).seq, tries=TRIES):
                 await work.fail(
                     f"The service died {TRIES} times in this run without getting further. See {self._archive.home.log}."
                 )

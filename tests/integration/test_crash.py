@@ -267,8 +267,11 @@ async def test_an_unapplied_entry_that_was_changed_is_not_applied(tmp_path: Path
     home = archive.home
     await archive.close()
     homes.change(home.volume(1), "UPDATE ledger SET at = '2001-01-01T00:00:00.000Z' WHERE kind = 'archived'")
+    archive = await Archive.open(home)
+    assert "does not follow" in str(archive.damage)
     with pytest.raises(DamagedError, match="does not follow"):
-        await Archive.open(home)
+        await archive.append([Draft("exported", {"owner": "x", "folder": "", "format": "eml", "messages": 1})])
+    await archive.close()
     archive = await Archive.open(home, follow=False)
     await archive.rebuild()
     await archive.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -38,6 +39,21 @@ def home(template: Home, tmp_path: Path) -> Home:
 @pytest.fixture
 def volumes(volumes_template: Home, tmp_path: Path) -> Home:
     return Home(Path(shutil.copytree(volumes_template.path, tmp_path / "volumes")))
+
+
+def _refused(home: Home) -> str:
+    """Why nothing is added to an archive that is open to be read."""
+
+    async def look() -> str:
+        archive = await Archive.open(home)
+        try:
+            with pytest.raises(DamagedError):
+                await homes.store(archive, {901: message(901)})
+            return str(archive.damage)
+        finally:
+            await archive.close()
+
+    return asyncio.run(look())
 
 
 def _named(found: list[str], *words: str) -> bool:
@@ -122,7 +138,7 @@ def test_a_deleted_part_and_a_deleted_message_are_found(home: Home) -> None:
 
 
 def test_a_volume_replaced_by_an_older_copy_is_found(volumes: Home, home: Home, tmp_path: Path) -> None:
-    """In the middle the next volume does not continue it; at the end the catalog has seen more. The archive will not open."""
+    """In the middle the next volume does not continue it; at the end the catalog has seen more: nothing is added then."""
     older = tmp_path / "older.sqlite"
     shutil.copy(volumes.volume(2), older)
     last = rows(older, "SELECT max(seq) FROM ledger")[0][0]
@@ -135,19 +151,29 @@ def test_a_volume_replaced_by_an_older_copy_is_found(volumes: Home, home: Home, 
 
     change(home.volume(1), "DELETE FROM ledger WHERE seq > 6")
     assert _named(findings(home), "ends with entry 6"), findings(home)
-    with pytest.raises(DamagedError, match="lost or replaced"):
-        asyncio.run(Archive.open(home))
+    assert "lost or replaced" in _refused(home)
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_missing_volume_is_found_and_refused_before_anything_is_written(volumes: Home, number: int) -> None:
-    """First or middle: verify names it, the archive does not open, and what is there stays as it was."""
+async def test_a_missing_volume_is_found_and_named_and_the_others_are_used(volumes: Home, number: int) -> None:
+    """First or middle: verify and the open archive name it; mail goes on to be archived, and nothing else is changed."""
     volumes.volume(number).unlink()
-    assert _named(findings(volumes), f"{number:06}.sqlite is missing"), findings(volumes)
+    found = [f"{one.where}: {one.text}" for one in (await verify(volumes)).findings]
+    assert _named(found, f"{number:06}.sqlite is missing"), found
     before = homes.files(volumes.volumes)
-    with pytest.raises(DamagedError, match=f"{number:06}"):
-        asyncio.run(Archive.open(volumes))
-    assert homes.files(volumes.volumes) == before
+    last = f"{volumes.volume_numbers()[-1]:06}.sqlite"
+    archive = await Archive.open(volumes)
+    try:
+        assert any(f"{number:06}" in notice for notice in archive.notices)
+        assert archive.refusal is None
+        await homes.store(archive, {900: message(900)})
+        assert hashlib.sha256(message(900)).hexdigest() in {
+            bytes(row[0]).hex() for row in await archive.database.read("SELECT sha256 FROM message")
+        }
+    finally:
+        await archive.close()
+    after = homes.files(volumes.volumes)
+    assert {name for name in before if before[name] != after[name]} <= {last, f"{last}-journal", "."}
 
 
 @pytest.mark.parametrize(

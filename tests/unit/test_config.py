@@ -87,8 +87,8 @@ def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
 
 @ROOT
 @pytest.mark.parametrize("what", ["home", "volumes", "catalog", "volume"])
-def test_a_home_that_cannot_be_written_is_refused_before_anything_is_touched(shared: Path, what: str) -> None:
-    """Folder, catalog or open volume read-only for its owner: named, and the files stay as they were."""
+def test_a_home_that_cannot_be_written_is_found_and_not_touched(shared: Path, what: str) -> None:
+    """Folder, catalog or open volume read-only for its owner: what is in it can still be read."""
     home = asyncio.run(homes.filled(shared / "home", batches=1))
     for path in [home.path, *home.path.rglob("*")]:
         os.chown(path, NOBODY, NOBODY)
@@ -96,8 +96,7 @@ def test_a_home_that_cannot_be_written_is_refused_before_anything_is_touched(sha
     place.chmod(0o500 if place.is_dir() else 0o400)
     before = homes.files(home.path)
     said = as_nobody(lambda: find(home.path))
-    assert said.startswith("HomeError")
-    assert f"{place} is not writable" in said
+    assert said == ""
     assert homes.files(home.path) == before
 
 

@@ -8,6 +8,8 @@ from core import format as texts
 from core.archive import backup
 from core.archive.archive import Archive
 from core.archive.backup import Backup
+from core.archive.volume import REPAIR
+from core.errors import DamagedError
 from core.model import now
 from tui.gateway import present, typed
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
@@ -37,6 +39,8 @@ class ArchiveBackups:
                 job.stage = Stage(done.bytes, max(done.total, done.bytes), done.bytes, done.where, unit="")
 
             done = await backup.back_up(archive, target, actor="console", tick=tick)
+            if done.damaged:
+                raise DamagedError(f"All but this was copied: {' '.join(done.damaged)}", REPAIR)
             unchanged = f" {present.count(done.already, 'volume')} unchanged since the last time." if done.already else ""
             place = shlex.quote(str(target))
             return Outcome(

@@ -22,6 +22,7 @@ from core.service import verifications
 from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
+from core.service.salvaging import salvage_if_needed
 from core.service.verifications import Outcome as End
 from core.service.verifications import Standing
 from tui.gateway import present, typed
@@ -152,6 +153,7 @@ class ProofDesk:
             def tell(done: int, total: int, text: str) -> None:
                 job.stage = Stage(done, total, where=text)
 
+            await salvage_if_needed(archive, others=others, actor=_WHO, tell=lambda text: tell(0, 0, text))
             return repaired(await mending.repair(archive, others=others, actor=_WHO, tell=tell))
 
         title = f"Damaged messages, also from {folder}" if folder else "Damaged messages"

@@ -1,0 +1,112 @@
+"""A clock that jumps by more than a day is told, and each profile waits with its ages for one run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from core.archive import clock
+from core.archive.archive import Archive
+from core.archive.clock import Reading, jump
+from tests import homes
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+DAY = 86_400.0
+
+
+def _at(days: float, up: float, boot: str = "one") -> Reading:
+    return Reading(NOON + timedelta(days=days), up * DAY, boot)
+
+
+@pytest.mark.parametrize(
+    ("before", "present", "days"),
+    [
+        (_at(0, 1), _at(0.1, 1.1), None),
+        (_at(0, 1), _at(400, 401), None),
+        (_at(0, 1), _at(0.9, 1), None),
+        (_at(0, 1), _at(3650, 1.1), 3649.9),
+        (_at(0, 1), _at(-3650, 1.1), -3650.1),
+        (_at(0, 1), _at(1.2, 1.1), 1.1),
+        (_at(0, 10), _at(0.5, 0.1, "two"), None),
+        (_at(0, 10), _at(30, 29.5, "two"), None),
+        (_at(0, 10), _at(3650, 0.1, "two"), 3649.9),
+        (_at(0, 10), _at(-2, 0.1, "two"), -2),
+        (_at(0, 10), _at(-0.5, 0.1, "two"), None),
+        (_at(0, 0, ""), _at(0.5, 0.1), None),
+        (_at(0, 0, ""), _at(3650, 0.1), 3649.9),
+        # A container that was started anew on the same machine counts from its own beginning.
+        (_at(0, 10), _at(0.5, 0.2), None),
+    ],
+)
+def test_what_counts_as_a_jump(before: Reading, present: Reading, days: float | None) -> None:
+    """More than a day against the count of seconds; over a restart, what cannot be explained by the time since it."""
+    found = jump(before, present)
+    if days is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert found.total_seconds() / DAY == pytest.approx(days)
+
+
+class _Clock:
+    """Readings as they are set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ahead, self.passed = timedelta(), timedelta()
+        self._start = clock.read()
+        monkeypatch.setattr(clock, "read", self.read)
+
+    def read(self) -> Reading:
+        begun = self._start
+        return Reading(begun.wall + self.passed + self.ahead, begun.uptime + self.passed.total_seconds(), begun.boot)
+
+
+async def test_each_profile_waits_for_one_run_after_a_jump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forward and back again; a run that was interrupted keeps what it was told, and a dry run takes nothing from the next."""
+    archive = await Archive.open(await homes.filled(tmp_path / "home"))
+    faked = _Clock(monkeypatch)
+    try:
+        assert await clock.doubt(archive, "Staff", 1) == ""
+        assert await clock.doubt(archive, "Other", 2) == ""
+        faked.passed = timedelta(days=40)
+        assert await clock.doubt(archive, "Staff", 3) == ""
+        faked.ahead = timedelta(days=3650)
+        await clock.watch(archive)
+        assert "3650 days" in (await clock.doubt(archive, "Staff", 4, dry_run=True)).replace(",", "")
+        assert "forward" in await clock.doubt(archive, "Staff", 5)
+        assert "forward" in await clock.doubt(archive, "Staff", 5)
+        assert await clock.doubt(archive, "staff", 6) == ""
+        assert "forward" in await clock.doubt(archive, "Other", 7)
+        faked.ahead = timedelta()
+        assert "back" in await clock.doubt(archive, "Staff", 8)
+        assert await clock.doubt(archive, "Staff", 9) == ""
+        assert await clock.doubt(archive, "New", 10) == ""
+    finally:
+        await archive.close()
+
+
+async def test_the_first_run_is_held_against_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was seen of the clock yet: an archive of today is not ten years old."""
+    archive = await Archive.open(await homes.filled(tmp_path / "home"))
+    faked = _Clock(monkeypatch)
+    faked.ahead = timedelta(days=3650)
+    try:
+        assert "3,6" in await clock.doubt(archive, "Staff", 1)
+        assert await clock.doubt(archive, "Staff", 2) == ""
+    finally:
+        await archive.close()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"jumps": "x", "said": 1}', '{"jumps": 1, "said": "", "wall": "never"}'])
+async def test_what_cannot_be_read_of_it_counts_as_nothing(tmp_path: Path, text: str) -> None:
+    """A setting of another program or a damaged one."""
+    archive = await Archive.open(await homes.filled(tmp_path / "home"))
+    try:
+        async with archive.database.transaction() as transaction:
+            await transaction.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (clock.NAME, text))
+        await clock.watch(archive)
+        assert await clock.doubt(archive, "Staff", 1) == ""
+    finally:
+        await archive.close()
