@@ -67,11 +67,13 @@ async def doubt(archive: Archive, profile: str, run: int, *, dry_run: bool = Fal
     last = await archive.entries_before(None, 1)
     newest = moment(last[0].at) if last else None
     async with archive.database.transaction() as transaction:
-        before = (await _state(transaction)).get("jumps", 0)
-        state = await _look(transaction, read(), newest)
+        present = read()
+        state = await _look(transaction, present, newest)
         runs = state.setdefault("runs", {})
         key = profile.casefold()
-        known = runs.get(key, {"run": 0, "jumps": before, "said": ""})
+        # A profile that never ran waits for a jump of late, and not for one of long ago.
+        late = "at" in state and abs(present.wall - moment(state["at"])) <= MOST
+        known = runs.get(key, {"run": 0, "jumps": state["jumps"] - late, "said": ""})
         if known["run"] != run:
             known = {"run": run, "jumps": state["jumps"], "said": state["said"] if state["jumps"] != known["jumps"] else ""}
         if not dry_run:
@@ -92,7 +94,7 @@ async def _look(transaction: Transaction, present: Reading, newest: datetime | N
         # Nothing to compare with: whoever knows the ledger begins.
         return state
     if (by := jump(before, present)) is not None:
-        state |= {"jumps": state["jumps"] + 1, "said": _said(by, before, present)}
+        state |= {"jumps": state["jumps"] + 1, "said": _said(by, before, present), "at": timestamp(present.wall)}
     state |= {"wall": timestamp(present.wall), "uptime": present.uptime, "boot": present.boot}
     await kept.keep(transaction, NAME, json.dumps(state))
     return state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from core.config import Home
 from core.engine import repair as mending
 from core.errors import DamagedError
 from core.model import now
+from core.service.salvaging import salvage_if_needed
 from tests import homes
 from tests.conftest import StartDovecot
 from tests.homes import ALICE, change, findings, message, profile, rows
@@ -353,5 +355,52 @@ async def test_what_is_repaired_is_found_by_its_text_again(volumes_template: Hom
         assert (await mending.repair(archive, others=[volumes_template])).repaired
         assert number in (await matching(archive, "body:text"))[0]
         assert (await glance(archive)).damaged == 0
+    finally:
+        await archive.close()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("way", ["repair", "run"])
+def test_what_a_cut_open_volume_lost_is_fetched_from_the_server_again(dovecot: StartDovecot, tmp_path: Path, way: str) -> None:
+    """A run is refused and deletes nothing; salvaged, the rest comes by the repair itself, or by the next run."""
+    server = dovecot()
+    for number in range(12):
+        server.deliver(ALICE, "INBOX", message(number, 40_000))
+    home = asyncio.run(homes.with_profile(tmp_path / "home", profile(server.host, server.plain_port)))
+    assert homes.cli(home, "run", "Test").returncode == 0
+    assert homes.cli(home, "service", "stop").returncode == 0
+    os.truncate(home.volume(1), home.volume(1).stat().st_size * 6 // 10)
+    refused = homes.cli(home, "run", "Test")
+    assert refused.returncode == 4, refused.stdout + refused.stderr
+    assert "archivar repair" in refused.stderr
+    if way == "run":
+        lost = asyncio.run(_salvage(home))
+        ended = homes.cli(home, "run", "Test", "--json")
+        assert ended.returncode == 0, ended.stderr
+        assert json.loads(ended.stdout)["totals"]["archived"] >= len(lost)
+        assert homes.cli(home, "service", "stop").returncode == 0
+    else:
+        done = homes.cli(home, "repair", "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        value = json.loads(done.stdout)
+        lost = set(value["salvaged"]["lost"])
+        assert {one["sha256"] for one in value["repaired"]} == lost
+        assert all(one["subject"] and one["places"][0]["user"] == "alice" for one in value["repaired"])
+    assert lost
+    listed = {row[0].hex() for row in rows(home.catalog, "SELECT sha256 FROM message")}
+    assert listed == all_digests(server.expected(ALICE))
+    assert findings(home) == []
+    again = homes.cli(home, "run", "Test", "--json")
+    assert homes.cli(home, "service", "stop").returncode == 0
+    assert json.loads(again.stdout)["totals"]["archived"] == 0
+
+
+async def _salvage(home: Home) -> set[str]:
+    """Salvage, without asking any server; what is lost."""
+    archive = await Archive.open(home)
+    try:
+        done = await salvage_if_needed(archive, actor="test")
+        assert done is not None
+        return {said[0] for said in done.lost}
     finally:
         await archive.close()

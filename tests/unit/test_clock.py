@@ -82,7 +82,10 @@ async def test_each_profile_waits_for_one_run_after_a_jump(tmp_path: Path, monke
         faked.ahead = timedelta()
         assert "back" in await clock.doubt(archive, "Staff", 8)
         assert await clock.doubt(archive, "Staff", 9) == ""
-        assert await clock.doubt(archive, "New", 10) == ""
+        assert "back" in await clock.doubt(archive, "New", 10)
+        assert await clock.doubt(archive, "New", 11) == ""
+        faked.passed += timedelta(days=2)
+        assert await clock.doubt(archive, "Newer", 12) == ""
     finally:
         await archive.close()
 
