@@ -47,6 +47,8 @@ class Archive:
         self._opening = asyncio.Lock()
         self._current = 0
         self._archive_id = ""
+        #: The file of the last volume when it was last looked at because of damage.
+        self._seen: tuple[int, int, int] = (0, 0, 0)
         self._appending = Appending(self._write)
         self._preparation = Preparation(self._sift)
 
@@ -103,6 +105,7 @@ class Archive:
     def _refuse(self, error: DamagedError | StorageError) -> None:
         """From now on nothing is appended; what can be read is read."""
         self.refusal = error
+        self._seen = _facts(self.home.volume(self._current))
         self._note(error, "Until then nothing is added to the archive; all that is whole can be read.")
 
     @property
@@ -387,6 +390,23 @@ class Archive:
         for volume in volumes:
             await volume.close()
 
+    async def look_again(self) -> None:
+        """See whether another process has put right what was damaged here; costs nothing while the file is the same."""
+        there = _facts(self.home.volume(self._current))
+        if self.damage is None or there == self._seen:
+            return
+        self._seen = there
+        self._replaced += self._volumes.values()
+        self._volumes.clear()
+        self.refusal = None
+        self.notices.clear()
+        await self._find_volumes()
+        if self.refusal is None:
+            try:
+                await self.catch_up()
+            except DamagedError as error:
+                self._refuse(error)
+
     async def resume(self) -> None:
         """Make the catalog anew, now that the damage is seen to. Raises ``DamagedError`` when it is not."""
         await self.release_volumes()
@@ -607,6 +627,15 @@ class Archive:
             yield
         except (DamagedError, StorageError) as error:
             self._note(error)
+
+
+def _facts(path: Path) -> tuple[int, int, int]:
+    """What tells a file from another one in its place; zeros for none."""
+    try:
+        there = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return there.st_ino, there.st_size, there.st_mtime_ns
 
 
 def _compare(name: str, head: Head, seen: Head) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +16,11 @@ import pytest
 from core.archive.archive import Archive
 from core.cli.main import main
 from core.config import Home
+from core.service.salvaging import salvage_if_needed
 from tests import homes
 from tests.homes import message, profile, rows
+from tui.gateway.core import open_gateway
+from tui.gateway.views import Refused
 
 PAGE = 16384
 Harm = Callable[[Path], None]
@@ -364,3 +368,34 @@ def test_catalog_and_open_volume_are_damaged_at_once(home: Home, template: Home,
     assert archivar(home, "folders", "alice").code == 0
     for sha256 in hit & {row[0].hex() for row in rows(home.catalog, "SELECT sha256 FROM message")}:
         assert archivar(home, "show", sha256).code == 0
+
+
+@pytest.mark.parametrize("harm", ["cut in the fourth page", "random bytes", "missing", "a folder"])
+async def test_the_console_tells_the_damage_and_goes_on_when_it_is_repaired(home: Home, template: Home, harm: str) -> None:
+    """Home says it, folders and other volumes' messages open, a run is refused; repaired behind its back, all is well."""
+    last = home.volume_numbers()[-1]
+    good = rows(home.catalog, "SELECT id FROM message WHERE volume = 1")[0][0]
+    bad = rows(home.catalog, "SELECT id FROM message WHERE volume = ?", last)[0][0]
+    HARMS[harm](home.volume(last))
+    gateway = await open_gateway(home.path)
+    try:
+        told = [one.text for one in (await gateway.home()).attention]
+        assert any(f"{last:06}" in text and "DAMAGED" in text for text in told), told
+        [owner] = await gateway.mail.owners("", 0, 10)
+        assert await gateway.mail.folders(owner.key)
+        assert (await gateway.mail.message(good)).subject
+        with suppress(Refused):
+            await gateway.mail.message(bad)
+        await gateway.activity.entries("", 0, 20)
+        await gateway.proof.view()
+        with pytest.raises(Refused):
+            await gateway.start("Test")
+        archive = await Archive.open(home)
+        try:
+            await salvage_if_needed(archive, others=[template], actor="test")
+        finally:
+            await archive.close()
+        told = [one.text for one in (await gateway.home()).attention]
+        assert not any("DAMAGED" in text for text in told), told
+    finally:
+        await gateway.close()

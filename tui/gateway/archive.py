@@ -13,6 +13,7 @@ from core.archive.archive import Archive
 from core.archive.browsing import FolderEntry, Owner
 from core.archive.content import Content
 from core.archive.reading import Placed, Stored
+from core.archive.volume import REPAIR
 from core.errors import DamagedError, InputError
 from core.model import moment, now
 from tui.gateway import present, typed
@@ -131,7 +132,7 @@ class ArchivedMail:
             try:
                 self._last = (stored.id, await self._archive.raw(stored.sha256), None)
             except KeyError:
-                raise DamagedError(f"Message {stored.id} is missing.", "Run archivar verify.") from None
+                raise DamagedError(f"Message {stored.id} is missing.", REPAIR) from None
         return self._last[:2]
 
     async def _read(self, stored: Stored) -> tuple[int, bytes, Content]:

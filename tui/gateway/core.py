@@ -264,6 +264,7 @@ class CoreGateway:
 
     async def start(self, profile: str) -> int:
         with translated():
+            self._archive.check_usable()
             run: Run = (await self._queue.enqueue(profile))[0]
         self._failed_at = -PATIENCE
         self._see_to_service()

@@ -100,6 +100,7 @@ class ProofDesk:
     async def brief(self) -> Brief:
         """What Home tells; starts a service if a verification that somebody asked for waits for one."""
         with translated():
+            await self._archive.look_again()
             standing = await verifications.standing(self._archive)
             last = await last_verification.last(self._archive)
             count, messages = await damage.count(self._archive)
@@ -109,6 +110,10 @@ class ProofDesk:
         if count:
             which = f"; {present.count(messages, 'message is', 'messages are')} damaged" if messages else ""
             said = f"DAMAGED: verification found {present.count(count, 'fault')}{which}."
+        if self._archive.damage is not None:
+            said = f"DAMAGED: {self._archive.damage.message} Nothing is added to the archive until it is repaired."
+        elif self._archive.refusal is not None:
+            said = f"Read only: {self._archive.refusal.message}"
         moment = now()
         unproved = hint(standing, last, moment) if mail and not count and not self._home.is_backup else ""
         return Brief(said, unproved, short(standing, last, count, moment))
