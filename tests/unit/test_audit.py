@@ -144,6 +144,11 @@ EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
         "Verified 1 message and 2 parts, in shares of 4 %: 1 finding.",
     ),
     (
+        "salvaged",
+        {"volume": "000003.sqlite", "kept": 41, "seen": [45, "00"], "lost": [["ab", [], [], "", "", None]], "placed": []},
+        "Salvaged 000003.sqlite: its ledger is whole up to entry 41, and was known up to entry 45; 1 message lost.",
+    ),
+    (
         "repaired",
         {"messages": [["00", 5, "anna on mail.example.test"]]},
         "Repaired 1 damaged message: stored anew from anna on mail.example.test.",
