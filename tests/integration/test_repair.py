@@ -6,11 +6,12 @@ import asyncio
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.archive import damage, last_verification, verification
+from core.archive import damage, last_verification, saved_profiles, verification
 from core.archive.archive import Archive
 from core.archive.findings import Verdict
 from core.archive.salvage import from_other_volumes
@@ -21,6 +22,8 @@ from core.config import Home
 from core.engine import repair as mending
 from core.errors import DamagedError
 from core.model import now
+from core.profiles.deletion import Deletion, When
+from core.secrets import Secret
 from core.service.salvaging import salvage_if_needed
 from tests import homes
 from tests.conftest import StartDovecot
@@ -404,3 +407,39 @@ async def _salvage(home: Home) -> set[str]:
         return {said[0] for said in done.lost}
     finally:
         await archive.close()
+
+
+@pytest.mark.server
+def test_nothing_is_deleted_whose_copy_lies_in_a_missing_volume(dovecot: StartDovecot, tmp_path: Path) -> None:
+    """The other mail is archived and deleted as ever; what is in the volume that is gone stays on the server, by name."""
+    server = dovecot()
+    for number in range(8):
+        server.deliver(ALICE, "INBOX", message(number, 40_000))
+    one = profile(server.host, server.plain_port)
+    home = asyncio.run(homes.with_profile(tmp_path / "home", one, volume_bytes=1))
+    assert homes.cli(home, "run", "Test").returncode == 0
+    server.deliver(ALICE, "INBOX", message(8, 40_000))
+    assert homes.cli(home, "run", "Test").returncode == 0
+    assert homes.cli(home, "service", "stop").returncode == 0
+    gone = next(number for number in home.volume_numbers() if rows(home.volume(number), "SELECT 1 FROM message"))
+    lost = {row[0].hex() for row in rows(home.volume(gone), "SELECT sha256 FROM message")}
+    home.volume(gone).unlink()
+    server.deliver(ALICE, "INBOX", message(9, 40_000))
+    everything = all_digests(server.expected(ALICE))
+
+    async def delete_from_now_on() -> None:
+        archive = await Archive.open(home)
+        try:
+            await saved_profiles.save(archive, replace(one, deletion=Deletion(When.IMMEDIATELY)), Secret("secret"))
+        finally:
+            await archive.close()
+
+    asyncio.run(delete_from_now_on())
+    done = homes.cli(home, "run", "Test", "--json")
+    assert homes.cli(home, "service", "stop").returncode == 0
+    assert done.returncode == 1, done.stdout + done.stderr
+    value = json.loads(done.stdout)
+    assert value["totals"]["archived"] == 1
+    assert all_digests(server.expected(ALICE)) == lost & everything
+    assert value["totals"]["deleted"] == len(everything - lost)
+    assert any(f"{gone:06}" in problem["reason"] for problem in value["mailboxes"][0]["problems"])
