@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -399,3 +400,42 @@ async def test_the_console_tells_the_damage_and_goes_on_when_it_is_repaired(home
         assert not any("DAMAGED" in text for text in told), told
     finally:
         await gateway.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another account")
+@pytest.mark.parametrize("which", ["middle", "last"])
+def test_a_volume_that_may_not_be_read_is_named_and_left_as_it_is(template: Home, archivar: Commands, which: str) -> None:
+    """Owner and mode are the remedy: nothing is salvaged or made anew in place of what is whole."""
+    commands: list[tuple[str, ...]] = [("folders", "alice"), ("status",), ("verify",), ("rebuild",), ("repair",)]
+    commands.append(("user", "add", "bob"))
+    with TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        home = Home(Path(shutil.copytree(template.path, Path(folder) / "home")))
+        number = _number(home, which)
+        others = _messages(home, 1)
+        for path in [home.path, *home.path.rglob("*")]:
+            os.chown(path, homes.NOBODY, homes.NOBODY)
+        # Their modules are loaded in this process, since the other account may not read the program.
+        spare = Home(Path(shutil.copytree(template.path, Path(folder) / "spare")))
+        for words in (*commands, ("show", min(others))):
+            archivar(spare, *words)
+        before = home.volume(number).read_bytes()
+        home.volume(number).chmod(0)
+        told = Path(folder) / "told"
+        told.touch()
+        told.chmod(0o666)
+
+        def work() -> None:
+            codes = [main([*words, "--home", str(home.path)]) for words in (*commands, ("show", min(others)))]
+            told.write_text(" ".join(map(str, codes)))
+
+        assert homes.as_nobody(work) == ""
+        codes = list(map(int, told.read_text().split()))
+        assert codes[:2] == [0, 0]
+        assert codes[2:5] == [4, 4, 4]
+        assert codes[5] == (4 if which == "last" else 0)
+        assert codes[6] == 0
+        assert home.volume(number).read_bytes() == before
+        assert not list(home.volumes.glob("*.damaged-*"))
+        home.volume(number).chmod(0o600)
+        assert homes.findings(home) == []
