@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -439,3 +440,32 @@ def test_a_volume_that_may_not_be_read_is_named_and_left_as_it_is(template: Home
         assert not list(home.volumes.glob("*.damaged-*"))
         home.volume(number).chmod(0o600)
         assert homes.findings(home) == []
+
+
+@pytest.mark.parametrize("share", [1.0, 0.7])
+def test_a_transaction_that_a_crash_left_in_the_open_volume_is_rolled_back_first(
+    home: Home, template: Home, archivar: Commands, share: float
+) -> None:
+    """The file with its hot journal, whole or cut beside: nothing of the transaction stays, and all is well in the end."""
+    volume = home.volume(home.volume_numbers()[-1])
+    journal = volume.with_name(f"{volume.name}-journal")
+    size = volume.stat().st_size
+    with closing(sqlite3.connect(volume, isolation_level=None)) as connection:
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("DELETE FROM ledger WHERE seq > 10")
+        connection.execute("UPDATE part SET data = zeroblob(length(data))")
+        torn, hot = volume.read_bytes(), journal.read_bytes()
+        connection.execute("ROLLBACK")
+    assert hot
+    volume.write_bytes(torn[: int(size * share)])
+    journal.write_bytes(hot)
+    done = archivar(home, "user", "add", "bob")
+    if share == 1.0:
+        assert done.code == 0
+    elif done.code:
+        _check_way_out(done, "user")
+    assert archivar(home, "repair", "--from", str(template.path)).code == 0
+    assert archivar(home, "verify").code == 0
+    before = {row[0] for row in rows(template.catalog, "SELECT sha256 FROM message")}
+    assert {row[0] for row in rows(home.catalog, "SELECT sha256 FROM message")} == before
