@@ -43,6 +43,16 @@ async def of(catalog: Database, sha256: bytes) -> Restated:
     return [sha256.hex(), [list(one) for one in dict.fromkeys(places)], [list(one) for one in sources], *envelope]
 
 
+async def forms(catalog: Database, digests: Sequence[bytes]) -> dict[str, str]:
+    """How messages are with CRLF, of those that are not so, by SHA-256; both in hexadecimal digits."""
+    found = {}
+    for sha256 in digests:
+        form = await catalog.value("SELECT canonical FROM message WHERE sha256 = ?", (sha256,))
+        if form is not None:
+            found[sha256.hex()] = bytes(form).hex()
+    return found
+
+
 async def place(transaction: Transaction, seq: int, messages: Sequence[Restated]) -> None:
     """Put messages that are in the catalog where they were, and there alone, and make their sources known."""
     for sha256, places, sources, *_ in messages:

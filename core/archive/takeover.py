@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.archive import catalog, damage, intake, restated, saved_state
+from core.archive import catalog, damage, intake, restated, saved_state, twins
 from core.archive.archive import Archive
 from core.archive.findings import Finding, lost_text
 from core.archive.ledger import ZERO_HASH, Draft, Entry, Head
@@ -198,7 +198,9 @@ async def _tell_of(archive: Archive, found: _Found, actor: str, tell: Tell) -> t
     for start in range(0, max(len(lost), 1), AT_ONCE):
         drafts.append(Draft("salvaged", payload | {"lost": lost[start : start + AT_ONCE], "placed": []}, actor))
     for start in range(0, len(placed), AT_ONCE):
-        drafts.append(Draft("salvaged", payload | {"lost": [], "placed": placed[start : start + AT_ONCE]}, actor))
+        told = placed[start : start + AT_ONCE]
+        forms = await restated.forms(archive.database, [bytes.fromhex(one[0]) for one in told])
+        drafts.append(Draft("salvaged", payload | {"lost": [], "placed": told, twins.KEY: forms}, actor))
     last = max(seen.seq, found.kept.seq)
     return Salvaged(volume.name, "", found.kept.seq, last, len(found.whole), tuple(lost)), drafts
 
