@@ -19,6 +19,7 @@ from tests import homes
 from tests.terminal.consoles import add_run, console_on
 from tests.terminal.staged import HOSTILE, problem
 from tests.unit.test_tui_screens import Shown, straight
+from tui.gateway.activity import KINDS
 from tui.screens.activity import ActivityPlace
 from tui.screens.home import HomePlace
 from tui.screens.ledger import LedgerPlace
@@ -193,11 +194,11 @@ async def test_the_ledger_is_read_from_its_end(archive: Archive, size: tuple[int
         assert head.hash.hex()[:20] in screen.text
         await screen.press("escape", "f")
         await screen.until_shown("Entries of the ledger", "▸ all entries")
-        await screen.press(*["down"] * 7, "enter")
+        await screen.press(*["down"] * list(KINDS).index("user.saved"), "enter")
         await screen.until_shown("Ledger (1)", "f users", "User alice was saved")
         await users.add(archive, "bob", [])
         await screen.until_shown("Ledger (2)", "User bob was saved")
-        await screen.press("f", "end", "up", "up", "enter")
+        await screen.press("f", "home", *["down"] * list(KINDS).index("verified"), "enter")
         await screen.until_shown("Ledger (0)", "There is no entry of this kind.")
 
 
