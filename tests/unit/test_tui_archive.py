@@ -286,7 +286,7 @@ async def test_a_damaged_message_is_told_as_such(archive: Archive) -> None:
     async with console_on(archive.home) as screen:
         await in_inbox(screen)
         await screen.press("enter")
-        await screen.until_shown("number 2", "Run archivar verify.")
+        await screen.until_shown("number 2", "archivar repair")
 
 
 async def test_whose_mail_can_be_found(archive: Archive) -> None:
