@@ -64,6 +64,7 @@ KINDS = {
     "directory.removed": "directories removed",
     "verified": "verifications",
     "repaired": "repairs",
+    "salvaged": "volumes that were salvaged",
     "archive.created": "the beginning",
 }
 
