@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from core.archive.archive import Archive
 from core.db import kept
 
-#: Messages that are compared, the newest.
+#: Messages that are compared: the newest, those that are still there before others.
 SAMPLE = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Sibling:
-    """A folder of another mailbox: its name as on the wire, how many messages are known there, and the newest of them.
+    """A folder of another mailbox: its name as on the wire, how many messages are known there, and some of them.
 
-    ``headers``: SHA-256 of header blocks by UID.
+    ``headers``: SHA-256 of header blocks by UID, of messages that are gone too: what was archived and deleted tells as much.
     """
 
     id: int
@@ -34,14 +34,14 @@ class Sibling:
 
 
 async def siblings(archive: Archive, source: str, validities: Iterable[int]) -> list[Sibling]:
-    """The folders with mail that other people's mailboxes of the same server have under one of ``validities``."""
+    """The folders that other people's mailboxes of the same server have under one of ``validities``, and had mail in."""
     opened, _, goes_to = source.partition(" -> ")
     login, _, server = opened.removeprefix("imap://").rpartition("@")
     user = goes_to.partition("/")[0]
     rows = await archive.database.read(
-        "SELECT f.id, f.source, f.name, f.uidvalidity, count(*) FROM json_each(?) wanted "
+        "SELECT f.id, f.source, f.name, f.uidvalidity, sum(s.gone_seq IS NULL) FROM json_each(?) wanted "
         "JOIN source_folder f ON f.uidvalidity = wanted.value AND f.source <> ? "
-        "JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL GROUP BY f.id",
+        "JOIN source_message s ON s.source_folder_id = f.id GROUP BY f.id",
         (json.dumps(sorted(set(validities))), source),
     )
     found = []
@@ -53,11 +53,22 @@ async def siblings(archive: Archive, source: str, validities: Iterable[int]) -> 
             continue
         newest = await archive.database.read(
             "SELECT s.uid, m.header_sha256 FROM source_message s JOIN message m ON m.id = s.message_id "
-            "WHERE s.source_folder_id = ? AND s.gone_seq IS NULL ORDER BY s.uid DESC LIMIT ?",
+            "WHERE s.source_folder_id = ? ORDER BY s.gone_seq IS NOT NULL, s.uid DESC LIMIT ?",
             (id_, SAMPLE),
         )
         found.append(Sibling(id_, other, name, uidvalidity, messages, {uid: bytes(header) for uid, header in newest}))
     return found
+
+
+async def recorded(archive: Archive, source: str, name: str, uidvalidity: int, uids: Iterable[int]) -> dict[int, bytes]:
+    """SHA-256 of the header blocks of those of ``uids`` that the mailbox ``source`` ever had in the folder ``name``, by UID."""
+    rows = await archive.database.read(
+        "SELECT s.uid, m.header_sha256 FROM json_each(?) wanted CROSS JOIN source_folder f ON f.source = ? AND f.name = ? "
+        "AND f.uidvalidity = ? JOIN source_message s ON s.source_folder_id = f.id AND s.uid = wanted.value "
+        "JOIN message m ON m.id = s.message_id",
+        (json.dumps(sorted(set(uids))), source, name, uidvalidity),
+    )
+    return {uid: bytes(header) for uid, header in rows}
 
 
 def _key(source: str, name: str, sibling: Sibling) -> str:
@@ -74,3 +85,21 @@ async def judge(archive: Archive, source: str, name: str, sibling: Sibling, *, s
     """Remember how the folder ``name`` compared with ``sibling``."""
     async with archive.database.transaction() as transaction:
         await kept.keep(transaction, _key(source, name, sibling), "same" if same else "other")
+
+
+async def unseen(archive: Archive, sources: Iterable[str]) -> set[str]:
+    """Those of the mailboxes ``sources`` that no run has looked at."""
+    wanted = set(sources)
+    rows = await archive.database.read(
+        "SELECT wanted.value FROM json_each(?) wanted WHERE NOT EXISTS "
+        "(SELECT 1 FROM source_folder WHERE source = wanted.value) AND NOT EXISTS "
+        "(SELECT 1 FROM setting WHERE name = 'seen:' || wanted.value)",
+        (json.dumps(sorted(wanted)),),
+    )
+    return {row[0] for row in rows}
+
+
+async def saw(archive: Archive, source: str) -> None:
+    """Remember that a run looked at the mailbox ``source``, or tried to."""
+    async with archive.database.transaction() as transaction:
+        await kept.keep(transaction, f"seen:{source}", "")

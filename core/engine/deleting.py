@@ -32,7 +32,7 @@ from core.engine.limits import Grant
 from core.engine.looking import Look
 from core.engine.moves import Moves
 from core.engine.plan import FolderPlan
-from core.engine.removal import Asked, FolderDeletion, Gone, Holds, Keep
+from core.engine.removal import NAMED, Asked, FolderDeletion, Gone, Holds, Keep
 from core.engine.visit import Visit
 from core.errors import Dropped, ProtocolError
 from core.format import number
@@ -41,6 +41,7 @@ from core.imap.replies import Listed
 from core.model import ProblemCode
 from core.profiles import rules
 from core.profiles.filter import FLAGGED, has_flag
+from core.profiles.ownership import Evidence
 
 
 class Deleting:
@@ -48,6 +49,7 @@ class Deleting:
 
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
+        self._postponed: set[str] = set()
         self.holds = Holds(visit)
 
     def keep(self, listed: Listed) -> str:
@@ -64,7 +66,20 @@ class Deleting:
         what lies in the trash was put there by somebody."""
         if folder.view or not (folder.whose.own or self._visit.rules.deletion.shared):
             return True
+        if self._visit.early and folder.path != "INBOX" and folder.whose.evidence is not Evidence.RIGHTS:
+            self._postponed.add(folder.path)
+            return True
         return rules.is_trash(folder.path, folder.attributes) or rules.is_drafts(folder.path, folder.attributes)
+
+    def remarks(self) -> list[str]:
+        """What should be known of this run, in sentences."""
+        more = len(self._postponed) - NAMED
+        names = ", ".join(sorted(self._postponed)[:NAMED]) + (f" and {number(more)} more" if more > 0 else "")
+        told = [
+            f"Nothing is deleted yet in {names}: other mailboxes of the profile were not looked at before, and the server does "
+            "not tell whose folders are. The next run deletes there."
+        ]
+        return [*self.holds.remarks(), *(told if self._postponed else [])]
 
     async def run(self, looks: Sequence[Look], folders: Iterable[Folder]) -> None:
         """Delete in all folders, then in the trash. Raises ``DamagedError`` (catalog and ledger disagree), ``ConnectError``."""

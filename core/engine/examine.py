@@ -79,7 +79,7 @@ async def folder_tree(profile: Profile, mailbox: Mailbox, password: Secret, peop
     login = credentials(profile, mailbox, password, Known())
     session, folders, statuses, unreadable = await opened(profile.server, login)
     try:
-        folders = whose.among([mailbox.user, *people], _holder(mailbox), session, folders, statuses)
+        folders = whose.among([mailbox.user, *people], _holder(mailbox), session, folders)
     finally:
         await session.close()
     found = []

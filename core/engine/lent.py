@@ -1,14 +1,15 @@
-"""Finds folders that two mailboxes of one server show, where the server does not tell whose they are.
+"""Finds folders that two mailboxes of one server show, whatever the server tells of whose they are.
 
 A folder is the same when UIDVALIDITY, UIDs and headers are. It is the owner's, who has it as INBOX or nearer to the top;
-where both have it alike, that cannot be told. Each pair is compared once.
+where both have it alike, that cannot be told. Each pair is compared once, unless too little is in both to decide it.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import IntEnum
 
 from core.archive import siblings
 from core.archive.archive import Archive
@@ -21,6 +22,16 @@ from core.profiles.ownership import Evidence, Standing, Whose
 
 #: So many equal headers prove it even when the folders are not equally full just now.
 ENOUGH = 3
+#: Headers asked for at once.
+AT_ONCE = 200
+
+
+class Verdict(IntEnum):
+    """Is a folder the same as that of another mailbox? ``PERHAPS``: nothing differs, and too little is equal."""
+
+    OTHER = 0
+    PERHAPS = 1
+    SAME = 2
 
 
 async def settled(
@@ -35,56 +46,99 @@ async def settled(
         and not folder.view
         and (status := statuses.get(folder.name))
         and status.items.keys() >= {"UIDVALIDITY", "UIDNEXT", "MESSAGES"}
-        and status.items["MESSAGES"]
     }
-    others = await siblings.siblings(archive, source, validities.values())
+    others = [
+        other
+        for other in await siblings.siblings(archive, source, validities.values())
+        # What another mailbox has from others is not its own.
+        if session.namespaces is None or not session.namespaces.whose(other.name).foreign
+    ]
     if not others:
         return list(folders)
-    inbox = next((folder for folder in folders if folder.path == "INBOX" and folder.name in validities), None)
+    comparison = _Comparison(archive, source, session)
     one_mailbox = set()
-    for other in others:
-        # Two logins of one mailbox have all of it in common.
-        alike = inbox is not None and other.name.upper() == "INBOX" and other.uidvalidity == validities[inbox.name]
-        if alike and inbox is not None and await _same(archive, source, session, inbox, statuses[inbox.name], other):
-            one_mailbox.add(other.source)
-    found = []
     for folder in folders:
-        for other in others:
-            fits = validities.get(folder.name) == other.uidvalidity and other.source not in one_mailbox
-            if folder.path == "INBOX" or not fits:
-                continue
-            if await _same(archive, source, session, folder, statuses[folder.name], other):
-                folder = replace(folder, whose=_whose(folder, other))
-                break
-        found.append(folder)
-    return found
+        if folder.path == "INBOX" and folder.name in validities:
+            inboxes = [one for one in others if one.name.upper() == "INBOX" and one.uidvalidity == validities[folder.name]]
+            found = await comparison.of(folder, statuses[folder.name], inboxes)
+            # Two logins of one mailbox have all of it in common.
+            one_mailbox |= {other.source for other, verdict in found if verdict is Verdict.SAME}
+    result = []
+    for folder in folders:
+        alike = [one for one in others if one.uidvalidity == validities.get(folder.name) and one.source not in one_mailbox]
+        if folder.path != "INBOX" and alike:
+            found = await comparison.of(folder, statuses[folder.name], alike)
+            claims = [_claim(folder, other, verdict) for other, verdict in found if verdict is not Verdict.OTHER]
+            folder = replace(folder, whose=max([folder.whose, *claims], key=lambda one: _FOREIGN.index(one.standing)))
+        result.append(folder)
+    return result
 
 
-def _whose(folder: Folder, other: Sibling) -> Whose:
-    theirs = names.path(other.name, "/")
-    if theirs == "INBOX" or theirs.count("/") < folder.path.count("/"):
-        return Whose(Standing.OTHERS, other.login, Evidence.TWIN, folder.path.split("/", 1)[0])
-    if theirs.count("/") > folder.path.count("/"):
+_FOREIGN = (Standing.OWN, Standing.DOUBTFUL, Standing.SHARED, Standing.OTHERS)
+
+
+def _claim(folder: Folder, other: Sibling, verdict: Verdict) -> Whose:
+    """Whose a folder is that is also ``other``."""
+    theirs = names.path(other.name, folder.delimiter)
+    if theirs != "INBOX" and theirs.count("/") > folder.path.count("/"):
         return folder.whose
+    if verdict is Verdict.SAME and (theirs == "INBOX" or theirs.count("/") < folder.path.count("/")):
+        return Whose(Standing.OTHERS, other.login, Evidence.TWIN, folder.path.split("/", 1)[0])
     return Whose(Standing.DOUBTFUL, evidence=Evidence.TWIN)
 
 
-async def _same(archive: Archive, source: str, session: Session, folder: Folder, status: Status, other: Sibling) -> bool:
-    if max(other.headers) >= status.items["UIDNEXT"]:
-        return False
-    known = await siblings.judged(archive, source, folder.name, other)
-    if known is None:
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Compares folders of the mailbox ``source`` with those of others."""
+
+    archive: Archive
+    source: str
+    session: Session
+
+    async def of(self, folder: Folder, status: Status, others: Sequence[Sibling]) -> list[tuple[Sibling, Verdict]]:
+        """Each of ``others`` with what comparing it says. Raises ``Dropped``."""
+        found, open_ = [], []
+        for other in others:
+            if max(other.headers) >= status.items["UIDNEXT"]:
+                continue
+            known = await siblings.judged(self.archive, self.source, folder.name, other)
+            if known is None:
+                open_.append(other)
+            else:
+                found.append((other, Verdict.SAME if known else Verdict.OTHER))
+        if not open_:
+            return found
+        uids = sorted({uid for other in open_ for uid in other.headers})
+        # What is recorded of both needs no question, and is there when it is gone from the server.
+        there = await siblings.recorded(self.archive, self.source, folder.name, status.items["UIDVALIDITY"], uids)
+        if status.items["MESSAGES"] and any(other.headers.keys().isdisjoint(there) for other in open_):
+            there = await self._headers(folder, uids) | there
+        for other in open_:
+            verdict = _verdict(other, there, status.items["MESSAGES"])
+            found.append((other, verdict))
+            if verdict is not Verdict.PERHAPS and not other.headers.keys().isdisjoint(there):
+                await siblings.judge(self.archive, self.source, folder.name, other, same=verdict is Verdict.SAME)
+        return found
+
+    async def _headers(self, folder: Folder, uids: Sequence[int]) -> dict[int, bytes]:
+        """SHA-256 of the header blocks that the folder has now, by UID."""
+        found: dict[int, bytes] = {}
         try:
-            await session.examine(folder)
-            headers = await session.headers(other.headers)
+            await self.session.examine(folder)
+            for start in range(0, len(uids), AT_ONCE):
+                headers = await self.session.headers(uids[start : start + AT_ONCE])
+                found |= {uid: hashlib.sha256(header).digest() for uid, header in headers.items() if header}
         except Dropped:
             raise
         except ProtocolError:
             # It cannot be compared now.
-            return False
-        there = {uid: hashlib.sha256(header).digest() for uid, header in headers.items() if header}
-        alike = sum(there.get(uid) == header for uid, header in other.headers.items())
-        full = alike == len(other.headers) and other.messages == status.items["MESSAGES"]
-        known = full or (alike >= ENOUGH and alike == len(there))
-        await siblings.judge(archive, source, folder.name, other, same=known)
-    return known
+            return {}
+        return found
+
+
+def _verdict(other: Sibling, there: Mapping[int, bytes], messages: int) -> Verdict:
+    both = other.headers.keys() & there.keys()
+    if not both or any(other.headers[uid] != there[uid] for uid in both):
+        return Verdict.OTHER
+    full = len(both) == len(other.headers) and len(both) >= other.messages == messages
+    return Verdict.SAME if full or len(both) >= ENOUGH else Verdict.PERHAPS

@@ -91,13 +91,15 @@ class MailboxArchiver:
             *whose.remarks(folders, visit.rules.folders),
             *views.remarks(shown, visit.rules.folders, visit.rules.deletion),
         )
-        for text in (*visit.filing.remarks(), *self._deleting.holds.remarks(), *remarks):
+        for text in (*visit.filing.remarks(), *self._deleting.remarks(), *remarks):
             visit.warn(text)
         self._finish()
 
     async def _list_folders(self) -> tuple[list[Folder], dict[str, Status], list[str]]:
         visit, session = self._visit, await self._visit.link.session()
         folders, statuses, unreadable = await session.folders_with_status()
+        # Where the server tells whose folders are, no other mailbox need be known for that.
+        visit.early = visit.early and whose.names_count(session)
         holder = Holder(visit.to.owner, visit.to.login, visit.to.everybody, visit.source)
         return await whose.settled(visit.archive, holder, session, folders, statuses), statuses, unreadable
 

@@ -66,10 +66,10 @@ async def deletion(profile: Profile, mailbox: Mailbox, password: Secret, people:
     if not preview.active:
         return preview
     login = credentials(profile, mailbox, password, Known())
-    session, folders, statuses, _ = await opened(profile.server, login)
+    session, folders, _, _ = await opened(profile.server, login)
     try:
         holder = Holder(mailbox.user.id, mailbox.login, mailbox.everybody)
-        for folder in whose.among([mailbox.user, *people], holder, session, folders, statuses):
+        for folder in whose.among([mailbox.user, *people], holder, session, folders):
             if folder.selectable:
                 await _look(session, profile, folder, preview)
     finally:

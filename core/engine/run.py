@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from core.archive import settings, unknown
+from core.archive import settings, siblings, unknown
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.archive.settings import Settings
@@ -83,6 +83,7 @@ class ProfileRun:
         settings: Settings,
         sorting: Sorting | None,
         may: Allowance,
+        unseen: set[str],
     ) -> None:
         self._archive = archive
         self._job = job
@@ -90,6 +91,8 @@ class ProfileRun:
         self._settings = settings
         self._sorting = sorting
         self._may = may
+        #: Mailboxes that no run has looked at, by their names in the ledger.
+        self._unseen = unseen
         self._warnings = found.warnings
         self._shared = found.shared
         self._known = Known()
@@ -108,7 +111,9 @@ class ProfileRun:
         sorting = await catchall.sorting(archive, job.profile) if job.profile.catchall else None
         server = await KnownServer.load(archive, job.profile.server, lambda text: job.emit("warning", "", text))
         may = await allowance.of_profile(archive, job.profile.name, job.profile.server.megabytes_a_day)
-        return cls(archive, job, found, server, await settings.read(archive), sorting, may)
+        sources = {mailbox.source(job.profile.server) for mailbox in found.mailboxes}
+        unseen = await siblings.unseen(archive, sources) if job.profile.deletion.active else set()
+        return cls(archive, job, found, server, await settings.read(archive), sorting, may, unseen)
 
     async def execute(self) -> None:
         """Archive. Raises ``StorageError`` and other errors of the archive; problems of mailboxes are in the results."""
@@ -176,6 +181,7 @@ class ProfileRun:
             self._settings,
             turn.progress,
             lambda kind, text: job.emit(kind, mailbox.top, text),
+            early=bool(self._unseen - {to.source}),
         )
         try:
             error = await archive_mailbox(MailboxArchiver(visit), turn.progress, dry_run=job.run.dry_run)
@@ -188,6 +194,10 @@ class ProfileRun:
             turn.connected = False
             turn.progress.waits_until = None
         await link.close()
+        if to.source in self._unseen and not job.run.dry_run and not (isinstance(error, ConnectError) and error.busy):
+            # One that cannot be opened must not keep all others waiting.
+            await siblings.saw(self._archive, to.source)
+            self._unseen.discard(to.source)
         return error
 
     def _hold(self, turn: _Turn, why: str, until: datetime | None) -> None:

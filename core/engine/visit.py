@@ -47,6 +47,8 @@ class Visit:
     settings: Settings
     progress: MailboxProgress
     emit: Emit
+    #: Other mailboxes of the profile were never looked at: what of this one is theirs may not be known yet.
+    early: bool = False
 
     @property
     def source(self) -> str:

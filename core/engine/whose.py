@@ -16,7 +16,8 @@ from core.engine import lent
 from core.imap.names import Folder, Status
 from core.imap.session import Session
 from core.model import User
-from core.profiles.ownership import Evidence, Neighbours
+from core.profiles import rules
+from core.profiles.ownership import Evidence, Neighbours, Standing, Whose
 from core.profiles.rules import FolderRules
 
 #: Folders that a remark names.
@@ -40,34 +41,38 @@ async def settled(
     archive: Archive, holder: Holder, session: Session, folders: Sequence[Folder], statuses: Mapping[str, Status]
 ) -> list[Folder]:
     """``folders`` of a session with whose they are. Raises ``Dropped``."""
-    if not names_count(session):
-        return list(folders)
-    found = among(await users.all_users(archive), holder, session, folders, statuses)
+    found = among(await users.all_users(archive), holder, session, folders)
     return found if holder.everybody else await lent.settled(archive, holder.source, session, found, statuses)
 
 
-def among(
-    people: Iterable[User], holder: Holder, session: Session, folders: Sequence[Folder], statuses: Mapping[str, Status]
-) -> list[Folder]:
+def among(people: Iterable[User], holder: Holder, session: Session, folders: Sequence[Folder]) -> list[Folder]:
     """``folders`` of a session with whose they are, among these people."""
+    public = [public_by_name(folder) for folder in folders]
     if not names_count(session):
-        return list(folders)
+        return public
     neighbours = Neighbours.of(holder.user, holder.login, people)
-    return by_name(neighbours, folders, statuses, sure=session.is_kerio, everybody=holder.everybody)
+    sure = session.is_kerio and not (session.namespaces and session.namespaces.tells_others)
+    return by_name(neighbours, public, sure=sure, everybody=holder.everybody)
 
 
 def names_count(session: Session) -> bool:
-    """Do names tell whose a folder is, since the server has told no place for what is not the mailbox's own?"""
-    spaces = session.namespaces
-    if spaces is None:
-        return True
-    return not spaces.tells_others and (session.is_kerio or not spaces.spaces)
+    """Do names tell whose a folder is? Not where the server tells it, except on Kerio Connect: there what others share stands
+    in one's own tree."""
+    return session.is_kerio or session.namespaces is None or not session.namespaces.spaces
+
+
+def public_by_name(folder: Folder) -> Folder:
+    """A folder with whose it is by a name that only folders for everybody have."""
+    top = folder.path.removeprefix("INBOX/").split("/", 1)[0]
+    if folder.whose.foreign or not rules.is_public(top):
+        return folder
+    root = folder.path[: folder.path.index(top) + len(top)]
+    return replace(folder, whose=Whose(Standing.SHARED, evidence=Evidence.NAME, root=root))
 
 
 def by_name(
     neighbours: Neighbours,
     folders: Sequence[Folder],
-    statuses: Mapping[str, Status],
     *,
     sure: bool,
     everybody: bool = False,
@@ -81,7 +86,7 @@ def by_name(
     found = {}
     for top, tree in trees.items():
         if top != "INBOX":
-            found[top] = neighbours.named(top, mailbox=_is_mailbox(top, tree, statuses), sure=sure and not everybody)
+            found[top] = neighbours.named(top, mailbox=_is_mailbox(top, tree), sure=sure and not everybody)
     settled = []
     for folder in folders:
         named = found.get(folder.path.split("/", 1)[0])
@@ -94,23 +99,23 @@ def by_name(
     return settled
 
 
-def _is_mailbox(top: str, tree: Sequence[Folder], statuses: Mapping[str, Status]) -> bool:
-    """Does a tree look like somebody's mailbox: an INBOX below it, or folders below it and no mail in itself?"""
+def _is_mailbox(top: str, tree: Sequence[Folder]) -> bool:
+    """Does a tree look like somebody's mailbox: folders below it that mailboxes have, or any where it can hold no mail itself?
+
+    One's own folder with folders below it can hold mail, though it may be empty.
+    """
     below = [folder.path.split("/")[1] for folder in tree if "/" in folder.path]
-    if "inbox" in map(str.lower, below):
+    if any(rules.is_usual(name) for name in below):
         return True
     root = next((folder for folder in tree if folder.path == top), None)
-    if not below:
-        return False
-    status = statuses.get(root.name) if root and root.selectable else None
-    return root is None or not root.selectable or (status is not None and status.items.get("MESSAGES") == 0)
+    return bool(below) and (root is None or not root.selectable)
 
 
-def remarks(folders: Sequence[Folder], rules: FolderRules) -> list[str]:
+def remarks(folders: Sequence[Folder], chosen: FolderRules) -> list[str]:
     """What should be known of folders that are archived and may be somebody else's, in sentences."""
     found: dict[str, list[str]] = {}
     for folder in folders:
-        archived = not rules.reason_to_exclude(folder.path, folder.attributes, folder.whose)
+        archived = not chosen.reason_to_exclude(folder.path, folder.attributes, folder.whose)
         if folder.selectable and folder.whose.doubt and archived:
             found.setdefault(folder.whose.doubt, []).append(folder.path)
     return [

@@ -40,7 +40,8 @@ _SHOWN = 200
 class Folder:
     """A folder as LIST named it. ``attributes`` are in lower case, with their backslash.
 
-    ``whose`` it is as far as that is known; a ``view`` shows what lies in other folders.
+    ``whose`` it is as far as that is known; a ``view`` shows what lies in other folders; ``delimiter`` parts the levels of
+    names on the wire.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Folder:
     attributes: tuple[str, ...] = ()
     whose: Whose = OWN
     view: bool = False
+    delimiter: str = field(default="/", compare=False)
 
     @property
     def selectable(self) -> bool:
@@ -86,7 +88,8 @@ def folders(replies: Iterable[Reply]) -> tuple[list[Folder], list[str]]:
         wire = name.decode("latin-1")
         # INBOX is one folder in whatever case it is named (RFC 3501 section 5.1).
         key = wire.upper() if wire.upper() == "INBOX" else wire
-        found.setdefault(key, Folder(wire, path(wire, delimiter), attributes, view=rules.is_view(attributes)))
+        folder = Folder(wire, path(wire, delimiter), attributes, view=rules.is_view(attributes), delimiter=delimiter)
+        found.setdefault(key, folder)
     return list(found.values()), unreadable
 
 

@@ -59,7 +59,8 @@ class Namespaces:
     @property
     def tells_others(self) -> bool:
         """Has the server a place of its own for what is not the mailbox's?"""
-        return any(space.standing is not Standing.OWN for space in self.spaces)
+        own = {space.prefix for space in self.spaces if space.standing is Standing.OWN}
+        return any(space.standing is not Standing.OWN and space.prefix not in own for space in self.spaces)
 
     def _of(self, name: str) -> tuple[Namespace, str] | None:
         """The namespace with the longest prefix that fits, and the rest of the name; the mailbox's own first."""

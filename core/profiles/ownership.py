@@ -139,8 +139,8 @@ class Neighbours:
     def named(self, top: str, *, mailbox: bool, sure: bool) -> Whose:
         """Whose the top folder ``top`` is by its name.
 
-        ``mailbox``: it looks like the root of a mailbox, which holds an INBOX, or folders and no mail. ``sure``: the server
-        is known to show the folders of others in this way; where it is not, a name is a doubt and no more.
+        ``mailbox``: it looks like the root of a mailbox. ``sure``: the server is known to show the folders of others in this
+        way; where it is not, a name is a doubt and no more. A login alone counts only as it is spelled: people write "Sales".
         """
         key = top.casefold()
         if key in self.own:
@@ -152,7 +152,7 @@ class Neighbours:
         _, at, domain = key.partition("@")
         if login is None and not (at and domain in self.domains):
             return OWN
-        if sure and mailbox:
+        if sure and mailbox and (at or top == key):
             return Whose(Standing.OTHERS, login or top, Evidence.NAME, top)
         # A folder called "sales" or "anna" is as often a folder of one's own.
         return doubt if sure or mailbox else OWN

@@ -187,7 +187,7 @@ class Profile:
                 f"{self.name} connects without TLS: password and mail cross the network readable"
                 + (", and with that password every mailbox can be opened." if self.login.method.master else ".")
             )
-        if self.deletion.active and self.folders.includes_public:
+        if self.deletion.active and self.deletion.shared and self.folders.includes_public:
             found.append(f"{self.name} deletes mail in public folders too, which are everybody's.")
         if self.deletion.active and self.deletion.shared:
             found.append(f"{self.name} deletes mail in folders of others and shared ones too, if they are archived.")

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from core.profiles.ownership import OWN, Whose
+from core.profiles.ownership import OWN, Evidence, Standing, Whose
 
 #: Special use (RFC 6154, Kerio's plain LIST) that is not archived unless asked for, with the reason shown.
 EXCLUDED_USES = {"\\junk": "junk mail"}
@@ -38,6 +38,8 @@ JUNK = {name.casefold() for name in ("Junk E-mail", "Junk-E-Mail", "Junk", "Spam
 DRAFTS = {"drafts", "entwürfe"}
 TRASH = {"deleted items", "gelöschte objekte", "gelöschte elemente", "trash", "papierkorb"}
 PUBLIC = {name.casefold() for name in ("Public Folders", "Öffentliche Ordner")}
+#: What else the folders of a mailbox are called, in English and German.
+USUAL = DRAFTS | TRASH | JUNK | {"inbox", "sent", "sent items", "gesendet", "gesendete objekte", "gesendete elemente"}
 
 
 #: How the folders begin in which we try out what a server does with deleted mail.
@@ -131,13 +133,19 @@ class FolderRules:
         if self.include:
             matching = [rule for rule in self.include if rule.matches(path)]
             if not matching:
-                return whose.reason or "not in the list of folders to include"
+                return _reason(path, uses, whose) or "not in the list of folders to include"
             if whose.foreign and not any(rule.spells_out(whose.depth) for rule in matching):
-                return whose.reason
+                return _reason(path, uses, whose)
             # A pattern that means everything is no wish for junk; naming a folder is.
             if any(not rule.pattern.startswith("*") for rule in matching):
                 return ""
-        return whose.reason or default_exclusion(path, uses)
+        return _reason(path, uses, whose) or default_exclusion(path, uses)
+
+
+def _reason(path: str, uses: Sequence[str], whose: Whose) -> str:
+    """Why what is not the mailbox's own is left out; what only its name tells is called by that."""
+    named = whose.standing is Standing.SHARED and whose.evidence is Evidence.NAME
+    return (default_exclusion(path, uses) if named else "") or whose.reason
 
 
 def default_exclusion(path: str, uses: Sequence[str] = ()) -> str:
@@ -170,6 +178,16 @@ def is_trash(path: str, attributes: Sequence[str]) -> bool:
     """Is this where deleted mail goes? By attribute first, by name second."""
     top = path.removeprefix("INBOX/").split("/", 1)[0]
     return "\\trash" in attributes or top.casefold() in TRASH
+
+
+def is_public(name: str) -> bool:
+    """Is this, by the name of the top folder, where what is everybody's lies, or what belongs to the server?"""
+    return name.startswith("#") or name.casefold() in PUBLIC
+
+
+def is_usual(name: str) -> bool:
+    """Is this what a folder is called that every mailbox has?"""
+    return name.casefold() in USUAL
 
 
 def is_view(attributes: Sequence[str]) -> bool:

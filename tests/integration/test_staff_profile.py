@@ -180,6 +180,7 @@ def test_what_may_be_meant_is_warned_of(archivar: Archivar, kerio: Kerio) -> Non
             'exclude = ["Deleted Items"]',
             "[delete]",
             'when = "immediately"',
+            "shared = true",
         ),
     )
     saved = archivar("profile", "apply", file, WORD="pä55wörd").err

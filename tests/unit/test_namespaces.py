@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.engine import whose
 from core.imap import names, namespaces
-from core.imap.names import Folder, Reply, Status
+from core.imap.names import Folder, Reply
 from core.model import User
 from core.profiles.ownership import OWN, Evidence, Neighbours, Standing, Whose
 from core.profiles.rules import FolderRules
@@ -107,11 +107,10 @@ def test_fewer_rights_than_in_inbox_are_a_doubt(granted: dict[str, str], standin
     assert by_rights(granted)["X"] == standing
 
 
-def settled(*paths: str, sure: bool = True, noselect: str = "", messages: int = 3, everybody: bool = False) -> dict[str, str]:
+def settled(*paths: str, sure: bool = True, noselect: str = "", everybody: bool = False) -> dict[str, str]:
     folders = [Folder(path, path, ("\\noselect",) if path == noselect else ()) for path in ("INBOX", *paths)]
-    statuses = {path: Status({"MESSAGES": messages}) for path in paths}
     neighbours = Neighbours.of("a", "anna@example.test", [ANNA, BOB])
-    found = whose.by_name(neighbours, folders, statuses, sure=sure, everybody=everybody)
+    found = whose.by_name(neighbours, folders, sure=sure, everybody=everybody)
     return {one.path: f"{one.whose.standing.value} {one.whose.owner}".strip() for one in found if one.path != "INBOX"}
 
 
@@ -122,7 +121,8 @@ def test_on_kerio_a_top_folder_named_like_another_mailbox_is_that_users() -> Non
     assert settled("sales@example.test") == {"sales@example.test": "others sales@example.test"}
     assert settled("bob", "bob/INBOX") == {"bob": "others bob@example.test", "bob/INBOX": "others bob@example.test"}
     assert settled("bob", "bob/Plans", noselect="bob")["bob/Plans"] == "others bob@example.test"
-    assert settled("bob", "bob/Plans", messages=0)["bob/Plans"] == "others bob@example.test"
+    assert settled("bob/Plans") == {"bob/Plans": "others bob@example.test"}
+    assert settled("bob", "bob/Sent Items")["bob"] == "others bob@example.test"
     assert settled("eve@example.test/INBOX") == {"eve@example.test/INBOX": "others eve@example.test"}
 
 
@@ -130,6 +130,8 @@ def test_a_folder_that_only_may_be_somebody_elses_is_a_doubt() -> None:
     """Its owner may well have named it so: "sales", or after a person with whom mail is exchanged."""
     assert settled("sales") == {"sales": "doubtful"}
     assert settled("sales", "sales/2024") == {"sales": "doubtful", "sales/2024": "doubtful"}
+    assert settled("Sales/2024") == {"Sales/2024": "doubtful"}
+    assert settled("Sales/Sent") == {"Sales/Sent": "doubtful"}
     assert settled("eve@example.test") == {"eve@example.test": "doubtful"}
     assert settled("eve@elsewhere.test/INBOX") == {"eve@elsewhere.test/INBOX": "own"}
     assert settled("Projects/bob@example.test/INBOX") == {"Projects/bob@example.test/INBOX": "own"}
