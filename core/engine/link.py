@@ -22,7 +22,7 @@ T = TypeVar("T")
 #: Seconds to wait before each try to connect again, and before each of a server that has too much to do.
 BACKOFF = (1.0, 4.0, 10.0)
 PAUSES = (3.0, 15.0, 60.0)
-#: When so many things in a row were refused to the last try, it is the whole mailbox that is not served now.
+#: When so many things were refused, or came too slowly, to the last try, it is the whole mailbox that is not served now.
 TURNED_AWAY = 2
 
 #: Told why it is waited, and until when; nothing and None when that is over.
@@ -54,7 +54,7 @@ class Link:
         self._was_open = False
         self._backoff = backoff
         self._pauses = pauses or (PAUSES if backoff == BACKOFF else backoff)
-        self._failures = self._turned_away = 0
+        self._failures = self._turned_away = self._slow = 0
         self._session: Session | None = None
         self._open: tuple[Folder, Selected] | None = None
         #: How large messages of this mailbox are, and how many may come today.
@@ -133,7 +133,10 @@ class Link:
             except Dropped as error:
                 await self.drop()
                 if self.exhausted and isinstance(error, Sluggish):
-                    raise Exhausted(error.message, error.hint) from error
+                    self._slow += 1
+                    if self._slow >= TURNED_AWAY:
+                        # One folder alone may be to blame; not one after the other.
+                        raise Exhausted(error.message, error.hint) from error
                 if self.exhausted or isinstance(error, Boundless):
                     raise
                 why = error

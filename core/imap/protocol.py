@@ -13,7 +13,9 @@ import re
 import socket
 from typing import Any
 
+from core.imap.codes import busy
 from core.imap.pace import Pace
+from core.imap.words import said
 
 #: SQLite keeps no value that is longer, and no mail server a message.
 LONGEST_LITERAL = 2**31 - 1
@@ -94,11 +96,23 @@ class Protocol(imaplib.IMAP4):
         # The first command. imaplib wants a text after OK; servers exist that leave it out.
         tag: Any = self.tagpre
         self.tagre = re.compile(rb"(?P<tag>" + tag + rb"\d+) (?P<type>[A-Z]+) ?(?P<data>.*)", re.ASCII)
-        super()._get_capabilities()  # type: ignore[misc]
+        kind, data = self._simple_command("CAPABILITY")
+        if kind != "OK":
+            # Not "no IMAP server", as imaplib would call one that has too much to do.
+            raise self.error(data[-1])
+        told = self.untagged_responses.pop("CAPABILITY", [b""])[-1]
+        if not isinstance(told, bytes) or not told:
+            raise self.error("no CAPABILITY response from server")
+        self.capabilities = tuple(told.decode("latin-1").upper().split())
 
     def _command(self, name: str, *arguments: Any) -> Any:
         self.begin()
-        return super()._command(name, *arguments)  # type: ignore[misc]
+        try:
+            return super()._command(name, *arguments)  # type: ignore[misc]
+        except Ended:
+            # While it waits to be asked for more, imaplib does not look whether leave was taken.
+            self._check_bye()
+            raise
 
     def begin(self, *, keep: bool = False) -> None:
         """A command is about to be sent; with ``keep`` what came before is still to be read."""
@@ -120,9 +134,19 @@ class Protocol(imaplib.IMAP4):
         kind, data = self._get_tagged_response(tag, expect_bye=name == "LOGOUT")
         if name != "LOGOUT":
             self._check_bye()
+        if kind != "OK":
+            data = self._with_reason(data)
         if kind == "BAD":
             raise self.error(f"{name} command error: {kind} {data}")
         return kind, data
+
+    def _with_reason(self, data: list[Any]) -> list[Any]:
+        """A refusal, with what was said just before it for programs: the code may stand in an untagged NO alone."""
+        if busy(said(data)):
+            return data
+        aside = [*self.untagged_responses.pop("NO", []), *self.untagged_responses.pop("BAD", [])]
+        told = [line for line in aside if isinstance(line, bytes) and busy(line.decode("latin-1"))]
+        return [told[-1] + b", " + b" ".join(part for part in data if isinstance(part, bytes))] if told else data
 
     def _check_bye(self) -> None:
         if bye := self.untagged_responses.get("BYE"):

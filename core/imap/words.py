@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 #: imaplib's errors: bytes shown by repr, after BAD in a list.
-_DRESSED = re.compile(r"""(?:[A-Z]+ command error: (BAD|NO) \[)?(b(?:'.*'|".*"))\]?""", re.DOTALL)
+_DRESSED = re.compile(r"""(?:[A-Z-]+ command error: (BAD|NO) \[)?(b(?:'.*'|".*"))\]?""", re.DOTALL)
 #: As much of it as is told.
 LONGEST = 500
 
