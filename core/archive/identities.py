@@ -19,17 +19,6 @@ class Identified:
     sha256: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A message of a mailbox as it is known at a folder ``name`` of the server; ``gone`` from there or not."""
-
-    name: str
-    sha256: bytes
-    header_sha256: bytes
-    message_id: str
-    gone: bool
-
-
 async def identified(archive: Archive, source: str, ids: Iterable[str]) -> dict[str, Identified]:
     """Those of ``ids`` that are archived, of a mailbox."""
     rows = await archive.database.read(
@@ -49,31 +38,15 @@ async def identify(archive: Archive, source: str, found: Mapping[str, Identified
         )
 
 
-async def with_ids(archive: Archive, source: str) -> frozenset[bytes]:
-    """SHA-256 of the messages of a mailbox of which the server's id is known."""
-    rows = await archive.database.read("SELECT DISTINCT sha256 FROM server_identity WHERE source = ?", (source,))
-    return frozenset(bytes(row[0]) for row in rows)
-
-
-async def candidates(
-    archive: Archive, source: str, shapes: Iterable[tuple[int, int | None]]
-) -> dict[tuple[int, int | None], list[Candidate]]:
-    """The messages known of a mailbox, gone ones too, by (size, INTERNALDATE) as listed, as far as these are ``shapes``."""
+async def known_shapes(archive: Archive, source: str, shapes: Iterable[tuple[int, int | None]]) -> set[tuple[int, int | None]]:
+    """Those of ``shapes``, (size, INTERNALDATE) as listed, that a mailbox has or had a message of."""
     wanted = set(shapes)
-    found: dict[tuple[int, int | None], list[Candidate]] = {}
-    if not wanted:
-        return found
     rows = await archive.database.read(
-        "SELECT s.size, s.internaldate, f.name, m.sha256, m.header_sha256, m.message_id, s.gone_seq IS NOT NULL "
-        "FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id JOIN message m ON m.id = s.message_id "
+        "SELECT DISTINCT s.size, s.internaldate FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id "
         "WHERE f.source = ?",
         (source,),
     )
-    for size, date, name, sha256, header, message_id, gone in rows:
-        if (size, date) in wanted:
-            one = Candidate(name, bytes(sha256), bytes(header), message_id, bool(gone))
-            found.setdefault((size, date), []).append(one)
-    return found
+    return {(size, date) for size, date in rows} & wanted
 
 
 async def places(archive: Archive, owner: str, top: str, digests: Iterable[bytes]) -> dict[bytes, str]:

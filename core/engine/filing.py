@@ -50,10 +50,14 @@ Batch = Sequence[tuple[int, bytes, Listed]]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of a batch: the raw bytes stored or found known, and the UIDs that are left on the server, not archived."""
+    """What became of a batch: the raw bytes stored or found known, and the UIDs that are left on the server, not archived.
+
+    ``known``: UIDs whose messages lay in the mailbox's part of the archive already.
+    """
 
     bytes: int
     left: frozenset[int] = frozenset()
+    known: frozenset[int] = frozenset()
 
 
 class Filing(Protocol):

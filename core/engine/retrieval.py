@@ -152,8 +152,8 @@ class Retrieval:
             look.excluded |= stored.left
             look.undecided |= stored.left
             look.stored |= {uid for uid, _, _ in found.fresh} - stored.left
-            visit.tally.archived += len(found.fresh) - len(stored.left)
-            visit.tally.known -= len(found.replaced)
+            visit.tally.archived += len(found.fresh) - len(stored.left) - len(stored.known)
+            visit.tally.known += len(stored.known) - len(found.replaced)
             visit.tally.excluded += len(stored.left)
             visit.tally.bytes += stored.bytes
         visit.progress.messages_done += len(batch)

@@ -1,22 +1,21 @@
 """Finds out which messages that a mailbox shows in several folders are one, so that each is downloaded and stored once.
 
-On Gmail a message has as many folders as it has labels, and the server's id tells that it is one. Elsewhere a folder may be a
-view of others (``views``); there a message is the same as one that is archived when size, INTERNALDATE and header block with
-its Message-ID are equal, and there are no more of these in the view than are archived. Whatever is not told apart like this is
-downloaded, and its content decides.
+On Gmail a message has as many folders as it has labels, and the server's id tells that it is one. Where no id tells it, only
+bytes do: what a view (``views``) shows is downloaded once, and is known at its UID from then on.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from core.archive import identities, sources
-from core.archive.identities import Candidate, Identified
+from core.archive.identities import Identified
 from core.engine import filing, looking
+from core.engine.download import Batch, Download, Wanted, ignore
 from core.engine.filing import Link as Linked
+from core.engine.limits import Grant
 from core.engine.link import Link
 from core.engine.looking import Look
 from core.engine.plan import FolderPlan
@@ -25,8 +24,6 @@ from core.engine.visit import Visit
 from core.errors import Dropped, ProtocolError
 from core.imap import gmail
 from core.imap.gmail import Known
-from core.imap.names import Folder
-from core.profiles import rules
 
 
 class Sameness:
@@ -140,42 +137,6 @@ class Sameness:
         found = {ids[uid]: Identified(look.listed[uid].size, one.sha256) for uid, one in kept.items()}
         await identities.identify(self._visit.archive, self._visit.to.source, found)
 
-    # By content --------------------------------------------------------------------------------------------------------
-
-    async def link_alike(self, look: Look, folders: Iterable[Folder]) -> None:
-        """Link what a view shows of what is archived from other folders, by size, date and header."""
-        wanted = look.wanted
-        shapes = [(look.listed[uid].size, look.listed[uid].internaldate) for uid in wanted]
-        known = await identities.candidates(self._visit.archive, self._visit.to.source, shapes)
-        likely = [uid for uid, shape in zip(wanted, shapes, strict=True) if shape in known]
-        headers = await read_headers(self._visit.link, look, likely)
-        drafts = {folder.name for folder in folders if rules.is_drafts(folder.path, folder.attributes)}
-        others = (
-            await identities.with_ids(self._visit.archive, self._visit.to.source) if known and self.told else frozenset[bytes]()
-        )
-        groups: dict[tuple[int, int | None, bytes], list[int]] = {}
-        for uid, header in headers.items():
-            listed = look.listed[uid]
-            groups.setdefault((listed.size, listed.internaldate, hashlib.sha256(header).digest()), []).append(uid)
-        same: dict[int, bytes] = {}
-        for (size, date, digest), uids in groups.items():
-            alike = [one for one in known[size, date] if one.header_sha256 == digest and one.message_id]
-            if any((look.folder.name, uid) in self.told for uid in uids):
-                # What has an id is another message than one that has this id not.
-                alike = [one for one in alike if one.sha256 not in others]
-            same |= _paired(uids, alike, look.folder.name, drafts)
-        await self.record(look, same)
-
-
-def _paired(uids: Sequence[int], alike: Sequence[Candidate], view: str, drafts: set[str]) -> dict[int, bytes]:
-    """UIDs of a view with the messages that they are; nothing when there are more of them than are archived elsewhere."""
-    here = Counter(one.sha256 for one in alike if one.name == view and not one.gone)
-    # The text of a draft changes while its header stays.
-    if any(one.name in drafts for one in alike):
-        return {}
-    free = [sha256 for sha256 in dict.fromkeys(one.sha256 for one in alike if one.name != view) if sha256 not in here]
-    return dict(zip(uids, free, strict=False)) if len(uids) <= len(free) else {}
-
 
 async def read_headers(link: Link, look: Look, uids: Sequence[int]) -> dict[int, bytes]:
     """Header blocks of a folder as it was looked at; those that cannot be had are left out."""
@@ -189,4 +150,23 @@ async def read_headers(link: Link, look: Look, uids: Sequence[int]) -> dict[int,
         finally:
             link.progressed()
         found |= {uid: header for uid in chunk if (header := got.get(uid))}
+    return found
+
+
+async def read_digests(visit: Visit, look: Look, uids: Sequence[int]) -> dict[int, bytes]:
+    """SHA-256 of messages of a folder as it was looked at; of those that cannot be had there is none."""
+    found: dict[int, bytes] = {}
+
+    async def note(batch: Batch, grant: Grant) -> None:
+        found.update({uid: hashlib.sha256(raw).digest() for uid, raw, _ in batch})
+        grant.release()
+
+    if uids:
+        try:
+            await Download(
+                visit.link, Wanted(look.folder, look.uidvalidity, look.listed, uids), note, ignore, ignore, visit.budget
+            ).run()
+        except ProtocolError:
+            # What is not read proves nothing.
+            visit.link.progressed()
     return found

@@ -18,7 +18,7 @@ from core.engine import filing, looking
 from core.engine.filing import Batch, Destination, Filing, Stored
 from core.engine.filing import Link as Linked
 from core.engine.looking import Look
-from core.engine.sameness import Sameness, read_headers
+from core.engine.sameness import Sameness, read_digests, read_headers
 from core.engine.visit import Visit
 from core.errors import Dropped, ProtocolError
 from core.imap.names import Folder, Status
@@ -63,7 +63,7 @@ async def shown_before(visit: Visit, look: Look, others: Iterable[Look]) -> list
     """UIDs of a view that are, by size and date, listed in other folders or archived: a guess, for a forecast only."""
     listed = {(one.size, one.internaldate) for other in others for one in other.listed.values()}
     shapes = {uid: (look.listed[uid].size, look.listed[uid].internaldate) for uid in look.wanted}
-    listed |= (await identities.candidates(visit.archive, visit.source, shapes.values())).keys()
+    listed |= await identities.known_shapes(visit.archive, visit.source, shapes.values())
     return [uid for uid, shape in shapes.items() if shape in listed]
 
 
@@ -87,11 +87,11 @@ class Views:
         ]
 
     async def sift(self, look: Look) -> None:
-        """Of what is new in a view link what is archived, and leave out what is left out elsewhere; the rest is wanted."""
+        """Of what is new in a view link what an id tells to be archived, and leave out what is left out elsewhere; the rest is
+        wanted."""
         await self._same.ask(look)
         await self._same.link_identified(look)
         places = self._labelled(look)
-        await self._same.link_alike(look, self._folders)
         if not places:
             look.excluded |= await self._in_folders_left_out(look)
         look.filing = ViewFiling(self._visit.filing, self._visit.archive, self._visit.to, places)
@@ -116,13 +116,14 @@ class Views:
         return places
 
     async def _in_folders_left_out(self, look: Look) -> set[int]:
-        """UIDs of a view whose messages lie in a folder that is not archived: by size, date, and header with Message-ID."""
+        """UIDs of a view whose messages lie in a folder that is not archived: by their bytes, which are read where size, date
+        and header with Message-ID are equal; what was left out before is known."""
         wanted = look.wanted
         if not wanted:
             return set()
         shapes: dict[tuple[int, int | None], list[int]] = {}
         for uid in wanted:
-            shapes.setdefault((look.listed[uid].size, look.listed[uid].internaldate), []).append(uid)
+            shapes.setdefault(_shape(look, uid), []).append(uid)
         found: set[int] = set()
         for folder in self.left_out():
             try:
@@ -135,25 +136,27 @@ class Views:
                 # What cannot be looked at leaves nothing out.
                 self._visit.link.progressed()
                 continue
-            likely = [uid for uid, listed in other.listed.items() if (listed.size, listed.internaldate) in shapes]
-            there = [_identified(header) for header in (await read_headers(self._visit.link, other, likely)).values()]
-            mine = sorted(
-                uid
-                for one in likely
-                for uid in shapes[other.listed[one].size, other.listed[one].internaldate]
-                if uid not in found
-            )
-            headers = await read_headers(self._visit.link, look, list(dict.fromkeys(mine)))
-            for uid, header in headers.items():
-                if (identified := _identified(header)) and identified in there:
-                    there.remove(identified)
-                    found.add(uid)
+            likely = [uid for uid in other.listed if _shape(other, uid) in shapes]
+            theirs = await self._identified(other, likely)
+            shown = {shape: uids for shape, uids in shapes.items() if any(_shape(other, one) == shape for one in theirs)}
+            mine = await self._identified(look, sorted(uid for uids in shown.values() for uid in uids if uid not in found))
+            both = set(mine.values()) & set(theirs.values())
+            same = {uid for uid, header in mine.items() if header in both}
+            found |= same & look.excluded_before
+            if unread := sorted(same - look.excluded_before):
+                read = await read_digests(self._visit, look, unread)
+                left = await read_digests(self._visit, other, sorted(one for one, header in theirs.items() if header in both))
+                found |= {uid for uid, digest in read.items() if digest in left.values()}
         return found
 
+    async def _identified(self, look: Look, uids: Sequence[int]) -> dict[int, bytes]:
+        """Header blocks that have a Message-ID, by UID."""
+        headers = await read_headers(self._visit.link, look, uids)
+        return {uid: header for uid, header in headers.items() if b"\nmessage-id:" in b"\n" + header.lower()}
 
-def _identified(header: bytes) -> bytes:
-    """A header block that has a Message-ID; else nothing, for without one it identifies nothing."""
-    return header if b"\nmessage-id:" in b"\n" + header.lower() else b""
+
+def _shape(look: Look, uid: int) -> tuple[int, int | None]:
+    return look.listed[uid].size, look.listed[uid].internaldate
 
 
 @dataclass(slots=True)
@@ -185,14 +188,15 @@ class ViewFiling:
             path = placed.get(digests[message[0]], "").removeprefix(f"{self.to.top}/")
             places = (path,) if path else tuple(self.places.get(message[0], ()))
             groups.setdefault(places, []).append(message)
-        return [(places, group, await self.inner.prepare(group), digests) for places, group in groups.items()]
+        return [(places, group, await self.inner.prepare(group), digests, placed) for places, group in groups.items()]
 
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Any) -> Stored:
         stored = Stored(0)
-        for places, group, ready, digests in prepared:
+        for places, group, ready, digests, placed in prepared:
             first = replace(folder, path=places[0], whose=OWN) if places else folder
             one = await self.inner.store(first, uidvalidity, group, ready)
-            stored = Stored(stored.bytes + one.bytes, stored.left | one.left)
+            known = frozenset(uid for uid, _, _ in group if digests[uid] in placed)
+            stored = Stored(stored.bytes + one.bytes, stored.left | one.left, stored.known | known)
             if self.to.everybody:
                 continue
             more = [
