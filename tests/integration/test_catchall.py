@@ -284,13 +284,13 @@ async def test_what_nobody_gets_is_left_and_not_fetched_again(
     [one] = await unknown.page(box.archive)
     assert (one.address, one.state, one.messages, one.open) == ("carl@example.test", State.OPEN, 5, 5)
     fetched: list[int] = []
-    bodies = Session.bodies
+    download = Session.download
 
-    async def counted(self: Session, uids: list[int]) -> object:
+    async def counted(self: Session, uids: list[int], size: int) -> object:
         fetched.extend(uids)
-        return await bodies(self, uids)
+        return await download(self, uids, size)
 
-    monkeypatch.setattr(Session, "bodies", counted)
+    monkeypatch.setattr(Session, "download", counted)
     second = await box.run(profile)
     assert (second.tally.archived, second.tally.excluded, fetched) == (0, 6, [])
     await proved(box)
