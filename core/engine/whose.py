@@ -77,19 +77,21 @@ def by_name(
     sure: bool,
     everybody: bool = False,
 ) -> list[Folder]:
-    """``folders`` with whose they are by the names of their top folders. ``sure``: the server shows others' in this way."""
+    """``folders`` with whose they are by the names of their top folders, or of those just below INBOX, where names are a doubt
+    and no more. ``sure``: the server shows others' in this way."""
     if everybody and not sure:
         return list(folders)
     trees: dict[str, list[Folder]] = {}
     for folder in folders:
-        trees.setdefault(folder.path.split("/", 1)[0], []).append(folder)
+        trees.setdefault(_root(folder.path), []).append(folder)
     found = {}
-    for top, tree in trees.items():
-        if top != "INBOX":
-            found[top] = neighbours.named(top, mailbox=_is_mailbox(top, tree), sure=sure and not everybody)
+    for root, tree in trees.items():
+        if root != "INBOX":
+            below, name = "/" in root, root.rsplit("/", 1)[-1]
+            found[root] = neighbours.named(name, mailbox=_is_mailbox(root, tree), sure=sure and not everybody and not below)
     settled = []
     for folder in folders:
-        named = found.get(folder.path.split("/", 1)[0])
+        named = found.get(_root(folder.path))
         # Who may administer a folder as the INBOX has it for one's own, unless the server is known to lend it like that.
         granted = folder.whose.evidence is Evidence.RIGHTS and folder.whose.own
         if named is None or named.own or folder.whose.foreign or (granted and not sure):
@@ -99,12 +101,18 @@ def by_name(
     return settled
 
 
+def _root(path: str) -> str:
+    """The top folder of a path; below INBOX, where some servers keep all folders, that with INBOX before it."""
+    levels = path.split("/")
+    return "/".join(levels[: 2 if levels[0] == "INBOX" else 1])
+
+
 def _is_mailbox(top: str, tree: Sequence[Folder]) -> bool:
     """Does a tree look like somebody's mailbox: folders below it that mailboxes have, or any where it can hold no mail itself?
 
     One's own folder with folders below it can hold mail, though it may be empty.
     """
-    below = [folder.path.split("/")[1] for folder in tree if "/" in folder.path]
+    below = [folder.path.removeprefix(f"{top}/").split("/")[0] for folder in tree if folder.path != top]
     if any(rules.is_usual(name) for name in below):
         return True
     root = next((folder for folder in tree if folder.path == top), None)

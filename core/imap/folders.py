@@ -56,9 +56,19 @@ def read(session: Session, with_status: bool) -> Found:
         raise session.refusal(f"The server answered LIST with {refusals[0]}.", refusals[0])
     _learn(session, asked, refusals[1:], told)
     found, unreadable = names.folders(told["LIST"])
+    if not any(folder.path == "INBOX" for folder in found) and _has_inbox(session):
+        found.insert(0, Folder("INBOX", "INBOX"))
     statuses, granted = names.statuses(told["STATUS"]), namespaces.rights(told["MYRIGHTS"])
     statuses, granted = _rest(session, found, statuses, granted, extended, with_status)
     return Found(namespaces.annotated(found, session.namespaces, granted), statuses, unreadable)
+
+
+def _has_inbox(session: Session) -> bool:
+    """Is there an INBOX, which every mailbox has, although LIST does not name it?"""
+    refusal = at_once(session, [("STATUS", b"STATUS INBOX (MESSAGES)")])[0]
+    if codes.busy(refusal):
+        raise session.refusal(f"The server answered STATUS with {refusal}.", refusal)
+    return not refusal and bool(_taken(session, "STATUS"))
 
 
 def _beside(session: Session) -> dict[str, bytes]:

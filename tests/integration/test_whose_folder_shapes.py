@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -175,3 +176,39 @@ async def test_a_lent_folder_is_not_emptied_by_another_than_its_owner(
         outcome = await box.run(wanted, "word")
         told = {one.mailbox: one.tally.deleted for one in outcome.mailboxes}
         assert told == ({ALICE: 1, BOB: 1} if first == ALICE else {ALICE: 0, BOB: 1})
+
+
+# -- what LIST does not say --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("others", [["Sent", "Work"], []])
+async def test_an_inbox_that_is_not_listed_is_archived(
+    box: Sandbox, others: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every mailbox has one; where there is none nothing is named."""
+    send = scripted._Session.send
+
+    def hide(session: Any, *lines: str) -> None:
+        send(session, *(line for line in lines if not (line.startswith("* LIST") and line.endswith("INBOX"))))
+
+    monkeypatch.setattr(scripted._Session, "send", hide)
+    folders = {"INBOX": stored("one", "two")} | {name: stored(name) for name in others}
+    with ScriptedServer(folders) as server:
+        outcome = await box.run(profile(server))
+        assert (outcome.status, outcome.tally.archived) == (RunStatus.SUCCEEDED, 2 + len(others))
+        assert await box.missing(profile(server)) == {}
+    with ScriptedServer({"Sent": stored("s")}) as server:
+        outcome = await box.run(profile(server, username="other"))
+        assert (outcome.status, outcome.tally.archived, outcome.problems) == (RunStatus.SUCCEEDED, 1, [])
+
+
+async def test_a_mailbox_of_another_below_inbox_is_not_emptied(box: Sandbox) -> None:
+    """Where all folders are below INBOX and nothing is told, a name there is a doubt, too."""
+    await users.add(box.archive, "bob", [BOB], login="bob")
+    folders = {"INBOX": stored("one"), "INBOX.Work": stored("w"), "INBOX.bob.Sent": stored("s")}
+    folders["INBOX.sales"] = stored("own")
+    with ScriptedServer(folders, separator=".") as server:
+        outcome = await box.run(profile(server, deletion=GO))
+        assert (outcome.tally.archived, outcome.tally.deleted) == (4, 3)
+        assert len(server.folders["INBOX.bob.Sent"]) == 1
+    assert any("INBOX/bob/Sent" in text for text in outcome.told("warning"))
