@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from core.archive.archive import Archive
 from core.db import kept
 
 #: Messages that are compared: the newest, those that are still there before others.
 SAMPLE = 20
+
+
+class Judgement(StrEnum):
+    """How two folders compared; ``OPEN``: the server was asked, and they had too little in common."""
+
+    SAME = "same"
+    OTHER = "other"
+    OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +43,42 @@ class Sibling:
         return self.source.partition(" -> ")[0].removeprefix("imap://").rpartition("@")[0]
 
 
-async def siblings(archive: Archive, source: str, validities: Iterable[int]) -> list[Sibling]:
-    """The folders that other people's mailboxes of the same server have under one of ``validities``, and had mail in."""
+async def siblings(archive: Archive, source: str, validities: Iterable[int], most: int = 0) -> list[Sibling]:
+    """The folders that other people's mailboxes of the same server have under one of ``validities``, and had mail in.
+
+    A UIDVALIDITY that more than ``most`` of them have tells nothing, and is passed over; 0 is no limit.
+    """
     opened, _, goes_to = source.partition(" -> ")
     login, _, server = opened.removeprefix("imap://").rpartition("@")
     user = goes_to.partition("/")[0]
     rows = await archive.database.read(
-        "SELECT f.id, f.source, f.name, f.uidvalidity, sum(s.gone_seq IS NULL) FROM json_each(?) wanted "
-        "JOIN source_folder f ON f.uidvalidity = wanted.value AND f.source <> ? "
-        "JOIN source_message s ON s.source_folder_id = f.id GROUP BY f.id",
+        "SELECT f.id, f.source, f.name, f.uidvalidity FROM json_each(?) wanted "
+        "JOIN source_folder f ON f.uidvalidity = wanted.value AND f.source <> ?",
         (json.dumps(sorted(set(validities))), source),
     )
-    found = []
-    for id_, other, name, uidvalidity, messages in rows:
+    others = []
+    for id_, other, name, uidvalidity in rows:
         other_opened, _, other_goes_to = other.partition(" -> ")
         other_login, _, other_server = other_opened.removeprefix("imap://").rpartition("@")
         same_person = other_login.casefold() == login.casefold() or other_goes_to.partition("/")[0] == user
-        if other_server != server or same_person or not other_opened.startswith("imap://"):
+        if other_server == server and not same_person and other_opened.startswith("imap://"):
+            others.append((id_, other, name, uidvalidity))
+    folders = Counter(uidvalidity for *_, uidvalidity in others)
+    found = []
+    for id_, other, name, uidvalidity in others:
+        if most and folders[uidvalidity] > most:
             continue
         newest = await archive.database.read(
             "SELECT s.uid, m.header_sha256 FROM source_message s JOIN message m ON m.id = s.message_id "
             "WHERE s.source_folder_id = ? ORDER BY s.gone_seq IS NOT NULL, s.uid DESC LIMIT ?",
             (id_, SAMPLE),
         )
-        found.append(Sibling(id_, other, name, uidvalidity, messages, {uid: bytes(header) for uid, header in newest}))
+        messages = await archive.database.value(
+            "SELECT count(*) FROM source_message WHERE source_folder_id = ? AND gone_seq IS NULL", (id_,)
+        )
+        if newest:
+            headers = {uid: bytes(header) for uid, header in newest}
+            found.append(Sibling(id_, other, name, uidvalidity, int(messages), headers))
     return found
 
 
@@ -75,16 +97,16 @@ def _key(source: str, name: str, sibling: Sibling) -> str:
     return f"sibling:{json.dumps([source, name, sibling.uidvalidity, sibling.source, sibling.name])}"
 
 
-async def judged(archive: Archive, source: str, name: str, sibling: Sibling) -> bool | None:
-    """Was the folder ``name`` found to be the same as ``sibling``? None when they were not compared."""
+async def judged(archive: Archive, source: str, name: str, sibling: Sibling) -> Judgement | None:
+    """What comparing the folder ``name`` with ``sibling`` said; None when they were not compared."""
     text = await kept.value(archive.database, _key(source, name, sibling))
-    return None if text is None else text == "same"
+    return None if text is None else Judgement(text)
 
 
-async def judge(archive: Archive, source: str, name: str, sibling: Sibling, *, same: bool) -> None:
+async def judge(archive: Archive, source: str, name: str, sibling: Sibling, judgement: Judgement) -> None:
     """Remember how the folder ``name`` compared with ``sibling``."""
     async with archive.database.transaction() as transaction:
-        await kept.keep(transaction, _key(source, name, sibling), "same" if same else "other")
+        await kept.keep(transaction, _key(source, name, sibling), judgement)
 
 
 async def unseen(archive: Archive, sources: Iterable[str]) -> set[str]:

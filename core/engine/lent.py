@@ -13,7 +13,7 @@ from enum import IntEnum
 
 from core.archive import siblings
 from core.archive.archive import Archive
-from core.archive.siblings import Sibling
+from core.archive.siblings import Judgement, Sibling
 from core.errors import Dropped, ProtocolError
 from core.imap import names
 from core.imap.names import Folder, Status
@@ -22,6 +22,8 @@ from core.profiles.ownership import Evidence, Standing, Whose
 
 #: So many equal headers prove it even when the folders are not equally full just now.
 ENOUGH = 3
+#: More folders of others under one UIDVALIDITY mean that the server gives the same to all.
+CROWD = 50
 #: Headers asked for at once.
 AT_ONCE = 200
 
@@ -35,9 +37,17 @@ class Verdict(IntEnum):
 
 
 async def settled(
-    archive: Archive, source: str, session: Session, folders: Sequence[Folder], statuses: Mapping[str, Status]
+    archive: Archive,
+    source: str,
+    session: Session,
+    folders: Sequence[Folder],
+    statuses: Mapping[str, Status],
+    most: int = 0,
 ) -> list[Folder]:
-    """``folders`` of the mailbox ``source`` with those that another mailbox has as well. Raises ``Dropped``."""
+    """``folders`` of the mailbox ``source`` with those that another mailbox has as well. Raises ``Dropped``.
+
+    A UIDVALIDITY that more than ``most`` folders of others have tells nothing; 0 is no limit.
+    """
     validities = {
         folder.name: status.items["UIDVALIDITY"]
         for folder in folders
@@ -49,7 +59,7 @@ async def settled(
     }
     others = [
         other
-        for other in await siblings.siblings(archive, source, validities.values())
+        for other in await siblings.siblings(archive, source, validities.values(), most)
         # What another mailbox has from others is not its own.
         if session.namespaces is None or not session.namespaces.whose(other.name).foreign
     ]
@@ -97,31 +107,38 @@ class _Comparison:
 
     async def of(self, folder: Folder, status: Status, others: Sequence[Sibling]) -> list[tuple[Sibling, Verdict]]:
         """Each of ``others`` with what comparing it says. Raises ``Dropped``."""
-        found, open_ = [], []
+        found: list[tuple[Sibling, Verdict]] = []
+        open_: list[tuple[Sibling, Judgement | None]] = []
         for other in others:
             if max(other.headers) >= status.items["UIDNEXT"]:
                 continue
             known = await siblings.judged(self.archive, self.source, folder.name, other)
-            if known is None:
-                open_.append(other)
+            if known in (None, Judgement.OPEN):
+                open_.append((other, known))
             else:
-                found.append((other, Verdict.SAME if known else Verdict.OTHER))
+                found.append((other, Verdict.SAME if known is Judgement.SAME else Verdict.OTHER))
         if not open_:
             return found
-        uids = sorted({uid for other in open_ for uid in other.headers})
+        uids = sorted({uid for other, _ in open_ for uid in other.headers})
         # What is recorded of both needs no question, and is there when it is gone from the server.
         there = await siblings.recorded(self.archive, self.source, folder.name, status.items["UIDVALIDITY"], uids)
-        if status.items["MESSAGES"] and any(other.headers.keys().isdisjoint(there) for other in open_):
-            there = await self._headers(folder, uids) | there
-        for other in open_:
+        new = [other for other, known in open_ if known is None and other.headers.keys().isdisjoint(there)]
+        asked = None
+        if new and status.items["MESSAGES"]:
+            asked = await self._headers(folder, sorted({uid for other in new for uid in other.headers}))
+            there = (asked or {}) | there
+        for other, known in open_:
             verdict = _verdict(other, there, status.items["MESSAGES"])
             found.append((other, verdict))
             if verdict is not Verdict.PERHAPS and not other.headers.keys().isdisjoint(there):
-                await siblings.judge(self.archive, self.source, folder.name, other, same=verdict is Verdict.SAME)
+                judgement = Judgement.SAME if verdict is Verdict.SAME else Judgement.OTHER
+                await siblings.judge(self.archive, self.source, folder.name, other, judgement)
+            elif known is None and asked is not None:
+                await siblings.judge(self.archive, self.source, folder.name, other, Judgement.OPEN)
         return found
 
-    async def _headers(self, folder: Folder, uids: Sequence[int]) -> dict[int, bytes]:
-        """SHA-256 of the header blocks that the folder has now, by UID."""
+    async def _headers(self, folder: Folder, uids: Sequence[int]) -> dict[int, bytes] | None:
+        """SHA-256 of the header blocks that the folder has now, by UID; None when they cannot be had now."""
         found: dict[int, bytes] = {}
         try:
             await self.session.examine(folder)
@@ -131,8 +148,7 @@ class _Comparison:
         except Dropped:
             raise
         except ProtocolError:
-            # It cannot be compared now.
-            return {}
+            return None
         return found
 
 

@@ -42,7 +42,11 @@ async def settled(
 ) -> list[Folder]:
     """``folders`` of a session with whose they are. Raises ``Dropped``."""
     found = among(await users.all_users(archive), holder, session, folders)
-    return found if holder.everybody else await lent.settled(archive, holder.source, session, found, statuses)
+    if holder.everybody:
+        return found
+    # Where nothing else tells it, no comparison is too much.
+    most = 0 if names_count(session) else lent.CROWD
+    return await lent.settled(archive, holder.source, session, found, statuses, most)
 
 
 def among(people: Iterable[User], holder: Holder, session: Session, folders: Sequence[Folder]) -> list[Folder]:

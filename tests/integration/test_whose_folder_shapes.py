@@ -178,6 +178,25 @@ async def test_a_lent_folder_is_not_emptied_by_another_than_its_owner(
         assert told == ({ALICE: 1, BOB: 1} if first == ALICE else {ALICE: 0, BOB: 1})
 
 
+@pytest.mark.parametrize("greeting", [KERIO, "* OK ready"], ids=["Kerio", "other"])
+async def test_a_server_with_one_uidvalidity_for_all_is_not_asked_again_and_again(box: Sandbox, greeting: str) -> None:
+    """Folders that have no UID in common, or other headers, are compared once."""
+    boxes = {}
+    for number in range(4):
+        login = f"u{number}@example.test"
+        await users.add(box.archive, f"u{number}", [login])
+        own = [Stored(uid + number * 10, mail(f"{number} {uid}")) for uid in range(1, 4)]
+        boxes[login] = {"INBOX": own, "Work": own[:2], "Common": stored(f"of {number}")}
+    script = Script(["IMAP4rev1", "UIDPLUS", "NAMESPACE"], greeting=greeting, uidnext=dict.fromkeys(("INBOX", "Work"), 90))
+    with ScriptedServer({}, script) as server:
+        for turn in range(3):
+            for login, folders in boxes.items():
+                server.folders = folders
+                outcome = await box.run(lent_to(login, server, login.partition("@")[0]))
+                assert (outcome.status, outcome.tally.archived) == (RunStatus.SUCCEEDED, 0 if turn else 6)
+                assert turn < 2 or server.round_trips_after_login(server.connections) <= 3
+
+
 # -- what LIST does not say --------------------------------------------------------------------------------------------
 
 
