@@ -17,6 +17,8 @@ from xml.parsers.expat import ExpatError
 from core.archive.trees import Refused
 
 _LENGTH = re.compile(rb"\s{0,20}(\d{1,12})[ \t]{0,20}\r?\n")
+#: What may come after a message.
+_LIST = re.compile(rb"\s{0,100}(?:\Z|<\?xml|<!DOCTYPE plist|<plist|bplist)")
 _CUT_OUT = re.compile(rb"^x-apple-content-length[ \t]{0,20}:[^\n]*\n", re.MULTILINE | re.IGNORECASE)
 _ENCODING = re.compile(rb"^content-transfer-encoding[ \t]{0,20}:[ \t]{0,20}([^\s;]*)[^\n]*\n", re.MULTILINE | re.IGNORECASE)
 _TYPE = re.compile(rb"^content-type[ \t]{0,20}:([^\n]*(?:\n[ \t][^\n]*){0,99})", re.MULTILINE | re.IGNORECASE)
@@ -34,18 +36,40 @@ class Apple:
     raw: bytes
     flags: str
     received: int | None
+    #: The length that was told; None when it is that of the message.
+    wrong_length: int | None = None
 
 
 def read(data: bytes) -> Apple:
-    """Take a file apart. Raises ``Refused`` when it is no such file or is cut off."""
+    """Take a file apart. Raises ``Refused`` when it is no such file or is cut off.
+
+    The length is believed when nothing or the property list follows; else the message goes up to the list that ends the file.
+    """
     match = _LENGTH.match(data)
     if match is None:
         raise Refused("it does not begin with the length of a message, so it is no .emlx of Apple Mail")
-    end = match.end() + int(match[1])
-    if end > len(data):
-        raise Refused("it is shorter than it says: the file is cut off")
+    told = int(match[1])
+    end = match.end() + told
+    wrong = None
+    if end > len(data) or not _LIST.match(data, end):
+        ending = _last_list(data, match.end())
+        if ending is None and end > len(data):
+            raise Refused("it is shorter than it says: the file is cut off")
+        if ending is None:
+            raise Refused("it is longer than it says, and what follows is no property list: the length is wrong")
+        end, wrong = ending, told
     flags, received = _properties(data[end:])
-    return Apple(data[match.end() : end], flags, received)
+    return Apple(data[match.end() : end], flags, received, wrong)
+
+
+def _last_list(data: bytes, begin: int) -> int | None:
+    """Where the property list begins with which a file ends."""
+    if not data.endswith(b"</plist>", begin, len(data.rstrip())):
+        return None
+    for mark in (b"<?xml ", b"<!DOCTYPE plist", b"<plist"):
+        if (found := data.rfind(mark, begin)) >= 0:
+            return found
+    return None
 
 
 def _properties(data: bytes) -> tuple[str, int | None]:

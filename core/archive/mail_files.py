@@ -271,7 +271,7 @@ class _Search:
         kind = file_kinds.told(beginning)
         if self._form is not Format.AUTO:
             return Stranger(name)
-        if kind is not None and kind.other not in (Other.FOREIGN, Other.LEFTOVER):
+        if kind is not None and kind.other not in (Other.FOREIGN, Other.LEFTOVER, Other.BINARY):
             return Unusable(name, f"{kind.text}, and no mail")
         if store := file_kinds.named(entry.name):
             return Unusable(name, f"{store.text}, and no mail")
@@ -318,6 +318,9 @@ def _apple(tree: Tree, path: str) -> Message:
         attachments = below(below(folder.rpartition("/")[0], _ATTACHMENTS), number)
         raw, missing = emlx.completed(raw, lambda part: _attachment(tree, f"{attachments}/{part}"))
     lacking = f"its attachments are not there (part {', '.join(missing[:5])})" if missing else ""
+    if apple.wrong_length is not None:
+        wrong = f"the file says that it has {apple.wrong_length:,} bytes, and it has {len(apple.raw):,}"
+        lacking = f"{lacking}; {wrong}" if lacking else wrong
     return Message(raw, apple.flags, arrival.arrived(raw, apple.received), lacking=lacking)
 
 
