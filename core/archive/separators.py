@@ -122,7 +122,12 @@ def parts(line: Line, blank: bool, ahead: bytes, first: bool = False) -> bool:
         if (known or (fields and blank)) if line.exact else (whole and known >= (1 if blank else 2)):
             return True
         # A message without any header: programs write an exact line before it, and text seldom does.
-        own = line.sender == b"MAILER-DAEMON" or not ahead.strip(b"\r\n") or ahead.startswith((b"\n", b"\r\n"))
+        own = (
+            b"@" in line.sender
+            or line.sender in (b"-", b"MAILER-DAEMON")
+            or not ahead.strip(b"\r\n")
+            or ahead.startswith((b"\n", b"\r\n"))
+        )
         return blank and line.exact and (first or own or known > 0)
     if line.sentence or not fields:
         return False

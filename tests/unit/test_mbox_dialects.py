@@ -80,6 +80,15 @@ def test_a_file_of_several_dialects_is_read_whole() -> None:
     assert _texts(data) == [letter.encode() for letter in letters]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("line", [LINES[0], "From - Tue Apr 01 12:00:00 2025"])
+def test_a_message_without_a_header_is_not_hidden_in_the_one_before(line: str, end: str) -> None:
+    """A line just as programs write it, after an empty one, parts messages whatever follows."""
+    letters = [_letter(0, end=end), f"No header at all.{end}", _letter(1, end=end), f"//{end}{end}two", _letter(2, end=end)]
+    data = "".join(f"{line}{end}{letter.rstrip(end)}{end}{end}" for letter in letters)
+    assert [one.rstrip() for one in _texts(data)] == [letter.rstrip().encode() for letter in letters]
+
+
 TEXTS = [
     "From here on we should talk.",
     "From then to now: nothing.",
