@@ -20,6 +20,7 @@ class Other(StrEnum):
     FOREIGN = "foreign"
     ZEROS = "zeros"
     WIDE_TEXT = "wide text"
+    BINARY = "binary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,19 @@ _MAGIC: tuple[tuple[bytes, Other, str], ...] = (
     (b"\xff\xfe", Other.WIDE_TEXT, "text as UTF-16, as no mail is; it was changed after it came"),
     (b"\xfe\xff", Other.WIDE_TEXT, "text as UTF-16, as no mail is; it was changed after it came"),
 )
+#: Documents in text, in lower case; blanks, empty lines and a byte order mark may come before.
+_TEXTS: tuple[tuple[bytes, str], ...] = (
+    (b"%pdf-", "a PDF document"),
+    (b"{\\rtf", "an RTF document"),
+    (b"<!doctype", "a web page or another document in XML"),
+    (b"<html", "a web page"),
+    (b"<?xml", "a document in XML"),
+    (b"begin:vcard", "an address card (vCard)"),
+    (b"begin:vcalendar", "an appointment (iCalendar)"),
+)
+_FIELD = re.compile(rb"(?:\A|[\r\n])[A-Za-z][A-Za-z0-9_-]{1,60}[ \t]{0,20}:")
+#: Characters that text does not have; escape begins Japanese.
+_CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 _WIDE = re.compile(rb"(?:[\t\n\r -~]\x00){8}|(?:\x00[\t\n\r -~]){8}")
 _PROGRAM = re.compile(rb"MZ[\x00-\xff]{58}[\x00-\xff]{2}", re.DOTALL)
 #: Names of what macOS and Windows leave in folders, whatever is in it.
@@ -99,10 +113,20 @@ def told(beginning: bytes) -> Kind | None:
             return Kind(other, text)
     if beginning and not beginning[:512].strip(b"\0"):
         return Kind(Other.ZEROS, "nothing but zeros where a message should begin")
+    if len(beginning) >= 64 and not beginning[:512].strip(b"\xff"):
+        return Kind(Other.ZEROS, "nothing but the byte FF where a message should begin, as on an erased disk")
     if _WIDE.match(beginning):
         return Kind(Other.WIDE_TEXT, "text as UTF-16, as no mail is; it was changed after it came")
     if _PROGRAM.match(beginning) and b"\0" in beginning[:64]:
         return Kind(Other.FOREIGN, "a program")
     if len(beginning) > 262 and beginning[257:262] == b"ustar":
         return Kind(Other.PACKED, "a tar file")
+    if _FIELD.search(beginning) is None and len(_CONTROL.findall(beginning)) > len(beginning) // 50:
+        return Kind(Other.BINARY, "no text, and begins with no header")
     return None
+
+
+def document(beginning: bytes) -> Kind | None:
+    """What a file is that begins as documents in text do. A mailbox may hold such a message, which has no header."""
+    text = beginning[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return next((Kind(Other.FOREIGN, name) for magic, name in _TEXTS if text.startswith(magic)), None)

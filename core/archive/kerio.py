@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.archive import arrival, packed
+from core.archive import arrival, file_kinds, packed
 from core.archive.envelope import describe_header
 from core.archive.mail_items import (
     LARGEST,
@@ -200,6 +200,8 @@ def _folder(tree: Tree, path: str, shown: str, folder: str, item: Item | None) -
         name = below(shown, text(entry.name))
         if entry.refusal:
             yield Unusable(name, entry.refusal)
+        elif file_kinds.is_leftover(entry.name):
+            yield Stranger(name)
         elif entry.folder and entry.name == MESSAGES:
             yield from _messages(tree, below(path, entry.name), name, folder, item)
         elif entry.folder and not entry.name.startswith("#"):
@@ -220,7 +222,10 @@ def _messages(tree: Tree, path: str, shown: str, folder: str, item: Item | None)
         name = f"{shown}/{text(entry.name)}"
         if entry.refusal:
             yield Unusable(name, entry.refusal)
-        elif entry.folder or not entry.name.casefold().endswith(".eml"):
+        elif entry.folder and entry.name == MESSAGES:
+            # As somebody leaves it who copies such a folder into itself.
+            yield from _messages(tree, below(path, entry.name), name, folder, item)
+        elif file_kinds.is_leftover(entry.name) or entry.folder or not entry.name.casefold().endswith(".eml"):
             yield Stranger(name)
         elif item is not None:
             yield LeftOut(name, item)

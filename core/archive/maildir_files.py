@@ -13,6 +13,8 @@ from core.archive.trees import Entry, Kept, Refused, Tree
 PARTS = frozenset(("cur", "new", "tmp"))
 #: What Maildir's servers keep beside the mail.
 _INFO = re.compile(r"[:;!]2,([A-Za-z,]*)$")
+#: A server, or an export, that knows a message to be empty puts its size into the name.
+_EMPTY = re.compile(r",S=0(?=[,:;!]|\Z)")
 _KEYWORD = re.compile(r"(\d{1,2}) (\S{1,100})")
 
 
@@ -56,7 +58,7 @@ def messages(tree: Tree, path: str, name: str, folder: str) -> Iterator[Finding]
 def _file(tree: Tree, path: str, shown: str, folder: str, file: Entry, keywords: dict[str, str]) -> Finding:
     if file.folder or file.refusal:
         return Unusable(shown, file.refusal or "a folder where a message should be")
-    if not file.size:
+    if not file.size and not _EMPTY.search(file.name):
         return Unusable(shown, "it is empty")
     if file.size > LARGEST:
         return Unusable(shown, "it is too large")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import io
 import os
 import stat
@@ -86,13 +87,24 @@ NO_MAIL = {
     "utf16": ("From: a@b.test\r\n\r\n".encode("utf-16"), "UTF-16"),
     "utf16 without mark": ("From: a@b.test\r\n\r\n".encode("utf-16-le"), "UTF-16"),
     "utf16 big": ("From: a@b.test\r\n\r\n".encode("utf-16-be"), "UTF-16"),
+    "flash": (b"\xff" * 5000, "FF"),
+    "random": (hashlib.shake_128(b"a").digest(5000), "no text"),
+    "few random": (hashlib.shake_128(b"b").digest(70), "no text"),
+    "wasm": (b"\0asm\1\0\0\0" + bytes(50), "no text"),
+    "compress": (b"\x1f\x9d\x90" + hashlib.shake_128(b"c").digest(99), "no text"),
+    "pdf after lines": (b"\r\n\n%PDF-1.4\n", "PDF"),
+    "web page": (b"\xef\xbb\xbf<!DOCTYPE html><html><body>Hello</body></html>", "web page"),
+    "page": (b"<HTML>\n<body>To: you</body>", "web page"),
+    "card": (b"BEGIN:VCARD\r\nVERSION:3.0\r\nEND:VCARD\r\n", "vCard"),
+    "appointment": (b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", "iCalendar"),
+    "xml": (b'<?xml version="1.0"?>\n<a/>', "XML"),
     "png": (b"\x89PNG\r\n\x1a\n" + b"\0" * 20, "picture"),
 }
 
 
 @pytest.mark.parametrize("name", NO_MAIL)
 async def test_what_is_no_message_is_refused_by_name_and_the_rest_comes(name: str, tmp_path: Path) -> None:
-    """As .eml, by itself, as said to be mail, in a Maildir, in a zip file: never stored, whatever is asked for."""
+    """As .eml, by itself, as said to be mail, in a zip file: never stored, whatever is asked for."""
     data, word = NO_MAIL[name]
     source = tmp_path / "mail"
     _put(source / "a.eml", message(1))
@@ -108,6 +120,44 @@ async def test_what_is_no_message_is_refused_by_name_and_the_rest_comes(name: st
     assert word in _reasons(done)["all.zip/x/b.eml"]
     assert done.strangers == ["all.zip/__MACOSX"]
     assert {raw for _, raw in await _content(archive)} == {message(1)}
+    await archive.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"just a line\r\n",
+        b"",
+        b"\n9\n",
+        "Grüße, без заголовка\n".encode(),
+        "日本語".encode("iso2022_jp"),
+        "Заголовок".encode("koi8_r") * 50,
+        b"Subject: bytes\r\n\r\n" + bytes(range(256)) * 20,
+        b"\0\1\2\r\nX-Odd: a\r\n\r\n\0",
+        b"<p>a page without a head</p>",
+    ],
+)
+async def test_text_without_a_header_and_bytes_after_one_are_messages(text: bytes, tmp_path: Path) -> None:
+    """Nothing that may have been a message is refused; of an empty one a server or an export tells the size in the name."""
+    _put(tmp_path / "mail" / "cur" / f"1743580800.M1.host,S={len(text)}:2,S", text)
+    _put(tmp_path / "mail" / "new" / "x", message(1))
+    archive = await homes.begin(tmp_path / "home")
+    assert (await _import(archive, tmp_path / "mail")).problems == []
+    assert {raw for _, raw in await _content(archive)} == {message(1), text}
+    if text:
+        assert (await _import(archive, _put(tmp_path / "a.eml", text))).problems == []
+    await archive.close()
+
+
+async def test_a_web_page_that_was_delivered_is_a_message(tmp_path: Path) -> None:
+    """In a mailbox even what has no header came as a message; an empty file that nothing is known of is named."""
+    page = b"<html><body>Buy!</body></html>\r\n"
+    _put(tmp_path / "mail" / "cur" / "1743580800.M1.host,S=5:2,", page)
+    _put(tmp_path / "mail" / "cur" / "1743580800.M2.host:2,", b"")
+    _put(tmp_path / "mail" / "new" / "x", message(1))
+    archive = await homes.begin(tmp_path / "home")
+    assert _reasons(await _import(archive, tmp_path / "mail")) == {"cur/1743580800.M2.host:2,": "it is empty"}
+    assert {raw for _, raw in await _content(archive)} == {message(1), page}
     await archive.close()
 
 
@@ -326,6 +376,25 @@ async def test_mail_of_apple_comes_with_its_parts(tmp_path: Path) -> None:
     await archive.close()
 
 
+@pytest.mark.parametrize("told", ["0", "20", "-9", "+9", "+40", "999999"])
+async def test_a_wrong_length_of_apple_cuts_no_message(told: str, tmp_path: Path) -> None:
+    """The message goes up to the property list, and is named; without such a list nothing is stored."""
+    raw = message(1).replace(b"\r\n", b"\n")
+    length = str(len(raw) + int(told)) if told[0] in "+-" else told
+    rest = _emlx(raw, flags=1).partition(b"\n")[2]
+    _put(tmp_path / "mail" / "1.emlx", f"{length:10}\n".encode() + rest)
+    archive = await homes.begin(tmp_path / "home")
+    done = await _import(archive, tmp_path / "mail")
+    assert f"says that it has {int(length):,} bytes, and it has {len(raw):,}" in _reasons(done)["1.emlx"]
+    assert {raw for _, raw in await _content(archive)} == {raw}
+    assert next(iter((await _content(archive)).values()))[0] == "\\Seen"
+    bare = _put(tmp_path / "bare" / "2.emlx", f"{length:10}\n".encode() + message(2))
+    if int(length) != len(message(2)):
+        done = await _import(archive, bare)
+        assert (done.messages, list(_reasons(done))) == (0, ["2.emlx"])
+    await archive.close()
+
+
 async def test_mail_of_google_takeout_goes_where_its_labels_say(tmp_path: Path) -> None:
     """Every label that is a place is a folder; others are flags; the folders of the export itself are none."""
     labels = (
@@ -414,6 +483,22 @@ async def test_the_store_of_kerio_has_the_folders_of_imap(tmp_path: Path) -> Non
     assert (of.messages, of.folders) == (1, {"Bob/INBOX"})
     with pytest.raises(InputError, match=r"alice@example\.test, bob@example\.test"):
         await _import(archive, store, "Nobody", of="eve")
+    await archive.close()
+
+
+async def test_what_lies_in_a_store_of_kerio_by_mistake(tmp_path: Path) -> None:
+    """A folder of messages that was copied into itself is mail; leftovers of the system are counted, and no problem."""
+    store = tmp_path / "mail"
+    for name, data in _store().items():
+        _put(store / name, data)
+    inbox = store / "example.test" / "alice" / "INBOX"
+    _put(inbox / "#msgs" / "#msgs" / "00000009.eml", message(9))
+    _put(inbox / "#msgs" / "._00000001.eml", NO_MAIL["apple"][0])
+    _put(inbox / ".DS_Store", b"\0\0\0\1Bud1")
+    archive = await homes.begin(tmp_path / "home")
+    done = await _import(archive, store, "K")
+    assert (done.problems, len(done.strangers)) == ([], 2)
+    assert set(await _content(archive)) == {(f"K/{folder}", raw) for folder, raw in {*MAIL, ("INBOX", message(9))}}
     await archive.close()
 
 
