@@ -15,7 +15,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from core import config
-from core.archive import catalog, intake, opening, settings
+from core.archive import catalog, intake, mending, opening, settings
 from core.archive.appending import Appending, Request
 from core.archive.catalog import Detail
 from core.archive.envelope import describe
@@ -343,14 +343,14 @@ class Archive:
 
     async def unusable(self) -> list[int]:
         """The volumes that are missing, cannot be read or are not whole, as far as that shows when they are opened."""
-        found = []
-        for number in range(1, self._current + 1):
-            try:
-                if (await self._volume(number)).fault is not None:
-                    found.append(number)
-            except (DamagedError, StorageError):
-                found.append(number)
-        return found
+        return [number for number in range(1, self._current + 1) if await self.is_unusable(number)]
+
+    async def is_unusable(self, number: int) -> bool:
+        """The same of one volume."""
+        try:
+            return (await self._volume(number)).fault is not None
+        except (DamagedError, StorageError):
+            return True
 
     async def adopt(self, said: Sequence[Meta]) -> None:
         """Where neither the catalog nor any volume that can be read tells whose they are, believe ``said``.
@@ -443,10 +443,14 @@ class Archive:
     async def append(self, drafts: Sequence[Draft], ready: Ready | None = None) -> list[Entry]:
         """Store what is ``ready`` and append ``drafts``; durable when this returns, and in the catalog.
 
-        Messages that the archive has already are not written again. Raises ``StorageError``, ``BusyError``: then nothing was
-        written, or all of it is in the volume and the catalog catches up with it at the next chance. Raises ``HomeError`` for
-        a backup, which would be no copy any more.
+        Messages that the archive has already are not written again, unless what it has cannot be read: these are first. Raises
+        ``StorageError``, ``BusyError``: then nothing else was written, or all of it is in the volume and the catalog catches up
+        with it at the next chance. Raises ``HomeError`` for a backup, which would be no copy any more.
         """
+        if ready is not None and ready.messages:
+            opening.refuse_backup(self.home)
+            self.check_usable()
+            await mending.mend(self, {message.sha256: message.raw for message in ready.messages}, "it came once more")
         return await self._append(drafts, ready)
 
     async def renew(self, draft: Draft, raws: Sequence[bytes]) -> Entry:

@@ -306,7 +306,7 @@ def _message_row(sha256: bytes, volume: int, detail: Detail) -> tuple[Any, ...]:
 async def _imported(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
     """Mail from files. Flags and dates are kept where those of servers are: in a mailbox that is this entry's own."""
     folder = await _folder(transaction, payload["owner"], payload["folder"])
-    source = await _source_folder(transaction, f"import -> {payload['owner']}", payload["folder"], seq)
+    source = await _source_folder(transaction, f"{twins.FROM_FILES}{payload['owner']}", payload["folder"], seq)
     came = Came.EXPORT if payload.get("exported") else Came.FILES
     await _insert_messages(transaction, payload, volume, details, came)
     numbered = [(sha256, number, *rest) for number, (sha256, *rest) in enumerate(payload["messages"], 1)]

@@ -94,7 +94,8 @@ async def names(archive: Archive, digests: Sequence[bytes]) -> dict[bytes, Named
     for sha256 in digests:
         rows = await archive.database.read(
             "SELECT message.subject, message.sender, message.date, user.name, folder.path FROM message "
-            "LEFT JOIN placement ON placement.message_id = message.id LEFT JOIN folder ON folder.id = placement.folder_id "
+            "LEFT JOIN placement ON placement.message_id = coalesce(message.twin_of, message.id) "
+            "LEFT JOIN folder ON folder.id = placement.folder_id "
             "LEFT JOIN user ON user.id = folder.owner WHERE message.sha256 = ? "
             "ORDER BY placement.until_seq IS NOT NULL, placement.id LIMIT ?",
             (sha256, PLACES),

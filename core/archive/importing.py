@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from core import config
-from core.archive import file_kinds, kerio, mail_files, manifest, twins
+from core.archive import file_kinds, kerio, mail_files, manifest, mending, twins
 from core.archive.archive import Archive
 from core.archive.kerio import Account
 from core.archive.ledger import Draft
@@ -49,8 +49,9 @@ class Failure:
 class Imported:
     """What an import has done so far, or would do; ``read`` of ``bytes_total`` bytes are gone through.
 
-    ``already``: the folder has that very message, of which ``twins`` with other line ends. ``strangers``: files that are no
-    mail. ``left_out``: what a groupware keeps beside mail. ``found``: messages by the folder that they are for.
+    ``already``: the folder has that very message, of which ``twins`` with other line ends. ``repaired``: the archive
+    could not read them any more, and has them again. ``strangers``: files that are no mail. ``left_out``: what a groupware
+    keeps beside mail. ``found``: messages by the folder that they are for.
     """
 
     bytes_total: int = 0
@@ -59,6 +60,7 @@ class Imported:
     bytes: int = 0
     already: int = 0
     twins: int = 0
+    repaired: int = 0
     folder: str = ""
     found: Counter[str] = field(default_factory=Counter)
     formats: set[Format] = field(default_factory=set)
@@ -80,6 +82,7 @@ class Imported:
             "bytes": self.bytes,
             "already": self.already,
             "twins": self.twins,
+            "repaired": self.repaired,
             "folders": sorted(self.folders),
             "formats": sorted(self.formats),
             "problems": [one.as_json() for one in self.problems],
@@ -308,9 +311,12 @@ class _Batches:
         raw = message.raw
         sha256 = hashlib.sha256(raw).digest()
         kind = None if found.sha256 else file_kinds.told(raw[: file_kinds.BEGINNING])
+        if kind is None and found.kind is Format.EML and not found.sha256:
+            # What lies in a mailbox was delivered as a message; a file may only be called one.
+            kind = file_kinds.document(raw[: file_kinds.BEGINNING])
         if message.item is not None:
             batch.left_out.append(message.item)
-        elif not raw and not found.sha256:
+        elif not raw and found.size and not found.sha256:
             batch.problems.append(Failure(found.name, "it is empty"))
         elif found.sha256 and found.sha256 != sha256.hex():
             batch.problems.append(Failure(found.name, "it is not what the manifest says: the file was changed or is damaged"))
@@ -345,6 +351,8 @@ async def _store(archive: Archive, user: User, path: Path, batch: _Batch, done: 
         count = sum(one.folder == folder for one in batch.messages)
         done.folder = folder
         done.found[folder] += count
+        if not dry_run:
+            done.repaired += await mending.mend(archive, raws, str(path), actor)
         done.formats |= {one.kind for one in found.values()}
         done.messages += len(new)
         done.already += count - len(new)

@@ -75,6 +75,35 @@ async def from_other_volumes(archive: Archive, sha256: bytes) -> Salvaged | None
     return None
 
 
+async def from_other_form(archive: Archive, sha256: bytes) -> Salvaged | None:
+    """The message made of one that the archive has and that differs in its line ends alone; matched like any other."""
+    rows = await archive.database.read(
+        "SELECT o.sha256 FROM message o WHERE o.canonical = ?1 UNION SELECT o.sha256 FROM message m JOIN message o "
+        "ON (o.id = m.twin_of OR o.twin_of = coalesce(m.twin_of, m.id)) WHERE m.sha256 = ?1 AND o.id <> m.id",
+        (sha256,),
+    )
+    for (other,) in rows:
+        try:
+            raw = await archive.raw(bytes(other))
+        except (DamagedError, StorageError, KeyError):
+            continue
+        found = await asyncio.to_thread(_with_line_ends, raw, sha256)
+        if found is not None:
+            return Salvaged(sha256, found, f"message {bytes(other).hex()[:16]}, which has other line ends")
+    return None
+
+
+def _with_line_ends(raw: bytes, sha256: bytes) -> bytes | None:
+    plain = raw.replace(b"\r\n", b"\n")
+    if b"\n" not in plain:
+        plain = plain.replace(b"\r", b"\n")
+    for end in (b"\r\n", b"\n", b"\r"):
+        made = plain.replace(b"\n", end)
+        if hashlib.sha256(made).digest() == sha256:
+            return made
+    return None
+
+
 async def from_home(other: Home, sha256: bytes) -> Salvaged | None:
     """The message from the volumes of another home; None when that has no good copy of it."""
     for number in reversed(other.volume_numbers()):

@@ -21,6 +21,8 @@ _LOOKED_AT = 2048
 _CHUNK = 500
 #: Where an entry of the ledger tells it of its messages: SHA-256 of one, and of the same as it is with CRLF.
 KEY = "canonical"
+#: How the source of what came from files begins; the id of the owner follows.
+FROM_FILES = "import -> "
 #: The message that stands for the one whose row this is.
 STANDING = "coalesce(twin_of, id)"
 
@@ -87,7 +89,7 @@ class Came(StrEnum):
 #: What a message came as, by the sources at which it is known. Two of one server are two messages, whatever their line ends.
 _FROM_FILES = (
     "EXISTS (SELECT 1 FROM source_message s JOIN source_folder f ON f.id = s.source_folder_id "
-    "WHERE s.message_id = o.id AND f.source {} 'import -> %')"
+    "WHERE s.message_id = o.id AND f.source {} '" + FROM_FILES + "%')"
 )
 _MEETS = {
     Came.SERVER: f"AND {_FROM_FILES.format('LIKE')}",

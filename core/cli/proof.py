@@ -196,6 +196,8 @@ def repair(
                 verdict = await verify_all(home, lambda verdict: progress(lambda: _looked(0.0, verdict)))
                 await verification.keep(home, verdict, actor=actor())
             done = await mending.repair(archive, dry_run=dry_run, others=homes, actor=actor(), tell=say)
+            # What was met on the way is mended, or named below; a notice would say to repair it.
+            archive.notices.clear()
         if output.for_person:
             output.progress()
         if output.json_wanted:
@@ -230,10 +232,10 @@ def _show_repair(done: Repair) -> None:
         output.line("✔ Nothing is damaged.")
     if done.lost:
         output.note("A backup may have them: archivar repair --from DIR.")
-    if done.standing:
-        output.note(
-            "What is no message's is mended with a copy of the volume from a backup, or archivar rebuild for the catalog."
-        )
+    if done.in_volumes:
+        output.note("A volume that stays damaged is mended with a copy of it from a backup; all that is whole can be read.")
+    if done.in_catalog:
+        output.note("archivar rebuild makes the catalog anew.")
 
 
 def _named(message: Named) -> str:

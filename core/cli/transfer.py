@@ -185,6 +185,8 @@ def _tell(done: Imported, user: str, dry_run: bool) -> None:
     if dry_run:
         for folder, count in sorted(done.found.items())[:NAMED]:
             output.note(f"  {folder}: {counted(count, 'message')}")
+    if done.repaired:
+        output.note(f"{counted(done.repaired, 'message')} that the archive could not read any more: stored anew.")
     if left := left_out(done):
         output.note(f"Left out, since it is no mail: {left}.")
     if done.strangers:

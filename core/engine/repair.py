@@ -17,7 +17,8 @@ from core.archive.archive import Archive
 from core.archive.damage import Named
 from core.archive.ledger import Draft
 from core.archive.restated import Restated
-from core.archive.salvage import Salvaged, damaged, from_home, from_other_volumes
+from core.archive.salvage import Salvaged, damaged, from_home, from_other_form, from_other_volumes
+from core.archive.twins import FROM_FILES
 from core.archive.volume_check import check_volume
 from core.config import Home
 from core.engine.link import Link
@@ -34,6 +35,7 @@ from core.profiles.profile import Profile
 GONE = "the server does not have it any more"
 NO_PROFILE = "no profile leads to the mailbox that it came from"
 NOWHERE = "it came from no server"
+FILES = "it came from files; archivar import stores it again from them"
 
 logger = logging.getLogger("archivar.repair")
 
@@ -61,6 +63,9 @@ class Repair:
     repaired: tuple[Settled, ...] = ()
     lost: tuple[Settled, ...] = ()
     standing: tuple[str, ...] = ()
+    #: Is any of that in the catalog, and in the volumes?
+    in_catalog: bool = False
+    in_volumes: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -135,7 +140,7 @@ async def repair(
     work.total = len(work.open)
     for sha256 in list(work.open):
         work.say("looking in volumes")
-        salvaged = await from_other_volumes(archive, sha256)
+        salvaged = await from_other_volumes(archive, sha256) or await from_other_form(archive, sha256)
         for other in others:
             salvaged = salvaged or await from_home(other, sha256)
         if salvaged is not None:
@@ -148,10 +153,10 @@ async def repair(
         await _look_again(archive, [one.message.sha256 for one in work.repaired])
         if work.repaired:
             await _index(archive)
-    standing = tuple(
-        f"{one.finding.where}: {one.finding.text}" for one in await damage.known(archive) if not one.finding.sha256
-    )
-    return Repair(dry_run, tuple(work.repaired), lost, standing)
+    findings = [one.finding for one in await damage.known(archive) if not one.finding.sha256]
+    standing = tuple(f"{one.where}: {one.text}" for one in findings)
+    kinds = {one.where == "catalog" for one in findings}
+    return Repair(dry_run, tuple(work.repaired), lost, standing, True in kinds, False in kinds)
 
 
 async def _look_again(archive: Archive, repaired: Iterable[bytes]) -> None:
@@ -189,8 +194,11 @@ async def _from_servers(work: _Work) -> None:
     wanted: dict[str, list[tuple[bytes, _At]]] = {}
     for sha256 in work.open:
         for at in await _had_by(work.archive, sha256, work.lost.get(sha256)):
-            wanted.setdefault(at.source, []).append((sha256, at))
-            work.reasons[sha256] = NO_PROFILE
+            if at.source.startswith(FROM_FILES):
+                work.reasons.setdefault(sha256, FILES)
+            else:
+                wanted.setdefault(at.source, []).append((sha256, at))
+                work.reasons[sha256] = NO_PROFILE
     if not wanted:
         return
     for profile in await saved_profiles.all_profiles(work.archive):
