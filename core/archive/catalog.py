@@ -126,7 +126,8 @@ def told(draft: Draft, forms: Mapping[bytes, bytes]) -> Draft:
         return draft
     digests = (bytes.fromhex(message[0]) for message in draft.payload["messages"])
     said = {sha256.hex(): forms[sha256].hex() for sha256 in digests if sha256 in forms}
-    return replace(draft, payload={**draft.payload, twins.KEY: said}) if said else draft
+    # A draft of files may know more, since all of each was looked at.
+    return replace(draft, payload={**draft.payload, twins.KEY: {**draft.payload.get(twins.KEY, {}), **said}}) if said else draft
 
 
 def renewed(entry: Entry) -> list[bytes]:

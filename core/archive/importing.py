@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -359,13 +359,15 @@ async def _store(archive: Archive, user: User, path: Path, batch: _Batch, done: 
         done.twins += len(kept) - len(new)
         done.bytes += sum(len(raws[sha256]) for sha256 in new)
         if kept and not dry_run:
-            drafts.append(_draft(user, path, folder, kept, actor))
+            drafts.append(_draft(user, path, folder, kept, there.forms, actor))
             fresh |= {sha256: raws[sha256] for sha256 in kept}
     if drafts:
         await archive.append(drafts, await archive.prepare(list(fresh.values())))
 
 
-def _draft(user: User, path: Path, folder: str, messages: dict[bytes, _Read], actor: str) -> Draft:
+def _draft(
+    user: User, path: Path, folder: str, messages: dict[bytes, _Read], forms: Mapping[bytes, bytes], actor: str
+) -> Draft:
     rows: list[list[Any]] = [
         [sha256.hex(), len(one.message.raw), one.message.internaldate, one.message.flags] for sha256, one in messages.items()
     ]
@@ -377,6 +379,8 @@ def _draft(user: User, path: Path, folder: str, messages: dict[bytes, _Read], ac
         "path": str(path),
         "messages": rows,
     }
+    if said := {sha256.hex(): forms[sha256].hex() for sha256 in messages if sha256 in forms}:
+        payload[twins.KEY] = said
     if all(one.exported for one in messages.values()):
         payload["exported"] = True
     return Draft("imported", payload, actor)

@@ -2,15 +2,17 @@
 
 Files hold mail with LF where servers send CRLF. Both are stored, since bytes are what is proved; in lists, counts, searches
 and restores the one that came first stands for both (``message.twin_of`` of the other), and each folder gives the bytes that
-came into it. A message with CRLF is taken as it is; one that begins with other line ends is compared as if it had CRLF. This
-is for mail from files: what a server holds twice, with line ends of two kinds, stays two messages, also in its export.
+came into it. A message with CRLF is taken as it is; one from a file that has other line ends anywhere, and one from a server
+that begins with such, is compared as if it had CRLF. This is for mail from files: what a server holds twice, with line ends
+of two kinds, stays two messages, also in its export.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -27,9 +29,12 @@ FROM_FILES = "import -> "
 STANDING = "coalesce(twin_of, id)"
 
 
-def canonical(raw: bytes) -> bytes | None:
-    """SHA-256 of a message as it is with CRLF; None when it has CRLF itself, as far as its beginning tells."""
-    beginning = raw[:_LOOKED_AT]
+def canonical(raw: bytes, *, whole: bool = False) -> bytes | None:
+    """SHA-256 of a message as it is with CRLF; None when it has CRLF itself, as far as its beginning, or all of it, tells.
+
+    To look at all of it takes as long as to hash it: for files, which may have been put together from several.
+    """
+    beginning = raw if whole else raw[:_LOOKED_AT]
     lines = beginning.count(b"\n")
     if lines != beginning.count(b"\r\n"):
         return hashlib.sha256(raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")).digest()
@@ -40,10 +45,14 @@ def canonical(raw: bytes) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class There:
-    """Of some messages those that lie in a folder: ``same`` byte for byte, ``alike`` but for the line ends (not archived)."""
+    """Of some messages those that lie in a folder: ``same`` byte for byte, ``alike`` but for the line ends (not archived).
+
+    ``forms``: SHA-256 as they are with CRLF, of those not ``same`` that have other line ends anywhere.
+    """
 
     same: frozenset[bytes]
     alike: frozenset[bytes]
+    forms: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
 async def there(database: Database, owner: str, folder: str, raws: Mapping[bytes, bytes], *, exact: bool = False) -> There:
@@ -67,7 +76,10 @@ async def there(database: Database, owner: str, folder: str, raws: Mapping[bytes
     same = await lying("sha256", list(raws))
     if exact:
         return There(frozenset(same), frozenset())
-    forms = {sha256: canonical(raw) or sha256 for sha256, raw in raws.items() if sha256 not in same}
+    other = await asyncio.to_thread(
+        lambda: {sha256: canonical(raw, whole=True) for sha256, raw in raws.items() if sha256 not in same}
+    )
+    forms = {sha256: form or sha256 for sha256, form in other.items()}
     wanted = list(set(forms.values()))
     known = await lying("sha256", wanted) | await lying("canonical", wanted)
     alike: set[bytes] = set()
@@ -75,7 +87,7 @@ async def there(database: Database, owner: str, folder: str, raws: Mapping[bytes
         if form in known:
             alike.add(sha256)
         known.add(form)
-    return There(frozenset(same), frozenset(alike))
+    return There(frozenset(same), frozenset(alike), {sha256: form for sha256, form in other.items() if form})
 
 
 class Came(StrEnum):

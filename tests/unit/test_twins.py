@@ -88,6 +88,29 @@ async def test_files_and_a_server_are_one(folder: str, first: str, form: str, tm
     assert [finding.text for finding in (await verify(archive.home)).findings] == []
 
 
+@pytest.mark.parametrize("first", ["files", "server"])
+async def test_line_ends_that_differ_far_below_are_seen_in_files(first: str, tmp_path: Path) -> None:
+    """As of a message that was put together from several: it is one with the server's, also after a rebuild."""
+    whole = {number: message(number, size) for number, size in ((1, 3000), (2, 9000), (3, 40_000))}
+    late = {number: raw[:-2] + b"\n" for number, raw in whole.items()}
+    archive = await homes.begin(tmp_path / "home")
+    source = _files(tmp_path / "mail", late)
+    if first == "server":
+        await homes.store(archive, whole)
+    done = await _import(archive, source, INBOX)
+    assert (done.messages, done.twins) == ((0, 3) if first == "server" else (3, 0))
+    if first == "files":
+        await homes.store(archive, whole)
+    assert await _counts(archive) == {INBOX: 3}
+    assert set((await homes.raws(archive)).values()) == {*whole.values(), *late.values()}
+    assert sorted((await _given(archive))[INBOX]) == sorted(whole.values())
+    tables = homes.tables(archive.home)
+    await archive.rebuild()
+    assert homes.tables(archive.home) == tables
+    await archive.close()
+    assert [finding.text for finding in (await verify(archive.home)).findings] == []
+
+
 async def test_each_form_is_shown_and_exported_when_it_is_asked_for(tmp_path: Path) -> None:
     """By its own SHA-256; where the other one lies it lies too."""
     archive = await homes.begin(tmp_path / "home")
