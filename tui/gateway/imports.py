@@ -143,6 +143,8 @@ def _outcome(done: Imported, owner: User) -> Outcome:
         sentences.append(
             f"{present.count(len(done.problems), 'file or message', 'files or messages')} not imported, for the reasons below."
         )
+    if done.repaired:
+        sentences.append(f"{present.count(done.repaired, 'message')} that the archive could not read any more: stored anew.")
     if left := importing.left_out(done):
         sentences.append(f"Left out, since it is no mail: {left}.")
     if done.strangers:
