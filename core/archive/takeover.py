@@ -22,6 +22,7 @@ from typing import Any
 
 from core.archive import catalog, damage, intake, restated, saved_state, twins
 from core.archive.archive import Archive
+from core.archive.damage import Named
 from core.archive.findings import Finding, lost_text
 from core.archive.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.restated import Restated
@@ -337,6 +338,8 @@ def _swap(fresh: Path, path: Path) -> str:
         if journal.exists():
             journal.rename(aside.with_name(f"{aside.name}-journal"))
         os.replace(fresh, path)
+        # It is empty once the volume is closed, and the file that it belonged to has another name now.
+        fresh.with_name(f"{fresh.name}-journal").unlink(missing_ok=True)
         durable(path.parent)
     except OSError as error:
         raise StorageError(f"{path.name} cannot be replaced: {error.strerror}.", "Check the folder's file system.") from error
@@ -369,3 +372,16 @@ async def lost(archive: Archive) -> dict[bytes, Restated]:
             found.setdefault(bytes.fromhex(one[0]), one)
     known = await archive.known(list(found))
     return {sha256: one for sha256, one in found.items() if sha256 not in known}
+
+
+async def names(archive: Archive, digests: Sequence[bytes]) -> dict[bytes, Named]:
+    """What is known of messages, by SHA-256: by the catalog, or, of what a salvage lost, by the entry that says so."""
+    gone = await lost(archive) if digests else {}
+    found = await damage.names(archive, digests)
+    people: dict[str, str] = dict(await archive.database.read("SELECT id, name FROM user")) if gone else {}
+    for sha256 in digests:
+        if sha256 in gone:
+            _, places, _, subject, sender, date = gone[sha256]
+            where = tuple((str(people.get(owner, owner)), str(folder)) for owner, folder in places[: damage.PLACES])
+            found[sha256] = Named(sha256, subject, sender, date, where)
+    return found

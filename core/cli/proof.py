@@ -144,15 +144,15 @@ def _looked(share: float, verdict: Verdict) -> str:
 
 
 async def _names(verdict: Verdict) -> dict[str, str]:
-    """Where the messages that findings are about lie, by SHA-256, as far as the catalog can still tell."""
-    from core.archive import damage
+    """Where the messages that findings are about lie, by SHA-256, as far as catalog and ledger can still tell."""
+    from core.archive import takeover
 
     digests = {bytes.fromhex(one.sha256) for one in (*verdict.findings, *verdict.mended) if one.sha256}
     if not digests:
         return {}
     try:
         async with context.archive(follow=False) as archive:
-            found = await damage.names(archive, sorted(digests))
+            found = await takeover.names(archive, sorted(digests))
         return {sha256.hex(): named.sentence() for sha256, named in found.items()}
     except ArchivarError:
         return {}
@@ -161,14 +161,15 @@ async def _names(verdict: Verdict) -> dict[str, str]:
 def repair(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look where good copies are; write nothing.")] = False,
     other: Annotated[
-        list[Path] | None, typer.Option("--from", metavar="DIR", help="Another home, such as a backup, that may have them.")
+        list[Path] | None,
+        typer.Option("--from", metavar="DIR", help="Another home, such as a backup; may be repeated."),
     ] = None,
 ) -> None:
     """Fetch damaged messages again.
 
     What archivar verify found is named, looked for in other volumes, in the homes of --from and on the server it came from,
     matched by its SHA-256 and stored anew. Without a verification the archive is verified first. A damaged open volume is
-    salvaged before: what is whole goes into a new one. Exit code 4 if anything is still damaged then.
+    salvaged before, with the service stopped: what is whole goes into a new one. Exit code 4 if anything is still damaged then.
     """
     from core.archive import damage, takeover, verification
     from core.archive.salvage import check_home

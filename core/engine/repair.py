@@ -78,12 +78,13 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class _At:
-    """Where a server had a message when it was last looked at."""
+    """Where a message came from; ``gone`` says that it was not there any more when its server was last looked at."""
 
     source: str
     folder: str
     uidvalidity: int
     uid: int
+    gone: bool
 
 
 @dataclass(slots=True)
@@ -136,7 +137,7 @@ async def repair(
     found = await damaged(archive, lambda done, total: tell(done, total, "looking for damage"))
     work.open = {one.sha256: one for one in found}
     work.lost = await takeover.lost(archive)
-    work.open |= {sha256: await _named(archive, said) for sha256, said in work.lost.items()}
+    work.open |= await takeover.names(archive, list(work.lost))
     work.total = len(work.open)
     for sha256 in list(work.open):
         work.say("looking in volumes")
@@ -193,12 +194,15 @@ async def _from_servers(work: _Work) -> None:
     """Ask every mailbox that had one of them."""
     wanted: dict[str, list[tuple[bytes, _At]]] = {}
     for sha256 in work.open:
-        for at in await _had_by(work.archive, sha256, work.lost.get(sha256)):
-            if at.source.startswith(FROM_FILES):
-                work.reasons.setdefault(sha256, FILES)
-            else:
-                wanted.setdefault(at.source, []).append((sha256, at))
-                work.reasons[sha256] = NO_PROFILE
+        had = await _had_by(work.archive, sha256, work.lost.get(sha256))
+        of_files = [one for one in had if one.source.startswith(FROM_FILES)]
+        there = [one for one in had if not one.gone and one not in of_files]
+        for at in there:
+            wanted.setdefault(at.source, []).append((sha256, at))
+        if there:
+            work.reasons[sha256] = NO_PROFILE
+        elif had:
+            work.reasons[sha256] = FILES if of_files else GONE
     if not wanted:
         return
     for profile in await saved_profiles.all_profiles(work.archive):
@@ -213,23 +217,16 @@ async def _from_servers(work: _Work) -> None:
                 await _from_mailbox(work, profile, mailbox, here)
 
 
-async def _named(archive: Archive, said: Restated) -> Named:
-    """A message that was lost, named by what was known of it."""
-    sha256, places, _, subject, sender, date = said
-    people: dict[str, str] = dict(await archive.database.read("SELECT id, name FROM user"))
-    where = tuple((str(people.get(owner, owner)), str(folder)) for owner, folder in places)
-    return Named(bytes.fromhex(sha256), subject, sender, date, where[: damage.PLACES])
-
-
 async def _had_by(archive: Archive, sha256: bytes, lost: Restated | None) -> list[_At]:
     if lost is not None:
-        return [_At(*source[:4]) for source in lost[2] if not source[10]]
+        return [_At(one[0], one[1], one[2], one[3], bool(one[10])) for one in lost[2]]
     rows = await archive.database.read(
-        "SELECT f.source, f.name, f.uidvalidity, s.uid FROM message m JOIN source_message s ON s.message_id = m.id "
-        "JOIN source_folder f ON f.id = s.source_folder_id WHERE m.sha256 = ? AND s.gone_seq IS NULL ORDER BY f.id, s.uid",
+        "SELECT f.source, f.name, f.uidvalidity, s.uid, s.gone_seq IS NOT NULL FROM message m "
+        "JOIN source_message s ON s.message_id = m.id JOIN source_folder f ON f.id = s.source_folder_id "
+        "WHERE m.sha256 = ? ORDER BY f.id, s.uid",
         (sha256,),
     )
-    return [_At(*row) for row in rows]
+    return [_At(source, folder, uidvalidity, uid, bool(gone)) for source, folder, uidvalidity, uid, gone in rows]
 
 
 async def _from_mailbox(work: _Work, profile: Profile, mailbox: Mailbox, wanted: list[tuple[bytes, _At]]) -> None:

@@ -277,6 +277,9 @@ def test_nothing_is_added_to_a_damaged_open_volume_until_it_is_salvaged(
     assert rows(home.catalog, "SELECT name FROM profile") == [("Test",)]
     proved = archivar(home, "verify")
     assert proved.code == (4 if lost else 0), proved
+    # By name: digits of a SHA-256 tell a person nothing.
+    assert all("(alice: " in line for line in proved.out.splitlines() if " was lost with " in line), proved.out
+    assert not list(home.volumes.glob("*.salvaged*"))
     assert archivar(home, "repair", "--from", str(template.path)).code == 0
     assert archivar(home, "verify").code == 0
     assert {row[0].hex() for row in rows(home.catalog, "SELECT sha256 FROM message")} == whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import shutil
@@ -107,6 +108,24 @@ def test_a_copy_that_is_damaged_in_its_turn_is_damage_again(volumes_template: Ho
     assert any(f"{last:06}.sqlite: Message {sha256.hex()[:16]}" in text for text in findings(home)), findings(home)
     assert homes.cli(home, "repair", "--from", str(volumes_template.path)).returncode == 0
     assert findings(home) == []
+
+
+@pytest.mark.parametrize("origin", ["profile", "gone", "files"])
+def test_the_reason_says_why_no_server_could_be_asked(home: Home, tmp_path: Path, origin: str) -> None:
+    """No profile leads there, the mailbox had it no more, or it came from files: told apart."""
+    sha256, _ = _break(home, 1)
+    where = f"message_id = (SELECT id FROM message WHERE sha256 = X'{sha256.hex()}')"
+    change(home.catalog, f"UPDATE source_message SET gone_seq = {1 if origin == 'gone' else 'NULL'} WHERE {where}")
+    if origin == "files":
+        (tmp_path / "a.eml").write_bytes(b"Subject: of a file\r\n\r\n" + b"text of a file\r\n" * 2000)
+        assert homes.cli(home, "import", "--user", "alice", str(tmp_path / "a.eml")).returncode == 0
+        sha256 = hashlib.sha256((tmp_path / "a.eml").read_bytes()).digest()
+        volume = home.volume(home.volume_numbers()[-1])
+        change(volume, f"UPDATE message SET recipe = zeroblob(8) WHERE sha256 = X'{sha256.hex()}'")
+    expected = {"profile": mending.NO_PROFILE, "gone": mending.GONE, "files": mending.FILES}[origin]
+    homes.cli(home, "verify")
+    lost = {one["sha256"]: one["reason"] for one in json.loads(homes.cli(home, "repair", "--json").stdout)["lost"]}
+    assert lost[sha256.hex()] == expected
 
 
 def test_what_nobody_has_any_more_stays_named(home: Home) -> None:

@@ -186,7 +186,7 @@ async def test_what_nobody_has_stays_named(archive: Archive) -> None:
         await screen.until_shown("Repair 1 message?", "Nothing is changed on a server")
         await screen.press("y")
         await screen.until(lambda: isinstance(screen.console.screen, JobPlace))
-        await screen.until_shown("! with problems", "Nothing was repaired.", subject, "it came from no server", "Part ")
+        await screen.until_shown("! with problems", "Nothing was repaired.", subject, "the server does not have it", "Part ")
         assert straight(screen.lines, (80, 24))
         await screen.press("escape")
         await screen.until_shown("✗ DAMAGED", subject)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from core import format as texts
-from core.archive import backup, damage, last_verification, verification
+from core.archive import backup, damage, last_verification, takeover, verification
 from core.archive.archive import Archive
 from core.archive.damage import Known, Named
 from core.archive.last_verification import LastVerification
@@ -126,10 +126,10 @@ class ProofDesk:
         return running
 
     async def _findings(self, known: tuple[Known, ...]) -> Sequence[FindingRow]:
-        """Named by the catalog, which is asked again only when others are known: a page looks again and again."""
+        """Named by catalog and ledger, which are asked again only when others are known: a page looks again and again."""
         if known != self._rows[0]:
             digests = [bytes.fromhex(one.finding.sha256) for one in known if one.finding.sha256]
-            named = await damage.names(self._archive, digests)
+            named = await takeover.names(self._archive, digests)
             self._rows = (known, [finding_row(one, named.get(bytes.fromhex(one.finding.sha256))) for one in known])
         return self._rows[1]
 
