@@ -211,5 +211,4 @@ def _named(one: Differing) -> str:
     """A message that differs, and how."""
     reason = f" ({one.reason})" if one.reason else ""
     known = f"UID {one.uid}: {counted(one.size, 'byte')}, {day_and_time(one.internaldate) or 'no date'}"
-    how = f", {one.what.words}" if one.what is not What.NOT_ARCHIVED else ""
-    return f"{known}{how}{reason}"
+    return f"{known}, {one.what.words}{reason}"

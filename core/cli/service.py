@@ -181,7 +181,7 @@ async def _ask_to_stop(home: Home) -> None:
 
 
 def service_status() -> None:
-    """Tell whether the service runs; exit code 1 if not."""
+    """Tell whether the service runs; exit code 1 if not, or if it was stopped or gives no sign of life."""
 
     async def work() -> int:
         home = context.find()

@@ -88,7 +88,7 @@ def _show(done: Exported, directory: Path, form: As) -> None:
 
 
 def import_(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A file, or a folder with all that is below it.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A file (zip and tar too), or a folder with all below it.")],
     user: Annotated[str, typer.Option("--user", metavar="USER", help="Into whose archive.")] = "",
     folder: Annotated[str, typer.Option("--folder", metavar="FOLDER", help="Into this folder of the archive, and below.")] = "",
     form: Annotated[
@@ -104,7 +104,8 @@ def import_(
 
     What an export wrote goes back to its folders, with flags and dates; other mail goes to the folder Imported, unless --folder
     is given. What is there already is not put there again, so it can be repeated, and carries on when it was stopped. The store
-    of Kerio Connect, or its backups, go to all users whose mailboxes are in it: --format kerio without --user.
+    of Kerio Connect, or its backups, go to all users whose mailboxes are in it: --format kerio without --user. Exit code 1 if
+    something is no mail or could not be read; it is named.
     """
     if form is Format.EMLX:
         raise InputError("--format emlx cannot be asked for.", "Files of Apple Mail are found out: leave --format away.")

@@ -52,4 +52,4 @@ def _folders(profile: Profile) -> str:
         text += f", with {', '.join(one for one in include if one != '**')}"
     if exclude:
         text += f", without {', '.join(exclude)}"
-    return f"{text}. Left out unless named: junk, public folders, calendar, contacts, tasks, notes."
+    return f"{text}. Left out unless named: junk, folders of others, public and shared ones, calendar, contacts, tasks, notes."

@@ -119,6 +119,8 @@ def _facts(run: Run, snapshot: Snapshot | None, now: datetime) -> tuple[str, ...
         facts.append(f"{count(sums['failed'], 'problem')}")
     if sums["archived"]:
         facts.append(f"+{texts.number(sums['archived'])}")
+    elif sums["deleted"]:
+        facts.append(f"{texts.number(sums['deleted'])} deleted")
     elif run.status is RunStatus.SUCCEEDED:
         facts.append("nothing new")
     return (*facts, "dry run") if run.dry_run else tuple(facts)

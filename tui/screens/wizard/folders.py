@@ -78,7 +78,11 @@ class FoldersStep(Step):
                 Content(f"! The folders cannot be read: {trouble.message} {trouble.hint}\nPatterns can be written with p.")
             )
         else:
-            said.update(Content(f"Folders of {self._tree.mailbox}. Left out unless ticked: no mail, junk, folders of others."))
+            said.update(
+                Content(
+                    f"Folders of {self._tree.mailbox}. Left out unless ticked: junk, folders of others, all that is no mail."
+                )
+            )
         self._show()
         self.query_one("#folders", Choice).focus()
 

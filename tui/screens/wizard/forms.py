@@ -73,7 +73,7 @@ class ServerStep(FormStep):
             Text("server.ca_file", "Own CA file", hint="a PEM file, for a certificate that is not public"),
             Text("server.timeout", "Timeout", "Seconds. Change it only for very slow servers."),
             Text("server.connections", "At once", "Mailboxes archived at the same time, up to 16."),
-            Text("server.slowest_bytes_a_second", "Slowest", "Bytes a second; a message that comes more slowly is given up."),
+            Text("server.slowest_bytes_a_second", "Slowest", "Bytes a second; slower messages are given up and named."),
             Text("server.megabytes_a_day", "MB a day", "Downloaded at most, for servers that count. Empty: no limit."),
         ]
 
@@ -261,7 +261,7 @@ def _expunge_note(values: Mapping[str, Any]) -> str:
 def _shared_note(values: Mapping[str, Any]) -> str:
     if values.get("delete.shared"):
         return "Their mail goes too, where such folders are archived."
-    return "They are archived if ticked; nothing is deleted there."
+    return "Those ticked in Folders are archived; their mail stays on the server."
 
 
 class NameStep(FormStep):
