@@ -392,7 +392,10 @@ async def test_the_console_tells_the_damage_and_goes_on_when_it_is_repaired(home
         with suppress(Refused):
             await gateway.mail.message(bad)
         await gateway.activity.entries("", 0, 20)
-        await gateway.proof.view()
+        # Proof, where Home leads for the remedy, offers it before anything was verified.
+        view = await gateway.proof.view()
+        assert any(f"{last:06}" in text for row in view.findings for text in row.title), view
+        assert view.finding_count == len(view.findings)
         with pytest.raises(Refused):
             await gateway.start("Test")
         archive = await Archive.open(home)
@@ -402,6 +405,7 @@ async def test_the_console_tells_the_damage_and_goes_on_when_it_is_repaired(home
             await archive.close()
         told = [one.text for one in (await gateway.home()).attention]
         assert not any("DAMAGED" in text for text in told), told
+        assert not (await gateway.proof.view()).findings
     finally:
         await gateway.close()
 

@@ -10,6 +10,7 @@ from core import format as texts
 from core.archive import backup, damage, last_verification, takeover, verification
 from core.archive.archive import Archive
 from core.archive.damage import Known, Named
+from core.archive.findings import Finding
 from core.archive.last_verification import LastVerification
 from core.archive.salvage import check_home
 from core.archive.verification import Round
@@ -72,13 +73,17 @@ class ProofDesk:
         self._see_to_service = see_to_service
         self._repair = 0
         self._rows: tuple[tuple[Known, ...], Sequence[FindingRow]] = ((), ())
+        self._opened = now()
 
     async def view(self) -> ProofView:
         with translated():
+            await self._archive.look_again()
             standing = await verifications.standing(self._archive)
             last = await last_verification.last(self._archive)
             count, messages = await damage.count(self._archive)
             known = sorted(await damage.known(self._archive), key=lambda one: not one.finding.sha256)
+            if unproved := self._of_the_open_volume(known):
+                known, count = [unproved, *known], count + 1
             round_ = await verification.present_round(self._archive)
             busy = len(await Queue(self._archive.database).active())
             rows = await self._findings(tuple(known[:LISTED]))
@@ -96,6 +101,13 @@ class ProofDesk:
             schedule=str(standing.rhythm),
             usable=not self._home.is_backup,
         )
+
+    def _of_the_open_volume(self, known: Sequence[Known]) -> Known | None:
+        """Damage that showed when the archive was opened and that no verification has found yet."""
+        name = self._home.volume(self._archive.last_volume).name
+        if self._archive.damage is None or any(one.finding.where in (name, "ledger") for one in known):
+            return None
+        return Known(Finding(name, self._archive.damage.message), self._opened)
 
     async def brief(self) -> Brief:
         """What Home tells; starts a service if a verification that somebody asked for waits for one."""
