@@ -206,6 +206,7 @@ class MailboxResult:
             "status": self.status.value,
             **self.tally.as_json(),
             "problems": [problem.as_json() for problem in self.problems],
+            "excluded_folders": dict(sorted(self.excluded_folders.items())),
         }
         if self.forecast is not None:
             value["folders"] = [one.as_json() for one in self.forecast]

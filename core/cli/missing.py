@@ -17,7 +17,7 @@ from core.cli.output import output
 from core.cli.progress import Progress
 from core.cli.words import day_and_time
 from core.engine.differences import Differing, MissingFolder, MissingMailbox, What, account
-from core.errors import InputError
+from core.errors import DamagedError, InputError
 from core.format import counted, number, size
 from core.model import now, timestamp
 
@@ -73,10 +73,14 @@ def missing(
             finally:
                 if output.for_person:
                     output.progress()
+            # What was archived there may be lost: no comparison by number may stand for it.
+            unread = [archive.home.volume(number).name for number in await archive.unusable()]
         if output.json_wanted:
-            output.json(as_json(profile.name, found, wanted))
+            output.json(as_json(profile.name, found, wanted) | {"unreadable": unread})
         else:
-            _show(found, profile.name, wanted)
+            _show(found, profile.name, wanted, unread)
+        if unread:
+            return DamagedError.exit_code
         return 1 if any(one.missing or one.errors for one in found) else 0
 
     raise typer.Exit(run(work()))
@@ -130,7 +134,7 @@ def as_json(profile: str, found: Sequence[MissingMailbox], deep: Deep | None) ->
     return value
 
 
-def _show(found: Sequence[MissingMailbox], profile: str, deep: Deep | None) -> None:
+def _show(found: Sequence[MissingMailbox], profile: str, deep: Deep | None, unread: Sequence[str]) -> None:
     for mailbox in found:
         # One of many is only shown in full when there is something to see.
         if len(found) == 1 or mailbox.missing or mailbox.errors or mailbox.repaired:
@@ -154,6 +158,9 @@ def _show(found: Sequence[MissingMailbox], profile: str, deep: Deep | None) -> N
         output.line(
             f"{counted(count, 'message')} missing in the archive. To fetch what is missing: archivar run {quote(profile)}"
         )
+    elif unread:
+        what = f"{', '.join(unread)} cannot be read whole, and what was archived there may be lost"
+        output.line(f"Nothing else is missing, but {what}: archivar repair names it and brings it back.")
     elif not errors:
         output.line(
             "Nothing is missing in the archive."

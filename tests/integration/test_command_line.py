@@ -32,7 +32,7 @@ ALICE = "alice@example.test"
 WORD = "Se-sam-97531"
 TOTALS = {"found", "archived", "known", "moved", "excluded", "failed", "deleted", "bytes"}
 RESULT = {"run", "profile", "status", "started", "finished", "warnings", "totals", "mailboxes"}
-MAILBOX = {"mailbox", "user", "status", "problems", *TOTALS}
+MAILBOX = {"mailbox", "user", "status", "problems", "excluded_folders", *TOTALS}
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202egnp.exe\u2066[/b][bold]\u0085\x08" + "x" * 10_000
 
 

@@ -97,6 +97,19 @@ def asked(server: ScriptedServer) -> list[str]:
 # -- what only bytes tell
 
 
+def test_nothing_is_called_complete_while_a_volume_cannot_be_read(tmp_path: Path) -> None:
+    """The numbers agree, and what was archived may be lost: exit code 4, the volume and the remedy are named."""
+    with inbox() as server, Archivar(tmp_path, WORD="secret") as archivar:
+        apply(archivar, server)
+        archivar("service", "stop")
+        [volume] = archivar.home.rglob("000001.sqlite")
+        volume.write_bytes(volume.read_bytes()[: volume.stat().st_size // 2])
+        told = archivar("missing", "Alice", code=4).out
+        assert "000001.sqlite cannot be read whole" in told
+        assert "archivar repair" in told
+        assert archivar("missing", "Alice", "--json", code=4).json["unreadable"] == ["000001.sqlite"]
+
+
 async def test_an_exchanged_body_is_found_by_its_bytes_alone_and_archived_beside_the_old(box: Sandbox) -> None:
     """Same UID, size, date and header: the numbers are equal, the SHA-256 is not. Both versions are in the archive then."""
     with inbox() as server:
@@ -640,7 +653,7 @@ def test_the_command_line_names_repairs_and_answers_with_documented_json(tmp_pat
         assert "another message than the one that was archived" in told
         assert told.splitlines()[-1].endswith("To archive what differs: archivar missing Alice --deep --repair")
         value = archivar("missing", "Alice", "--deep", "--json", code=1).json
-        assert set(value) == {"profile", "missing", "mailboxes", "deep"}
+        assert set(value) == {"profile", "missing", "mailboxes", "deep", "unreadable"}
         assert set(value["deep"]) == {
             *("started", "finished", "compared", "bytes", "kept", "kept_since", "renumbered", "left_over", "repaired")
         }
