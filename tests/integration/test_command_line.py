@@ -117,13 +117,13 @@ def test_every_command_answers_with_one_json_object(alice: Archivar, dovecot: Do
     assert keys("profile", "rename", "Copy", "Other", "--json") == {"renamed", "profile"}
     assert keys("profile", "test", "--json", "Alice") == {"profile", "mailbox", "ok", "steps"}
     assert keys("profile", "folders", "Alice", "--json") == {"profile", "mailbox", "folders"}
-    assert keys("missing", "Alice", "--json", code=1) == {"profile", "missing", "mailboxes"}
+    assert keys("missing", "Alice", "--json", code=1) == {"profile", "missing", "mailboxes", "unreadable"}
     assert keys("run", "--dry-run", "--json", "Alice") == RESULT
     assert keys("--json", "run", "Alice", "--detach") == {"run", "profile", "status"}
     assert keys("watch", "2", "--json") == RESULT
     assert keys("--json", "cancel", "2", code=2) == {"error", "hint", "exit_code"}
     assert keys("runs", "Alice", "--json") == {"runs"}
-    assert keys("--json", "missing", "Alice") == {"profile", "missing", "mailboxes"}
+    assert keys("--json", "missing", "Alice") == {"profile", "missing", "mailboxes", "unreadable"}
     assert keys("--json", "folders", "alice") == {"user", "folders"}
     assert keys("show", "--json", "1") >= {
         "id",
@@ -146,7 +146,7 @@ def test_every_command_answers_with_one_json_object(alice: Archivar, dovecot: Do
     assert keys("--json", "ledger", "head") == {"seq", "hash", "at"}
     assert keys("status", "--json") >= {"home", "service", "users", "messages", "bytes", "profiles", "warnings", "head"}
     assert keys("--json", "service", "stop") == {"stopped"}
-    service = {"running", "pid", "started", "heartbeat", "next_start", "time_zone"}
+    service = {"running", "life", "pid", "started", "heartbeat", "next_start", "time_zone"}
     assert keys("service", "status", "--json", code=1) == service
     assert keys("service", "unit", "--json") == {"unit", "path", "user", "group"}
     assert keys("--json", "rebuild") == {"entries", "indexed"}
@@ -251,7 +251,7 @@ def test_problems_of_a_run_are_named_and_exit_one(alice: Archivar) -> None:
         alice("profile", "apply", profile_file(alice, server))
         result = alice("run", "Alice", "--json", code=1).json
         [problem] = result["mailboxes"][0]["problems"]
-        assert set(problem) == {"folder", "uid", "reason"}
+        assert set(problem) == {"folder", "uid", "reason", "code"}
         assert (problem["folder"], problem["uid"]) == ("INBOX", 2)
         assert result["status"] == "completed_with_errors"
         told = alice("watch", code=1).out

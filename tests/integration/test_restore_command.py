@@ -114,5 +114,5 @@ def test_what_cannot_be_is_refused(alice: Archivar, kerio: Kerio) -> None:
         ("--profile", "Alice", "--to", "a//b"),
     ):
         alice("restore", *words, "--yes", code=2)
-    kerio.dovecot.stop()
+    kerio.behaviour.answers |= dict.fromkeys(("LOGIN", "AUTHENTICATE"), "NO [AUTHENTICATIONFAILED] no")
     alice("restore", "--profile", "Alice", "--yes", code=3)

@@ -132,6 +132,9 @@ async def test_what_is_before_a_body_may_drip_as_well(
                 if self.session.server.stopping.wait(0.02):
                     raise scripted._Ended
 
+        def shutdown(self, how: int) -> None:
+            self.inner.shutdown(how)
+
     def drip(session: Any, message: Stored, name: str) -> None:
         inner = session.socket
         if session.selected == "Slow" and name == item:
