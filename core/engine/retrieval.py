@@ -108,10 +108,15 @@ class Retrieval:
         visit, found = self._visit, Sorted()
         known = [uid for uid, _, _ in batch if uid in look.plan.known]
         kept = await self._kept(look, known) if known else {}
-        new = {uid: hashlib.sha256(visit.filing.content(raw)).digest() for uid, raw, _ in batch if uid not in look.plan.known}
+        new: dict[int, bytes] = {}
+        if self._follows:
+            # Where nothing is gone there is nothing to compare with, and hashing costs time.
+            new = {
+                uid: hashlib.sha256(visit.filing.content(raw)).digest() for uid, raw, _ in batch if uid not in look.plan.known
+            }
         found.returned = {uid for uid, digest in new.items() if uid in look.back and look.back[uid].sha256 == digest}
         left = {uid: digest for uid, digest in new.items() if uid not in found.returned}
-        moved = await self._moves.by_content(look, left) if self._follows else {}
+        moved = await self._moves.by_content(look, left) if left else {}
         for uid, raw, listed in batch:
             # What the server does not announce is known by now.
             listed = replace(listed, size=len(raw), sizeless=False) if listed.sizeless else listed
