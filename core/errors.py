@@ -55,7 +55,7 @@ class Dropped(ConnectError):
 
 
 class Sluggish(Dropped):
-    """What was on its way came so slowly that it was given up."""
+    """An answer came so slowly that it was given up."""
 
 
 class Boundless(Dropped):
@@ -70,7 +70,7 @@ class Exhausted(ConnectError):
 
 
 class Spent(Exhausted):
-    """What a profile may download in one day is used up."""
+    """The share that a profile may download in one day is used up."""
 
 
 class ProtocolError(ArchivarError):

@@ -101,7 +101,7 @@ class User:
 
 
 class ProblemCode(StrEnum):
-    """What kind of problem it is, for programs; ``UNNAMED`` where only the reason tells."""
+    """The kind of a problem, for programs; ``UNNAMED`` where only the reason tells."""
 
     UNNAMED = ""
     #: Known UIDs name other messages under the same UIDVALIDITY.

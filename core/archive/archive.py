@@ -626,7 +626,7 @@ class Archive:
 
     @contextmanager
     def _passing_over(self) -> Iterator[None]:
-        """What cannot be read of one volume keeps nothing of the others from being read."""
+        """Pass over the error of one volume, so that the others are read."""
         try:
             yield
         except (DamagedError, StorageError) as error:
@@ -634,7 +634,7 @@ class Archive:
 
 
 def _facts(path: Path) -> tuple[int, int, int]:
-    """What tells a file from another one in its place; zeros for none."""
+    """Inode, size and time of change of a file; zeros for none."""
     try:
         there = path.stat()
     except OSError:

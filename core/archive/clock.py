@@ -29,7 +29,7 @@ MOST = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the clock says, the seconds since the machine was started, and which start that was (empty: not known)."""
+    """A reading of the clocks: wall time, seconds since the machine was started, and the id of that start (or empty)."""
 
     wall: datetime
     uptime: float

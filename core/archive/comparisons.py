@@ -1,4 +1,4 @@
-"""How far deep comparisons with servers came: what was read and found equal, so that one that was stopped goes on from there.
+"""Progress of deep comparisons with servers: what was read and found equal, so that a stopped one goes on from there.
 
 State of this machine. A result is as old as it is: it counts for some days only, for the same UIDVALIDITY, and for the very
 message that is recorded for the UID now. Only what was equal is kept; what differs is read again.

@@ -31,7 +31,7 @@ _FLAGS = {1 << 0: "\\Seen", 1 << 2: "\\Answered", 1 << 4: "\\Flagged", 1 << 6: "
 
 @dataclass(frozen=True, slots=True)
 class Apple:
-    """What a file holds: the message, its flags, and when it came, in seconds since 1970."""
+    """The content of a file: the message, its flags, and when it came, in seconds since 1970."""
 
     raw: bytes
     flags: str
@@ -63,7 +63,7 @@ def read(data: bytes) -> Apple:
 
 
 def _last_list(data: bytes, begin: int) -> int | None:
-    """Where the property list begins with which a file ends."""
+    """The offset at which the property list at the end of a file begins."""
     if not data.endswith(b"</plist>", begin, len(data.rstrip())):
         return None
     for mark in (b"<?xml ", b"<!DOCTYPE plist", b"<plist"):

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: what is no message is told by name, so that it is never taken for one."""
+"""Kinds of files by their first bytes: a file that is no message is refused by the name of its kind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BEGINNING = 4096
 
 
 class Other(StrEnum):
-    """What a file can be that is no message."""
+    """A kind of file that is no message."""
 
     LEFTOVER = "leftover"
     PACKED = "packed"
@@ -101,13 +101,13 @@ def is_leftover(name: str) -> bool:
 
 
 def named(name: str) -> Kind | None:
-    """What a file is by the end of its name, where that tells it to be another program's store."""
+    """The kind of a file by the end of its name, where that is the one of another program's store."""
     ending = name[name.rfind(".") :].casefold() if "." in name else ""
     return Kind(Other.STORE, _NAMED[ending]) if ending in _NAMED else None
 
 
 def told(beginning: bytes) -> Kind | None:
-    """What a file is that begins so; None when it may be a message."""
+    """The kind of a file that begins so; None when it may be a message."""
     for magic, other, text in _MAGIC:
         if beginning.startswith(magic):
             return Kind(other, text)

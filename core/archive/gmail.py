@@ -1,4 +1,4 @@
-"""What Gmail's export says of a message in its field ``X-Gmail-Labels``: folders and flags."""
+"""Labels of a message in Gmail's export (field ``X-Gmail-Labels``): folders and flags."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Failure:
 
 @dataclass(slots=True)
 class Imported:
-    """What an import has done so far, or would do; ``read`` of ``bytes_total`` bytes are gone through.
+    """The result of an import so far, or of a dry run; ``read`` of ``bytes_total`` bytes are gone through.
 
     ``already``: the folder has that very message, of which ``twins`` with other line ends. ``repaired``: the archive
     could not read them any more, and has them again. ``strangers``: files that are no mail. ``left_out``: what a groupware

@@ -1,4 +1,4 @@
-"""What is found where mail is looked for: messages, files that cannot be used, and files that are no mail."""
+"""Items found where mail is looked for: messages, files that cannot be used, and files that are no mail."""
 
 from __future__ import annotations
 

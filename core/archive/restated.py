@@ -1,4 +1,4 @@
-"""What the catalog knew and the ledger lost: messages with their places and sources, as a ledger entry can say it again.
+"""Knowledge of the catalog that the ledger lost: messages with their places and sources, as a ledger entry can say it again.
 
 A ``Restated`` is one message as JSON::
 

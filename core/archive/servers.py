@@ -1,4 +1,4 @@
-"""What this machine knows of mail servers: what they call themselves, their certificates, whether their sizes are exact."""
+"""Mail servers as this machine met them: product, certificates, exactness of their sizes."""
 
 from __future__ import annotations
 

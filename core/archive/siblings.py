@@ -16,7 +16,7 @@ SAMPLE = 20
 
 
 class Judgement(StrEnum):
-    """How two folders compared; ``OPEN``: the server was asked, and they had too little in common."""
+    """The result of comparing two folders; ``OPEN``: the server was asked, and they had too little in common."""
 
     SAME = "same"
     OTHER = "other"

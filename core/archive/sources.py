@@ -25,7 +25,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What is recorded of a UID: the numbers that the server listed, and the length in bytes of the message that it sent."""
+    """The record of a UID: the numbers that the server listed, and the length in bytes of the message that it sent."""
 
     size: int
     internaldate: int | None
@@ -88,7 +88,7 @@ _LENGTH = "coalesce(s.report_size, m.size)"
 
 
 async def each_recorded(archive: Archive, source: str, name: str, uidvalidity: int) -> AsyncGenerator[tuple[int, Recorded]]:
-    """What is recorded of each message that a folder had when it was last looked at, by UID, ascending; read in pages."""
+    """The record of each message that a folder had when it was last looked at, by UID, ascending; read in pages."""
     last = -1
     while rows := await archive.database.read(
         f"SELECT s.uid, s.size, s.internaldate, {_LENGTH} FROM source_folder f "

@@ -1,4 +1,4 @@
-"""What is whole in a damaged volume: its ledger as far as the chain goes, and messages. The file itself stays as it is.
+"""The whole parts of a damaged volume: its ledger as far as the chain goes, and messages. The file itself stays as it is.
 
 A file that was cut short is read as far as it goes. A transaction that a crash left half done is rolled back in a copy; where
 the first page is gone, a copy gets that of an empty volume, since all volumes begin alike.

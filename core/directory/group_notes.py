@@ -1,4 +1,4 @@
-"""What is to be known of groups that do not lead to all of their members: named, so that nobody is missing in silence. Pure."""
+"""Notes on groups that do not lead to all of their members, so that no member is missing in silence. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMED = 5
 
 
 class Lack(StrEnum):
-    """What a group lacks."""
+    """The kind of gap in a group."""
 
     EMPTY = "empty"
     NOBODY = "nobody"

@@ -1,4 +1,4 @@
-"""Who belongs to groups, whatever lies within them: groups in groups, primary groups, members listed or told by their entries.
+"""Members of groups, whatever lies within them: groups in groups, primary groups, members listed or told by their entries.
 
 What holds here: a member is found by any of the ways in which directories keep membership, and whoever is not found is named.
 
@@ -62,7 +62,7 @@ class Scope:
 
 @dataclass(slots=True)
 class Membership:
-    """Who belongs to one group of the settings: entries by DN. ``notes`` name whom it has and who were not found.
+    """Members of one group of the settings: entries by DN. ``notes`` name whom it has and who were not found.
 
     ``empty``: neither the group nor one within it lists anybody.
     """

@@ -1,4 +1,4 @@
-"""What an LDAP entry says: attributes by their names in lower case, distinguished names, and Active Directory's SIDs. Pure."""
+"""Values of an LDAP entry: attributes by their names in lower case, distinguished names, and Active Directory's SIDs. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a profile may download in a day, in all its mailboxes together, where it says so (``server.megabytes_a_day``).
+"""The share that a profile may download in a day, in all its mailboxes together, where it says so (``server.megabytes_a_day``).
 
 Bodies of messages count, as they come; lists of folders and messages do not. A day ends at midnight, local time. What was
 downloaded is kept beside the queue, so that a run that is begun again, or another service, goes on counting.

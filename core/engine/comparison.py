@@ -38,7 +38,7 @@ UNTOLD = 1024 * 1024
 
 @dataclass(slots=True)
 class Compared:
-    """How far a deep comparison is. ``total`` grows as folders are listed."""
+    """The progress of a deep comparison. ``total`` grows as folders are listed."""
 
     done: int = 0
     total: int = 0

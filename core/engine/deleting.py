@@ -107,7 +107,7 @@ class Deleting:
                 await self._in_trash(trash)
 
     def _wanted(self, look: Look) -> list[int]:
-        """What is to go by the rule, ascending; nothing in a folder, and no message, that is named as a problem."""
+        """UIDs that are to go by the rule, ascending; nothing in a folder, and no message, that is named as a problem."""
         problems = self._visit.problems(look.folder)
         named = {problem.uid for problem in problems}
         if None in named or self._visit.server.learnt or any(one.code is ProblemCode.COUNT for one in problems):
@@ -180,7 +180,7 @@ class Deleting:
         await filing.record_moves(visit.archive, visit.to, [move for move in found if move.ours])
 
     async def _read_in_trash(self, look: Look, moves: Moves, uids: Iterable[int]) -> list[Move]:
-        """What came into the trash and is known by its bytes alone: without a Message-ID, or one of several with the same."""
+        """Moves into the trash that bytes alone tell: without a Message-ID, or one of several with the same."""
         visit, found = self._visit, list[Move]()
         sizes = {look.listed[uid].size for uid in uids}
         ours = {one.size for one in await sources.deleted(visit.archive, visit.source, sizes)}

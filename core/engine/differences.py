@@ -1,4 +1,4 @@
-"""What a comparison of a mailbox with the archive found: values, and the JSON that the command line contract promises."""
+"""Findings of a comparison of a mailbox with the archive: values, and the JSON that the command line contract promises."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.model import now, timestamp
 
 
 class What(StrEnum):
-    """How a message on the server differs from what is archived of it."""
+    """The difference between a message on the server and its archived record."""
 
     NOT_ARCHIVED = "not-archived"
     #: Known, and listed with another size or date than was recorded: it may be another message. Only bytes tell.
@@ -65,7 +65,7 @@ class Differing:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What a deep comparison did in a folder.
+    """The work of a deep comparison in a folder.
 
     ``compared`` messages were read now, ``kept`` are known from before this comparison was stopped: the oldest of them were
     read at ``kept_since``. ``renumbered``: equal, and listed with other numbers than were recorded. ``left_over`` messages

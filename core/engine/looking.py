@@ -92,7 +92,7 @@ class Look:
 
     @property
     def left_before(self) -> dict[int, Left]:
-        """What was left here before and is listed with the same numbers now, by UID."""
+        """Messages that were left here before and are listed with the same numbers now, by UID."""
         left = self.left.get(self.uidvalidity, {})
         there = {uid: self.listed[uid] for uid in left.keys() & self.listed.keys()}
         return {
@@ -169,7 +169,7 @@ async def look(archive: Archive, link: Link, source: str, folder: Folder, status
 
 
 def left_out_before(before: Complete, listed: Mapping[int, Listed]) -> frozenset[int]:
-    """What the filter left out before and is listed with the same numbers: a UID is known only with what it named."""
+    """UIDs that the filter left out before and that name the same numbers: a UID is known only with what it named."""
     there = {uid: listed[uid] for uid in before.excluded.keys() & listed.keys()}
     return frozenset(uid for uid, one in there.items() if before.excluded[uid] == (one.size, one.internaldate))
 

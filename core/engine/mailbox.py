@@ -261,7 +261,7 @@ class MailboxArchiver:
     # Moves -------------------------------------------------------------------------------------------------------------
 
     async def _welcome(self, moves: Moves, *, dry_run: bool) -> None:
-        """What vanished from a folder and is there again, at its UIDs and with its headers, had not gone anywhere."""
+        """Take messages for known that vanished from a folder and are there again, at their UIDs and with their headers."""
         visit = self._visit
         for look in self._looks:
             returned = await moves.returned(look) if look.back else set()

@@ -34,7 +34,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What tells that two messages are the same without their bodies: size, INTERNALDATE, header block and Message-ID."""
+    """Facts by which two messages are the same without their bodies: size, INTERNALDATE, header block and Message-ID."""
 
     size: int
     internaldate: int | None

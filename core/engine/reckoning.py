@@ -1,4 +1,4 @@
-"""What is reckoned with before messages are asked for: how large they are, and how many may still come today.
+"""Estimates before messages are asked for: how large they are, and how many may still come today.
 
 A size that a server announces decides only how much is asked for at once. Where more comes than was announced, announcements
 are not believed any more, and what came before is what is reckoned with. The bytes themselves decide how much memory is taken.

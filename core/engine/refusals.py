@@ -1,4 +1,4 @@
-"""What kind of problem it is when a server does not give what it is asked for. Pure."""
+"""Codes of problems for answers in which a server refuses a message. Pure."""
 
 from __future__ import annotations
 

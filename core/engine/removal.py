@@ -63,7 +63,7 @@ class Holds:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked before a message goes: the rule, by what the listing says, and who may be waiting for it."""
+    """Conditions that are asked before a message goes: the rule, by what the listing says, and who may be waiting for it."""
 
     keep: Keep
     holds: Holds
@@ -123,7 +123,7 @@ class FolderDeletion:
         raise Partial(f"the server {counts}" if not listing.twice else "the server names a UID for several messages")
 
     async def _look_again(self, session: Session) -> None:
-        """What counts as deleted is what the whole folder, listed once more, does not have any more."""
+        """List the whole folder once more: only what it does not have any more counts as deleted."""
         _, selected = await self._visit.link.select(self._folder)
         try:
             listed = (await session.listing()).messages

@@ -27,7 +27,7 @@ from core.imap.gmail import Known
 
 
 class Sameness:
-    """What is the same in one mailbox in one run."""
+    """Messages that are the same in one mailbox in one run."""
 
     def __init__(self, visit: Visit) -> None:
         self._visit = visit

@@ -1,4 +1,4 @@
-"""What all parts of one mailbox's visit share: the archive, the connection, the rules, and the story that is told."""
+"""The values that all parts of one mailbox's visit share: archive, connection, rules, and the story that is told."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Emit = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds for every mailbox of a profile. ``now`` is the moment from which ages are counted."""
+    """Rules that hold for every mailbox of a profile. ``now`` is the moment from which ages are counted."""
 
     folders: FolderRules = field(default_factory=FolderRules)
     filter: Filter = field(default_factory=Filter)
@@ -69,7 +69,7 @@ class Visit:
         self.emit("warning", text)
 
     def problems(self, folder: Folder) -> list[Problem]:
-        """What this run named of a folder and its messages."""
+        """Problems of a folder and its messages that this run named."""
         return [problem for problem in self.progress.result.problems if problem.folder == folder.path]
 
     def blamed(self, folder: Folder) -> bool:

@@ -30,7 +30,7 @@ PATIENCE = 20.0
 
 @dataclass(slots=True)
 class Found:
-    """What a server tells of its folders. ``unreadable`` lines name folders that are not among them."""
+    """The folders that a server lists. ``unreadable`` lines name folders that are not among them."""
 
     folders: list[Folder]
     statuses: dict[str, Status] = field(default_factory=dict)
@@ -72,7 +72,7 @@ def _has_inbox(session: Session) -> bool:
 
 
 def _beside(session: Session) -> dict[str, bytes]:
-    """What is asked together with LIST, once a session or once a server."""
+    """Commands sent together with LIST, once a session or once a server."""
     asked = {}
     if "NAMESPACE" in session.capabilities and session.namespaces is None:
         asked["NAMESPACE"] = b"NAMESPACE"

@@ -1,4 +1,4 @@
-"""What Gmail tells of a message beside the standard (capability X-GM-EXT-1): an id that is the same in all folders, and labels.
+"""Items of Gmail for a message beside the standard (capability X-GM-EXT-1): an id that is the same in all folders, and labels.
 
 Every label is a folder of its own, unless it is hidden from IMAP; the folder with all mail has each message once.
 """
@@ -22,7 +22,7 @@ _NAMES = {"\\sent": "Sent", "\\drafts": "Drafts", "\\trash": "Trash", "\\junk": 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is told of one message. ``labels`` as on the wire, without quotes."""
+    """Id and labels of one message. ``labels`` as on the wire, without quotes."""
 
     id: str
     labels: tuple[str, ...] = ()

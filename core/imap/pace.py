@@ -1,4 +1,4 @@
-"""How slowly a server may send: a message, or a line, that is on its way and hardly moves is no better than silence.
+"""The least speed of a server: a message, or a line, that is on its way and hardly moves is no better than silence.
 
 Silence itself is the socket's timeout. Here is what that never sees: a byte now and then. Only time in which something has
 begun and is not whole counts, so a server that thinks before it answers, or between two messages, is not called slow. What a

@@ -39,7 +39,7 @@ class Farewell(imaplib.IMAP4.abort):
 
 
 class Slow(imaplib.IMAP4.abort):
-    """What was on its way came too slowly."""
+    """An answer came too slowly."""
 
     def __init__(self) -> None:
         super().__init__("what was on its way hardly moved")

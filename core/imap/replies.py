@@ -51,7 +51,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """What a FETCH of one section brought: bytes by UID, None for NIL. ``twice``: UIDs that got several that differ."""
+    """The answer to a FETCH of one section: bytes by UID, None for NIL. ``twice``: UIDs that got several that differ."""
 
     found: dict[int, bytes | None]
     twice: frozenset[int] = frozenset()

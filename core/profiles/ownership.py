@@ -16,7 +16,7 @@ from core.model import User
 
 
 class Standing(StrEnum):
-    """What a folder is to the mailbox that shows it."""
+    """The standing of a folder in the mailbox that shows it."""
 
     OWN = "own"
     DOUBTFUL = "doubtful"
@@ -25,7 +25,7 @@ class Standing(StrEnum):
 
 
 class Evidence(StrEnum):
-    """What tells whose a folder is."""
+    """The source of the knowledge whose a folder is."""
 
     NOTHING = ""
     NAMESPACE = "namespace"

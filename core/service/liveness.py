@@ -1,4 +1,4 @@
-"""Whether the service of a home works, and not only whether it is there: a stopped process keeps its lock for ever.
+"""Signs of life of a home's service: a stopped process keeps its lock for ever.
 
 The service touches its lock file every second, from its loop; the kernel tells whether the process was stopped. Nothing is
 asked of a database here, since a stopped process may hold its lock as well.
@@ -35,7 +35,7 @@ class Life(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """How the service is; its process id (0 if that is not known), and seconds since its last sign of life."""
+    """The state of the service; its process id (0 if that is not known), and seconds since its last sign of life."""
 
     life: Life
     pid: int = 0
@@ -64,7 +64,7 @@ class Presence:
 
 
 def look(home: Home) -> Presence:
-    """How the service is at this moment."""
+    """The state of the service at this moment."""
     if not is_running(home):
         return Presence(Life.NONE)
     try:
