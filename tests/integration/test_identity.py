@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from core.engine import filing
 from core.errors import StorageError
@@ -17,7 +19,7 @@ from core.model import RunStatus
 from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.deletion import Deletion, When
 from core.profiles.filter import Filter
-from core.profiles.profile import Profile
+from core.profiles.profile import Access, Profile
 from tests.conftest import StartDovecot
 from tests.journals import report
 from tests.servers import scripted
@@ -482,3 +484,22 @@ async def test_a_substitute_text_is_no_message_in_any_run(box: Sandbox, monkeypa
         last = await ends_well(box, server)
         assert last.tally.found == len(server.folders["INBOX"])
         assert {sha256(one.raw) for one in stored(3, 9)} <= await box.digests()
+
+
+async def test_another_certificate_is_told_once(box: Sandbox) -> None:
+    """Shown for the first time after another one it is named; from then on it is known, as the first one is."""
+
+    def certificate() -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+        return context
+
+    first, second = certificate(), certificate()
+    with ScriptedServer({"INBOX": [Stored(1, mail("one"))]}, tls=first) as server:
+        told = []
+        for shown in (first, first, second, second, first):
+            server.tls = shown
+            outcome = await box.run(profile(server, access=Access.IMAP_SSL, accept_all=True))
+            assert outcome.status is RunStatus.SUCCEEDED
+            told.append(any("another certificate" in text for text in outcome.told("warning")))
+        assert told == [False, False, True, False, False]
