@@ -69,12 +69,12 @@ class Kept:
     report: bool
 
 
-async def known(archive: Archive, source: str, name: str) -> list[Known]:
-    """The folder ``name`` (as on the wire) of a mailbox, by each UIDVALIDITY that it had."""
+async def known(archive: Archive, source: str, name: str, *, apart_from: int | None = None) -> list[Known]:
+    """The folder ``name`` (as on the wire) of a mailbox, by each UIDVALIDITY that it had, ``apart_from`` one."""
     rows = await archive.database.read(
         "SELECT f.uidvalidity, m.uid FROM source_folder f LEFT JOIN source_message m "
-        "ON m.source_folder_id = f.id AND m.gone_seq IS NULL WHERE f.source = ? AND f.name = ?",
-        (source, name),
+        "ON m.source_folder_id = f.id AND m.gone_seq IS NULL WHERE f.source = ? AND f.name = ? AND f.uidvalidity IS NOT ?",
+        (source, name, apart_from),
     )
     found: dict[int, set[int]] = {}
     for uidvalidity, uid in rows:

@@ -141,16 +141,17 @@ async def look(archive: Archive, link: Link, source: str, folder: Folder, status
         if len(listing.messages) >= selected.exists:
             break
     found = listing.messages
-    known = {item.uidvalidity: item.uids for item in await sources.known(archive, source, folder.name)}
+    here, changed, odd = set[int](), list[int](), list[int]()
+    async for uid, recorded in sources.each_recorded(archive, source, folder.name, selected.uidvalidity):
+        here.add(uid)
+        if uid in found and plan.differs(found[uid], recorded):
+            changed.append(uid)
+        if uid in found and recorded.size != recorded.length:
+            odd.append(uid)
+    others = await sources.known(archive, source, folder.name, apart_from=selected.uidvalidity)
+    known = {item.uidvalidity: item.uids for item in others} | {selected.uidvalidity: frozenset(here)}
     unlisted = max(selected.exists - len(found), 0)
     planned = plan.folder_plan(found, selected.uidvalidity, known, complete=not unlisted)
-    changed, odd = [], []
-    async for uid, recorded in sources.each_recorded(archive, source, folder.name, selected.uidvalidity):
-        if uid in planned.known:
-            if plan.differs(found[uid], recorded):
-                changed.append(uid)
-            if recorded.size != recorded.length:
-                odd.append(uid)
     gone = await sources.vanished(archive, source, folder.name, selected.uidvalidity, planned.new)
     return Look(
         folder,
