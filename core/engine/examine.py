@@ -177,18 +177,7 @@ class MailboxComparison:
 
     async def _connect(self, opened_by: Credentials) -> Session:
         session = await Session.open(self.profile.server, opened_by)
-        if self.deep is None:
-            return session
-        try:
-            await self.server.meet(session)
-        except ProtocolError:
-            # What it calls itself is of no use then.
-            pass
-        except BaseException:
-            session.abort()
-            await session.close()
-            raise
-        return session
+        return session if self.deep is None else await self.server.welcome(session)
 
     async def _folders(self, scope: Scope, holder: Holder) -> list[MissingFolder]:
         async def listed() -> tuple[list[Folder], dict[str, Status], list[str]]:

@@ -25,7 +25,7 @@ from core.engine.reckoning import Reckoning
 from core.engine.roster import Roster, credentials, roster
 from core.engine.server import KnownServer
 from core.engine.visit import Rules, Visit
-from core.errors import ArchivarError, ConnectError, ProtocolError
+from core.errors import ArchivarError, ConnectError
 from core.format import number
 from core.imap.login import Known
 from core.imap.session import Session
@@ -223,16 +223,7 @@ class ProfileRun:
         session.received = self._may.received
         self._slots.succeeded()
         self._breaker.succeeded()
-        try:
-            await self._server.meet(session)
-        except ProtocolError:
-            # What it calls itself is of no use then.
-            pass
-        except BaseException:
-            session.abort()
-            await session.close()
-            raise
-        return session
+        return await self._server.welcome(session)
 
     def status(self) -> RunStatus:
         """The result of a run that ended by itself."""

@@ -13,6 +13,7 @@ from dataclasses import replace
 from core.archive import servers
 from core.archive.archive import Archive
 from core.archive.servers import ServerState
+from core.errors import ProtocolError
 from core.format import counted, number
 from core.imap.session import Session
 from core.profiles.profile import Server
@@ -42,6 +43,19 @@ class KnownServer:
         """The server with what earlier runs learnt of it."""
         name = server.source("").rpartition("@")[2]
         return cls(archive, name, await servers.load(archive, name), warn)
+
+    async def welcome(self, session: Session) -> Session:
+        """The session, once it was looked at who answers in it; it is closed when that fails. Raises ``Dropped``."""
+        try:
+            await self.meet(session)
+        except ProtocolError:
+            # What it calls itself is of no use then.
+            return session
+        except BaseException:
+            session.abort()
+            await session.close()
+            raise
+        return session
 
     async def meet(self, session: Session) -> None:
         """Look who it is: the first session asks for its ID (RFC 2971), each shows a certificate. Raises ``Dropped``."""
