@@ -100,8 +100,9 @@ class ServerFolders:
     @classmethod
     async def read(cls, session: Session) -> ServerFolders:
         """Ask a server. Raises ``ProtocolError``, ``Dropped``."""
-        namespaces = await appending.namespaces(session)
-        return cls(await session.folders(), namespaces, await appending.delimiter(session))
+        # The namespaces are asked for together with the list.
+        folders = await session.folders()
+        return cls(folders, session.namespaces, await appending.delimiter(session))
 
     def listed(self, path: str) -> Folder | None:
         """The folder of this path that can be opened."""

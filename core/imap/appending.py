@@ -10,9 +10,7 @@ from datetime import UTC, datetime
 
 from core.errors import ProtocolError
 from core.imap import names, replies
-from core.imap.namespaces import Namespaces
-from core.imap.namespaces import parse as namespaces_told
-from core.imap.session import Busy, Session
+from core.imap.session import Session
 
 #: What may stand in a list of flags (RFC 3501 section 9, ``flag``): an atom, or one of the system's.
 _KEYWORD = re.compile(r"[^\s(){%*\"\\\]\x00-\x20\x7f-\uffff]+")
@@ -31,23 +29,6 @@ def largest(session: Session) -> int | None:
 def flags(text: str) -> str:
     """Those of ``text`` that a message may be given: not \\Recent, and not \\Deleted, which EXPUNGE would take."""
     return " ".join(flag for flag in text.split() if flag.lower() in _SYSTEM or _KEYWORD.fullmatch(flag))
-
-
-async def namespaces(session: Session) -> Namespaces | None:
-    """Whose folders are whose (RFC 2342); None when the server does not tell."""
-    if "NAMESPACE" not in session.capabilities:
-        return None
-    try:
-        return namespaces_told(await session.call(_namespace, session))
-    except Busy:
-        raise
-    except ProtocolError:
-        # Announced and refused: then it tells as little as one that does not announce it.
-        return None
-
-
-def _namespace(session: Session) -> list[names.Reply]:
-    return session.command("NAMESPACE", wanted=("NAMESPACE",))["NAMESPACE"]
 
 
 async def delimiter(session: Session) -> str:
