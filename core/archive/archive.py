@@ -353,7 +353,7 @@ class Archive:
             return True
 
     async def adopt(self, said: Sequence[Meta]) -> None:
-        """Where neither the catalog nor any volume that can be read tells whose they are, believe ``said``.
+        """Believe ``said`` where neither the catalog nor any volume that can be read tells whose they are.
 
         Raises ``DamagedError`` when that is nothing.
         """

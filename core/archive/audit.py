@@ -40,7 +40,7 @@ def _messages(uids: str) -> str:
 
 
 def _run(payload: Payload) -> str:
-    """What archived or saw it: a run, or the repair after a comparison, which is no run's."""
+    """The author of an entry: a run, or the repair after a comparison, which is no run's."""
     return f"run {payload['run']}" if payload["run"] else "a comparison"
 
 

@@ -334,7 +334,7 @@ async def _restored(transaction: Transaction, seq: int, payload: Payload, volume
 
 
 async def _linked(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
-    """What is archived is at another place of its mailbox as well, and was not fetched there. Without a UID it is placed only;
+    """Archived messages at another place of their mailbox, not fetched there. Without a UID they are placed only;
     without a folder (a catch-all mailbox) it is only known."""
     source = await _source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
     if payload["folder"] is not None:

@@ -74,7 +74,7 @@ async def end(archive: Archive, profile: str, *, clean: bool) -> None:
 
 
 async def equal(archive: Archive, place: Place) -> dict[int, Equal]:
-    """What was found equal in a folder, by UID. What is kept of it under another UIDVALIDITY is forgotten."""
+    """Messages of a folder that were found equal, by UID. Those kept under another UIDVALIDITY are forgotten."""
     folder = (place.profile, place.source, place.name)
     async with archive.database.transaction() as transaction:
         await transaction.execute(

@@ -127,6 +127,6 @@ def told(beginning: bytes) -> Kind | None:
 
 
 def document(beginning: bytes) -> Kind | None:
-    """What a file is that begins as documents in text do. A mailbox may hold such a message, which has no header."""
+    """The kind of a file that begins as documents in text do. A mailbox may hold such a message, which has no header."""
     text = beginning[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return next((Kind(Other.FOREIGN, name) for magic, name in _TEXTS if text.startswith(magic)), None)

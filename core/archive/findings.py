@@ -26,7 +26,7 @@ class Finding:
 
 
 def lost_text(sha256: str) -> str:
-    """What is said of a message that a salvage could not take over; ``sha256`` in hexadecimal digits."""
+    """The finding about a message that a salvage could not take over; ``sha256`` in hexadecimal digits."""
     return f"Message {sha256[:16]} was lost with the damaged volume that this one took the place of."
 
 

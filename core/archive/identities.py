@@ -50,7 +50,7 @@ async def known_shapes(archive: Archive, source: str, shapes: Iterable[tuple[int
 
 
 async def places(archive: Archive, owner: str, top: str, digests: Iterable[bytes]) -> dict[bytes, str]:
-    """Where messages lie now in the archive of ``owner`` below the folder ``top``, by SHA-256: the place they had first."""
+    """Present places of messages in the archive of ``owner`` below the folder ``top``, by SHA-256: the first of each."""
     found: dict[bytes, str] = {}
     wanted = list(dict.fromkeys(digests))
     for start in range(0, len(wanted), CHUNK):

@@ -92,7 +92,7 @@ class Imported:
 
 
 def left_out(done: Imported) -> str:
-    """What was left out, with numbers: ``3 appointments, 1 contact``; empty when nothing was."""
+    """The items that were left out, with numbers: ``3 appointments, 1 contact``; empty when nothing was."""
     return ", ".join(counted(done.left_out[item], _NAMES[item]) for item in Item if done.left_out[item])
 
 
