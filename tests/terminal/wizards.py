@@ -89,9 +89,7 @@ class Wizard(Tmux):
         for _ in range(20):
             if self.line(label).startswith(f"▸ {label}"):
                 return
-            before = self.focused
-            self.keys("Tab")
-            self.until(lambda before=before: self.focused != before)  # type: ignore[misc]
+            self._on("Tab")
         raise AssertionError(f"{label} is not reached\n{self.text}")
 
     def choose(self, label: str, words: str) -> None:
@@ -116,10 +114,25 @@ class Wizard(Tmux):
         for _ in range(40):
             if any(name in line for line in self.marked):
                 return
-            before = self.marked
-            self.keys("Down")
-            self.until(lambda before=before: self.marked != before)  # type: ignore[misc]
+            self._on("Down")
         raise AssertionError(f"{name} is not reached\n{self.text}")
+
+    def _on(self, key: str) -> None:
+        """Press a key that moves the mark of the focus, and wait until the mark stands elsewhere.
+
+        A screen is painted in parts: a look in between shows no mark, or two. Taken for the new place, it would have
+        the key pressed once more, past what is looked for.
+        """
+        before, last = self.marked, [""]
+        self.keys(key)
+
+        def moved() -> bool:
+            nonlocal last
+            now, last_but_one = self.marked, last
+            last = now
+            return len(now) == max(1, len(before)) and now != before and now == last_but_one
+
+        self.until(moved)
 
     def toggle(self, key: str, change: Callable[[], object]) -> None:
         """Press a key and wait for what it changes."""
