@@ -126,10 +126,11 @@ class WizardPlace(Place):
         self._at = 1 if draft.replaces else 0
         self._before = replace(draft, fields=dict(draft.fields))
         self._busy = False
+        self._panel = Panel(id="step-panel")
 
     def content(self) -> ComposeResult:
         yield Row(id="steps")
-        yield Panel(id="step-panel")
+        yield self._panel
 
     def on_mount(self) -> None:
         self.console.work(self._show())
@@ -140,14 +141,14 @@ class WizardPlace(Place):
 
     @property
     def step(self) -> Step | None:
-        """The page in front."""
-        return next(iter(self.query(Step)), None)
+        """The page in front. It is asked for with each key: among the panel's children, not in the whole tree."""
+        return next((child for child in self._panel.children if isinstance(child, Step)), None)
 
     async def load(self) -> None:
         """Nothing here changes by itself."""
 
     async def _show(self) -> None:
-        panel = self.panel("step-panel")
+        panel = self._panel
         await panel.remove_children()
         step = self.steps[self._at](self.draft)
         await panel.mount(step)
@@ -233,7 +234,7 @@ class WizardPlace(Place):
         if errors:
             raise Refused("This cannot be saved.", " ".join(f"{field}: {text}" for field, text in errors.items()))
         gateway, automatic = self.console.gateway, self.console.gateway.drafts.automatic(self.draft)
-        self.panel("step-panel").head("Saving …")
+        self._panel.head("Saving …")
         try:
             key = await gateway.drafts.save(self.draft)
             if automatic:
@@ -242,7 +243,7 @@ class WizardPlace(Place):
             run = await gateway.start(key) if self.draft.run_now else None
         finally:
             if self.step:
-                self.panel("step-panel").head(self.step.heading)
+                self._panel.head(self.step.heading)
         self.close_place()
         self._saved(key)
         self.app.notify(f"Profile {gateway.drafts.shown_name(self.draft)} saved.", markup=False)
