@@ -16,7 +16,7 @@ SHELL := /bin/bash
 
 TESTS ?= tests
 ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready

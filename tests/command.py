@@ -13,11 +13,13 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from tests import forks
 
 ROOT = Path(__file__).resolve().parents[1]
 DEADLINE = 60.0
@@ -60,15 +62,18 @@ class Archivar:
 
     def __call__(self, *words: str, code: int | None = 0, **options: Any) -> Answer:
         """Run a command to its end; its exit code must be ``code``, unless that is None."""
-        done = subprocess.run(
-            self.command(*words), **self.options(**options), capture_output=True, timeout=DEADLINE, check=False
-        )
-        answer = Answer(
-            done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"), done.stdout
-        )
+        done = self._done(words, self.options(**options))
+        answer = Answer(done[0], done[1].decode("utf-8", "replace"), done[2].decode("utf-8", "replace"), done[1])
         assert "Traceback" not in answer.text, answer.text
         assert code is None or answer.code == code, f"archivar {' '.join(words)}: exit code {answer.code}\n{answer.text}"
         return answer
+
+    def _done(self, words: Sequence[str], options: Mapping[str, Any]) -> tuple[int, bytes, bytes]:
+        """Exit code, stdout and stderr of a command."""
+        if forks.fits(options["env"]):
+            return forks.run(words, options["env"], options["cwd"], DEADLINE)
+        done = subprocess.run(self.command(*words), **options, capture_output=True, timeout=DEADLINE, check=False)
+        return done.returncode, done.stdout, done.stderr
 
     def start(self, *words: str, **options: Any) -> subprocess.Popen[bytes]:
         """Start a command and leave it alone."""

@@ -27,6 +27,7 @@ from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.profiles.schedule import Schedule
 from core.secrets import Secret
 from core.service.queue import Queue
+from tests import forks
 
 ROOT = Path(__file__).resolve().parents[1]
 ALICE = "alice@example.test"
@@ -216,16 +217,10 @@ def command(home: Home | Path, *arguments: str) -> list[str]:
 
 def cli(home: Home | Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(
-        command(home, *arguments),
-        cwd="/",
-        env=environment(**more),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    path = home.path if isinstance(home, Home) else home
+    words = [*arguments, "--home", str(path)]
+    code, out, err = forks.run(words, environment(LANG="C.UTF-8", **more), "/", 60)
+    return subprocess.CompletedProcess(["archivar", *words], code, out.decode(), err.decode())
 
 
 def run_row(home: Home, run: int = 0) -> Run:

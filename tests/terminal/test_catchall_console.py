@@ -12,7 +12,7 @@ from tests.conftest import StartDovecot
 from tests.servers.dovecot import Dovecot
 from tests.terminal.wizards import UNSAFE, Wizard
 
-pytestmark = [pytest.mark.terminal, pytest.mark.server, pytest.mark.xdist_group("wizard")]
+pytestmark = [pytest.mark.terminal, pytest.mark.server]
 JOURNAL = "journal@example.test"
 SECRET = "Geheim-4711"
 

@@ -23,7 +23,6 @@ from tests.terminal.wizards import Wizard, begun
 pytestmark = [
     pytest.mark.terminal,
     pytest.mark.server,
-    pytest.mark.xdist_group("wizard"),
     pytest.mark.skipif(slapd.missing() is not None, reason="needs the Debian package slapd"),
 ]
 SECRET, MASTER = "Geheim-4711", "Master-4712"

@@ -25,7 +25,7 @@ from tests.servers.scripted import Script, ScriptedServer, Stored
 from tests.support import mail
 from tests.terminal.wizards import UNSAFE, Wizard
 
-pytestmark = [pytest.mark.terminal, pytest.mark.server, pytest.mark.xdist_group("wizard")]
+pytestmark = [pytest.mark.terminal, pytest.mark.server]
 MASTER = "Kerio-Master-4711"
 SECRET = "Geheim-4711"
 NAMES = ("anna", "bob", "carol", "dora")
