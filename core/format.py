@@ -10,26 +10,25 @@ import re
 import unicodedata
 from datetime import datetime
 
-#: Controls, bidirectional and invisible format characters, lone surrogates, private use, unassigned, separators.
-_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-#: Letters and symbols that look like nothing, and so can hide that two names differ.
-_BLANK = set("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-#: These change the shape of what is before them, and with it, in some terminals but not in others, its width: left out.
-_SHAPING = re.compile("[\u034f\u180b-\u180f\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]")
-#: Needed inside words of some scripts; anywhere else it is only invisible.
-_NON_JOINER = "\u200c"
-#: Joins emoji to one where a terminal knows the whole, and is nothing where it does not: left out between them.
-_JOINER = "\u200d"
-#: Characters that take no column may pile up on one cell: more than these in a row are dropped.
-_MAX_COMBINING = 3
+from core import codepoints
+
+#: Controls, lone surrogates, private use, unassigned.
+_CATEGORIES = {"Cc", "Cs", "Co", "Cn"}
+#: Separators of lines and paragraphs are blanks here, and so is the empty cell of Braille, which is drawn as nothing.
+_BLANK = re.compile("[\t\n\r\u2028\u2029\u2800]")
+#: The colour of a skin has two columns of its own in some terminals, none in others: left out.
+_COLOUR = re.compile("[\U0001f3fb-\U0001f3ff]")
+#: What a cell of tmux holds, in bytes: a base with its marks and all that is joined to it. More would be cut or moved.
+_FULLEST_CELL = 21
 
 
 def safe(text: str, limit: int = 1000) -> str:
     """``text`` fit for a terminal: one line, no controls, at most ``limit`` characters.
 
-    C0 controls become control pictures, so that they can be seen; blanks of all kinds become one blank each; what else has no
-    shape of its own (C1, bidi, zero width, tags, lone surrogates, private use, unassigned) becomes U+FFFD. What only shapes
-    the character before it (variation selectors, skin tones, joiners) is left out: terminals disagree about its width.
+    C0 controls become control pictures, so that they can be seen; blanks of all kinds become one blank each; C1 controls,
+    lone surrogates, private use and unassigned become U+FFFD. What is invisible (directions, zero width, fillers, tags,
+    variation selectors) is left out, but for joiners in the scripts and pictures that need them. Marks stay on their letters,
+    as many as writing needs.
     """
     if text.isascii() and text.isprintable():
         return text if len(text) <= limit else text[: limit - 1] + "…"
@@ -40,38 +39,46 @@ def safe(text: str, limit: int = 1000) -> str:
 
 def _clean(text: str) -> str:
     out: list[str] = []
-    combining = 0
+    marks = filled = 0
+    joiner = ""
     for character in text:
-        category = unicodedata.category(character)
-        if _SHAPING.match(character) or (character == _JOINER and out and not out[-1].isascii()):
+        if codepoints.INVISIBLE.match(character):
+            if codepoints.is_joiner(character):
+                joiner = character
             continue
-        if category in ("Mn", "Me") or (category == "Lo" and _joins_before(character)):
-            combining += 1
+        if _COLOUR.match(character):
+            continue
+        category = unicodedata.category(character)
+        length = len(character.encode("utf-8", "replace"))
+        joined = bool(joiner and out and codepoints.joins(out[-1], joiner, character))
+        joined = joined and filled + len(joiner.encode()) + length <= _FULLEST_CELL
+        if joined:
+            out.append(joiner)
+            filled += len(joiner.encode())
+        joiner = ""
+        if codepoints.is_mark(character, category):
             if not out:
                 out.append("◌")
-            if combining <= _MAX_COMBINING:
+                filled = len("◌".encode())
+            marks += 1
+            if marks <= codepoints.most_marks(character) and filled + length <= _FULLEST_CELL:
                 out.append(character)
+                filled += length
             continue
-        combining = 0
-        out.append(_shown(character, category, out[-1] if out else ""))
+        marks = 0
+        filled = filled + length if joined else length
+        out.append(_shown(character, category))
     return "".join(out)
 
 
-def _joins_before(character: str) -> bool:
-    """Vowels and finals of Korean in its decomposed form: letters, but drawn into the cells of the letter before."""
-    return "\u1161" <= character <= "\u11ff" or "\ud7b0" <= character <= "\ud7ff"
-
-
-def _shown(character: str, category: str, before: str) -> str:
-    if character in "\t\n\r":
+def _shown(character: str, category: str) -> str:
+    if _BLANK.match(character):
         return " "
     if category == "Cc" and character < " ":
         return chr(0x2400 + ord(character))
     if character == "\x7f":
         return "␡"
-    if character == _NON_JOINER and before and unicodedata.category(before)[0] in "LM":
-        return character
-    if category in _CATEGORIES or character in _BLANK:
+    if category in _CATEGORIES:
         return "\ufffd"
     return " " if category == "Zs" else character
 

@@ -7,16 +7,14 @@ replaced first (``steady``).
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, chop_cells
-
+from tui.gateway.cells import cell_len, chop_cells
 from tui.gateway.views import HomeView, MailboxRow, ProblemRow, ProfileRow, State, Tone
 
 GAP = 2
-#: Terminals give these one or two columns (new in recent Unicode) or one or none (spacing vowel signs): either shifts a line.
+#: Terminals give these one or two columns, as their version of Unicode says: either shifts a line.
 _DISPUTED = re.compile(
     "[\u2630-\u2637\u268a-\u268f\u302e\u302f\u3248-\u324f\u4dc0-\u4dff\U0001d300-\U0001d37f\U00016ff0-\U00016ff1]"
 )
@@ -93,12 +91,7 @@ def bar(fraction: float | None, width: int) -> str:
 
 def steady(text: str) -> str:
     """``text`` without characters on whose width terminals disagree."""
-    return text if text.isascii() else _DISPUTED.sub("\ufffd", _without_spacing_marks(text))
-
-
-def _without_spacing_marks(text: str) -> str:
-    """Vowel signs of Indic scripts have a column of their own, for terminals, or none, for the library that measures here."""
-    return "".join("\ufffd" if unicodedata.category(character) == "Mc" else character for character in text)
+    return text if text.isascii() else _DISPUTED.sub("\ufffd", text)
 
 
 def shared(natural: Sequence[int], least: Sequence[int], width: int) -> list[int]:

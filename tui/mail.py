@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from rich.cells import cell_len
-
 from tui import prose
 from tui.format import Line, Span, cut, fit, wrap
 from tui.gateway.archive_views import AttachmentRow, FolderRow, MessageRow, MessageView, OwnerRow, PlaceRow
+from tui.gateway.cells import cell_len
 from tui.gateway.views import Tone
 
 #: From here on a list has room for the time, and for more of a name.

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from rich.cells import cell_len, chop_cells
-
 from tui.format import Line, Span, fit, wrap
+from tui.gateway.cells import cell_len, chop_cells
 from tui.gateway.views import Tone
 
 _STEP = re.compile(r"(\d+\.|-) ")

@@ -112,7 +112,7 @@ def cells(text: str) -> int:
     """How many columns of a terminal ``text`` takes."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len
+    from core.cells import cell_len
 
     return cell_len(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from core.format import duration, number, safe, size, soon, when
 
+#: Text of all kinds, rich in what joins and piles up.
+TEXTS = st.text(st.characters() | st.sampled_from("\U0001f468\U0001f467\u2764\u200d\u200c\ufe0fनक\u094d\u093ea\u0301\u1161"))
 NOTHING_TO_SEE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -28,12 +31,12 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
         ("a\x9b31mb", "a\ufffd31mb"),
         ("a\x00\x7f", "a␀␡"),
         ("one\r\ntwo\tthree", "one  two three"),
-        ("invoice\u202efdp.exe", "invoice\ufffdfdp.exe"),
-        ("a\u2028b\u2029c", "a\ufffdb\ufffdc"),
-        ("pay\u200bpal\ufeff", "pay\ufffdpal\ufffd"),
+        ("invoice\u202efdp.exe", "invoicefdp.exe"),
+        ("a\u2028b\u2029c", "a b c"),
+        ("pay\u200bpal\ufeff", "paypal"),
         ("\ud800", "\ufffd"),
         ("a\u00a0b\u3000c", "a b c"),
-        ("a\U000e0041", "a\ufffd"),
+        ("a\U000e0041b", "ab"),
     ],
 )
 def test_what_acts_on_a_terminal_is_made_visible(text: str, shown: str) -> None:
@@ -41,36 +44,73 @@ def test_what_acts_on_a_terminal_is_made_visible(text: str, shown: str) -> None:
     assert safe(text) == shown
 
 
-@pytest.mark.parametrize("blank", ["\u3164", "\u115f", "\u1160", "\uffa0", "\u2800"])
-def test_letters_that_look_like_nothing_are_made_visible(blank: str) -> None:
-    """A filler is a letter for Unicode but nothing for the eye, so it cannot hide in a name."""
-    assert safe(f"an{blank}na") == "an\ufffdna"
+@pytest.mark.parametrize(("blank", "shown"), [(one, "") for one in "\u3164\u115f\u1160\uffa0\u17b4"] + [("\u2800", " ")])
+def test_letters_that_look_like_nothing_are_no_letters(blank: str, shown: str) -> None:
+    """A filler is a letter for Unicode but nothing for the eye: it is left out, and an empty cell is a blank."""
+    assert safe(f"an{blank}na") == f"an{shown}na"
+
+
+def test_nothing_invisible_is_shown_or_becomes_a_sign() -> None:
+    """All format characters, and all that Unicode lets a display ignore: between letters they leave no trace."""
+    formats = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Cf"]
+    ignored = [*"\u034f\u115f\u180b\ufe0f", "\U000e0100", "\U000e0001", "\U000e007f"]
+    assert len(formats) > 150
+    assert [hex(ord(one)) for one in (*formats, *ignored) if safe(f"a{one}b") != "ab"] == []
 
 
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f468\U0001f469\U0001f467"),
+        ("\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f468\u200d\U0001f469\u200d\U0001f467"),
+        (
+            "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466",
+            "\U0001f468\u200d\U0001f469\u200d\U0001f467\U0001f466",
+        ),
         ("\u2764\ufe0f", "\u2764"),
+        ("\u2764\ufe0f\u200d\U0001f525", "\u2764\u200d\U0001f525"),
         ("\U0001f44d\U0001f3fd", "\U0001f44d"),
-        ("a\u200db", "a\ufffdb"),
+        ("a\u200db", "ab"),
+        ("\U0001f468\u200d", "\U0001f468"),
+        ("\U0001f468\u200db", "\U0001f468b"),
     ],
 )
-def test_what_terminals_measure_differently_is_taken_apart(text: str, shown: str) -> None:
-    """Joined and coloured emoji take other columns in every terminal; their parts take the same in all."""
+def test_pictures_are_joined_as_far_as_a_cell_holds_them(text: str, shown: str) -> None:
+    """A family stays one picture; what would not go into one cell is taken apart, and colours of skin are left out."""
     assert safe(text) == shown
 
 
-def test_a_non_joiner_stays_inside_a_word_alone() -> None:
-    """Persian needs the zero-width non-joiner between letters; between anything else it hides something."""
-    assert safe("می\u200cخواهم") == "می\u200cخواهم"
-    assert safe("1\u200c2") == "1\ufffd2"
+def test_joiners_stay_inside_words_of_scripts_that_need_them() -> None:
+    """Persian and Indic letters are joined or kept apart by them; between anything else they hide something."""
+    for text in ("می\u200cخواهم", "क्\u200dष", "ශ්\u200dරී", "র\u200d্য"):
+        assert safe(text) == text
+    assert safe("1\u200c2") == "12"
+    assert safe("pay\u200cpal\u200d") == "paypal"
+    assert safe("م\u200c m") == "م m"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "नमस्कार हिन्दी में लिखा है",
+        "தமிழ் மொழி",
+        "বাংলা ভাষার চিঠি",
+        "မြန်မာဘာသာ",
+        "ที่นี่ภาษาไทย",
+        "שָׁלוֹם בְּרֵאשִׁ֖ית",
+        "Tie\u0302\u0301ng Vie\u0323\u0302t",
+        "བསྒྲུབས",
+    ],
+)
+def test_writing_of_all_scripts_is_shown_whole(text: str) -> None:
+    """Vowels, finals, points and accents stay where they were written."""
+    assert safe(text) == text
 
 
 def test_combining_characters_cannot_pile_up() -> None:
-    """Three marks on a letter are kept, a tower of them is not."""
+    """Three accents on a letter are kept, a tower of them is not; of a script's own marks as many as a cell holds."""
     assert safe("Z" + "\u0301" * 40) == "Z" + "\u0301" * 3
     assert safe("\u1112" + "\u1161" * 40) == "\u1112" + "\u1161" * 3
+    assert len(safe("ก" + "\u0e49" * 40)) == 7
 
 
 def test_a_mark_without_a_letter_gets_one() -> None:
@@ -84,15 +124,15 @@ def test_long_text_is_cut_with_an_ellipsis() -> None:
     assert safe("ü" * 30, 10) == "ü" * 9 + "…"
 
 
-@given(st.text(), st.integers(2, 50))
+@given(TEXTS, st.integers(2, 50))
 def test_safe_text_is_one_line_of_visible_characters(text: str, limit: int) -> None:
-    """Whatever comes in, out comes at most one line of characters that are seen, the non-joiner inside words excepted."""
+    """Whatever comes in, out comes at most one line of characters that are seen, joiners inside words and pictures excepted."""
     shown = safe(text, limit)
     assert len(shown) <= limit + 1
-    assert [c for c in shown if unicodedata.category(c) in NOTHING_TO_SEE and c != "\u200c"] == []
+    assert [c for c in shown if unicodedata.category(c) in NOTHING_TO_SEE and c not in "\u200c\u200d"] == []
 
 
-@given(st.text())
+@given(TEXTS)
 def test_safe_text_is_safe_again(text: str) -> None:
     """What was made safe once is left alone the second time, so layers need not know of each other."""
     once = safe(text)

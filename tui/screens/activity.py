@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual.binding import BindingType
 
 from tui.actions import PLACES, Action, bindings
 from tui.format import Line, arranged
 from tui.gateway.activity_views import RunRow
+from tui.gateway.cells import cell_len
 from tui.gateway.views import Tone
 from tui.screens.ledger import LedgerPlace
 from tui.screens.listing import Listing, cells

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from tui import prose
 from tui.actions import PLACES, Action, bindings
 from tui.format import Line, Span, bar, fit, header, join, percent, wrap
+from tui.gateway.cells import cell_len
 from tui.gateway.proof_views import FindingRow, ProofView
 from tui.gateway.views import State, Tone
 from tui.mail import messages

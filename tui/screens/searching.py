@@ -7,7 +7,6 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,6 +16,7 @@ from textual.widgets import Input, Static
 from tui.actions import PLACES, Action, bindings
 from tui.format import cut, header
 from tui.gateway.archive_views import MessageRow, Selection
+from tui.gateway.cells import cell_len
 from tui.gateway.search_views import EVERYTHING, BadQuery, Order, Progress, Question, Results, Scope
 from tui.gateway.start import safe
 from tui.gateway.views import Refused

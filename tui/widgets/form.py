@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -18,6 +17,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui.format import cut
+from tui.gateway.cells import cell_len
 
 Values = Mapping[str, Any]
 #: Cells of the mark before an option.

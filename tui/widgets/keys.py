@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
+
+from tui.gateway.cells import cell_len
 
 #: Shown whatever the width: from it all others can be found.
 HELP = ("help", "own_help")
