@@ -2,23 +2,20 @@
 
 What holds here, for any bytes at all: nothing is raised by ``read``, time is linear in the size, and what is looked at is
 bounded (parts, levels, header fields, bytes of text); what was left out or could not be read is said in ``unread``.
-
-HTML is turned to text by regular expressions that never go back over what they took. A browser's parser was tried
-(lexbor): 50,000 nested elements, or as many attributes of one, are 250 kB of mail and take it 5 to 8 seconds, since it is
-quadratic there. Here a megabyte of such HTML took under 0.1 s, and nothing is rendered, loaded or run.
 """
 
 from __future__ import annotations
 
-import binascii
-import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote_to_bytes
 
+from core.archive import invitation, markup, uuencoded
 from core.archive.envelope import LONGEST_VALUE, characters, describe, is_attachment, line
+from core.archive.passages import Draft, Passage, composed
 from core.archive.splitter import LONGEST_HEADER, Part, header_end, parts
+from core.archive.transfer_encoding import ENCODINGS, PLAIN, decoded
 from core.errors import InputError
 
 MOST_PARTS = 10_000
@@ -26,36 +23,15 @@ MOST_FIELDS = 2_000
 LONGEST_FIELDS = 1024 * 1024  # bytes of all header fields together
 LONGEST_TEXT = 4 * 1024 * 1024  # bytes of text of all parts together
 LONGEST_NAME = 1_000
+LONGEST_START = 64 * 1024  # bytes of an attachment that are looked at to see whether it is a message
 DEEPEST_ENCODED = 5  # messages in base64 in one another
 MOST_ENCODED = 64 * 1024 * 1024  # bytes of them, decoded
 
 _ANY_FIELD = re.compile(rb"\n([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
 _PARAMETER = re.compile(rb"""[;\s]\s*+([^\s=;*"]++)(?:\*([0-9]{1,3}))?(\*)?\s*+=\s*+("(?:[^"\\]|\\.)*+"|[^;]*+)""", re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
-_NOT_BASE64 = bytes(
-    byte for byte in range(256) if byte not in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
-)
-_WITHOUT_PADDING = re.compile(rb"[^=]+")
+_MESSAGE_FIELD = re.compile(rb"\n(?:from|date|subject|received|message-id)[ \t]*+:")
 _META_CHARSET = re.compile(rb"<meta\b[^>]{0,300}?charset\s*=\s*[\"']?([\w:.-]{1,40})", re.IGNORECASE)
-_WORD = re.compile(r"\w+")
-
-#: Comments, what is not text, tags with quoted values, declarations. Unclosed ones go to the end, as in a browser.
-_MARKUP = re.compile(
-    r"<!--[^-]*+(?:-(?!->)[^-]*+)*+(?:-->|\Z)"
-    r"|<(script|style|template|title)\b[^>]*+(?:>|\Z)[^<]*+(?:<(?!/\1)[^<]*+)*+(?:</\1[^>]*+(?:>|\Z)|\Z)"
-    r"|</?([a-z][a-z0-9]*)(?:[^>=]|=\s*+(?:\"[^\"]*\"|'[^']*')|=)*+(?:>|\Z)"
-    r"|<[!?/][^>]*+(?:>|\Z)",
-    re.IGNORECASE | re.DOTALL,
-)
-_LINE_TAGS = frozenset(
-    re.findall(
-        r"\w+",
-        "address article aside blockquote body br caption center dd div dl dt fieldset figure footer form h1 h2 h3 h4 h5 h6 "
-        "header hr html li main nav ol option p pre section table tbody tfoot thead tr ul",
-    )
-)
-_CELL_TAGS = frozenset(("td", "th"))
-_BLANK_LINES = re.compile(r"\n{3,}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -73,54 +49,112 @@ class Attachment:
 class Content:
     """``headers``: name and decoded value, in order. ``text`` comes from plain text (``source`` is "text"), from HTML alone
     ("html"), or is empty (""). ``unread``: what could not be read and why, in words. All of it but ``unread`` is unsafe
-    text from outside."""
+    text from outside.
+
+    ``passages`` are the text in pieces: the message's own one first, then one for each message in it. ``targets`` are where
+    links of pages lead to, ``descriptions`` what is said of their pictures: to be found, not shown."""
 
     headers: tuple[tuple[str, str], ...]
     text: str
     source: str
     attachments: tuple[Attachment, ...]
     unread: tuple[str, ...]
+    passages: tuple[Passage, ...] = ()
+    targets: tuple[str, ...] = ()
+    descriptions: tuple[str, ...] = ()
 
 
 def read(raw: bytes) -> Content:
     """Read a raw message. Never raises; a message in a message is an attachment, and its text is read too."""
-    unread: dict[str, None] = {}  # in order, each once
-    attachments: list[Attachment] = []
-    plain: list[str] = []
-    pages: list[str] = []
-    left = LONGEST_TEXT
-    for leaf in _leaves(raw, unread):
-        if leaf.attached:
-            body = _decoded(leaf.body, leaf.encoding)
-            attachments.append(Attachment(len(attachments), leaf.name(), leaf.media_type, len(body)))
-            if why := _UNREADABLE.get(leaf.media_type):
-                unread[why] = None
-            continue
-        if leaf.encoding not in _ENCODINGS:
-            unread["a text in an unknown transfer encoding, shown as it is"] = None
-        body = _decoded(leaf.body[: 2 * left], leaf.encoding)
-        if len(body) > left or len(leaf.body) > 2 * left:
-            unread[f"text beyond {LONGEST_TEXT // 1024 // 1024} MB"] = None
-        body = body[:left]
-        left -= len(body)
+    reader = _Reader(raw := _with_line_feeds(raw))
+    for leaf in _leaves(raw, reader.unread):
+        reader.take(leaf)
+    return reader.content()
+
+
+class _Reader:
+    """What is found in a message, part by part."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.unread: dict[str, None] = {}  # in order, each once
+        self._attachments: list[Attachment] = []
+        self._targets: dict[str, None] = {}
+        self._descriptions: dict[str, None] = {}
+        self._drafts = [Draft(0, raw[: header_end(raw)])]
+        #: The messages in one another that the parts at hand belong to, the outermost first.
+        self._open = [self._drafts[0]]
+        self._left = LONGEST_TEXT
+
+    def take(self, leaf: _Leaf) -> None:
+        """Add the next part."""
+        del self._open[leaf.level + 1 :]
+        draft = self._open[-1]
+        if not leaf.attached or leaf.media_type in _CALENDARS:
+            self._text(leaf, draft)
+        if not leaf.attached:
+            return
+        body = decoded(leaf.body, leaf.encoding)
+        self._attachments.append(Attachment(len(self._attachments), leaf.name(), leaf.media_type, len(body)))
+        if why := _UNREADABLE.get(leaf.media_type):
+            self.unread[why] = None
+        if leaf.message:
+            body = _with_line_feeds(body)
+            self._open.append(Draft(leaf.level + 1, body[: header_end(body)]))
+            self._drafts.append(self._open[-1])
+
+    def _text(self, leaf: _Leaf, draft: Draft) -> None:
+        if leaf.encoding not in ENCODINGS:
+            self.unread["a text in an unknown transfer encoding, shown as it is"] = None
+        body = decoded(leaf.body[: 2 * self._left], leaf.encoding)
+        if len(body) > self._left or len(leaf.body) > 2 * self._left:
+            self.unread[f"text beyond {LONGEST_TEXT // 1024 // 1024} MB"] = None
+        body = body[: self._left]
+        self._left -= len(body)
         if not body.strip():
             body = _stray(leaf.header)
+        charset = leaf.charset
         if leaf.media_type in _PAGES:
-            pages.append(to_text(_text(body, leaf.charset or _announced(body))))
+            charset = charset or _announced(body)
+            page = markup.read(_text(body, charset))
+            draft.pages.append(page.text)
+            self._targets.update(dict.fromkeys(page.targets))
+            self._descriptions.update(dict.fromkeys(page.descriptions))
         else:
-            plain.append(_text(body, leaf.charset).replace("\r\n", "\n").replace("\r", "\n"))
-    texts = [text for text in plain if text.strip()]
-    source = "text" if texts else ""
-    known = {word for text in texts for word in _words(text)}
-    for page in pages:
-        words = _words(page)
-        # An alternative to the plain text says the same again; a page that says more is shown as well.
-        if len(words - known) * 10 > len(words):
-            texts.append(page)
-            known |= words
-            source = source or "html"
-    text = "\n\n".join(text.rstrip("\n") for text in texts)
-    return Content(_headers(raw, unread), text + "\n" if text else "", source, tuple(attachments), tuple(unread))
+            text = _text(body, charset).replace("\r\n", "\n").replace("\r", "\n")
+            if leaf.media_type in _CALENDARS and (told := invitation.told(text)):
+                draft.told.append(told)
+            elif not leaf.attached:
+                draft.plain.append(text)
+        draft.charset = draft.charset or charset
+
+    def content(self) -> Content:
+        """All of it."""
+        passages, sources = [], []
+        for draft in self._drafts:
+            text, source = draft.text()
+            sources.append(source)
+            # What of the fields of messages in it is left out, is left out of their own text too.
+            unread = {} if draft.level else self.unread
+            passages.append(Passage(draft.level, _headers(draft.header, draft.charset, unread), text))
+        text = composed(passages)
+        source = "html" if "html" in sources and "text" not in sources else "text" if text else ""
+        return Content(
+            headers=passages[0].headers,
+            text=text,
+            source=source,
+            attachments=tuple(self._attachments),
+            unread=tuple(self.unread),
+            passages=tuple(passages),
+            targets=tuple(self._targets),
+            descriptions=tuple(self._descriptions),
+        )
+
+
+def _with_line_feeds(raw: bytes) -> bytes:
+    """A message whose header has the line ends of old Macintoshes, bare CRs, with those of others; any other as it is."""
+    end = raw.find(b"\n")
+    bare = raw.find(b"\r\r", 0, end) >= 0 if end >= 0 else b"\r" in raw
+    return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if bare else raw
 
 
 def _stray(header: bytes) -> bytes:
@@ -131,32 +165,15 @@ def _stray(header: bytes) -> bytes:
 
 def attachment(raw: bytes, index: int) -> bytes:
     """The decoded bytes of the attachment that ``read`` lists under ``index``. Raises ``InputError`` when there is none."""
-    found = (leaf for leaf in _leaves(raw, {}) if leaf.attached)
+    found = (leaf for leaf in _leaves(_with_line_feeds(raw), {}) if leaf.attached)
     for number, leaf in enumerate(found):
         if number == index:
-            return _decoded(leaf.body, leaf.encoding)
+            return decoded(leaf.body, leaf.encoding)
     raise InputError(f"The message has no attachment {index}.", "They are counted from 0, in the order listed.")
-
-
-def to_text(page: str) -> str:
-    """The text of an HTML page, with line ends where its blocks end. Never raises; linear in time."""
-    flowing = " ".join(page.split())
-    text = html.unescape(_MARKUP.sub(_spacing, flowing))
-    lines = "\n".join(" ".join(line.split()) for line in text.split("\n"))
-    return _SURROGATE.sub("\ufffd", _BLANK_LINES.sub("\n\n", lines)).replace("\0", "").strip("\n")
-
-
-def _spacing(markup: re.Match[str]) -> str:
-    tag = (markup[2] or "").lower()
-    if tag in _LINE_TAGS:
-        return "\n"
-    # What surrounds a picture or a cell are words of their own.
-    return " " if tag in _CELL_TAGS or tag == "img" or markup[1] else ""
 
 
 _PAGES = frozenset(("text/html", "application/xhtml+xml", "text/enriched", "text/richtext"))
 _TEXTS = frozenset(("message/delivery-status", "message/disposition-notification", "message/feedback-report"))
-_ENCODINGS = frozenset(("", "7bit", "8bit", "binary", "quoted-printable", "base64", "x-uuencode", "uuencode", "uue", "x-uue"))
 _UNREADABLE = {
     "application/ms-tnef": "winmail.dat, Outlook's own format, is not looked into",
     "application/pkcs7-mime": "what is encrypted or signed as a whole (S/MIME) is not looked into",
@@ -165,9 +182,16 @@ _UNREADABLE = {
 }
 
 
+_CALENDARS = frozenset(("text/calendar", "application/ics"))
+_MESSAGES = frozenset(("message/rfc822", "message/global"))
+
+
 @dataclass(frozen=True, slots=True)
 class _Leaf:
-    """One part, or a message in the message."""
+    """One part, or a message in the message (``message``). ``level`` counts the messages that it lies in.
+
+    ``label`` names a file that stands in a text and has no header.
+    """
 
     header: bytes
     body: bytes
@@ -175,28 +199,41 @@ class _Leaf:
     encoding: str
     charset: str
     attached: bool
+    message: bool = False
+    level: int = 0
+    label: str = ""
 
     def name(self) -> str:
-        for field, parameter in (("content-disposition", "filename"), ("content-type", "name")):
-            if name := _parameter(_field(self.header, field), parameter):
-                return name[:LONGEST_NAME]
+        if self.label:
+            return self.label
+        for name, parameter in (("content-disposition", "filename"), ("content-type", "name")):
+            if named := _parameter(_field(self.header, name), parameter):
+                return named[:LONGEST_NAME]
         if self.media_type.startswith("message/") and self.media_type not in _TEXTS:
-            subject = describe(self.body[: header_end(self.body)]).subject if self.encoding in _PLAIN else ""
+            subject = describe(self.body[: header_end(self.body)]).subject if self.encoding in PLAIN else ""
             return f"{subject[:100] or 'message'}.eml"
         return ""
 
 
-_PLAIN = frozenset(("", "7bit", "8bit", "binary"))
+@dataclass(slots=True)
+class _Scan:
+    """The parts of a message that are still to come; ``ends`` are where the messages end in which the next one lies."""
+
+    raw: bytes
+    parts: Iterator[Part]
+    level: int
+    ends: list[int] = field(default_factory=list)
 
 
 def _leaves(raw: bytes, unread: dict[str, None]) -> Iterator[_Leaf]:
-    """The parts of a message in their order, with those of messages in it, encoded ones too."""
+    """The parts of a message in their order, with those of messages in it, encoded ones too, and files in its texts."""
     left = MOST_ENCODED
     count = 0
-    pending: list[tuple[bytes, Iterator[Part]]] = [(raw, iter(parts(raw)))]
+    first = True
+    pending = [_Scan(raw, iter(parts(raw)), 0)]
     while pending:
-        source, scan = pending[-1]
-        part = next(scan, None)
+        scan = pending[-1]
+        part = next(scan.parts, None)
         if part is None:
             pending.pop()
             continue
@@ -204,18 +241,48 @@ def _leaves(raw: bytes, unread: dict[str, None]) -> Iterator[_Leaf]:
         if count > MOST_PARTS:
             unread[f"parts beyond the first {MOST_PARTS}"] = None
             return
-        leaf = _leaf(source, part, unread, first=count == 1)
-        yield leaf
-        if part.leaf and leaf.media_type in _MESSAGES and leaf.encoding not in _PLAIN:
+        while scan.ends and part.head >= scan.ends[-1]:
+            scan.ends.pop()
+        leaf = replace(_leaf(scan.raw, part, unread, first=first), level=scan.level + len(scan.ends))
+        first = leaf.message
+        text, *files = _unpacked(leaf)
+        yield text
+        yield from files[: MOST_PARTS - count]
+        count += len(files)
+        if not part.leaf:
+            scan.ends.append(part.end)
+        elif leaf.message:
             if len(pending) > DEEPEST_ENCODED or left <= 0:
                 unread["encoded messages in one another, too deep or too large"] = None
                 continue
-            inner = _decoded(leaf.body, leaf.encoding)
+            inner = _with_line_feeds(decoded(leaf.body, leaf.encoding))
             left -= len(inner)
-            pending.append((inner, iter(parts(inner))))
+            pending.append(_Scan(inner, iter(parts(inner)), leaf.level + 1))
 
 
-_MESSAGES = frozenset(("message/rfc822", "message/global"))
+def _unpacked(leaf: _Leaf) -> list[_Leaf]:
+    """A text and the files that stand in it, or the leaf alone."""
+    if leaf.attached or leaf.media_type != "text/plain" or leaf.encoding not in ENCODINGS:
+        return [leaf]
+    if leaf.encoding != "base64" and b"begin" not in leaf.body:
+        return [leaf]
+    body = decoded(leaf.body, leaf.encoding)
+    text, files = uuencoded.taken_out(body)
+    if not files:
+        return [leaf]
+    return [replace(leaf, body=text, encoding="")] + [
+        _Leaf(
+            b"",
+            file.body,
+            "application/octet-stream",
+            file.encoding,
+            "",
+            attached=True,
+            level=leaf.level,
+            label=line(file.name, leaf.charset)[:LONGEST_NAME],
+        )
+        for file in files
+    ]
 
 
 def _leaf(raw: bytes, part: Part, unread: dict[str, None], *, first: bool) -> _Leaf:
@@ -240,8 +307,18 @@ def _leaf(raw: bytes, part: Part, unread: dict[str, None], *, first: bool) -> _L
         attached = disposition.startswith(b"attachment") or (is_attachment(header.lower()) and not first)
     else:
         attached = True
-    body = raw[part.body : part.end]
-    return _Leaf(header, body, media_type, encoding, _parameter(kind, "charset"), attached)
+    leaf = _Leaf(header, raw[part.body : part.end], media_type, encoding, _parameter(kind, "charset"), attached)
+    return replace(leaf, message=True) if not part.leaf or _is_message(leaf) else leaf
+
+
+def _is_message(leaf: _Leaf) -> bool:
+    """Tell whether a part is a message: by its type, or, as mail programs that know no such type send it, by its name."""
+    if leaf.media_type in _MESSAGES:
+        return True
+    if not leaf.attached or not leaf.name().lower().endswith(".eml"):
+        return False
+    start = decoded(leaf.body[:LONGEST_START], leaf.encoding)
+    return bool(_MESSAGE_FIELD.search(b"\n" + start[: header_end(start)].lower()))
 
 
 def _is_media_type(text: str) -> bool:
@@ -288,20 +365,18 @@ def _parameter(value: bytes, name: str) -> str:
     return " ".join(_SURROGATE.sub("\ufffd", decoded.replace("\0", "")).split())
 
 
-def _headers(raw: bytes, unread: dict[str, None]) -> tuple[tuple[str, str], ...]:
-    end = header_end(raw)
-    block = b"\n" + raw[: min(end, LONGEST_FIELDS)]
-    if block.find(b"\n", 1) < 0:
-        block = block.replace(b"\r", b"\n")
+def _headers(header: bytes, charset: str, unread: dict[str, None]) -> tuple[tuple[str, str], ...]:
+    """The fields of a header block, decoded; those in 8-bit characters without a label are in the charset of the text."""
+    block = b"\n" + header[:LONGEST_FIELDS]
     found: list[tuple[str, str]] = []
-    for field in _ANY_FIELD.finditer(block):
+    for one in _ANY_FIELD.finditer(block):
         if len(found) == MOST_FIELDS:
             unread[f"header fields beyond the first {MOST_FIELDS}"] = None
             break
-        found.append((field[1][:LONGEST_NAME].decode("ascii"), line(field[2][:LONGEST_VALUE])))
-    if end > LONGEST_FIELDS:
+        found.append((one[1][:LONGEST_NAME].decode("ascii"), line(one[2][:LONGEST_VALUE], charset)))
+    if len(header) > LONGEST_FIELDS:
         unread["header fields beyond 1 MB"] = None
-    if not found and raw:
+    if not found:
         unread["the header: there is none"] = None
     return tuple(found)
 
@@ -317,49 +392,3 @@ def _announced(page: bytes) -> str:
     """The charset that an HTML page says of itself."""
     found = _META_CHARSET.search(page[:4096])
     return found[1].decode("ascii", "replace") if found else ""
-
-
-def _words(text: str) -> set[str]:
-    return set(_WORD.findall(text.casefold()))
-
-
-def _decoded(body: bytes, encoding: str) -> bytes:
-    """Undo a transfer encoding as far as it goes; an unknown one leaves the bytes as they are."""
-    if encoding == "quoted-printable":
-        return binascii.a2b_qp(body)
-    if encoding == "base64":
-        return _from_base64(body)
-    if encoding in ("x-uuencode", "uuencode", "uue", "x-uue"):
-        return _from_uuencode(body)
-    return body
-
-
-def _from_base64(body: bytes) -> bytes:
-    """What is no base64 is passed over; what follows padding is decoded too, as some mail is several blocks in a row."""
-    clean = body.translate(None, _NOT_BASE64)
-    blocks = [clean] if clean.find(b"=", 0, -2) < 0 else [found[0] for found in _WITHOUT_PADDING.finditer(clean)]
-    if len(blocks) > 1_000:
-        blocks = [b"".join(blocks)]
-    content = []
-    for block in blocks:
-        bare = block.rstrip(b"=")
-        if len(bare) % 4 == 1:
-            bare = bare[:-1]
-        content.append(binascii.a2b_base64(bare + b"=" * (-len(bare) % 4)))
-    return b"".join(content)
-
-
-def _from_uuencode(body: bytes) -> bytes:
-    content = []
-    for encoded in body.splitlines():
-        if not encoded or encoded.startswith((b"begin ", b"end")):
-            continue
-        try:
-            content.append(binascii.a2b_uu(encoded))
-        except binascii.Error:
-            length = ((encoded[0] - 32) & 63) * 4 // 3 + 5
-            try:
-                content.append(binascii.a2b_uu(encoded[:length]))
-            except binascii.Error:
-                continue
-    return b"".join(content)

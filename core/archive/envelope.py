@@ -43,6 +43,11 @@ _NAME = re.compile(rb"[;\s](?:file)?name(?:\*[0-9]*)?\*?\s*=")
 # RFC 2047 section 2, with the language of RFC 2231 section 5, and tolerant of blanks and a few "?" in the text.
 _ENCODED_WORD = re.compile(rb"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?]*+(?:\?(?!=)[^?]*+){0,8})\?=")
 _CUT_CHARACTER = re.compile(rb"[\xc0-\xff][\x80-\xbf]{0,3}\Z")
+#: Begins Japanese in ISO-2022-JP, which has no byte of eight bits.
+_JAPANESE = b"\x1b$"
+#: Bytes that are no UTF-8, as Python keeps them in a text.
+_STRANGE, _STRANGES = re.compile("[\udc80-\udcff]"), re.compile("[\udc80-\udcff]+")
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # Text codecs of Python that tell nothing (US-ASCII) or are no charsets: those raise, warn or take quadratic time.
@@ -157,19 +162,22 @@ def _first(fields: dict[bytes, list[bytes]], name: bytes, longest: int) -> str:
     return ""
 
 
-def line(value: bytes) -> str:
-    """A raw field's value as one line: encoded words decoded, blanks folded, no NULs, no lone surrogates. Never raises."""
+def line(value: bytes, charset: str = "") -> str:
+    """A raw field's value as one line: encoded words decoded, blanks folded, no NULs, no lone surrogates. Never raises.
+
+    ``charset`` is that of the message's text: 8-bit characters without a label are mostly in the same.
+    """
     plain = value.isascii()
-    if plain and b"=?" not in value:
+    if plain and b"=?" not in value and _JAPANESE not in value:
         text = value.decode("ascii")
     else:
-        text = _decoded(value)
+        text = _decoded(value, charset)
         if not text.isascii():
             text = _SURROGATE.sub("\ufffd", text)
     return " ".join(text.replace("\0", "").split())
 
 
-def _decoded(value: bytes) -> str:
+def _decoded(value: bytes, body: str) -> str:
     """Decode RFC 2047 words; neighbours in one charset are joined as bytes first, since some senders split characters."""
     texts: list[str] = []
     joined = bytearray()
@@ -187,12 +195,12 @@ def _decoded(value: bytes) -> str:
             texts.append(characters(bytes(joined), charset))
             joined.clear()
         if apart:
-            texts.append(characters(between, ""))
+            texts.append(characters(between, "", body))
         joined += content
         charset = label
         done = word.end()
     texts.append(characters(bytes(joined), charset))
-    texts.append(characters(value[done:], ""))
+    texts.append(characters(value[done:], "", body))
     return "".join(texts)
 
 
@@ -206,18 +214,42 @@ def _content(encoding: bytes, text: bytes) -> bytes | None:
         return None
 
 
-def characters(content: bytes, label: str) -> str:
-    """Decode as labelled if that fits, else as UTF-8, else as labelled with U+FFFD for what is wrong. Never raises.
+def characters(content: bytes, label: str, likely: str = "") -> str:
+    """Decode as labelled if that fits, else as UTF-8, else as far as each goes. Never raises.
 
-    Windows-1252, the most usual of unlabelled 8-bit text, stands in for a label that says nothing.
+    Without a label that says something the charset ``likely`` is tried after UTF-8, and then Windows-1252, the most usual of
+    unlabelled 8-bit text. Where but some bytes are no UTF-8, the others are read as it all the same.
     """
     codec = _codec(label)
-    for attempt in (codec, "utf-8"):
+    guess = _codec(likely.lower()) if not codec or codec == "utf-8" else ""
+    guess = guess if guess and guess != "utf-8" and _extends_ascii(guess) else ""
+    japanese = "iso2022_jp_ext" if not codec and _JAPANESE in content else ""
+    for attempt in (japanese, codec, "utf-8", guess):
         try:
-            return content.decode(attempt or "utf-8")
+            if attempt:
+                return content.decode(attempt)
         except UnicodeError:
             continue
-    return content.decode(codec or "cp1252", "replace")
+    if codec and codec != "utf-8":
+        return content.decode(codec, "replace")
+    return _mixed(content, guess or "cp1252")
+
+
+def _mixed(content: bytes, codec: str) -> str:
+    """UTF-8 in which some bytes are in ``codec``; all in ``codec`` where those are the more."""
+    text = content.decode("utf-8", "surrogateescape")
+    rest, strange = _STRANGE.subn("", text)
+    if len(_BEYOND_ASCII.findall(rest)) < strange:
+        return content.decode(codec, "replace")
+    return _STRANGES.sub(lambda found: found[0].encode("utf-8", "surrogateescape").decode(codec, "replace"), text)
+
+
+@lru_cache(maxsize=256)
+def _extends_ascii(codec: str) -> bool:
+    try:
+        return b"Az09:".decode(codec) == "Az09:"
+    except UnicodeError:
+        return False
 
 
 @lru_cache(maxsize=256)

@@ -12,8 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.archive import content
-from core.archive.content import attachment, read, to_text
+from core.archive.content import attachment, read
 from core.archive.envelope import describe
+from core.archive.markup import read as read_page
 from core.demo.odd import odd_messages
 from core.errors import InputError
 
@@ -116,7 +117,7 @@ def test_html_becomes_text() -> None:
         "&auml;&#8364;</p><!-- no <p> --><script>if (a<b) no()</script><table><tr><td>a</td><td>b</td></tr></table>"
         '<a href="x>y" title=\'">\'>link</a></body>'
     )
-    text = to_text(page)
+    text = read_page(page).text
     assert text == "Title\n\none two\nthree four ä€\n\na b\n\nlink"
     assert (read(mail(page=page).as_bytes()).text, read(mail(page=page).as_bytes()).source) == (text + "\n", "html")
 
