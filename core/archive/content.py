@@ -63,6 +63,10 @@ class Content:
     targets: tuple[str, ...] = ()
     descriptions: tuple[str, ...] = ()
 
+    def first(self, name: str) -> str:
+        """The first value of the header field ``name`` that is not empty; empty when there is none."""
+        return next((value for one, value in self.headers if value and one.lower() == name.lower()), "")
+
 
 def read(raw: bytes) -> Content:
     """Read a raw message. Never raises; a message in a message is an attachment, and its text is read too."""

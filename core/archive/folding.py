@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from core.archive.numbers import compact
+from core.codepoints import without_invisible
+
 #: Longer words are no words (base64, keys): what is after that many characters finds nothing.
 LONGEST_WORD = 64
 
@@ -23,12 +26,18 @@ _UNSPACED = re.compile(
 )
 
 
+def indexed(text: str) -> str:
+    """``text`` as it is put into the index: folded, and after it each number with separators as one word without any."""
+    numbers = " ".join(compact(text))
+    return f"{folded(text)}\n{folded(numbers)}" if numbers else folded(text)
+
+
 def folded(text: str) -> str:
-    """``text`` as it is put into the index: words folded, what is between them left for the index to pass over."""
+    """``text`` with its words folded; what is between them is left for the index to pass over, what is invisible is not."""
     if text.isascii():
         plain = text.lower()
     else:
-        plain = unicodedata.normalize("NFKD", text).casefold().translate(_LETTERS)
+        plain = unicodedata.normalize("NFKD", without_invisible(text)).casefold().translate(_LETTERS)
         # Casefolding can take things apart once more (a Turkish capital i).
         plain = "".join(one for one in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(one))
         # Korean was taken apart to single letters.

@@ -47,6 +47,7 @@ async def hits(archive: Archive, messages: Sequence[int], wanted: Collection[int
             one.recipients,
             one.date,
             one.attachments,
+            one.arrived,
             *places.get(one.id, ("", "")),
         )
         for one in await browsing.stored(archive, list(messages))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.archive import content
 from core.archive.archive import Archive
+from core.archive.content import Content
 from core.archive.twins import STANDING
 from core.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A message as the catalog lists it. ``date`` is of the Date header, in seconds since 1970."""
+    """A message as the catalog lists it. ``date`` is of the Date header, None where that is missing or none that there is.
+
+    ``arrived`` is when a server received it (INTERNALDATE), None when no server told. Both in seconds since 1970.
+    """
 
     id: int
     sha256: bytes
@@ -23,10 +26,19 @@ class Stored:
     recipients: str
     date: int | None
     attachments: int
+    arrived: int | None
+
+    @property
+    def moment(self) -> int | None:
+        """Its date, or else when it arrived."""
+        return self.arrived if self.date is None else self.date
 
 
 #: The columns of ``message`` that make a ``Stored``.
-STORED = "id, sha256, volume, size, subject, sender, recipients, date, attachments"
+STORED = (
+    "id, sha256, volume, size, subject, sender, recipients, date, attachments, "
+    "(SELECT min(internaldate) FROM source_message WHERE source_message.message_id = message.id)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,6 @@ async def folders(archive: Archive, owner: str) -> list[FolderCount]:
     return [FolderCount(*row) for row in rows]
 
 
-def text(raw: bytes) -> str:
+def text(read: Content) -> str:
     """The readable text of a message, of its HTML if it has no other, or a word on why there is none."""
-    return content.read(raw).text or "(no text in this message; --raw shows all of it)"
+    return read.text or "(no text in this message; --raw shows all of it)"

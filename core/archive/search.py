@@ -17,8 +17,9 @@ from typing import Any
 from core.archive import query as language
 from core.archive.archive import Archive
 from core.archive.hits import Hit, hits, meant
-from core.archive.query import Query
-from core.archive.search_index import Index, digest, discard, floor
+from core.archive.index_document import digest, floor
+from core.archive.query import Query, QueryError
+from core.archive.search_index import Index, discard
 from core.archive.twins import STANDING
 from core.db.database import Row
 from core.errors import DamagedError
@@ -26,8 +27,10 @@ from core.errors import DamagedError
 #: By relevance, so many of the newest messages that are found are put in order, and so many can be paged through.
 RANKED, KEPT = 20_000, 1_000
 LAST = 2**63 - 1
-#: What is found in these columns counts for more: subject, sender, recipients, copies, body, files.
-_WEIGHTS = "4.0, 3.0, 2.0, 1.5, 1.0, 2.0"
+#: What is found in these columns counts for more: subject, sender, recipients, copies, body, files, links, ids.
+_WEIGHTS = "4.0, 3.0, 2.0, 1.5, 1.0, 2.0, 0.5, 1.0"
+#: Words that a part of a word may stand in: each of them is sought.
+MOST_WORDS = 2_000
 #: All numbers are read in so many at a time, each time ten times as many: a query may cost much however few it finds.
 _FIRST, _MOST = 100, 50_000
 
@@ -158,6 +161,8 @@ class Search:
         return statement
 
     async def _collect(self, term: language.Node, statement: _Statement) -> None:
+        if isinstance(term, language.Part):
+            term = await self._words(term)
         if isinstance(term, language.All):
             for one in term.terms:
                 await self._collect(one, statement)
@@ -181,6 +186,8 @@ class Search:
             case language.All() | language.Any():
                 parts = [await self._condition(one, statement) for one in term.terms]
                 return f"({(' AND ' if isinstance(term, language.All) else ' OR ').join(parts)})"
+            case language.Part():
+                return await self._condition(await self._words(term), statement)
             case language.Words():
                 return f"doc.id IN (SELECT rowid FROM text WHERE text MATCH {statement.value(expression(term))})"
             case language.Attached():
@@ -194,6 +201,17 @@ class Search:
                 return _numbered(term, statement)
             case language.OfUser() | language.InFolder() | language.Within():
                 return statement.placed(await meant(self._archive, term))
+
+    async def _words(self, part: language.Part) -> language.Any:
+        """The words that have ``part`` in them, or at their end. Raises ``QueryError`` when these are too many."""
+        where = "substr(text, -length(:part)) = :part" if part.ending else "instr(text, :part)"
+        rows = await self._read(f"SELECT text FROM word WHERE {where} LIMIT :most", {"part": part.text, "most": MOST_WORDS + 1})
+        if len(rows) > MOST_WORDS:
+            message = f"More than {MOST_WORDS:,} words have {part.text} in them."
+            raise QueryError(message, "Write more of it.", part.position)
+        # What is no word of letters alone (and so is not among those) is found as it is, or by how it begins.
+        itself = language.Words((part.text,), part.column, prefix=not part.ending)
+        return language.Any((itself, *(language.Words((row[0],), part.column) for row in rows)))
 
     async def _hits(self, rows: Sequence[Row], statement: _Statement) -> tuple[Hit, ...]:
         index = self._index
@@ -340,7 +358,9 @@ def expression(term: language.Node) -> str:
     match term:
         case language.Words():
             column = f"{term.column} : " if term.column else ""
-            return f'{column}"{" ".join(term.words)}"{" *" if term.prefix else ""}'
+            begins = " *" if term.prefix else ""
+            words = f'"{" ".join(term.words)}"{begins}'
+            return f'{column}({words} OR "{term.compact}"{begins})' if term.compact else f"{column}{words}"
         case language.All() | language.Any():
             without = [expression(one.term) for one in term.terms if isinstance(one, language.Not)]
             parts = [expression(one) for one in term.terms if not isinstance(one, language.Not)]

@@ -6,6 +6,9 @@ process may index at any time, and die.
 
 The number of a text is its message's date and number (``_rowid``), so that the newest come first without sorting, and a page
 goes on where the last one ended, whatever has come meanwhile. The table is contentless: texts are read from the volumes.
+
+Beside it stands each word once, in letters alone: a part of a word is sought in them, and then the words that have it. That
+takes a few bytes for a word of the language, where an index of all groups of three letters would be larger than the mail.
 """
 
 from __future__ import annotations
@@ -17,25 +20,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.archive import content, folding
 from core.archive.archive import Archive
-from core.archive.content import Content
+from core.archive.index_document import COLUMNS, Document, Unread, digest, document
 from core.db import glimpse
 from core.db.database import Database, Row, Transaction
 from core.errors import DamagedError, StorageError
 
-#: Another version of this, of ``folding`` or of what ``content`` reads: the index is made anew.
-VERSION = 1
+#: Another version of this, of ``folding``, of ``numbers`` or of what ``content`` reads: the index is made anew.
+VERSION = 2
 PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -16384", "temp_store = MEMORY")
 #: Messages and bytes of a batch.
 MOST_MESSAGES, MOST_BYTES = 500, 16 * 1024 * 1024
-#: Characters of one message's text that are indexed: a list of parts of 4 MB has no more words than that.
-MOST_TEXT = 2_000_000
 #: Numbers of messages that are compared with the catalog, to see whether it is the one that was indexed.
 SAMPLES = 64
-#: What is older than 1970, or has no date anywhere, stands at the end.
-_NUMBERS = 1 << 25
-
 SCHEMA = """
 CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, archive_id TEXT NOT NULL,
     reached INTEGER NOT NULL);
@@ -43,23 +40,16 @@ CREATE TABLE doc (id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL UNIQUE, di
     attachments INTEGER NOT NULL);
 CREATE TABLE problem (message_id INTEGER PRIMARY KEY, damaged INTEGER NOT NULL, reason TEXT NOT NULL,
     columns TEXT NOT NULL);
-CREATE VIRTUAL TABLE text USING fts5 (subject, sender, recipients, copies, body, files, content = '',
+CREATE TABLE word (text TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE VIRTUAL TABLE text USING fts5 (subject, sender, recipients, copies, body, files, links, ids, content = '',
     tokenize = 'unicode61 remove_diacritics 0');
 """
 #: Long texts are merged in memory before they are written.
 _TUNING = "INSERT INTO text (text, rank) VALUES ('hashsize', 8388608)"
-_TABLES = ("state", "doc", "problem", "text")
+_TABLES = ("state", "doc", "problem", "word", "text")
+_VALUES = ", ".join("?" * len(COLUMNS))
 
 logger = logging.getLogger("archivar.search")
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A message of which the index has not all: ``damaged`` when its bytes cannot be had; ``reason`` says what is missing."""
-
-    message: int
-    damaged: bool
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +59,6 @@ class State:
     behind: int
     partly: int
     damaged: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Document:
-    message: int
-    digest: int
-    rowid: int
-    size: int
-    attachments: int
-    columns: tuple[str, ...]
-    unread: Unread | None
 
 
 class Index:
@@ -227,7 +206,7 @@ class Index:
             await self._insert(transaction, repaired)
         return len(repaired)
 
-    async def _documents(self, rows: Sequence[Row]) -> list[_Document]:
+    async def _documents(self, rows: Sequence[Row]) -> list[Document]:
         found: list[tuple[Row, bytes | str]] = []
         left = MOST_BYTES
         for row in rows:
@@ -238,9 +217,9 @@ class Index:
                 found.append((row, await self._archive.raw(bytes(row[1]))))
             except (DamagedError, KeyError) as error:
                 found.append((row, str(error)))
-        return await asyncio.to_thread(lambda: [_document(row, raw) for row, raw in found])
+        return await asyncio.to_thread(lambda: [document(row, raw) for row, raw in found])
 
-    async def _insert(self, transaction: Transaction, documents: Sequence[_Document]) -> None:
+    async def _insert(self, transaction: Transaction, documents: Sequence[Document]) -> None:
         # In the order of their numbers: one that is lower than the one before has all texts in memory written at once.
         numbers = await _free(transaction, [one.rowid for one in documents])
         numbered = sorted(zip(numbers, documents, strict=True), key=lambda pair: pair[0])
@@ -249,9 +228,11 @@ class Index:
             [(number, one.message, one.digest, one.size, one.attachments) for number, one in numbered],
         )
         await transaction.many(
-            "INSERT INTO text (rowid, subject, sender, recipients, copies, body, files) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO text (rowid, {', '.join(COLUMNS)}) VALUES (?, {_VALUES})",
             [(number, *one.columns) for number, one in numbered],
         )
+        words = {word for one in documents for word in one.words}
+        await transaction.many("INSERT OR IGNORE INTO word VALUES (?)", [(word,) for word in sorted(words)])
         await transaction.many(
             "INSERT INTO problem (message_id, damaged, reason, columns) VALUES (?, ?, ?, ?)",
             [
@@ -265,7 +246,8 @@ class Index:
 _EMPTY = "it is empty"
 _MESSAGES = (
     "SELECT m.id, m.sha256, m.size, m.subject, m.sender, m.recipients, "
-    "coalesce(m.date, (SELECT max(date) FROM placement WHERE message_id = m.id)), m.attachments FROM message m"
+    "coalesce(m.date, (SELECT min(internaldate) FROM source_message WHERE message_id = m.id), "
+    "(SELECT max(date) FROM placement WHERE message_id = m.id)), m.attachments FROM message m"
 )
 
 
@@ -277,8 +259,7 @@ async def _forget(transaction: Transaction, message: int) -> bool:
     if row is None:
         return False
     await transaction.execute(
-        "INSERT INTO text (text, rowid, subject, sender, recipients, copies, body, files) "
-        "VALUES ('delete', ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO text (text, rowid, {', '.join(COLUMNS)}) VALUES ('delete', ?, {_VALUES})",
         (row[0], *json.loads(row[1])),
     )
     await transaction.execute("DELETE FROM doc WHERE id = ?", (row[0],))
@@ -290,15 +271,6 @@ def discard(path: Path) -> None:
     """Remove an index file that is of no use. The log goes first: it must never meet the next file of that name."""
     for suffix in ("-wal", "-shm", ""):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def floor(seconds: int) -> int:
-    """The lowest number that a text of that time or later can have."""
-    return max(seconds, 0) * _NUMBERS
-
-
-def _rowid(date: int | None, message: int) -> int:
-    return max(date or 0, 0) * _NUMBERS + message % _NUMBERS
 
 
 async def progress(archive: Archive) -> tuple[int, int]:
@@ -355,41 +327,3 @@ async def _free(transaction: Transaction, numbers: Sequence[int]) -> list[int]:
         taken.add(number)
         found.append(number)
     return found
-
-
-def digest(sha256: bytes) -> int:
-    return int.from_bytes(bytes(sha256)[:7], "big")
-
-
-def _document(row: Row, raw: bytes | str) -> _Document:
-    """A row of the catalog and the message's bytes, or why they cannot be had, as it is indexed."""
-    message, sha256, size, subject, sender, recipients, date, attachments = row
-    if isinstance(raw, str):
-        # What the catalog knows of it is better than nothing.
-        columns: tuple[str, ...] = (subject, sender, recipients, "", "", "")
-        unread: Unread | None = Unread(message, True, raw)
-    else:
-        columns, unread = _read(message, raw, subject, sender)
-    folded = tuple(folding.folded(text.replace("\0", " ")) for text in columns)
-    return _Document(message, digest(sha256), _rowid(date, message), size, attachments, folded, unread)
-
-
-def _read(message: int, raw: bytes, subject: str, sender: str) -> tuple[tuple[str, ...], Unread | None]:
-    """The columns of a message, and what of it could not be read."""
-    found = content.read(raw)
-    unread = list(found.unread)
-    if len(found.text) > MOST_TEXT:
-        unread.append(f"text beyond {MOST_TEXT:,} characters")
-    columns = (
-        _fields(found, "subject", "comments", "keywords") or subject,
-        _fields(found, "from", "sender", "reply-to") or sender,
-        _fields(found, "to", "bcc", "resent-to", "delivered-to"),
-        _fields(found, "cc", "resent-cc"),
-        found.text[:MOST_TEXT],
-        "\n".join(one.name for one in found.attachments),
-    )
-    return columns, Unread(message, False, "; ".join(unread)[:1000]) if unread else None
-
-
-def _fields(found: Content, *names: str) -> str:
-    return "\n".join(value for name, value in found.headers if name.lower() in names)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
 
 from core.archive import users
+from core.cli import words
 from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output
-from core.cli.words import day_and_time, iso, minute
+from core.cli.words import iso, minute
 from core.format import counted, number, size
+
+#: Columns by which the rest of a broken line is set in, at most.
+DEEPEST = 30
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +50,7 @@ def show(
     raw: Annotated[bool, typer.Option("--raw", help="The whole message, byte for byte, for a file or pipe.")] = False,
 ) -> None:
     """Show a message, where it lies and where it was."""
+    from core.archive import content as contents
     from core.archive import reading, twins
 
     async def work() -> None:
@@ -56,7 +62,8 @@ def show(
                 return
             places = await reading.places(archive, found.id)
             others = [bytes(row[1]).hex() for row in await twins.of(archive.database, found.id)]
-        text = reading.text(content)
+        read = await asyncio.to_thread(contents.read, content)
+        text = reading.text(read)
         if output.json_wanted:
             output.json(
                 {
@@ -66,6 +73,7 @@ def show(
                     "from": found.sender,
                     "to": found.recipients,
                     "date": iso(found.date),
+                    "received": iso(found.arrived),
                     "size": found.size,
                     "attachments": found.attachments,
                     "twins": others,
@@ -81,7 +89,7 @@ def show(
             ("Subject", found.subject),
             ("From", found.sender),
             ("To", found.recipients),
-            ("Date", day_and_time(found.date)),
+            ("Date", words.date_or_arrival(found.date, found.arrived, read.first("date"))),
             ("Size", f"{counted(found.size, 'byte')}, {counted(found.attachments, 'attachment')}"),
             ("SHA-256", found.sha256.hex()),
         ):
@@ -92,7 +100,9 @@ def show(
             times = [f"{word} {minute(at)}" for word, at in (("since", one.since), ("until", one.until)) if at]
             output.line(f"{'Place:':<9}{one.user}: {one.folder} ({', '.join(times) or 'its entry cannot be read'})", indent=9)
         output.line()
+        for note in read.unread:
+            output.line(f"! {note}", indent=2)
         for line in text.splitlines():
-            output.line(line)
+            output.line(line, indent=min(len(line) - len(line.lstrip(" ")), DEEPEST))
 
     run(work())

@@ -72,9 +72,7 @@ def search(
         if output.json_wanted:
             output.json({"total": total, "behind": behind, "messages": [_as_json(hit) for hit in page.hits]})
         elif page.hits:
-            rows = [
-                (str(hit.id), day_and_time(hit.date)[:16], hit.sender, hit.subject, hit.user, hit.folder) for hit in page.hits
-            ]
+            rows = [(str(hit.id), _date(hit), hit.sender, hit.subject, hit.user, hit.folder) for hit in page.hits]
             output.table(("ID", "DATE (UTC)", "FROM", "SUBJECT", "USER", "FOLDER"), rows)
         shown = f", {number(len(page.hits))} of them shown" if total > len(page.hits) else ""
         output.note(f"{counted(total, 'message')} found{shown}.")
@@ -82,6 +80,11 @@ def search(
             output.note(f"! {_not_yet(behind)}")
 
     run(work())
+
+
+def _date(hit: Hit) -> str:
+    """The date of a message; of one without, when it was received, and that it was."""
+    return f"{day_and_time(hit.moment)[:16]}{' received' if hit.date is None and hit.arrived is not None else ''}"
 
 
 def _as_json(hit: Hit) -> dict[str, object]:
@@ -94,6 +97,7 @@ def _as_json(hit: Hit) -> dict[str, object]:
         "from": hit.sender,
         "to": hit.recipients,
         "date": iso(hit.date),
+        "received": iso(hit.arrived),
         "size": hit.size,
         "attachments": hit.attachments,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from core.codepoints import is_joiner
 from core.engine.progress import Snapshot
 from core.format import clock, counted, duration, number, safe, size, soon
 from core.model import RunStatus, now
@@ -52,6 +53,15 @@ def day_and_time(seconds: int | None) -> str:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC") if seconds is not None else ""
     except (ValueError, OverflowError, OSError):
         return ""
+
+
+def date_or_arrival(date: int | None, arrived: int | None, written: str) -> str:
+    """The date of a message; where it has none, or ``written`` is none that there is, when a server received it, in words."""
+    if known := day_and_time(date):
+        return known
+    why = f"its own date is none that there is: {written}" if written else "it has no date of its own"
+    received = day_and_time(arrived)
+    return f"received {received} ({why})" if received else f"unknown ({why})"
 
 
 def iso(seconds: int | None) -> str | None:
@@ -142,13 +152,21 @@ def wrapped(text: str, width: int | None, indent: int = 0) -> list[str]:
             end -= 1 + (cells(text[:end]) - room) // 2
         end = max(end, 1)
         blank = text.rfind(" ", 0, end + 1)
-        end = blank if blank > 0 and text[:blank].strip() else end
+        end = blank if blank > 0 and text[:blank].strip() else _between_characters(text, end)
         lines.append(text[:end].rstrip())
         text = text[end:].lstrip(" ")
         room = max(width - indent, _NARROWEST)
     if text:
         lines.append(text)
     return [lines[0], *(" " * indent + line for line in lines[1:])]
+
+
+def _between_characters(text: str, end: int) -> int:
+    """``end``, or a place before it that parts no mark from its letter and nothing that is joined."""
+    whole = end
+    while 1 < whole < len(text) and (not cells(text[whole]) or is_joiner(text[whole - 1])):
+        whole -= 1
+    return whole if whole > 1 else end
 
 
 def columns(rows: list[list[str]], width: int | None, right: frozenset[int] = frozenset()) -> list[str]:

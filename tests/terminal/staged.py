@@ -121,6 +121,7 @@ class StagedMail:
             "anna@example.test",
             date,
             number % 2,
+            date,
         )
 
     def moment_of(self, number: int) -> datetime:

@@ -24,7 +24,7 @@ WIDTHS = (40, 72, 73, 100, 140)
 
 
 def stored(subject: str, sender: str = "A <a@example.test>", date: int | None = 1_700_000_000) -> Stored:
-    return Stored(1, bytes(32), 1, 123_456_789, subject, sender, "b@example.test", date, 2)
+    return Stored(1, bytes(32), 1, 123_456_789, subject, sender, "b@example.test", date, 2, None)
 
 
 def width_of(line: Line) -> int:

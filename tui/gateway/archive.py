@@ -179,7 +179,7 @@ def _folder_row(path: str, entry: FolderEntry | None, total: int, inner: bool) -
 
 def message_row(stored: Stored, today: datetime, where: str = "") -> MessageRow:
     """A message in a list."""
-    day, date = _dates(stored.date, today)
+    day, date = _dates(stored.moment, today)
     return MessageRow(
         stored.id,
         day,
@@ -189,6 +189,7 @@ def message_row(stored: Stored, today: datetime, where: str = "") -> MessageRow:
         texts.size(stored.size),
         stored.attachments,
         where,
+        arrival=stored.date is None and stored.arrived is not None,
     )
 
 
@@ -223,6 +224,8 @@ def message_view(stored: Stored, read: Content) -> MessageView:
         found = [value for one, value in read.headers if one.lower() == name.lower()]
         if found and found[0].strip():
             brief.append((name, present.text(found[0], 1000)))
+        if name == "Date" and stored.date is None:
+            brief.append(("Received", _arrival(stored, bool(brief) and brief[-1][0] == "Date")))
     return MessageView(
         id=stored.id,
         subject=present.text(stored.subject) or "(no subject)",
@@ -242,11 +245,17 @@ def message_view(stored: Stored, read: Content) -> MessageView:
     )
 
 
+def _arrival(stored: Stored, dated: bool) -> str:
+    """When a message arrived that has no date to go by, and why that is said."""
+    why = "its own date is none that there is" if dated else "it has no date of its own"
+    return f"{_dates(stored.arrived, now())[1]} ({why})" if stored.arrived is not None else f"unknown ({why})"
+
+
 def unread_view(stored: Stored, why: str) -> MessageView:
     """A message of which only that is known that the catalog has."""
     row = message_row(stored, now())
     sender, recipients = present.text(stored.sender, 1000), present.text(stored.recipients, 1000)
-    brief = (("From", sender), ("To", recipients), ("Date", row.date), ("Subject", row.subject))
+    brief = (("From", sender), ("To", recipients), ("Received" if row.arrival else "Date", row.date), ("Subject", row.subject))
     known = tuple((name, value) for name, value in brief if value)
     return MessageView(stored.id, row.subject, row.size, known, known, (), 0, False, (), (present.text(why, 500),))
 

@@ -37,7 +37,10 @@ class FolderRow:
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """A message in a list. ``day`` is short, ``date`` has the time; ``where`` is user and folder, where that is not clear."""
+    """A message in a list. ``day`` is short, ``date`` has the time; ``where`` is user and folder, where that is not clear.
+
+    ``arrival``: it has no date of its own, so that is when a server received it.
+    """
 
     id: int
     day: str
@@ -47,6 +50,7 @@ class MessageRow:
     size: str
     attachments: int
     where: str = ""
+    arrival: bool = False
 
 
 @dataclass(frozen=True, slots=True)

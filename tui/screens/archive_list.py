@@ -110,7 +110,8 @@ class MessageList(SelectedPlace):
         if row is None or row.id == self._previewed:
             return
         self._previewed = row.id
-        self.panel("preview-panel").head(row.subject, " · ".join(part for part in (row.where, row.date) if part))
+        date = f"no date, received {row.date}" if row.arrival else row.date
+        self.panel("preview-panel").head(row.subject, " · ".join(part for part in (row.where, date) if part))
         self.run_worker(self._preview(row.id), group="preview", exclusive=True, exit_on_error=False)
 
     async def _preview(self, message: int) -> None:

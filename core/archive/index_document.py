@@ -1,0 +1,105 @@
+"""A message as it stands in the index: the columns of its text, folded, its number, and what could not be read of it. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from core.archive import content, folding
+from core.archive.content import Content
+from core.db.database import Row
+
+#: The columns of the text, in order.
+COLUMNS = ("subject", "sender", "recipients", "copies", "body", "files", "links", "ids")
+#: Characters of one message's text that are indexed: a list of parts of 4 MB has no more words than that.
+MOST_TEXT = 2_000_000
+#: Letters of words in which parts can be found: what is shorter has none to speak of, what is longer is no word.
+SHORTEST_WORD, LONGEST_WORD = 4, 40
+#: What is older than 1970, or has no date anywhere, stands at the end.
+_NUMBERS = 1 << 25
+
+_ADDRESS = re.compile(r"(?:https?|ftp)://[^\s<>\"'\\]{1,2000}", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A message of which the index has not all: ``damaged`` when its bytes cannot be had; ``reason`` says what is missing."""
+
+    message: int
+    damaged: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What is written of a message: its folded columns, and the words in them that parts are sought in."""
+
+    message: int
+    digest: int
+    rowid: int
+    size: int
+    attachments: int
+    columns: tuple[str, ...]
+    words: frozenset[str]
+    unread: Unread | None
+
+
+def floor(seconds: int) -> int:
+    """The lowest number that a text of that time or later can have."""
+    return max(seconds, 0) * _NUMBERS
+
+
+def _rowid(date: int | None, message: int) -> int:
+    return max(date or 0, 0) * _NUMBERS + message % _NUMBERS
+
+
+def digest(sha256: bytes) -> int:
+    """The beginning of a message's hash, by which the index knows that a number still means the same message."""
+    return int.from_bytes(bytes(sha256)[:7], "big")
+
+
+def document(row: Row, raw: bytes | str) -> Document:
+    """A row of the catalog and the message's bytes, or why they cannot be had, as it is indexed."""
+    message, sha256, size, subject, sender, recipients, date, attachments = row
+    if isinstance(raw, str):
+        # What the catalog knows of it is better than nothing.
+        columns: tuple[str, ...] = (subject, sender, recipients, "", "", "", "", "")
+        unread: Unread | None = Unread(message, True, raw)
+    else:
+        found = content.read(raw)
+        columns, unread = _read(message, found, subject, sender)
+        # A file that stands in a text is one for a reader.
+        attachments = max(attachments, len(found.attachments))
+    folded = tuple(folding.indexed(text.replace("\0", " ")) for text in columns)
+    words = frozenset(
+        word
+        for text in folded
+        for word in set(_WORD.findall(text))
+        if SHORTEST_WORD <= len(word) <= LONGEST_WORD and word.isalpha()
+    )
+    return Document(message, digest(sha256), _rowid(date, message), size, attachments, folded, words, unread)
+
+
+def _read(message: int, found: Content, subject: str, sender: str) -> tuple[tuple[str, ...], Unread | None]:
+    """The columns of a message, with those of messages in it, and what of it could not be read."""
+    unread = list(found.unread)
+    body = "\n".join((*(passage.text for passage in found.passages), *found.descriptions))
+    if len(body) > MOST_TEXT:
+        unread.append(f"text beyond {MOST_TEXT:,} characters")
+    columns = (
+        _values(found, "subject", "comments", "keywords") or subject,
+        _values(found, "from", "sender", "reply-to") or sender,
+        _values(found, "to", "bcc", "resent-to", "delivered-to"),
+        _values(found, "cc", "resent-cc"),
+        body[:MOST_TEXT],
+        "\n".join(one.name for one in found.attachments),
+        "\n".join(dict.fromkeys((*found.targets, *_ADDRESS.findall(body[:MOST_TEXT])))),
+        _values(found, "message-id"),
+    )
+    return columns, Unread(message, False, "; ".join(unread)[:1000]) if unread else None
+
+
+def _values(found: Content, *names: str) -> str:
+    """The values of header fields, of the message and of those in it."""
+    return "\n".join(value for passage in found.passages for value in passage.values(*names))

@@ -1,0 +1,67 @@
+"""Numbers that are written with separators, as one word: amounts, accounts (IBAN), telephone numbers. Pure; linear in time.
+
+``10.000,50``, ``10 000,50`` and ``10000,50`` are ``1000050``, so each finds the others; what is cut apart by blanks is one
+number only where its shape says so (groups of three digits, groups of four after a country, a number that is dialled).
+"""
+
+from __future__ import annotations
+
+import re
+
+#: Digits of a number that is one: an IBAN has up to 34 characters.
+LONGEST = 40
+#: Digits before the decimals from which on some set groups apart, and of a number of another kind that is worth a word.
+SHORTEST_AMOUNT, SHORTEST = 4, 6
+#: Numbers of one text that are told: a list of parts has no more.
+MOST = 50_000
+
+_BLANK = r"[ \t\u00a0\u2007\u2009\u202f]"
+_AMOUNT = rf"[0-9]{{1,3}}(?:(?:{_BLANK}|['’.,])[0-9]{{3}}(?![0-9])){{1,8}}+(?:[.,][0-9]{{1,4}}(?![0-9]))?"
+_ACCOUNT = rf"[A-Za-z]{{2}}[0-9]{{2}}(?:{_BLANK}?[A-Za-z0-9]{{4}}){{2,7}}(?:{_BLANK}?[0-9A-Za-z]{{1,3}})?"
+_DIALLED = rf"(?:\+|\(?0)[0-9](?:[-./()]|{_BLANK}|[0-9]){{4,24}}"
+_JOINED = r"[0-9]{1,20}(?:['’.,/-][0-9]{1,20}){1,8}"
+#: What may begin within a longer word or number is none.
+_NUMBER = re.compile(
+    rf"(?<![\w.,])(?:(?P<account>{_ACCOUNT})|(?P<amount>{_AMOUNT})|(?P<dialled>{_DIALLED})|(?P<joined>{_JOINED}))(?!\w)"
+)
+_GAP = re.compile(_BLANK)
+_SPACED = re.compile(rf"(?:{_ACCOUNT}|{_AMOUNT}|{_DIALLED})(?=[\s)]|\Z)")
+_DECIMALS = re.compile(r"[.,]([0-9]{1,2})\Z")
+#: The zero that is dialled within a country only.
+_TRUNK = re.compile(r"\(0\)")
+_SEPARATOR = re.compile(r"[^0-9A-Za-z]+")
+
+
+def compact(text: str) -> list[str]:
+    """The numbers with separators in ``text`` as words without any, each once; amounts without their decimals too."""
+    found: dict[str, None] = {}
+    for number in _NUMBER.finditer(text):
+        for word in _words(number):
+            found[word] = None
+        if len(found) >= MOST:
+            break
+    return list(found)
+
+
+def one(text: str) -> str:
+    """``text`` as one word if all of it is a number with separators; empty if it is none."""
+    number = _NUMBER.fullmatch(text.strip())
+    return next(iter(_words(number)), "") if number else ""
+
+
+def spaced(text: str, at: int) -> str:
+    """The number with blanks in it that stands at ``at`` of what somebody typed; empty when there is none."""
+    found = _SPACED.match(text, at)
+    return found[0].rstrip() if found and _GAP.search(found[0].rstrip()) and _NUMBER.fullmatch(found[0].rstrip()) else ""
+
+
+def _words(number: re.Match[str]) -> list[str]:
+    written = number[0].rstrip(" .,-/(")
+    word = _SEPARATOR.sub("", _TRUNK.sub("", written)).lower()
+    decimals = _DECIMALS.search(written)
+    if len(word) > LONGEST or word == written.lower():
+        return []
+    if number["joined"] and len(word) < (SHORTEST_AMOUNT + len(decimals[1]) if decimals else SHORTEST):
+        # Both ways to write 9,50 are the same two words already, and 950 is another number.
+        return []
+    return [word, word[: -len(decimals[1])]] if decimals and number["amount"] else [word]
