@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.archive import content, folding
@@ -11,6 +12,8 @@ from core.db.database import Row
 
 #: The columns of the text, in order.
 COLUMNS = ("subject", "sender", "recipients", "copies", "body", "files", "links", "ids")
+#: Those in which numbers are written with separators.
+_NUMBERED = frozenset(("subject", "body", "files"))
 #: Characters of one message's text that are indexed: a list of parts of 4 MB has no more words than that.
 MOST_TEXT = 2_000_000
 #: Letters of words in which parts can be found: what is shorter has none to speak of, what is longer is no word.
@@ -33,7 +36,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What is written of a message: its folded columns, and the words in them that parts are sought in."""
+    """What is written of a message: its folded columns, and all words in them."""
 
     message: int
     digest: int
@@ -71,14 +74,18 @@ def document(row: Row, raw: bytes | str) -> Document:
         columns, unread = _read(message, found, subject, sender)
         # A file that stands in a text is one for a reader.
         attachments = max(attachments, len(found.attachments))
-    folded = tuple(folding.indexed(text.replace("\0", " ")) for text in columns)
-    words = frozenset(
-        word
-        for text in folded
-        for word in set(_WORD.findall(text))
-        if SHORTEST_WORD <= len(word) <= LONGEST_WORD and word.isalpha()
+    folded = tuple(
+        (folding.indexed if name in _NUMBERED else folding.folded)(text.replace("\0", " "))
+        for name, text in zip(COLUMNS, columns, strict=True)
     )
+    words = frozenset(_WORD.findall("\n".join(folded)))
     return Document(message, digest(sha256), _rowid(date, message), size, attachments, folded, words, unread)
+
+
+def lettered(documents: Iterable[Document]) -> list[str]:
+    """The words of messages in which parts are sought, each once."""
+    words = frozenset[str]().union(*(one.words for one in documents))
+    return sorted(word for word in words if SHORTEST_WORD <= len(word) <= LONGEST_WORD and word.isalpha())
 
 
 def _read(message: int, found: Content, subject: str, sender: str) -> tuple[tuple[str, ...], Unread | None]:
@@ -94,7 +101,7 @@ def _read(message: int, found: Content, subject: str, sender: str) -> tuple[tupl
         _values(found, "cc", "resent-cc"),
         body[:MOST_TEXT],
         "\n".join(one.name for one in found.attachments),
-        "\n".join(dict.fromkeys((*found.targets, *_ADDRESS.findall(body[:MOST_TEXT])))),
+        "\n".join(dict.fromkeys((*found.targets, *(_ADDRESS.findall(body[:MOST_TEXT]) if "://" in body else ())))),
         _values(found, "message-id"),
     )
     return columns, Unread(message, False, "; ".join(unread)[:1000]) if unread else None

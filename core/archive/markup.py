@@ -38,6 +38,7 @@ _LINE_TAGS = frozenset(
 )
 _KEPT_TAGS = frozenset(("pre", "listing", "xmp", "plaintext", "textarea"))
 _CELL_TAGS = frozenset(("td", "th"))
+_ROW_TAGS = frozenset(("li", "tr", "dt", "dd", "option"))
 _LIST_TAGS = frozenset(("ul", "ol"))
 #: ``int`` refuses so many digits; no character has such a number.
 _ENDLESS_NUMBER = re.compile(r"&#[0-9]{1000,}+;?")
@@ -46,8 +47,6 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 #: Noncharacters, for blanks and line ends that are to stay while all others are put together.
 _KEPT_BLANK, _KEPT_LINE = "\ufdd0", "\ufdd1"
 _KEEP = str.maketrans({" ": _KEPT_BLANK, "\u00a0": _KEPT_BLANK, "\n": _KEPT_LINE})
-_RESTORE = str.maketrans({_KEPT_BLANK: " ", _KEPT_LINE: "\n"})
-_NO_KEPT = str.maketrans("", "", _KEPT_BLANK + _KEPT_LINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Page:
 def read(page: str) -> Page:
     """Read an HTML page. Never raises; linear in time. A page of pictures alone is told by their descriptions."""
     reader = _Reader()
-    source = page.translate(_NO_KEPT)
+    source = page.replace(_KEPT_BLANK, "").replace(_KEPT_LINE, "")
     done = 0
     for found in _MARKUP.finditer(source):
         reader.text(source[done : found.start()])
@@ -113,8 +112,11 @@ class _Reader:
             self._kept = max(self._kept + (-1 if closing else 1), 0)
         elif name in _LIST_TAGS:
             self._list(name, closing)
-        if name == "li" and not closing:
-            self.pieces.append(self._item())
+        if name in _ROW_TAGS:
+            # The next one begins a line, or what they are in ends one.
+            self.pieces.append(" " if closing else self._item() if name == "li" else "\n")
+        elif closing and (name == "table" or name in _LIST_TAGS) and not self._lists:
+            self.pieces.append("\n\n")
         elif name in _LINE_TAGS:
             self.pieces.append("\n")
         elif name in _CELL_TAGS or name == "img":
@@ -157,6 +159,8 @@ class _Reader:
 
 def _composed(pieces: list[str]) -> str:
     lines = "\n".join(" ".join(line.split()) for line in "".join(pieces).split("\n"))
-    text = _BLANK_LINES.sub("\n\n", lines).translate(_RESTORE)
-    text = "\n".join(line.rstrip() for line in text.split("\n"))
+    text = _BLANK_LINES.sub("\n\n", lines)
+    if _KEPT_BLANK in text or _KEPT_LINE in text:
+        kept = text.replace(_KEPT_BLANK, " ").replace(_KEPT_LINE, "\n")
+        text = "\n".join(line.rstrip() for line in kept.split("\n"))
     return _SURROGATE.sub("\ufffd", text).replace("\0", "").strip("\n")

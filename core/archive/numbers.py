@@ -24,6 +24,8 @@ _JOINED = r"[0-9]{1,20}(?:['’.,/-][0-9]{1,20}){1,8}"
 _NUMBER = re.compile(
     rf"(?<![\w.,])(?:(?P<account>{_ACCOUNT})|(?P<amount>{_AMOUNT})|(?P<dialled>{_DIALLED})|(?P<joined>{_JOINED}))(?!\w)"
 )
+#: No number has separators without as many digits and one in between.
+_DIGITS = re.compile(r"[0-9](?:[^\w\n]|_){1,3}[0-9]")
 _GAP = re.compile(_BLANK)
 _SPACED = re.compile(rf"(?:{_ACCOUNT}|{_AMOUNT}|{_DIALLED})(?=[\s)]|\Z)")
 _DECIMALS = re.compile(r"[.,]([0-9]{1,2})\Z")
@@ -35,6 +37,8 @@ _SEPARATOR = re.compile(r"[^0-9A-Za-z]+")
 def compact(text: str) -> list[str]:
     """The numbers with separators in ``text`` as words without any, each once; amounts without their decimals too."""
     found: dict[str, None] = {}
+    if not _DIGITS.search(text):
+        return []
     for number in _NUMBER.finditer(text):
         for word in _words(number):
             found[word] = None

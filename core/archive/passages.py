@@ -42,7 +42,7 @@ class Draft:
         """The text, and what it comes from: "text", "html" where there is nothing but pages, or empty."""
         texts = [text for text in self.plain if text.strip()]
         source = "text" if texts or self.told else ""
-        known = {word for text in texts for word in _words(text)}
+        known = {word for text in texts for word in _words(text)} if self.pages else set()
         for page in self.pages:
             words = _words(page)
             # An alternative to the plain text says the same again; a page that says more is shown as well.

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.archive.archive import Archive
-from core.archive.index_document import COLUMNS, Document, Unread, digest, document
+from core.archive.index_document import COLUMNS, Document, Unread, digest, document, lettered
 from core.db import glimpse
 from core.db.database import Database, Row, Transaction
 from core.errors import DamagedError, StorageError
@@ -231,8 +231,8 @@ class Index:
             f"INSERT INTO text (rowid, {', '.join(COLUMNS)}) VALUES (?, {_VALUES})",
             [(number, *one.columns) for number, one in numbered],
         )
-        words = {word for one in documents for word in one.words}
-        await transaction.many("INSERT OR IGNORE INTO word VALUES (?)", [(word,) for word in sorted(words)])
+        words = [(word,) for word in lettered(documents)]
+        await transaction.many("INSERT OR IGNORE INTO word VALUES (?)", words)
         await transaction.many(
             "INSERT INTO problem (message_id, damaged, reason, columns) VALUES (?, ?, ?, ?)",
             [
