@@ -33,12 +33,14 @@ LONGEST_MESSAGE_ID = 998
 LONGEST_DATE = 200
 LONGEST_VALUE = 32 * 1024  # raw bytes looked at: a character can take 28 bytes as an encoded word of its own
 MOST_REPEATS = 20  # of one field
+MOST_LOOKED_AT = 20  # parts, for the charset of a text
 
 # Searched in lower case with a line end before, which lets `re` look for the literal first (no IGNORECASE, no MULTILINE).
 _FIELD = re.compile(rb"\n(subject|from|sender|to|cc|bcc|date|message-id)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
 _ANY_FIELD = re.compile(rb"\n[!-9;-~]++[ \t]*+:")
 _DISPOSITION = re.compile(rb"\ncontent-disposition[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
 _TYPE = re.compile(rb"\ncontent-type[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_CHARSET = re.compile(rb"[;\s]charset[ \t]*+=[ \t]*+\"?([\w.:-]{1,40})")
 _NAME = re.compile(rb"[;\s](?:file)?name(?:\*[0-9]*)?\*?\s*=")
 # RFC 2047 section 2, with the language of RFC 2231 section 5, and tolerant of blanks and a few "?" in the text.
 _ENCODED_WORD = re.compile(rb"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?]*+(?:\?(?!=)[^?]*+){0,8})\?=")
@@ -96,14 +98,16 @@ def describe(raw: bytes, scan: Sequence[Part] | None = None) -> Envelope:
     """
     end_of_header = header_end(raw)
     lower, fields = _fields(raw[: min(end_of_header, LONGEST_HEADER)])
+    scan = parts(raw) if scan is None else scan
+    charset = "" if _is_ascii(fields) else _charset(lower) or _charset_of_parts(raw, scan)
     return Envelope(
-        subject=_first(fields, b"subject", LONGEST_SUBJECT),
-        sender=_first(fields, b"from", LONGEST_SENDER) or _first(fields, b"sender", LONGEST_SENDER),
-        recipients=_people(fields, b"to", b"cc")[:LONGEST_RECIPIENTS].rstrip(),
+        subject=_first(fields, b"subject", LONGEST_SUBJECT, charset),
+        sender=_first(fields, b"from", LONGEST_SENDER, charset) or _first(fields, b"sender", LONGEST_SENDER, charset),
+        recipients=_people(fields, b"to", b"cc", charset=charset)[:LONGEST_RECIPIENTS].rstrip(),
         date=seconds(_first(fields, b"date", LONGEST_DATE)),
         message_id=_message_id(fields),
         header_sha256=hashlib.sha256(memoryview(raw)[:end_of_header]).digest(),
-        attachments=_attachments(raw, parts(raw) if scan is None else scan),
+        attachments=_attachments(raw, scan),
         readable=bool(fields) or _ANY_FIELD.search(lower) is not None,
     )
 
@@ -120,11 +124,12 @@ class HeaderTexts:
 
 def describe_header(header: bytes) -> HeaderTexts:
     """Read a header block, as IMAP returns for BODY[HEADER], or a whole message. Never raises."""
-    _, fields = _fields(header[: min(header_end(header), LONGEST_HEADER)])
+    lower, fields = _fields(header[: min(header_end(header), LONGEST_HEADER)])
+    charset = "" if _is_ascii(fields) else _charset(lower)
     return HeaderTexts(
-        _people(fields, b"from", b"sender"),
-        _people(fields, b"to", b"cc", b"bcc"),
-        _people(fields, b"subject"),
+        _people(fields, b"from", b"sender", charset=charset),
+        _people(fields, b"to", b"cc", b"bcc", charset=charset),
+        _people(fields, b"subject", charset=charset),
         _message_id(fields),
     )
 
@@ -134,6 +139,7 @@ def _fields(block: bytes) -> tuple[bytes, dict[bytes, list[bytes]]]:
     header = b"\n" + block
     if header.find(b"\n", 1) < 0:
         header = header.replace(b"\r", b"\n")  # old Macintosh line ends; no server knows them as such
+        header = header[: header_end(header, 1)]
     lower = header.lower()
     fields: dict[bytes, list[bytes]] = {}
     for found in _FIELD.finditer(lower):
@@ -149,15 +155,35 @@ def _message_id(fields: dict[bytes, list[bytes]]) -> str:
     return _first(fields, b"message-id", LONGEST_MESSAGE_ID)
 
 
-def _people(fields: dict[bytes, list[bytes]], *names: bytes) -> str:
+def _is_ascii(fields: dict[bytes, list[bytes]]) -> bool:
+    return all(value.isascii() for values in fields.values() for value in values)
+
+
+def _charset(lower: bytes) -> str:
+    """The charset that a header block, in lower case with a line end before it, says of its text; empty when it does not."""
+    kind = _TYPE.search(lower)
+    found = _CHARSET.search(kind[1][:LONGEST_VALUE]) if kind else None
+    return found[1].decode("ascii", "replace") if found else ""
+
+
+def _charset_of_parts(raw: bytes, scan: Sequence[Part]) -> str:
+    """The first charset that a part of the message itself says of its text."""
+    for part in scan[:MOST_LOOKED_AT]:
+        header = b"\n" + raw[part.head : min(part.body, part.head + LONGEST_VALUE)].lower()
+        if not part.embedded and (charset := _charset(header)):
+            return charset
+    return ""
+
+
+def _people(fields: dict[bytes, list[bytes]], *names: bytes, charset: str = "") -> str:
     """The values of fields, decoded, one after the other."""
-    return ", ".join(filter(None, (line(value) for name in names for value in fields.get(name, ()))))
+    return ", ".join(filter(None, (line(value, charset) for name in names for value in fields.get(name, ()))))
 
 
-def _first(fields: dict[bytes, list[bytes]], name: bytes, longest: int) -> str:
+def _first(fields: dict[bytes, list[bytes]], name: bytes, longest: int, charset: str = "") -> str:
     """The first value of a field that is not empty (RFC 5322 3.6 allows one; some send an empty one before it)."""
     for value in fields.get(name, ()):
-        if text := line(value):
+        if text := line(value, charset):
             return text[:longest].rstrip()
     return ""
 
