@@ -41,8 +41,10 @@ def search(
 ) -> None:
     """Find mail.
 
-    Words, "several words", -without, one OR another, (together), begin*; from: to: cc: subject: body: filename: folder: user:
-    before: after: on: larger: smaller: id: has:attachment. A query that begins with - stands after --.
+    Words, "several words", -without, one OR another, (together), begin*, *part*, *end; from: to: cc: subject: body: filename:
+    link: folder: user: before: after: on: larger: smaller: id: has:attachment. id: is a number, a SHA-256 or a Message-ID.
+    10000,50 finds 10.000,50, and an IBAN is found with and without blanks. A part has 3 letters or more. A query that begins
+    with - stands after --.
     """
     from core.archive import users
     from core.archive.query import OfUser, Query, QueryError, parse

@@ -347,7 +347,7 @@ async def test_home_tells_of_a_failed_synchronisation_until_one_succeeds(archive
         await directory_sync.sync(archive, asked_by="run 7 of Staff")
     async with console_on(archive.home) as screen:
         await screen.until_shown("1 ! Users could not be synchronised (", "before run 7 of Staff): It", "gave a part only.")
-        await screen.until_shown("look at the directory")
+        await screen.until_shown("→ look at")
         assert straight(screen.lines, (80, 24))
         await screen.press("1")
         await screen.until_shown("▸ Directory", "! Users could not be synchronised (", "before run 7 of Staff)")

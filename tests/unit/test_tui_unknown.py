@@ -26,7 +26,7 @@ from tui.screens.home import HomePlace
 from tui.screens.unknown import UnknownPlace
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-STRANGE = set("\x1b\x07\x9b\u202e\u2066\u200b\u200d\ufeff")
+STRANGE = set("\x1b\x07\x9b\u202e\u2066\u200b\ufeff")
 INBOX = Folder("INBOX", "INBOX")
 
 
