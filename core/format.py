@@ -14,6 +14,11 @@ from core import codepoints
 
 #: Controls, lone surrogates, private use, unassigned.
 _CATEGORIES = {"Cc", "Cs", "Co", "Cn"}
+#: Letters and signs of which each is what it is: most text has no others, and needs no look at each of them.
+_ORDINARY = re.compile(
+    "[ -~\u00a1-\u00ac\u00ae-\u02ff\u0400-\u0482\u048a-\u052f\u05d0-\u05ea\u1e00-\u1eff\u2010-\u2027\u2030-\u205e\u20a0-\u20b5"
+    "\u2190-\u21ff\u2500-\u259f\u3001-\u3029\u3041-\u3096\u30a1-\u30ff\u4e00-\u9fe0\uac00-\ud7a3\uff01-\uff5e]*+"
+)
 #: Separators of lines and paragraphs are blanks here, and so is the empty cell of Braille, which is drawn as nothing.
 _BLANK = re.compile("[\t\n\r\u2028\u2029\u2800]")
 #: The colour of a skin has two columns of its own in some terminals, none in others: left out.
@@ -34,7 +39,7 @@ def safe(text: str, limit: int = 1000) -> str:
         return text if len(text) <= limit else text[: limit - 1] + "…"
     if len(text) > limit:
         text = text[: limit - 1] + "…"
-    return _clean(text)
+    return text if _ORDINARY.fullmatch(text) else _clean(text)
 
 
 def _clean(text: str) -> str:

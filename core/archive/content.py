@@ -15,7 +15,7 @@ from core.archive import invitation, markup, uuencoded
 from core.archive.envelope import LONGEST_VALUE, characters, describe, is_attachment, line
 from core.archive.passages import Draft, Passage, composed
 from core.archive.splitter import LONGEST_HEADER, Part, header_end, parts
-from core.archive.transfer_encoding import ENCODINGS, PLAIN, decoded
+from core.archive.transfer_encoding import ENCODINGS, PLAIN, decoded, trailer
 from core.errors import InputError
 
 MOST_PARTS = 10_000
@@ -129,6 +129,8 @@ class _Reader:
                 draft.told.append(told)
             elif not leaf.attached:
                 draft.plain.append(text)
+        if below := trailer(leaf.body[: 2 * self._left], leaf.encoding):
+            draft.plain.append(_text(below, "").replace("\r\n", "\n"))
         draft.charset = draft.charset or charset
 
     def content(self) -> Content:

@@ -25,6 +25,8 @@ from email.utils import parsedate_tz
 from functools import lru_cache
 
 from core.archive.splitter import LONGEST_HEADER, Part, header_end, parts
+from core.archive.transfer_encoding import decoded
+from core.archive.uuencoded import taken_out
 
 LONGEST_SUBJECT = 998
 LONGEST_SENDER = 320
@@ -40,6 +42,7 @@ _FIELD = re.compile(rb"\n(subject|from|sender|to|cc|bcc|date|message-id)[ \t]*+:
 _ANY_FIELD = re.compile(rb"\n[!-9;-~]++[ \t]*+:")
 _DISPOSITION = re.compile(rb"\ncontent-disposition[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
 _TYPE = re.compile(rb"\ncontent-type[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_ENCODING = re.compile(rb"\ncontent-transfer-encoding[ \t]*+:[ \t]*+([a-z0-9-]{1,40})")
 _CHARSET = re.compile(rb"[;\s]charset[ \t]*+=[ \t]*+\"?([\w.:-]{1,40})")
 _NAME = re.compile(rb"[;\s](?:file)?name(?:\*[0-9]*)?\*?\s*=")
 # RFC 2047 section 2, with the language of RFC 2231 section 5, and tolerant of blanks and a few "?" in the text.
@@ -76,8 +79,8 @@ class Envelope:
     """The envelope of one message; texts are decoded (RFC 2047), ``date`` is UTC seconds since 1970 or None.
 
     ``sender`` and ``recipients`` (To and Cc, comma-separated) are header text such as ``Anna Muster <anna@example.test>``;
-    ``message_id`` keeps its angle brackets. ``attachments`` counts parts marked as attachment or carrying a file name,
-    and embedded messages as one each. ``readable`` is false when the header block holds no header field at all.
+    ``message_id`` keeps its angle brackets. ``attachments`` counts parts marked as attachment or carrying a name,
+    embedded messages as one each, and files in a text. ``readable`` is false when the header block holds no field at all.
     """
 
     subject: str
@@ -107,7 +110,7 @@ def describe(raw: bytes, scan: Sequence[Part] | None = None) -> Envelope:
         date=seconds(_first(fields, b"date", LONGEST_DATE)),
         message_id=_message_id(fields),
         header_sha256=hashlib.sha256(memoryview(raw)[:end_of_header]).digest(),
-        attachments=_attachments(raw, scan),
+        attachments=_attachments(raw, scan) + _encoded_files(raw, scan),
         readable=bool(fields) or _ANY_FIELD.search(lower) is not None,
     )
 
@@ -317,6 +320,22 @@ def _attachments(raw: bytes, scan: Sequence[Part]) -> int:
         for part in scan
         if not part.embedded
     )
+
+
+def _encoded_files(raw: bytes, scan: Sequence[Part]) -> int:
+    """Count the files in uuencode that stand in texts of the message itself."""
+    if b"begin" not in raw:
+        return 0
+    count = 0
+    for part in scan[:MOST_LOOKED_AT]:
+        lower = b"\n" + raw[part.head : min(part.body, part.head + LONGEST_VALUE)].lower()
+        kind = _TYPE.search(lower)
+        plain = kind is None or kind[1].lstrip().startswith(b"text/plain")
+        if part.leaf and not part.embedded and plain and not is_attachment(lower):
+            encoding = _ENCODING.search(lower)
+            body = decoded(raw[part.body : part.end], encoding[1].decode("ascii", "replace") if encoding else "")
+            count += len(taken_out(body)[1])
+    return count
 
 
 def is_attachment(lower: bytes) -> bool:

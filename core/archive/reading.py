@@ -12,7 +12,7 @@ from core.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A message as the catalog lists it. ``date`` is of the Date header, None where that is missing or none that there is.
+    """A message as the catalog lists it. ``date`` is of the Date header, None where that is missing or cannot be used.
 
     ``arrived`` is when a server received it (INTERNALDATE), None when no server told. Both in seconds since 1970.
     """

@@ -11,9 +11,12 @@ _UUENCODED = frozenset(("x-uuencode", "uuencode", "uue", "x-uue"))
 #: All that are known.
 ENCODINGS = PLAIN | _UUENCODED | {"quoted-printable", "base64"}
 
+LONGEST_LINE = 4_096  # bytes after padding that are looked at
 _NOT_BASE64 = bytes(
     byte for byte in range(256) if byte not in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 )
+_BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]*+={0,2}[ \t\r]*+(?:\n|\Z)")
+_WORDS_BELOW = re.compile(rb"\n[ \t\r]*+\n(?=[ \t]*+[-_=*]{4}|[^\n]{0,100}?[A-Za-z] [A-Za-z])|\n(?=--)")
 _WITHOUT_PADDING = re.compile(rb"[^=]+")
 
 
@@ -30,7 +33,7 @@ def decoded(body: bytes, encoding: str) -> bytes:
 
 def _from_base64(body: bytes) -> bytes:
     """What is no base64 is passed over; what follows padding is decoded too, as some mail is several blocks in a row."""
-    clean = body.translate(None, _NOT_BASE64)
+    clean = body[: _end_of_base64(body)].translate(None, _NOT_BASE64)
     blocks = [clean] if clean.find(b"=", 0, -2) < 0 else [found[0] for found in _WITHOUT_PADDING.finditer(clean)]
     if len(blocks) > 1_000:
         blocks = [b"".join(blocks)]
@@ -41,6 +44,19 @@ def _from_base64(body: bytes) -> bytes:
             bare = bare[:-1]
         content.append(binascii.a2b_base64(bare + b"=" * (-len(bare) % 4)))
     return b"".join(content)
+
+
+def trailer(body: bytes, encoding: str) -> bytes:
+    """The text that stands below a part in base64 and is none: lists put their footers below the mail of others."""
+    return body[_end_of_base64(body) :].strip() if encoding == "base64" else b""
+
+
+def _end_of_base64(body: bytes) -> int:
+    """Where base64 ends: before words after an empty line, before dashes, and after padding where something else follows."""
+    end = body.find(b"=\n") if b"=\r\n" not in body else body.find(b"=\r\n")
+    padded = end + 1 if end >= 0 and not _BASE64_LINE.match(body[end + 1 : end + 1 + LONGEST_LINE].lstrip()) else len(body)
+    words = _WORDS_BELOW.search(body, 0, padded)
+    return words.start() if words else padded
 
 
 def _from_uuencode(body: bytes) -> bytes:

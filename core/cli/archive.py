@@ -64,6 +64,7 @@ def show(
             others = [bytes(row[1]).hex() for row in await twins.of(archive.database, found.id)]
         read = await asyncio.to_thread(contents.read, content)
         text = reading.text(read)
+        attachments = max(found.attachments, len(read.attachments))
         if output.json_wanted:
             output.json(
                 {
@@ -75,7 +76,8 @@ def show(
                     "date": iso(found.date),
                     "received": iso(found.arrived),
                     "size": found.size,
-                    "attachments": found.attachments,
+                    "attachments": attachments,
+                    "files": [{"name": one.name, "media_type": one.media_type, "bytes": one.size} for one in read.attachments],
                     "twins": others,
                     "places": [
                         {"user": one.user, "folder": one.folder, "since": one.since, "until": one.until or None}
@@ -90,7 +92,7 @@ def show(
             ("From", found.sender),
             ("To", found.recipients),
             ("Date", words.date_or_arrival(found.date, found.arrived, read.first("date"))),
-            ("Size", f"{counted(found.size, 'byte')}, {counted(found.attachments, 'attachment')}"),
+            ("Size", f"{counted(found.size, 'byte')}, {counted(attachments, 'attachment')}"),
             ("SHA-256", found.sha256.hex()),
         ):
             output.line(f"{label + ':':<9}{value}".rstrip(), indent=9)
@@ -99,6 +101,8 @@ def show(
         for one in places:
             times = [f"{word} {minute(at)}" for word, at in (("since", one.since), ("until", one.until)) if at]
             output.line(f"{'Place:':<9}{one.user}: {one.folder} ({', '.join(times) or 'its entry cannot be read'})", indent=9)
+        for attached in read.attachments:
+            output.line(f"{'File:':<9}{attached.name or '(no name)'} ({size(attached.size)})", indent=9)
         output.line()
         for note in read.unread:
             output.line(f"! {note}", indent=2)

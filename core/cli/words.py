@@ -56,10 +56,10 @@ def day_and_time(seconds: int | None) -> str:
 
 
 def date_or_arrival(date: int | None, arrived: int | None, written: str) -> str:
-    """The date of a message; where it has none, or ``written`` is none that there is, when a server received it, in words."""
+    """The date of a message; where it has none, or ``written`` cannot be used, when a server received it, in words."""
     if known := day_and_time(date):
         return known
-    why = f"its own date is not valid: {written}" if written else "it has no date of its own"
+    why = f"its own date cannot be used: {written}" if written else "it has no date of its own"
     received = day_and_time(arrived)
     return f"received {received} ({why})" if received else f"unknown ({why})"
 

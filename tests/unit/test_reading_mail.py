@@ -155,6 +155,17 @@ def test_one_wrong_byte_spoils_itself_alone(value: bytes, text: str) -> None:
     assert read(b"Subject: " + value + b"\r\n\r\nx").first("subject") == text
 
 
+@pytest.mark.parametrize("text", [b"Some words here", b"Some words her"])
+def test_a_footer_below_base64_is_text(text: bytes) -> None:
+    """Lists put it there; it is read as what it is, and no file has it in it."""
+    below = b"\r\n-------------------------\r\nThis list is for all of us\r\n"
+    raw = b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(text).replace(b"\n", b"\r\n") + below
+    assert read(raw).text == f"{text.decode()}\n\n-------------------------\nThis list is for all of us\n"
+    assert attachment(raw.replace(b"Content", b"Content-Type: application/x\r\nContent", 1), 0) == text
+    twice = base64.encodebytes(b"one of them") + base64.encodebytes(b" and another")
+    assert read(b"Content-Transfer-Encoding: base64\r\n\r\n" + twice).text == "one of them and another\n"
+
+
 def test_content_made_by_hand_has_no_passages() -> None:
     """What is found only is empty, and a field that is missing too."""
     assert Content((("Subject", ""), ("subject", "x")), "", "", (), ()).first("Subject") == "x"

@@ -247,7 +247,7 @@ def message_view(stored: Stored, read: Content) -> MessageView:
 
 def _arrival(stored: Stored, dated: bool) -> str:
     """When a message arrived that has no date to go by, and why that is said."""
-    why = "its own date is not valid" if dated else "it has no date of its own"
+    why = "its own date cannot be used" if dated else "it has no date of its own"
     return f"{_dates(stored.arrived, now())[1]} ({why})" if stored.arrived is not None else f"unknown ({why})"
 
 
