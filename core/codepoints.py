@@ -19,6 +19,8 @@ _FORMAT = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\ufff9-\ufffb\U000110bd\U0
 #: Characters without a shape of their own: all of the category Cf, and all that Unicode lets a display ignore.
 INVISIBLE = re.compile(f"[{_IGNORABLE}{_FORMAT}]")
 
+#: Stands for what has no sign that all terminals know, and for bytes that are no character.
+NO_SIGN = "\u25a1"
 ZERO_WIDTH_JOINER, ZERO_WIDTH_NON_JOINER = "\u200d", "\u200c"
 #: Arabic to Burmese, Khmer and Mongolian, the smaller scripts of their families: letters that join, or are kept from it.
 _JOINING_SCRIPT = re.compile(

@@ -14,6 +14,8 @@ from core import codepoints
 
 #: Controls, lone surrogates, private use, unassigned.
 _CATEGORIES = {"Cc", "Cs", "Co", "Cn"}
+#: What word processors put into lists in fonts of their own.
+_BULLETS = {"\uf0b7": "•", "\uf0a7": "▪", "\uf0d8": "›", "\uf0fc": "✓"}
 #: Letters and signs of which each is what it is: most text has no others, and needs no look at each of them.
 _ORDINARY = re.compile(
     "[ -~\u00a1-\u00ac\u00ae-\u02ff\u0400-\u0482\u048a-\u052f\u05d0-\u05ea\u1e00-\u1eff\u2010-\u2027\u2030-\u205e\u20a0-\u20b5"
@@ -31,9 +33,9 @@ def safe(text: str, limit: int = 1000) -> str:
     """``text`` fit for a terminal: one line, no controls, at most ``limit`` characters.
 
     C0 controls become control pictures, so that they can be seen; blanks of all kinds become one blank each; C1 controls,
-    lone surrogates, private use and unassigned become U+FFFD. What is invisible (directions, zero width, fillers, tags,
-    variation selectors) is left out, but for joiners in the scripts and pictures that need them. Marks stay on their letters,
-    as many as writing needs.
+    lone surrogates, private use and unassigned become a box (U+FFFD is kept for what was lost before). What is invisible
+    (directions, zero width, fillers, tags, variation selectors) is left out, but for joiners in the scripts and pictures that
+    need them. Marks stay on their letters, as many as writing needs.
     """
     if text.isascii() and text.isprintable():
         return text if len(text) <= limit else text[: limit - 1] + "…"
@@ -84,7 +86,7 @@ def _shown(character: str, category: str) -> str:
     if character == "\x7f":
         return "␡"
     if category in _CATEGORIES:
-        return "\ufffd"
+        return _BULLETS.get(character, codepoints.NO_SIGN)
     return " " if category == "Zs" else character
 
 

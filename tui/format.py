@@ -91,7 +91,7 @@ def bar(fraction: float | None, width: int) -> str:
 
 def steady(text: str) -> str:
     """``text`` without characters on whose width terminals disagree."""
-    return text if text.isascii() else _DISPUTED.sub("\ufffd", text)
+    return text if text.isascii() else _DISPUTED.sub("□", text)
 
 
 def shared(natural: Sequence[int], least: Sequence[int], width: int) -> list[int]:

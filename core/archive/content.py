@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import unquote_to_bytes
 
 from core.archive import invitation, markup, uuencoded
-from core.archive.envelope import LONGEST_VALUE, characters, describe, is_attachment, line
+from core.archive.envelope import LONGEST_VALUE, characters, clean, describe, is_attachment, line
 from core.archive.passages import Draft, Passage, composed
 from core.archive.splitter import LONGEST_HEADER, Part, header_end, parts
 from core.archive.transfer_encoding import ENCODINGS, PLAIN, decoded, trailer
@@ -32,7 +32,6 @@ _PARAMETER = re.compile(rb"""[;\s]\s*+([^\s=;*"]++)(?:\*([0-9]{1,3}))?(\*)?\s*+=
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _MESSAGE_FIELD = re.compile(rb"\n(?:from|date|subject|received|message-id)[ \t]*+:")
 _META_CHARSET = re.compile(rb"<meta\b[^>]{0,300}?charset\s*=\s*[\"']?([\w:.-]{1,40})", re.IGNORECASE)
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,7 +367,7 @@ def _parameter(value: bytes, name: str) -> str:
             text = unquote_to_bytes(text)
         content += text
     decoded = characters(content, charset.decode("ascii", "replace").lower())
-    return " ".join(_SURROGATE.sub("\ufffd", decoded.replace("\0", "")).split())
+    return " ".join(clean(decoded).split())
 
 
 def _headers(header: bytes, charset: str, unread: dict[str, None]) -> tuple[tuple[str, str], ...]:
@@ -391,7 +390,7 @@ def _text(body: bytes, charset: str) -> str:
     if not charset and body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         charset = "utf-16"
     text = characters(body, charset.lower())
-    return _SURROGATE.sub("\ufffd", text.replace("\0", "")).removeprefix("\ufeff")
+    return clean(text).removeprefix("\ufeff")
 
 
 def _announced(page: bytes) -> str:

@@ -27,6 +27,7 @@ from functools import lru_cache
 from core.archive.splitter import LONGEST_HEADER, Part, header_end, parts
 from core.archive.transfer_encoding import decoded
 from core.archive.uuencoded import taken_out
+from core.codepoints import NO_SIGN
 
 LONGEST_SUBJECT = 998
 LONGEST_SENDER = 320
@@ -52,7 +53,11 @@ _CUT_CHARACTER = re.compile(rb"[\xc0-\xff][\x80-\xbf]{0,3}\Z")
 _JAPANESE = b"\x1b$"
 #: Bytes that are no UTF-8, as Python keeps them in a text.
 _STRANGE, _STRANGES = re.compile("[\udc80-\udcff]"), re.compile("[\udc80-\udcff]+")
+_CONTROLS = re.compile("[\x80-\x84\x86-\x9f]+")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
+#: An error handler that puts a box in place of what cannot be decoded: U+FFFD is for what the sender had lost.
+_BOXED = "archivar.boxed"
+codecs.register_error(_BOXED, lambda error: (NO_SIGN, error.end))  # type: ignore[attr-defined]
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # Text codecs of Python that tell nothing (US-ASCII) or are no charsets: those raise, warn or take quadratic time.
@@ -202,7 +207,7 @@ def line(value: bytes, charset: str = "") -> str:
     else:
         text = _decoded(value, charset)
         if not text.isascii():
-            text = _SURROGATE.sub("\ufffd", text)
+            text = clean(text)
     return " ".join(text.replace("\0", "").split())
 
 
@@ -260,8 +265,17 @@ def characters(content: bytes, label: str, likely: str = "") -> str:
         except UnicodeError:
             continue
     if codec and codec != "utf-8":
-        return content.decode(codec, "replace")
+        return content.decode(codec, _BOXED)
     return _mixed(content, guess or "cp1252")
+
+
+def clean(text: str) -> str:
+    """``text`` without NULs and lone surrogates, and with Windows-1252 in place of C1 controls.
+
+    Nobody writes these, but many programs take one for the other.
+    """
+    plain = _CONTROLS.sub(lambda found: found[0].encode("latin-1").decode("cp1252", _BOXED), text)
+    return _SURROGATE.sub(NO_SIGN, plain).replace("\0", "")
 
 
 def _mixed(content: bytes, codec: str) -> str:
@@ -269,8 +283,8 @@ def _mixed(content: bytes, codec: str) -> str:
     text = content.decode("utf-8", "surrogateescape")
     rest, strange = _STRANGE.subn("", text)
     if len(_BEYOND_ASCII.findall(rest)) < strange:
-        return content.decode(codec, "replace")
-    return _STRANGES.sub(lambda found: found[0].encode("utf-8", "surrogateescape").decode(codec, "replace"), text)
+        return content.decode(codec, _BOXED)
+    return _STRANGES.sub(lambda found: found[0].encode("utf-8", "surrogateescape").decode(codec, _BOXED), text)
 
 
 @lru_cache(maxsize=256)

@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from core.codepoints import NO_SIGN
+
 #: Characters of one target or description, and of all of a page together.
 LONGEST_TARGET, LONGEST_TARGETS = 2_000, 500_000
 #: Levels of lists that are set in.
@@ -77,8 +79,11 @@ def read(page: str) -> Page:
 
 
 def unescaped(text: str) -> str:
-    """``text`` with its character references resolved; those that name no character are U+FFFD. Never raises."""
-    return html.unescape(_ENDLESS_NUMBER.sub("\ufffd", text)) if "&" in text else text
+    """``text`` with its character references resolved; those that name no character are boxes. Never raises."""
+    if "&" not in text:
+        return text
+    plain = html.unescape(_ENDLESS_NUMBER.sub(NO_SIGN, text))
+    return plain if "\ufffd" in text else plain.replace("\ufffd", NO_SIGN)
 
 
 class _Reader:
@@ -141,7 +146,7 @@ class _Reader:
     def _attributes(self, source: str) -> None:
         for found in _ATTRIBUTE.finditer(source):
             value = " ".join(unescaped((found[3] or found[4] or found[5] or "")[:LONGEST_TARGET]).split())
-            value = _SURROGATE.sub("\ufffd", value.replace("\0", ""))
+            value = _SURROGATE.sub(NO_SIGN, value.replace("\0", ""))
             # Pictures within the mail are no targets.
             if not value or (found[1] and value[:5].lower() in ("data:", "cid:")) or value[:4].lower() == "cid:":
                 continue
@@ -154,7 +159,7 @@ class _Reader:
             self.targets[value] = None
             if "%" in value:
                 # What a redirecting address leads to is found as well.
-                self.targets[_SURROGATE.sub("\ufffd", unquote(value).replace("\0", ""))] = None
+                self.targets[_SURROGATE.sub(NO_SIGN, unquote(value, errors="ignore").replace("\0", ""))] = None
 
 
 def _composed(pieces: list[str]) -> str:
@@ -163,4 +168,4 @@ def _composed(pieces: list[str]) -> str:
     if _KEPT_BLANK in text or _KEPT_LINE in text:
         kept = text.replace(_KEPT_BLANK, " ").replace(_KEPT_LINE, "\n")
         text = "\n".join(line.rstrip() for line in kept.split("\n"))
-    return _SURROGATE.sub("\ufffd", text).replace("\0", "").strip("\n")
+    return _SURROGATE.sub(NO_SIGN, text).replace("\0", "").strip("\n")

@@ -42,7 +42,7 @@ CREATE TABLE problem (message_id INTEGER PRIMARY KEY, damaged INTEGER NOT NULL, 
     columns TEXT NOT NULL);
 CREATE TABLE word (text TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE VIRTUAL TABLE text USING fts5 (subject, sender, recipients, copies, body, files, links, ids, content = '',
-    tokenize = 'unicode61 remove_diacritics 0');
+    tokenize = "unicode61 remove_diacritics 0 categories 'L* N*'");
 """
 #: Long texts are merged in memory before they are written.
 _TUNING = "INSERT INTO text (text, rank) VALUES ('hashsize', 8388608)"

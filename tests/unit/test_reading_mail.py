@@ -147,6 +147,7 @@ def test_headers_without_a_label_have_the_charset_of_the_text() -> None:
         (b"caf\xe9 \xfcber", "café über"),
         (b"=?utf-8?q?" + b"Gr=C3=BC=DFe_f=C3=BCr?=", "Grüße für"),
         (b"=?utf-8?q?caf=E9_ol=E9?=", "café olé"),
+        ("\x93so\x94 \x81x".encode(), "“so” □x"),
     ],
 )
 def test_one_wrong_byte_spoils_itself_alone(value: bytes, text: str) -> None:
