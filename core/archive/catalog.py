@@ -63,14 +63,13 @@ async def apply(transaction: Transaction, entry: Entry, volume: int, details: De
 
 
 async def date_placements(transaction: Transaction, seq: int, at: str) -> None:
-    """Give the placements that began with entry ``seq`` their dates; what has none of its own its arrival, or ``at``."""
+    """Give the placements that began with entry ``seq`` their dates; what has none of its own came ``at`` that time."""
     try:
         came = int(moment(at).timestamp())
     except (ValueError, OverflowError):
         came = 0
     await transaction.execute(
-        "UPDATE placement SET date = coalesce((SELECT date FROM message WHERE message.id = placement.message_id), "
-        "(SELECT min(internaldate) FROM source_message WHERE source_message.message_id = placement.message_id), ?) "
+        "UPDATE placement SET date = coalesce((SELECT date FROM message WHERE message.id = placement.message_id), ?) "
         "WHERE date IS NULL AND since_seq = ?",
         (came, seq),
     )
