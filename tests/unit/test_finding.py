@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import search
+from core.archive import browsing, search
 from core.archive.archive import Archive
 from core.archive.query import QueryError, parse
 from core.archive.search import Search
 from core.archive.search_index import bring_up
+from core.cli.words import date_or_arrival
 from tests.homes import ALICE, begin, store
 
 FORWARDED = (
@@ -25,6 +26,8 @@ PAGE = (
     "<img alt='Corporate logo' src=a.png>"
 )
 TEXT = "Content-Type: text/plain; charset=utf-8\r\n\r\n"
+#: The INTERNALDATE of a message is that many seconds and its UID.
+ARRIVED = 1_700_000_000
 MAIL = {
     1: FORWARDED,
     2: PAGE,
@@ -103,6 +106,20 @@ async def found(archive: Archive, text: str) -> list[int]:
 async def test_it_is_found(archive: Archive, text: str, numbers: list[int]) -> None:
     """By what people type, in the ways in which they type it."""
     assert await found(archive, text) == numbers
+
+
+async def test_what_has_no_date_is_known_by_its_arrival(archive: Archive) -> None:
+    """As the server told it, for lists and for searches by date."""
+    found_ones = await browsing.stored(archive, [1, 2])
+    assert [(one.date, one.moment) for one in found_ones] == [(None, ARRIVED + 1), (None, ARRIVED + 2)]
+    assert await found(archive, "on:2023-11 number") == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_command_line_says_when_a_message_arrived() -> None:
+    """And why its own date is not shown."""
+    assert date_or_arrival(ARRIVED, 0, "") == "2023-11-14 22:13 UTC"
+    assert date_or_arrival(None, ARRIVED, "") == "received 2023-11-14 22:13 UTC (it has no date of its own)"
+    assert date_or_arrival(None, None, "31 Jun") == "unknown (its own date cannot be used: 31 Jun)"
 
 
 async def test_a_part_of_too_many_words_is_refused(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,21 +10,33 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from core.archive.browsing import FolderEntry
+from core.archive.content import read
 from core.archive.reading import Stored
 from core.model import now
 from tests.terminal.staged import HOSTILE
 from tui import mail
 from tui.format import Line
-from tui.gateway.archive import Raw, message_row, tree
+from tui.gateway.archive import Raw, message_row, message_view, tree
 from tui.gateway.archive_views import AttachmentRow, MessageView, OwnerRow
 from tui.gateway.present import text as shown
 
-SUBJECTS = (HOSTILE, "שלום עולם" * 30, "漢字" * 2500, "x" * 5000, "👨‍👩‍👧 ❤️ 👍🏽 🇩🇪", "हिन्दी ☰", "", "\u202egnp.exe")
+SUBJECTS = (
+    HOSTILE,
+    "שלום עולם" * 30,
+    "漢字" * 2500,
+    "x" * 5000,
+    "👨‍👩‍👧 ❤️ 👍🏽 🇩🇪",
+    "नमस्कार தமிழ் বাংলা မြန်မာ ที่นี่ ☰",
+    "",
+    "\u202egnp.exe",
+)
 WIDTHS = (40, 72, 73, 100, 140)
 
 
-def stored(subject: str, sender: str = "A <a@example.test>", date: int | None = 1_700_000_000) -> Stored:
-    return Stored(1, bytes(32), 1, 123_456_789, subject, sender, "b@example.test", date, 2, None)
+def stored(
+    subject: str, sender: str = "A <a@example.test>", date: int | None = 1_700_000_000, arrived: int | None = None
+) -> Stored:
+    return Stored(1, bytes(32), 1, 123_456_789, subject, sender, "b@example.test", date, 2, arrived)
 
 
 def width_of(line: Line) -> int:
@@ -65,6 +77,24 @@ def test_any_date_can_be_shown(seconds: int | None) -> None:
     row = message_row(stored("x", date=seconds), now())
     assert row.day == "no date" or len(row.day) in (5, 10)
     assert "-0001" not in row.date
+
+
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        (b"Subject: x\r\n\r\n", "it has no date of its own"),
+        (b"Date: 31 Jun 2020 10:00:00\r\n\r\n", "its own date cannot be used"),
+    ],
+)
+def test_a_message_without_a_date_has_that_of_its_arrival(header: bytes, why: str) -> None:
+    """In a list, and in a message with the reason; also where no server told when that was."""
+    undated = stored("x", date=None, arrived=1_700_000_000)
+    row = message_row(undated, now())
+    assert (row.day, row.arrival) == (message_row(stored("x"), now()).day, True)
+    brief = dict(message_view(undated, read(header)).brief)
+    assert brief["Received"] == f"{row.date} ({why})"
+    assert dict(message_view(stored("x", date=None), read(header)).brief)["Received"] == f"unknown ({why})"
+    assert "Received" not in dict(message_view(stored("x"), read(header)).brief)
 
 
 @pytest.mark.parametrize(
