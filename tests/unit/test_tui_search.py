@@ -430,7 +430,7 @@ async def test_hostile_mail_and_a_hostile_query(archive: Archive, size: tuple[in
         await screen.until_shown("1 found", "evil")
         assert straight(screen.lines, size)
         assert not set(screen.text) & STRANGE
-        place.search.line.post_message(events.Paste(" " + raw[:60].replace("\x00", "")))
+        place.search.line.post_message(events.Paste(" nowhere " + raw[:60].replace("\x00", "")))
         await screen.press("enter")
         await screen.until(lambda: ("found" in screen.text and "1 found" not in screen.text) or "! " in screen.text)
         assert straight(screen.lines, size)
