@@ -97,7 +97,7 @@ class _Reader:
         if not leaf.attached:
             return
         body = decoded(leaf.body, leaf.encoding)
-        self._attachments.append(Attachment(len(self._attachments), leaf.name(), leaf.media_type, len(body)))
+        self._attachments.append(Attachment(len(self._attachments), leaf.name(draft.charset), leaf.media_type, len(body)))
         if why := _UNREADABLE.get(leaf.media_type):
             self.unread[why] = None
         if leaf.message:
@@ -208,11 +208,12 @@ class _Leaf:
     level: int = 0
     label: str = ""
 
-    def name(self) -> str:
+    def name(self, charset: str = "") -> str:
+        """Its name, unlabelled 8-bit characters in ``charset``."""
         if self.label:
             return self.label
         for name, parameter in (("content-disposition", "filename"), ("content-type", "name")):
-            if named := _parameter(_field(self.header, name), parameter):
+            if named := _parameter(_field(self.header, name), parameter, charset):
                 return named[:LONGEST_NAME]
         if self.media_type.startswith("message/") and self.media_type not in _TEXTS:
             subject = describe(self.body[: header_end(self.body)]).subject if self.encoding in PLAIN else ""
@@ -340,7 +341,7 @@ def _field(header: bytes, name: str) -> bytes:
     return b""
 
 
-def _parameter(value: bytes, name: str) -> str:
+def _parameter(value: bytes, name: str, likely: str = "") -> str:
     """A parameter of a field, in pieces and with a charset too (RFC 2231), or with encoded words as some write it."""
     wanted = name.encode()
     whole = b""
@@ -356,7 +357,7 @@ def _parameter(value: bytes, name: str) -> str:
         else:
             pieces.setdefault(int(found[2] or 0), (text, found[3] is not None))
     if not pieces:
-        return line(whole)
+        return line(whole, likely)
     charset = b""
     content = b""
     for number in sorted(pieces):

@@ -28,6 +28,8 @@ _NUMBER = re.compile(
 _DIGITS = re.compile(r"[0-9](?:[^\w\n]|_){1,3}[0-9]")
 _GAP = re.compile(_BLANK)
 _SPACED = re.compile(rf"(?:{_ACCOUNT}|{_AMOUNT}|{_DIALLED})(?=[\s)]|\Z)")
+#: What is left out of a search, and the end of what belongs together: no parts of a number.
+_OTHER = re.compile(r"(?<!\()(?<!\(0)(?:\s-|\))")
 _DECIMALS = re.compile(r"[.,]([0-9]{1,2})\Z")
 #: The zero that is dialled within a country only.
 _TRUNK = re.compile(r"\(0\)")
@@ -56,6 +58,8 @@ def one(text: str) -> str:
 def spaced(text: str, at: int) -> str:
     """The number with blanks in it that stands at ``at`` of what somebody typed; empty when there is none."""
     found = _SPACED.match(text, at)
+    if found and (end := _OTHER.search(found[0])):
+        found = _SPACED.match(text[: at + end.start()], at)
     return found[0].rstrip() if found and _GAP.search(found[0].rstrip()) and _NUMBER.fullmatch(found[0].rstrip()) else ""
 
 

@@ -45,6 +45,10 @@ def test_numbers_are_one_word(text: str, words: list[str]) -> None:
         ("DE89 3704 0044 0532 0130 00 steel", 0, "DE89 3704 0044 0532 0130 00"),
         ("a 10 000,50", 2, "10 000,50"),
         ("300 steel", 0, ""),
+        ("030 1234567) x", 0, "030 1234567"),
+        ("+49 (0)30 1234567", 0, "+49 (0)30 1234567"),
+        ("030 1234 -4711", 0, "030 1234"),
+        ("0800 -4711", 0, ""),
     ],
 )
 def test_a_number_with_blanks_is_one_term(text: str, at: int, number: str) -> None:

@@ -133,6 +133,8 @@ def test_headers_without_a_label_have_the_charset_of_the_text() -> None:
         assert read(raw).first("from") == describe(raw).sender == "Мир <a@b.test>"
     raw = with_parts(as_part(b"text/plain; charset=koi8-r", b"x"), head=b"Subject: " + "Привет".encode("koi8-r") + b"\r\n")
     assert read(raw).first("subject") == describe(raw).subject == "Привет"
+    file = as_part(b'application/x; name="' + "Привет".encode("koi8-r") + b'"', b"x")
+    assert read(with_parts(as_part(b"text/plain; charset=koi8-r", b"x"), file)).attachments[0].name == "Привет"
     japanese = "日本語".encode("iso2022_jp")
     assert describe(b"Subject: " + japanese + b"\r\n\r\n").subject == "日本語"
     assert read(b"Subject: x\r\n\r\n" + japanese).text == "日本語\n"
