@@ -36,7 +36,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What is written of a message: its folded columns, and all words in them."""
+    """The rows that are written for a message: its folded columns, and all words in them."""
 
     message: int
     digest: int

@@ -146,7 +146,7 @@ def _told(event: _Event, method: str) -> str:
 
 
 def _people(event: _Event, method: str) -> list[tuple[str, str]]:
-    """Who is asked, each with an answer; of a reply it is the answer that matters."""
+    """The people who are asked, each with an answer; of a reply it is the answer that matters."""
     rows = []
     people = event.values.get("ATTENDEE", [])
     for person in people[:MOST_PEOPLE]:

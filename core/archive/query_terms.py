@@ -1,4 +1,4 @@
-"""What a query asks for, as values: words and their places in the index, dates, sizes, places. Pure."""
+"""Terms of a query as values: words and their places in the index, dates, sizes, places. Pure."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def trailer(body: bytes, encoding: str) -> bytes:
 
 
 def _end_of_base64(body: bytes) -> int:
-    """Where base64 ends: before words after an empty line, before dashes, and after padding where something else follows."""
+    """The offset where base64 ends: before words after an empty line, before dashes, after padding if it goes on otherwise."""
     end = body.find(b"=\n") if b"=\r\n" not in body else body.find(b"=\r\n")
     padded = end + 1 if end >= 0 and not _BASE64_LINE.match(body[end + 1 : end + 1 + LONGEST_LINE].lstrip()) else len(body)
     words = _WORDS_BELOW.search(body, 0, padded)
