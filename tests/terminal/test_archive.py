@@ -18,7 +18,7 @@ from core.config import Home
 from tests import homes
 from tests.homes import ALICE
 from tests.terminal.staged import HOSTILE
-from tests.terminal.tmux import Tmux
+from tests.terminal.tmux import Tmux, apart
 from tests.terminal.wizards import UNSAFE
 
 pytestmark = pytest.mark.terminal
@@ -33,7 +33,7 @@ SUBJECTS = (
     "x" * 5000,
     "漢字かな交じり文、全角ＡＢＣ" * 40,
     "👨‍👩‍👧‍👦 family, 👍🏽 thumb, ❤️ heart, 🇩🇪 flag, ☰ trigram",
-    "हिन्दी में विषय और ไทยภาษา",
+    "हिन्दी में தமிழ் বাংলা မြန်မာ क्\u200dष שָׁלוֹם ไทยภาษา",
     "Z" + "\u0301" * 60 + "algo e\u0301tude",
     "",
 )
@@ -177,7 +177,7 @@ def test_a_list_of_hostile_subjects_keeps_its_columns(
         """The characters of a line by the cells in which they begin."""
         found: dict[int, str] = {}
         at = 0
-        for character in line:
+        for character in apart(line):
             cells = width(character)
             if cells > 0:
                 found[at] = character

@@ -19,8 +19,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from rich.cells import cell_len
 
+from core.cells import cell_len
 from tests.terminal.tmux import Tmux
 
 pytestmark = pytest.mark.terminal

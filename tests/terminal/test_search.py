@@ -6,13 +6,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from rich.cells import cell_len
 
 from core.archive.archive import Archive
 from core.archive.search_index import Index
+from core.cells import cell_len
 from core.config import Home
 from tests import homes
 from tests.terminal.test_archive import SUBJECTS, console, letter
+from tests.terminal.tmux import apart
 from tests.terminal.wizards import UNSAFE
 
 pytestmark = pytest.mark.terminal
@@ -134,7 +135,7 @@ def test_hits_with_hostile_subjects_keep_their_columns(home: Home, tmp_path: Pat
         marks = []
         for line in lines:
             assert line[heading.index("From") - 1] == " "
-            cells = "".join(one if cell_len(one) == 1 else one + "\0" for one in line if cell_len(one))
+            cells = "".join(one if cell_len(one) == 1 else one + "\0" for one in apart(line) if cell_len(one))
             assert cells[ends - 1] == "B", line
             marks.append(cells[ends + 1])
             assert not UNSAFE.search(line)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.cells import cell_len
 
 from core import config
 from core.archive import users
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
+from core.cells import cell_len
 from tests.command import Archivar
 from tests.servers.dovecot import Dovecot, missing
 from tests.servers.kerio import Kerio

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import time
@@ -10,10 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from rich.cells import cell_len
+from core.cells import cell_len
 
 DEADLINE = 30.0
 PAUSE = 0.05
+
+
+def apart(line: str) -> str:
+    """A line without what tmux draws into the cell before: a joiner, and the one that is joined."""
+    return re.sub("\u200d.", "", line)
 
 
 class Tmux:

@@ -16,7 +16,7 @@ from tests.terminal.tmux import Tmux
 
 ROOT = Path(__file__).parents[2]
 #: What no terminal may be sent as text: controls, and characters that turn, hide or join others.
-UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
+UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
 
 
 @contextmanager

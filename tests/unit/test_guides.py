@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
 
+from core.cells import cell_len
 from core.format import safe
 from tests.terminal.staged import HOSTILE
 from tui import prose

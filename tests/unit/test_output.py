@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
 
+from core.cells import cell_len
 from core.cli.output import Output
 from core.cli.watching import drawing, show_result
 from core.cli.words import cells, columns, day_and_time, minute, plain, progress_line, shortened, wrapped

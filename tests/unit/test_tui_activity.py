@@ -7,11 +7,11 @@ from pathlib import Path
 from unittest.mock import AsyncMock
 
 import pytest
-from rich.cells import cell_len
 
 from core.archive import users
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
+from core.cells import cell_len
 from core.model import RunStatus
 from core.service.queue import Queue
 from core.tasks import spawn

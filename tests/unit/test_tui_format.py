@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
 
+from core.cells import cell_len
 from core.engine.progress import MailboxLine
 from core.engine.remedies import remedy
 from core.format import safe

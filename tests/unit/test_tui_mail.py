@@ -7,11 +7,11 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
 
 from core.archive.browsing import FolderEntry
 from core.archive.content import read
 from core.archive.reading import Stored
+from core.cells import cell_len
 from core.model import now
 from tests.terminal.staged import HOSTILE
 from tui import mail

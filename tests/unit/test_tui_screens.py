@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from rich.cells import cell_len
 from textual.pilot import Pilot
 
+from core.cells import cell_len
 from core.model import Phase, RunStatus, User
 from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Login, Method, Profile, Server
