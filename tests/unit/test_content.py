@@ -33,6 +33,12 @@ PIECES = st.sampled_from(
         b"&#xd800;&#0;&amp",
         b"=",
         b"\0\xff",
+        b"\r\r",
+        b"Content-Type: text/calendar\n\nBEGIN:VEVENT\nDTSTART:2020\n",
+        b'Content-Type: application/x; name="a.eml"\n\nFrom: a\n\n',
+        b"\n\nbegin 644 a\n#86)C\n`\nend\n",
+        b"<pre>\t&#x80;<img alt=",
+        b"\n\n--",
     ]
 )
 MAIL_LIKE = st.lists(PIECES | st.binary(max_size=9), max_size=30).map(b"".join)
