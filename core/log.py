@@ -6,8 +6,10 @@ import logging
 import logging.handlers
 import time
 from pathlib import Path
+from typing import Any
 
 from core.format import safe
+from core.masking import masked
 
 MAX_BYTES = 2 * 1024 * 1024
 KEEP = 3
@@ -37,6 +39,10 @@ def _handler(path: Path) -> logging.Handler:
 
 class _Formatter(logging.Formatter):
     """Lines that may be shown at a terminal: what a server said may be in them."""
+
+    def formatException(self, ei: Any) -> str:
+        # A library's error may hold what a server said, which nobody has masked.
+        return masked(super().formatException(ei))
 
     def format(self, record: logging.LogRecord) -> str:
         return "\n".join(safe(line, LONGEST) for line in super().format(record).split("\n"))

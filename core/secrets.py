@@ -13,18 +13,20 @@ from tempfile import mkstemp
 from typing import NoReturn
 
 from core.errors import HomeError, StorageError
+from core.masking import remember
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
 
 
 class Secret:
-    """A text that must not be seen by accident; ``reveal()`` is the only way to it."""
+    """A text that must not be seen by accident; ``reveal()`` is the only way to it, and what others say is ``masked`` of it."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_remembered", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._remembered = remember(text)
 
     def reveal(self) -> str:
         return self._text

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+
+from core.utf7 import modified_utf7
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 #: Names that Windows keeps for itself: an export ends up on all kinds of disks.
@@ -114,32 +115,6 @@ def _without_dots(level: str) -> str:
         name = ("_" * name.startswith("~") + name.removeprefix("~")).replace(".", "_")
         name = f"{name.partition('~')[0]}~{_digits(level, 6)}"
     return name
-
-
-def modified_utf7(name: str) -> str:
-    """A folder's name as Maildir++ and IMAP write it (RFC 3501 section 5.1.3)."""
-    parts: list[str] = []
-    for printable, run in groupby(name, key=lambda character: " " <= character <= "~"):
-        text = "".join(run)
-        if printable:
-            parts.append(text.replace("&", "&-"))
-        else:
-            parts.append(
-                "&" + b64encode(text.encode("utf-16-be", "surrogatepass")).decode().rstrip("=").replace("/", ",") + "-"
-            )
-    return "".join(parts)
-
-
-def decoded_utf7(name: str) -> str:
-    """The reverse of ``modified_utf7``; a name that is none stays as it is."""
-    try:
-        return re.sub(r"&([^-]*)-", lambda match: _utf16(match[1]) if match[1] else "&", name)
-    except ValueError:
-        return name
-
-
-def _utf16(letters: str) -> str:
-    return b64decode(letters.replace(",", "/") + "=" * (-len(letters) % 4), validate=True).decode("utf-16-be")
 
 
 #: Letters of a Maildir file name's info for flags, in the order in which they must stand.

@@ -14,7 +14,6 @@ from typing import Any
 from core.archive.archive import Archive
 from core.db import kept
 from core.model import moment, now, timestamp
-from core.secrets import Secret
 
 NAME = "directory_attempt"
 LONGEST = 500
@@ -41,13 +40,8 @@ class Attempt:
         return {"at": timestamp(self.at), "outcome": self.outcome.value, "reason": self.reason, "asked_by": self.asked_by}
 
 
-async def remember(archive: Archive, outcome: Outcome, reason: str = "", *, asked_by: str = "", secret: Secret) -> None:
-    """Keep how it went, in place of the attempt before. ``secret`` is taken out of the reason, should a server repeat it.
-
-    Raises ``BusyError``, ``StorageError``.
-    """
-    if secret:
-        reason = reason.replace(secret.reveal(), "…")
+async def remember(archive: Archive, outcome: Outcome, reason: str = "", *, asked_by: str = "") -> None:
+    """Keep how it went, in place of the attempt before. Raises ``BusyError``, ``StorageError``."""
     attempt = Attempt(now(), outcome, reason[:LONGEST], asked_by)
     async with archive.database.transaction() as transaction:
         await kept.keep(transaction, NAME, json.dumps(attempt.as_json()))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.archive.filenames import decoded_utf7, modified_utf7
+from core.utf7 import decoded_utf7, modified_utf7
 
 #: SQLite keeps no value that is longer.
 LARGEST = 2**31 - 1

@@ -18,6 +18,7 @@ from core.directory.entry import DirectoryEntry, distinct
 from core.directory.threads import in_thread, on_loop
 from core.errors import ArchivarError, ConnectError, DirectoryError, Dropped
 from core.format import number
+from core.masking import masked
 from core.network import Opening, Report, open_socket, report_tls, tls_context, tls_errors
 from core.profiles.directory import Directory
 from core.secrets import Secret
@@ -292,6 +293,7 @@ def _api_error(host: str, method: str, error: Any) -> ApiError:
     values = _list(parameters.get("positionalParameters")) if isinstance(parameters, dict) else []
     for place, value in reversed(list(enumerate(values, 1))):
         text = text.replace(f"%{place}", str(value))
+    text = masked(text)
     code = error.get("code")
     hints: dict[int, str] = {
         FORBIDDEN: "Give the account the right to administer accounts.",

@@ -23,6 +23,7 @@ from core.directory.group_notes import GroupNote, Lack
 from core.directory.values import DnKey, Row, Values, dn_key, first, is_below, texts
 from core.errors import ArchivarError, ConnectError, DirectoryError, Dropped
 from core.format import number
+from core.masking import masked
 from core.network import Opening, Report, open_socket, report_tls, tls_context, tls_errors
 from core.profiles.directory import Directory, DirectoryAccess, Source
 from core.secrets import Secret
@@ -172,7 +173,7 @@ def _said(connection: Any) -> str:
     """What the server says of its last answer, in brackets."""
     result = connection.result or {}
     text = " ".join(str(result.get("message") or result.get("description") or "").replace("\0", " ").split())
-    return f" ({text[:200]})" if text else ""
+    return f" ({masked(text)[:200]})" if text else ""
 
 
 def _lost(directory: Directory, error: LDAPException) -> Dropped:

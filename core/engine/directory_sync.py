@@ -90,7 +90,6 @@ async def sync(
     Raises ``InputError`` (no settings, no password), ``ConnectError`` and ``DirectoryError`` (then nothing is changed).
     """
     directory = await saved_directory.find(archive)
-    password = Secret("")
     try:
         password = await saved_directory.password(archive, directory)
         if dry_run:
@@ -106,12 +105,12 @@ async def sync(
         if not dry_run:
             # Why it failed is told all the same.
             with suppress(BusyError, StorageError):
-                await last_attempt.remember(archive, Outcome.FAILED, str(error), asked_by=asked_by, secret=password)
+                await last_attempt.remember(archive, Outcome.FAILED, str(error), asked_by=asked_by)
         raise
     withheld = result.difference.withheld
     outcome = Outcome.WITHHELD if withheld else Outcome.DONE
     with suppress(BusyError, StorageError):
-        await last_attempt.remember(archive, outcome, withheld, asked_by=asked_by, secret=Secret(""))
+        await last_attempt.remember(archive, outcome, withheld, asked_by=asked_by)
     return result
 
 

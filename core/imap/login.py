@@ -18,6 +18,7 @@ from typing import Any
 from core.errors import ConnectError
 from core.imap.codes import busy
 from core.imap.words import words
+from core.masking import masked
 from core.profiles.profile import KERIO_CHARACTERS, Access, Method, Server
 from core.secrets import Secret
 
@@ -108,7 +109,7 @@ def _password(client: Any, server: Server, credentials: Credentials, name: str) 
             protocol.login(protocol._quote(name), password)
     except (imaplib.IMAP4.error, OSError) as error:
         # Not chained: what the server said may repeat the password.
-        raise _refused(error, server, credentials, (f"\0{name}\0{password}",)) from None
+        raise _refused(error, server, credentials) from None
 
 
 def _plain(client: Any, server: Server, credentials: Credentials) -> None:
@@ -124,7 +125,7 @@ def _plain(client: Any, server: Server, credentials: Credentials) -> None:
     try:
         _authenticate(client.protocol, response)
     except (imaplib.IMAP4.error, OSError) as error:
-        raise _refused(error, server, credentials, (response,)) from None
+        raise _refused(error, server, credentials) from None
 
 
 class _Plain:
@@ -151,10 +152,8 @@ def _authenticate(protocol: Any, response: str) -> None:
     protocol.state = "AUTH"
 
 
-def _refused(
-    error: imaplib.IMAP4.error | OSError, server: Server, credentials: Credentials, sent: tuple[str, ...]
-) -> ConnectError:
-    text = without(credentials.password, sent, words(error))
+def _refused(error: imaplib.IMAP4.error | OSError, server: Server, credentials: Credentials) -> ConnectError:
+    text = words(error)
     if isinstance(error, imaplib.IMAP4.abort | OSError) or busy(text):
         return _broken_off(server, text)
     if credentials.method is Method.PASSWORD:
@@ -186,13 +185,13 @@ class _Digest:
     def __init__(self, password: Secret) -> None:
         self._password = password
         #: Beside its challenge a digest is worth much: it is not to be shown either.
-        self.sent: tuple[str, ...] = ()
+        self.sent: tuple[Secret, ...] = ()
 
     def answer(self, challenge: bytes) -> bytes:
         if len(self.sent) >= MOST_CHALLENGES:
             raise imaplib.IMAP4.abort("it asked again and again")
         text = digest(challenge, self._password)
-        self.sent = (*self.sent, text)
+        self.sent = (*self.sent, Secret(text))
         return text.encode()
 
 
@@ -214,14 +213,13 @@ def _kerio_master(protocol: Any, server: Server, credentials: Credentials) -> No
         try:
             kind, said = _ask(protocol, "X-MASTERAUTH", digest=answer)
         except (imaplib.IMAP4.abort, OSError) as error:
-            said = without(password, answer.sent, words(error))
+            said = words(error)
             if not protocol.untagged_responses.get("BYE") or busy(said):
                 # The connection ended, or the server fell silent: that says nothing about the password.
                 raise _broken_off(server, said) from None
             if number + 1 < len(forms):
                 raise Shorten from None
             raise _no_master(server, said) from None
-        said = without(password, answer.sent, said)
         if kind == "OK":
             credentials.known.shortened = password is shorter
             break
@@ -263,7 +261,7 @@ def _ask(protocol: Any, name: str, *arguments: bytes, digest: _Digest | None = N
         return "BAD", words(error)
     finally:
         protocol.literal = None
-    return kind, b" ".join(part for part in data if isinstance(part, bytes)).decode("utf-8", "replace").rstrip(".")
+    return kind, masked(b" ".join(part for part in data if isinstance(part, bytes)).decode("utf-8", "replace")).rstrip(".")
 
 
 def _no_master(server: Server, text: str, *, unknown: bool = False) -> ConnectError:
@@ -272,13 +270,3 @@ def _no_master(server: Server, text: str, *, unknown: bool = False) -> ConnectEr
     if unknown:
         hint = f"It may be no Kerio Connect: then use method master-user or plain-authzid. {hint}"
     return ConnectError("login", f"{server.host} {what} ({text}).", hint, master=True)
-
-
-def without(password: Secret, sent: tuple[str, ...], text: str) -> str:
-    """``text`` without the password in any form in which it was sent."""
-    plain = password.reveal()
-    forms = [*(base64.b64encode(one.encode()).decode() for one in sent), *sent]
-    for form in (*forms, plain.replace("\\", "\\\\").replace('"', '\\"'), plain, repr(plain.encode())[2:-1]):
-        if form:
-            text = text.replace(form, "***")
-    return text

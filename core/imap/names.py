@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from imapclient import imap_utf7
 
+from core.masking import masked, masked_name
 from core.profiles import rules
 from core.profiles.ownership import OWN, Whose
 
@@ -34,6 +35,8 @@ LARGEST = 2**63 - 1
 UNREADABLE = "the server's folder list has a line that cannot be read"
 #: As much of such a line as is shown.
 _SHOWN = 200
+#: As much of it as is looked through for a password.
+_READ = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +79,36 @@ def folders(replies: Iterable[Reply]) -> tuple[list[Folder], list[str]]:
     """The folders of LIST replies, doubles dropped, and the lines that cannot be read, as text."""
     found: dict[str, Folder] = {}
     unreadable: list[str] = []
+    masks: set[str] = set()
     for line, literal in _joined(replies):
         match = _LIST.match(line)
         name, rest = _name(match["name"], literal) if match else (b"", b"")
         # Behind the name only a list may follow (RFC 5258 section 6): else it is a name with blanks, or a quote never closed.
         if match is None or not re.match(rb"\s*(\(|$)", rest) or (literal is None and _HALF_QUOTED.match(match["name"])):
-            unreadable.append((line + (literal or b"")).decode("utf-8", "replace")[:_SHOWN])
+            unreadable.append(masked((line + (literal or b""))[:_READ].decode("utf-8", "replace"))[:_SHOWN])
             continue
         delimiter = _unescape(match["quoted"] or match["bare"] or b"").decode("latin-1")
         attributes = tuple(flag.lower() for flag in match["flags"].decode("latin-1").split())
         wire = name.decode("latin-1")
         # INBOX is one folder in whatever case it is named (RFC 3501 section 5.1).
         key = wire.upper() if wire.upper() == "INBOX" else wire
-        folder = Folder(wire, path(wire, delimiter), attributes, view=rules.is_view(attributes), delimiter=delimiter)
-        found.setdefault(key, folder)
+        if key not in found:
+            shown = _without_password(path(wire, delimiter), masks)
+            found[key] = Folder(wire, shown, attributes, view=rules.is_view(attributes), delimiter=delimiter)
     return list(found.values()), unreadable
+
+
+def _without_password(path: str, taken: set[str]) -> str:
+    """A path that names no password, under which the folder is archived; folders that it is all of keep apart by a number."""
+    shown = name = "/".join(masked_name(level) for level in path.split("/"))
+    if shown == path:
+        return path
+    number = 1
+    while shown in taken:
+        number += 1
+        shown = f"{name} {number}"
+    taken.add(shown)
+    return shown
 
 
 def statuses(replies: Iterable[Reply]) -> dict[str, Status]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from core.imap.names import Reply
+from core.masking import masked, masked_name
 
 #: A UID has 32 bits (RFC 3501 section 9, nz-number); a server that counts further is believed up to ten digits.
 _UID = re.compile(rb"\d{1,10}", re.ASCII)
@@ -112,7 +113,9 @@ def _flags(data: bytes) -> str:
     # \Recent is about the session, not about the message.
     if data in (b"", b"\\Seen"):
         return data.decode()
-    return " ".join(flag for flag in data.decode("latin-1").split() if flag.lower() != "\\recent")
+    flags = (flag for flag in data.decode("latin-1").split() if flag.lower() != "\\recent")
+    # Those of the standard are the program's own words; any other is the server's.
+    return " ".join(flag if flag[0] in "\\$" else masked_name(flag) for flag in flags)
 
 
 def uids(replies: Iterable[Reply]) -> set[int]:
@@ -293,7 +296,7 @@ def identity(replies: Iterable[Reply]) -> dict[str, str]:
             text, literal = piece if isinstance(piece, tuple) else (piece, None)
             strings += [_unescape(match[1] or b"") for match in _ID_STRING.finditer(text[:LONGEST_ID])]
             strings += [literal] if literal is not None else []
-        texts = [string[:LONGEST_FIELD].decode("utf-8", "replace") for string in strings]
+        texts = [masked(string.decode("utf-8", "replace"))[:LONGEST_FIELD] for string in strings]
         found |= {name.lower(): value for name, value in zip(texts[::2], texts[1::2], strict=False)}
     return found
 

@@ -6,6 +6,8 @@ import ast
 import re
 from typing import Any
 
+from core.masking import masked
+
 #: imaplib's errors: bytes shown by repr, after BAD in a list.
 _DRESSED = re.compile(r"""(?:[A-Z-]+ command error: (BAD|NO) \[)?(b(?:'.*'|".*"))\]?""", re.DOTALL)
 #: As much of it as is told.
@@ -13,7 +15,7 @@ LONGEST = 500
 
 
 def words(error: BaseException) -> str:
-    """What the server or the system said, without the dressing that imaplib puts around it."""
+    """What the server or the system said, without the dressing that imaplib puts around it, or a password."""
     said = error.args[-1] if error.args else str(error)
     if isinstance(said, str) and (match := _DRESSED.fullmatch(said)):
         try:
@@ -23,10 +25,11 @@ def words(error: BaseException) -> str:
         if isinstance(said, bytes) and match[1]:
             said = match[1].encode() + b" " + said
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-    return text[:LONGEST].rstrip(".") or type(error).__name__
+    # Cut last: the beginning of a password is one too.
+    return masked(text)[:LONGEST].rstrip(".") or type(error).__name__
 
 
 def said(data: Any) -> str:
-    """The words behind OK, NO or BAD, as imaplib hands them over."""
+    """The words behind OK, NO or BAD, as imaplib hands them over, without a password."""
     parts = [item for item in data or [] if isinstance(item, bytes)]
-    return b" ".join(parts).decode("utf-8", "replace").rstrip(".") or "no reason given"
+    return masked(b" ".join(parts).decode("utf-8", "replace")).rstrip(".") or "no reason given"

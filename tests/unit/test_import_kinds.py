@@ -18,12 +18,12 @@ import pytest
 
 from core.archive import packed, users
 from core.archive.archive import Archive
-from core.archive.filenames import modified_utf7
 from core.archive.importing import Imported, import_mail
 from core.archive.mail_items import Format, Item
 from core.archive.selection import Selection, places, select
 from core.archive.store_import import import_store
 from core.errors import InputError
+from core.utf7 import modified_utf7
 from tests import homes
 from tests.homes import ALICE, message
 

@@ -1,0 +1,175 @@
+"""Texts from outside without the passwords that this process knows, in whatever spelling a server repeats them.
+
+Every ``Secret`` is known here for as long as it lives. ``masked`` is called where words of a server, or of a library that was
+given a password, come in: what goes on from there, to the log, the ledger, a screen or JSON, holds none. Our own sentences do
+not go through it, since a password may be one of their words.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import threading
+import unicodedata
+from functools import cached_property
+from weakref import WeakValueDictionary
+
+from core.utf7 import modified_utf7
+
+MASK = "***"
+#: Of a shorter password only whole words are masked: anything else would be a hole in every sentence, which tells it.
+_SHORT = 4
+#: A folder's name is not only shown but kept: so much shorter a password is left in it unless it is a word of its own,
+#: and one that is still shorter is left in any case.
+_SHORT_IN_NAMES, _LEFT_IN_NAMES = 8, 5
+#: Digits of base64 that say enough to be searched for.
+_TELLING = 6
+_BASE64 = re.compile(r"[A-Za-z0-9+/_=,-]*")
+
+
+class Known:
+    """What one password looks like in a text."""
+
+    def __init__(self, text: str) -> None:
+        forms = {unicodedata.normalize(form, text) for form in ("NFC", "NFD")} | {text}
+        spelled = "|".join("".join(map(_spellings, form)) for form in sorted(forms))
+        whole = "|".join(re.escape(one) for one in sorted(_rewritten(text), key=len, reverse=True))
+        self._anywhere = re.compile(f"{spelled}|{whole}", re.IGNORECASE | re.DOTALL)
+        self._alone = rf"(?<!\w)(?:{spelled})(?!\w)"
+        self._encoded = _encoded(text)
+        self._length = len(text)
+
+    @cached_property
+    def _words(self) -> re.Pattern[str]:
+        return re.compile(self._alone, re.IGNORECASE | re.DOTALL)
+
+    def out_of(self, text: str) -> str:
+        """``text`` without the password."""
+        for form in self._encoded:
+            text = _without_encoded(text, form)
+        return (self._words if self._length < _SHORT else self._anywhere).sub(MASK, text)
+
+    def out_of_name(self, name: str) -> str:
+        """The name of a folder without the password. No spelling of it is shorter than itself."""
+        if len(name) < self._length or self._length < _LEFT_IN_NAMES or name.upper() == "INBOX":
+            return name
+        return (self._words if self._length < _SHORT_IN_NAMES else self._anywhere).sub(MASK, name)
+
+
+class Register:
+    """The passwords that this process knows, each until it is forgotten; for any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holders: WeakValueDictionary[int, Holder] = WeakValueDictionary()
+
+    def add(self, holder: Holder) -> None:
+        with self._lock:
+            self._holders[id(holder)] = holder
+
+    def known(self) -> list[Known]:
+        """What to look for; the longest first, of which others may be parts."""
+        with self._lock:
+            holders = list(self._holders.values())
+        return [holder.known() for holder in sorted(holders, key=lambda holder: -len(holder.text))]
+
+
+class Holder:
+    """A password in the register, which lives as long as its owner keeps it."""
+
+    __slots__ = ("__weakref__", "_known", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._known: Known | None = None
+
+    def known(self) -> Known:
+        if self._known is None:
+            self._known = Known(self.text)
+        return self._known
+
+
+_REGISTER = Register()
+
+
+def remember(text: str) -> Holder | None:
+    """Mask ``text`` wherever it comes in, until the holder that is returned is gone; None for an empty one."""
+    if not text:
+        return None
+    holder = Holder(text)
+    _REGISTER.add(holder)
+    return holder
+
+
+def masked(text: str) -> str:
+    """``text``, which came from outside, without any password that is known."""
+    for known in _REGISTER.known():
+        text = known.out_of(text)
+    return text
+
+
+def masked_name(name: str) -> str:
+    """The name of a folder without any password that is known and can be told from an ordinary word in it."""
+    for known in _REGISTER.known():
+        name = known.out_of_name(name)
+    return name
+
+
+def _spellings(character: str) -> str:
+    """A character as servers and libraries write it: itself, behind backslashes, by its number in one of the usual ways."""
+    code = f"{ord(character):x}"
+    ways = [re.escape(character), rf"\\u\{{?0*{code}\}}?", rf"&\#(?:x0*{code}|0*{ord(character)});"]
+    if (named := html.escape(character)) != character:
+        ways.append(re.escape(named))
+    data = character.encode("utf-8", "surrogateescape")
+    for raw in {data, character.encode("latin-1", "ignore")} - {b""}:
+        # Percent signs of URLs, = of quoted-printable, \ of LDAP, \x of repr.
+        ways.append("".join(rf"(?:%|=|\\x?){byte:02x}" for byte in raw))
+        if not raw.isascii():
+            ways.append(re.escape(raw.decode("latin-1")))
+            ways.append(re.escape(raw.decode("utf-8", "replace")))
+    if ord(character) > 0xFFFF:
+        pair = character.encode("utf-16-be", "surrogatepass")
+        ways.append(rf"\\u{pair[:2].hex()}\\u{pair[2:].hex()}")
+    if character == " ":
+        ways.append(r"\+|_")
+    return rf"(?:\\{{0,3}}(?:{'|'.join(dict.fromkeys(ways))}))"
+
+
+def _rewritten(text: str) -> set[str]:
+    """Spellings of the whole that are none of its characters one by one."""
+    plain = text.encode("utf-8", "surrogateescape")
+    found = {modified_utf7(text), repr(text)[1:-1], repr(plain)[2:-1], json.dumps(text)[1:-1], plain.hex()}
+    return found - {""}
+
+
+def _encoded(text: str) -> list[str]:
+    """What of base64 is the same whatever stands before and after: in SASL PLAIN, in Basic, alone."""
+    found = []
+    for raw in dict.fromkeys((text.encode("utf-8", "surrogateescape"), text.encode("latin-1", "replace"))):
+        for before in range(3):
+            digits = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")
+            # The first digits hold bits of what stands before, the last one of what follows.
+            inner = digits[-(-before * 8 // 6) :]
+            inner = inner[:-1] if (before + len(raw)) % 3 else inner
+            if len(inner) >= _TELLING:
+                found.append(inner)
+        if not found:
+            found.append(base64.b64encode(raw).decode())
+    return list(dict.fromkeys([*found, *(form.replace("+", "-").replace("/", "_") for form in found)]))
+
+
+def _without_encoded(text: str, form: str) -> str:
+    """``text`` without ``form`` and all digits of base64 around it."""
+    parts: list[str] = []
+    at = 0
+    while (found := text.find(form, at)) >= 0:
+        begin = found
+        while begin > at and _BASE64.fullmatch(text[begin - 1]):
+            begin -= 1
+        match = _BASE64.match(text, found)
+        parts += [text[at:begin], MASK]
+        at = match.end() if match else found + len(form)
+    return "".join([*parts, text[at:]]) if parts else text
