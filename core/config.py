@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from core import guard
 from core.errors import HomeError
 from core.secrets import KeyFile
 
@@ -195,3 +196,5 @@ def _become(uid: int, gid: int) -> None:
         os.setgroups([gid])
     os.setgid(gid)
     os.setuid(uid)
+    # The kernel has gone back to what the machine sets.
+    guard.protect()

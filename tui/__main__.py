@@ -15,7 +15,11 @@ def main() -> None:
         from core import __version__
 
         sys.stdout.write(f"archivar {__version__}\n")
-    elif _names_no_command(arguments) and _at_terminal():
+        return
+    from core import guard
+
+    guard.protect()
+    if _names_no_command(arguments) and _at_terminal():
         _console(Path(home) if (home := _home(arguments)) else None)
     else:
         from core.cli.main import main as command_line

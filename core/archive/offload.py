@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from core import guard
 from core.archive import intake
 from core.archive.envelope import Envelope
 from core.archive.intake import Part, Piece, Prepared
@@ -52,7 +53,7 @@ class Offload:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "core.archive.offload", *map(str, passed)],
                 pass_fds=passed,
-                env={**os.environ, "PYTHONPATH": path},
+                env=guard.environment(PYTHONPATH=path),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 # It dies with the service when the socket closes, and not when a terminal does.
@@ -199,4 +200,5 @@ def _main(descriptors: Sequence[int]) -> None:
 
 
 if __name__ == "__main__":
+    guard.protect()
     _main([int(argument) for argument in sys.argv[1:]])

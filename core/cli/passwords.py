@@ -17,7 +17,8 @@ def entered(variable: str, file: str, prompt: str, *, stored: bool, missing: str
     ``variable`` names the environment's, empty for none. Raises ``InputError``, with ``missing`` when none was given.
     """
     if variable:
-        if text := os.environ.get(variable, ""):
+        # Taken out, so that nothing that is started from here has it.
+        if text := os.environ.pop(variable, ""):
             return Secret(text)
         raise InputError(
             f"login.password_env: the variable {variable} is not set, or empty.", "Set it for this command and apply again."

@@ -15,6 +15,7 @@ from typing import Any
 import typer
 
 import core
+from core import guard
 from core.archive import backup, last_verification, saved_profiles, space, users
 from core.archive.backup import LastBackup
 from core.archive.last_verification import LastVerification
@@ -63,6 +64,7 @@ def run_service() -> None:
     """
     from core.service import worker
 
+    guard.begin_anew(sys.orig_argv[1:])
     home = context.find()
     if is_running(home):
         raise BusyError(f"A service is running for {home.path} already.", "archivar service status shows it.")

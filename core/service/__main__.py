@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from core import guard
 from core.config import find
 from core.errors import ArchivarError
 from core.service.worker import main
 
 if __name__ == "__main__":
+    guard.protect()
+    guard.begin_anew(sys.orig_argv[1:])
     try:
         main(find(Path(sys.argv[1])))
     except ArchivarError as error:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import core
+from core import guard
 from core.config import Home
 from core.errors import ArchivarError
 from core.process import is_stopped
-from core.service import notify
 from core.tasks import spawn
 
 NICE = 19
@@ -64,11 +64,10 @@ class Companion:
         """Raises ``OSError``."""
         source = str(Path(core.__file__).resolve().parent.parent)
         path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
-        inherited = {name: value for name, value in os.environ.items() if name not in notify.VARIABLES}
         gently = GENTLY if shutil.which(GENTLY[0]) else ()
         self._process = subprocess.Popen(
             [*gently, sys.executable, "-P", "-m", self._module, str(home.path), *words],
-            env={**inherited, "PYTHONPATH": path},
+            env=guard.environment(PYTHONPATH=path),
             cwd="/",
             # It ends when this pipe does.
             stdin=subprocess.PIPE,
@@ -114,6 +113,7 @@ class Companion:
 
 def main(work: Coroutine[Any, Any, None], logger: logging.Logger) -> None:
     """The process itself: do ``work``, to its end or to that of the service. Raises ``SystemExit`` when it fails."""
+    guard.protect()
     os.nice(NICE)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:

@@ -9,15 +9,15 @@ import sys
 from pathlib import Path
 
 import core
+from core import guard
 from core.config import Home
 from core.errors import ArchivarError, StorageError
-from core.service import notify
 from core.service.lock import is_running
 
 #: A service that did not take its lock in this time did not start.
 START_SECONDS = 20.0
 # A shell between us and the service: it ends at once, so the service is nobody's child and leaves no zombie.
-_LAUNCH = '"$@" </dev/null >/dev/null 2>>"$ARCHIVAR_LOG" &'
+_LAUNCH = 'log=$1; shift; "$@" </dev/null >/dev/null 2>>"$log" &'
 
 
 async def ensure_running(home: Home) -> None:
@@ -41,13 +41,12 @@ def _launch(home: Home) -> None:
     path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
     # -P: a folder called "core" where the administrator happens to stand is not ours.
     command = [sys.executable, "-P", "-m", "core.service", str(home.path)]
-    # What systemd told us is for us.
-    inherited = {name: value for name, value in os.environ.items() if name not in notify.VARIABLES}
+    # Of what systemd told us, and of what a shell exports, nothing is for the service.
     subprocess.run(
-        ["/bin/sh", "-c", _LAUNCH, "archivar", *command],
+        ["/bin/sh", "-c", _LAUNCH, "archivar", str(home.log), *command],
         check=True,
         cwd="/",
-        env={**inherited, "PYTHONPATH": path, "ARCHIVAR_LOG": str(home.log)},
+        env=guard.environment(PYTHONPATH=path),
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )

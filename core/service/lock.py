@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -81,16 +82,34 @@ def is_running(home: Home) -> bool:
 def end_holder(home: Home) -> bool:
     """Ask the process that holds the lock to end, by a signal, which needs nothing to be written; False when none is found.
 
-    It is the one that has the lock's file open for writing: whoever only asks opens it for reading.
+    The kernel's list of locks names it; what a process has open is hidden where it keeps others from looking in (``guard``).
     """
-    wanted = home.lock.stat()
-    for process in Path("/proc").glob("[0-9]*"):
-        # Those of other accounts, and those that end meanwhile, cannot be looked at.
-        with suppress(OSError):
-            for opened in (process / "fd").iterdir():
-                with suppress(OSError):
-                    flags = int((process / "fdinfo" / opened.name).read_text().split("flags:")[1].split()[0], 8)
-                    if os.path.samestat(opened.stat(), wanted) and flags & os.O_ACCMODE != os.O_RDONLY:
-                        os.kill(int(process.name), signal.SIGTERM)
-                        return True
-    return False
+    pid = next(_holders(home.lock.stat()), 0) or _signed(home)
+    if not pid or not is_running(home):
+        return False
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except OSError:
+        # It belongs to another account, or has ended meanwhile.
+        return False
+    return True
+
+
+def _holders(wanted: os.stat_result) -> Iterator[int]:
+    """The processes that hold the file's flock alone, by /proc/locks (proc(5)); none where there is no such list."""
+    device = f"{os.major(wanted.st_dev):02x}:{os.minor(wanted.st_dev):02x}:{wanted.st_ino}"
+    try:
+        lines = Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        match line.split():
+            case [_, "FLOCK", _, "WRITE", pid, place, *_] if place == device and pid.isdecimal():
+                yield int(pid)
+
+
+def _signed(home: Home) -> int:
+    """What the holder wrote into the file: file systems exist that the list of locks calls otherwise than stat does."""
+    with suppress(OSError, ValueError):
+        return int(home.lock.read_text(encoding="ascii"))
+    return 0

@@ -9,7 +9,6 @@ from contextlib import suppress
 
 #: So many signs of life are given in the time in which systemd expects one.
 SIGNS = 4
-VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 class Notifier:

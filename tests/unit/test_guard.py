@@ -1,0 +1,76 @@
+"""What a process does to itself before it reads a password: no core dump, no looks from outside, no variables of others."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core import guard
+from tests.command import ROOT
+
+WORD = "Sesam-öffne-dich"
+SHOW = (
+    "import ctypes, os, resource\n"
+    "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), *resource.getrlimit(resource.RLIMIT_CORE), os.umask(0))\n"
+)
+
+
+def python(code: str, **variables: str) -> str:
+    """What ``code`` prints in an interpreter of its own that may use the program."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def test_a_protected_process_dumps_no_core_and_makes_private_files() -> None:
+    """Its memory is written nowhere, and no umask of a shell counts."""
+    assert python(f"from core import guard\nguard.protect()\n{SHOW}") == f"0 0 0 {0o077}\n"
+
+
+def test_the_last_words_of_a_process_hold_no_password_that_it_knows() -> None:
+    """A traceback shows what a library put into its error."""
+    code = (
+        "from core import guard, secrets\n"
+        f"guard.protect()\nsecret = secrets.Secret({WORD!r})\n"
+        f"raise ValueError('refused ' + secret.reveal())\n"
+    )
+    told = python(code, PYTHONIOENCODING="utf-8")
+    assert "ValueError: refused ***" in told
+    assert f"refused {WORD}" not in told
+
+
+def test_a_process_that_goes_on_by_itself_is_given_no_variable_but_those_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any other may be the one that a file names as password_env, whatever it is called: sshd passes on LC_ANYTHING."""
+    for name in ("PW", "LC_PASSWORD", "PYTHON_PASSWORD", "NOTIFY_SOCKET"):
+        monkeypatch.setenv(name, WORD)
+    given = guard.environment(PYTHONPATH="/x")
+    assert WORD not in given.values()
+    assert (given["PYTHONPATH"], given["PATH"]) == ("/x", os.environ["PATH"])
+
+
+def test_a_program_that_was_begun_with_more_begins_anew_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Same process, same arguments, and nothing of it left where the kernel shows what it began with."""
+    begun: list[tuple[str, list[str], dict[str, str]]] = []
+    monkeypatch.setattr(os, "execve", lambda *words: begun.append(words))
+    variables = {"PATH": "/bin", "PW": WORD, "NOTIFY_SOCKET": "/run/notify"}
+    guard.begin_anew(["-m", "tui", "service", "run"], variables)
+    [(program, words, kept)] = begun
+    assert (program, words[1:]) == (sys.executable, ["-m", "tui", "service", "run"])
+    assert kept == {"PATH": "/bin", "NOTIFY_SOCKET": "/run/notify"}
+    guard.begin_anew(words[1:], kept)
+    assert len(begun) == 1
+
+
+def test_every_program_of_ours_begins_with_the_guard() -> None:
+    """Each module that is run as a process calls it, itself or by what it hands its work to."""
+    ours = [path for package in ("core", "tui") for path in sorted((ROOT / package).rglob("*.py"))]
+    started = [path for path in ours if '__name__ == "__main__"' in path.read_text("utf-8")]
+    assert len(started) >= 5
+    for path in started:
+        text = path.read_text("utf-8")
+        assert "guard.protect()" in text or "import PATIENCE_SECONDS, REST, Companion, Patience, main" in text, path
+    assert "guard.protect()" in Path(ROOT, "core/service/companion.py").read_text("utf-8")
