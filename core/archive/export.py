@@ -23,6 +23,7 @@ from core.archive.ledger import Draft
 from core.archive.manifest import NAME, SUMS, Header, Manifest
 from core.archive.selection import Folder, Place, Selection
 from core.errors import ArchivarError, DamagedError, InputError, StorageError
+from core.open_folder import OpenFolder
 
 
 class Format(StrEnum):
@@ -110,11 +111,21 @@ async def _export(
 ) -> Exported:
     if archive.home.holds(target):
         raise InputError(f"{target} is in the archive's own folder.", "Choose a folder outside of it.")
-    try:
-        target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except FileExistsError:
-        raise InputError(f"{target} is no folder.", "Choose another one.") from None
     header = Header(form.value, str(await archive.database.value("SELECT archive_id FROM applied")))
+    with await asyncio.to_thread(OpenFolder.own, target) as opened:
+        return await _write(archive, folders, places, opened, form, header, done, tick)
+
+
+async def _write(
+    archive: Archive,
+    folders: Sequence[Folder],
+    places: dict[int, str],
+    target: OpenFolder,
+    form: Format,
+    header: Header,
+    done: Exported,
+    tick: Callable[[Exported], None],
+) -> Exported:
     manifest = await asyncio.to_thread(Manifest.open, target, header)
     try:
         writer = _WRITERS[form](target, manifest)
@@ -133,7 +144,7 @@ async def _export(
     return done
 
 
-_WRITERS: dict[Format, Callable[[Path, Manifest], Writer]] = {
+_WRITERS: dict[Format, Callable[[OpenFolder, Manifest], Writer]] = {
     Format.EML: Emls,
     Format.MBOX: Mboxes,
     Format.MAILDIR: Maildirs,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import BinaryIO
 
 from core.archive import mbox
-from core.archive.export_files import folders, line, moment
+from core.archive.export_files import line, moment
 from core.archive.manifest import Line, Manifest, digest
 from core.archive.selection import Folder, Place
 from core.errors import InputError
+from core.open_folder import OpenFolder
 
 #: So much is written before the manifest tells of it: what it tells of is on the disk.
 CHECKPOINT_BYTES = 16 * 1024 * 1024
@@ -22,8 +23,9 @@ CHECKPOINT_MESSAGES = 500
 class Mboxes:
     """``user/folder.mbox``, and ``folder.2.mbox`` for what comes in a later export."""
 
-    def __init__(self, target: Path, manifest: Manifest) -> None:
-        self._target = target
+    def __init__(self, target: OpenFolder, manifest: Manifest) -> None:
+        self._target = self._above = target
+        self._open_folders = ExitStack()
         self._manifest = manifest
         self._part: BinaryIO | None = None
         self._lines: list[Line] = []
@@ -32,7 +34,11 @@ class Mboxes:
 
     async def begin(self, folder: Folder, place: str) -> None:
         self._folder, self._place = folder, place
-        await asyncio.to_thread(folders, self._target, place.rpartition("/")[0])
+        await asyncio.to_thread(self._make)
+
+    def _make(self) -> None:
+        above = self._target.below(self._place.rpartition("/")[0], make=True)
+        self._above = self._open_folders.enter_context(above)
 
     async def has(self, message: Place) -> bool:
         return self._manifest.has(self._folder.owner, self._folder.path, message.message)
@@ -54,12 +60,12 @@ class Mboxes:
     def _open(self) -> BinaryIO:
         """Go on with the file that was broken off, or begin one."""
         self._file = self._next()
-        path = self._target / f"{self._file}.part"
-        part = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b")
+        name = f"{_name(self._file)}.part"
+        part = os.fdopen(self._above.open(name, os.O_RDWR | os.O_CREAT), "r+b")
         end = self._manifest.ends.get(self._file, 0)
         if os.fstat(part.fileno()).st_size < end:
             part.close()
-            raise InputError(f"{path} is shorter than the manifest says.", "Export to an empty folder.")
+            raise InputError(f"{self._above.path / name} is shorter than the manifest says.", "Export to an empty folder.")
         part.seek(end)
         if end:
             # What parts the last message from the next one may have been lost.
@@ -73,7 +79,7 @@ class Mboxes:
     def _next(self) -> str:
         """The name that is free: files that are there are never added to."""
         number, file = 1, f"{self._place}.mbox"
-        while (self._target / file).exists():
+        while self._above.facts(_name(file)) is not None:
             number += 1
             file = f"{self._place}.{number}.mbox"
         return file
@@ -100,13 +106,23 @@ class Mboxes:
         if self._part is not None:
             self._checkpoint()
             self._close()
-            path = self._target / self._file
-            if path.exists():
-                raise InputError(f"{path} has come there meanwhile.", "Export to an empty folder.")
-            os.replace(f"{path}.part", path)
+            name = _name(self._file)
+            if self._above.facts(name) is not None:
+                raise InputError(f"{self._above.path / name} has come there meanwhile.", "Export to an empty folder.")
+            self._above.replace(f"{name}.part", name)
+        self._sum_up()
+        self._open_folders.close()
+
+    def _sum_up(self) -> None:
+        """Tell of files that are whole, those of a broken off export too."""
         for file in [file for file in self._manifest.ends if file not in self._manifest.sums]:
-            if (self._target / file).exists():
-                self._manifest.whole(file, digest(self._target / file).hex())
+            try:
+                with self._target.below(file.rpartition("/")[0]) as folder:
+                    whole = digest(folder, _name(file)).hex()
+            except FileNotFoundError:
+                # Not begun anew yet, or taken away.
+                continue
+            self._manifest.whole(file, whole)
 
     def stop(self) -> None:
         if self._part is not None:
@@ -116,6 +132,7 @@ class Mboxes:
                 # Full: what the manifest does not tell of is written again next time.
                 self._lines = []
             self._close()
+        self._open_folders.close()
 
     def _close(self) -> None:
         part, self._part = self._part, None
@@ -125,3 +142,8 @@ class Mboxes:
             except OSError:
                 # Its buffer goes nowhere any more; the manifest does not tell of what was in it.
                 return
+
+
+def _name(place: str) -> str:
+    """The file's name in its folder."""
+    return place.rpartition("/")[2]

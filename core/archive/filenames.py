@@ -1,7 +1,8 @@
-"""Names of folders and messages as names of files, fit for any file system: pure computation.
+"""Names of folders, users and attachments as names of files, fit for any file system: pure computation.
 
-What holds here: the same folders get the same names each time, two folders never share one, not even where capital and small
-letters are the same, and no name is one that an export needs itself.
+What holds here: no name is hidden, taken for an option, or kept by Windows for a device; the same folders get the same names
+each time, two folders never share one, not even where capital and small letters are the same, and no name is one that an
+export needs itself.
 """
 
 from __future__ import annotations
@@ -15,11 +16,23 @@ from itertools import groupby
 from core.utf7 import modified_utf7
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
-#: Names that Windows keeps for itself: an export ends up on all kinds of disks.
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+#: Letters that look like nothing, and so push out of sight what comes after them, or make two names look alike.
+_NOTHING = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0]")
+_BLANKS = re.compile(r"\s{2,}")
+#: Devices that Windows keeps for itself: an export ends up on all kinds of disks. Superscript digits count as digits.
+_DEVICES = frozenset(
+    (
+        *("con", "prn", "aux", "nul", "conin$", "conout$", "clock$"),
+        *(f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789"),
+    )
+)
 #: Ends of the names of an export's own files.
 _OWN = re.compile(r".*\.(eml|mbox|part|jsonl)|sha256sums", re.IGNORECASE)
 _MAX_NAME = 80
+#: Characters of a name that are looked at; digits of all of it keep two such names apart.
+_LOOKED_AT = 1000
+#: Bytes of what is taken for the kind of a file.
+_LONGEST_KIND = 24
 #: Bytes of a path below the export's folder; Linux takes 4096 with all that is before it.
 _MAX_PATH = 1000
 #: Bytes of a Maildir folder's name, which holds all its levels.
@@ -28,18 +41,41 @@ _MAX_MAILDIR = 200
 
 def file_name(level: str) -> str:
     """A folder's name fit for any file system; when that changes it, a few digits keep two such names apart."""
-    name = unicodedata.normalize("NFC", level)
+    name = unicodedata.normalize("NFC", level[:_LOOKED_AT])
     name = "".join(
         "_" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") else character for character in name
     )
-    name = _FORBIDDEN.sub("_", name).rstrip(". ").lstrip(" ")
+    name = _trimmed(_BLANKS.sub(" ", _NOTHING.sub("_", _FORBIDDEN.sub("_", name)))).lstrip()
     while len(name.encode()) > _MAX_NAME:
-        name = name[:-1].rstrip(". ")
-    if not name.strip(".") or _RESERVED.fullmatch(name):
+        name = _trimmed(name[:-1])
+    if not name or name[0] in ".-" or is_device(name):
         name = f"_{name}"
     if name != level or _OWN.fullmatch(name):
         name += f"~{_digits(level, 6)}"
     return name
+
+
+def _trimmed(name: str) -> str:
+    """Without what Windows leaves out at the end: dots and blanks of any kind."""
+    end = len(name)
+    while end and (name[end - 1] == "." or name[end - 1].isspace()):
+        end -= 1
+    return name[:end]
+
+
+def is_device(name: str) -> bool:
+    """Does Windows take the name for a device, as it does whatever stands after a dot?"""
+    return unicodedata.normalize("NFKC", name.partition(".")[0]).strip().casefold() in _DEVICES
+
+
+def attachment_name(name: str) -> tuple[str, str]:
+    """The name of an attachment, fit for any file system, in two parts: what tells the kind of file stays at its end."""
+    # What comes from another system may have its folders before it.
+    name = _trimmed(name.replace("\\", "/").rpartition("/")[2].strip()) or "attachment"
+    stem, dot, kind = name.rpartition(".")
+    if stem and kind.isalnum() and len(kind.encode()) <= _LONGEST_KIND and _trimmed(stem):
+        return file_name(stem), dot + unicodedata.normalize("NFC", kind)
+    return file_name(name), ""
 
 
 def _digits(text: str, count: int) -> str:

@@ -19,7 +19,7 @@ from core.archive.kerio import Account
 from core.archive.mail_items import LARGEST, Finding, Format, Found, Message, Stranger, Unusable, below, level, text
 from core.archive.manifest import Line
 from core.archive.mbox import Before, Quoting
-from core.archive.trees import Disk, Entry, Refused, Tree, look, open_regular
+from core.archive.trees import Disk, Entry, Refused, Tree, look
 from core.errors import InputError
 
 #: Folders that mail programs name after an mbox file, for what is below it.
@@ -43,25 +43,20 @@ def exported(directory: Path, owner: str) -> Iterator[Found | Unusable]:
     """What the manifest in ``directory`` tells of the archive of ``owner``. Raises ``InputError`` on a line that is wrong."""
     form = manifest.header(directory)
     assert form is not None
+    tree = Disk(directory)
     for line in manifest.read(directory):
         if line.owner == owner:
-            yield _told(directory, line, Format.MBOX if line.offset is not None else Format(form.format))
+            yield _told(tree, line, Format.MBOX if line.offset is not None else Format(form.format))
 
 
-def _told(directory: Path, line: Line, kind: Format) -> Found | Unusable:
-    path = directory / line.file
+def _told(tree: Disk, line: Line, kind: Format) -> Found | Unusable:
     folder = text(line.folder).strip("/")
     name = line.file if line.offset is None else f"{line.file} at byte {line.offset}"
     if not folder or "\0" in folder:
         return Unusable(name, "the manifest names no folder for it")
-    if not path.is_file() and line.offset is not None and path.with_name(f"{path.name}.part").is_file():
-        # The export was broken off.
-        path = path.with_name(f"{path.name}.part")
-    elif not path.exists() and kind is Format.MAILDIR:
-        # A mail program has changed its flags since.
-        path = next(path.parent.glob(f"{_escaped(path.name.partition(':2,')[0])}:2,*"), path)
     try:
-        entry = look(path)
+        place = _place(tree, line, kind)
+        entry = tree.look(place)
     except OSError as error:
         return Unusable(name, f"it cannot be read: {error.strerror}")
     if reason := entry.refusal or ("no regular file" if entry.folder else ""):
@@ -71,7 +66,7 @@ def _told(directory: Path, line: Line, kind: Format) -> Found | Unusable:
     flags = " ".join(flag for flag in line.flags.split() if _FLAG.fullmatch(flag))
 
     def read() -> Message:
-        with open_regular(path) as file:
+        with tree.open(place) as file:
             file.seek(line.offset or 0)
             data = file.read(line.length if line.length is not None else LARGEST)
         return Message(data if line.offset is None else mbox.unquoted(data), flags, line.internaldate)
@@ -79,8 +74,20 @@ def _told(directory: Path, line: Line, kind: Format) -> Found | Unusable:
     return Found(name, kind, folder, line.size, read, line.sha256)
 
 
-def _escaped(name: str) -> str:
-    return re.sub(r"([*?[])", r"[\1]", name)
+def _place(tree: Disk, line: Line, kind: Format) -> str:
+    """Where the file of a line is by now. Raises ``OSError``."""
+    folder, _, name = line.file.rpartition("/")
+    try:
+        tree.look(line.file)
+    except FileNotFoundError:
+        if line.offset is not None:
+            # The export was broken off.
+            return f"{line.file}.part"
+        if kind is Format.MAILDIR:
+            # A mail program has changed its flags since.
+            same = f"{name.partition(':2,')[0]}:2,"
+            return next((below(folder, one.name) for one in tree.entries(folder) if one.name.startswith(same)), line.file)
+    return line.file
 
 
 def holds_folders(path: Path, form: Format) -> bool:

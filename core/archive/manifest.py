@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from core.db.database import durable
 from core.errors import BusyError, InputError
+from core.open_folder import OpenFolder
 
 NAME, SUMS = "manifest.jsonl", "SHA256SUMS"
 VERSION = 1
@@ -59,7 +59,7 @@ class Line:
 class Manifest:
     """The manifest that an export writes, locked while it is open. ``ends``: up to where each mbox file is told of."""
 
-    def __init__(self, directory: Path, header: Header) -> None:
+    def __init__(self, directory: OpenFolder, header: Header) -> None:
         self._directory = directory
         self._header = header
         self._done: dict[tuple[str, str], array[int]] = {}
@@ -68,13 +68,13 @@ class Manifest:
         self.sums: dict[str, str] = {}
 
     @classmethod
-    def open(cls, directory: Path, header: Header) -> Manifest:
+    def open(cls, directory: OpenFolder, header: Header) -> Manifest:
         """Begin a manifest in ``directory``, or go on with the one that is there. Raises ``InputError``, ``BusyError``."""
         manifest = cls(directory, header)
-        path = directory / NAME
-        if not path.exists() and (directory / SUMS).exists():
-            raise InputError(f"{directory / SUMS} is there already and is of no export.", "Export to an empty folder.")
-        manifest._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "r+b")
+        path = directory.path / NAME
+        if directory.facts(NAME) is None and directory.facts(SUMS) is not None:
+            raise InputError(f"{directory.path / SUMS} is there already and is of no export.", "Export to an empty folder.")
+        manifest._file = os.fdopen(directory.open(NAME, os.O_RDWR | os.O_CREAT | os.O_APPEND), "r+b")
         try:
             manifest._begin(path)
         except BaseException:
@@ -88,7 +88,7 @@ class Manifest:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BusyError(f"Another export to {self._directory} is under way.", "Wait for it.") from None
+            raise BusyError(f"Another export to {self._directory.path} is under way.", "Wait for it.") from None
         end = 0
         for number, text in enumerate(self._file, 1):
             if not text.endswith(b"\n"):
@@ -160,19 +160,19 @@ class Manifest:
         """Write the sums of all files that are whole, in the place of older ones."""
         self.flush()
         os.fsync(self._file.fileno())
-        aside = self._directory / f"{SUMS}.part"
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as sums:
+        directory, aside = self._directory, f"{SUMS}.part"
+        with open(directory.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as sums:
             for file, sha256 in self._listed():
                 sums.write(f"{sha256}  {file}\n".encode())
-            sums.write(f"{digest(self._directory / NAME).hex()}  {NAME}\n".encode())
+            sums.write(f"{digest(directory, NAME).hex()}  {NAME}\n".encode())
             sums.flush()
             os.fsync(sums.fileno())
-        os.replace(aside, self._directory / SUMS)
-        durable(self._directory)
+        directory.replace(aside, SUMS)
+        directory.sync()
 
     def _listed(self) -> Iterator[tuple[str, str]]:
         yield from sorted(self.sums.items())
-        with (self._directory / NAME).open("rb") as lines:
+        with self._directory.read(NAME) as lines:
             next(lines)
             for text in lines:
                 value = json.loads(text)
@@ -183,10 +183,10 @@ class Manifest:
         self._file.close()
 
 
-def digest(file: Path) -> bytes:
-    """SHA-256 of a file."""
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").digest()
+def digest(folder: OpenFolder, name: str) -> bytes:
+    """SHA-256 of a file. Raises ``OSError``."""
+    with folder.read(name) as handle:
+        return hashlib.file_digest(handle, "sha256").digest()  # type: ignore[arg-type]
 
 
 def header(directory: Path) -> Header | None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+from core.errors import InputError
+from core.open_folder import OpenFolder
 
 
 class Refused(Exception):
@@ -43,19 +48,49 @@ class Tree(Protocol):
 
 
 class Disk:
-    """A folder of the disk. No link is followed below it."""
+    """A folder of the disk. No link is followed below it, at no level; the folder that was read last stays open."""
 
     refused: Sequence[tuple[str, str]] = ()
 
     def __init__(self, top: Path) -> None:
         self.top = top
+        self._opened = ExitStack()
+        self._last: tuple[str, OpenFolder] | None = None
+        weakref.finalize(self, self._opened.close)
 
     def entries(self, path: str) -> list[Entry]:
-        with os.scandir(self.top / path) as found:
-            return sorted((_entry(one) for one in found), key=lambda entry: entry.name)
+        return sorted((_entry(one) for one in self._folder(path).scan()), key=lambda entry: entry.name)
 
     def open(self, path: str) -> BinaryIO:
-        return open_regular(self.top / path)
+        folder, _, name = path.rpartition("/")
+        with _links():
+            return self._folder(folder).read(name)
+
+    def look(self, path: str) -> Entry:
+        """A file or folder by itself. Raises ``OSError``."""
+        folder, _, name = path.rpartition("/")
+        facts = self._folder(folder).facts(name)
+        if facts is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return _told(name, facts)
+
+    def _folder(self, path: str) -> OpenFolder:
+        if self._last is None or self._last[0] != path:
+            self._last = None
+            self._opened.close()
+            with _links():
+                top = self._opened.enter_context(OpenFolder.at(self.top))
+                self._last = path, self._opened.enter_context(top.below(path))
+        return self._last[1]
+
+
+@contextmanager
+def _links() -> Iterator[None]:
+    """A link is one thing of many that cannot be read."""
+    try:
+        yield
+    except InputError:
+        raise OSError(errno.ELOOP, "it is a link, or lies behind one, which is not followed") from None
 
 
 def open_regular(path: Path) -> BinaryIO:

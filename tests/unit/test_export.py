@@ -32,6 +32,9 @@ REPLACE, SYNC = os.replace, os.fsync
 @example("con")
 @example("a/../../etc")
 @example("CON.txt")
+@example(".hidden")
+@example("-rf")
+@example("\u00a0COM\u00b2")
 @example("\u202egnp.exe")
 @example("a" * 300)
 @example("ends with dot.")
@@ -45,7 +48,8 @@ def test_a_folder_s_name_is_safe_on_any_file_system(level: str) -> None:
     assert not set(name) & set('<>:"/\\|?*\0')
     assert name.isprintable() or all(not 0xD800 <= ord(character) < 0xE000 and ord(character) > 31 for character in name)
     assert name == name.rstrip(". ").lstrip(" ")
-    assert not filenames._RESERVED.fullmatch(name)
+    assert not filenames.is_device(name)
+    assert name[0] not in ".-"
 
 
 @given(st.text(max_size=12), st.text(max_size=12))
@@ -173,15 +177,15 @@ async def test_an_export_goes_on_where_it_stopped_and_writes_over_nothing(
         stop += 1
         count = 0
 
-        def full(*arguments: Any, stop: int = stop) -> Any:
+        def full(*arguments: Any, stop: int = stop, **options: Any) -> Any:
             nonlocal count
             count += 1
             if count == stop:
                 raise OSError(28, "No space left on device")
-            return (REPLACE if len(arguments) == 2 else SYNC)(*arguments)
+            return (REPLACE if len(arguments) == 2 else SYNC)(*arguments, **options)
 
         with monkeypatch.context() as patch:
-            patch.setattr("core.archive.export_files.os.replace", full)
+            patch.setattr("core.open_folder.os.replace", full)
             patch.setattr("core.archive.export_mbox.os.fsync", full)
             try:
                 await export(archive, Selection(), target, form)
@@ -283,10 +287,61 @@ async def test_nothing_is_written_through_a_link(form: Format, tmp_path: Path) -
         link = target / "SHA256SUMS.part" if name.name == "SHA256SUMS" else link
         link.parent.mkdir(parents=True)
         link.symlink_to(strange)
-        with pytest.raises(StorageError, match="symbolic links"):
+        with pytest.raises(InputError, match="is a link, which is not followed"):
             await export(archive, Selection(), target, form)
         assert strange.read_text() == "mine"
         assert link.is_symlink()
+    await archive.close()
+
+
+@pytest.mark.parametrize("form", Format)
+async def test_no_folder_is_entered_through_a_link(form: Format, tmp_path: Path) -> None:
+    """Whether it was there before, or came in the place of one that was being written: the folder that was meant is written."""
+    archive = await homes.begin(tmp_path / "home")
+    for number in (1, 2):
+        await homes.store(archive, {number: message(number)}, folder=f"A{number}/B")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    await export(archive, Selection(), tmp_path / "known", form)
+    folders = [path.relative_to(tmp_path / "known") for path in (tmp_path / "known").rglob("*") if path.is_dir()]
+    for number, folder in enumerate([Path(), *folders]):
+        target = tmp_path / f"target{number}"
+        (target / folder).parent.mkdir(parents=True, exist_ok=True)
+        (target / folder).symlink_to(elsewhere)
+        with pytest.raises(InputError, match="is a link, which is not followed"):
+            await export(archive, Selection(), target, form)
+    target, moved = tmp_path / "swapped", tmp_path / "moved"
+
+    def swap(done: Exported) -> None:
+        if done.messages == 1:
+            target.rename(moved)
+            target.symlink_to(elsewhere)
+
+    await export(archive, Selection(), target, form, tick=swap)
+    assert list(elsewhere.iterdir()) == []
+    assert {path.relative_to(moved) for path in moved.rglob("*")} == {
+        path.relative_to(tmp_path / "known") for path in (tmp_path / "known").rglob("*")
+    }
+    await archive.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to make folders of another account")
+@pytest.mark.parametrize(("owner", "mode"), [(65534, 0o700), (65534, 0o1777), (0, 0o777), (0, 0o1777), (0, 0o770)])
+async def test_a_folder_that_others_own_or_may_write_is_no_target(owner: int, mode: int, tmp_path: Path) -> None:
+    """They could lead elsewhere what is written: refused with the folder's name and what to do, and nothing is written."""
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, {1: message(1)})
+    target = tmp_path / "target"
+    target.mkdir()
+    os.chown(target, owner, 65534)
+    target.chmod(mode)
+    with pytest.raises(InputError, match=f"{target} (belongs to nobody|can be written by other accounts)") as refused:
+        await export(archive, Selection(), target, Format.EML)
+    assert f"chmod go-w {target}" in refused.value.hint or "Name a folder of root" in refused.value.hint
+    assert list(target.iterdir()) == []
+    target.chmod(0o755)
+    os.chown(target, 0, 0)
+    assert (await export(archive, Selection(), target, Format.EML)).messages == 1
     await archive.close()
 
 

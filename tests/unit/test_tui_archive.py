@@ -221,7 +221,7 @@ async def test_an_attachment_is_saved(archive: Archive, tmp_path: Path) -> None:
         await screen.until_shown("There is no folder")
         await screen.press("escape", "enter", "ctrl+u", *str(target), "enter")
         await screen.until_shown("Saved as")
-        [file] = target.iterdir()
+        [file] = (target / "attachments-of-message-1").iterdir()
         assert file.read_bytes() == data
         assert file.suffix == ".pdf"
         assert not set(file.name) & STRANGE

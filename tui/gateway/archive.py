@@ -117,7 +117,7 @@ class ArchivedMail:
             if attached is None:
                 raise InputError(f"Message {message} has no attachment {index + 1}.")
             data = await asyncio.to_thread(content.attachment, raw, index)
-            file = await asyncio.to_thread(saving.save, where, attached.name, data)
+            file = await asyncio.to_thread(saving.save, where, message, attached.name, data)
         return f"Saved as {present.text(str(file))} ({texts.size(len(data))})."
 
     async def _stored(self, message: int) -> Stored:

@@ -170,7 +170,7 @@ class Attachments(Page):
             if folder is not None:
                 self.run_worker(self._save(row.index, folder), exit_on_error=False)
 
-        text = f"{row.name} ({row.size})\n\nTo which folder on this machine? Nothing that is there is written over."
+        text = f"{row.name} ({row.size})\n\nTo which folder on this machine? It goes to a folder of its message below that one."
         self.app.push_screen(Ask("Save the attachment", text, str(Path.home())), answered)
 
     async def _save(self, index: int, folder: str) -> None:

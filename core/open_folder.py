@@ -1,0 +1,213 @@
+"""Folders held open by descriptor, for reading and writing below them without following a link (openat(2), O_NOFOLLOW).
+
+A path that is looked at and then used may be another folder by then: somebody who can write to one of the folders on the way
+puts a link in its place. What is opened here stays the folder that it was, and every level below it is opened from the one
+above. Blocking.
+"""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import pwd
+import shlex
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from core.errors import InputError
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_BESIDE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class OpenFolder:
+    """A folder of the disk; ``path`` is what it is called, for people. Names are those in it, places are below it: ``a/b``."""
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        self._descriptor = descriptor
+        self.path = path
+
+    @classmethod
+    def at(cls, path: Path) -> OpenFolder:
+        """The folder at ``path``, wherever that leads, for reading. Raises ``OSError``."""
+        return cls(os.open(path, _FOLDER), path)
+
+    @classmethod
+    def own(cls, path: Path, *, remedy: str = "Choose another one.") -> OpenFolder:
+        """A folder to write to, made when it is missing. Raises ``OSError``, and ``InputError`` when it is a link, belongs to
+        another account, or can be written by others: whoever can write to it leads what is written elsewhere."""
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError:
+            if not path.is_symlink():
+                raise InputError(f"{path} is no folder.", remedy) from None
+        try:
+            descriptor = os.open(path, _FOLDER | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                raise _refused_link(path) from None
+            raise
+        folder = cls(descriptor, path)
+        try:
+            refuse_foreign(path, os.fstat(descriptor))
+        except BaseException:
+            folder.close()
+            raise
+        return folder
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    @contextmanager
+    def below(self, place: str, *, make: bool = False) -> Iterator[OpenFolder]:
+        """The folder at ``place``, its levels made where they are missing. Raises ``OSError``, and
+        ``InputError`` for a link."""
+        folder = OpenFolder(os.dup(self._descriptor), self.path)
+        try:
+            for level in filter(None, place.split("/")):
+                if make:
+                    with suppress(FileExistsError):
+                        os.mkdir(level, 0o700, dir_fd=folder._descriptor)
+                descriptor = folder._opened(level, _FOLDER | os.O_NOFOLLOW)
+                folder.close()
+                folder = OpenFolder(descriptor, folder.path / level)
+            yield folder
+        finally:
+            folder.close()
+
+    def open(self, name: str, flags: int) -> int:
+        """A descriptor of the file ``name``, mode 0600 when it is made. Raises ``OSError``, ``InputError`` for a link."""
+        return self._opened(name, flags | _BESIDE)
+
+    def _opened(self, name: str, flags: int) -> int:
+        try:
+            return os.open(name, flags, 0o600, dir_fd=self._descriptor)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR) and self._is_link(name):
+                raise InputError(
+                    f"{self.path / name} is a link, which is not followed.", "Remove it, or choose another folder."
+                ) from None
+            raise
+
+    def _is_link(self, name: str) -> bool:
+        facts = self.facts(name)
+        return facts is not None and stat.S_ISLNK(facts.st_mode)
+
+    def read(self, name: str) -> BinaryIO:
+        """The regular file ``name``; a pipe is not waited for. Raises ``OSError``, ``InputError`` for a link."""
+        file = os.fdopen(self.open(name, os.O_RDONLY), "rb")
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.close()
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return file
+
+    def facts(self, name: str) -> os.stat_result | None:
+        """What is called ``name`` itself, be it a link; None when nothing is."""
+        try:
+            return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def scan(self) -> Iterator[os.DirEntry[str]]:
+        """Everything in it."""
+        with os.scandir(self._descriptor) as found:
+            yield from found
+
+    def names(self) -> list[str]:
+        return os.listdir(self._descriptor)
+
+    def replace(self, name: str, new: str, *, to: OpenFolder | None = None) -> None:
+        """Give ``name`` the name ``new``, in this folder or another one, in the place of what has it."""
+        there = to if to is not None else self
+        os.replace(name, new, src_dir_fd=self._descriptor, dst_dir_fd=there._descriptor)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._descriptor)
+
+    def sync(self) -> None:
+        """Wait until its list of names is on the disk."""
+        os.fsync(self._descriptor)
+
+
+def refuse_foreign(path: Path, facts: os.stat_result) -> None:
+    """Raises ``InputError`` for a folder that belongs to another account, or that others may write to."""
+    us = os.geteuid()
+    if facts.st_uid != us:
+        raise InputError(
+            f"{path} belongs to {account(facts.st_uid)}, not to {account(us)}: who owns a folder can lead elsewhere what is "
+            "written to it.",
+            f"Name a folder of {account(us)}, or a new one where {account(us)} may make it.",
+        )
+    if others_may_write(facts):
+        raise InputError(
+            f"{path} can be written by other accounts (mode {stat.S_IMODE(facts.st_mode):04o}), who could lead elsewhere what "
+            "is written to it.",
+            f"chmod go-w {shlex.quote(str(path))}, or name another folder.",
+        )
+
+
+def refuse_unsafe_way(path: Path) -> None:
+    """Raises ``InputError`` when another account could put something else in the place of a folder on the way to ``path``.
+
+    For what must be opened by its whole name, again and again, as databases are.
+    """
+    trusted = (0, os.geteuid())
+    way = [*reversed(path.absolute().parents)]
+    for folder in dict.fromkeys([*way, *reversed(path.parent.resolve().parents), path.parent.resolve()]):
+        try:
+            facts = folder.lstat()
+        except OSError:
+            continue
+        open_to_all = others_may_write(facts) and not facts.st_mode & stat.S_ISVTX
+        if facts.st_uid not in trusted or (open_to_all and not stat.S_ISLNK(facts.st_mode)):
+            whose = f"belongs to {account(facts.st_uid)}" if facts.st_uid not in trusted else "can be written by other accounts"
+            raise InputError(
+                f"{folder} {whose}, who could put another folder in the place of {path}.",
+                f"Choose a folder that only root and {account(os.geteuid())} can move.",
+            )
+
+
+def others_may_write(facts: os.stat_result) -> bool:
+    """May accounts other than the owner write to it? A group that the owner has alone is no other account."""
+    if facts.st_mode & stat.S_IWOTH:
+        return True
+    return bool(facts.st_mode & stat.S_IWGRP) and not _is_private(facts.st_gid, facts.st_uid)
+
+
+def _is_private(gid: int, uid: int) -> bool:
+    """Is it the group that an account has for itself: of its own name, with nobody else in it?"""
+    try:
+        group, owner = grp.getgrgid(gid), pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return group.gr_name == owner.pw_name and owner.pw_gid == gid and set(group.gr_mem) <= {owner.pw_name}
+
+
+def account(uid: int) -> str:
+    """An account by its name, or by its number if it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"the account with number {uid}"
+
+
+def _refused_link(path: Path) -> InputError:
+    return InputError(f"{path} is a link, which is not followed.", f"Name {path.resolve()} itself, if that is what is meant.")
