@@ -24,6 +24,7 @@ OURS = {
     "search.sqlite-wal",
     "search.sqlite-shm",
     "secret.key",
+    "secret.key.next",
     "service.lock",
     "log",
     "keymap.toml",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import time
+from io import FileIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +32,19 @@ def note(path: Path, name: str, text: str) -> None:
 
 def _handler(path: Path) -> logging.Handler:
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=KEEP, encoding="utf-8")
+    handler = _Private(path, maxBytes=MAX_BYTES, backupCount=KEEP, encoding="utf-8")
     formatter = _Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     return handler
+
+
+class _Private(logging.handlers.RotatingFileHandler):
+    """Files for nobody but their owner, whatever the umask."""
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        return TextIOWrapper(FileIO(descriptor, "a"), encoding=self.encoding, errors=self.errors, write_through=True)
 
 
 class _Formatter(logging.Formatter):

@@ -50,10 +50,16 @@ class Secret:
 
 
 class KeyFile:
-    """``secret.key`` of a home; made at the first need."""
+    """``secret.key`` of a home; made at the first need.
+
+    While it is rotated there are two: the next one lies beside it, and a box may be of either. So a password can be read at
+    every moment of a rotation, also of one that was broken off.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        #: The key that takes the place of this one, from the beginning of a rotation to its end.
+        self.next_path = path.with_name(f"{path.name}.next")
 
     def encrypt(self, secret: Secret, *, purpose: str) -> bytes:
         """Nonce and ciphertext of ``secret``, bound to ``purpose`` (say ``profile:Staff``)."""
@@ -63,19 +69,45 @@ class KeyFile:
         nonce = os.urandom(NONCE_BYTES)
         return nonce + AESGCM(self._key(create=True)).encrypt(nonce, _bytes(secret.reveal()), _bytes(purpose))
 
+    def next(self) -> KeyFile:
+        """The key that takes the place of this one, made unless a rotation that was broken off has made it. Raises
+        ``StorageError``."""
+        following = KeyFile(self.next_path)
+        if not following.path.exists():
+            following._make()
+        return following
+
+    def finish_rotation(self) -> None:
+        """Put the next key in the place of this one, which is gone then. Raises ``StorageError``."""
+        try:
+            os.replace(self.next_path, self.path)
+            self._settle()
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be written: {error.strerror}.", "Check the disk and try again.") from error
+
+    def check(self) -> None:
+        """Raises ``HomeError`` when there is no key, or none that can be used."""
+        self._key(create=False)
+
+    def content(self) -> tuple[bytes, bytes]:
+        """The bytes of the next key and of this one, each empty when there is none. Raises ``OSError``."""
+        # In this order: the next one may take the place of this one in between.
+        return _content(self.next_path), _content(self.path)
+
     def decrypt(self, box: bytes, *, purpose: str) -> Secret:
         """The reverse. Raises ``HomeError`` when key and box do not belong together."""
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        try:
-            plain = AESGCM(self._key(create=False)).decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], _bytes(purpose))
-        except (InvalidTag, ValueError):
-            raise HomeError(
-                f"The stored password of {purpose} cannot be decrypted with {self.path.name}.",
-                "Enter the password again (archivar profile apply).",
-            ) from None
-        return Secret(plain.decode("utf-8", "surrogateescape"))
+        keys = [key for key in (_content(self.next_path), self._key(create=False)) if len(key) == KEY_BYTES]
+        for key in keys:
+            with suppress(InvalidTag, ValueError):
+                plain = AESGCM(key).decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], _bytes(purpose))
+                return Secret(plain.decode("utf-8", "surrogateescape"))
+        raise HomeError(
+            f"The stored password of {purpose} cannot be decrypted with {self.path.name}.",
+            "Enter the password again (archivar profile apply).",
+        )
 
     def _key(self, *, create: bool) -> bytes:
         try:
@@ -84,7 +116,8 @@ class KeyFile:
             if not create:
                 raise HomeError(
                     f"{self.path.name} is missing, so stored passwords cannot be read.",
-                    "Put it back from the backup, or enter the passwords again (archivar profile apply).",
+                    f"A backup may be made without it: copy the key of the archive to {self.path} (mode 0600), or enter the "
+                    "passwords again (archivar profile apply).",
                 ) from None
             self._make()
             return self._key(create=False)
@@ -112,13 +145,24 @@ class KeyFile:
                     os.link(temporary, self.path)
             finally:
                 temporary.unlink(missing_ok=True)
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            self._settle()
         except OSError as error:
             raise StorageError(f"{self.path} cannot be written: {error.strerror}.", "Make space and try again.") from error
+
+    def _settle(self) -> None:
+        """Wait until the folder's list of names is on the disk."""
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _bytes(text: str) -> bytes:

@@ -190,6 +190,11 @@ def _backed_up(payload: Payload) -> str:
     return f"Backed up to {payload['directory']} up to entry {number(payload['seq'])}: {what}."
 
 
+def _key_rotated(payload: Payload) -> str:
+    unread = f"; {counted(len(payload['unreadable']), 'other')} could not be read" if payload["unreadable"] else ""
+    return f"Key rotated: {counted(payload['passwords'], 'password')} stored under a new one{unread}."
+
+
 #: What is said of a folder on a server that is not of the mailbox's own.
 _WHOSE = {"others": ", a folder of another user", "shared": ", a shared folder"}
 
@@ -246,6 +251,7 @@ _TELL: dict[str, Callable[[Payload], str]] = {
     "run.finished": _run_finished,
     "exported": _exported,
     "backed_up": _backed_up,
+    "key.rotated": _key_rotated,
     "restored": _restored,
     "verified": _verified,
     "repaired": _repaired,

@@ -11,6 +11,7 @@ import asyncio
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from core.db import kept
 from core.db.database import Database, durable
 from core.errors import ArchivarError, BusyError, DamagedError, HomeError, InputError, StorageError
 from core.model import moment, now, timestamp
+from core.open_folder import OpenFolder, account, refuse_unsafe_way
 
 VERSION = 1
 NAME = "backed_up"
@@ -48,6 +50,8 @@ class Backup:
     where: str = ""
     damaged: list[str] = field(default_factory=list)
     unnoted: str = ""
+    #: The backup had the key, and has it no more, as was asked for.
+    key_removed: bool = False
     head: Head = field(default_factory=lambda: Head(0, ZERO_HASH))
 
 
@@ -66,25 +70,34 @@ class LastBackup:
 Tick = Callable[[Backup], None]
 
 
-async def back_up(archive: Archive, target: Path, *, actor: str = "archivar", tick: Tick = lambda done: None) -> Backup:
+async def back_up(
+    archive: Archive,
+    target: Path,
+    *,
+    with_key: bool = True,
+    actor: str = "archivar",
+    tick: Tick = lambda done: None,
+) -> Backup:
     """Bring the backup in ``target`` up to the archive, or begin it; ``tick`` is called after each piece.
 
-    Whatever ends it, the next one goes on. Raises ``InputError`` (no folder for a backup of this archive), ``BusyError``
-    (another backup to it), ``StorageError`` (disk full), ``DamagedError``.
+    Without the key, nobody who has the backup has the passwords. Whatever ends it, the next one goes on. Raises ``InputError``
+    (no folder for a backup of this archive), ``BusyError`` (another backup to it), ``StorageError`` (disk full),
+    ``DamagedError``.
     """
-    place = Home(target.absolute().resolve())
+    place = Home(_as_named(target))
     _refuse_home(archive.home, place)
+    refuse_unsafe_way(place.path)
     done = Backup()
     try:
-        place.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone(place):
+        with OpenFolder.own(place.path) as folder, _alone(place):
+            _refuse_strange_files(folder)
             archive_id = str(await archive.database.value("SELECT archive_id FROM applied"))
             _begin(place, archive_id)
-            await _copy(archive.home, place, done, tick)
+            await _copy(archive.home, place, done, tick, with_key=with_key)
             if done.damaged:
                 return done
             _note(place, archive_id, complete={"at": timestamp(now()), "seq": done.head.seq, "hash": done.head.hash.hex()})
-    except (FileExistsError, NotADirectoryError):
+    except NotADirectoryError:
         raise InputError(f"{target} is no folder.", "Choose another one.") from None
     except OSError as error:
         raise StorageError(
@@ -93,6 +106,31 @@ async def back_up(archive: Archive, target: Path, *, actor: str = "archivar", ti
         ) from error
     await _record(archive, place, done, actor)
     return done
+
+
+def _as_named(target: Path) -> Path:
+    """The folder itself: a link in its place is not followed, one on the way to it is where it leads."""
+    absolute = target.absolute()
+    return absolute.resolve() if absolute.name in ("", "..") else absolute.parent.resolve() / absolute.name
+
+
+def _refuse_strange_files(folder: OpenFolder) -> None:
+    """Raises ``InputError`` for a link or a file of somebody else in a backup: what is copied would be written through it."""
+    for one in folder.scan():
+        path = folder.path / one.name
+        facts = one.stat(follow_symlinks=False)
+        if stat.S_ISLNK(facts.st_mode):
+            raise InputError(f"{path} is a link, which is not followed.", "Remove it, or choose another folder.")
+        if one.name in _NOTHING:
+            continue
+        if facts.st_uid != os.geteuid():
+            raise InputError(
+                f"{path} belongs to {account(facts.st_uid)}, not to {account(os.geteuid())}.",
+                "chown it, if it is of this backup, or choose another folder.",
+            )
+        if stat.S_ISDIR(facts.st_mode):
+            with folder.below(one.name) as inner:
+                _refuse_strange_files(inner)
 
 
 async def last(archive: Archive) -> LastBackup | None:
@@ -176,19 +214,43 @@ def _write(path: Path, content: bytes) -> None:
     durable(path.parent)
 
 
-async def _copy(home: Home, place: Home, done: Backup, tick: Tick) -> None:
+async def _copy(home: Home, place: Home, done: Backup, tick: Tick, *, with_key: bool) -> None:
     # Before the list of volumes is read: what the catalog has seen is then in them.
     done.where = home.catalog.name
     tick(done)
-    state = await _take_state(home, place)
+    state, keys = await _take_state(home, place)
     try:
         await _copy_volumes(home, place, done, tick)
-        for source in (home.key.path, home.keymap):
-            if source.exists():
-                _write(place.path / source.name, await asyncio.to_thread(source.read_bytes))
-        await _put_state(state, place)
+        if home.keymap.exists():
+            _write(place.keymap, await asyncio.to_thread(home.keymap.read_bytes))
+        if with_key:
+            await _put_with_key(state, keys, place)
+        else:
+            await _put_state(state, place)
+            done.key_removed = _remove_key(place)
     finally:
         state.unlink(missing_ok=True)
+
+
+async def _put_with_key(state: Path, keys: tuple[bytes, bytes], place: Home) -> None:
+    """Put the state in place, and the keys that its passwords are of. At every moment one of them fits what is there."""
+    following, present = keys
+    if newest := following or present:
+        _write(place.key.next_path, newest)
+    await _put_state(state, place)
+    if present:
+        _write(place.key.path, present)
+    if not following:
+        place.key.next_path.unlink(missing_ok=True)
+
+
+def _remove_key(place: Home) -> bool:
+    """Take away the key that an earlier backup left; was there one?"""
+    there = [path for path in (place.key.path, place.key.next_path) if path.exists()]
+    for path in there:
+        path.unlink()
+    durable(place.path)
+    return bool(there)
 
 
 async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> None:
@@ -223,8 +285,16 @@ def _missing(source: Path, target: Path) -> int:
     return max(there[0] - there[1], 0)
 
 
-async def _take_state(home: Home, place: Home) -> Path:
-    """A consistent copy of the catalog, aside: in its place it could be ahead of the volumes."""
+async def _take_state(home: Home, place: Home) -> tuple[Path, tuple[bytes, bytes]]:
+    """A consistent copy of the catalog, aside, since in its place it could be ahead of the volumes; and the keys of then."""
+    while True:
+        keys = home.key.content()
+        state = await _take_catalog(home, place)
+        if keys == home.key.content():
+            return state, keys
+
+
+async def _take_catalog(home: Home, place: Home) -> Path:
     aside = place.catalog.with_name(f"{place.catalog.name}.taken")
     # Of a backup that was killed; a journal among it would be taken for one of the new file.
     for leftover in place.path.glob(f"{aside.name}*"):

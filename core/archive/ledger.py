@@ -48,6 +48,8 @@ Kinds and payloads (version 1)::
                        own, others, shared or doubtful, null when the server does not tell; login, path (of server_folder, for
                        people) and whose are missing in older entries
     backed_up         {directory, seq, hash, volumes, already, bytes}   up to which entry; volumes copied, those unchanged
+    key.rotated       {passwords, unreadable}   how many are stored under a new key; under which names those that could not be
+                       read stay as they were
     verified          {parts, messages, entries, findings}     of everything; share: percent, of a part
     repaired          {messages: [[sha256, size, from]], placed}   stored anew in this volume, since the copy before is
                        damaged; from: where the good bytes were had, a text for people. placed: those that were lost, as in

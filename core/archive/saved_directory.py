@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.archive import last_attempt, saved_profiles
+from core.archive import last_attempt, passwords, saved_profiles
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.errors import InputError
@@ -18,9 +18,7 @@ from core.model import User
 from core.profiles.directory import Directory, from_json
 from core.secrets import Secret
 
-#: Names of profiles never begin with a hyphen.
-_NAME = "-directory"
-_PURPOSE = "directory"
+_NAME = passwords.DIRECTORY
 
 
 async def load(archive: Archive) -> Directory | None:
@@ -57,7 +55,7 @@ async def save(
                 "Somebody else changed the directory's settings meanwhile, so nothing was saved.",
                 "Leave without saving, open them again to see what they are now, and change that.",
             )
-        box = archive.home.key.encrypt(password, purpose=_PURPOSE) if password is not None else None
+        box = passwords.box(archive, _NAME, password) if password is not None else None
         # Forgotten first and stored last, so that a crash in between leaves none rather than the wrong one.
         if box is not None or directory.password_file or before is None or not before.same_account(directory):
             await _forget(archive)
@@ -97,12 +95,12 @@ async def password(archive: Archive, directory: Directory) -> Secret:
         return saved_profiles.read_password(Path(directory.password_file))
     if not directory.username:
         return Secret("")
-    box = await archive.database.value("SELECT box FROM password WHERE profile = ?", (_NAME,))
-    if box is None or not await has_password(archive, directory):
+    stored = await passwords.stored(archive, _NAME)
+    if stored is None or not await has_password(archive, directory):
         raise InputError(
             "No password is stored for the directory.", "Enter it with archivar directory apply, or name a password_file."
         )
-    return archive.home.key.decrypt(box, purpose=_PURPOSE)
+    return stored
 
 
 async def write(archive: Archive, saved: Sequence[User], counts: dict[str, int], *, actor: str, asked_by: str) -> None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from core.archive import catalog, planning, users
+from core.archive import catalog, passwords, planning, users
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.errors import InputError
@@ -177,7 +177,7 @@ def _saved(profile: Profile, actor: str) -> Draft:
 
 
 def _box(archive: Archive, name: str, password: Secret | None) -> bytes | None:
-    return archive.home.key.encrypt(password, purpose=_purpose(name)) if password is not None else None
+    return passwords.box(archive, name, password) if password is not None else None
 
 
 async def check(archive: Archive, profile: Profile) -> Selected | None:
@@ -368,8 +368,7 @@ async def password(archive: Archive, profile: Profile) -> Secret:
 
 
 async def _stored_password(archive: Archive, name: str) -> Secret | None:
-    box = await archive.database.value("SELECT box FROM password WHERE profile = ?", (name,))
-    return archive.home.key.decrypt(box, purpose=_purpose(name)) if box is not None else None
+    return await passwords.stored(archive, name)
 
 
 def read_password(path: Path) -> Secret:
@@ -384,7 +383,3 @@ def read_password(path: Path) -> Secret:
     if not text:
         raise InputError(f"login.password_file {path} is empty.", "Its first line must be the password.")
     return Secret(text)
-
-
-def _purpose(name: str) -> str:
-    return f"profile:{name.casefold()}"

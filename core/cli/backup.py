@@ -21,7 +21,13 @@ def register(app: typer.Typer) -> None:
     app.command("backup", cls=Command)(backup)
 
 
-def backup(directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the backup.")]) -> None:
+def backup(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the backup.")],
+    without_key: Annotated[
+        bool,
+        typer.Option("--without-key", help="Leave out secret.key, so that the backup opens no password; keep it elsewhere."),
+    ] = False,
+) -> None:
     """Copy the archive to a folder, best on another disk; runs go on meanwhile.
 
     The same folder again: only what is new is copied. Broken off, it carries on. To restore, copy the folder's content back,
@@ -35,10 +41,16 @@ def backup(directory: Annotated[Path, typer.Argument(metavar="DIR", help="The fo
         async with context.archive() as archive:
             progress = Progress()
             try:
-                done = await back_up(archive, place, actor=actor(), tick=lambda done: progress(lambda: _line(done)))
+                done = await back_up(
+                    archive,
+                    place,
+                    with_key=not without_key,
+                    actor=actor(),
+                    tick=lambda done: progress(lambda: _line(done)),
+                )
             finally:
                 progress.end()
-        _show(done, place)
+        _show(done, place, with_key=not without_key)
         return 4 if done.damaged else 0
 
     raise typer.Exit(run(work()))
@@ -48,10 +60,10 @@ def _line(done: Backup) -> str:
     return f"{size(done.bytes)} of about {size(max(done.total, done.bytes))}: {done.where}"
 
 
-def _show(done: Backup, place: Path) -> None:
+def _show(done: Backup, place: Path, *, with_key: bool) -> None:
     if output.json_wanted:
         value = {"directory": str(place), "volumes": done.volumes, "already": done.already, "bytes": done.bytes}
-        value |= {"damaged": done.damaged}
+        value |= {"damaged": done.damaged, "key": with_key}
         output.json(value | {"head": {"seq": done.head.seq, "hash": done.head.hash.hex()}})
     unchanged = f", {number(done.already)} unchanged" if done.already else ""
     output.note(f"Backed up to {place}: {counted(done.volumes, 'volume')} copied ({size(done.bytes)}){unchanged}.")
@@ -62,5 +74,8 @@ def _show(done: Backup, place: Path) -> None:
             output.note(f"✘ Not copied: {reason}")
         output.note("Where the archive itself is damaged: archivar repair; then back up again.")
         return
+    if not with_key:
+        gone = " The one that was there is removed." if done.key_removed else ""
+        output.note(f"! secret.key is not in it.{gone} Keep a copy elsewhere: without it no stored password can be read.")
     output.note(f"To prove it: archivar verify --home {shlex.quote(str(place))}")
     output.note("To restore: copy all that is in it to an empty folder HOME, then archivar rebuild --home HOME")

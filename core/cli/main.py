@@ -33,6 +33,7 @@ MODULES = {
     "search": ("search", "index"),
     "proof": ("verify", "repair", "rebuild"),
     "backup": ("backup",),
+    "key": ("key",),
     "ledger": ("ledger",),
     "transfer": ("export", "import"),
     "restore": ("restore",),

@@ -103,6 +103,8 @@ class Database:
         What is ``read_only`` opens also where nothing can be written beside it: then as the file stands, see ``unseen``.
         """
         mode = "mode=ro" if read_only else f"mode={'rwc' if make else 'rw'}"
+        if make and not read_only:
+            _make(path)
         with translated(path, remedy):
             connection = await _connect(path, mode, PATIENCE.get() if patience is None else patience)
             if read_only:
@@ -195,6 +197,7 @@ class Database:
         # Of this process alone: another one may make the very copy.
         aside = target.with_name(f"{target.name}.{os.getpid()}.new")
         aside.unlink(missing_ok=True)
+        _make(aside)
         with translated(target):
             copy = await aiosqlite.connect(aside)
             try:
@@ -204,7 +207,6 @@ class Database:
                 raise
             finally:
                 await copy.close()
-        aside.chmod(0o600)
         durable(aside)
         os.replace(aside, target)
         durable(target.parent)
@@ -246,6 +248,14 @@ class Transaction:
     async def value(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
         row = await self.one(sql, parameters)
         return row[0] if row else None
+
+
+def _make(path: Path) -> None:
+    """An empty file that is one, for nobody but its owner: SQLite gives those beside it the same mode. It never opens what is
+    there, since closing that would take away the locks that this process has on it."""
+    # Why it cannot be made, SQLite tells.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 async def _connect(path: Path, how: str, patience: float) -> aiosqlite.Connection:

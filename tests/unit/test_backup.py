@@ -181,14 +181,14 @@ async def test_the_state_is_taken_before_the_volumes(tmp_path: Path, monkeypatch
     """What is archived after the state was taken is in the volumes, and the copy's catalog does not know it yet."""
     archive = await _filled(tmp_path / "home", count=3)
     copy = Home(tmp_path / "copy")
-    take = backups._take_state
+    take = backups._take_catalog
 
     async def late(home: Home, place: Home) -> Path:
         taken = await take(home, place)
         await homes.store(archive, {50: message(50)})
         return taken
 
-    monkeypatch.setattr(backups, "_take_state", late)
+    monkeypatch.setattr(backups, "_take_catalog", late)
     done = await back_up(archive, copy.path)
     assert homes.rows(copy.catalog, "SELECT seq FROM applied")[0][0] == done.head.seq - 1
     assert await _findings(copy) == []

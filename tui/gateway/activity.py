@@ -59,6 +59,7 @@ KINDS = {
     "imported": "imported mail",
     "restored": "restored mail",
     "backed_up": "backups",
+    "key.rotated": "keys rotated",
     "directory.saved": "directories set up",
     "directory.synced": "users synchronised",
     "directory.removed": "directories removed",

@@ -1,0 +1,72 @@
+"""``archivar key``: the key that encrypts stored passwords."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.archive import passwords
+from core.cli.context import actor, context, run
+from core.cli.help import Command, Group
+from core.cli.output import output
+from core.config import Home
+from core.errors import InputError
+from core.format import counted
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(cls=Group, help="The key that encrypts stored passwords.", no_args_is_help=True)
+    # Typer would make a lone command the whole group.
+    group.callback()(lambda: None)
+    group.command("rotate", cls=Command)(rotate)
+    app.add_typer(group, name="key")
+
+
+def rotate(
+    keep_old: Annotated[
+        Path | None,
+        typer.Option("--keep-old", metavar="FILE", help="Keep the old key in this new file; backups made before need it."),
+    ] = None,
+) -> None:
+    """Make a new key and store all passwords under it, while runs go on.
+
+    The old key is gone then, unless --keep-old names a file for it. Broken off, it carries on when it is given again. Whoever
+    had the old key and a copy of the archive has the passwords: change those on the servers too.
+    """
+
+    async def work() -> None:
+        async with context.archive() as archive:
+            if keep_old is not None:
+                _keep(archive.home, keep_old)
+            done = await passwords.rotate_key(archive, actor=actor())
+            if output.json_wanted:
+                value = {"passwords": done.passwords, "unreadable": list(done.unreadable), "resumed": done.resumed}
+                output.json(value | {"old_key": str(keep_old.absolute()) if keep_old is not None else None})
+            before = " A rotation that was broken off was carried on." if done.resumed else ""
+            output.note(f"The key is new; {counted(done.passwords, 'password')} stored under it.{before}")
+            for name in done.unreadable:
+                what = "the directory" if name == passwords.DIRECTORY else name
+                output.note(f"! The password of {what} could not be read before either: enter it again.")
+            old = f"in {keep_old.absolute()}" if keep_old is not None else "gone"
+            output.note(f"The old key is {old}. Backups that hold it open with it still, until they are brought up to date.")
+
+    run(work())
+
+
+def _keep(home: Home, file: Path) -> None:
+    """Copy the key to a new file. Raises ``InputError``."""
+    try:
+        content = home.key.path.read_bytes()
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as kept:
+            kept.write(content)
+            kept.flush()
+            os.fsync(kept.fileno())
+    except FileExistsError:
+        raise InputError(f"--keep-old: {file} is there already.", "Name a new file.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"--keep-old: the key cannot be copied to {file}: {reason}.", "Name a file elsewhere.") from None
