@@ -32,7 +32,10 @@ _KEPT = frozenset(
     )
 )
 #: What systemd tells the service, and nobody whom the service starts.
-SYSTEMD = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID")
+SYSTEMD = (
+    *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID"),
+    "CREDENTIALS_DIRECTORY",
+)
 
 
 def protect() -> None:

@@ -9,6 +9,7 @@ was set forward. Each profile waits with its ages for one run after a jump.
 from __future__ import annotations
 
 import json
+import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from core.model import moment, now, timestamp
 #: The setting that holds what was seen.
 NAME = "clock"
 MOST = timedelta(days=1)
+#: The credential (systemd.exec(5)) that holds the id of the machine's start.
+BOOT_CREDENTIAL = "boot_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,16 @@ def read() -> Reading:
     uptime, boot = time.clock_gettime(time.CLOCK_BOOTTIME), ""
     with suppress(OSError, ValueError, IndexError):
         uptime = float(Path("/proc/uptime").read_text().split()[0])
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    for place in (Path("/proc/sys/kernel/random/boot_id"), *_given()):
+        with suppress(OSError, ValueError):
+            boot = boot or place.read_text().strip()
     return Reading(now(), uptime, boot)
+
+
+def _given() -> list[Path]:
+    """Where systemd puts the id of the start for a service that sees only processes in /proc (see ``core.service.unit``)."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return [Path(folder, BOOT_CREDENTIAL)] if folder else []
 
 
 def jump(before: Reading, present: Reading) -> timedelta | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.archive.clock import BOOT_CREDENTIAL
 from core.errors import InputError
 from core.format import safe
 
@@ -59,12 +60,19 @@ def unit(installation: Installation) -> str:
         "TimeoutStartSec=30min",
         f"WatchdogSec={WATCHDOG_SECONDS}",
         "UMask=0077",
+        "LimitCORE=0",
         "",
         f"ReadWritePaths={_quoted(str(home))}",
         "ProtectSystem=strict",
         f"ProtectHome={protect_home}",
         f"PrivateTmp={'no' if _any_below(read, _TEMPORARY) else 'yes'}",
         "PrivateDevices=yes",
+        "DevicePolicy=closed",
+        "PrivateMounts=yes",
+        "# Nothing here asks who somebody else is: a unit that must know the accounts of its peers cannot have this.",
+        "PrivateUsers=yes",
+        "KeyringMode=private",
+        "RemoveIPC=yes",
         "ProtectClock=yes",
         "ProtectControlGroups=yes",
         "ProtectHostname=yes",
@@ -72,6 +80,9 @@ def unit(installation: Installation) -> str:
         "ProtectKernelModules=yes",
         "ProtectKernelTunables=yes",
         "ProtectProc=invisible",
+        "ProcSubset=pid",
+        "# What shows there no more, and is needed to know a clock that was set from a machine that was off.",
+        f"LoadCredential={BOOT_CREDENTIAL}:/proc/sys/kernel/random/boot_id",
         "NoNewPrivileges=yes",
         "CapabilityBoundingSet=",
         "AmbientCapabilities=",
@@ -83,6 +94,9 @@ def unit(installation: Installation) -> str:
         "RestrictSUIDSGID=yes",
         "SystemCallArchitectures=native",
         "SystemCallFilter=@system-service",
+        "SystemCallFilter=~@privileged",
+        "# Refused, and not killed: where the home is root's, SQLite tries to give its files to their owner, and needs not.",
+        "SystemCallErrorNumber=EPERM",
         "",
         "[Install]",
         "WantedBy=multi-user.target",

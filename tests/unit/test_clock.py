@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,3 +114,24 @@ async def test_what_cannot_be_read_of_it_counts_as_nothing(tmp_path: Path, text:
         assert await clock.doubt(archive, "Staff", 1) == ""
     finally:
         await archive.close()
+
+
+def test_a_service_that_sees_only_processes_in_proc_knows_the_start_from_systemd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The very id that everybody else reads, so that no start is seen where there was none."""
+    known = clock.read()
+    text = Path.read_text
+
+    def hidden(path: Path, *words: Any, **options: Any) -> str:
+        if path.is_relative_to("/proc"):
+            raise FileNotFoundError(str(path))
+        return text(path, *words, **options)
+
+    (tmp_path / clock.BOOT_CREDENTIAL).write_text(f"{known.boot}\n")
+    monkeypatch.setattr(Path, "read_text", hidden)
+    assert clock.read().boot == ""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    found = clock.read()
+    assert found.boot == known.boot != ""
+    assert 0 <= found.uptime - known.uptime < 600

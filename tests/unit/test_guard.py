@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from core import guard
+from core.process import is_stopped
 from tests.command import ROOT
+from tests.homes import as_nobody, wait_for
 
 WORD = "Sesam-öffne-dich"
 SHOW = (
@@ -74,3 +78,62 @@ def test_every_program_of_ours_begins_with_the_guard() -> None:
         text = path.read_text("utf-8")
         assert "guard.protect()" in text or "import PATIENCE_SECONDS, REST, Companion, Patience, main" in text, path
     assert "guard.protect()" in Path(ROOT, "core/service/companion.py").read_text("utf-8")
+
+
+def _until_told(ready: int, wait: int, *, protected: bool) -> int:
+    """A process of nobody's, protected or not, that does nothing; its number."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        # As a program that is begun; a change of account alone makes no such one.
+        ctypes.CDLL(None).prctl(guard._PR_SET_DUMPABLE, 1, 0, 0, 0)
+        if protected:
+            guard.protect()
+        os.write(ready, b".")
+        os.read(wait, 1)
+    finally:
+        os._exit(0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a second account")
+def test_another_process_of_the_same_account_cannot_look_in() -> None:
+    """Neither its environment nor its memory nor what it has open; an unprotected one hides nothing from its own account."""
+    for protected in (False, True):
+        (told, ready), (wait, go) = os.pipe(), os.pipe()
+        pid = _until_told(ready, wait, protected=protected)
+        try:
+            assert os.read(told, 1)
+            for name in ("environ", "maps", "auxv"):
+
+                def look(pid: int = pid, name: str = name) -> None:
+                    assert Path(f"/proc/{pid}/{name}").read_bytes()
+
+                assert as_nobody(look).partition(":")[0] == ("PermissionError" if protected else "")
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            for end in (go, wait, told, ready):
+                os.close(end)
+
+
+def test_a_child_that_was_stopped_is_known_though_proc_hides_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as it is asked, until it goes on; another's child is none of ours."""
+
+    def hidden(*_: object, **__: object) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", hidden)
+    with subprocess.Popen(["sleep", "60"]) as child:
+        assert not is_stopped(child.pid)
+        child.send_signal(signal.SIGSTOP)
+        wait_for(lambda: is_stopped(child.pid), "the stop")
+        assert is_stopped(child.pid)
+        assert child.poll() is None
+        child.send_signal(signal.SIGCONT)
+        wait_for(lambda: not is_stopped(child.pid), "the end of the stop")
+        child.kill()
+    assert not is_stopped(1)

@@ -57,7 +57,9 @@ def test_the_service_has_no_more_rights_than_it_needs() -> None:
         *("Type=notify", "User=archivar", "Group=mail", "Restart=on-failure", "UMask=0077", "WatchdogSec=180"),
         *("ProtectSystem=strict", "ReadWritePaths=/srv/archive", "ProtectHome=yes", "PrivateTmp=yes", "PrivateDevices=yes"),
         *("NoNewPrivileges=yes", "CapabilityBoundingSet=", "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX"),
-        *("SystemCallFilter=@system-service", "MemoryDenyWriteExecute=yes", "WantedBy=multi-user.target"),
+        *("SystemCallFilter=@system-service", "SystemCallFilter=~@privileged", "SystemCallErrorNumber=EPERM"),
+        *("MemoryDenyWriteExecute=yes", "LimitCORE=0", "KeyringMode=private", "PrivateUsers=yes", "PrivateMounts=yes"),
+        *("ProcSubset=pid", "LoadCredential=boot_id:/proc/sys/kernel/random/boot_id", "WantedBy=multi-user.target"),
     ):
         assert line in lines
     assert not any(line.startswith("Environment=") for line in lines)
@@ -93,3 +95,15 @@ def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
     file.write_text(unit(replace(PLAIN, home=home, command=[str(program)], user="root", group="root")))
     done = subprocess.run(["systemd-analyze", "verify", str(file)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs the Debian package systemd")
+def test_systemd_finds_the_service_little_exposed(tmp_path: Path) -> None:
+    """What is left is what the program is for: the network, sockets of systemd, priorities for what runs beside it."""
+    file = tmp_path / "archivar.service"
+    file.write_text(unit(PLAIN))
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=13", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "offline" in done.stderr:
+        pytest.skip("needs systemd 250 or newer")
+    assert done.returncode == 0, done.stdout
