@@ -1,20 +1,17 @@
-"""``archivar doctor``: what Kerio's administration can tell about a server that is to be archived."""
+"""``archivar doctor``: who can read the archive's files, and what Kerio's administration tells about a server."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from core.archive import saved_directory, saved_profiles
+from core.archive import exposures, saved_directory, saved_profiles
 from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.errors import InputError
 from core.profiles.directory import Source
-
-if TYPE_CHECKING:
-    from core.directory.checkup import Finding
 
 
 def register(app: typer.Typer) -> None:
@@ -24,25 +21,34 @@ def register(app: typer.Typer) -> None:
 def doctor(
     profile: Annotated[str | None, typer.Option("--profile", metavar="NAME", help="What this profile needs decides.")] = None,
 ) -> None:
-    """Look whether Kerio Connect is set up for archiving.
+    """Look whether Kerio Connect is set up for archiving, and whether others can read the archive's files.
 
     Asks the administration with the directory's settings, which must be those of Kerio Connect; changes nothing. Looks at
     master authentication, the archive's classes of messages, limits of services, clean-out rules. Exit code 1 when something
     should be changed.
     """
     from core.directory import checkup
+    from core.directory.checkup import Finding
 
     async def work() -> list[Finding]:
         async with context.archive() as archive:
+            open_to_others = await exposures.look(archive)
+            own = [Finding("Files of the archive", False, one.found, one.command) for one in open_to_others]
             wanted = await saved_profiles.find(archive, profile) if profile is not None else None
+            if own and await saved_directory.load(archive) is None:
+                output.note("No directory is set up: nothing is asked of a server.")
+                return own
             directory = await saved_directory.find(archive)
             if directory.source is not Source.KERIO:
+                if own:
+                    output.note("The directory is not Kerio Connect: nothing is asked of the server.")
+                    return own
                 raise InputError(
                     "The directory is not Kerio Connect, and only its administration can be asked.",
                     'archivar directory apply FILE.toml with type = "kerio" sets it up.',
                 )
             password = await saved_directory.password(archive, directory)
-        return await checkup.examine(directory, password, wanted, lambda step, text: None)
+        return own + await checkup.examine(directory, password, wanted, lambda step, text: None)
 
     found = run(work())
     ok = all(one.ok is not False for one in found)

@@ -16,7 +16,7 @@ import typer
 
 import core
 from core import guard
-from core.archive import backup, last_verification, saved_profiles, space, users
+from core.archive import backup, exposures, last_verification, saved_profiles, space, users
 from core.archive.backup import LastBackup
 from core.archive.last_verification import LastVerification
 from core.archive.search_index import glance
@@ -245,12 +245,14 @@ def status() -> None:
             head = await archive.applied()
             starts = await next_starts(archive)
             search = await glance(archive)
+            open_to_others = await exposures.look(archive)
         disk = space.use(home)
         running = is_running(home)
         presence = await liveness.stuck(home) or liveness.look(home)
         warnings = [warning for profile in profiles for warning in profile.warnings()]
         if archive.damage is not None and output.json_wanted:
             warnings.insert(0, str(archive.damage))
+        warnings[:0] = [one.sentence() for one in open_to_others]
         if disk.low:
             warnings.insert(0, disk.sentence())
         if presence.stuck:
@@ -271,6 +273,7 @@ def status() -> None:
                     "verification": verifying.as_json(),
                     "backed_up": backed_up.as_json() if backed_up else None,
                     "head": {"seq": head.seq, "hash": head.hash.hex()},
+                    "exposed": [one.as_json() for one in open_to_others],
                     "warnings": warnings,
                     "profiles": [_profile_json(one, latest.get(one.name), starts.get(one.name)) for one in profiles],
                 }

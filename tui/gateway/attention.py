@@ -21,10 +21,10 @@ _NOTHING: Mapping[Selection, Chosen] = {}
 class Condition:
     """How the archive is, beside its profiles. Texts are sentences, empty when there is nothing to say.
 
-    ``strangers`` says how many addresses are unknown, ``waiting`` why runs wait, ``stuck`` that the
-    service does nothing; ``scheduled`` counts the profiles that start
-    by themselves. ``unproved`` says why nobody knows whether it is undamaged. ``directory`` says what went wrong when users
-    were last synchronised; ``has_directory``: one is set up.
+    ``strangers`` says how many addresses are unknown, ``waiting`` why runs wait, ``stuck`` that the service does nothing;
+    ``scheduled`` counts the profiles that start by themselves. ``exposed`` says what others can read, and what mends it.
+    ``unproved`` says why nobody knows whether it is undamaged. ``directory`` says what went wrong when users were last
+    synchronised; ``has_directory``: one is set up.
     """
 
     service_running: bool = True
@@ -34,6 +34,7 @@ class Condition:
     damage: str = ""
     unproved: str = ""
     space: str = ""
+    exposed: str = ""
     strangers: str = ""
     directory: str = ""
     has_directory: bool = True
@@ -79,6 +80,8 @@ def _of_archive(condition: Condition) -> Iterable[Attention]:
         yield Attention(text(condition.damage, 400), Remedy.PROOF, "", "go to Proof")
     if condition.space:
         yield Attention(text(condition.space, 400), Remedy.SETTINGS, "", "go to Settings")
+    if condition.exposed:
+        yield Attention(text(condition.exposed, 600), Remedy.SETTINGS, "", "go to Settings")
     if condition.stuck:
         yield Attention(text(condition.stuck, 400), Remedy.SETTINGS, "", "go to Settings")
     if condition.waiting:

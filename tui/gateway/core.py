@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core import config, log
-from core.archive import last_attempt, saved_directory, saved_profiles, space, unknown, users
+from core.archive import exposures, last_attempt, saved_directory, saved_profiles, space, unknown, users
 from core.archive.archive import Archive
 from core.archive.space import DiskUse
 from core.config import Home
@@ -122,6 +122,7 @@ class CoreGateway:
         self._strangers = (-1, "")
         self._space: DiskUse | None = None
         self._space_at = 0.0
+        self._modes = (float("-inf"), "")
 
     @property
     def jobs(self) -> Jobs:
@@ -175,6 +176,7 @@ class CoreGateway:
             damage=brief.damage,
             unproved=brief.unproved,
             space=disk.sentence() if disk.low else "",
+            exposed=await self._exposed(),
             strangers=await self._unknown_addresses(),
             directory=trouble(attempt, now()) if attempt else "",
             has_directory=has_directory,
@@ -200,6 +202,14 @@ class CoreGateway:
         if self._space is None or time.monotonic() - self._space_at > SPACE_SECONDS:
             self._space, self._space_at = await asyncio.to_thread(space.use, self._home), time.monotonic()
         return self._space
+
+    async def _exposed(self) -> str:
+        """What other accounts can read; looked at as seldom as the disk."""
+        if time.monotonic() - self._modes[0] > SPACE_SECONDS:
+            with translated():
+                found = await exposures.look(self._archive)
+            self._modes = (time.monotonic(), " ".join(one.sentence() for one in found))
+        return self._modes[1]
 
     async def profile(self, key: str) -> ProfileView:
         with translated():

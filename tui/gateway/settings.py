@@ -6,7 +6,7 @@ import asyncio
 import os
 
 from core import format as texts
-from core.archive import damage, last_verification, settings, space
+from core.archive import damage, exposures, last_verification, settings, space
 from core.archive.archive import Archive
 from core.archive.last_verification import LastVerification
 from core.archive.space import DiskUse
@@ -51,6 +51,7 @@ class MachineSetup:
             service = await self._service(running)
             log = self._home.log
             volumes = len(self._home.volume_numbers())
+            open_to_others = [one.sentence() for one in await exposures.look(self._archive)]
         sealed = "; the last one is written to, the others are sealed" if volumes > 1 else ""
         facts = {
             "Home": present.text(str(self._home.path)),
@@ -64,7 +65,10 @@ class MachineSetup:
             if self._home.keymap.exists()
             else "none; K writes one, to change keys",
         }
-        warnings = {name for name, wrong in (("Free", use.low), ("Verified", bool(damaged))) if wrong}
+        if open_to_others:
+            facts["Access"] = present.text(" ".join(open_to_others), 600)
+        wrong = (("Free", use.low), ("Verified", bool(damaged)), ("Access", bool(open_to_others)))
+        warnings = {name for name, is_wrong in wrong if is_wrong}
         rows = tuple(
             SettingRow(name, LABELS[name][0], present.text(values[name]), one.what, LABELS[name][1], one.allowed)
             for name, one in settings.DESCRIBED.items()

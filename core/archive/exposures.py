@@ -1,0 +1,16 @@
+"""What other accounts of this machine can read of an archive, its last backup and its password files."""
+
+from __future__ import annotations
+
+import asyncio
+
+from core.archive import backup, saved_profiles
+from core.archive.archive import Archive
+from core.exposure import Exposure, exposed
+
+
+async def look(archive: Archive) -> list[Exposure]:
+    """All of it; empty when they can read nothing. Raises ``BusyError``, ``StorageError``."""
+    last = await backup.last(archive)
+    named = [profile.login.password_file for profile in await saved_profiles.all_profiles(archive)]
+    return await asyncio.to_thread(exposed, archive.home, last.directory if last else "", named)

@@ -1,0 +1,100 @@
+"""Files of an archive that accounts other than its owner may read, or could if it were not for a folder above. Blocking."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.config import Home
+
+_OTHERS, _ALL_OTHERS = 0o077, 0o007
+#: Levels of folders below a home or a backup; there are not more.
+_LEVELS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """A file or folder with its mode, how many more there are beside it, and the command that mends all of them.
+
+    ``reachable``: others come to it; else a folder above keeps them away, until it is copied or moved.
+    """
+
+    path: Path
+    mode: int
+    more: int
+    reachable: bool
+    command: str
+
+    @property
+    def found(self) -> str:
+        """What is wrong."""
+        beside = f", and {self.more} more," if self.more else ""
+        are = "are" if self.more else "is"
+        found = f"{self.path} (mode {self.mode:04o}){beside} {are}"
+        if self.reachable:
+            return f"{found} open to other accounts of this machine."
+        return f"{found} kept from other accounts only by a folder above."
+
+    def sentence(self) -> str:
+        """What is wrong, and the command that mends it."""
+        return f"{self.found} This mends it: {self.command}"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "path": str(self.path),
+            "mode": f"{self.mode:04o}",
+            "more": self.more,
+            "reachable": self.reachable,
+            "remedy": self.command,
+        }
+
+
+def exposed(home: Home, backup: str = "", password_files: Iterable[str] = ()) -> list[Exposure]:
+    """What is open to others of a home, of its last ``backup`` (a folder) and of files that hold passwords."""
+    found = [_below(home.path)]
+    if backup and Path(backup) != home.path:
+        found.append(_below(Path(backup)))
+    found += [_password_file(Path(name)) for name in dict.fromkeys(password_files) if name]
+    return [one for one in found if one is not None]
+
+
+def _below(top: Path) -> Exposure | None:
+    open_ = [(path, facts) for path, facts in _all(top, _LEVELS) if facts.st_mode & _OTHERS]
+    if not open_:
+        return None
+    path, facts = open_[0]
+    reachable = path == top or bool(_mode(top) & _OTHERS)
+    return Exposure(path, stat.S_IMODE(facts.st_mode), len(open_) - 1, reachable, f"chmod -R go= {shlex.quote(str(top))}")
+
+
+def _all(path: Path, levels: int) -> Iterator[tuple[Path, os.stat_result]]:
+    """A folder and what is in it, as far as it can be looked at; links are none of it."""
+    with suppress(OSError):
+        facts = path.lstat()
+        if stat.S_ISLNK(facts.st_mode):
+            return
+        yield path, facts
+        if stat.S_ISDIR(facts.st_mode) and levels:
+            for name in sorted(os.listdir(path)):
+                if name != "lost+found":
+                    yield from _all(path / name, levels - 1)
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
+
+
+def _password_file(path: Path) -> Exposure | None:
+    """A group may be meant to read it: that of the account under which the service runs."""
+    if not (mode := stat.S_IMODE(_mode(path))) & _ALL_OTHERS:
+        return None
+    return Exposure(path, mode, 0, True, f"chmod o= {shlex.quote(str(path))}")
