@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.errors import HomeError
+from core.format import counted
 from core.secrets import Secret
 
 #: Under which the directory's password is stored: names of profiles never begin with a hyphen.
@@ -51,6 +52,18 @@ async def stored(archive: Archive, name: str) -> Secret | None:
 async def names(archive: Archive) -> list[str]:
     """Under which names passwords are stored."""
     return [name for (name,) in await archive.database.read("SELECT profile FROM password ORDER BY profile")]
+
+
+async def without_key(archive: Archive) -> str:
+    """What to do about stored passwords whose key is not there, as after a backup without it; empty when it is there."""
+    stored_names = await names(archive)
+    if not stored_names or any(archive.home.key.content()):
+        return ""
+    lost = counted(len(stored_names), "stored password")
+    return (
+        f"secret.key is missing, so {lost} cannot be read. Copy the key of the archive to {archive.home.key.path} (mode 0600), "
+        "or enter the passwords again (archivar profile apply)."
+    )
 
 
 async def rotate_key(archive: Archive, *, actor: str = "archivar") -> Rotated:

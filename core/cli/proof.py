@@ -265,7 +265,7 @@ async def _refuse_to_forget(archive: Archive) -> None:
 
 def rebuild() -> None:
     """Make catalog and search index anew from the volumes; a restored backup becomes an archive of its own."""
-    from core.archive import backup, damage
+    from core.archive import backup, damage, passwords
     from core.archive.opening import set_aside_damaged
     from core.cli.search import bring_up
     from core.service.lock import ServiceLock
@@ -287,6 +287,7 @@ def rebuild() -> None:
                 entries = await archive.rebuild()
                 await damage.catalog_is_new(archive)
                 indexed = await bring_up(archive, anew=True)
+                keyless = await passwords.without_key(archive)
         finally:
             lock.release()
         if output.json_wanted:
@@ -295,5 +296,7 @@ def rebuild() -> None:
             f"The catalog was made anew from {counted(entries, 'ledger entry', 'ledger entries')}, the search index from "
             f"{counted(indexed, 'message')}."
         )
+        if keyless:
+            output.note(f"! {keyless}")
 
     run(work())

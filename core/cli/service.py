@@ -16,7 +16,7 @@ import typer
 
 import core
 from core import guard
-from core.archive import backup, exposures, last_verification, saved_profiles, space, users
+from core.archive import backup, exposures, last_verification, passwords, saved_profiles, space, users
 from core.archive.backup import LastBackup
 from core.archive.last_verification import LastVerification
 from core.archive.search_index import glance
@@ -246,13 +246,14 @@ def status() -> None:
             starts = await next_starts(archive)
             search = await glance(archive)
             open_to_others = await exposures.look(archive)
+            keyless = await passwords.without_key(archive)
         disk = space.use(home)
         running = is_running(home)
         presence = await liveness.stuck(home) or liveness.look(home)
         warnings = [warning for profile in profiles for warning in profile.warnings()]
         if archive.damage is not None and output.json_wanted:
             warnings.insert(0, str(archive.damage))
-        warnings[:0] = [one.sentence() for one in open_to_others]
+        warnings[:0] = [*([keyless] if keyless else []), *(one.sentence() for one in open_to_others)]
         if disk.low:
             warnings.insert(0, disk.sentence())
         if presence.stuck:

@@ -22,7 +22,7 @@ from core.engine.whose import Holder
 from core.errors import BusyError, ConnectError, ProtocolError
 from core.imap.connection import steps
 from core.imap.login import Credentials, Known
-from core.imap.names import UNREADABLE, Folder, Status
+from core.imap.names import Folder, Status, Unused
 from core.imap.session import Session
 from core.model import User
 from core.profiles.mailboxes import Mailbox
@@ -93,7 +93,7 @@ async def folder_tree(profile: Profile, mailbox: Mailbox, password: Secret, peop
         messages = status.items.get("MESSAGES") if status else None
         reason = profile.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose)
         found.append(ServerFolder(folder.path, messages, reason, folder.attributes, whose=folder.whose))
-    return found + [ServerFolder(text, None, UNREADABLE, selectable=False) for text in unreadable]
+    return found + [ServerFolder(text, None, text.reason, selectable=False) for text in unreadable]
 
 
 def _holder(mailbox: Mailbox) -> Holder:
@@ -180,13 +180,13 @@ class MailboxComparison:
         return session if self.deep is None else await self.server.welcome(session)
 
     async def _folders(self, scope: Scope, holder: Holder) -> list[MissingFolder]:
-        async def listed() -> tuple[list[Folder], dict[str, Status], list[str]]:
+        async def listed() -> tuple[list[Folder], dict[str, Status], list[Unused]]:
             session = await scope.link.session()
             folders, statuses, unreadable = await session.folders_with_status()
             return await whose.settled(self.archive, holder, session, folders, statuses), statuses, unreadable
 
         folders, statuses, unreadable = await scope.link.again(listed)
-        found = [MissingFolder(text, 0, 0, "", error=UNREADABLE) for text in unreadable]
+        found = [MissingFolder(text, 0, 0, "", error=text.reason) for text in unreadable]
         for folder in folders:
             if not folder.selectable:
                 continue

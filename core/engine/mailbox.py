@@ -28,7 +28,7 @@ from core.engine.whose import Holder
 from core.errors import ArchivarError, ConnectError, Dropped, ProtocolError, Spent
 from core.format import counted, number
 from core.format import size as human
-from core.imap.names import UNREADABLE, Folder, Status
+from core.imap.names import Folder, Status, Unused
 from core.model import Forecast, Phase, Problem, ProblemCode, RunStatus, moment, now
 from core.profiles.rules import is_trash
 
@@ -64,8 +64,8 @@ class MailboxArchiver:
         await visit.link.session()
         progress.phase = Phase.LISTING
         folders, statuses, unreadable = await visit.link.again(self._list_folders)
-        for text in unreadable:
-            visit.fail(Folder(text, text), None, UNREADABLE)
+        for line in unreadable:
+            visit.fail(Folder(line, line), None, line.reason)
         ordinary, shown = views.apart(folders)
         await self._look_at(ordinary, statuses)
         moves = Moves(visit.archive, visit.link, visit.to, folders, visit.rules.deletion.on_trash)
@@ -95,7 +95,7 @@ class MailboxArchiver:
             visit.warn(text)
         self._finish()
 
-    async def _list_folders(self) -> tuple[list[Folder], dict[str, Status], list[str]]:
+    async def _list_folders(self) -> tuple[list[Folder], dict[str, Status], list[Unused]]:
         visit, session = self._visit, await self._visit.link.session()
         folders, statuses, unreadable = await session.folders_with_status()
         # Where the server tells whose folders are, no other mailbox need be known for that.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from core.errors import Dropped
 from core.imap.login import Credentials
-from core.imap.names import Folder, Status
+from core.imap.names import Folder, Status, Unused
 from core.imap.session import Session
 from core.profiles.profile import Server
 
 
-async def opened(server: Server, login: Credentials) -> tuple[Session, list[Folder], dict[str, Status], list[str]]:
-    """A session, its folders, their STATUS by name, and lines that cannot be read. Raises ``ConnectError``, ``ProtocolError``.
+async def opened(server: Server, login: Credentials) -> tuple[Session, list[Folder], dict[str, Status], list[Unused]]:
+    """A session, its folders, their STATUS by name, and lines that cannot be used. Raises ``ConnectError``, ``ProtocolError``.
 
     A server that does not take commands sent at once is connected to once more, and asked one by one.
     """
@@ -22,7 +22,7 @@ async def opened(server: Server, login: Credentials) -> tuple[Session, list[Fold
     return await _opened(server, login)
 
 
-async def _opened(server: Server, login: Credentials) -> tuple[Session, list[Folder], dict[str, Status], list[str]]:
+async def _opened(server: Server, login: Credentials) -> tuple[Session, list[Folder], dict[str, Status], list[Unused]]:
     session = await Session.open(server, login)
     try:
         return (session, *(await session.folders_with_status()))

@@ -34,7 +34,7 @@ class Found:
 
     folders: list[Folder]
     statuses: dict[str, Status] = field(default_factory=dict)
-    unreadable: list[str] = field(default_factory=list)
+    unreadable: list[names.Unused] = field(default_factory=list)
 
 
 def read(session: Session, with_status: bool) -> Found:

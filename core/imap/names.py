@@ -33,6 +33,11 @@ _STATUS_ITEM = re.compile(rb"([A-Z0-9.]+) (\d{1,20})(?!\d)")
 LARGEST = 2**63 - 1
 #: Why a line of ``folders`` could not be used.
 UNREADABLE = "the server's folder list has a line that cannot be read"
+#: Another reason: the name would be in the ledger for ever, in what is archived and in every list.
+HOLDS_PASSWORD = (
+    "the folder's name holds the password, which nothing may show: it is left alone; "
+    "rename it on the server, or change the password"
+)
 #: As much of such a line as is shown.
 _SHOWN = 200
 #: As much of it as is looked through for a password.
@@ -59,6 +64,20 @@ class Folder:
         return not {"\\noselect", "\\nonexistent"} & set(self.attributes)
 
 
+class Unused(str):
+    """A line of the folder list that gives no folder to work with, as text; ``reason`` says why."""
+
+    __slots__ = ()
+    reason = UNREADABLE
+
+
+class NamesPassword(Unused):
+    """The path of a folder that holds the password, without it."""
+
+    __slots__ = ()
+    reason = HOLDS_PASSWORD
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """A folder's STATUS: numbers by item name, such as ``{"UIDNEXT": 17}``; ``beside`` it, what else must not have changed."""
@@ -75,17 +94,16 @@ class Status:
         return ":".join([*told, *([self.beside] if self.beside else [])])
 
 
-def folders(replies: Iterable[Reply]) -> tuple[list[Folder], list[str]]:
-    """The folders of LIST replies, doubles dropped, and the lines that cannot be read, as text."""
+def folders(replies: Iterable[Reply]) -> tuple[list[Folder], list[Unused]]:
+    """The folders of LIST replies, doubles dropped, and the lines that cannot be used, as text."""
     found: dict[str, Folder] = {}
-    unreadable: list[str] = []
-    masks: set[str] = set()
+    unused: list[Unused] = []
     for line, literal in _joined(replies):
         match = _LIST.match(line)
         name, rest = _name(match["name"], literal) if match else (b"", b"")
         # Behind the name only a list may follow (RFC 5258 section 6): else it is a name with blanks, or a quote never closed.
         if match is None or not re.match(rb"\s*(\(|$)", rest) or (literal is None and _HALF_QUOTED.match(match["name"])):
-            unreadable.append(masked((line + (literal or b""))[:_READ].decode("utf-8", "replace"))[:_SHOWN])
+            unused.append(Unused(masked((line + (literal or b""))[:_READ].decode("utf-8", "replace"))[:_SHOWN]))
             continue
         delimiter = _unescape(match["quoted"] or match["bare"] or b"").decode("latin-1")
         attributes = tuple(flag.lower() for flag in match["flags"].decode("latin-1").split())
@@ -93,22 +111,12 @@ def folders(replies: Iterable[Reply]) -> tuple[list[Folder], list[str]]:
         # INBOX is one folder in whatever case it is named (RFC 3501 section 5.1).
         key = wire.upper() if wire.upper() == "INBOX" else wire
         if key not in found:
-            shown = _without_password(path(wire, delimiter), masks)
-            found[key] = Folder(wire, shown, attributes, view=rules.is_view(attributes), delimiter=delimiter)
-    return list(found.values()), unreadable
-
-
-def _without_password(path: str, taken: set[str]) -> str:
-    """A path that names no password, under which the folder is archived; folders that it is all of keep apart by a number."""
-    shown = name = "/".join(masked_name(level) for level in path.split("/"))
-    if shown == path:
-        return path
-    number = 1
-    while shown in taken:
-        number += 1
-        shown = f"{name} {number}"
-    taken.add(shown)
-    return shown
+            readable = path(wire, delimiter)
+            if (shown := masked_name(readable)) != readable:
+                unused.append(NamesPassword(shown[:_SHOWN]))
+                continue
+            found[key] = Folder(wire, readable, attributes, view=rules.is_view(attributes), delimiter=delimiter)
+    return list(found.values()), unused
 
 
 def statuses(replies: Iterable[Reply]) -> dict[str, Status]:

@@ -24,7 +24,7 @@ from core.imap import codes, folders, names, replies
 from core.imap.codes import Code
 from core.imap.connection import Client, connect
 from core.imap.login import Credentials, Known
-from core.imap.names import Folder, Reply, Status
+from core.imap.names import Folder, Reply, Status, Unused
 from core.imap.namespaces import Namespaces
 from core.imap.protocol import LISTED_COST, LISTING, MOST_LISTED, Endless, Farewell, Oversized, Slow
 from core.imap.replies import Listing, Sections
@@ -187,7 +187,7 @@ class Session:
         """All folders, with whose they are; those that can only hold others included."""
         return (await self.call(folders.read, self, False)).folders
 
-    async def folders_with_status(self) -> tuple[list[Folder], dict[str, Status], list[str]]:
+    async def folders_with_status(self) -> tuple[list[Folder], dict[str, Status], list[Unused]]:
         """All folders, STATUS by name, unreadable lines: one round trip with LIST-STATUS (RFC 5819), else two."""
         found = await self.call(folders.read, self, True)
         return found.folders, found.statuses, found.unreadable

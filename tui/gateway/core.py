@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core import config, log
-from core.archive import exposures, last_attempt, saved_directory, saved_profiles, space, unknown, users
+from core.archive import exposures, last_attempt, passwords, saved_directory, saved_profiles, space, unknown, users
 from core.archive.archive import Archive
 from core.archive.space import DiskUse
 from core.config import Home
@@ -204,11 +204,12 @@ class CoreGateway:
         return self._space
 
     async def _exposed(self) -> str:
-        """What other accounts can read; looked at as seldom as the disk."""
+        """What other accounts can read, and a key that is not there; looked at as seldom as the disk."""
         if time.monotonic() - self._modes[0] > SPACE_SECONDS:
             with translated():
                 found = await exposures.look(self._archive)
-            self._modes = (time.monotonic(), " ".join(one.sentence() for one in found))
+                keyless = await passwords.without_key(self._archive)
+            self._modes = (time.monotonic(), " ".join(filter(None, (keyless, *(one.sentence() for one in found)))))
         return self._modes[1]
 
     async def profile(self, key: str) -> ProfileView:
