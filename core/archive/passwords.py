@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
+from core.archive.opening import refuse_backup
 from core.errors import HomeError
 from core.format import counted
 from core.secrets import Secret
@@ -66,12 +67,19 @@ async def without_key(archive: Archive) -> str:
     )
 
 
+def refuse_rotation(archive: Archive) -> None:
+    """Raises ``HomeError`` for a backup, ``DamagedError`` and ``StorageError`` where no entry can be written."""
+    refuse_backup(archive.home)
+    archive.check_usable()
+
+
 async def rotate_key(archive: Archive, *, actor: str = "archivar") -> Rotated:
     """Store all passwords under a new key, and put that in the place of the old one, which is gone then.
 
     Raises ``HomeError`` (no key, although there are passwords), ``BusyError``, ``StorageError``; the old key or the new one is
     good then, and this again carries on.
     """
+    refuse_rotation(archive)
     async with archive.changing():
         key = archive.home.key
         resumed = key.next_path.exists()

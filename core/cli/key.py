@@ -39,9 +39,16 @@ def rotate(
 
     async def work() -> None:
         async with context.archive() as archive:
+            passwords.refuse_rotation(archive)
             if keep_old is not None:
                 _keep(archive.home, keep_old)
-            done = await passwords.rotate_key(archive, actor=actor())
+            try:
+                done = await passwords.rotate_key(archive, actor=actor())
+            except BaseException:
+                if keep_old is not None:
+                    # The key is where it was, or both are; the same command shall carry on.
+                    keep_old.unlink(missing_ok=True)
+                raise
             if output.json_wanted:
                 value = {"passwords": done.passwords, "unreadable": list(done.unreadable), "resumed": done.resumed}
                 output.json(value | {"old_key": str(keep_old.absolute()) if keep_old is not None else None})

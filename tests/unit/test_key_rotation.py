@@ -141,6 +141,9 @@ async def test_a_backup_without_the_key_opens_no_password_until_it_is_brought(ar
         with pytest.raises(HomeError, match="missing") as missing:
             await read(opened)
         assert f"copy the key of the archive to {copy.key.path}" in missing.value.hint
+        with pytest.raises(HomeError, match="is a backup, which is only read"):
+            await passwords.rotate_key(opened)
+        assert not copy.key.next_path.exists()
         told = await passwords.without_key(opened)
         assert f"1 stored password cannot be read. Copy the key of the archive to {copy.key.path}" in told
         copy.key.path.write_bytes(archive.home.key.path.read_bytes())
