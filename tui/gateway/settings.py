@@ -53,8 +53,10 @@ class MachineSetup:
             volumes = len(self._home.volume_numbers())
             open_to_others = [one.sentence() for one in await exposures.look(self._archive)]
         sealed = "; the last one is written to, the others are sealed" if volumes > 1 else ""
+        access = {"Access": present.text(" ".join(open_to_others), 600)} if open_to_others else {}
         facts = {
             "Home": present.text(str(self._home.path)),
+            **access,
             "Disk": f"{texts.size(use.used)}: {_parts(use)}",
             "Free": use.sentence(),
             "Volumes": f"{texts.number(volumes)}, {texts.size(use.volumes)}{sealed}",
@@ -65,8 +67,6 @@ class MachineSetup:
             if self._home.keymap.exists()
             else "none; K writes one, to change keys",
         }
-        if open_to_others:
-            facts["Access"] = present.text(" ".join(open_to_others), 600)
         wrong = (("Free", use.low), ("Verified", bool(damaged)), ("Access", bool(open_to_others)))
         warnings = {name for name, is_wrong in wrong if is_wrong}
         rows = tuple(
