@@ -188,6 +188,7 @@ def _account(uid: int) -> str:
 
 def _become(uid: int, gid: int) -> None:
     """Continue as another account, for good: what root writes there, its owner could not read later."""
+    guard.prepare()
     try:
         entry = pwd.getpwuid(uid)
         os.initgroups(entry.pw_name, entry.pw_gid)

@@ -11,7 +11,9 @@ import resource
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import cache
 from types import TracebackType
+from typing import Any
 
 #: What files and folders are made with, whatever the shell was told: nobody else's business.
 UMASK = 0o077
@@ -49,11 +51,21 @@ def protect() -> None:
 def _refuse_looks() -> None:
     """PR_SET_DUMPABLE 0 (prctl(2)): no core dump even to a program that collects them, no ptrace, and in /proc nothing of what
     is in its memory, its environment above all. Where there is no such call, there is no such danger from /proc either."""
-    if sys.platform != "linux":
-        return
+    if sys.platform == "linux":
+        _library().prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def prepare() -> None:
+    """Load what ``protect`` needs, before a change to an account that may not be able to read the program."""
+    if sys.platform == "linux":
+        _library()
+
+
+@cache
+def _library() -> Any:
     import ctypes
 
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    return ctypes.CDLL(None)
 
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
