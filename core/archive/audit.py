@@ -187,7 +187,8 @@ def _exported(payload: Payload) -> str:
 
 def _backed_up(payload: Payload) -> str:
     what = f"{counted(payload['volumes'], 'volume')} ({size(payload['bytes'])}) copied, {number(payload['already'])} unchanged"
-    return f"Backed up to {payload['directory']} up to entry {number(payload['seq'])}: {what}."
+    without = "" if payload.get("key", True) else " without the key"
+    return f"Backed up{without} to {payload['directory']} up to entry {number(payload['seq'])}: {what}."
 
 
 def _key_rotated(payload: Payload) -> str:

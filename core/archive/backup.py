@@ -104,7 +104,7 @@ async def back_up(
             f"The backup to {target} stopped: {error.strerror}.",
             "Make space there, or choose another folder, and back up again: it carries on where it stopped.",
         ) from error
-    await _record(archive, place, done, actor)
+    await _record(archive, place, done, actor, with_key=with_key)
     return done
 
 
@@ -330,9 +330,10 @@ async def _into_one_file(path: Path) -> None:
     durable(path)
 
 
-async def _record(archive: Archive, place: Home, done: Backup, actor: str) -> None:
+async def _record(archive: Archive, place: Home, done: Backup, actor: str, *, with_key: bool) -> None:
     payload = {"directory": str(place.path), "seq": done.head.seq, "hash": done.head.hash.hex()}
     payload |= {"volumes": done.volumes, "already": done.already, "bytes": done.bytes}
+    payload |= {"key": with_key}
     try:
         archive.check_usable()
         await archive.append([Draft("backed_up", payload, actor)])

@@ -47,7 +47,8 @@ Kinds and payloads (version 1)::
                        not tell; known: the mailbox is archived for owner, so that the messages are not new there; whose:
                        own, others, shared or doubtful, null when the server does not tell; login, path (of server_folder, for
                        people) and whose are missing in older entries
-    backed_up         {directory, seq, hash, volumes, already, bytes}   up to which entry; volumes copied, those unchanged
+    backed_up         {directory, seq, hash, volumes, already, bytes, key}   up to which entry; volumes copied, those
+                       unchanged; key: false of one without it, missing in older entries
     key.rotated       {passwords, unreadable}   how many are stored under a new key; under which names those that could not be
                        read stay as they were
     verified          {parts, messages, entries, findings}     of everything; share: percent, of a part

@@ -20,7 +20,7 @@ from core.imap.codes import busy
 from core.imap.login import Credentials, Shorten, log_in
 from core.imap.pace import Pace
 from core.imap.protocol import Ended, Farewell, Protocol, Slow
-from core.imap.words import words
+from core.imap.words import LOOKED_AT, words
 from core.masking import masked
 from core.network import Opening, Report, open_socket, report_tls
 from core.profiles.profile import Access, Method, Server
@@ -136,7 +136,7 @@ def _greet(ready: socket.socket, server: Server, port: int, report: Report) -> C
     except (imaplib.IMAP4.error, IMAPClientError, OSError) as error:
         raise _no_greeting(error, ready, server, port) from error
     welcome = client.protocol.welcome or b""
-    report("greeting", masked(welcome.decode("utf-8", "replace").removeprefix("* OK").strip()))
+    report("greeting", masked(welcome.decode("utf-8", "replace").removeprefix("* OK").strip()[:LOOKED_AT]))
     return client
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from core.errors import ConnectError
 from core.imap.codes import busy
-from core.imap.words import words
+from core.imap.words import LOOKED_AT, words
 from core.masking import masked
 from core.profiles.profile import KERIO_CHARACTERS, Access, Method, Server
 from core.secrets import Secret
@@ -261,7 +261,9 @@ def _ask(protocol: Any, name: str, *arguments: bytes, digest: _Digest | None = N
         return "BAD", words(error)
     finally:
         protocol.literal = None
-    return kind, masked(b" ".join(part for part in data if isinstance(part, bytes)).decode("utf-8", "replace")).rstrip(".")
+    return kind, masked(
+        b" ".join(part for part in data if isinstance(part, bytes)).decode("utf-8", "replace")[:LOOKED_AT]
+    ).rstrip(".")
 
 
 def _no_master(server: Server, text: str, *, unknown: bool = False) -> ConnectError:

@@ -12,6 +12,8 @@ from core.masking import masked
 _DRESSED = re.compile(r"""(?:[A-Z-]+ command error: (BAD|NO) \[)?(b(?:'.*'|".*"))\]?""", re.DOTALL)
 #: As much of it as is told.
 LONGEST = 500
+#: As much of it as is looked through for a password; a server may send a line of megabytes.
+LOOKED_AT = 4000
 
 
 def words(error: BaseException) -> str:
@@ -25,11 +27,11 @@ def words(error: BaseException) -> str:
         if isinstance(said, bytes) and match[1]:
             said = match[1].encode() + b" " + said
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-    # Cut last: the beginning of a password is one too.
-    return masked(text)[:LONGEST].rstrip(".") or type(error).__name__
+    # Cut once more: the beginning of a password is one too.
+    return masked(text[:LOOKED_AT])[:LONGEST].rstrip(".") or type(error).__name__
 
 
 def said(data: Any) -> str:
     """The words behind OK, NO or BAD, as imaplib hands them over, without a password."""
     parts = [item for item in data or [] if isinstance(item, bytes)]
-    return masked(b" ".join(parts).decode("utf-8", "replace")).rstrip(".") or "no reason given"
+    return masked(b" ".join(parts).decode("utf-8", "replace")[:LOOKED_AT]).rstrip(".") or "no reason given"

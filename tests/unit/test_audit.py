@@ -79,6 +79,11 @@ EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
         {"directory": "/mnt/b", "seq": 1200, "hash": "ab", "volumes": 1, "already": 3, "bytes": 1500},
         "Backed up to /mnt/b up to entry 1,200: 1 volume (2 kB) copied, 3 unchanged.",
     ),
+    (
+        "backed_up",
+        {"directory": "/mnt/b", "seq": 2, "hash": "ab", "volumes": 1, "already": 0, "bytes": 9, "key": False},
+        "Backed up without the key to /mnt/b up to entry 2: 1 volume (9 B) copied, 0 unchanged.",
+    ),
     ("key.rotated", {"passwords": 2, "unreadable": []}, "Key rotated: 2 passwords stored under a new one."),
     ("address.ours", {"address": "@y", "ours": False}, "@y is said to be not ours."),
     (
