@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import guard
+from core.actor import started_by
 from core.errors import HomeError
 from core.secrets import KeyFile
 
@@ -188,6 +189,8 @@ def _account(uid: int) -> str:
 
 def _become(uid: int, gid: int) -> None:
     """Continue as another account, for good: what root writes there, its owner could not read later."""
+    # The ledger names the account that began, which the kernel forgets now.
+    started_by()
     guard.prepare()
     try:
         entry = pwd.getpwuid(uid)

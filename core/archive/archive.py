@@ -15,7 +15,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from core import config
-from core.archive import catalog, intake, mending, opening, settings
+from core.archive import catalog, changes, intake, mending, opening, settings
 from core.archive.appending import Appending, Request
 from core.archive.catalog import Detail
 from core.archive.envelope import describe
@@ -489,6 +489,7 @@ class Archive:
             if message.canonical
         }
         drafts = [catalog.told(draft, forms) for request in group for draft in request.drafts]
+        drafts = await changes.told(self.database, drafts)
         messages = list(fresh.values())
         # Parts of messages that the archive has already are not wanted: they would lie in the volume for nothing.
         wanted = {piece.sha256 for message in messages for piece in message.pieces}

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from core.archive import changes
+from core.archive.changes import Change
 from core.archive.ledger import Entry
 from core.errors import DamagedError
 from core.format import counted, number, size
 
 Payload = dict[str, Any]
+#: Changes that a sentence tells, and the longest text of one there.
+SHOWN, LONGEST = 3, 90
 _ENDS = {
     "succeeded": "succeeded",
     "completed_with_errors": "completed with errors",
@@ -25,9 +29,41 @@ def describe(entry: Entry) -> str:
         if tell is None:
             _ = entry.payload
             return f"An entry of the kind {entry.kind}, which this version does not know."
-        return tell(entry.payload)
+        return tell(entry.payload) + _summary(changes.of(entry.payload))
     except (DamagedError, KeyError, TypeError, ValueError, IndexError, AttributeError):
         return f"An entry of the kind {entry.kind} that cannot be read."
+
+
+def details(entry: Entry) -> list[str]:
+    """Every change that an entry tells, in a line each; none for an entry that tells none, or cannot be read."""
+    try:
+        return [change.sentence() for change in changes.of(entry.payload) or ()]
+    except (DamagedError, KeyError, TypeError, ValueError, AttributeError):
+        return []
+
+
+def changed(entry: Entry) -> list[Payload] | None:
+    """The changes as JSON; None for an entry that tells none, as those of older versions."""
+    try:
+        found = changes.of(entry.payload)
+    except (DamagedError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return None if found is None else [change.as_json() for change in found]
+
+
+def _summary(found: list[Change] | None) -> str:
+    """The first changes, after the sentence that says of what; all of them are in ``details``."""
+    if found is None:
+        return ""
+    if any(change.ended for change in found):
+        return ""
+    if any(change.began for change in found):
+        return " It is new."
+    if not found:
+        return " Nothing of it was changed."
+    texts = [text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…" for text in (one.sentence() for one in found[:SHOWN])]
+    more = f"; and {number(len(found) - SHOWN)} more" if len(found) > SHOWN else ""
+    return f" {'; '.join(texts)}{more}."
 
 
 def _messages(uids: str) -> str:
@@ -68,6 +104,8 @@ def _user_saved(payload: Payload) -> str:
 
 
 def _profile_saved(payload: Payload) -> str:
+    if changes.RENAMED in payload:
+        return f"Profile {payload[changes.RENAMED]} was saved as {payload['name']}."
     return f"Profile {payload['name']} was saved."
 
 
@@ -90,6 +128,10 @@ def _directory_synced(payload: Payload) -> str:
     withheld = "; too many would have gone, so none did" if payload["withheld"] else ""
     conflicts = f"; {counted(payload['conflicts'], 'conflict')}" if payload["conflicts"] else ""
     return f"Users were synchronised with the directory: {', '.join(counts) or 'no changes'}{conflicts}{withheld}."
+
+
+def _settings_saved(payload: Payload) -> str:
+    return f"The setting {payload['name']} was saved: {payload['value']}."
 
 
 def _archived(payload: Payload) -> str:
@@ -236,6 +278,7 @@ _TELL: dict[str, Callable[[Payload], str]] = {
     "directory.saved": _directory_saved,
     "directory.removed": _directory_removed,
     "directory.synced": _directory_synced,
+    "settings.saved": _settings_saved,
     "archived": _archived,
     "filed": _filed,
     "left": _left,

@@ -1,16 +1,18 @@
 """Entries of the ledger: what each kind says, how it is encoded, how the chain is computed.
 
-Kinds and payloads (version 1)::
+Kinds and payloads (version 1); the actor of an entry is the account that the kernel names, see ``core.actor``::
 
     archive.created   {archive_id}
     user.saved        {user: {id, name, addresses, login, full_name, removed, disabled, directory_id,
                        directory_addresses}}                  the last three only since users come from directories
-    profile.saved     {name, definition}                      definition: the profile as JSON, never a password
+    profile.saved     {name, definition, renamed}             definition: the profile as JSON, never a password; renamed: what
+                       it was called until then, only if it is another name
     profile.removed   {name}
     directory.saved   {definition}                            where users come from, as JSON, never a password
     directory.removed {type, host}
     directory.synced  {created, adopted, back, changed, disabled, removed, left, conflicts, unchanged, withheld,   numbers
                        asked_by}
+    settings.saved    {name, value}                           a setting of this machine, as it is written
     archived          {run, source, owner, folder, server_folder, uidvalidity,
                        messages: [[sha256, uid, size, internaldate, flags]]}
     moved             {run, source, owner, moves: [[from folder, from uidvalidity, from uid, folder, server_folder,
@@ -51,7 +53,8 @@ Kinds and payloads (version 1)::
                        unchanged; key: false of one without it, missing in older entries
     key.rotated       {passwords, unreadable}   how many are stored under a new key; under which names those that could not be
                        read stay as they were
-    verified          {parts, messages, entries, findings}     of everything; share: percent, of a part
+    verified          {parts, messages, entries, findings}     of everything; share: percent, of a part; asked_by: the actor who
+                       asked the service for it, if that was no schedule
     repaired          {messages: [[sha256, size, from]], placed}   stored anew in this volume, since the copy before is
                        damaged; from: where the good bytes were had, a text for people. placed: those that were lost, as in
                        salvaged; missing when there are none
@@ -59,6 +62,9 @@ Kinds and payloads (version 1)::
                        ledger what goes up to entry kept is here, while the catalog had seen entry seen. lost: messages that
                        were not whole in it, and whose UIDs count as not archived; placed: whole ones whose entries are lost.
                        Both as ``restated`` says
+
+Entries that save or remove something (user, profile, directory, address, settings) have ``changes`` as well: which fields,
+from what to what, see ``core.archive.changes``; they are missing in older entries.
 
 ``sha256`` is in hexadecimal digits, ``internaldate`` in seconds since 1970 or null, ``flags`` in one text with blanks between.
 ``source`` names a mailbox on a server and where it goes (``imap://login@host -> owner/top folder``), ``server_folder`` the
@@ -88,7 +94,7 @@ LARGEST_PAYLOAD = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry that is still to be appended."""
+    """An entry that is still to be appended. ``actor``: the channel that it comes through; the volume adds the account."""
 
     kind: str
     payload: dict[str, Any]
@@ -97,7 +103,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry as it stands in a volume; ``plain`` is the payload's JSON."""
+    """An entry as it stands in a volume; ``plain`` is the payload's JSON, ``actor`` the text of a ``core.actor.Actor``."""
 
     seq: int
     at: str

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.archive import last_attempt, passwords, saved_profiles
+from core.archive import changes, last_attempt, passwords, saved_profiles
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.errors import InputError
@@ -57,9 +57,11 @@ async def save(
             )
         box = passwords.box(archive, _NAME, password) if password is not None else None
         # Forgotten first and stored last, so that a crash in between leaves none rather than the wrong one.
+        forgotten = False
         if box is not None or directory.password_file or before is None or not before.same_account(directory):
-            await _forget(archive)
-        await archive.append([Draft("directory.saved", {"definition": directory.as_json()}, actor)])
+            forgotten = await _forget(archive)
+        payload: dict[str, Any] = {"definition": directory.as_json()} | _told(password=box is not None or forgotten)
+        await archive.append([Draft("directory.saved", payload, actor)])
         if box is not None:
             async with archive.database.transaction() as transaction:
                 await transaction.execute("INSERT OR REPLACE INTO password (profile, box) VALUES (?, ?)", (_NAME, box))
@@ -69,15 +71,28 @@ async def remove(archive: Archive, *, actor: str = "archivar") -> None:
     """Forget the settings, the password and the last attempt; users stay. Raises ``InputError`` when there are none."""
     async with archive.changing():
         before = await find(archive)
-        what = {"type": before.source.value, "host": before.server.host}
+        stored = await _is_stored(archive)
+        what = {"type": before.source.value, "host": before.server.host} | _told(password=stored)
         await archive.append([Draft("directory.removed", what, actor)])
         await _forget(archive)
         await last_attempt.forget(archive)
 
 
-async def _forget(archive: Archive) -> None:
+def _told(*, password: bool) -> dict[str, Any]:
+    """What an entry says of the password: at most that it changed."""
+    return {changes.KEY: changes.password_changed()} if password else {}
+
+
+async def _is_stored(archive: Archive) -> bool:
+    return await archive.database.value("SELECT 1 FROM password WHERE profile = ?", (_NAME,)) is not None
+
+
+async def _forget(archive: Archive) -> bool:
+    """Forget the stored password; False when there was none."""
+    stored = await _is_stored(archive)
     async with archive.database.transaction() as transaction:
         await transaction.execute("DELETE FROM password WHERE profile = ?", (_NAME,))
+    return stored
 
 
 async def has_password(archive: Archive, directory: Directory) -> bool:
@@ -85,8 +100,7 @@ async def has_password(archive: Archive, directory: Directory) -> bool:
     if directory.password_file or not directory.username:
         return True
     before = await load(archive)
-    stored = await archive.database.value("SELECT 1 FROM password WHERE profile = ?", (_NAME,))
-    return bool(stored) and before is not None and before.same_account(directory) and not before.password_file
+    return await _is_stored(archive) and before is not None and before.same_account(directory) and not before.password_file
 
 
 async def password(archive: Archive, directory: Directory) -> Secret:

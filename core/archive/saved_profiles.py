@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from core.archive import catalog, passwords, planning, users
+from core.archive import catalog, changes, passwords, planning, users
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.errors import InputError
@@ -76,9 +76,10 @@ async def _save(archive: Archive, profile: Profile, password: Secret | None, act
     box = _box(archive, profile.name, password)
     # Forgotten first and stored last: a crash in between leaves a profile without a password, never one that would
     # send the old password to a new server.
+    forgotten = False
     if box is not None or profile.login.password_file:
-        await _forget(archive, profile.name)
-    await archive.append([_saved(profile, actor)])
+        forgotten = await _forget(archive, profile.name)
+    await archive.append([_saved(profile, actor, password=box is not None or forgotten)])
     async with archive.database.transaction() as transaction:
         if box is not None:
             await transaction.execute("INSERT OR REPLACE INTO password (profile, box) VALUES (?, ?)", (profile.name, box))
@@ -94,6 +95,8 @@ async def _rename(archive: Archive, old: Profile, new: Profile, password: Secret
     await check(archive, new)
     await _refuse_taken(archive, new.name)
     await _refuse_active(archive, old.name)
+    stored = await _is_stored(archive, old.name)
+    given = password is not None or (stored and bool(new.login.password_file))
     if password is None and not new.login.password_file:
         password = await _stored_password(archive, old.name)
     box = _box(archive, new.name, password)
@@ -102,7 +105,7 @@ async def _rename(archive: Archive, old: Profile, new: Profile, password: Secret
         if box is not None:
             # Nobody has that name yet: after a crash either the new profile has its password, or the next change forgets it.
             await transaction.execute("INSERT INTO password (profile, box) VALUES (?, ?)", (new.name, box))
-    await archive.append([Draft("profile.removed", {"name": old.name}, actor), _saved(new, actor)])
+    await archive.append([_removed(old, actor), _saved(new, actor, renamed=old.name, password=given)])
     async with archive.database.transaction() as transaction:
         await transaction.execute("DELETE FROM password WHERE profile = ?", (old.name,))
         await transaction.execute("UPDATE run SET profile = ? WHERE profile = ?", (new.name, old.name))
@@ -172,8 +175,17 @@ async def _definition(archive: Archive, name: str) -> dict[str, Any] | None:
     return json.loads(text) if text else None
 
 
-def _saved(profile: Profile, actor: str) -> Draft:
-    return Draft("profile.saved", {"name": profile.name, "definition": profile.as_json()}, actor)
+def _saved(profile: Profile, actor: str, *, password: bool = False, renamed: str = "") -> Draft:
+    """``password``: it was given, or is forgotten, with this."""
+    payload: dict[str, Any] = {"name": profile.name, "definition": profile.as_json()}
+    payload |= {changes.RENAMED: renamed} if renamed else {}
+    payload |= {changes.KEY: changes.password_changed()} if password else {}
+    return Draft("profile.saved", payload, actor)
+
+
+def _removed(profile: Profile, actor: str, *, password: bool = False) -> Draft:
+    payload: dict[str, Any] = {"name": profile.name}
+    return Draft("profile.removed", payload | ({changes.KEY: changes.password_changed()} if password else {}), actor)
 
 
 def _box(archive: Archive, name: str, password: Secret | None) -> bytes | None:
@@ -274,9 +286,16 @@ def _by_login(profile: Profile, chosen: Iterable[User]) -> dict[str, list[str]]:
     return found
 
 
-async def _forget(archive: Archive, name: str) -> None:
+async def _is_stored(archive: Archive, name: str) -> bool:
+    return await archive.database.value("SELECT 1 FROM password WHERE profile = ?", (name,)) is not None
+
+
+async def _forget(archive: Archive, name: str) -> bool:
+    """Forget a stored password; False when there was none."""
+    stored = await _is_stored(archive, name)
     async with archive.database.transaction() as transaction:
         await transaction.execute("DELETE FROM password WHERE profile = ?", (name,))
+    return stored
 
 
 async def _forget_orphans(archive: Archive) -> None:
@@ -296,7 +315,7 @@ async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> Non
         await _forget_orphans(archive)
         profile = await find(archive, name)
         await _refuse_active(archive, profile.name)
-        await archive.append([Draft("profile.removed", {"name": profile.name}, actor)])
+        await archive.append([_removed(profile, actor, password=await _is_stored(archive, profile.name))])
         await _forget(archive, profile.name)
         async with archive.database.transaction() as transaction:
             await planning.unplan(transaction, profile.name)
@@ -304,8 +323,7 @@ async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> Non
 
 async def has_password(archive: Archive, profile: Profile) -> bool:
     """Is there a stored password, or a file named for it?"""
-    stored = await archive.database.value("SELECT 1 FROM password WHERE profile = ?", (profile.name,))
-    return bool(stored or profile.login.password_file)
+    return bool(profile.login.password_file) or await _is_stored(archive, profile.name)
 
 
 class Misfit(StrEnum):

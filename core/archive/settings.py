@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from core.archive.ledger import Draft
 from core.config import Home
 from core.db import glimpse, kept
+from core.db.database import Database
 from core.errors import InputError
 from core.profiles import rhythm, sizes
 from core.profiles.rhythm import Rhythm
@@ -138,11 +140,19 @@ def shown(settings: Settings) -> dict[str, str]:
 
 async def read(archive: Archive) -> Settings:
     """The settings now."""
-    return _settings(await archive.database.read("SELECT name, value FROM setting"))
+    return await of(archive.database)
 
 
-async def change(archive: Archive, name: str, text: str) -> Settings:
-    """Set one; the settings then. Raises ``InputError`` that names what is allowed."""
+async def of(database: Database) -> Settings:
+    """The settings in a catalog."""
+    return _settings(await database.read("SELECT name, value FROM setting"))
+
+
+async def change(archive: Archive, name: str, text: str, *, actor: str = "archivar") -> Settings:
+    """Set one; the settings then. One that is as before leaves no trace in the ledger.
+
+    Raises ``InputError`` that names what is allowed.
+    """
     described = DESCRIBED.get(name)
     if described is None:
         raise InputError(f'There is no setting "{name}".', f"Settings: {', '.join(DESCRIBED)}.")
@@ -152,8 +162,12 @@ async def change(archive: Archive, name: str, text: str) -> Settings:
         shown_text = text if len(text) <= 60 else f"{text[:59]}…"
         raise InputError(f'{name}: "{shown_text}" is not allowed.', f"Allowed: {described.allowed}.") from None
     stored = str(value) if isinstance(value, int) and not isinstance(value, bool) else described.show(value)
-    async with archive.database.transaction() as transaction:
-        await kept.keep(transaction, name, stored)
+    async with archive.changing():
+        if value != getattr(await read(archive), name):
+            # First, so that no setting is ever another one without an entry that says so.
+            await archive.append([Draft("settings.saved", {"name": name, "value": described.show(value)}, actor)])
+        async with archive.database.transaction() as transaction:
+            await kept.keep(transaction, name, stored)
     return await read(archive)
 
 

@@ -237,7 +237,8 @@ async def edit(archive: Archive, user: User, *, actor: str = "archivar") -> User
 
 async def remove(archive: Archive, user: User, *, actor: str = "archivar") -> None:
     """Take a user from the list. What was archived stays, and stays readable under the name."""
-    await _save(archive, replace(user, removed=True), actor)
+    async with archive.changing():
+        await _save(archive, replace(user, removed=True), actor)
 
 
 async def _save(archive: Archive, user: User, actor: str) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from core.actor import Actor
 from core.archive import damage
 from core.archive.archive import Archive
 from core.archive.findings import Finding, Verdict
@@ -144,8 +145,10 @@ async def record(archive: Archive, verdict: Verdict, *, actor: str, share: int =
     if not verdict.usable or archive.home.is_backup:
         # A backup's ledger must stay that of the original, or the next backup could not go on from it.
         return
-    payload = {"parts": verdict.parts, "messages": verdict.messages, "entries": verdict.entries}
+    payload: dict[str, Any] = {"parts": verdict.parts, "messages": verdict.messages, "entries": verdict.entries}
     payload |= {"findings": len(verdict.findings)} | ({"share": share} if share else {})
+    # Done by the service for somebody else, whom the channel alone would not name.
+    payload |= {"asked_by": actor} if Actor.of(actor).uid is not None else {}
     await archive.append([Draft("verified", payload, actor)])
 
 

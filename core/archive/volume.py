@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.actor import signed
 from core.archive.intake import PLAIN, ZSTD, Part, Prepared
 from core.archive.ledger import Draft, Entry, Head, chain, compress, decompress, encode
 from core.db.database import Database, Row, Transaction, durable
@@ -431,11 +432,15 @@ class Volume:
             row = await transaction.one("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
             head = Head(row[0], bytes(row[1])) if row else self.meta.previous
             entries = []
+            actors: dict[str, str] = {}
             for draft in drafts:
                 at = timestamp(now())
                 data = encode(draft.payload)
-                head = Head(head.seq + 1, chain(head.hash, at, draft.kind, draft.actor, data))
-                entries.append(Entry(head.seq, at, draft.kind, draft.actor, data, head.hash))
+                # Here alone, so that no entry is by anybody but whom the kernel names.
+                if (actor := actors.get(draft.actor)) is None:
+                    actor = actors[draft.actor] = signed(draft.actor)
+                head = Head(head.seq + 1, chain(head.hash, at, draft.kind, actor, data))
+                entries.append(Entry(head.seq, at, draft.kind, actor, data, head.hash))
             await transaction.many(
                 "INSERT INTO ledger (seq, at, kind, actor, payload, hash) VALUES (?, ?, ?, ?, ?, ?)",
                 [(e.seq, e.at, e.kind, e.actor, compress(e.plain), e.hash) for e in entries],

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core.actor import Actor
 from core.cli.context import context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
 from core.errors import InputError
+
+if TYPE_CHECKING:
+    from core.archive.ledger import Entry
 
 
 def register(app: typer.Typer) -> None:
@@ -26,35 +30,70 @@ def ledger_show(
     before: Annotated[
         int | None, typer.Option("--before", metavar="SEQ", min=1, help="Only entries before this number.")
     ] = None,
+    entry: Annotated[
+        int | None, typer.Option("--entry", metavar="SEQ", min=1, help="Only this entry, with every change that it tells.")
+    ] = None,
 ) -> None:
-    """Show the ledger's entries, the newest first."""
+    """Show the ledger's entries, the newest first: when, by which account, what, and from what to what.
+
+    BY is the channel and the account as the kernel names it; anna>root is who logged in as anna and became root.
+    """
 
     async def work() -> None:
         from core.archive.audit import describe
 
         async with context.archive() as archive:
-            entries = await archive.entries_before(before, limit)
+            if entry is not None:
+                entries = [one for one in await archive.entries_before(entry + 1, 1) if one.seq == entry]
+                if not entries:
+                    raise InputError(f"There is no entry {entry} in the ledger.", "archivar ledger show lists them.")
+            else:
+                entries = await archive.entries_before(before, limit)
         if output.json_wanted:
-            rows = [
-                {
-                    "seq": e.seq,
-                    "at": e.at,
-                    "kind": e.kind,
-                    "actor": e.actor,
-                    "hash": e.hash.hex(),
-                    "what": describe(e),
-                    "payload": e.payload,
-                }
-                for e in entries
-            ]
-            output.json({"entries": rows})
+            output.json({"entries": [_as_json(one) for one in entries]})
             return
-        rows_ = [(str(e.seq), f"{e.at[:10]} {e.at[11:16]}", e.actor, describe(e)) for e in entries]
-        output.table(("SEQ", "TIME (UTC)", "BY", "WHAT"), rows_, right=("SEQ",))
+        if entry is not None:
+            _show(entries[0])
+            return
+        rows = [(str(e.seq), f"{e.at[:10]} {e.at[11:16]}", Actor.of(e.actor).short(), describe(e)) for e in entries]
+        output.table(("SEQ", "TIME (UTC)", "BY", "WHAT"), rows, right=("SEQ",))
         if entries and entries[-1].seq > 1:
             output.note(f"More: archivar ledger show --before {entries[-1].seq}")
 
     run(work())
+
+
+def _as_json(entry: Entry) -> dict[str, Any]:
+    from core.archive.audit import changed, describe
+
+    return {
+        "seq": entry.seq,
+        "at": entry.at,
+        "kind": entry.kind,
+        "actor": entry.actor,
+        "by": Actor.of(entry.actor).as_json(),
+        "hash": entry.hash.hex(),
+        "what": describe(entry),
+        "changes": changed(entry),
+        "payload": entry.payload,
+    }
+
+
+def _show(entry: Entry) -> None:
+    """All of an entry but its payload, which ``--json`` has."""
+    from core.archive.audit import describe, details
+
+    for name, value in (
+        ("Entry", str(entry.seq)),
+        ("Time", entry.at),
+        ("By", Actor.of(entry.actor).sentence()),
+        ("Kind", entry.kind),
+        ("Says", describe(entry)),
+        ("Hash", entry.hash.hex()),
+    ):
+        output.line(f"{name:<8}{value}", indent=8)
+    for index, text in enumerate(details(entry)):
+        output.line(f"{'' if index else 'Changes':<8}{text}", indent=10)
 
 
 def ledger_head() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from core.archive import settings
-from core.cli.context import context, run
+from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
 
@@ -44,7 +44,7 @@ def set_one(name: NAME, value: Annotated[str, typer.Argument(metavar="VALUE", he
 
     async def work() -> None:
         async with context.archive() as archive:
-            changed = await settings.change(archive, name, value)
+            changed = await settings.change(archive, name, value, actor=actor())
         if output.json_wanted:
             output.json({"settings": changed.as_json()})
         output.note(f"{name} is {settings.shown(changed)[name]} now.")

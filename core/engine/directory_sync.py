@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.actor import PERSONAL, signed
 from core.archive import last_attempt, saved_directory, saved_profiles, users
 from core.archive.archive import Archive
 from core.archive.last_attempt import Outcome
@@ -81,7 +82,7 @@ async def sync(
     asked_by: str = "",
     report: Report = lambda step, text: None,
 ) -> SyncResult:
-    """Synchronise by the saved settings; every change is in the ledger. ``asked_by`` is who, or what, wanted it.
+    """Synchronise by the saved settings; every change is in the ledger. ``asked_by``: the channel, or the run, that wants it.
 
     ``force`` lets any number of users go; ``agreed`` only these (ids): if others would go as well, too many are too many.
 
@@ -89,6 +90,7 @@ async def sync(
 
     Raises ``InputError`` (no settings, no password), ``ConnectError`` and ``DirectoryError`` (then nothing is changed).
     """
+    asked_by = signed(asked_by) if asked_by in PERSONAL else asked_by
     directory = await saved_directory.find(archive)
     try:
         password = await saved_directory.password(archive, directory)

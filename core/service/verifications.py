@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from core.actor import signed
 from core.archive import last_verification, opening, settings
 from core.archive.archive import Archive
 from core.db import kept
@@ -129,6 +130,8 @@ async def ask(archive: Archive, *, actor: str, percent: int = 0) -> Request:
     Raises ``HomeError`` for a backup, which nothing may be written to.
     """
     opening.refuse_backup(archive.home)
+    if actor != SCHEDULE:
+        actor = signed(actor)
     async with archive.database.transaction() as transaction:
         before = _request(await kept.value(transaction, REQUEST))
         if before is not None and before.percent in (0, percent):

@@ -10,7 +10,7 @@ import pytest
 
 from core.archive import ledger
 from core.archive.archive import Archive
-from core.archive.audit import describe
+from core.archive.audit import changed, describe, details
 from core.archive.ledger import Entry, encode
 from core.archive.volume import Volume
 from tests import homes
@@ -23,11 +23,36 @@ SYNCED = dict.fromkeys(("created", "adopted", "back", "changed", "disabled", "re
 TOTALS = {"archived": 1200, "failed": 1, "deleted": 3}
 MOVE = ["INBOX", 1, 1, "anna/Done", "Done", 1, 1, 100, None, ""]
 
+CHANGES = [
+    {"field": "delete.when", "old": "never", "new": "immediately"},
+    {"field": "users.list", "old": ["anna", "carl"], "new": ["carl", "bob"]},
+    {"field": "login.password", "secret": True},
+    {"field": "delete.trash_too", "old": False, "new": True},
+]
+
 EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
     ("archive.created", {"archive_id": "ab"}, "The archive was begun (id ab)."),
     ("user.saved", {"user": USER}, "User anna was saved: a@x.test, b@x.test, login al."),
     ("user.saved", {"user": USER | {"removed": True}}, "User anna was removed; the archive is kept."),
     ("profile.saved", {"name": "Staff", "definition": {}}, "Profile Staff was saved."),
+    ("profile.saved", {"name": "All", "definition": {}, "renamed": "Staff"}, "Profile Staff was saved as All."),
+    (
+        "profile.saved",
+        {"name": "Staff", "definition": {}, "changes": [{"field": "kind", "new": "mailbox"}]},
+        "Profile Staff was saved. It is new.",
+    ),
+    (
+        "profile.saved",
+        {"name": "Staff", "definition": {}, "changes": CHANGES},
+        "Profile Staff was saved. delete.when: never → immediately; users.list: +bob, -anna; "
+        "login.password: changed; and 1 more.",
+    ),
+    (
+        "profile.saved",
+        {"name": "Staff", "definition": {}, "changes": []},
+        "Profile Staff was saved. Nothing of it was changed.",
+    ),
+    ("settings.saved", {"name": "runs", "value": "7"}, "The setting runs was saved: 7."),
     ("user.saved", {"user": USER | {"disabled": True}}, "User anna left the directory and was disabled; the archive is kept."),
     ("profile.removed", {"name": "Staff"}, "Profile Staff was removed."),
     (
@@ -190,6 +215,17 @@ def test_every_kind_that_is_written_has_its_sentence() -> None:
     assert written == {kind for kind, _, _ in EXAMPLES}
     assert ledger.__doc__ is not None
     assert all(f"    {kind} " in ledger.__doc__ for kind in written)
+
+
+def test_every_change_of_an_entry_is_told_in_a_line() -> None:
+    """All of them, and none for an entry of an older version or one that cannot be read."""
+    told = entry("profile.saved", {"name": "Staff", "definition": {}, "changes": CHANGES})
+    payloads: list[dict[str, Any]] = [{"name": "Staff"}, {"changes": 1}, {"changes": [1]}, {"changes": [{}]}]
+    assert details(told)[-1] == "delete.trash_too: no → yes"
+    assert (len(details(told)), changed(told)) == (4, CHANGES)
+    for payload in payloads:
+        assert details(entry("profile.saved", payload)) == []
+        assert changed(entry("profile.saved", payload)) is None
 
 
 @pytest.mark.parametrize("payload", [{}, {"user": 1}, {"uids": "x", "source": 1}, {"messages": [1]}])

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from core import format as texts
+from core.actor import Actor
 from core.archive import audit, seal
 from core.archive.archive import Archive
 from core.archive.ledger import Entry
@@ -25,6 +26,8 @@ from tui.gateway.wording import here
 PROBLEMS = 500
 #: Lines of a payload that are shown, and bytes of it that are read for that: some are a hundred megabytes.
 PAYLOAD_LINES = 400
+#: Letters of one change; lists of users may be long.
+CHANGE_LENGTH = 4000
 PAYLOAD_BYTES = 2_000_000
 
 SEAL_AGAIN = "Nothing was changed; it can be begun again at any time."
@@ -63,6 +66,7 @@ KINDS = {
     "directory.saved": "directories set up",
     "directory.synced": "users synchronised",
     "directory.removed": "directories removed",
+    "settings.saved": "settings",
     "verified": "verifications",
     "repaired": "repairs",
     "salvaged": "volumes that were salvaged",
@@ -218,7 +222,8 @@ def past_problem(one: RunProblem, moment: datetime) -> PastProblem:
 
 def entry_row(entry: Entry, moment_: datetime) -> EntryRow:
     """An entry in the list."""
-    return EntryRow(entry.seq, _when(entry, moment_), present.text(entry.actor, 100), present.text(audit.describe(entry)))
+    who = present.text(Actor.of(entry.actor).short(), 100)
+    return EntryRow(entry.seq, _when(entry, moment_), who, present.text(audit.describe(entry)))
 
 
 def _when(entry: Entry, moment_: datetime) -> str:
@@ -233,14 +238,15 @@ def entry_view(entry: Entry) -> EntryView:
     facts = (
         ("Entry", str(entry.seq)),
         ("Time", present.text(entry.at, 60)),
-        ("By", present.text(entry.actor, 100)),
+        ("By", present.text(Actor.of(entry.actor).sentence(), 300)),
         ("Kind", present.text(entry.kind, 100)),
         ("Says", present.text(audit.describe(entry), 1000)),
         ("Hash", entry.hash.hex()),
         ("Payload", f"{texts.number(len(entry.plain))} bytes"),
     )
     lines = _payload(entry)
-    return EntryView(entry.seq, facts, tuple(lines[:PAYLOAD_LINES]), max(len(lines) - PAYLOAD_LINES, 0))
+    changes = tuple(present.text(text, CHANGE_LENGTH) for text in audit.details(entry))
+    return EntryView(entry.seq, facts, changes, tuple(lines[:PAYLOAD_LINES]), max(len(lines) - PAYLOAD_LINES, 0))
 
 
 def _payload(entry: Entry) -> list[str]:

@@ -47,10 +47,14 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True)
 class EntryView:
-    """All of an entry of the ledger: ``facts`` are values with their names, ``payload`` its lines, but for ``more``."""
+    """All of an entry of the ledger: ``facts`` are values with their names, ``payload`` its lines, but for ``more``.
+
+    ``changes``: what it changed from what to what, a line each.
+    """
 
     seq: int
     facts: tuple[tuple[str, str], ...]
+    changes: tuple[str, ...]
     payload: tuple[str, ...]
     more: int
 

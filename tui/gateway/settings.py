@@ -83,7 +83,7 @@ class MachineSetup:
 
     async def change(self, name: str, text: str) -> None:
         with translated():
-            await settings.change(self._archive, name, text)
+            await settings.change(self._archive, name, text, actor="console")
 
     async def write_keymap(self, text: str) -> str:
         path = self._home.keymap

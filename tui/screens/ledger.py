@@ -27,7 +27,7 @@ CHECK = (
     "whole ledger is walked from the volumes, without the catalog."
 )
 ACTIONS = (
-    Action("ledger-open", "open", ("enter", "o"), "Open", "All of the entry: time, who, payload, hash"),
+    Action("ledger-open", "open", ("enter", "o"), "Open", "All of the entry: time, who, from what to what, hash"),
     Action("ledger-seal", "seal", ("t",), "Seal", "The seal: a short text to keep elsewhere, which proves all up to here"),
     Action("ledger-check", "check", ("c",), "Check seal", "Prove that the archive still has everything up to a seal"),
     KIND,
@@ -71,7 +71,7 @@ class LedgerPlace(Listing[EntryRow]):
         return self._cells((str(row.seq), row.when, row.actor, row.sentence), tones, width)
 
     def _cells(self, texts: Sequence[str], tones: Sequence[Tone], width: int) -> Line:
-        widths = (7, 16, 12 if width >= 90 else 8, 0)
+        widths = (7, 16, 18 if width >= 90 else 12, 0)
         widths = (*widths[:3], max(width - sum(widths) - 6, 8))
         return cells([(text, tone, size, size == 7) for text, tone, size in zip(texts, tones, widths, strict=True)])
 
@@ -118,8 +118,12 @@ def seal_lines(view: SealView, width: int) -> list[Line]:
 
 
 def entry_lines(view: EntryView, width: int) -> list[Line]:
-    """Values with their names, then the payload, line by line."""
+    """Values with their names, then what was changed, then the payload, line by line."""
     lines = [*prose.named(view.facts, width), ()]
+    if view.changes:
+        lines += prose.paragraph("Changes", width, Tone.STRONG)
+        lines += [line for text in view.changes for line in prose.paragraph(text, width)]
+        lines += [(), *prose.paragraph("As it stands in the ledger", width, Tone.STRONG)]
     lines += [(Span(cut(text, width)),) for text in view.payload]
     if view.more:
         lines.append((Span(cut(f"… and {view.more:,} lines more: archivar ledger show --json", width), Tone.MUTED),))
