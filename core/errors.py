@@ -85,6 +85,12 @@ class StorageError(ArchivarError):
     """The archive could not be written (disk full, read-only, input/output error); nothing half written is visible."""
 
 
+class ReadOnlyError(StorageError):
+    """The archive lies where nothing can be written, so that it can only be read: nothing was changed."""
+
+    exit_code = 2
+
+
 class DamagedError(ArchivarError):
     """The archive itself is damaged."""
 

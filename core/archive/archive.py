@@ -24,10 +24,12 @@ from core.archive.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.preparation import Fresh, Preparation, Ready
 from core.archive.volume import CHUNK, REPAIR, Incomplete, Meta, Sealed, Volume
 from core.db.database import LOCK_SECONDS, Database
-from core.errors import BusyError, DamagedError, StorageError
+from core.errors import BusyError, DamagedError, HomeError, StorageError
 from core.format import size as human
 
 CATALOG_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -32768", "temp_store = MEMORY")
+#: Why nothing can be appended: damage, no space or no right to write, or it is a backup.
+Refusal = DamagedError | StorageError | HomeError
 #: A damaged message has no readable envelope, but it stays listed, so that it can be named and fetched again.
 UNREADABLE = Detail(0, describe(b""))
 
@@ -35,7 +37,7 @@ UNREADABLE = Detail(0, describe(b""))
 class Archive:
     """An open archive. ``database`` is archive.sqlite; volumes are reached through here only."""
 
-    def __init__(self, home: config.Home, database: Database, refusal: DamagedError | StorageError | None = None) -> None:
+    def __init__(self, home: config.Home, database: Database, refusal: Refusal | None = None) -> None:
         self.home = home
         self.database = database
         #: Why nothing can be appended; None when all is well.
@@ -58,9 +60,9 @@ class Archive:
     async def open(cls, home: config.Home, *, actor: str = "archivar", follow: bool = True) -> Archive:
         """Open the archive in ``home``; an empty home gets a new one. With ``follow`` the catalog is brought up to date.
 
-        Where nothing can be written, or must be because of damage, it opens all the same: ``refusal`` says why, ``notices``
-        what cannot be seen. Raises ``HomeError`` (newer than the program), ``DamagedError`` (no volumes, or no catalog that
-        could be read), ``StorageError``.
+        Where nothing can be written, or must be because of damage, and of a backup it opens all the same: ``refusal`` says
+        why, ``notices`` what cannot be seen. Raises ``HomeError`` (newer than the program), ``DamagedError`` (no volumes, or no
+        catalog that could be read), ``StorageError``.
         """
         opening.refuse_incomplete(home)
         if home.catalog.exists():
@@ -82,6 +84,7 @@ class Archive:
             await archive._find_volumes()
             if archive.refusal is None:
                 await archive._prepare_catalog(actor, follow=follow)
+            archive._refuse_backup()
             if database.unseen:
                 archive.notices.append(
                     f"{home.catalog.name} was read as it stands, since nothing can be written beside it: "
@@ -102,6 +105,14 @@ class Archive:
         except (DamagedError, StorageError) as error:
             self._refuse(error)
 
+    def _refuse_backup(self) -> None:
+        """Of a backup nothing is written from now on, in no table either: it would be no copy any more."""
+        refusal = opening.backup_refusal(self.home)
+        if refusal is not None:
+            self.refusal = self.refusal or refusal
+            self.database.refusal = refusal
+            self._note(refusal)
+
     def _refuse(self, error: DamagedError | StorageError) -> None:
         """From now on nothing is appended; what can be read is read."""
         self.refusal = error
@@ -114,9 +125,14 @@ class Archive:
         return self.refusal if isinstance(self.refusal, DamagedError) else None
 
     def check_usable(self) -> None:
-        """Raises ``DamagedError``, ``StorageError`` when nothing can be appended."""
+        """Raises ``DamagedError``, ``StorageError`` when nothing can be appended, ``HomeError`` for a backup."""
         if self.refusal is not None:
             raise self.refusal
+
+    def check_writable(self) -> None:
+        """Raises ``StorageError``, ``HomeError`` when nothing can be written, in no table either; damage is no reason."""
+        if self.damage is None:
+            self.check_usable()
 
     async def close(self) -> None:
         """Close all files. Safe to call twice."""
@@ -206,7 +222,7 @@ class Archive:
         self._replaced.append(self._volumes.pop(number))
         raise DamagedError(f"{name} {what}.", REPAIR)
 
-    def _note(self, error: DamagedError | StorageError, more: str = "") -> None:
+    def _note(self, error: Refusal, more: str = "") -> None:
         """Keep a notice of something that cannot be read, once."""
         if not any(notice.startswith(error.message) for notice in self.notices):
             self.notices.append(" ".join(text for text in (error.message, error.hint, more) if text))
@@ -323,8 +339,9 @@ class Archive:
     async def changing(self) -> AsyncIterator[None]:
         """While this lasts no other process changes users or profiles, and the catalog knows all that was changed before.
 
-        For changes that must be checked against what is there. Raises ``BusyError``.
+        For changes that must be checked against what is there. Raises ``BusyError``, and what ``check_usable`` does.
         """
+        self.check_usable()
         async with _locked(self.home.path, "Somebody else is changing users or profiles."):
             await self.catch_up()
             yield
@@ -401,11 +418,12 @@ class Archive:
         self.refusal = None
         self.notices.clear()
         await self._find_volumes()
-        if self.refusal is None:
+        if self.refusal is None and not self.home.is_backup:
             try:
                 await self.catch_up()
             except DamagedError as error:
                 self._refuse(error)
+        self._refuse_backup()
 
     async def resume(self) -> None:
         """Make the catalog anew, now that the damage is seen to. Raises ``DamagedError`` when it is not."""
@@ -448,7 +466,6 @@ class Archive:
         with it at the next chance. Raises ``HomeError`` for a backup, which would be no copy any more.
         """
         if ready is not None and ready.messages:
-            opening.refuse_backup(self.home)
             self.check_usable()
             await mending.mend(self, {message.sha256: message.raw for message in ready.messages}, "it came once more")
         return await self._append(drafts, ready)
@@ -465,7 +482,6 @@ class Archive:
         return entry
 
     async def _append(self, drafts: Sequence[Draft], ready: Ready | None, *, anew: bool = False) -> list[Entry]:
-        opening.refuse_backup(self.home)
         self.check_usable()
         return await self._appending.append(drafts, ready, anew=anew)
 

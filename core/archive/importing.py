@@ -158,6 +158,8 @@ async def import_mail(
     """
     check_folder(folder)
     refuse_own(archive.home, path)
+    if not dry_run:
+        archive.check_usable()
     source, base = await asyncio.to_thread(_source, path, form, user, folder, of, account)
     done = Imported(await asyncio.to_thread(_size, path))
     batches = _Batches(source, base)

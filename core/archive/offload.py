@@ -59,6 +59,9 @@ class Offload:
                 # It dies with the service when the socket closes, and not when a terminal does.
                 start_new_session=True,
             )
+        except BaseException:
+            ours.close()
+            raise
         finally:
             theirs.close()
             for file in files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from core import config
 from core.db import glimpse
 from core.db.database import Database, durable
 from core.db.migrate import check, migrate, migrations, refuse_newer
-from core.errors import DamagedError, HomeError, StorageError
+from core.errors import DamagedError, HomeError, ReadOnlyError, StorageError
 
 
 def refuse_without_volumes(home: config.Home) -> None:
@@ -38,11 +39,33 @@ def refuse_incomplete(home: config.Home) -> None:
 
 def refuse_backup(home: config.Home) -> None:
     """Raises ``HomeError`` for a backup: an entry of its own would make it a copy of nothing."""
-    if home.is_backup:
-        raise HomeError(
-            f"{home.path} is a backup, which is only read.",
-            "Restore it: copy it to a folder of its own, then archivar rebuild there.",
-        )
+    if (refusal := backup_refusal(home)) is not None:
+        raise refusal
+
+
+def backup_refusal(home: config.Home) -> HomeError | None:
+    """Why nothing is written to ``home`` if it is a backup; None if it is an archive."""
+    if not home.is_backup:
+        return None
+    return HomeError(
+        f"{home.path} is a backup, which is only read.",
+        "To restore it, copy it to a folder of its own and run archivar rebuild there. "
+        f"If this is that copy: archivar rebuild --home {shlex.quote(str(home.path))}",
+    )
+
+
+def refuse_unwritable(home: config.Home) -> None:
+    """Raises ``HomeError`` for a backup, ``ReadOnlyError`` for a home that cannot be written."""
+    refuse_backup(home)
+    if not os.access(home.path, os.W_OK):
+        raise _unwritable(home)
+
+
+def _unwritable(home: config.Home) -> ReadOnlyError:
+    return ReadOnlyError(
+        f"{home.path} cannot be written, so it is only read.",
+        "Mount its file system for writing, or make it writable for its owner.",
+    )
 
 
 #: What to do about a damaged catalog.
@@ -80,7 +103,7 @@ async def open_catalog(home: config.Home, pragmas: Sequence[str]) -> tuple[Datab
             return database, None
         except StorageError as error:
             refusal = error
-    refusal = refusal or StorageError(f"{home.path} cannot be written.", "Make it writable for its owner.")
+    refusal = refusal or _unwritable(home)
     if not home.catalog.exists():
         raise refusal
     database = await Database.open(home.catalog, pragmas=("temp_store = MEMORY",), read_only=True, remedy=REBUILD)

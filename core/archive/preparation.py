@@ -105,8 +105,9 @@ class Preparation:
                 offload = await asyncio.to_thread(Offload)
                 self._alive.add(offload)
                 self._free.put_nowait(offload)
-        except OSError as error:
-            logger.warning("no process for compression: %s", error)
+        except Exception as error:
+            # It is a matter of speed alone: whatever keeps it from starting, a run goes on without it.
+            logger.warning("no process for compression: %s", error or type(error).__name__)
 
     async def close(self) -> None:
         """End the processes."""

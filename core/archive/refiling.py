@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,7 +51,7 @@ async def refile(
     book, known = AddressBook([]), dict[int, str]()
     while True:
         # Users must not change between who has an address and who gets the mail.
-        async with archive.changing():
+        async with nullcontext() if dry_run else archive.changing():
             if (now := await users.version(archive)) != version:
                 version, book = now, AddressBook(await users.all_users(archive))
                 known = await _known(archive, book)

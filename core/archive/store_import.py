@@ -62,6 +62,8 @@ async def import_store(
     Raises ``InputError`` where there is no store, ``StorageError``.
     """
     refuse_own(archive.home, path)
+    if not dry_run:
+        archive.check_usable()
     if not path.exists():
         raise InputError(f"There is no {path}.", "Give the folder with DOMAIN/USER, or the one with the backups.")
     store = await asyncio.to_thread(kerio.accounts, path)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.archive import catalog, damage, intake, restated, saved_state, twins
+from core.archive import catalog, damage, intake, opening, restated, saved_state, twins
 from core.archive.archive import Archive
 from core.archive.damage import Named
 from core.archive.findings import Finding, lost_text
@@ -103,8 +103,8 @@ async def salvage(
     ``others``: homes, such as backups, whose copies may have what is lost here. Raises ``StorageError`` (nothing was changed),
     ``DamagedError`` when neither the volume nor the one before says where the ledger went on.
     """
-    if archive.refusal is not None and archive.damage is None:
-        raise archive.refusal
+    archive.check_writable()
+    opening.refuse_backup(archive.home)
     path = archive.home.volume(archive.last_volume)
     if path.is_file() and not os.access(path, os.R_OK):
         raise DamagedError(f"Volume {path.name} cannot be read: access is denied.", "Correct its owner and mode.")

@@ -45,6 +45,9 @@ class Context:
                 raise
             raise BusyError(f"{stuck.sentence()} {error.message}", stuck.hint()) from error
         try:
+            if create:
+                # Before anything is asked or read: nothing of it could be kept.
+                archive.check_usable()
             told = 0
             for notice in archive.notices:
                 output.note(f"! {notice}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.archive import opening
 from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
@@ -62,6 +63,8 @@ def verify(
 
     async def work() -> int:
         home = context.find()
+        if home.is_backup:
+            output.note(f"! {home.path} is a backup; it is proved as it stands, and only read.")
         if not percent:
             verdict = await verify_all(home, lambda verdict: tell(0.0, verdict))
             named = await _names(verdict)
@@ -69,10 +72,12 @@ def verify(
                 output.note(f"! This verification could not be noted in the ledger: {unnoted}")
         else:
             async with context.archive() as archive:
+                # Where it ended is kept.
+                archive.check_writable()
                 verdict, complete = await verification.share(archive, percent, tell, actor=actor())
             named = await _names(verdict)
         progress.end()
-        _show(verdict, named)
+        _show(verdict, named, backup=home.is_backup)
         if percent:
             output.note("With this everything was looked at." if complete else "The next share goes on from there.")
         return 4 if verdict.findings else 0
@@ -111,21 +116,23 @@ def _percent(text: str) -> int:
     return int(number)
 
 
-def _show(verdict: Verdict, named: Mapping[str, str]) -> None:
+def _show(verdict: Verdict, named: Mapping[str, str], *, backup: bool) -> None:
     if output.json_wanted:
         value = {"volumes": verdict.volumes, "parts": verdict.parts, "messages": verdict.messages}
         value |= {"entries": verdict.entries, "bytes": verdict.bytes}
         head = {"seq": verdict.head.seq, "hash": verdict.head.hash.hex()}
         found = [one.as_json() | {"messages": named.get(one.sha256, "")} for one in verdict.findings]
         mended = [one.as_json() | {"messages": named.get(one.sha256, "")} for one in verdict.mended]
-        output.json({"ok": not verdict.findings, **value, "head": head, "findings": found, "repaired": mended})
+        output.json(
+            {"ok": not verdict.findings, "backup": backup, **value, "head": head, "findings": found, "repaired": mended}
+        )
         return
     for mark, findings in (("✔", verdict.mended), ("✘", verdict.findings)):
         for one in findings:
             name = named.get(one.sha256)
             output.line(f"{mark} {one.where}: {one.text}" + (f" ({name})" if name else ""))
     output.line(
-        f"{'✘ damaged' if verdict.findings else '✔ clean'}: {counted(verdict.volumes, 'volume')}, "
+        f"{'✘ damaged' if verdict.findings else '✔ clean'}{' backup' if backup else ''}: {counted(verdict.volumes, 'volume')}, "
         f"{counted(verdict.parts, 'part')}, {counted(verdict.messages, 'message')}, "
         f"{counted(verdict.entries, 'ledger entry', 'ledger entries')}, {size(verdict.bytes)}"
     )
@@ -186,6 +193,8 @@ def repair(
     async def work() -> int:
         home, salvaged = context.find(), None
         async with context.archive() as archive:
+            if not dry_run:
+                opening.refuse_backup(home)
             homes = [Home(path.absolute()) for path in other or ()]
             for one in homes:
                 check_home(archive, one)

@@ -171,18 +171,21 @@ def cancel(number_: Annotated[int, typer.Argument(metavar="RUN", help="The run's
     """
 
     async def work() -> int:
+        from core.service import cancelling
+
         async with context.archive() as archive:
             queue = Queue(archive.database)
+            archive.check_writable()
             before = await queue.run(number_)
             if before.status.final:
                 raise InputError(f"Run {number_} has ended already ({before.status.value}).", "archivar runs shows all runs.")
             try:
-                await queue.request_cancel(number_)
+                asked = await cancelling.cancel(archive, number_)
             except BusyError as error:
                 if found := await liveness.stuck(archive.home):
                     raise BusyError(found.sentence(), found.hint()) from error
                 raise
-            _finished(await _watch(archive, before, until_stuck=True))
+            _finished(asked if asked.status.final else await _watch(archive, asked, until_stuck=True))
         return 0
 
     raise typer.Exit(run(work()))

@@ -16,7 +16,8 @@ import typer
 
 import core
 from core import guard
-from core.archive import backup, exposures, last_verification, passwords, saved_profiles, space, users
+from core.archive import backup, exposures, last_verification, opening, passwords, saved_profiles, space, users
+from core.archive.archive import Archive
 from core.archive.backup import LastBackup
 from core.archive.last_verification import LastVerification
 from core.archive.search_index import glance
@@ -66,6 +67,7 @@ def run_service() -> None:
 
     guard.begin_anew(sys.orig_argv[1:])
     home = context.find()
+    opening.refuse_unwritable(home)
     if is_running(home):
         raise BusyError(f"A service is running for {home.path} already.", "archivar service status shows it.")
     output.note(f"The service of {home.path} is running; its log is {home.log}.")
@@ -97,6 +99,7 @@ def show_unit() -> None:
 
     async def work() -> None:
         home = context.find()
+        opening.refuse_backup(home)
         async with context.archive() as archive:
             profiles = await saved_profiles.all_profiles(archive)
         named = (name for one in profiles for name in (one.login.password_file, one.server.ca_file) if name)
@@ -251,8 +254,8 @@ def status() -> None:
         running = is_running(home)
         presence = await liveness.stuck(home) or liveness.look(home)
         warnings = [warning for profile in profiles for warning in profile.warnings()]
-        if archive.damage is not None and output.json_wanted:
-            warnings.insert(0, str(archive.damage))
+        if archive.refusal is not None and (output.json_wanted or not _noticed(archive)):
+            warnings.insert(0, str(archive.refusal))
         warnings[:0] = [*([keyless] if keyless else []), *(one.sentence() for one in open_to_others)]
         if disk.low:
             warnings.insert(0, disk.sentence())
@@ -262,6 +265,7 @@ def status() -> None:
             output.json(
                 {
                     "home": str(home.path),
+                    "backup": home.is_backup,
                     "service": running,
                     "service_life": presence.life.value,
                     "users": people,
@@ -280,7 +284,7 @@ def status() -> None:
                 }
             )
             return
-        output.line(f"Archive   {home.path}", indent=10)
+        output.line(f"{'Backup' if home.is_backup else 'Archive':<10}{home.path}", indent=10)
         output.line(f"Mail      {counted(messages, 'message')}, {size(raw)} of mail in {size(disk.used)} on disk", indent=10)
         output.line(f"Verified  {_verified(verified)}", indent=10)
         for line in _verifying(verifying, running):
@@ -306,6 +310,11 @@ def status() -> None:
             output.line(f"! {warning}", indent=2)
 
     run(work())
+
+
+def _noticed(archive: Archive) -> bool:
+    """Was it told already, beside the result, why nothing can be written?"""
+    return any(archive.refusal is not None and notice.startswith(archive.refusal.message) for notice in archive.notices)
 
 
 def _profile_json(profile: Profile, last: Run | None, start: datetime | None) -> dict[str, Any]:

@@ -84,6 +84,8 @@ class Database:
         self.uri = f"{path.absolute().as_uri()}?mode=ro"
         #: Bytes beside the file (a log, a journal) that could not be looked at, so that what they say is not seen.
         self.unseen = unseen
+        #: Why nothing is to be written although it could be; None when it may.
+        self.refusal: ArchivarError | None = None
 
     @classmethod
     async def open(
@@ -174,8 +176,10 @@ class Database:
         """A write transaction: committed at the end, rolled back when anything is raised.
 
         Cancelled while it begins, it is rolled back; cancelled while it is committed, it is committed: what a thread is doing
-        cannot be called back, so it is waited for.
+        cannot be called back, so it is waited for. Raises ``refusal`` if there is one.
         """
+        if self.refusal is not None:
+            raise self.refusal
         async with self._turn:
             with translated(self.path, self._remedy):
                 try:

@@ -91,6 +91,8 @@ async def sync(
     Raises ``InputError`` (no settings, no password), ``ConnectError`` and ``DirectoryError`` (then nothing is changed).
     """
     asked_by = signed(asked_by) if asked_by in PERSONAL else asked_by
+    if not dry_run:
+        archive.check_usable()
     directory = await saved_directory.find(archive)
     try:
         password = await saved_directory.password(archive, directory)

@@ -107,6 +107,9 @@ async def missing(
 
     Raises ``InputError`` (no such user), and ``ConnectError`` when the server of a single mailbox cannot be reached at all.
     """
+    if deep is not None:
+        # How far it came is kept, and what differs is archived.
+        archive.check_writable()
     wanted = await roster(archive, profile, removed=True)
     breaker = Breaker()
     server = await KnownServer.load(archive, profile.server, deep.warn if deep else lambda text: None)

@@ -138,6 +138,8 @@ async def repair(
     work.open = {one.sha256: one for one in found}
     work.lost = await takeover.lost(archive)
     work.open |= await takeover.names(archive, list(work.lost))
+    if work.open and not dry_run:
+        archive.check_writable()
     work.total = len(work.open)
     for sha256 in list(work.open):
         work.say("looking in volumes")

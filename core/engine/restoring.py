@@ -117,6 +117,8 @@ class Restoring:
         """
         if dry_run:
             return await self._run(dry_run=True)
+        # What is put back there must be known here, or the next run would archive it once more.
+        self._archive.check_usable()
         with alone(self._archive.home, self._plan.filled, self._plan.mailbox.top):
             return await self._run(dry_run=False)
 

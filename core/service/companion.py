@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +65,18 @@ class Companion:
         source = str(Path(core.__file__).resolve().parent.parent)
         path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
         gently = GENTLY if shutil.which(GENTLY[0]) else ()
-        self._process = subprocess.Popen(
+        try:
+            self._process = self._launched(gently, home, words, guard.environment(PYTHONPATH=path))
+        except (MemoryError, subprocess.SubprocessError) as error:
+            raise OSError(f"{type(error).__name__}: {error}") from error
+        self._watching = spawn(self._watch(self._process), name="watch companion")
+
+    def _launched(
+        self, gently: Sequence[str], home: Home, words: Sequence[str], environment: dict[str, str]
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             [*gently, sys.executable, "-P", "-m", self._module, str(home.path), *words],
-            env=guard.environment(PYTHONPATH=path),
+            env=environment,
             cwd="/",
             # It ends when this pipe does.
             stdin=subprocess.PIPE,
@@ -76,7 +85,6 @@ class Companion:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        self._watching = spawn(self._watch(self._process), name="watch companion")
 
     async def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """End a process that was stopped: it may hold locks that everybody waits for, and what it did not finish is done

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import core
 from core import guard
+from core.archive import opening
 from core.config import Home
 from core.errors import ArchivarError, StorageError
 from core.service.lock import is_running
@@ -21,9 +22,13 @@ _LAUNCH = 'log=$1; shift; "$@" </dev/null >/dev/null 2>>"$log" &'
 
 
 async def ensure_running(home: Home) -> None:
-    """Start the service of ``home`` if none is alive, and wait until it is. Raises ``ArchivarError``."""
+    """Start the service of ``home`` if none is alive, and wait until it is.
+
+    Raises ``HomeError`` for a backup, ``ReadOnlyError`` where nothing can be written, ``ArchivarError``.
+    """
     if is_running(home):
         return
+    opening.refuse_unwritable(home)
     await asyncio.to_thread(_launch, home)
     deadline = asyncio.get_running_loop().time() + START_SECONDS
     while not is_running(home):

@@ -17,7 +17,7 @@ from core.archive import search_index
 from core.archive.archive import Archive
 from core.archive.search_index import Index
 from core.config import Home, find
-from core.errors import BusyError, StorageError
+from core.errors import ArchivarError
 from core.service.companion import PATIENCE_SECONDS, REST, Companion, Patience, main
 from core.service.queue import Queue
 
@@ -61,7 +61,7 @@ class Indexing:
     async def _is_behind(self) -> bool:
         try:
             return (await search_index.glance(self._archive)).behind > 0
-        except (BusyError, StorageError):
+        except ArchivarError:
             return False
 
     def _start(self) -> None:

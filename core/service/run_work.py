@@ -70,7 +70,7 @@ class RunWork:
             await self.fail(str(error))
         except Exception as error:
             logger.exception("run %d failed by an error of the program", self._run.id)
-            await self.fail(f"An error of the program ended the run ({type(error).__name__}). See the service's log.")
+            await self.fail(reason_of(error))
 
     async def _archive_profile(self, profile: Profile) -> None:
         password = await saved_profiles.password(self._archive, profile)
@@ -216,20 +216,44 @@ class RunWork:
     async def fail(self, reason: str) -> None:
         """Write that the run failed, also when the disk is full: what the failed batch took is free again by then.
 
-        What cannot be written at all stays open, and the next look at the queue takes it up.
+        When the ledger does not take it, the queue alone tells how it went. What that does not take either stays open, and
+        the next look at the queue takes it up.
         """
-        for _ in range(WRITES):
+        for left in reversed(range(WRITES)):
+            in_ledger = self._in_ledger
             try:
                 await self._finish(RunStatus.FAILED, reason)
             except (BusyError, StorageError) as error:
                 logger.error("the result of run %d cannot be written yet: %s", self._run.id, error)
+                if not self._in_ledger and (left == 1 or self._archive.refusal is not None):
+                    self._leave_out_of_ledger(error)
+                    continue
                 await asyncio.sleep(WRITE_SECONDS)
-            except DamagedError as error:
-                # Nothing more is written to a damaged ledger; the queue still tells how it went.
-                logger.error("the result of run %d cannot be written to the ledger: %s", self._run.id, error)
-                self._in_ledger = True
+            except ArchivarError as error:
+                # Nothing more is written to a damaged ledger, or that of a backup.
+                if in_ledger:
+                    raise
+                self._leave_out_of_ledger(error)
             else:
                 return
+
+    def _leave_out_of_ledger(self, error: ArchivarError) -> None:
+        logger.error("the result of run %d cannot be written to the ledger: %s", self._run.id, error)
+        self._in_ledger = True
+        if self._value is not None:
+            self._value["warnings"].append(f"The ledger could not take this result: {error.message}")
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a run ended by an error that nobody expected, without anything that it was working on."""
+    if isinstance(error, ImportError):
+        name = f" ({error.name})" if error.name else ""
+        return f"A part of the program is missing or cannot be loaded{name}. Install archivar anew; see the service's log."
+    if isinstance(error, MemoryError):
+        return "There is not enough memory. Make some free, or lower the settings runs and connections."
+    if isinstance(error, OSError) and error.strerror:
+        return f"The system refused: {error.strerror}. See the service's log."
+    return f"An error of the program ended the run ({type(error).__name__}). See the service's log."
 
 
 async def _expected(archive: Archive, profile: Profile) -> list[MailboxProgress]:

@@ -49,6 +49,8 @@ class Verifying:
         self._doing = ""
         self._looked = self._due = self._failed = float("-inf")
         self._tries = 0
+        #: Why its process could not be started the last time.
+        self._why = ""
         self._wanted = False
 
     async def look(self, *, busy: bool, lasting: bool) -> bool:
@@ -111,7 +113,8 @@ class Verifying:
         if request.id != self._doing:
             self._tries, self._failed = 0, float("-inf")
         if self._tries >= TRIES:
-            reason = f"It ended {TRIES} times without a result. See {self._archive.home.log}."
+            said = self._why or f"It ended {TRIES} times without a result."
+            reason = f"{said} See {self._archive.home.log}."
             await verifications.finish(self._archive, request, Outcome.FAILED, reason=reason)
             return False
         if free and time.monotonic() - self._failed > AGAIN_SECONDS:
@@ -125,7 +128,10 @@ class Verifying:
         except OSError as error:
             self._failed = time.monotonic()
             self._tries += 1
+            self._why = f"Its process cannot be started: {error.strerror or error}."
             logger.error("verifying cannot be started: %s", error)
+        else:
+            self._why = ""
 
 
 async def verify(home: Home, request: str) -> None:

@@ -9,10 +9,11 @@ import signal
 from dataclasses import replace
 
 from core import log
-from core.archive import clock, settings
+from core.archive import clock, opening, settings
 from core.archive.archive import Archive
 from core.config import Home
 from core.engine.limits import Limits
+from core.engine.run import result
 from core.errors import ArchivarError, BusyError, StorageError
 from core.model import Run, RunStatus, now
 from core.service import verifications
@@ -20,7 +21,7 @@ from core.service.indexing import Indexing
 from core.service.lock import ServiceLock
 from core.service.notify import Notifier
 from core.service.queue import Queue
-from core.service.run_work import RunWork
+from core.service.run_work import RunWork, reason_of
 from core.service.scheduler import Scheduler
 from core.service.verifying import Verifying
 from core.tasks import spawn
@@ -76,7 +77,8 @@ def _taken(lock: ServiceLock) -> bool:
 
 
 def main(home: Home, *, until_idle: bool = True) -> None:
-    """The process: log to the home's log file, serve."""
+    """The process: log to the home's log file, serve. Raises ``HomeError`` for a backup before anything is touched."""
+    opening.refuse_unwritable(home)
     try:
         log.to_file(home.log)
     except OSError as error:
@@ -103,7 +105,8 @@ class Service:
         self._until_idle = until_idle
         self._stopping = asyncio.Event()
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._given_up: set[int] = set()
+        #: Runs that ended by an error which their own work did not expect, and why.
+        self._lost: dict[int, str] = {}
         self._begun: set[int] = set()
         self._limits = Limits()
         self._settings = settings.Settings()
@@ -209,14 +212,26 @@ class Service:
             if isinstance(error, BusyError | StorageError):
                 # The queue could not be written: that passes, and the run is taken up again.
                 raise error
-            self._given_up.add(number)
             logger.error("run %d ended by an error of the program", number, exc_info=error)
+            self._lost[number] = reason_of(error)
+        await self._end_lost()
         for run in await self._queue.active():
-            if run.id in self._tasks or run.id in self._given_up:
+            if run.id in self._tasks:
                 continue
             # One that is to be cancelled needs no place among the others: it ends at once.
             if len(self._tasks) < self._settings.runs or run.cancel_requested:
                 self._tasks[run.id] = spawn(self._work(run), name=f"run {run.id}")
+
+    async def _end_lost(self) -> None:
+        """End the runs whose own work could not: none is left as if it went on. Raises ``BusyError``, ``StorageError``."""
+        for number, reason in list(self._lost.items()):
+            run = await self._queue.run(number)
+            if not run.status.final:
+                ended = now()
+                value = result(run, RunStatus.FAILED, run.started or run.requested, ended, [], [])
+                story = [(ended, "finished", "", RunStatus.FAILED.value)]
+                await self._queue.finish(number, RunStatus.FAILED, value, reason, events=story)
+            del self._lost[number]
 
     async def _work(self, run: Run) -> None:
         """Do a run; one that nobody works at although it was begun has lost its service, and is taken up."""

@@ -15,7 +15,7 @@ from core.config import Home
 from core.errors import ArchivarError, InputError
 from core.model import Run, RunEvent, now
 from core.profiles.selection import Chosen, Selection
-from core.service import liveness
+from core.service import cancelling, liveness
 from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
@@ -289,7 +289,7 @@ class CoreGateway:
 
     async def cancel(self, run_id: int) -> None:
         with translated():
-            await self._queue.request_cancel(run_id)
+            await cancelling.cancel(self._archive, run_id)
 
     async def changed(self) -> bool:
         with translated():

@@ -1,0 +1,36 @@
+"""Cancelling a run: the service ends it; where none is alive, it is ended at once, since nobody works at it."""
+
+from __future__ import annotations
+
+from core.archive.archive import Archive
+from core.engine.limits import Limits
+from core.errors import BusyError
+from core.model import Run
+from core.service.lock import ServiceLock, is_running
+from core.service.queue import Queue
+from core.service.run_work import RunWork
+
+
+async def cancel(archive: Archive, number: int) -> Run:
+    """Ask for the end of a run; as it is then. Without a service it has ended when this returns.
+
+    Raises ``InputError`` (no such run), ``HomeError`` for a backup, ``BusyError`` and ``StorageError``.
+    """
+    archive.check_writable()
+    queue = Queue(archive.database)
+    run = await queue.request_cancel(number)
+    if run.status.final or is_running(archive.home):
+        return run
+    lock = ServiceLock(archive.home)
+    try:
+        lock.acquire()
+    except BusyError:
+        # One was started in this moment, and sees to it.
+        return run
+    try:
+        run = await queue.run(number)
+        if not run.status.final:
+            await RunWork(archive, queue, run, Limits()).do()
+    finally:
+        lock.release()
+    return await queue.run(number)
