@@ -300,6 +300,7 @@ def try_profile(
     one of them. Exit code 3 when a step fails.
     """
     from core.engine import examine
+    from core.engine.renamed_logins import RenamedLogins
 
     async def work() -> int:
         async with context.archive() as archive:
@@ -308,8 +309,8 @@ def try_profile(
             mailbox = await _one_mailbox(archive, profile, user)
             selected = await _selected(archive, profile)
             alike = await _alike(archive, profile)
-        show = (lambda step: None) if output.json_wanted else show_step
-        steps = await examine.connection_test(profile, mailbox, secret, show)
+            show = (lambda step: None) if output.json_wanted else show_step
+            steps = await examine.connection_test(profile, mailbox, secret, show, renamed=RenamedLogins(archive))
         ok = all(step.ok for step in steps)
         verdict, refusal = None, ""
         if ok and probe_deletion:

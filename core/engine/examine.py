@@ -16,6 +16,7 @@ from core.engine.comparison import Deep, Scope
 from core.engine.differences import MissingFolder, MissingMailbox
 from core.engine.link import BACKOFF, Link
 from core.engine.opening import opened
+from core.engine.renamed_logins import RenamedLogins
 from core.engine.roster import credentials, roster
 from core.engine.server import KnownServer
 from core.engine.whose import Holder
@@ -34,9 +35,17 @@ from core.trial import Step, Trial
 
 
 async def connection_test(
-    profile: Profile, mailbox: Mailbox, password: Secret, tick: Callable[[Step], None] = lambda step: None
+    profile: Profile,
+    mailbox: Mailbox,
+    password: Secret,
+    tick: Callable[[Step], None] = lambda step: None,
+    *,
+    renamed: RenamedLogins | None = None,
 ) -> list[Step]:
-    """Try all steps of a connection to ``mailbox`` in their order; ``tick`` is told each as it is known."""
+    """Try all steps of a connection to ``mailbox`` in their order; ``tick`` is told each as it is known.
+
+    ``renamed`` knows whose address was another one, for a login that is refused.
+    """
     trial = Trial(steps(profile.server, profile.login.method), tick)
     try:
         session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()), trial.succeeded)
@@ -46,6 +55,8 @@ async def connection_test(
             await session.close()
         trial.succeeded("folders", f"{len(folders)} folders")
     except ConnectError as error:
+        if renamed is not None:
+            error = await renamed.explained(profile, mailbox, error)
         trial.failed(error.step if error.step in trial.order else "folders", error.message, error.hint)
     except ProtocolError as error:
         trial.failed("folders", error.message, error.hint)
@@ -116,7 +127,7 @@ async def missing(
     if deep is not None:
         name, days = profile.name, (await settings.read(archive)).relist
         deep.started = await comparisons.begin(archive, name, anew=deep.anew, ended_too=deep.repair, days=days)
-    work = MailboxComparison(archive, profile, password, server, deep, backoff)
+    work = MailboxComparison(archive, profile, password, server, deep, backoff, RenamedLogins(archive))
     found = [
         MissingMailbox(one.mailbox, one.user, error="; ".join(problem.reason for problem in one.problems))
         for one in wanted.impossible
@@ -158,12 +169,13 @@ class MailboxComparison:
     server: KnownServer
     deep: Deep | None
     backoff: tuple[float, ...]
+    renamed: RenamedLogins
     known: Known = field(default_factory=Known)
 
     async def compare(self, mailbox: Mailbox) -> MissingMailbox:
         """Compare one. Raises ``ConnectError``, ``ProtocolError`` when nothing of it could be compared."""
         opened_by = credentials(self.profile, mailbox, self.password, self.known)
-        link = Link(lambda: self._connect(opened_by), self.backoff)
+        link = Link(lambda: self._connect(mailbox, opened_by), self.backoff)
         source = mailbox.source(self.profile.server)
         scope = Scope(self.archive, link, self.profile, source, self.server, self.deep)
         try:
@@ -178,8 +190,8 @@ class MailboxComparison:
         unfinished = bool(scope.lost) or not all(one.done for one in found)
         return MissingMailbox(mailbox.top, mailbox.user.name, tuple(found), error, unfinished)
 
-    async def _connect(self, opened_by: Credentials) -> Session:
-        session = await Session.open(self.profile.server, opened_by)
+    async def _connect(self, mailbox: Mailbox, opened_by: Credentials) -> Session:
+        session = await self.renamed.open(self.profile, mailbox, opened_by)
         return session if self.deep is None else await self.server.welcome(session)
 
     async def _folders(self, scope: Scope, holder: Holder) -> list[MissingFolder]:

@@ -22,11 +22,11 @@ from core.archive.twins import FROM_FILES
 from core.archive.volume_check import check_volume
 from core.config import Home
 from core.engine.link import Link
+from core.engine.renamed_logins import RenamedLogins
 from core.engine.roster import credentials, roster
 from core.errors import ArchivarError, ConnectError, DamagedError, InputError, ProtocolError
 from core.imap.login import Known
 from core.imap.names import Folder
-from core.imap.session import Session
 from core.model import now
 from core.profiles import journal
 from core.profiles.mailboxes import Mailbox
@@ -239,7 +239,8 @@ async def _from_mailbox(work: _Work, profile: Profile, mailbox: Mailbox, wanted:
     except ArchivarError as error:
         work.reasons |= {sha256: f"{profile.name}: {error.message}" for sha256, _ in wanted}
         return
-    link = Link(lambda: Session.open(profile.server, opened_by))
+    renamed = RenamedLogins(work.archive)
+    link = Link(lambda: renamed.open(profile, mailbox, opened_by))
     try:
         for sha256, at in wanted:
             if sha256 not in work.open:

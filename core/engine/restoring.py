@@ -24,6 +24,7 @@ from core.engine import plan
 from core.engine.link import BACKOFF, Link
 from core.engine.mailbox_lock import alone
 from core.engine.presence import There
+from core.engine.renamed_logins import RenamedLogins
 from core.engine.restore_places import ServerFolders, Used, make
 from core.engine.restore_plan import RestorePlan
 from core.engine.restore_target import Appended, Target
@@ -105,7 +106,8 @@ class Restoring:
         self._tick = tick
         self._source = plan.mailbox.source(plan.profile.server)
         login = credentials(plan.profile, plan.mailbox, password, Known())
-        self._link = Link(lambda: Session.open(plan.profile.server, login), backoff)
+        renamed = RenamedLogins(archive)
+        self._link = Link(lambda: renamed.open(plan.profile, plan.mailbox, login), backoff)
         self._dry = False
         self.result = Restored(plan.messages, plan.bytes)
 

@@ -22,6 +22,7 @@ from core.engine.link import BACKOFF, Link
 from core.engine.mailbox import MailboxArchiver, archive_mailbox
 from core.engine.progress import MailboxProgress, Progress
 from core.engine.reckoning import Reckoning
+from core.engine.renamed_logins import RenamedLogins
 from core.engine.roster import Roster, credentials, roster
 from core.engine.server import KnownServer
 from core.engine.visit import Rules, Visit
@@ -96,6 +97,7 @@ class ProfileRun:
         self._warnings = found.warnings
         self._shared = found.shared
         self._known = Known()
+        self._renamed = RenamedLogins(archive)
         self._breaker = Breaker()
         self._slots = job.limits.slots(job.profile.server)
         self._rules = _rules(job)
@@ -213,7 +215,8 @@ class ProfileRun:
     async def _connect(self, turn: _Turn) -> Session:
         profile = self._job.profile
         try:
-            session = await Session.open(profile.server, credentials(profile, turn.mailbox, self._job.password, self._known))
+            login = credentials(profile, turn.mailbox, self._job.password, self._known)
+            session = await self._renamed.open(profile, turn.mailbox, login)
         except ConnectError as error:
             if error.busy:
                 self._slots.refused()

@@ -10,6 +10,7 @@ from core.archive import saved_profiles, users
 from core.archive.archive import Archive
 from core.archive.saved_profiles import Misfit
 from core.engine import examine, examples, preview, probe
+from core.engine.renamed_logins import RenamedLogins
 from core.engine.roster import roster
 from core.errors import InputError
 from core.imap.connection import steps
@@ -237,7 +238,8 @@ class Drafts:
     async def test(self, draft: Draft, tick: Callable[[StepRow], None]) -> bool:
         with translated():
             profile, mailbox, secret = await self._opened(draft)
-            found = await examine.connection_test(profile, mailbox, secret, lambda step: tick(trial.row(step)))
+            renamed = RenamedLogins(self._archive)
+            found = await examine.connection_test(profile, mailbox, secret, lambda step: tick(trial.row(step)), renamed=renamed)
         return all(step.ok for step in found)
 
     async def folders(self, draft: Draft) -> FolderTree:
