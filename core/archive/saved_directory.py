@@ -57,11 +57,10 @@ async def save(
             )
         box = passwords.box(archive, _NAME, password) if password is not None else None
         # Forgotten first and stored last, so that a crash in between leaves none rather than the wrong one.
-        forgotten = False
-        if box is not None or directory.password_file or before is None or not before.same_account(directory):
-            forgotten = await _forget(archive)
-        payload: dict[str, Any] = {"definition": directory.as_json()} | _told(password=box is not None or forgotten)
-        await archive.append([Draft("directory.saved", payload, actor)])
+        another = bool(directory.password_file) or before is None or not before.same_account(directory)
+        async with saved_profiles.forgetting(archive, _NAME, wanted=box is not None or another) as forgotten:
+            payload: dict[str, Any] = {"definition": directory.as_json()} | _told(password=box is not None or forgotten)
+            await archive.append([Draft("directory.saved", payload, actor)])
         if box is not None:
             async with archive.database.transaction() as transaction:
                 await transaction.execute("INSERT OR REPLACE INTO password (profile, box) VALUES (?, ?)", (_NAME, box))
@@ -87,12 +86,9 @@ async def _is_stored(archive: Archive) -> bool:
     return await archive.database.value("SELECT 1 FROM password WHERE profile = ?", (_NAME,)) is not None
 
 
-async def _forget(archive: Archive) -> bool:
-    """Forget the stored password; False when there was none."""
-    stored = await _is_stored(archive)
+async def _forget(archive: Archive) -> None:
     async with archive.database.transaction() as transaction:
         await transaction.execute("DELETE FROM password WHERE profile = ?", (_NAME,))
-    return stored
 
 
 async def has_password(archive: Archive, directory: Directory) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from core.archive import catalog, changes, passwords, planning, users
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
-from core.errors import InputError
+from core.errors import ArchivarError, InputError
 from core.model import User, now
 from core.profiles import templates
 from core.profiles.mailboxes import login_name
@@ -76,10 +77,8 @@ async def _save(archive: Archive, profile: Profile, password: Secret | None, act
     box = _box(archive, profile.name, password)
     # Forgotten first and stored last: a crash in between leaves a profile without a password, never one that would
     # send the old password to a new server.
-    forgotten = False
-    if box is not None or profile.login.password_file:
-        forgotten = await _forget(archive, profile.name)
-    await archive.append([_saved(profile, actor, password=box is not None or forgotten)])
+    async with forgetting(archive, profile.name, wanted=box is not None or bool(profile.login.password_file)) as forgotten:
+        await archive.append([_saved(profile, actor, password=box is not None or forgotten)])
     async with archive.database.transaction() as transaction:
         if box is not None:
             await transaction.execute("INSERT OR REPLACE INTO password (profile, box) VALUES (?, ?)", (profile.name, box))
@@ -290,12 +289,37 @@ async def _is_stored(archive: Archive, name: str) -> bool:
     return await archive.database.value("SELECT 1 FROM password WHERE profile = ?", (name,)) is not None
 
 
-async def _forget(archive: Archive, name: str) -> bool:
-    """Forget a stored password; False when there was none."""
-    stored = await _is_stored(archive, name)
+async def _forget(archive: Archive, name: str) -> None:
     async with archive.database.transaction() as transaction:
         await transaction.execute("DELETE FROM password WHERE profile = ?", (name,))
-    return stored
+
+
+@asynccontextmanager
+async def forgetting(archive: Archive, name: str, *, wanted: bool) -> AsyncIterator[bool]:
+    """Forget the password stored under ``name``, if that is ``wanted``, before the entry because of which it goes is written.
+
+    Gives whether there was one. It comes back when the entry was not written: what fails leaves all as it was. The caller
+    holds ``archive.changing()``.
+    """
+    box = await archive.database.value("SELECT box FROM password WHERE profile = ?", (name,)) if wanted else None
+    if box is None:
+        yield False
+        return
+    after = (await archive.head()).seq
+    await _forget(archive, name)
+    try:
+        yield True
+    except BaseException:
+        with suppress(ArchivarError):
+            # Runs append meanwhile; only what was to be written counts. Where it cannot be read, the password stays away:
+            # it would go to a server that it is not for.
+            kinds = ("profile.saved", "directory.saved")
+            unread = len(archive.notices)
+            written = [seq for kind in kinds for seq in await archive.entry_seqs(kind, after)]
+            if not written and len(archive.notices) == unread:
+                async with archive.database.transaction() as transaction:
+                    await transaction.execute("INSERT OR IGNORE INTO password (profile, box) VALUES (?, ?)", (name, box))
+        raise
 
 
 async def _forget_orphans(archive: Archive) -> None:

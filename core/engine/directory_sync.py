@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -60,6 +61,15 @@ class SyncResult:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """Settings, and their password, that are to count once the directory has answered by them; ``save`` makes them count."""
+
+    directory: Directory
+    password: Secret
+    save: Callable[[], Awaitable[object]]
+
+
 async def plan(
     archive: Archive, directory: Directory, password: Secret, report: Report = lambda step, text: None, *, force: bool = False
 ) -> SyncResult:
@@ -81,32 +91,38 @@ async def sync(
     agreed: frozenset[str] = frozenset(),
     asked_by: str = "",
     report: Report = lambda step, text: None,
+    unsaved: Unsaved | None = None,
 ) -> SyncResult:
-    """Synchronise by the saved settings; every change is in the ledger. ``asked_by``: the channel, or the run, that wants it.
+    """Synchronise by the saved settings, or by ``unsaved`` ones, which are saved as soon as the directory has answered.
+
+    Every change is in the ledger. ``asked_by``: the channel, or the run, that wants it.
 
     ``force`` lets any number of users go; ``agreed`` only these (ids): if others would go as well, too many are too many.
 
-    How it went is remembered as the last attempt, unless it was a dry run.
+    How it went is remembered as the last attempt, unless it was a dry run, or one by ``unsaved`` settings that failed: then
+    all is as it was.
 
     Raises ``InputError`` (no settings, no password), ``ConnectError`` and ``DirectoryError`` (then nothing is changed).
     """
     asked_by = signed(asked_by) if asked_by in PERSONAL else asked_by
     if not dry_run:
         archive.check_usable()
-    directory = await saved_directory.find(archive)
+    directory = unsaved.directory if unsaved is not None else await saved_directory.find(archive)
     try:
-        password = await saved_directory.password(archive, directory)
+        password = unsaved.password if unsaved is not None else await saved_directory.password(archive, directory)
         if dry_run:
             return await plan(archive, directory, password, report, force=force)
         groups: list[GroupNote] = []
         found = await people(directory, password, report, groups.append)
+        if unsaved is not None:
+            await unsaved.save()
         result = await _carry_out(archive, directory, found, force=force, agreed=agreed, asked_by=asked_by)
         result = replace(result, groups=tuple(groups))
     except (BusyError, DamagedError, StorageError):
         # Of the archive, not of the directory: the next attempt may well succeed, or somebody is told otherwise.
         raise
     except ArchivarError as error:
-        if not dry_run:
+        if not dry_run and unsaved is None:
             # Why it failed is told all the same.
             with suppress(BusyError, StorageError):
                 await last_attempt.remember(archive, Outcome.FAILED, str(error), asked_by=asked_by)

@@ -17,6 +17,8 @@ from core.archive import audit, changes, saved_directory, saved_profiles, settin
 from core.archive.archive import Archive
 from core.archive.changes import Change, between
 from core.archive.ledger import Draft
+from core.archive.volume import Volume
+from core.errors import StorageError
 from core.model import User
 from core.profiles.deletion import Deletion, When
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Source
@@ -108,6 +110,35 @@ async def test_of_a_password_only_is_told_that_it_changed(archive: Archive) -> N
     file = archive.home.path.parent / "word"
     await saved_profiles.save(archive, replace(profile, login=replace(profile.login, password_file=str(file))))
     assert await _last(archive) == [{"field": "login.password_file", "old": "", "new": str(file)}, *secret]
+
+
+async def test_what_cannot_be_saved_leaves_the_stored_password_as_it_was(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk while settings are saved with another password, or from a file, or for another server."""
+    profile = homes.profile("mail.example.test", 993)
+    await saved_profiles.save(archive, profile, Secret(WORD))
+    await saved_directory.save(archive, DIRECTORY, Secret(WORD))
+    append = Volume.append
+
+    async def full(*arguments: object, **options: object) -> None:
+        raise StorageError("000001.sqlite: The disk is full.")
+
+    monkeypatch.setattr(Volume, "append", full)
+    filed = replace(profile, login=replace(profile.login, password_file="/x"))
+    other = replace(DIRECTORY, server=replace(DIRECTORY.server, host="dc2"))
+    for work in (
+        saved_profiles.save(archive, profile, Secret("other")),
+        saved_profiles.save(archive, filed),
+        saved_directory.save(archive, DIRECTORY, Secret("other")),
+        saved_directory.save(archive, other),
+    ):
+        with pytest.raises(StorageError, match="full"):
+            await work
+    monkeypatch.setattr(Volume, "append", append)
+    assert (await saved_profiles.password(archive, await saved_profiles.find(archive, "Test"))).reveal() == WORD
+    assert (await saved_directory.password(archive, await saved_directory.find(archive))).reveal() == WORD
+    assert (await saved_profiles.find(archive, "Test"), await saved_directory.find(archive)) == (profile, DIRECTORY)
 
 
 async def test_a_renamed_profile_is_compared_with_what_it_was(archive: Archive) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from core.actor import Actor
 from core.archive import filenames, mbox, users
 from core.archive.archive import Archive
 from core.archive.export import Exported, Format, export
@@ -120,7 +121,7 @@ async def test_eml_is_byte_identical_complete_and_in_the_ledger(tmp_path: Path) 
     assert all((target / name).stat().st_mode & 0o077 == 0 for name in _files(target))
     assert _sums(target).count(": OK") == len(files) + 1
     entry = (await homes.entries(archive))[-1]
-    assert (entry.kind, entry.actor, entry.payload["messages"]) == ("exported", "cli:test", done.messages)
+    assert (entry.kind, Actor.of(entry.actor).channel, entry.payload["messages"]) == ("exported", "cli", done.messages)
     await archive.close()
 
 

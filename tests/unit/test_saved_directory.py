@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.actor import Actor
 from core.archive import last_attempt, saved_directory
 from core.archive.archive import Archive
 from core.archive.last_attempt import Outcome
@@ -103,7 +104,7 @@ async def test_a_synchronisation_is_one_write_with_every_change(archive: Archive
     first = await directory_sync.sync(archive, asked_by="cli:test")
     entries = [entry async for entry in archive.entries(head.seq)]
     assert [entry.kind for entry in entries] == ["user.saved"] * 1200 + ["directory.synced"]
-    assert {entry.actor for entry in entries} == {"directory"}
+    assert {Actor.of(entry.actor).channel for entry in entries} == {"directory"}
     assert (entries[-1].payload["created"], entries[-1].payload["asked_by"]) == (1200, "cli:test")
     assert first.sentence() == "1,200 in the directory: 1,200 created, 0 unchanged."
     second = await directory_sync.sync(archive)
@@ -159,7 +160,8 @@ async def test_the_last_attempt_is_remembered_until_the_next(archive: Archive, m
     directory_of(monkeypatch, PEOPLE[:20], failed, PEOPLE[:10], DirectoryError("dry"), PEOPLE[:10])
     assert await last_attempt.last(archive) is None
     await directory_sync.sync(archive, asked_by="console")
-    assert await attempt(archive) == (Outcome.DONE, "", "console")
+    outcome, reason, asked_by = await attempt(archive)
+    assert (outcome, reason, Actor.of(asked_by).channel) == (Outcome.DONE, "", "console")
     with pytest.raises(DirectoryError):
         await directory_sync.sync(archive, asked_by="run 7 of Staff")
     assert await attempt(archive) == (Outcome.FAILED, "nobody here. Ask.", "run 7 of Staff")

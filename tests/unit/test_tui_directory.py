@@ -10,7 +10,7 @@ import pytest
 from textual.widgets import Input
 
 import tui.gateway.directory
-from core.archive import saved_directory, saved_profiles, users
+from core.archive import last_attempt, saved_directory, saved_profiles, users
 from core.archive.archive import Archive
 from core.directory.entry import DirectoryEntry
 from core.directory.group_notes import GroupNote, Lack
@@ -287,6 +287,47 @@ async def test_sync_now_does_it_at_once_and_leaves_are_told(archive: Archive, pl
         await screen.press("escape", "escape")
         await screen.until_shown("Users (11)", "disabled")
         assert [user.name for user in await users.all_users(archive) if user.disabled] == ["user00"]
+
+
+async def test_settings_that_do_not_work_never_take_the_place_of_those_that_do(archive: Archive, played: Played) -> None:
+    """A wrong password, tried, previewed, synchronised at once and from the preview: what was saved is as it was."""
+    await saved_directory.save(archive, LDAP, Secret(WORD))
+    before = await archive.head()
+    played.refuses = DirectoryError("The directory refused the login.", "Check login and password.")
+
+    async def unchanged() -> bool:
+        kept = (await saved_directory.password(archive, LDAP)).reveal() == WORD
+        return kept and await saved_directory.find(archive) == LDAP and await archive.head() == before
+
+    async with console_on(archive.home) as screen:
+        await at_directory(screen)
+        await go(screen, "Password")
+        await write(screen, "wrong")
+        for key, said in (("ctrl+t", "Not all steps went well"), ("ctrl+r", "nor saved.")):
+            await screen.press(key)
+            await screen.until_shown(said)
+            assert await unchanged()
+            await screen.press("escape")
+            await screen.until_shown("Where users come from")
+        await screen.press("ctrl+n")
+        await screen.until_shown("The directory refused the login.", "nor saved.")
+        assert await unchanged()
+        assert await last_attempt.last(archive) is None
+        played.refuses = None
+        await screen.press("r")
+        await screen.until_shown("10 created", "enter Synchronise now")
+        played.refuses = DirectoryError("The directory refused the login.", "Check login and password.")
+        await screen.press("enter")
+        await screen.until_shown("nor saved.")
+        assert await unchanged()
+        played.refuses = None
+        await screen.press("r")
+        await screen.until_shown("10 created", "enter Synchronise now")
+        await screen.press("enter")
+        await screen.until_shown("✔ Done.", "10 created")
+        assert (await saved_directory.password(archive, LDAP)).reveal() == "wrong"
+        await screen.press("escape")
+        await screen.until_shown("Last synchronised", "Empty: the one that is kept.")
 
 
 async def disabled(archive: Archive) -> list[str]:

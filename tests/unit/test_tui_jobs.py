@@ -80,7 +80,7 @@ async def test_an_export_writes_what_is_selected_and_says_so(archive: Archive, g
     assert view.result[0].startswith("5 messages")
     assert str(tmp_path / "out") in view.result[0]
     assert contents(tmp_path / "out", "*.eml") == {mail(number) for number in (1, 2, 3, 10, 11)}
-    assert (await gateway.activity.entries("exported", 0, 1))[0].actor == "console"
+    assert (await gateway.activity.entries("exported", 0, 1))[0].actor.startswith("console")
     again = await over(gateway, await gateway.exports.begin(selection, str(tmp_path / "out"), "eml"))
     assert again.result[0].startswith("0 messages")
     assert "5 messages were there already." in again.result

@@ -12,6 +12,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
+from core.actor import Actor
 from core.archive import damage, last_verification, settings, verification
 from core.archive.archive import Archive
 from core.archive.findings import Verdict
@@ -102,7 +103,7 @@ async def test_verifying_is_asked_for_watched_and_cancelled(archive: Archive, se
         await screen.until_shown("Now     ○ waiting", "goes on without this window", "c Cancel")
         request = await verifications.request(archive)
         assert request is not None
-        assert (request.actor, request.percent) == ("console", 0)
+        assert (Actor.of(request.actor).channel, request.percent) == ("console", 0)
         assert "v Verify" not in screen.text
         await verifications.report(archive, Progress(request.id, 0.34, 2, 3, 1204, 31_000_000, 1))
         await screen.until_shown("● verifying", "volume 2 of 3; 1,204 messages, 31 MB, 1 finding so far", "█", "34 %")

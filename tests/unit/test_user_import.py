@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.actor import Actor
 from core.archive import user_import, users
 from core.archive.archive import Archive
 from core.archive.verify import verify
@@ -47,7 +48,7 @@ async def test_new_changed_unchanged_and_returning_users_are_told_apart(archive:
     assert await archive.head() == head
     await user_import.carry_out(archive, planned, "cli:test")
     entries = [entry async for entry in archive.entries(head.seq)]
-    assert [(entry.kind, entry.actor) for entry in entries] == [("user.saved", "cli:test")] * 3
+    assert [(entry.kind, Actor.of(entry.actor).channel) for entry in entries] == [("user.saved", "cli")] * 3
     back = await users.find(archive, "gone")
     assert (back.id, back.addresses, back.login) == (gone.id, ("new@example.test",), "g")
     again = await _import(archive, text)

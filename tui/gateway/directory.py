@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from core.directory.difference import Conflict, UserChange, What
 from core.directory.group_notes import GroupNote
 from core.directory.people import connection_test, steps
 from core.engine import directory_sync
-from core.engine.directory_sync import SyncResult
+from core.engine.directory_sync import SyncResult, Unsaved
 from core.errors import InputError
 from core.model import now
 from core.profiles import directory, directory_form
@@ -138,11 +138,23 @@ class DirectoryDesk:
             result = await directory_sync.plan(self._archive, settings, secret, _telling(tell))
         return _view(result, settings.left)
 
-    async def synchronise(self, tell: Callable[[str], None], agreed: SyncView | None = None) -> SyncView:
+    async def synchronise(
+        self,
+        draft: DirectoryDraft,
+        tell: Callable[[str], None],
+        save: Callable[[], Awaitable[object]],
+        agreed: SyncView | None = None,
+    ) -> SyncView:
         going = agreed.plan if agreed else frozenset()
+        unsaved: Unsaved | None = None
         with translated():
-            settings = await saved_directory.find(self._archive)
-            result = await directory_sync.sync(self._archive, agreed=going, asked_by=_WHO, report=_telling(tell))
+            if self.changed(draft):
+                settings = _complete(draft)
+                unsaved = Unsaved(settings, await self._password(draft, settings), save)
+            else:
+                settings = await saved_directory.find(self._archive)
+            report = _telling(tell)
+            result = await directory_sync.sync(self._archive, agreed=going, asked_by=_WHO, report=report, unsaved=unsaved)
         return _view(result, settings.left)
 
     async def _password(self, draft: DirectoryDraft, settings: directory.Directory) -> Secret:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -84,9 +84,16 @@ class Directory(Protocol):
     async def plan(self, draft: DirectoryDraft, tell: Callable[[str], None]) -> SyncView:
         """What a synchronisation by these settings would do. ``tell`` is told how far it is. Can be cancelled."""
 
-    async def synchronise(self, tell: Callable[[str], None], agreed: SyncView | None = None) -> SyncView:
-        """Bring users in step with the directory, by the settings that are saved.
+    async def synchronise(
+        self,
+        draft: DirectoryDraft,
+        tell: Callable[[str], None],
+        save: Callable[[], Awaitable[object]],
+        agreed: SyncView | None = None,
+    ) -> SyncView:
+        """Bring users in step with the directory by these settings.
 
+        What of them is not saved is saved by ``save``, once the directory has answered: if it does not, all is as it was.
         ``agreed``: whom that view kept may go; if others would go as well, nobody does.
         """
 

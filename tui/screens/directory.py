@@ -26,7 +26,7 @@ ACTIONS = (
     Action("directory-save", "save", ("enter",), "Save", "Save the settings, if they are right", priority=True),
     Action("directory-test", "test", ("ctrl+t",), "Test", "Try what stands here, step by step; changes nothing"),
     Action("directory-preview", "preview", ("ctrl+r",), "Preview", "What synchronising would change; then it can be done"),
-    Action("directory-sync", "sync", ("ctrl+n",), "Sync now", "Save, and bring users in step with the directory at once"),
+    Action("directory-sync", "sync", ("ctrl+n",), "Sync now", "Bring users in step at once, and save if that works"),
     Action("directory-guide", "guide", ("ctrl+g",), "Guide", "What the directory needs: an account, a base DN"),
     Action("directory-forget", "forget", ("ctrl+l",), "Remove", "Forget settings and password. Asks first", footer=False),
     Action("directory-back", "back", ("escape",), "Back", "Back; asks if something is not saved"),
@@ -205,7 +205,6 @@ class DirectoryPlace(Place):
         await self.open(SyncPlace(draft, self._save))
 
     async def _sync(self, draft: DirectoryDraft) -> None:
-        await self._save()
         await self.open(SyncPlace(draft, self._save, at_once=True))
 
     async def action_guide(self) -> None:

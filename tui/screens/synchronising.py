@@ -21,7 +21,13 @@ from tui.widgets.lines import Lines
 from tui.widgets.panel import Panel
 
 ACTIONS = (
-    Action("sync-do", "do", ("enter", "y"), "Synchronise now", "Do what is shown here; new settings are saved first"),
+    Action(
+        "sync-do",
+        "do",
+        ("enter", "y"),
+        "Synchronise now",
+        "Do what is shown here, and save new settings if that works",
+    ),
     Action("sync-force", "force", ("f",), "Let them go", "Do it although so many users would go. Asks first, and says who"),
     Action("sync-again", "again", ("r",), "Ask again", "Ask the directory again, and show what would change now"),
     Action("sync-leave", "leave", ("escape", "q", "n"), "Back", "Back to the settings; nothing more is changed"),
@@ -32,7 +38,8 @@ ASKING = "Asking the directory …"
 class SyncPlace(Place):
     """What a synchronisation would do, and then what it did. ``at_once`` does it without showing it before.
 
-    ``save`` makes the settings those that count, and is asked right before anything is done by them.
+    ``save`` makes the settings those that count. It is asked once the directory has answered by them: settings that do not
+    work never take the place of those that do.
     """
 
     ACTIONS = ACTIONS
@@ -52,6 +59,7 @@ class SyncPlace(Place):
         self._doing = False
         #: Whoever this view kept may go.
         self._agreed: SyncView | None = None
+        self._saved = False
 
     def content(self) -> ComposeResult:
         yield Static(Content(ASKING), id="sentence")
@@ -81,18 +89,23 @@ class SyncPlace(Place):
         self._tell(ASKING)
         try:
             if self._doing:
-                self._view = await desk.synchronise(self._progress, self._agreed)
+                self._view = await desk.synchronise(self._draft, self._progress, self._keep, self._agreed)
             else:
                 self._view = await desk.plan(self._draft, self._progress)
         except Refused as trouble:
             self._show(None)
-            self._tell(f"✗ {trouble.message} {trouble.hint} Nothing was changed.")
+            kept = "The settings are saved; no user was changed." if self._saved else "Nothing was changed, nor saved."
+            self._tell(f"✗ {trouble.message} {trouble.hint} {kept}")
         else:
             self._show(self._view)
             self._tell(_sentence(self._view))
         finally:
             self._busy = False
             self.refresh_bindings()
+
+    async def _keep(self) -> None:
+        await self._save()
+        self._saved = True
 
     def _progress(self, text: str) -> None:
         self._tell(f"{ASKING} {text}")
@@ -117,10 +130,8 @@ class SyncPlace(Place):
         self.console.work(self._do())
 
     async def _do(self) -> None:
-        if self._busy:
-            return
-        await self._save()
-        self._begin(doing=True)
+        if not self._busy:
+            self._begin(doing=True)
 
     def action_force(self) -> None:
         view = self._view
