@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
-from core.archive import renames
+from core.archive import renames, users
 from core.archive.archive import Archive
 from core.archive.renames import Renamed
-from core.errors import ConnectError
+from core.errors import ConnectError, InputError
 from core.imap.login import Credentials
 from core.imap.session import Session
 from core.profiles.mailboxes import Mailbox, login_name
@@ -37,6 +38,10 @@ class RenamedLogins:
             return error
         if self._renames is None:
             self._renames = await renames.last(self._archive)
+        if not mailbox.user.id:
+            # A draft knows the user by name alone.
+            with suppress(InputError):
+                mailbox = replace(mailbox, user=await users.find(self._archive, mailbox.user.name))
         renamed = self._renames.get(mailbox.user.id)
         if renamed is None or not mailbox.user.addresses:
             return error

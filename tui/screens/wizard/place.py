@@ -237,16 +237,22 @@ class WizardPlace(Place):
         self._panel.head("Saving …")
         try:
             key = await gateway.drafts.save(self.draft)
+        finally:
+            if self.step:
+                self._panel.head(self.step.heading)
+        run, failed = None, ""
+        try:
             if automatic:
                 # It is to start by itself, so somebody must be there to start it.
                 await gateway.start_service()
             run = await gateway.start(key) if self.draft.run_now else None
-        finally:
-            if self.step:
-                self._panel.head(self.step.heading)
+        except Refused as trouble:
+            # Saved it is: the wizard must not stay as if it were not.
+            failed = f" It was not started: {trouble.message} {trouble.hint}"
         self.close_place()
         self._saved(key)
-        self.app.notify(f"Profile {gateway.drafts.shown_name(self.draft)} saved.", markup=False)
+        said = f"Profile {gateway.drafts.shown_name(self.draft)} saved.{failed}"
+        self.app.notify(said, severity="warning" if failed else "information", timeout=20 if failed else None, markup=False)
         if run is not None:
             await self.app.push_screen(RunPlace(run))
 
