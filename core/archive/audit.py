@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from core.archive import changes
-from core.archive.changes import Change
 from core.archive.ledger import Entry
 from core.errors import DamagedError
 from core.format import counted, number, size
@@ -29,7 +28,7 @@ def describe(entry: Entry) -> str:
         if tell is None:
             _ = entry.payload
             return f"An entry of the kind {entry.kind}, which this version does not know."
-        return tell(entry.payload) + _summary(changes.of(entry.payload))
+        return tell(entry.payload) + _summary(entry.payload)
     except (DamagedError, KeyError, TypeError, ValueError, IndexError, AttributeError):
         return f"An entry of the kind {entry.kind} that cannot be read."
 
@@ -51,19 +50,25 @@ def changed(entry: Entry) -> list[Payload] | None:
     return None if found is None else [change.as_json() for change in found]
 
 
-def _summary(found: list[Change] | None) -> str:
+def _summary(payload: Payload) -> str:
     """The first changes, after the sentence that says of what; all of them are in ``details``."""
+    found = changes.of(payload)
     if found is None:
         return ""
     if any(change.ended for change in found):
         return ""
     if any(change.began for change in found):
         return " It is new."
-    if not found:
+    if changes.RENAMED in payload:
+        found = [one for one in found if one.field != "name"]
+    elif not found:
         return " Nothing of it was changed."
+    # That a password changed must not be what is left out.
+    found.sort(key=lambda one: not one.secret)
     texts = [text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…" for text in (one.sentence() for one in found[:SHOWN])]
     more = f"; and {number(len(found) - SHOWN)} more" if len(found) > SHOWN else ""
-    return f" {'; '.join(texts)}{more}."
+    said = f"{'; '.join(texts)}{more}"
+    return f" {said.removesuffix('.')}." if said else ""
 
 
 def _messages(uids: str) -> str:

@@ -117,9 +117,10 @@ def between(old: Record | None, new: Record | None) -> list[Change]:
     for field in dict.fromkeys((*after, *before)):
         was, now = before.get(field, _ABSENT), after.get(field, _ABSENT)
         if old is None or new is None:
-            if (now if old is None else was) not in (None, "", False, [], {}):
+            value = now if old is None else was
+            if value is not False and not _is_nothing(value):
                 found.append(Change(field, was, now))
-        elif was != now:
+        elif was != now and not (_is_nothing(was) and _is_nothing(now)):
             # One that a section has only now, or no more: not given is a value as any other.
             found.append(Change(field, None if was is _ABSENT else was, None if now is _ABSENT else now))
     return found
@@ -170,8 +171,13 @@ def _flat(value: Record, prefix: str = "") -> Record:
     return found
 
 
+def _is_nothing(value: Any) -> bool:
+    """Does a field with this value say nothing: not given, or empty?"""
+    return value is _ABSENT or value is None or value in ("", [], {})
+
+
 def _shown(value: Any) -> str:
-    if value is None or value in ("", []):
+    if _is_nothing(value):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

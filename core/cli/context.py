@@ -12,7 +12,7 @@ from core import config
 from core.archive.archive import Archive
 from core.cli.output import output
 from core.db.database import PATIENCE
-from core.errors import BusyError
+from core.errors import BusyError, HomeError
 from core.service import liveness
 
 T = TypeVar("T")
@@ -48,14 +48,16 @@ class Context:
             if create:
                 # Before anything is asked or read: nothing of it could be kept.
                 archive.check_usable()
-            told = 0
-            for notice in archive.notices:
+            # That it is a backup is what a command says that is refused because of it.
+            refused = str(archive.refusal) if isinstance(archive.refusal, HomeError) else None
+            told = [notice for notice in archive.notices if notice != refused]
+            for notice in told:
                 output.note(f"! {notice}")
-                told += 1
             yield archive
-            # What the command met on its way.
-            for notice in archive.notices[told:]:
-                output.note(f"! {notice}")
+            # And what the command met on its way.
+            for notice in archive.notices:
+                if notice not in told:
+                    output.note(f"! {notice}")
         finally:
             await archive.close()
 

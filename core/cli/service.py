@@ -218,6 +218,8 @@ def service_status() -> None:
             output.line(
                 f"{'! ' if silence > SILENCE_SECONDS else ''}last sign of life {duration(max(silence, 0))} ago", indent=2
             )
+        elif home.is_backup:
+            output.line("○ none; a backup is only read")
         else:
             output.line(f"○ not running; {'a run or archivar service start' if starts else 'a run'} starts it")
         if first is not None:
@@ -289,9 +291,11 @@ def status() -> None:
         output.line(f"Verified  {_verified(verified)}", indent=10)
         for line in _verifying(verifying, running):
             output.line(f"          {line}", indent=10)
-        output.line(f"Backed up {_backed_up(backed_up)}", indent=10)
+        if not home.is_backup:
+            output.line(f"Backed up {_backed_up(backed_up)}", indent=10)
         output.line(f"Search    {sentence(search)}", indent=10)
-        state = f"✘ {presence.life}" if presence.stuck else "● running" if running else "○ not running; a run starts it"
+        off = "○ none; a backup is only read" if home.is_backup else "○ not running; a run starts it"
+        state = f"✘ {presence.life}" if presence.stuck else "● running" if running else off
         output.line(f"Service   {state}")
         output.line(f"Users     {number(people)}")
         rows = []

@@ -44,8 +44,8 @@ EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
     (
         "profile.saved",
         {"name": "Staff", "definition": {}, "changes": CHANGES},
-        "Profile Staff was saved. delete.when: never → immediately; users.list: +bob, -anna; "
-        "login.password: changed; and 1 more.",
+        "Profile Staff was saved. login.password: changed; delete.when: never → immediately; "
+        "users.list: +bob, -anna; and 1 more.",
     ),
     (
         "profile.saved",

@@ -234,4 +234,4 @@ def test_what_is_told_makes_of_the_one_the_other(old: dict[str, Any], new: dict[
         assert change.old == value.get(change.field)
         value[change.field] = change.new
     wanted = changes._flat(new)
-    assert all(value.get(name) == wanted.get(name) for name in value.keys() | wanted.keys())
+    assert all((value.get(name) or None) == (wanted.get(name) or None) for name in value.keys() | wanted.keys())

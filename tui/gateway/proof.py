@@ -124,6 +124,8 @@ class ProofDesk:
             said = f"DAMAGED: verification found {present.count(count, 'fault')}{which}."
         if self._archive.damage is not None:
             said = f"DAMAGED: {self._archive.damage.message} Nothing is added to the archive until it is repaired."
+        elif self._home.is_backup:
+            said = str(self._archive.refusal)
         elif self._archive.refusal is not None:
             said = f"Read only: {self._archive.refusal.message}"
         moment = now()

@@ -71,7 +71,7 @@ class LedgerPlace(Listing[EntryRow]):
         return self._cells((str(row.seq), row.when, row.actor, row.sentence), tones, width)
 
     def _cells(self, texts: Sequence[str], tones: Sequence[Tone], width: int) -> Line:
-        widths = (7, 16, 18 if width >= 90 else 12, 0)
+        widths = (7, 16, 18 if width >= 90 else 13, 0)
         widths = (*widths[:3], max(width - sum(widths) - 6, 8))
         return cells([(text, tone, size, size == 7) for text, tone, size in zip(texts, tones, widths, strict=True)])
 
