@@ -17,6 +17,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
+from core.actor import Actor
 from core.archive import damage, last_verification, settings, verification
 from core.archive.archive import Archive
 from core.archive.findings import Verdict
@@ -92,7 +93,9 @@ def _verified(home: Home) -> list[tuple[str, dict[str, Any]]]:
     async def look() -> list[tuple[str, dict[str, Any]]]:
         archive = await Archive.open(home, follow=False)
         try:
-            return [(one.actor, one.payload) for one in await homes.entries(archive) if one.kind == "verified"]
+            return [
+                (Actor.of(one.actor).channel, one.payload) for one in await homes.entries(archive) if one.kind == "verified"
+            ]
         finally:
             await archive.close()
 
