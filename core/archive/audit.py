@@ -222,6 +222,9 @@ def _run_finished(payload: Payload) -> str:
     if totals.get("deleted"):
         counts.append(f"{number(totals['deleted'])} deleted at the source")
     end = _ENDS.get(payload["status"], payload["status"])
+    if payload.get("dry_run"):
+        found = f"{counted(totals.get('found', 0), 'message')} looked at, {number(totals['failed'])} failed"
+        return f"Dry run {payload['run']} of {payload['profile']} {end}: {found}; nothing was archived or deleted."
     return f"Run {payload['run']} of {payload['profile']} {end}: {', '.join(counts)}."
 
 

@@ -41,7 +41,7 @@ Kinds and payloads (version 1); the actor of an entry is the account that the ke
     returned          {run, source, server_folder, uidvalidity, uids}         what vanished there before is there again
     deleting          {run, source, server_folder, uidvalidity, uids}         what is about to be deleted on the server
     deleted           {run, source, server_folder, uidvalidity, uids, kept}   what is gone, and what is there in spite of it
-    run.finished      {run, profile, status, totals, problems}
+    run.finished      {run, profile, dry_run, status, totals, problems}
     exported          {owner, folder, format, messages, already, damaged, complete}   owner: empty when of everybody; the
                        last three are missing in older entries
     restored          {profile, source, owner, folder, server_folder, login, path, whose, uidvalidity, known,

@@ -13,7 +13,7 @@ from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.watching import show_result, watch
-from core.cli.words import WORDS
+from core.cli.words import called, run_state
 from core.errors import BusyError, InputError
 from core.format import number, when
 from core.model import Run, RunStatus, now, timestamp
@@ -50,14 +50,13 @@ def run_profile(
             archive.check_usable()
             queued, new = await Queue(archive.database).enqueue(profile.name, dry_run=dry_run)
             if not new:
-                what = "a dry run" if queued.dry_run else "not a dry run"
-                differs = f", which is {what}" if queued.dry_run != dry_run else ""
-                output.note(f"{profile.name} is being run already (run {queued.id}{differs}).")
+                output.note(f"{profile.name} is being {'tried out' if dry_run else 'run'} already (run {queued.id}).")
             await ensure_running(archive.home)
             if detach:
                 if output.json_wanted:
-                    output.json({"run": queued.id, "profile": profile.name, "status": queued.status.value})
-                output.note(f"Run {queued.id} goes on in the service. See it: archivar watch {queued.id}")
+                    value = {"run": queued.id, "profile": profile.name, "dry_run": dry_run, "status": queued.status.value}
+                    output.json(value)
+                output.note(f"{called(queued)} goes on in the service. See it: archivar watch {queued.id}")
                 return 0
             return _finished(await _watch(archive, queued))
 
@@ -69,14 +68,15 @@ async def _watch(archive: Archive, wanted: Run, *, until_stuck: bool = False) ->
         return await watch(archive, wanted, until_stuck=until_stuck)
     except asyncio.CancelledError:
         # Ctrl-C: the run is the service's, not ours.
-        output.note(f"Run {wanted.id} goes on in the service.")
+        output.note(f"{called(wanted)} goes on in the service.")
         output.note(f"See it: archivar watch {wanted.id}. End it: archivar cancel {wanted.id}.")
         raise
 
 
 def _finished(ended: Run) -> int:
     if output.json_wanted:
-        output.json(ended.result or as_json(ended))
+        # Results that older versions wrote do not say what kind of run it was.
+        output.json(ended.result | {"dry_run": ended.dry_run} if ended.result else as_json(ended))
     else:
         show_result(ended)
     return ended.status.exit_code
@@ -123,7 +123,7 @@ def runs(
                 one.profile,
                 when(one.requested, now()),
                 "schedule" if one.automatic else "hand",
-                WORDS[one.status],
+                run_state(one),
                 one.reason or _counts(one),
             )
             for one in found
@@ -134,11 +134,11 @@ def runs(
 
 
 def _counts(one: Run) -> str:
-    if one.dry_run:
-        return "dry run"
     if not one.result:
         return ""
     totals = one.result["totals"]
+    if one.dry_run:
+        return f"{number(totals['found'])} found, nothing archived"
     failed = f", {number(totals['failed'])} failed" if totals["failed"] else ""
     return f"{number(totals['archived'])} archived{failed}"
 

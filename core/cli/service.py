@@ -336,8 +336,11 @@ def _last_run(last: Run | None, snapshot: Snapshot | None) -> tuple[str, str, st
     """How the last run of a profile stands, when that was, and what there is to say of it."""
     if last is None:
         return "never run", "", ""
-    state = f"dry run: {WORDS[last.status]}" if last.dry_run else WORDS[last.status]
-    return state, when(last.finished or last.requested, now()), progress_line(snapshot) if snapshot else last.reason
+    return (
+        WORDS[last.status],
+        when(last.finished or last.requested, now()),
+        progress_line(snapshot) if snapshot else last.reason,
+    )
 
 
 def _backed_up(last: LastBackup | None) -> str:

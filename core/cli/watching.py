@@ -8,7 +8,8 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.cli.output import output
-from core.cli.words import WORDS, cells, current_folder, mailboxes, plain, progress_line, shortened, waits
+from core.cli.words import WORDS, called, cells, current_folder, mailboxes, plain, progress_line, run_state, shortened, waits
+from core.engine.foreseen import of_result
 from core.engine.progress import Snapshot
 from core.errors import ArchivarError, BusyError
 from core.format import counted, duration, number, size
@@ -107,7 +108,7 @@ class _Lines:
         if run.status.final or time.monotonic() - self._last < LINE_SECONDS:
             return
         self._last = time.monotonic()
-        output.note(f"Run {run.id}: {progress_line(snapshot) if snapshot else run.status.value}")
+        output.note(f"{called(run)}: {progress_line(snapshot) if snapshot else run.status.value}")
 
 
 def _sentence(event: RunEvent, *, several: bool) -> str:
@@ -157,7 +158,7 @@ class _Moving:
 
 def drawing(run: Run, snapshot: Snapshot | None, width: int) -> list[str]:
     """The lines of the moving display, none wider than ``width`` columns. What matters least goes first where room is short."""
-    state = "■ cancelling" if run.cancel_requested and not run.status.final else WORDS[run.status]
+    state = "■ cancelling" if run.cancel_requested and not run.status.final else run_state(run)
     if snapshot is None:
         return [shortened(state, width - 1)]
     if snapshot.fraction is None:
@@ -192,9 +193,8 @@ def _bar(fraction: float, width: int) -> str:
 
 def show_result(run: Run) -> None:
     """A finished run in words."""
-    what = "Dry run" if run.dry_run else "Run"
     took = f" in {duration(_seconds(run))}" if run.started and run.finished and run.status is not RunStatus.FAILED else ""
-    output.line(f"{what} {run.id} of {run.profile}: {WORDS[run.status]}{took}")
+    output.line(f"{called(run)} of {run.profile}: {WORDS[run.status]}{took}")
     if run.reason:
         output.line(run.reason)
     if run.result is None:
@@ -236,8 +236,10 @@ def _counts(run: Run) -> str:
         return ""
     parts = [f"{number(totals['found'])} found"]
     if run.dry_run:
-        new = totals["found"] - totals["known"] - totals["excluded"] - totals["moved"] - totals["failed"]
-        parts.append(f"{number(max(new, 0))} would be archived")
+        foreseen = of_result(run.result)
+        parts.append(f"{number(foreseen.new)} would be archived" + (f" ({size(foreseen.bytes)})" if foreseen.bytes else ""))
+        if foreseen.delete:
+            parts.append(f"{number(foreseen.delete)} would be deleted on the server")
     else:
         parts.append(f"{number(totals['archived'])} archived" + (f" ({size(totals['bytes'])})" if totals["bytes"] else ""))
     others = [name for name in COUNTERS if name not in ("found", "archived", "bytes") and totals[name]]

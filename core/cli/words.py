@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from core.codepoints import is_joiner
 from core.engine.progress import Snapshot
 from core.format import clock, counted, duration, number, safe, size, soon
-from core.model import RunStatus, now
+from core.model import Run, RunStatus, now
 from core.profiles.profile import Profile
 
 WORDS = {
@@ -30,6 +30,16 @@ _PLAIN = str.maketrans({"✔": "+", "✘": "x", "●": "*", "○": "-", "■": "
 _WHOLE = 20
 #: What is broken is never broken to less than this.
 _NARROWEST = 12
+
+
+def run_state(run: Run) -> str:
+    """Where a run is; a dry run is called one."""
+    return f"dry run: {WORDS[run.status]}" if run.dry_run else WORDS[run.status]
+
+
+def called(run: Run) -> str:
+    """``Run 7``, or ``Dry run 7``."""
+    return f"{'Dry run' if run.dry_run else 'Run'} {run.id}"
 
 
 def next_start(profile: Profile, starts: Mapping[str, datetime], running: bool) -> str:

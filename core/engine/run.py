@@ -111,7 +111,8 @@ class ProfileRun:
         """Find the mailboxes. Raises ``InputError`` when the user of the profile is no more."""
         found = await roster(archive, job.profile)
         sorting = await catchall.sorting(archive, job.profile) if job.profile.catchall else None
-        server = await KnownServer.load(archive, job.profile.server, lambda text: job.emit("warning", "", text))
+        dry = job.run.dry_run
+        server = await KnownServer.load(archive, job.profile.server, lambda text: job.emit("warning", "", text), keeps=not dry)
         may = await allowance.of_profile(archive, job.profile.name, job.profile.server.megabytes_a_day)
         sources = {mailbox.source(job.profile.server) for mailbox in found.mailboxes}
         unseen = await siblings.unseen(archive, sources) if job.profile.deletion.active else set()
@@ -265,6 +266,7 @@ def result(
     return {
         "run": run.id,
         "profile": run.profile,
+        "dry_run": run.dry_run,
         "status": status.value,
         "started": timestamp(started),
         "finished": timestamp(finished),
@@ -277,5 +279,5 @@ def result(
 def finished_entry(value: dict[str, Any]) -> Draft:
     """The ledger's entry about a run's result."""
     problems = sum(len(mailbox["problems"]) for mailbox in value["mailboxes"])
-    payload = {key: value[key] for key in ("run", "profile", "status", "totals")} | {"problems": problems}
+    payload = {key: value[key] for key in ("run", "profile", "dry_run", "status", "totals")} | {"problems": problems}
     return Draft("run.finished", payload)

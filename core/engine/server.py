@@ -27,8 +27,11 @@ CERTIFICATES = 8
 class KnownServer:
     """A server in one run. ``warn`` is told what should be known of it, each thing once."""
 
-    def __init__(self, archive: Archive, name: str, state: ServerState, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, archive: Archive, name: str, state: ServerState, warn: Callable[[str], None], *, keeps: bool = True
+    ) -> None:
         self._archive = archive
+        self._keeps = keeps
         self._name = name
         self._state = state
         self._warn = warn
@@ -39,10 +42,13 @@ class KnownServer:
         self.learnt = False
 
     @classmethod
-    async def load(cls, archive: Archive, server: Server, warn: Callable[[str], None]) -> KnownServer:
-        """The server with what earlier runs learnt of it."""
+    async def load(cls, archive: Archive, server: Server, warn: Callable[[str], None], *, keeps: bool = True) -> KnownServer:
+        """The server with what earlier runs learnt of it.
+
+        Without ``keeps`` nothing that is learnt is remembered: who only looks takes no warning away from the next run.
+        """
         name = server.source("").rpartition("@")[2]
-        return cls(archive, name, await servers.load(archive, name), warn)
+        return cls(archive, name, await servers.load(archive, name), warn, keeps=keeps)
 
     async def welcome(self, session: Session) -> Session:
         """The session, once it was looked at who answers in it; it is closed when that fails. Raises ``Dropped``."""
@@ -87,7 +93,8 @@ class KnownServer:
 
     async def _remember(self, state: ServerState) -> None:
         self._state = state
-        await servers.save(self._archive, self._name, state)
+        if self._keeps:
+            await servers.save(self._archive, self._name, state)
 
     def tell(self, text: str) -> None:
         """Warn, once a run."""

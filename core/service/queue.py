@@ -29,13 +29,14 @@ _ACTIVE = "status IN ('queued', 'running', 'interrupted')"
 
 @dataclass(frozen=True, slots=True)
 class RunProblem:
-    """A problem of a run that ended at ``at``; without ``mailbox`` it is why the run failed as a whole."""
+    """A problem of a run (or of a ``dry_run``) that ended at ``at``; without ``mailbox`` it is why it failed as a whole."""
 
     run: int
     profile: str
     at: datetime
     mailbox: str
     problem: Problem
+    dry_run: bool = False
 
 
 def _where(
@@ -145,16 +146,16 @@ class Queue:
         found: list[RunProblem] = []
         before = LAST_RUN
         sql = (
-            "SELECT id, profile, status, finished, reason FROM run "
+            "SELECT id, profile, status, finished, reason, dry_run FROM run "
             "WHERE id < ? AND finished IS NOT NULL AND status <> 'succeeded' ORDER BY id DESC LIMIT 50"
         )
         while len(found) < limit and (rows := await self._database.read(sql, (before,))):
-            for run, profile, status, finished, reason in rows:
+            for run, profile, status, finished, reason, dry in rows:
                 at = moment(finished)
                 listed = await self._database.read(_PROBLEMS, (run, limit))
                 if reason and status == RunStatus.FAILED and reason not in {why for *_, why in listed}:
-                    found.append(RunProblem(run, profile, at, "", Problem("", None, reason)))
-                found += [RunProblem(run, profile, at, mailbox, Problem(*rest)) for mailbox, *rest in listed]
+                    found.append(RunProblem(run, profile, at, "", Problem("", None, reason), bool(dry)))
+                found += [RunProblem(run, profile, at, mailbox, Problem(*rest), bool(dry)) for mailbox, *rest in listed]
             before = rows[-1][0]
         return found[:limit]
 
@@ -162,11 +163,13 @@ class Queue:
         """Runs that are queued or going on, the oldest first."""
         return [_run(row) for row in await self._database.read(f"SELECT {_COLUMNS} FROM run WHERE {_ACTIVE} ORDER BY id")]
 
-    async def latest(self) -> dict[str, Run]:
-        """The last run of each profile, by its name."""
+    async def latest(self, profile: str | None = None) -> dict[str, Run]:
+        """The last run of each profile, or of one, by its name. A dry run is none: it has archived nothing."""
         columns = ", ".join(f"run.{name}" for name in _COLUMNS.split(", "))
-        sql = f"SELECT {columns} FROM run JOIN (SELECT max(id) AS id FROM run GROUP BY profile) newest ON newest.id = run.id"
-        return {run.profile: run for run in map(_run, await self._database.read(sql))}
+        of, values = ("AND profile = ?", [profile]) if profile is not None else ("", [])
+        newest = f"SELECT max(id) AS id FROM run WHERE dry_run = 0 {of} GROUP BY profile"
+        sql = f"SELECT {columns} FROM run JOIN ({newest}) newest ON newest.id = run.id"
+        return {run.profile: run for run in map(_run, await self._database.read(sql, values))}
 
     async def snapshot(self, run: int) -> Snapshot | None:
         """The progress of a run as last written."""

@@ -1,7 +1,8 @@
 """Starts automatic profiles when their time comes: keeps ``planned`` in step with the saved profiles, queues what is due.
 
 What holds here: what was missed while no service ran, or the machine was off, is made up by one run, not by many; a profile
-that is still being run when its next start comes skips that start; a schedule that was changed is planned from then on.
+that is still being run when its next start comes skips that start, and one that is only tried (a dry run) is started when that
+has ended; a schedule that was changed is planned from then on.
 """
 
 from __future__ import annotations
@@ -107,9 +108,12 @@ class Scheduler:
         if definition != self._definitions[name]:
             # Changed in this very moment; the next look knows how.
             return None
+        under_way = await active_run(transaction, name)
+        if under_way is not None and under_way.dry_run:
+            # It archives nothing, so it stands for no run: what is due stays due until it has ended.
+            return None
         following = schedule.following(one.next, moment)
         await planning.put(transaction, Planned(name, one.schedule, following))
-        under_way = await active_run(transaction, name)
         if under_way is not None:
             logger.info("%s is still being run (run %d), so this start is left out", name, under_way.id)
             return None

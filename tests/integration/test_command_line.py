@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(missing() is not None, reason=f"needs the Debian
 ALICE = "alice@example.test"
 WORD = "Se-sam-97531"
 TOTALS = {"found", "archived", "known", "moved", "excluded", "failed", "deleted", "bytes"}
-RESULT = {"run", "profile", "status", "started", "finished", "warnings", "totals", "mailboxes"}
+RESULT = {"run", "profile", "dry_run", "status", "started", "finished", "warnings", "totals", "mailboxes"}
 MAILBOX = {"mailbox", "user", "status", "problems", "excluded_folders", *TOTALS}
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202egnp.exe\u2066[/b][bold]\u0085\x08" + "x" * 10_000
 
@@ -119,7 +119,7 @@ def test_every_command_answers_with_one_json_object(alice: Archivar, dovecot: Do
     assert keys("profile", "folders", "Alice", "--json") == {"profile", "mailbox", "folders"}
     assert keys("missing", "Alice", "--json", code=1) == {"profile", "missing", "mailboxes", "unreadable"}
     assert keys("run", "--dry-run", "--json", "Alice") == RESULT
-    assert keys("--json", "run", "Alice", "--detach") == {"run", "profile", "status"}
+    assert keys("--json", "run", "Alice", "--detach") == {"run", "profile", "dry_run", "status"}
     assert keys("watch", "2", "--json") == RESULT
     assert keys("--json", "cancel", "2", code=2) == {"error", "hint", "exit_code"}
     assert keys("runs", "Alice", "--json") == {"runs"}
@@ -583,6 +583,11 @@ def test_missing_tells_what_came_after_the_last_run(alice: Archivar, dovecot: Do
     dry = alice("run", "Alice", "--dry-run").out
     assert dry.startswith("Dry run 2 of Alice: ✔ succeeded")
     assert "1 would be archived" in dry
+    listed = alice("runs").out.splitlines()
+    assert "dry run: ✔ succeeded" in listed[1]
+    [standing] = alice("status", "--json").json["profiles"]
+    assert (standing["run"], standing["status"]) == (1, "succeeded")
+    assert "Dry run 2 of Alice succeeded" in alice("ledger", "show").out
     assert "1 archived" in alice("run", "Alice").out
     alice("missing", "Alice")
     shutil.rmtree(dovecot.folder_path(ALICE, "Archive"))

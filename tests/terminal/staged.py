@@ -261,7 +261,7 @@ class StagedGateway:
 
     async def home(self) -> HomeView:
         self._ask()
-        latest = {run.profile: run for run in sorted(self.runs.values(), key=lambda run: run.id)}
+        latest = {run.profile: run for run in sorted(self.runs.values(), key=lambda run: run.id) if not run.dry_run}
         rows = [(each, latest.get(each.name)) for each in self.profiles]
         selections = [each.selection for each in self.profiles if each.selection is not None]
         chosen = {one: select(one, self.people).counted() for one in selections}

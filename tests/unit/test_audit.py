@@ -153,6 +153,11 @@ EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
         "Run 7 of Staff completed with errors: 1,200 archived, 1 failed, 3 deleted at the source.",
     ),
     (
+        "run.finished",
+        {"run": 8, "profile": "Staff", "dry_run": True, "status": "succeeded", "totals": TOTALS | {"found": 9}, "problems": 1},
+        "Dry run 8 of Staff succeeded: 9 messages looked at, 1 failed; nothing was archived or deleted.",
+    ),
+    (
         "exported",
         {"owner": "1", "folder": "anna/INBOX", "format": "eml", "messages": 2},
         "Exported 2 messages of anna/INBOX as EML.",

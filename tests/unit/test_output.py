@@ -22,6 +22,7 @@ from core.errors import ConnectError, InputError
 from core.format import counted, safe
 from core.model import COUNTERS, Run, RunStatus, now
 
+FORESEEN = {"mailbox": "a", "status": "succeeded", "problems": [], "folders": [{"new": 93, "bytes": 12_000, "delete": [4, 7]}]}
 TEXTS = st.text(max_size=60).map(safe)
 FOLDER = "INBOX/Projekte/Änderungen 会議の資料/" + "sehr lang " * 10
 
@@ -167,8 +168,11 @@ def test_progress_in_a_log_is_one_line() -> None:
             ["Run 7 of Alice: ✔ succeeded in 1 min 23 s", "120 found, 113 archived (4.7 MB), 7 excluded"],
         ),
         (
-            run(RunStatus.SUCCEEDED, dry_run=True, result=result(found=120, known=20, excluded=7)),
-            ["Dry run 7 of Alice: ✔ succeeded in 1 min 23 s", "120 found, 93 would be archived, 20 known, 7 excluded"],
+            run(RunStatus.SUCCEEDED, dry_run=True, result={**result(found=120, known=20, excluded=7), "mailboxes": [FORESEEN]}),
+            [
+                "Dry run 7 of Alice: ✔ succeeded in 1 min 23 s",
+                "120 found, 93 would be archived (12 kB), 2 would be deleted on the server, 20 known, 7 excluded",
+            ],
         ),
         (
             run(RunStatus.FAILED, reason="It broke. Mend it.", result=result()),

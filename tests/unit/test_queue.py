@@ -46,7 +46,7 @@ async def test_a_dry_run_is_not_taken_for_a_run(archive: Archive) -> None:
 
 
 async def test_the_next_run_can_be_asked_for_when_the_last_has_ended(archive: Archive) -> None:
-    """Every final state makes room; the last run of each profile is told."""
+    """Every final state makes room; the last run of each profile is told, and a dry run is none."""
     queue = Queue(archive.database)
     for status in (RunStatus.SUCCEEDED, RunStatus.WITH_ERRORS, RunStatus.CANCELLED, RunStatus.FAILED):
         run, new = await queue.enqueue("Staff")
@@ -55,7 +55,12 @@ async def test_the_next_run_can_be_asked_for_when_the_last_has_ended(archive: Ar
         await queue.finish(run.id, status, {"finished": "2026-01-01T00:00:00.000Z"}, "why")
         assert (await queue.run(run.id)).status is status
     assert [run.id for run in await queue.runs("STAFF")] == [4, 3, 2, 1]
+    dry, _ = await queue.enqueue("Staff", dry_run=True)
+    assert (await queue.latest())["Staff"].id == (await queue.latest("STAFF"))["Staff"].id == 4
+    failure = {"finished": "2026-01-01T00:00:00.000Z", "mailboxes": []}
+    await queue.finish(dry.id, RunStatus.FAILED, failure, "the login was refused")
     assert (await queue.latest())["Staff"].id == 4
+    assert [one.dry_run for one in await queue.problems(10)] == [True, False]
     assert await queue.active() == []
 
 

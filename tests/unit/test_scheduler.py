@@ -128,12 +128,26 @@ async def test_starts_that_were_missed_are_made_up_by_one_run(stage: Stage) -> N
         assert timedelta() < start - stage.clock.time <= within
 
 
-@pytest.mark.parametrize("dry_run", [False, True])
-async def test_a_profile_that_is_still_being_run_skips_its_start(stage: Stage, dry_run: bool) -> None:
-    """Also when it is only tried out: nothing is queued for later, and the start after that is planned."""
+async def test_a_profile_that_is_only_tried_out_is_started_when_that_has_ended(stage: Stage) -> None:
+    """A dry run archives nothing, so no start is left out for it; the one after that is planned as ever."""
     await stage.save(QUARTER)
     await stage.scheduler.look()
-    run, _ = await stage.queue.enqueue("Test", dry_run=dry_run)
+    start = await stage.planned()
+    dry, _ = await stage.queue.enqueue("Test", dry_run=True)
+    assert await stage.look_after(16 * MINUTE) == []
+    assert await stage.planned() == start
+    await stage.end(dry.id)
+    [run] = await stage.look_after(MINUTE)
+    assert not (await stage.queue.run(run)).dry_run
+    assert start is not None
+    assert await stage.planned() == start + 15 * MINUTE
+
+
+async def test_a_profile_that_is_still_being_run_skips_its_start(stage: Stage) -> None:
+    """Nothing is queued for later, and the start after that is planned."""
+    await stage.save(QUARTER)
+    await stage.scheduler.look()
+    run, _ = await stage.queue.enqueue("Test")
     assert await stage.look_after(16 * MINUTE) == []
     await stage.end(run.id)
     assert await stage.look_after(MINUTE) == []

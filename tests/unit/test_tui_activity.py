@@ -8,11 +8,12 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from core.archive import users
+from core.archive import saved_profiles, users
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.cells import cell_len
 from core.model import RunStatus
+from core.secrets import Secret
 from core.service.queue import Queue
 from core.tasks import spawn
 from tests import homes
@@ -81,6 +82,36 @@ async def test_past_runs_are_listed_the_newest_first(archive: Archive, size: tup
         await screen.until_shown("started automatically", "12 archived (0 B), 2 failed, 1,234 deleted at the source.")
         assert ("automatic " in screen.text) == (size[0] > 100)
         assert straight(screen.lines, size)
+
+
+async def test_a_dry_run_is_called_one_and_stands_for_no_run(archive: Archive) -> None:
+    """Home and the profile's page keep the last real run and its attention; lists and the run itself say what it is."""
+    await saved_profiles.save(archive, homes.profile("mail.example.test", 993, name="Staff"), Secret("secret"))
+    problems = [problem("Junk", 9, "It is not there any more.")]
+    await add_run(archive, "Staff", RunStatus.WITH_ERRORS, problems=problems, archived=12, failed=1)
+    await add_run(archive, "Staff", RunStatus.FAILED, reason="The dry look was refused.", dry_run=True)
+    await add_run(archive, "Staff", found=9, dry_run=True)
+    async with console_on(archive.home, (100, 30)) as screen:
+        await screen.until_shown("Staff: 1 message could not be archived", "! with errors")
+        assert "refused" not in screen.text
+        await screen.press("o")
+        await screen.until_shown("run 1")
+        await screen.press("escape", "enter")
+        await screen.until_shown("✔ dry run: done", "✗ dry run: failed", "! with errors", "nothing new")
+        await screen.press("escape")
+        await at_runs(screen)
+        await screen.until_shown(
+            "✔ dry run: done", "✗ dry run: failed", "Dry run 3 of Staff", "Nothing was archived or deleted"
+        )
+        await screen.press("enter")
+        await screen.until_shown("run 3", "✔ dry run: done", "Dry run: nothing was archived or deleted.", "9 messages found")
+        await screen.press("escape", "p")
+        await screen.until_shown("dry run · the whole run")
+        dry, _ = await Queue(archive.database).enqueue("Staff", dry_run=True)
+        await screen.press("h")
+        await screen.until_shown("! with errors", "dry run under way")
+        await screen.press("r")
+        await screen.until_shown(f"Staff is being tried out (run {dry.id}).")
 
 
 @pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 40)])

@@ -189,13 +189,14 @@ def run_row(run: Run, moment: datetime) -> RunRow:
     begun, ended = run.started or run.requested, run.finished or moment
     took = texts.duration(max((ended - begun).total_seconds(), 0)) if run.started else ""
     how = "automatic" if run.automatic else "by hand"
-    what = "dry run" if run.dry_run else "run"
+    what = "Dry run" if run.dry_run else "Run"
     started = "started automatically" if run.automatic else "started by hand"
-    more = [f"{what.capitalize()} {run.id} of {present.text(run.profile, 100)}, {started}{f', took {took}' if took else ''}."]
+    more = [f"{what} {run.id} of {present.text(run.profile, 100)}, {started}{f', took {took}' if took else ''}."]
     if run.status.final:
         archived, failed, deleted = map(texts.number, counts)
         size = texts.size(int(totals.get("bytes", 0)))
-        more.append(f"{archived} archived ({size}), {failed} failed, {deleted} deleted at the source.")
+        said = f"{archived} archived ({size}), {failed} failed, {deleted} deleted at the source."
+        more.append(f"Nothing was archived or deleted; {failed} failed." if run.dry_run else said)
     if run.reason:
         more.append(present.text(here(run.reason)))
     return RunRow(
@@ -217,6 +218,8 @@ def past_problem(one: RunProblem, moment: datetime) -> PastProblem:
     parts = [folder, f"UID {uid}" if uid is not None else "", one.mailbox]
     place = tuple(present.text(part) for part in parts if part) or ("the whole run",)
     profile = present.text(one.profile, 100)
+    if one.dry_run:
+        place = ("dry run", *place)
     return PastProblem(one.run, profile, texts.when(one.at, moment), place, present.text(here(one.problem.reason)))
 
 

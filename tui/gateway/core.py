@@ -138,7 +138,8 @@ class CoreGateway:
             chosen = await self._choose({one.selection for one in profiles if one.selection is not None})
             latest = await self._queue.latest()
             snapshots = {run.id: await self._queue.snapshot(run.id) for run in latest.values() if not run.status.final}
-            busy = len(await self._queue.active())
+            active = await self._queue.active()
+            busy, tried = len(active), {run.profile for run in active if run.dry_run}
             starts = await next_starts(self._archive)
         if busy:
             self._see_to_service()
@@ -154,7 +155,13 @@ class CoreGateway:
             scheduled=condition.scheduled,
             profiles=tuple(
                 present.profile_row(
-                    profile, run, snapshots.get(run.id) if run else None, moment, chosen, starts.get(profile.name)
+                    profile,
+                    run,
+                    snapshots.get(run.id) if run else None,
+                    moment,
+                    chosen,
+                    starts.get(profile.name),
+                    tried=profile.name in tried,
                 )
                 for profile, run in rows
             ),
@@ -220,14 +227,15 @@ class CoreGateway:
                 raise NoProfile(f"There is no profile {present.text(key, 60)} any more.") from error
             chosen = await self._choose({profile.selection} if profile.selection else set())
             runs = await self._queue.runs(profile.name, limit=LAST_RUNS)
+            last = (await self._queue.latest(profile.name)).get(profile.name)
             snapshots = {run.id: await self._queue.snapshot(run.id) for run in runs if not run.status.final}
             starts = await next_starts(self._archive)
         moment = now()
-        last = runs[0] if runs else None
         snapshot = snapshots.get(last.id) if last else None
+        tried = any(run.dry_run and not run.status.final for run in runs)
         whose = f"{chosen[profile.selection].sentence()}." if profile.selection else ""
         return ProfileView(
-            present.profile_row(profile, last, snapshot, moment, chosen, starts.get(profile.name)),
+            present.profile_row(profile, last, snapshot, moment, chosen, starts.get(profile.name), tried=tried),
             tuple((label, present.text(value, 500)) for label, value in facts(profile, whose)),
             tuple(present.text(warning, 500) for warning in profile.warnings()),
             tuple(present.run_row(run, snapshots.get(run.id), moment) for run in runs),

@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Any, overload
 
 from core import format as texts
+from core.engine.foreseen import Foreseen, of_mailbox, of_result
 from core.engine.progress import MailboxLine, Snapshot
 from core.engine.remedies import remedy
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, moment
 from core.profiles.profile import Profile
 from core.profiles.selection import Chosen, Selection
 from tui.format import steady
+from tui.gateway import pace
 from tui.gateway.views import MailboxRow, ProblemRow, ProfileRow, RunRow, RunView, State, Tone
 from tui.gateway.wording import here
 
@@ -42,6 +44,12 @@ _PHASES = {
     Phase.CHECKING: State("●", "checking", Tone.BUSY),
     Phase.DELETING: State("●", "deleting", Tone.BUSY),
 }
+#: How a dry run ended.
+_TRIED = {
+    RunStatus.SUCCEEDED: "Dry run: nothing was archived or deleted. This is what a run would find.",
+    RunStatus.WITH_ERRORS: "Dry run: nothing was archived or deleted. Not everything could be looked at.",
+    RunStatus.CANCELLED: "Dry run, cancelled before its end: nothing was archived or deleted.",
+}
 _RUNNING, _WRONG, _WAITING, _DONE = range(4)
 _NOTHING: Mapping[Selection, Chosen] = {}
 
@@ -52,8 +60,9 @@ def text(value: str, limit: int = 300) -> str:
 
 
 def state(run: Run) -> State:
-    """Where a run is."""
-    return STOPPING if run.cancel_requested and not run.status.final else _STATES[run.status]
+    """Where a run is; a dry run is called one."""
+    found = STOPPING if run.cancel_requested and not run.status.final else _STATES[run.status]
+    return replace(found, word=f"dry run: {found.word}") if run.dry_run else found
 
 
 # Home --------------------------------------------------------------------------------------------------------------------
@@ -66,8 +75,13 @@ def profile_row(
     now: datetime,
     chosen: Mapping[Selection, Chosen] = _NOTHING,
     next_start: datetime | None = None,
+    tried: bool = False,
 ) -> ProfileRow:
-    """A profile with its last run, and how far that is. ``chosen`` is what the selections of profiles come to."""
+    """A profile with its last run, and how far that is. ``chosen`` is what the selections of profiles come to.
+
+    A dry run is no last run; that one goes on now (``tried``) is a fact beside it.
+    """
+    facts = _facts(run, snapshot, now) if run else ()
     return ProfileRow(
         key=profile.name,
         name=text(profile.name),
@@ -79,7 +93,7 @@ def profile_row(
         next_start=texts.soon(next_start, now) if next_start else "",
         deletes=profile.deletion.sentence() if profile.deletion.active else "",
         state=state(run) if run else NEVER,
-        facts=_facts(run, snapshot, now) if run else (),
+        facts=(*facts[:1], "dry run under way", *facts[1:]) if tried else facts,
         active=run is not None and not run.status.final,
         last_run=run.id if run else None,
     )
@@ -110,9 +124,11 @@ def _facts(run: Run, snapshot: Snapshot | None, now: datetime) -> tuple[str, ...
     if not run.status.final:
         if snapshot is None:
             return (f"since {texts.when(run.started or run.requested, now)}",)
-        return tuple(fact for fact in (_percent(snapshot), _left(snapshot), _rate(snapshot)) if fact)
+        return pace.brief(snapshot)
     sums = totals(run)
     facts = [texts.when(run.finished or run.requested, now)]
+    if run.dry_run:
+        return (*facts, *_foreseen(of_result(run.result or {})))
     if failed := failed_mailboxes(run):
         facts.append(f"{count(failed, 'mailbox', 'mailboxes')} failed")
     elif sums["failed"]:
@@ -123,7 +139,13 @@ def _facts(run: Run, snapshot: Snapshot | None, now: datetime) -> tuple[str, ...
         facts.append(f"{texts.number(sums['deleted'])} deleted")
     elif run.status is RunStatus.SUCCEEDED:
         facts.append("nothing new")
-    return (*facts, "dry run") if run.dry_run else tuple(facts)
+    return tuple(facts)
+
+
+def _foreseen(found: Foreseen) -> list[str]:
+    """The outcome of a dry run as facts; what would go first."""
+    delete = [f"{texts.number(found.delete)} would be deleted"] if found.delete else []
+    return [*delete, f"{texts.number(found.new)} to archive" if found.new else "nothing new"]
 
 
 def failed_mailboxes(run: Run) -> int:
@@ -147,7 +169,7 @@ def run_view(run: Run, snapshot: Snapshot | None, events: Sequence[RunEvent], no
         cancelling=run.cancel_requested,
         fraction=snapshot.fraction if snapshot else None,
         facts=_times(run, now),
-        counts=_counts(snapshot) if snapshot and not run.status.final else (),
+        counts=pace.counts(snapshot) if snapshot and not run.status.final else (),
         summary=summary(run) if run.status.final else (),
         mailboxes=tuple(_mailboxes(run, snapshot)),
         mailboxes_done=_mailboxes_done(run, snapshot),
@@ -165,7 +187,7 @@ def with_note(view: RunView, note: str) -> RunView:
 def _times(run: Run, now: datetime) -> tuple[str, ...]:
     facts = []
     if run.dry_run:
-        facts.append("dry run, nothing is kept")
+        facts.append("nothing is archived or deleted")
     if run.started is None:
         facts.append(f"asked for {texts.when(run.requested, now)}")
     else:
@@ -178,14 +200,6 @@ def _times(run: Run, now: datetime) -> tuple[str, ...]:
     return tuple(facts)
 
 
-def _counts(snapshot: Snapshot) -> tuple[str, ...]:
-    counts = [f"{texts.number(snapshot.messages_done)} of {texts.number(snapshot.messages_total)} messages"]
-    if snapshot.bytes_total:
-        counts.append(_of(snapshot.bytes_done, snapshot.bytes_total))
-    counts += [fact for fact in (_left(snapshot), _rate(snapshot)) if fact]
-    return (*counts, f"{texts.size(snapshot.byte_rate)}/s") if snapshot.byte_rate else tuple(counts)
-
-
 def summary(run: Run) -> tuple[str, ...]:
     """How a run ended, in sentences."""
     sums = totals(run)
@@ -195,20 +209,22 @@ def summary(run: Run) -> tuple[str, ...]:
         RunStatus.CANCELLED: "Cancelled. What was archived is kept; the next run carries on from there.",
         RunStatus.FAILED: f"Failed: {text(here(run.reason)) or 'no reason is known'}",
     }
-    head = heads.get(run.status, "")
-    if run.status is RunStatus.SUCCEEDED and run.dry_run:
-        head = "Dry run: nothing was archived. This is what a run would find."
+    head = _TRIED.get(run.status, heads[RunStatus.FAILED]) if run.dry_run else heads.get(run.status, "")
     if run.result is None:
         return (head,)
-    verb = "to archive" if run.dry_run else "archived now"
-    new = f"{texts.number(sums['archived'])} {verb} ({texts.size(sums['bytes'])})"
-    counts = [new if sums["archived"] else "nothing new"]
+    foreseen = of_result(run.result) if run.dry_run else Foreseen()
+    new, size, verb = sums["archived"], sums["bytes"], "archived now"
+    if run.dry_run:
+        new, size, verb = foreseen.new, foreseen.bytes, "to archive"
+    counts = [f"{texts.number(new)} {verb} ({texts.size(size)})" if new else "nothing new"]
     for name, words in (("known", "known before"), ("moved", "moved"), ("excluded", "excluded by rules")):
         if sums[name]:
             counts.append(f"{texts.number(sums[name])} {words}")
     counts.append(f"{texts.number(sums['failed'])} failed" if sums["failed"] else "none failed")
     if sums["deleted"]:
         counts.append(f"{texts.number(sums['deleted'])} deleted at the source")
+    if foreseen.delete:
+        counts.append(f"{texts.number(foreseen.delete)} would be deleted at the source")
     return (head, f"{count(sums['found'], 'message')} found: {', '.join(counts)}.")
 
 
@@ -216,15 +232,16 @@ def _mailboxes(run: Run, snapshot: Snapshot | None) -> Iterable[MailboxRow]:
     if run.result:
         for mailbox in run.result.get("mailboxes", ()):
             status = RunStatus(mailbox["status"])
-            archived, size = texts.number(mailbox["archived"]), texts.size(mailbox["bytes"])
+            foreseen = of_mailbox(mailbox)
+            archived = f"{texts.number(foreseen.new)} new" if run.dry_run else f"+{texts.number(mailbox['archived'])}"
             done = _share_done(mailbox, status)
             rank = _DONE if status is RunStatus.SUCCEEDED else _WRONG
             yield MailboxRow(
                 state=_STATES[status],
                 mailbox=text(mailbox["mailbox"]),
                 fraction=done,
-                messages=f"+{archived}",
-                size=size,
+                messages=archived,
+                size=texts.size(foreseen.bytes if run.dry_run else mailbox["bytes"]),
                 folder="",
                 rank=rank,
                 key=mailbox["mailbox"],
@@ -262,7 +279,7 @@ def _live_mailbox(line: MailboxLine) -> MailboxRow:
         mailbox=text(line.mailbox),
         fraction=fraction,
         messages=f"{texts.number(line.messages_done)}/{texts.number(line.messages_total)}" if line.messages_total else "",
-        size=_of(line.bytes_done, line.bytes_total, "/") if line.bytes_total else "",
+        size=pace.done_of(line.bytes_done, line.bytes_total, "/") if line.bytes_total else "",
         folder=f"waits until {texts.clock(waits)}" if waits else text(line.folder) if rank == _RUNNING else "",
         rank=rank,
         key=line.mailbox,
@@ -346,25 +363,6 @@ def _notes(result: Mapping[str, Any], events: Sequence[RunEvent]) -> tuple[str, 
 def totals(run: Run) -> dict[str, int]:
     """The counts of a run's result; zeros while there is none."""
     return dict.fromkeys(COUNTERS, 0) | ((run.result or {}).get("totals") or {})
-
-
-def _percent(snapshot: Snapshot) -> str:
-    return "listing folders" if snapshot.fraction is None else f"{int(snapshot.fraction * 100)} %"
-
-
-def _left(snapshot: Snapshot) -> str:
-    return "" if snapshot.seconds_left is None else f"{texts.duration(snapshot.seconds_left)} left"
-
-
-def _rate(snapshot: Snapshot) -> str:
-    return f"{texts.number(round(snapshot.message_rate))} msg/s" if snapshot.message_rate else ""
-
-
-def _of(done: int, total: int, between: str = " of ") -> str:
-    """``84 of 137 MB``: the unit once when it is the same."""
-    (number, unit), whole = texts.size(done).split(" "), texts.size(total)
-    same = whole.endswith(f" {unit}") or done == 0
-    return f"{number if same else texts.size(done)}{between}{whole}"
 
 
 def since(time: str) -> str:

@@ -17,6 +17,8 @@ from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
 
 LABEL = 11
+#: Cells for the state of a run; a dry run is called one, also where it ended with errors.
+STATE = 23
 ACTIONS = (
     Action("profile-open-run", "open", ("enter", "o"), "Open", "Open the chosen run"),
     Action("back", "back", ("escape", "q"), "Back", "Back to Home"),
@@ -132,10 +134,10 @@ def fact_lines(view: ProfileView, width: int) -> list[Line]:
 
 def run_line(run: RunRow, width: int) -> Line:
     """A run: number, state, when, and what came of it."""
-    room = max(width - 8 - 15 - 18, 8)
+    room = max(width - 8 - STATE - 18, 8)
     return (
         Span(f"{run.id:>6}  ", Tone.MUTED),
-        Span(fit(str(run.state), 15), run.state.tone),
+        Span(fit(str(run.state), STATE - 1) + " ", run.state.tone),
         Span(fit(run.when, 18)),
         Span(fit(join(run.facts, room), room)),
     )
