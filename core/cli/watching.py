@@ -9,6 +9,7 @@ from typing import Any
 from core.archive.archive import Archive
 from core.cli.output import output
 from core.cli.words import WORDS, called, cells, current_folder, mailboxes, plain, progress_line, run_state, shortened, waits
+from core.engine import progress_words
 from core.engine.foreseen import of_result
 from core.engine.progress import Snapshot
 from core.errors import ArchivarError, BusyError
@@ -163,18 +164,21 @@ def drawing(run: Run, snapshot: Snapshot | None, width: int) -> list[str]:
         return [shortened(state, width - 1)]
     if snapshot.fraction is None:
         phase = next((line.phase for line in snapshot.mailboxes if line.phase not in ("done", "waiting")), "")
-        return [shortened(f"{state}  {waits(snapshot) or phase}", width - 1)]
+        told = " · ".join(filter(None, (waits(snapshot) or phase, progress_words.silence(snapshot))))
+        return [shortened(f"{state}  {told}", width - 1)]
     share = f"{snapshot.fraction:4.0%}"
     facts = [f"{number(snapshot.messages_done)} of {number(snapshot.messages_total)}"]
-    if snapshot.message_rate:
-        facts.append(f"{number(round(snapshot.message_rate))} msg/s")
-    if snapshot.seconds_left is not None and not run.status.final:
-        facts.append(f"{duration(snapshot.seconds_left)} left")
+    if rate := progress_words.rate(snapshot):
+        facts.append(rate)
+    if (left := progress_words.left(snapshot)) and not run.status.final:
+        facts.append(left)
     room = width - 1
     rest = " · ".join(facts)
     bar = min(30, room - cells(state) - cells(share) - cells(rest) - 6)
     first = f"{state}  {_bar(snapshot.fraction, bar)}{share}  {rest}"
     second = [f"{size(snapshot.bytes_done)} of {size(snapshot.bytes_total)}"]
+    if not run.status.final:
+        second += filter(None, (progress_words.silence(snapshot), progress_words.basis(snapshot)))
     if failed := snapshot.totals.get("failed", 0):
         second.append(f"! {number(failed)} failed")
     last = "  " + " · ".join(second)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from core.codepoints import is_joiner
+from core.engine import progress_words
 from core.engine.progress import Snapshot
-from core.format import clock, counted, duration, number, safe, size, soon
+from core.format import clock, counted, number, safe, size, soon
 from core.model import Run, RunStatus, now
 from core.profiles.profile import Profile
 
@@ -84,15 +85,16 @@ def iso(seconds: int | None) -> str | None:
 def progress_line(snapshot: Snapshot) -> str:
     """A run's progress in one line of plain text."""
     share = "" if snapshot.fraction is None else f"{snapshot.fraction:.0%}, "
-    left = "" if snapshot.seconds_left is None else f", {duration(snapshot.seconds_left)} left"
+    left, silence = progress_words.left_by(snapshot), progress_words.silence(snapshot)
     several = mailboxes(snapshot)
     if not snapshot.messages_total:
-        return share + ", ".join(filter(None, (several, waits(snapshot) or _phase(snapshot))))
+        return share + ", ".join(filter(None, (several, waits(snapshot) or _phase(snapshot), left, silence)))
     # Of many mailboxes the folder of one says nothing.
     folder = waits(snapshot) or several or current_folder(snapshot)
     return (
         f"{share}{number(snapshot.messages_done)} of {counted(snapshot.messages_total, 'message')}, "
-        f"{size(snapshot.bytes_done)}, {number(round(snapshot.message_rate))} msg/s{left}" + (f", {folder}" if folder else "")
+        f"{size(snapshot.bytes_done)}, {progress_words.rate(snapshot) or '0 msg/s'}"
+        + "".join(f", {one}" for one in (left, silence, folder) if one)
     )
 
 

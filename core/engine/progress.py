@@ -9,15 +9,29 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from core.model import MailboxResult, Phase, RunStatus, Tally, timestamp
 
-#: Rates are those of the last seconds, so that a pause shows.
+#: Rates are those of the seconds before the last progress, and of all time since, so that a pause shows and nothing vanishes.
 WINDOW_SECONDS = 10.0
+#: The share of the mailboxes that must be known before the time that is left is told.
+KNOWN = 0.1
 #: Rows of a snapshot that name mailboxes; the rest is in the counts.
 SHOWN_PROBLEMS = 20
 _UNLISTED = (Phase.WAITING, Phase.CONNECTING, Phase.LISTING)
+#: Phases in which the server is to send something.
+_LISTENING = (Phase.CONNECTING, Phase.LISTING, Phase.ARCHIVING, Phase.DELETING)
+
+
+class Basis(StrEnum):
+    """What the time that is left rests on: bytes or mailboxes, of all that is to be done or of what is listed so far."""
+
+    NOTHING = ""
+    BYTES = "bytes"
+    BYTES_LISTED = "bytes-listed"
+    MAILBOXES = "mailboxes"
 
 
 @dataclass(slots=True)
@@ -35,6 +49,12 @@ class MailboxProgress:
     source: str = ""
     #: Until when it waits for a server that has too much to do, or that went away.
     waits_until: datetime | None = None
+    #: Bytes of any kind that the server sent.
+    received: int = 0
+
+    def hear(self, count: int) -> None:
+        """So many bytes came. Called by the one thread that reads them."""
+        self.received += count
 
     @property
     def tally(self) -> Tally:
@@ -79,7 +99,11 @@ class MailboxLine:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A run at one moment. ``seconds_left`` is None while it cannot be known; rates are per second."""
+    """A run at one moment. ``seconds_left`` is None while it cannot be known, and rests on ``basis``; rates are per second.
+
+    ``silent`` are the seconds since a server sent its last byte, or, if it has sent none yet (``received`` is 0), since the
+    run began; 0 while nothing is expected of any.
+    """
 
     run: int
     profile: str
@@ -97,6 +121,9 @@ class Snapshot:
     totals: dict[str, int]
     mailboxes: tuple[MailboxLine, ...]
     problems: tuple[dict[str, Any], ...] = ()
+    basis: str = Basis.NOTHING
+    silent: float = 0.0
+    received: int = 0
 
     @property
     def fraction(self) -> float | None:
@@ -124,7 +151,9 @@ class Progress:
     run: int
     profile: str
     mailboxes: Sequence[MailboxProgress]
+    #: The moments at which something was done, with messages and bytes done by then; the first is the beginning.
     _samples: deque[tuple[float, int, int]] = field(default_factory=deque)
+    _heard: tuple[float, int] = (0.0, 0)
 
     def snapshot(self, elapsed: float) -> Snapshot:
         messages_done = sum(mailbox.messages_done for mailbox in self.mailboxes)
@@ -135,9 +164,8 @@ class Progress:
         totals = Tally()
         for mailbox in self.mailboxes:
             totals.add(mailbox.tally)
-        left = None
-        if byte_rate > 0 and not unlisted:
-            left = max(bytes_total - bytes_done, 0) / byte_rate
+        left, basis = self._left(elapsed, unlisted, bytes_total, bytes_done, byte_rate)
+        silent, received = self._silence(elapsed)
         return Snapshot(
             run=self.run,
             profile=self.profile,
@@ -146,8 +174,8 @@ class Progress:
             messages_done=messages_done,
             bytes_total=bytes_total,
             bytes_done=bytes_done,
-            message_rate=round(message_rate, 1),
-            byte_rate=round(byte_rate, 1),
+            message_rate=round(message_rate, 4),
+            byte_rate=round(byte_rate, 4),
             seconds_left=None if left is None else round(left, 1),
             mailboxes_total=len(self.mailboxes),
             mailboxes_done=sum(mailbox.phase is Phase.DONE for mailbox in self.mailboxes),
@@ -155,19 +183,53 @@ class Progress:
             totals=totals.as_json(),
             mailboxes=tuple(_line(mailbox) for mailbox in self.mailboxes),
             problems=tuple(self._problems()),
+            basis=basis,
+            silent=round(silent, 1),
+            received=received,
         )
 
+    def _left(self, elapsed: float, unlisted: int, total: int, done: int, rate: float) -> tuple[float | None, Basis]:
+        """Seconds that are left, and what that rests on. While mailboxes are not listed, those that are stand for all."""
+        everyone = len(self.mailboxes)
+        if not unlisted:
+            return (max(total - done, 0) / rate, Basis.BYTES) if rate > 0 else (None, Basis.NOTHING)
+        listed = everyone - unlisted
+        if listed < KNOWN * everyone or not listed:
+            return None, Basis.NOTHING
+        found: list[tuple[float, Basis]] = []
+        if rate > 0:
+            found.append((max(total * everyone / listed - done, 0) / rate, Basis.BYTES_LISTED))
+        ended = sum(mailbox.phase is Phase.DONE for mailbox in self.mailboxes)
+        if ended >= KNOWN * everyone:
+            # Where little is new, a mailbox takes the time that it takes to look at it.
+            found.append((elapsed * (everyone - ended) / ended, Basis.MAILBOXES))
+        return max(found, default=(None, Basis.NOTHING), key=lambda one: one[0] or 0.0)
+
+    def _silence(self, elapsed: float) -> tuple[float, int]:
+        received = sum(mailbox.received for mailbox in self.mailboxes)
+        expected = any(mailbox.phase in _LISTENING and mailbox.waits_until is None for mailbox in self.mailboxes)
+        if not expected or received != self._heard[1]:
+            self._heard = (elapsed, received)
+        return elapsed - self._heard[0], received
+
     def _rates(self, elapsed: float, messages: int, size: int) -> tuple[float, float]:
-        if not messages:
+        """Messages and bytes a second.
+
+        Counted between moments at which something was done: a large batch, which is done at once, has the rate of all the
+        time that it took. A pause makes the rates smaller, and never nothing.
+        """
+        if not messages and all(_unlisted(mailbox) for mailbox in self.mailboxes):
             # Connecting and listing are no part of the rate.
             self._samples.clear()
-        self._samples.append((elapsed, messages, size))
-        while len(self._samples) > 2 and self._samples[0][0] < elapsed - WINDOW_SECONDS:
+        if not self._samples or self._samples[-1][1:] != (messages, size):
+            self._samples.append((elapsed, messages, size))
+        last = self._samples[-1][0]
+        while len(self._samples) > 2 and self._samples[1][0] <= last - WINDOW_SECONDS:
             self._samples.popleft()
         then, messages_then, size_then = self._samples[0]
         if elapsed <= then:
             return 0.0, 0.0
-        return (messages - messages_then) / (elapsed - then), (size - size_then) / (elapsed - then)
+        return max(messages - messages_then, 0) / (elapsed - then), max(size - size_then, 0) / (elapsed - then)
 
     def _problems(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

@@ -225,6 +225,7 @@ class ProfileRun:
         self._connected += not turn.connected
         turn.connected = True
         session.received = self._may.received
+        session.hear(turn.progress.hear)
         self._slots.succeeded()
         self._breaker.succeeded()
         return await self._server.welcome(session)

@@ -42,12 +42,12 @@ class Client(imapclient.IMAPClient):  # type: ignore[misc]
 
     def __init__(self, ready: socket.socket, host: str, port: int, pace: Pace) -> None:
         self._ready = ready
-        self._pace = pace
+        self.pace = pace
         super().__init__(host, port, ssl=False)
         self.quiet()
 
     def _create_IMAP4(self) -> Protocol:
-        return Protocol(self._ready, self.host, self.port, self._pace)
+        return Protocol(self._ready, self.host, self.port, self.pace)
 
     def quiet(self) -> None:
         """At debug 5, as imapclient sets it, imaplib makes a repr of every body: that halves the speed, and shows passwords."""

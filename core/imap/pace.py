@@ -31,6 +31,8 @@ class Pace:
         self._since: float | None = None
         self._active = self._bytes = 0.0
         self._begun, self._total = clock(), 0
+        #: Told of every arrival too, in the thread that reads.
+        self.told: Callable[[int], None] = lambda count: None
 
     def answer(self) -> None:
         """A command is sent: its answer begins."""
@@ -51,6 +53,7 @@ class Pace:
     def arrived(self, count: int) -> None:
         """So many bytes came. Raises what ``slow`` makes when that is too few for too long."""
         now = self._clock()
+        self.told(count)
         self._total += count
         if now - self._begun >= self._patience:
             if self._total < CRAWL * (now - self._begun):

@@ -123,6 +123,10 @@ class Session:
             raise
         return session
 
+    def hear(self, told: Callable[[int], None]) -> None:
+        """Have ``told`` called, in the session's thread, with the size of everything that comes from the server."""
+        self._client.pace.told = told
+
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Do ``function`` in the session's thread. Raises ``Dropped``, ``Sluggish``, ``ProtocolError``, ``Busy``."""
         loop = asyncio.get_running_loop()

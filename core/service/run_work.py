@@ -185,7 +185,7 @@ class RunWork:
             self._in_ledger = True
         progress = Progress(self._run.id, self._run.profile, self._mailboxes)
         elapsed = (now() - self._started).total_seconds()
-        snapshot = replace(progress.snapshot(elapsed), message_rate=0.0, byte_rate=0.0, seconds_left=None)
+        snapshot = replace(progress.snapshot(elapsed), message_rate=0.0, byte_rate=0.0, seconds_left=None, silent=0.0)
         await self._queue.finish(self._run.id, status, self._value, reason, snapshot, self._events)
         self._events = []
         logger.info("run %d (%s): %s", self._run.id, self._run.profile, status.value)

@@ -156,7 +156,7 @@ def test_progress_in_a_log_is_one_line() -> None:
     line = progress_line(snapshot(mailboxes=(replace(snapshot().mailboxes[0], folder="INBOX"),)))
     assert line == "40%, 1,240 of 3,000 messages, 40 MB, 1,240 msg/s, 3 min 20 s left, INBOX"
     listing = replace(snapshot().mailboxes[0], phase="listing", folder="")
-    unlisted = snapshot(messages_total=0, messages_done=0, mailboxes_unlisted=1, mailboxes=(listing,))
+    unlisted = snapshot(messages_total=0, messages_done=0, seconds_left=None, mailboxes_unlisted=1, mailboxes=(listing,))
     assert progress_line(unlisted) == "listing"
 
 

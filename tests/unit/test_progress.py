@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.cli.words import waits
+from core.cli.words import progress_line, waits
+from core.engine import progress_words
 from core.engine.progress import SHOWN_PROBLEMS, MailboxProgress, Progress, Snapshot
 from core.format import clock
 from core.model import COUNTERS, MailboxResult, Phase, Problem, RunStatus
@@ -73,7 +74,7 @@ def test_nothing_is_claimed_before_anything_is_listed() -> None:
 
 
 def test_the_time_left_is_that_of_the_last_seconds() -> None:
-    """100 of 1,000 bytes in each second leave nine after the first; a pause makes it longer, then unknown."""
+    """100 of 1,000 bytes in each second leave nine after the first; a pause makes it longer, and never unknown."""
     progress, [mailbox] = run_of([[100] * 10])
     while mailbox.progress.phase is not Phase.ARCHIVING:
         mailbox.step()
@@ -85,7 +86,68 @@ def test_the_time_left_is_that_of_the_last_seconds() -> None:
     assert slower.seconds_left == pytest.approx(36.0)
     for moment in range(5, 30):
         progress.snapshot(float(moment))
-    assert progress.snapshot(30.0).seconds_left is None
+    assert progress.snapshot(30.0).seconds_left == pytest.approx(270.0)
+    assert progress_words.rate(progress.snapshot(60.0)) == "under 0.1 msg/s"
+    mailbox.step()
+    mailbox.step()
+    assert progress.snapshot(61.0).byte_rate == pytest.approx(200 / 60, abs=0.01)
+
+
+def test_a_batch_that_is_done_at_once_has_the_rate_of_the_time_that_it_took() -> None:
+    """Every 80 seconds 8 MB, on a slow line: 100 kB a second, before, in and after the moment in which they are stored."""
+    progress, [mailbox] = run_of([[8_000_000] * 10])
+    while mailbox.progress.phase is not Phase.ARCHIVING:
+        mailbox.step()
+    rates = []
+    for quarter in range(4 * 400):
+        if quarter and quarter % (4 * 80) == 0:
+            mailbox.step()
+        rates.append(progress.snapshot(quarter / 4).byte_rate)
+    assert all(rate == 0 for rate in rates[: 4 * 80])
+    assert all(50_000 <= rate <= 100_500 for rate in rates[4 * 80 :])
+
+
+def test_the_time_left_is_told_as_soon_as_a_tenth_is_listed_and_says_what_it_rests_on() -> None:
+    """By the bytes of those that are listed, or by the mailboxes that are done where that takes longer; in the end by bytes."""
+    progress, mailboxes = run_of([[] for _ in range(20)])
+    told = []
+    for number, one in enumerate(mailboxes[:3]):
+        while one.progress.phase is not Phase.DONE:
+            one.step()
+        told.append(progress.snapshot(10.0 * (number + 1)))
+    assert [progress_words.left_by(one) for one in told] == [
+        "",
+        "about 3 min left by 2 of 20 mailboxes",
+        "about 2 min 50 s left by 3 of 20 mailboxes",
+    ]
+    listed, rest = run_of([[1000] * 4 for _ in range(10)])
+    while rest[0].progress.phase is not Phase.ARCHIVING:
+        rest[0].step()
+    listed.snapshot(0.0)
+    rest[0].step()
+    first = listed.snapshot(1.0)
+    assert first.seconds_left == pytest.approx(39.0)
+    assert progress_words.left_by(first) == "about 39 s left by the bytes of 1 of 10 mailboxes"
+    for one in rest:
+        while one.progress.phase is not Phase.ARCHIVING:
+            one.step()
+    assert progress_words.basis(listed.snapshot(2.0)) == "by bytes"
+
+
+def test_silence_is_told_after_five_seconds_and_not_while_nothing_is_expected() -> None:
+    """Since the last byte of any kind, also within a message; before the first one it says so; a wait is told by itself."""
+    progress, [mailbox] = run_of([[100] * 10])
+    mailbox.step()
+    said = [progress_words.silence(progress.snapshot(moment)) for moment in (0.0, 4.9, 5.0, 12.0)]
+    assert said == ["", "", "no byte yet for 5 s", "no byte yet for 12 s"]
+    mailbox.progress.hear(17)
+    said = [progress_words.silence(progress.snapshot(moment)) for moment in (13.0, 17.0, 18.0)]
+    assert said == ["", "", "last byte 5 s ago"]
+    assert "last byte 7 s ago" in progress_line(progress.snapshot(20.0))
+    mailbox.progress.waits_until = datetime(2026, 1, 31, 9, 5, tzinfo=UTC)
+    assert progress_words.silence(progress.snapshot(40.0)) == ""
+    mailbox.progress.waits_until, mailbox.progress.phase = None, Phase.CHECKING
+    assert progress_words.silence(progress.snapshot(60.0)) == ""
 
 
 def test_a_snapshot_holds_the_last_problems_and_all_counts() -> None:

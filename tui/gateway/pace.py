@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from core import format as texts
+from core.engine import progress_words
 from core.engine.progress import Snapshot
 
 
 def brief(snapshot: Snapshot) -> tuple[str, ...]:
     """A run in the line of its profile: how far it is, how long it will take, how fast it goes."""
-    return tuple(fact for fact in (_percent(snapshot), _left(snapshot), _rate(snapshot)) if fact)
+    said = (progress_words.left(snapshot), progress_words.silence(snapshot), progress_words.rate(snapshot))
+    return tuple(fact for fact in (_percent(snapshot), *said, progress_words.basis(snapshot)) if fact)
 
 
 def counts(snapshot: Snapshot) -> tuple[str, ...]:
@@ -16,7 +18,8 @@ def counts(snapshot: Snapshot) -> tuple[str, ...]:
     found = [f"{texts.number(snapshot.messages_done)} of {texts.number(snapshot.messages_total)} messages"]
     if snapshot.bytes_total:
         found.append(done_of(snapshot.bytes_done, snapshot.bytes_total))
-    found += [fact for fact in (_left(snapshot), _rate(snapshot)) if fact]
+    said = (progress_words.left_by(snapshot), progress_words.silence(snapshot), progress_words.rate(snapshot))
+    found += [fact for fact in said if fact]
     return (*found, f"{texts.size(snapshot.byte_rate)}/s") if snapshot.byte_rate else tuple(found)
 
 
@@ -29,11 +32,3 @@ def done_of(done: int, total: int, between: str = " of ") -> str:
 
 def _percent(snapshot: Snapshot) -> str:
     return "listing folders" if snapshot.fraction is None else f"{int(snapshot.fraction * 100)} %"
-
-
-def _left(snapshot: Snapshot) -> str:
-    return "" if snapshot.seconds_left is None else f"{texts.duration(snapshot.seconds_left)} left"
-
-
-def _rate(snapshot: Snapshot) -> str:
-    return f"{texts.number(round(snapshot.message_rate))} msg/s" if snapshot.message_rate else ""
