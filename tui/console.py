@@ -14,11 +14,13 @@ from rich.text import Text
 from textual.actions import ActionError, SkipAction
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.dom import DOMNode
+from textual.css.query import NoMatches
+from textual.dom import DOMNode, NoScreen
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Event, Key, Paste
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
-from textual.widget import Widget
+from textual.widget import MountError, Widget
 from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
@@ -44,6 +46,7 @@ from tui.screens.synchronising import SyncPlace
 from tui.screens.trouble import Trouble
 from tui.screens.unknown import UnknownPlace
 from tui.screens.users import UsersPlace
+from tui.typeahead import Settled, TypeAhead
 
 #: Seconds between two looks at the archive's version, which costs microseconds.
 TICK = 0.25
@@ -53,6 +56,8 @@ RESTLESS, IDLE = 1.0, 5.0
 AGAIN = 2.0
 #: A worker tells the widget that it belongs to, which knows no answer to a fault: the console has to hear of it.
 Worker.StateChanged.bubble = True
+#: What a job meets when it comes back to a page that was left meanwhile.
+GONE = (NoMatches, MountError, NoScreen)
 
 
 class Console(App[None]):
@@ -84,6 +89,8 @@ class Console(App[None]):
         self._wake = asyncio.Event()
         self._loaded = 0.0
         self._stale = False
+        self._opening = 0
+        self._typed = TypeAhead(self, super().on_event, lambda: bool(self._opening or getattr(self.place, "opening", False)))
         self._pace = start.refresh
         self._mouse = start.mouse
         self._keymap_read = keymap.read(start.keymap) if start.keymap is not None else Keymap({})
@@ -178,6 +185,20 @@ class Console(App[None]):
 
     # Keys ---------------------------------------------------------------------------------------------------------------
 
+    async def on_event(self, event: Event) -> None:
+        """Keys one by one; all other events as they come."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            await self._typed.take(event)
+        else:
+            await super().on_event(event)
+
+    async def on_settled(self, message: Settled) -> None:
+        await self._typed.settled(message)
+
+    def opened(self) -> None:
+        """A page is there: what was typed for it meanwhile goes to it, once it has the focus."""
+        self.call_later(self._typed.go_on)
+
     @property
     def keymap_troubles(self) -> tuple[str, ...]:
         """What in the keymap file could not be followed."""
@@ -247,9 +268,25 @@ class Console(App[None]):
 
     # Doing ---------------------------------------------------------------------------------------------------------------
 
-    def work(self, job: Coroutine[Any, Any, None]) -> None:
-        """Do ``job`` in the background; what the core refuses is shown."""
-        self.run_worker(job, exit_on_error=False)
+    def work(self, job: Coroutine[Any, Any, None], *, opens: bool = False) -> None:
+        """Do ``job`` in the background; what the core refuses is shown.
+
+        It ``opens`` a page: what is typed meanwhile is kept for that.
+        """
+        self._opening += opens
+        self.run_worker(self._work(job, self.place, opens), exit_on_error=False)
+
+    async def _work(self, job: Coroutine[Any, Any, None], place: Place | None, opens: bool) -> None:
+        try:
+            await job
+        except GONE:
+            # Whoever left the page while it was opened or filled wants none of it any more.
+            if place is None or place.is_there:
+                raise
+        finally:
+            self._opening -= opens
+            if opens:
+                self.opened()
 
     def leave(self, busy: int) -> None:
         """Leave the console, saying what goes on without it; asks first when something would stop with it."""
@@ -339,6 +376,8 @@ class Console(App[None]):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A job that failed becomes a message; the watch begins anew behind it."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
+            if isinstance(event.worker.error, GONE) and not event.worker.node.is_attached:
+                return
             self._tell(event.worker.error)
             if event.worker.name == "watch":
                 self.set_timer(AGAIN, lambda: self.run_worker(self._watch(), name="watch", exit_on_error=False))

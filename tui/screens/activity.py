@@ -110,7 +110,7 @@ class ActivityPlace(Listing[RunRow]):
         self.app.push_screen(LedgerPlace())
 
     def action_pick_profile(self) -> None:
-        self.console.work(self._pick_profile())
+        self.console.work(self._pick_profile(), opens=True)
 
     async def _pick_profile(self) -> None:
         profiles = {one.key: one.name for one in await self.console.gateway.activity.profiles()}

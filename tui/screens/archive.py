@@ -109,7 +109,7 @@ class ArchivePlace(Place):
 
     def action_import_mail(self) -> None:
         if row := self.owners.chosen:
-            self.console.work(self._import_mail(row))
+            self.console.work(self._import_mail(row), opens=True)
 
     async def _import_mail(self, row: OwnerRow) -> None:
         user = await self.console.gateway.imports.user_of(row.key)

@@ -172,7 +172,7 @@ class MailPlace(MessageList):
             self.open_message()
         elif row := self.folder:
             if row.key:
-                self.console.work(self._enter(row))
+                self.console.work(self._enter(row), opens=True)
             else:
                 self.action_fold()
 
@@ -208,7 +208,7 @@ class MailPlace(MessageList):
 
     def action_show_news(self) -> None:
         if self._row is not None:
-            self.console.work(self._enter(self._row))
+            self.console.work(self._enter(self._row), opens=True)
 
     def within(self) -> Selection:
         """The open folder: a message of it is meant as it lies there."""

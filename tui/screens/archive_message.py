@@ -127,14 +127,14 @@ class MessagePlace(SelectedPlace):
         self.query_one("#message", Lines).action_edge(0)
 
     def action_source(self) -> None:
-        self.console.work(self._source())
+        self.console.work(self._source(), opens=True)
 
     async def _source(self) -> None:
         raw = await self.console.gateway.mail.source(self._message, max(self.app.size.width - AROUND, 20))
         await self.open(Source(f"Raw source, {self._view.size if self._view else ''}", raw))
 
     def action_history(self) -> None:
-        self.console.work(self._history())
+        self.console.work(self._history(), opens=True)
 
     async def _history(self) -> None:
         rows = await self.console.gateway.mail.history(self._message)

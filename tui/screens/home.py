@@ -181,7 +181,7 @@ class HomePlace(ProfileWork):
         if item.remedy is Remedy.RESULT:
             await self.app.push_screen(RunPlace(int(item.key)))
         elif item.remedy is Remedy.EDIT:
-            self.console.work(self._edit(item.key))
+            self.console.work(self._edit(item.key), opens=True)
         elif item.remedy is Remedy.SERVICE:
             self.console.work(self.start_service())
         elif item.remedy is Remedy.DIRECTORY:

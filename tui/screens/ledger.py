@@ -80,14 +80,14 @@ class LedgerPlace(Listing[EntryRow]):
 
     def action_open(self) -> None:
         if row := self.rows.chosen:
-            self.console.work(self._open(row.seq))
+            self.console.work(self._open(row.seq), opens=True)
 
     async def _open(self, seq: int) -> None:
         view = await self.console.gateway.activity.entry(seq)
         await self.app.push_screen(Page(f"Entry {seq} of the ledger", lambda width: entry_lines(view, width)))
 
     def action_seal(self) -> None:
-        self.console.work(self._seal())
+        self.console.work(self._seal(), opens=True)
 
     async def _seal(self) -> None:
         view = await self.console.gateway.activity.seal()

@@ -54,6 +54,11 @@ class Place(Screen[None]):
         return False
 
     @property
+    def opening(self) -> bool:
+        """Whether a page of this place is on its way, which what is typed meanwhile belongs to."""
+        return False
+
+    @property
     def console(self) -> Console:
         return cast("Console", self.app)
 

@@ -29,7 +29,7 @@ class ProfileWork(Place):
         self.reload()
 
     async def action_new(self) -> None:
-        self.console.work(self._new())
+        self.console.work(self._new(), opens=True)
 
     async def _new(self) -> None:
         await self._open(await self.console.gateway.drafts.new("mailbox"))
@@ -50,11 +50,11 @@ class ProfileWork(Place):
             text = f"{row.deletes} Each is proved to be in the archive before."
             self.app.push_screen(Confirm(f"Run {row.name}?", text, "run it", "leave it"), lambda yes: self._answered(yes, row))
         else:
-            self.console.work(self._run(row))
+            self.console.work(self._run(row), opens=True)
 
     def _answered(self, yes: bool | None, row: ProfileRow) -> None:
         if yes:
-            self.console.work(self._run(row))
+            self.console.work(self._run(row), opens=True)
 
     async def _run(self, row: ProfileRow) -> None:
         run = await self.console.gateway.start(row.key)
@@ -69,7 +69,7 @@ class ProfileWork(Place):
 
         def take(how: str | None) -> None:
             if how is not None:
-                self.console.work(self._compare(row, how))
+                self.console.work(self._compare(row, how), opens=True)
 
         await self.open(Pick(f"Compare {row.name} with the archive", COMPARISONS, COMPARISONS[0][0]), take)
 
@@ -78,14 +78,14 @@ class ProfileWork(Place):
 
     async def action_edit(self) -> None:
         if row := self.chosen:
-            self.console.work(self._edit(row.key))
+            self.console.work(self._edit(row.key), opens=True)
 
     async def _edit(self, key: str) -> None:
         await self._open(await self.console.gateway.drafts.edit(key))
 
     async def action_copy(self) -> None:
         if row := self.chosen:
-            self.console.work(self._copy(row.key))
+            self.console.work(self._copy(row.key), opens=True)
 
     async def _copy(self, key: str) -> None:
         await self._open(await self.console.gateway.drafts.copy(key))

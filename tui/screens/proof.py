@@ -187,7 +187,7 @@ class ProofPlace(Place):
         if self._view is not None and self._view.repair is not None:
             await self.open(JobPlace(self._view.repair))
         else:
-            self.console.work(self._ask_for_folder())
+            self.console.work(self._ask_for_folder(), opens=True)
 
     async def _ask_for_folder(self) -> None:
         proof = self.console.gateway.proof

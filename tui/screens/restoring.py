@@ -169,7 +169,7 @@ class RestorePlace(Place):
             return
         line = self.query_one("#wish", Choice).cursor
         if line == PROFILE:
-            self.console.work(self._pick_profile(wish))
+            self.console.work(self._pick_profile(wish), opens=True)
         elif line == MAILBOX and view.many:
             self.app.push_screen(PickUser("Into whose mailbox"), self._picked)
         elif line == MAILBOX:

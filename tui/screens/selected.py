@@ -22,7 +22,7 @@ class SelectedPlace(Place):
 
     def action_export(self) -> None:
         if selection := self.selection():
-            self.console.work(self._export(selection))
+            self.console.work(self._export(selection), opens=True)
 
     async def _export(self, selection: Selection) -> None:
         exports = self.console.gateway.exports

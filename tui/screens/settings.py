@@ -148,7 +148,7 @@ class SettingsPlace(Place):
         await self.open(ProofPlace())
 
     def action_backup(self) -> None:
-        self.console.work(self._ask_for_backup())
+        self.console.work(self._ask_for_backup(), opens=True)
 
     async def _ask_for_backup(self) -> None:
         backups = self.console.gateway.backups

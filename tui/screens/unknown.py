@@ -137,7 +137,7 @@ class UnknownPlace(Listing[UnknownRow]):
 
     def action_new_user(self) -> None:
         if row := self.rows.chosen:
-            self.console.work(self._new_user(row.key))
+            self.console.work(self._new_user(row.key), opens=True)
 
     async def _new_user(self, key: str) -> None:
         draft = await self.console.gateway.unknown.new_user(key)

@@ -171,7 +171,7 @@ class UsersPlace(Place):
 
     def action_edit(self) -> None:
         if row := self.people.chosen:
-            self.console.work(self._edit(row.key))
+            self.console.work(self._edit(row.key), opens=True)
 
     async def _edit(self, key: str) -> None:
         draft = await self.console.gateway.users.draft(key)
@@ -205,7 +205,7 @@ class UsersPlace(Place):
 
     def action_import_mail(self) -> None:
         if row := self.people.chosen:
-            self.console.work(ask_for_mail(self, row.key, row.name))
+            self.console.work(ask_for_mail(self, row.key, row.name), opens=True)
 
     async def action_directory(self) -> None:
         await self.open(DirectoryPlace())

@@ -61,6 +61,7 @@ class PeopleStep(Step):
     offers: tuple[str, ...] = SEARCHING
     #: Whether there was nothing to choose from: whoever comes back with users goes to them.
     _was_empty = False
+    ready = False
 
     def content(self) -> ComposeResult:
         yield from self.above()
@@ -82,7 +83,14 @@ class PeopleStep(Step):
 
     def load(self) -> None:
         """Read the list anew."""
-        self.work(self._load())
+        self.work(self._load_first())
+
+    async def _load_first(self) -> None:
+        try:
+            await self._load()
+        finally:
+            self.ready = True
+            self.console.opened()
 
     async def _load(self) -> None:
         search = self.query_one(Search)

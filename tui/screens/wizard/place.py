@@ -125,15 +125,32 @@ class WizardPlace(Place):
         self._saved = saved
         self._at = 1 if draft.replaces else 0
         self._before = replace(draft, fields=dict(draft.fields))
-        self._busy = False
         self._panel = Panel(id="step-panel")
+        #: The page in front is checked, or the next one is not there yet.
+        self._busy = True
 
     def content(self) -> ComposeResult:
         yield Row(id="steps")
         yield self._panel
 
     def on_mount(self) -> None:
-        self.console.work(self._show())
+        self.console.work(self._begin())
+
+    async def _begin(self) -> None:
+        try:
+            await self._show()
+        finally:
+            self._free()
+
+    def _free(self) -> None:
+        """The page is there: what was typed meanwhile is for it."""
+        self._busy = False
+        self.console.opened()
+
+    @property
+    def opening(self) -> bool:
+        step = self.step
+        return self._busy or (step is not None and not step.ready)
 
     @property
     def steps(self) -> tuple[type[Step], ...]:
@@ -211,6 +228,8 @@ class WizardPlace(Place):
             if last:
                 await self._save(errors)
                 return
+            if not self.is_there:
+                return
             here = {field: text for field, text in errors.items() if step.checks(field)}
             step.show_errors(here)
             if not here and (doubt := await step.doubt()):
@@ -219,7 +238,7 @@ class WizardPlace(Place):
                 self._at += 1
                 await self._show()
         finally:
-            self._busy = False
+            self._free()
 
     async def _save(self, errors: Mapping[str, str]) -> None:
         """Save, or go to the first page on which something is wrong."""
@@ -265,7 +284,8 @@ class WizardPlace(Place):
             self.action_leave()
             return
         self._at -= 1
-        await self._show()
+        self._busy = True
+        self.console.work(self._begin())
 
     def action_leave(self) -> None:
         if self._busy:

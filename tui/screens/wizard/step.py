@@ -36,6 +36,8 @@ class Step(Vertical):
     intro: ClassVar[str] = ""
     owns: ClassVar[tuple[str, ...]] = ()
     offers: tuple[str, ...] = ()
+    #: Whether what is typed can be for this page: one that reads the archive first is not ready before.
+    ready = True
 
     def __init__(self, draft: Draft) -> None:
         super().__init__()

@@ -1,0 +1,98 @@
+"""Keys in the order in which they were typed, each done before the next: what is typed ahead is for the page that comes.
+
+Left to itself the toolkit hands keys on as they come. One that opens a page is then still on its way while the next goes to
+what had the focus before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from textual.app import App
+from textual.events import Event
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+#: Seconds after which a key counts as done although nothing says so: what it went to may be gone.
+PATIENCE = 0.5
+#: Seconds for which keys wait for a page at most.
+LONGEST = 5.0
+
+
+class Settled(Message):
+    """Goes the way of a key behind it, and arrives when all that the key did at once is done."""
+
+
+class TypeAhead:
+    """Takes keys and pastes; ``deliver`` hands one on. ``waits`` says whether a page is on its way that they belong to."""
+
+    def __init__(self, app: App[None], deliver: Callable[[Event], Awaitable[None]], waits: Callable[[], bool]) -> None:
+        self._app = app
+        self._deliver = deliver
+        self._waits = waits
+        self._typed: deque[Event] = deque()
+        self._under_way: Settled | None = None
+        self._late: asyncio.TimerHandle | None = None
+        self._screen: object = None
+        self._delivering = False
+        self._since: float | None = None
+
+    async def take(self, event: Event) -> None:
+        """A key was pressed, or something pasted."""
+        self._typed.append(event)
+        await self.go_on()
+
+    async def settled(self, message: Settled) -> None:
+        """``message`` has arrived at the application."""
+        if message is not self._under_way:
+            return
+        self._done()
+        if self._screen is not self._app.screen:
+            # A new screen chooses its focus first.
+            self._follow(self._app.screen)
+        else:
+            await self.go_on()
+
+    async def go_on(self) -> None:
+        """Hand on what may be handed on; called when a page is there as well."""
+        while self._typed and self._under_way is None and not self._delivering and not self._waiting():
+            event, target = self._typed.popleft(), self._app.focused or self._app.screen
+            self._screen = self._app.screen
+            self._delivering = True
+            try:
+                await self._deliver(event)
+            finally:
+                self._delivering = False
+            self._follow(target)
+
+    def _waiting(self) -> bool:
+        if not self._waits():
+            self._since = None
+            return False
+        now = asyncio.get_running_loop().time()
+        if self._since is None:
+            self._since = now
+            asyncio.get_running_loop().call_later(LONGEST, self._resume)
+        return now - self._since < LONGEST
+
+    def _follow(self, target: MessagePump) -> None:
+        self._screen = self._app.screen
+        self._under_way = message = Settled()
+        self._late = asyncio.get_running_loop().call_later(PATIENCE, self._give_up, message)
+        if not target.post_message(message):
+            self._app.screen.post_message(message)
+
+    def _done(self) -> None:
+        self._under_way = None
+        if self._late is not None:
+            self._late.cancel()
+
+    def _give_up(self, message: Settled) -> None:
+        if message is self._under_way:
+            self._done()
+            self._resume()
+
+    def _resume(self) -> None:
+        self._app.call_later(self.go_on)
