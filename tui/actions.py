@@ -56,7 +56,8 @@ MOVING = (
     ("↑ ↓ or k j", "Choose a line, or scroll"),
     ("page up, page down", "One page"),
     ("home, end", "To the beginning, to the end"),
-    ("tab", "To the next panel"),
+    ("tab", "To the next panel, or the next field of a form"),
+    ("← → in a form", "Choose one of several. Space ticks a box; it changes no such choice"),
 )
 
 

@@ -90,7 +90,7 @@ class Console(App[None]):
         self._loaded = 0.0
         self._stale = False
         self._opening = 0
-        self._typed = TypeAhead(self, super().on_event, lambda: bool(self._opening or getattr(self.place, "opening", False)))
+        self._typed = TypeAhead(self, super().on_event, self._page_comes)
         self._pace = start.refresh
         self._mouse = start.mouse
         self._keymap_read = keymap.read(start.keymap) if start.keymap is not None else Keymap({})
@@ -194,6 +194,10 @@ class Console(App[None]):
 
     async def on_settled(self, message: Settled) -> None:
         await self._typed.settled(message)
+
+    def _page_comes(self) -> bool:
+        """Whether a page is on its way, which what is typed now is meant for. A question before it has its own answer."""
+        return bool(self._opening) or (bool(self.screen_stack) and isinstance(self.screen, Place) and self.screen.opening)
 
     def opened(self) -> None:
         """A page is there: what was typed for it meanwhile goes to it, once it has the focus."""

@@ -22,11 +22,12 @@ from core.cli.trial import show_step
 from core.cli.words import NO_SERVICE, next_start
 from core.errors import ConnectError, InputError, ProtocolError
 from core.format import counted, number
-from core.model import User, timestamp
+from core.model import User, now, timestamp
 from core.profiles import profile_file
+from core.profiles.deleting_more import SENTENCES, More, more
 from core.profiles.mailboxes import Mailbox
 from core.profiles.ownership import Whose
-from core.profiles.profile import Kind, Profile
+from core.profiles.profile import Kind, Profile, name_key
 from core.profiles.profile_file import ProfileFile
 from core.profiles.profile_toml import as_toml
 from core.profiles.selection import Selected, select
@@ -65,8 +66,14 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="profile")
 
 
-def apply(file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The profile file.")]) -> None:
-    """Save the profile of a file, new or changed. Asks for the password when the file names no source for it."""
+def apply(
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The profile file.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Save what deletes more than before without a question.")] = False,
+) -> None:
+    """Save the profile of a file, new or changed. Asks for the password when the file names no source for it.
+
+    At a terminal it asks before it saves a profile that deletes more on the server than before.
+    """
 
     async def work() -> tuple[Selected | None, list[str], bool]:
         async with context.archive() as archive:
@@ -77,7 +84,10 @@ def apply(file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The pr
     wanted = profile_file.read(file)
     profile = wanted.profile
     # Not in the coroutine: while somebody is asked there, Ctrl-C would not be heard.
-    secret = _password(wanted, stored=run(_look(profile)))
+    stored, wider = run(_look(profile))
+    if wider and not yes:
+        _ask_to_delete(profile, wider)
+    secret = _password(wanted, stored=stored)
     selected, alike, directory = run(work())
     advice = [*profile.advice(), *_doubts(profile, secret), *_about(profile, selected), *alike]
     if profile.sync_directory_first and not directory:
@@ -112,11 +122,26 @@ def _about(profile: Profile, selected: Selected | None) -> list[str]:
     return found + [f"Warning: {text}" for text in saved_profiles.shared_logins(profile, selected.users)]
 
 
-async def _look(profile: Profile) -> bool:
-    """Is a password stored for this very login? Raises ``InputError`` for a profile that could not be saved, before we ask."""
+def _ask_to_delete(profile: Profile, wider: Sequence[More]) -> None:
+    """Tell what is deleted from now on that was not before, and ask a person at a terminal. Raises ``InputError`` for a no."""
+    for one in wider:
+        output.note(f"! {SENTENCES[one]}")
+    output.note(f"! {profile.deletion.sentence()}")
+    answer = output.ask("Save it? [y/N] ")
+    if answer is not None and answer.strip().lower() not in ("y", "yes"):
+        raise InputError("Nothing was saved.", 'With when = "never" in [delete] it can be saved and tried first.')
+
+
+async def _look(profile: Profile) -> tuple[bool, Sequence[More]]:
+    """Is a password stored for this very login, and what would be deleted beyond before?
+
+    Raises ``InputError`` for a profile that could not be saved, before we ask.
+    """
     async with context.archive() as archive:
         await saved_profiles.check(archive, profile)
-        return await saved_profiles.password_fits(archive, profile, profile.name)
+        known = {name_key(one.name): one for one in await saved_profiles.all_profiles(archive)}
+        wider = more(known.get(name_key(profile.name)), profile, now())
+        return await saved_profiles.password_fits(archive, profile, profile.name), wider
 
 
 def _password(wanted: ProfileFile, *, stored: bool) -> Secret | None:

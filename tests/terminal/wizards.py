@@ -18,6 +18,10 @@ ROOT = Path(__file__).parents[2]
 #: What no terminal may be sent as text: controls, and characters that turn, hide or join others.
 UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
 
+#: The question before mail is deleted, and what it says of each choice.
+DELETE = "Delete mail on the server?"
+ASKED = {"immediately": "every archived message", "when older than": "old enough"}
+
 
 @contextmanager
 def begun(folder: Path) -> Iterator[Archivar]:
@@ -98,11 +102,19 @@ class Wizard(Tmux):
         for _ in range(6):
             if f"(•) {words}" in self.text:
                 return
-            before = re.findall(r"\(•\) [^()]+", self.text)
-            self.keys("Space")
+            before = self._chosen()
+            self.keys("Right")
             # Not whatever changes: fields that come and go are painted a moment after the choice.
-            self.until(lambda before=before: re.findall(r"\(•\) [^()]+", self.text) != before)  # type: ignore[misc]
+            self.until(lambda before=before: self._chosen() != before)  # type: ignore[misc]
+            while DELETE in self.text:
+                asked = self.text
+                self.keys("y" if ASKED[words] in asked else "Down")
+                self.until(lambda asked=asked: self.text != asked)  # type: ignore[misc]
         raise AssertionError(f"{words} is not offered\n{self.text}")
+
+    def _chosen(self) -> list[str]:
+        """What is chosen, or what is asked before anything is."""
+        return [DELETE] if DELETE in self.text else re.findall(r"\(•\) [^()]+", self.text)
 
     def line(self, label: str) -> str:
         """The line of the field with this label, without the frame and the scroll bar."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,13 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.cells import cell_len
-from core.cli.output import Output
+from core.cli import profiles
+from core.cli.output import Output, output
 from core.cli.watching import drawing, show_result
 from core.cli.words import cells, columns, day_and_time, minute, plain, progress_line, shortened, wrapped
 from core.engine.progress import MailboxLine, Snapshot
 from core.errors import ConnectError, InputError
 from core.format import counted, safe
 from core.model import COUNTERS, Run, RunStatus, now
+from core.profiles.deleting_more import More
+from core.profiles.deletion import Deletion, When
+from tests import homes
 
 FORESEEN = {"mailbox": "a", "status": "succeeded", "problems": [], "folders": [{"new": 93, "bytes": 12_000, "delete": [4, 7]}]}
 TEXTS = st.text(max_size=60).map(safe)
@@ -250,3 +255,15 @@ def test_glyphs_have_plain_stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     Output().line("✔ succeeded ● Ä …")
     assert data.getvalue() == b"+ succeeded * ? ...\n"
     assert plain("✘ ○ ■ ▶ · ━").isascii()
+
+
+def test_a_person_is_asked_before_a_profile_deletes_more(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At a terminal, where nothing but y is yes; a script is told, and goes on."""
+    profile = replace(homes.profile("mail.example.test", 993), deletion=Deletion(When.IMMEDIATELY))
+    for answer, saved in (("y\n", True), ("Yes\n", True), (None, True), ("\n", False), ("n\n", False), ("ja\n", False)):
+        monkeypatch.setattr(output, "ask", lambda question, answer=answer: answer)
+        with nullcontext() if saved else pytest.raises(InputError, match="Nothing was saved"):
+            profiles._ask_to_delete(profile, [More.SWITCHED_ON])
+        assert "! Deletion is switched on" in capsys.readouterr().err

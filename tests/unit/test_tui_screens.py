@@ -194,7 +194,7 @@ async def test_a_digit_leads_to_what_needs_attention() -> None:
 
 
 async def test_automatic_is_switched_where_there_is_a_schedule() -> None:
-    """a changes what has a schedule, and is no key for what has none."""
+    """a changes what has a schedule, and offers one to what has none."""
     gateway = ordinary()
     gateway.profiles[0] = replace(gateway.profiles[0], schedule=Schedule(every="15 minutes"))
     async with shown(gateway) as screen:
@@ -202,7 +202,9 @@ async def test_automatic_is_switched_where_there_is_a_schedule() -> None:
         await screen.press("a")
         await screen.until_shown("switched off", "Staff is started by hand")
         await screen.press("down", "a")
-        await screen.pilot.pause()
+        await screen.until_shown("Give Alice a schedule?", "y  choose one")
+        await screen.press("n")
+        await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
         assert not any(each.automatic for each in gateway.profiles)
 
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.widgets import Input
 
 from core.archive import saved_profiles, users
 from core.archive.archive import Archive
 from core.engine.examine import ServerFolder
 from core.engine.examples import Example, ExamplePlace
+from core.profiles.age import Age
 from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.deletion import Deletion, When
 from core.profiles.ownership import Evidence, Standing, Whose
-from core.profiles.profile import Login, Method, Profile
+from core.profiles.profile import Login, Method, Profile, Target
+from core.profiles.selection import Mode, Selection
 from core.secrets import Secret
+from core.service.queue import Queue
 from tests import homes
 from tests.unit.test_tui_screens import Shown, straight
 from tui.console import Console
@@ -26,8 +32,10 @@ from tui.gateway.core import CoreGateway, open_gateway
 from tui.gateway.drafts import Drafts
 from tui.gateway.profile_views import Draft, ExampleRow, FolderRow, FolderTree, StepRow
 from tui.gateway.views import Refused, State, Tone
+from tui.screens.deletion import DeletionQuestion
 from tui.screens.home import HomePlace
 from tui.screens.wizard.filing import example_lines
+from tui.screens.wizard.place import WizardPlace
 
 ROWS = (
     FolderRow("INBOX", (), "INBOX", 0, "5", True),
@@ -362,7 +370,7 @@ async def test_a_rule_is_said_previewed_and_tried_out(stage: Stage) -> None:
     await stage.single()
     await stage.to("Filter", "Delete")
     await screen.until_shown("Nothing is deleted on the server.")
-    await screen.press("down", "down")
+    await screen.press("down", "down", "y")
     await screen.until_shown("Say how old a message must be to be deleted.")
     await screen.press("tab")
     await stage.write("6 months")
@@ -377,12 +385,157 @@ async def test_a_rule_is_said_previewed_and_tried_out(stage: Stage) -> None:
     await screen.until_shown("The server moves deleted mail to Trash.")
 
 
+async def test_deletion_is_switched_on_by_a_yes_alone(stage: Stage) -> None:
+    """A key that strays chooses nothing; the question counts on the server, or says that it cannot; no is what enter says."""
+    screen = stage.screen
+    await stage.single()
+    await stage.to("Filter", "Delete")
+    await screen.press("space")
+    for key in ("enter", "escape", "n"):
+        await screen.press("down")
+        await screen.until_shown("Delete mail on the server?", "every archived message is deleted", "3 of 9 messages")
+        assert isinstance(screen.console.screen, DeletionQuestion)
+        await screen.press(key)
+        await screen.until_shown("(•) never", "Nothing is deleted on the server.")
+    stage.drafts.refusal = Refused("The server is out of reach.", "See to it.")
+    await screen.press("down")
+    await screen.until_shown("! What would go now could not be counted: The server is out of", "reach. See to it.")
+    await screen.press("down")
+    await screen.until_shown("How old, is typed next")
+    await screen.press("up", "y")
+    await screen.until_shown("(•) immediately after archiving")
+    stage.drafts.refusal = None
+    await stage.to("Target", "Name")
+    await stage.write("Alice")
+    await stage.to("Summary")
+    await screen.until_shown("Deletion    ! After archiving, every archived message")
+    await screen.press("enter")
+    await screen.until_shown("Save a profile that deletes more than before?", "Deletion is switched on", "3 of 9 messages")
+    await screen.press("enter")
+    await screen.until_shown("Is everything right?")
+    assert await saved_profiles.all_profiles(stage.archive) == []
+    await screen.press("enter")
+    await screen.until_shown("Save a profile")
+    await screen.press("y")
+    await screen.until_shown("Profile Alice saved.")
+    assert (await stage.saved("Alice")).deletion.when is When.IMMEDIATELY
+
+
+async def test_what_deletes_no_more_than_before_is_saved_unasked_and_more_is_asked_about(stage: Stage) -> None:
+    """Saving and running at once are two questions; a name alone is none."""
+    profile = replace(homes.profile("mail.example.test", 993, name="Alice"), deletion=Deletion(When.OLDER_THAN, Age(1, "year")))
+    await saved_profiles.save(stage.archive, profile, Secret("word"))
+    draft = await stage.drafts.edit("Alice")
+    draft.fields["name"] = "Other"
+    assert await stage.drafts.deletes_more(draft) == []
+    draft.fields["delete.age"] = "2 years"
+    assert await stage.drafts.deletes_more(draft) == []
+    draft.fields["delete.age"] = "6 months"
+    assert await stage.drafts.deletes_more(draft) == ["Younger mail than before is deleted."]
+    draft.run_now = True
+    screen = stage.screen
+    await screen.console.push_screen(WizardPlace(draft))
+    await screen.until_shown("● Server")
+    place = screen.console.screen
+    assert isinstance(place, WizardPlace)
+    await stage.to("Login", "Folders", "Filter", "Delete", "Target", "Name", "Summary")
+    await screen.press("enter")
+    await screen.until_shown("Younger mail than before is deleted.", "3 of 9 messages")
+    await screen.press("y")
+    await screen.until_shown("And run it as soon as it is saved?")
+    await screen.press("n")
+    await screen.until_shown("Profile Other saved.")
+    assert await Queue(stage.archive.database).active() == []
+
+
+async def test_ticks_that_were_changed_are_asked_about_when_leaving(stage: Stage) -> None:
+    """A tick in a list, and one of the page, are changes like what is typed."""
+    screen = stage.screen
+    many = replace(
+        homes.profile("mail.example.test", 993, name="Staff"), target=None, selection=Selection(Mode.ONLY, ("alice",))
+    )
+    many = replace(many, login=Login("", "", Method.KERIO_MASTER))
+    await saved_profiles.save(stage.archive, many, Secret("word"))
+    for change in (lambda draft: draft.fields["users.list"].append("bob"), lambda draft: setattr(draft, "run_now", True)):
+        place = WizardPlace(await stage.drafts.edit("Staff"))
+        await screen.console.push_screen(place)
+        await screen.until_shown("● Server")
+        change(place.draft)
+        await screen.press("ctrl+x")
+        await screen.until_shown("Leave without saving?")
+        await screen.press("y")
+        await screen.until(lambda place=place: place not in screen.console.screen_stack)  # type: ignore[misc]
+    await screen.console.push_screen(WizardPlace(await stage.drafts.edit("Staff")))
+    await screen.until_shown("● Server")
+    await screen.press("ctrl+x")
+    await screen.until_shown("Profiles (")
+
+
+async def test_a_profile_without_a_schedule_is_offered_one(stage: Stage) -> None:
+    """The key for automatic leads to the page on which it is chosen when it starts."""
+    await saved_profiles.save(stage.archive, homes.profile("mail.example.test", 993, name="Alice"), Secret("word"))
+    screen = stage.screen
+    await screen.until_shown("· Alice")
+    await screen.press("a")
+    await screen.until_shown("Give Alice a schedule?")
+    await screen.press("y")
+    await screen.until_shown("● Name", "(•) by hand", "[Alice")
+
+
+async def test_leaving_while_a_page_opens_is_no_fault(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page that comes too late is nobody's: no box, and nothing in the log."""
+    noted: list[str] = []
+    console = stage.screen.console
+    monkeypatch.setattr(console, "_note", noted.append)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    show = WizardPlace._show
+
+    async def late(place: WizardPlace) -> None:
+        begun.set()
+        await go_on.wait()
+        await show(place)
+
+    monkeypatch.setattr(WizardPlace, "_show", late)
+    await stage.screen.press("n")
+    await begun.wait()
+    await console.action_go("home")
+    go_on.set()
+    await stage.screen.until(lambda: not [one for one in console.workers if one.is_running and one.name != "watch"])
+    await stage.screen.until_shown("Profiles (")
+    assert (noted, type(console.screen)) == ([], HomePlace)
+
+
+async def test_what_is_typed_ahead_goes_to_the_page_that_comes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every key of a new profile at once, on a machine on which each page takes its time."""
+    screen, console = stage.screen, stage.screen.console
+    show = WizardPlace._show
+
+    async def slow(place: WizardPlace) -> None:
+        await asyncio.sleep(0.05)
+        await show(place)
+        await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(WizardPlace, "_show", slow)
+    pages = ["n\r", "mail.example.test\r", "alice@example.test\t\tword-4711\r", "\r", "\r", "\r", "\r", "Alice\r", "\r"]
+    for character in "".join(pages):
+        key = {"\r": "enter", "\t": "tab", "@": "at", ".": "full_stop", "-": "minus"}.get(character, character)
+        console.post_message(Key(key, character))
+    await screen.until_shown("Profile Alice saved.")
+    profile = await stage.saved("Alice")
+    assert (profile.server.host, profile.login.username, profile.target) == (
+        "mail.example.test",
+        "alice@example.test",
+        Target("alice", "alice@example.test"),
+    )
+    assert (await saved_profiles.password(stage.archive, profile)).reveal() == "word-4711"
+
+
 async def test_a_plain_expunge_is_ticked_beside_what_it_risks(stage: Stage) -> None:
     """The race is on the page before and after the tick, and the profile keeps the choice."""
     screen = stage.screen
     await stage.single()
     await stage.to("Filter", "Delete")
-    await screen.press("down", *["tab"] * 3)
+    await screen.press("down", "y", *["tab"] * 3)
     await screen.until_shown(
         "▸ Old servers", "Without UIDPLUS a plain EXPUNGE takes whatever is marked", "nothing is deleted there"
     )
@@ -392,6 +545,8 @@ async def test_a_plain_expunge_is_ticked_beside_what_it_risks(stage: Stage) -> N
     await stage.write("Alice")
     await stage.to("Summary")
     await screen.press("enter")
+    await screen.until_shown("Save a profile that deletes more than before?")
+    await screen.press("y")
     await screen.until_shown("Profile Alice saved.")
     assert (await stage.saved("Alice")).deletion.without_uidplus
 
@@ -401,7 +556,7 @@ async def test_deletion_in_folders_of_others_is_a_tick_of_its_own(stage: Stage) 
     screen = stage.screen
     await stage.single()
     await stage.to("Filter", "Delete")
-    await screen.press("down", *["tab"] * 4)
+    await screen.press("down", "y", *["tab"] * 4)
     await screen.until_shown("▸ Shared", "Those ticked in Folders are archived; their mail stays")
     await screen.press("space")
     await screen.until_shown("Their mail goes too", "Also in folders of others")
@@ -410,6 +565,8 @@ async def test_deletion_in_folders_of_others_is_a_tick_of_its_own(stage: Stage) 
     await stage.to("Summary")
     await screen.until_shown("deletes mail in folders of others and shared ones too")
     await screen.press("enter")
+    await screen.until_shown("Save a profile that deletes more than before?")
+    await screen.press("y")
     await screen.until_shown("Profile Alice saved.")
     assert (await stage.saved("Alice")).deletion.shared
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from core.profiles.profile import SLOWEST, Access, Method, Profile
 
+#: The label of what becomes of the mail on the server.
+DELETION = "Deletion"
 _METHODS = {
     Method.PASSWORD: "with the mailbox's own password",
     Method.KERIO_MASTER: "with Kerio's master password",
@@ -31,7 +33,7 @@ def facts(profile: Profile, whose: str = "", *, run_now: bool = False) -> list[t
         ("Mailboxes", whose if many else f"{profile.login.username}."),
         ("Folders", _folders(profile)),
         ("Filter", profile.filter.sentence()),
-        ("Deletion", profile.deletion.sentence()),
+        (DELETION, profile.deletion.sentence()),
     ]
     if profile.target is not None:
         found.append(("Goes to", f"{profile.target.folder} in the archive of {profile.target.user}."))

@@ -16,14 +16,16 @@ from core.errors import InputError
 from core.imap.connection import steps
 from core.model import User, now
 from core.profiles import catchall, form, routing, templates
+from core.profiles.deleting_more import SENTENCES, more
 from core.profiles.folder_choice import EVERYTHING, FolderChoice
 from core.profiles.mailboxes import Mailbox, login_name, of_everybody, of_target
 from core.profiles.profile import Access, Kind, Method, Profile, name_key
+from core.profiles.profile import from_json as saved
 from core.profiles.rules import Rule
 from core.profiles.selection import Mode, Selection
 from core.secrets import Secret
 from tui.gateway import everybody, present, trial
-from tui.gateway.described import facts
+from tui.gateway.described import DELETION, facts
 from tui.gateway.drafted import complete, filled, login_of, made, stand_in
 from tui.gateway.profile_views import Draft, ExampleRow, FolderRow, FolderTree, StepRow, Summary, Turned
 from tui.gateway.refusals import translated
@@ -57,6 +59,7 @@ _MISFITS = {
 }
 
 
+_LIKEWISE = "That is one mailbox: the rule holds for every mailbox of the profile."
 #: Stands in the tree above what is not the mailbox's own.
 FOREIGN = FolderRow("", (), "Folders of others and shared ones", 0, "", False)
 
@@ -260,7 +263,13 @@ class Drafts:
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             found = await preview.deletion(profile, mailbox, secret, await users.all_users(self._archive))
-        return [present.text(sentence, 500) for sentence in found.sentences()]
+        sentences = [*found.sentences(), *([_LIKEWISE] if draft.many and found.active else [])]
+        return [present.text(sentence, 500) for sentence in sentences]
+
+    async def deletes_more(self, draft: Draft) -> Sequence[str]:
+        with translated():
+            before = saved(draft.definition) if draft.definition is not None else None
+            return [SENTENCES[one] for one in more(before, made(draft), now())]
 
     async def probe(self, draft: Draft) -> Sequence[str]:
         with translated():
@@ -318,6 +327,7 @@ class Drafts:
             tuple((label, present.text(value, 500)) for label, value in facts(profile, whose, run_now=draft.run_now)),
             tuple(present.text(here(text), 500) for text in advice if text not in said),
             tuple(present.text(text, 500) for text in (*profile.warnings(), *doubts)),
+            DELETION if profile.deletion.active else "",
         )
 
     async def save(self, draft: Draft) -> str:

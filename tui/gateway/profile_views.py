@@ -99,11 +99,15 @@ class ExampleRow:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A profile in words: ``facts`` are labels with sentences; then what should be known, and what is not safe."""
+    """A profile in words: ``facts`` are labels with sentences; then what should be known, and what is not safe.
+
+    ``danger`` is the label of the fact that says what is deleted on the server, empty when nothing is.
+    """
 
     facts: tuple[tuple[str, str], ...]
     advice: tuple[str, ...]
     warnings: tuple[str, ...]
+    danger: str = ""
 
 
 class Profiles(Protocol):
@@ -177,6 +181,9 @@ class Profiles(Protocol):
 
     async def preview(self, draft: Draft) -> Sequence[str]:
         """What the deletion rule would do in the mailbox now, in sentences."""
+
+    async def deletes_more(self, draft: Draft) -> Sequence[str]:
+        """In which ways the draft deletes more than the saved profile that it changes, in sentences."""
 
     async def probe(self, draft: Draft) -> Sequence[str]:
         """What the server does with deleted mail, tried out in a folder of our own."""

@@ -134,7 +134,7 @@ class HomePlace(ProfileWork):
 
     def _see_to_keys(self) -> None:
         row = self.chosen
-        usable = f"{row is not None} {row and row.scheduled} {row and row.last_run is not None}"
+        usable = f"{row is not None} {row and row.last_run is not None}"
         if usable != self._usable:
             self._usable = usable
             self.refresh_bindings()
@@ -145,10 +145,8 @@ class HomePlace(ProfileWork):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What is done to a profile needs one; and a result needs a run."""
         row = self.chosen
-        if action in ("open", "run_profile", "edit", "copy", "delete"):
+        if action in ("open", "run_profile", "edit", "automatic", "copy", "delete"):
             return row is not None
-        if action == "automatic":
-            return bool(row and row.scheduled)
         if action == "go":
             return parameters != ("home",)
         return bool(row and row.last_run is not None) if action == "result" else True

@@ -91,10 +91,8 @@ class ProfilePlace(ProfileWork):
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A run that is opened must be there; what has no schedule cannot be automatic."""
-        if action == "open":
-            return bool(self._view and self._view.runs)
-        return bool(self._view and self._view.row.scheduled) if action == "automatic" else True
+        """A run that is opened must be there."""
+        return bool(self._view and self._view.runs) if action == "open" else True
 
     @property
     def restless(self) -> bool:

@@ -37,11 +37,11 @@ class ProfileWork(Place):
     def expect(self, draft: Draft) -> None:
         """A profile is made or changed from here or from a place above; it may be saved."""
 
-    async def _open(self, draft: Draft) -> None:
+    async def _open(self, draft: Draft, page: str = "") -> None:
         for place in self.app.screen_stack:
             if isinstance(place, ProfileWork):
                 place.expect(draft)
-        await self.open(WizardPlace(draft, self.saved))
+        await self.open(WizardPlace(draft, self.saved, page))
 
     async def action_run_profile(self) -> None:
         if (row := self.chosen) is None:
@@ -81,7 +81,10 @@ class ProfileWork(Place):
             self.console.work(self._edit(row.key), opens=True)
 
     async def _edit(self, key: str) -> None:
-        await self._open(await self.console.gateway.drafts.edit(key))
+        await self._edit_at(key, "")
+
+    async def _edit_at(self, key: str, page: str) -> None:
+        await self._open(await self.console.gateway.drafts.edit(key), page)
 
     async def action_copy(self) -> None:
         if row := self.chosen:
@@ -91,8 +94,18 @@ class ProfileWork(Place):
         await self._open(await self.console.gateway.drafts.copy(key))
 
     async def action_automatic(self) -> None:
-        if row := self.chosen:
+        if (row := self.chosen) is None:
+            return
+        if row.scheduled:
             self.console.work(self._automatic(row))
+            return
+        text = "It has no schedule yet, so it is started by hand. The page Name of the profile says when it starts."
+        question = Confirm(f"Give {row.name} a schedule?", text, "choose one", "leave it")
+        self.app.push_screen(question, lambda yes: self._schedule(yes, row))
+
+    def _schedule(self, yes: bool | None, row: ProfileRow) -> None:
+        if yes:
+            self.console.work(self._edit_at(row.key, "Name"), opens=True)
 
     async def _automatic(self, row: ProfileRow) -> None:
         await self.console.gateway.set_automatic(row.key, not row.automatic)

@@ -39,13 +39,17 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """One of a few: ``options`` are values with their words. ``column``: one below the other."""
+    """One of a few: ``options`` are values with their words. ``column``: one below the other.
+
+    ``asks`` is told the value that is about to be chosen; where it says yes, it asks a person first, and may ``take`` it then.
+    """
 
     name: str
     label: str
     options: Sequence[tuple[str, str]]
     note: Note = ""
     column: bool = False
+    asks: Callable[[str], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +70,29 @@ class Changed(Message):
 
 
 class Options(Widget, can_focus=True):
-    """``(•) one  ( ) another``; arrows and space choose."""
+    """``(•) one  ( ) another``; arrows choose. Space takes what they stand on, which is chosen already: it moves nothing."""
 
     DEFAULT_CSS = "Options { height: auto; width: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "step(-1)", show=False),
         Binding("right", "step(1)", show=False),
-        Binding("space", "next", show=False),
+        Binding("space", "stay", show=False),
         Binding("up", "vertical(-1)", show=False),
         Binding("down", "vertical(1)", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"options--chosen"}
 
-    def __init__(self, options: Sequence[tuple[str, str]], value: str, *, column: bool = False) -> None:
+    def __init__(
+        self,
+        options: Sequence[tuple[str, str]],
+        value: str,
+        *,
+        column: bool = False,
+        asks: Callable[[str], bool] | None = None,
+    ) -> None:
         super().__init__()
         self._options = list(options)
+        self._asks = asks
         self._column = column
         self._index = next((index for index, (one, _) in enumerate(self._options) if one == value), 0)
 
@@ -127,17 +139,28 @@ class Options(Widget, can_focus=True):
         self._index = next((index for index, (one, _) in enumerate(self._options) if one == value), self._index)
         self.refresh(layout=True)
 
+    def take(self, value: str) -> None:
+        """Choose what was asked about, and tell."""
+        if value != self.value:
+            self.choose(value)
+            self.post_message(Changed())
+
+    def beside(self, value: str, step: int) -> str:
+        """The value so many steps from ``value``, or an empty text."""
+        at = next(index for index, (one, _) in enumerate(self._options) if one == value) + step
+        return self._options[at][0] if 0 <= at < len(self._options) else ""
+
     def _choose(self, index: int) -> None:
         if 0 <= index < len(self._options) and index != self._index:
-            self._index = index
-            self.refresh(layout=True)
-            self.post_message(Changed())
+            value = self._options[index][0]
+            if self._asks is None or not self._asks(value):
+                self.take(value)
 
     def action_step(self, step: int) -> None:
         self._choose(self._index + step)
 
-    def action_next(self) -> None:
-        self._choose((self._index + 1) % len(self._options))
+    def action_stay(self) -> None:
+        """A blank that was meant for something else changes no choice."""
 
     def action_vertical(self, step: int) -> None:
         if self._column and 0 <= self._index + step < len(self._options):
@@ -280,7 +303,7 @@ class Field(Vertical):
                 yield self.control
                 yield Static(Content("]"), classes="bracket")
             elif isinstance(spec, Choices):
-                self.control = Options(spec.options, str(self._value or ""), column=spec.column)
+                self.control = Options(spec.options, str(self._value or ""), column=spec.column, asks=spec.asks)
                 yield self.control
             else:
                 self.control = Tick(spec.text, bool(self._value))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from textual.app import ComposeResult
@@ -10,13 +12,17 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.gateway.views import Refused
+from tui.screens.deletion import Answer, DeletionQuestion
 from tui.screens.wizard.step import PASSWORD, RUN_NOW, TRY_WITH, FormStep
-from tui.widgets.form import Check, Choices, Form, Spec, Text
+from tui.widgets.form import Check, Choices, Form, Options, Spec, Text
 
 KINDS = (
     ("mailbox", "one mailbox, with its own password"),
     ("mailboxes", "many mailboxes, with one master password"),
     ("catchall", "one mailbox that gets everybody's mail (catch-all)"),
+)
+OLDER_FIRST = (
+    "Mail on the server is deleted once it is archived and old enough. How old, is typed next; ^r counts what would go."
 )
 FOR_ALL = "These settings hold for all mailboxes of the profile."
 
@@ -196,7 +202,7 @@ class DeleteStep(FormStep):
         )
         trash = (("keep", "keeps its place in the archive"), ("follow", "moves to the trash in the archive too"))
         return [
-            Choices("delete.when", "Delete", when, column=True),
+            Choices("delete.when", "Delete", when, column=True, asks=self._asks),
             Text("delete.age", "Older than", hint="e.g. 6 months"),
             Check("delete.trash_too", "Final", "remove from the server's trash what was deleted", _trash_note),
             Choices("delete.on_trash", "Users' deletions", trash, "Mail that a user moves to the trash.", column=True),
@@ -211,6 +217,37 @@ class DeleteStep(FormStep):
 
     def on_mount(self) -> None:
         self._say()
+
+    # Switching it on -----------------------------------------------------------------------------------------------------
+
+    def _asks(self, value: str) -> bool:
+        """Ask before more is deleted than by the choice that stands; nothing is chosen by the key alone."""
+        chosen = self.draft.fields.get("delete.when", "never")
+        if value == "never" or chosen == "immediately":
+            return False
+        self._ask(value)
+        return True
+
+    def _ask(self, value: str) -> None:
+        self.collect()
+        draft = replace(self.draft, fields={**self.draft.fields, "delete.when": value})
+        sentences, count = [self.gateway.drafts.rule(draft)], None
+        if value == "older-than" and not str(draft.fields.get("delete.age") or "").strip():
+            sentences = [OLDER_FIRST]
+        else:
+            count = partial(self.gateway.drafts.preview, draft)
+        question = DeletionQuestion("Delete mail on the server?", sentences, "delete", "leave it", count, choices=True)
+        self.app.push_screen(question, partial(self._answered, value))
+
+    def _answered(self, value: str, answer: Answer | None) -> None:
+        options = next(field.control for field in self.form.fields if field.spec.name == "delete.when")
+        assert isinstance(options, Options)
+        if answer is Answer.YES:
+            options.take(value)
+        elif answer in (Answer.NEXT, Answer.BEFORE):
+            other = options.beside(value, 1 if answer is Answer.NEXT else -1)
+            if other and other != "never":
+                self._ask(other)
 
     def on_form_edited(self) -> None:
         self._say()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -17,6 +19,7 @@ from tui.gateway.profile_views import Draft
 from tui.gateway.views import Refused
 from tui.guides import load
 from tui.screens.confirm import Confirm
+from tui.screens.deletion import Answer, DeletionQuestion
 from tui.screens.directory import DirectoryPlace
 from tui.screens.guide import GuidePage
 from tui.screens.importing import ask_for_file
@@ -118,13 +121,15 @@ class WizardPlace(Place):
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
     OWN_HELP = True
 
-    def __init__(self, draft: Draft, saved: Callable[[str], object] = lambda key: None) -> None:
-        """``saved`` is told the key of the profile when it was saved."""
+    def __init__(self, draft: Draft, saved: Callable[[str], object] = lambda key: None, page: str = "") -> None:
+        """``saved`` is told the key of the profile when it was saved; ``page`` is the word of the one to begin with."""
         super().__init__()
         self.draft = draft
         self._saved = saved
-        self._at = 1 if draft.replaces else 0
-        self._before = replace(draft, fields=dict(draft.fields))
+        first = next((index for index, step in enumerate(self.steps) if step.word == page), 0)
+        self._at = first or (1 if draft.replaces else 0)
+        # Deep, since lists of ticks are changed in their place.
+        self._before = replace(draft, fields=deepcopy(draft.fields))
         self._panel = Panel(id="step-panel")
         #: The page in front is checked, or the next one is not there yet.
         self._busy = True
@@ -252,6 +257,9 @@ class WizardPlace(Place):
                 return
         if errors:
             raise Refused("This cannot be saved.", " ".join(f"{field}: {text}" for field, text in errors.items()))
+        save, run_now = await self._sure()
+        if not save:
+            return
         gateway, automatic = self.console.gateway, self.console.gateway.drafts.automatic(self.draft)
         self._panel.head("Saving …")
         try:
@@ -264,7 +272,7 @@ class WizardPlace(Place):
             if automatic:
                 # It is to start by itself, so somebody must be there to start it.
                 await gateway.start_service()
-            run = await gateway.start(key) if self.draft.run_now else None
+            run = await gateway.start(key) if run_now else None
         except Refused as trouble:
             # Saved it is: the wizard must not stay as if it were not.
             failed = f" It was not started: {trouble.message} {trouble.hint}"
@@ -274,6 +282,27 @@ class WizardPlace(Place):
         self.app.notify(said, severity="warning" if failed else "information", timeout=20 if failed else None, markup=False)
         if run is not None:
             await self.app.push_screen(RunPlace(run))
+
+    async def _sure(self) -> tuple[bool, bool]:
+        """Save, and run at once? Both are asked once more of a profile that deletes more than before."""
+        desk, run_now = self.console.gateway.drafts, self.draft.run_now
+        more = await desk.deletes_more(self.draft)
+        if not more:
+            return True, run_now
+        sentences, count = [*more, desk.rule(self.draft)], partial(desk.preview, self.draft)
+        title = "Save a profile that deletes more than before?"
+        if not await self._asked(DeletionQuestion(title, sentences, "save it", "go on editing", count)):
+            return False, False
+        if run_now:
+            title = "And run it as soon as it is saved?"
+            run_now = await self._asked(DeletionQuestion(title, sentences[-1:], "run it", "save it only", count))
+        return True, run_now
+
+    async def _asked(self, question: DeletionQuestion) -> bool:
+        answered = self.app.push_screen(question, wait_for_dismiss=True)
+        # What is typed is for the question, although the page is not done.
+        self.console.opened()
+        return (await answered) is Answer.YES
 
     async def action_back(self) -> None:
         if self._busy:
@@ -301,7 +330,8 @@ class WizardPlace(Place):
     def _changed(self) -> bool:
         given = {name: value for name, value in self.draft.fields.items() if value not in ("", [], False, None)}
         before = {name: value for name, value in self._before.fields.items() if value not in ("", [], False, None)}
-        return given != before or bool(self.draft.password)
+        beside = (self.draft.run_now, self.draft.try_with) != (self._before.run_now, self._before.try_with)
+        return given != before or beside or bool(self.draft.password)
 
     def _answered(self, yes: bool | None) -> None:
         if yes:

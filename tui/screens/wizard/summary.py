@@ -42,9 +42,11 @@ def summary_lines(summary: Summary, width: int) -> list[Line]:
     lines: list[Line] = []
     room = max(width - LABEL, 10)
     for label, text in summary.facts:
-        first, *rest = wrap(text, room)
-        lines.append((Span(fit(label, LABEL), Tone.MUTED), Span(first)))
-        lines += [(Span(" " * LABEL), Span(one)) for one in rest]
+        danger = label == summary.danger
+        first, *rest = wrap(f"! {text}" if danger else text, room)
+        tone = Tone.BAD if danger else Tone.PLAIN
+        lines.append((Span(fit(label, LABEL), tone if danger else Tone.MUTED), Span(first, tone)))
+        lines += [(Span(" " * LABEL), Span(one, tone)) for one in rest]
     for mark, tone, texts in (("! ", Tone.WARN, summary.warnings), ("· ", Tone.MUTED, summary.advice)):
         for text in texts:
             first, *rest = wrap(text, max(width - 2, 10))

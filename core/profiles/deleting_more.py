@@ -1,0 +1,142 @@
+"""What a changed profile deletes on the server beyond what the saved one did: typed comparisons of its rules. Pure.
+
+Only what can widen is named: a longer age or fewer folders ask for nothing. Where two rules cannot be compared (patterns of
+folders), the new one counts as wider, so that nobody is left unasked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+
+from core.profiles.age import Age
+from core.profiles.catchall import Unknown
+from core.profiles.filter import Filter, Flagged, Seen
+from core.profiles.profile import Profile
+from core.profiles.rules import FolderRules
+from core.profiles.selection import Mode, Selection
+
+
+class More(StrEnum):
+    """A way in which more is deleted."""
+
+    SWITCHED_ON = "switched-on"
+    SOONER = "sooner"
+    TRASH = "trash"
+    SHARED = "shared"
+    PLAIN_EXPUNGE = "plain-expunge"
+    MAILBOX = "mailbox"
+    USERS = "users"
+    FOLDERS = "folders"
+    FILTER = "filter"
+    UNKNOWN = "unknown"
+
+
+SENTENCES = {
+    More.SWITCHED_ON: "Deletion is switched on: until now nothing was deleted by this profile.",
+    More.SOONER: "Younger mail than before is deleted.",
+    More.TRASH: "What was deleted is removed from the server's trash too.",
+    More.SHARED: "Mail in folders of others and shared ones is deleted too.",
+    More.PLAIN_EXPUNGE: "On servers without UIDPLUS mail is deleted too, where an EXPUNGE takes whatever is marked.",
+    More.MAILBOX: "It is another mailbox or server than before, in which mail is deleted from now on.",
+    More.USERS: "Mail of more users than before is deleted.",
+    More.FOLDERS: "Mail in more folders than before is deleted.",
+    More.FILTER: "The filter lets more mail pass than before, which is archived and then deleted.",
+    More.UNKNOWN: "Mail for unknown addresses is deleted too, once its copy is in the catch-all archive.",
+}
+
+
+def more(before: Profile | None, after: Profile, moment: datetime) -> tuple[More, ...]:
+    """The ways in which ``after`` deletes more than ``before`` (None: there was no such profile), ages as of ``moment``."""
+    if not after.deletion.active:
+        return ()
+    if before is None or not before.deletion.active:
+        return (More.SWITCHED_ON,)
+    old, new = before.deletion, after.deletion
+    found = {
+        More.SOONER: _cutoff(new.age, moment) > _cutoff(old.age, moment),
+        More.TRASH: new.trash_too and not old.trash_too,
+        More.SHARED: new.shared and not old.shared,
+        More.PLAIN_EXPUNGE: new.without_uidplus and not old.without_uidplus,
+        More.MAILBOX: _where(before) != _where(after),
+        More.USERS: _more_users(before.selection, after.selection),
+        More.FOLDERS: _more_folders(before.folders, after.folders),
+        More.FILTER: _wider(before.filter, after.filter, moment),
+        More.UNKNOWN: _unknown_too(after) and not _unknown_too(before),
+    }
+    return tuple(one for one, holds in found.items() if holds)
+
+
+def _cutoff(age: Age | None, moment: datetime) -> datetime:
+    """The moment before which mail is old enough."""
+    return moment if age is None else age.before(moment)
+
+
+def _where(profile: Profile) -> tuple[object, ...]:
+    """The mailboxes that a profile opens, but for its selection of users."""
+    login = "" if profile.selection is not None else profile.login.username
+    return profile.kind, profile.server.host.casefold(), profile.server.effective_port, login
+
+
+def _unknown_too(profile: Profile) -> bool:
+    return profile.catchall is not None and profile.catchall.unknown is Unknown.ARCHIVE
+
+
+def _more_users(before: Selection | None, after: Selection | None) -> bool:
+    if before is None or after is None:
+        return before is not after
+    old, new = _keys(before.names), _keys(after.names)
+    if before.mode is Mode.ONLY:
+        return after.mode is not Mode.ONLY or bool(new - old)
+    left_out = old if before.mode is Mode.ALL_EXCEPT else set()
+    if after.mode is Mode.ONLY:
+        return bool(new & left_out)
+    return bool(left_out - (new if after.mode is Mode.ALL_EXCEPT else set()))
+
+
+def _keys(names: Iterable[str]) -> set[str]:
+    return {name.strip().casefold() for name in names}
+
+
+def _more_folders(before: FolderRules, after: FolderRules) -> bool:
+    old, new = {rule.pattern for rule in before.include}, {rule.pattern for rule in after.include}
+    if {rule.pattern for rule in before.exclude} - {rule.pattern for rule in after.exclude}:
+        return True
+    if old and not new:
+        return True
+    # A plain name that was archived before is nothing more.
+    return any("*" in pattern or before.reason_to_exclude(pattern) for pattern in new - old)
+
+
+def _wider(before: Filter, after: Filter, moment: datetime) -> bool:
+    """Whether a message may pass ``after`` that did not pass ``before``."""
+    if before == after:
+        return False
+    flags = [
+        before.seen is not Seen.ANY and after.seen is not before.seen,
+        before.flagged is not Flagged.ANY and after.flagged is not before.flagged,
+    ]
+    words = [
+        bool(old) and (not new or bool(set(new) - set(old)))
+        for old, new in (
+            (before.sender, after.sender),
+            (before.recipient, after.recipient),
+            (before.subject, after.subject),
+        )
+    ]
+    return any(
+        (
+            *flags,
+            *words,
+            # Limits from above: a later moment, day or larger size lets more pass.
+            before.older_than is not None and _cutoff(after.older_than, moment) > _cutoff(before.older_than, moment),
+            before.before is not None and (after.before is None or after.before > before.before),
+            bool(before.smaller_than) and (not after.smaller_than or after.smaller_than > before.smaller_than),
+            # Limits from below.
+            before.newer_than is not None
+            and (after.newer_than is None or after.newer_than.before(moment) < before.newer_than.before(moment)),
+            before.since is not None and (after.since is None or after.since < before.since),
+            after.larger_than < before.larger_than,
+        )
+    )
