@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -27,8 +29,16 @@ def run(home: Path | None = None) -> None:
         os.environ.pop(name, None)
     from tui.console import Console
     from tui.gateway.core import begin_archive, note_fault, open_gateway
-    from tui.gateway.start import glance
+    from tui.gateway.start import glance, locale_doubt
+    from tui.terminal import Found, TerminalDriver, end_on_signals
 
+    if doubt := locale_doubt():
+        # Here too, where it stays when the console is left.
+        terminal.print(doubt, soft_wrap=True)
+        if isinstance(sys.__stderr__, io.TextIOWrapper):
+            # Most terminals know UTF-8 whatever the locale says, and no other encoding has the frames.
+            sys.__stderr__.reconfigure(encoding="utf-8")
+    found = Found()
     threading.Thread(target=_end_with_terminal, name="terminal", daemon=True).start()
     start = glance(home)
     console = Console(
@@ -37,10 +47,17 @@ def run(home: Path | None = None) -> None:
         few_colours=few_colours(),
         start=start,
         note=lambda text: note_fault(home, text),
+        doubt=doubt,
+        driver=TerminalDriver,
     )
-    console.run(mouse=start.mouse)
+    end_on_signals(found, console.end)
+    try:
+        console.run(mouse=start.mouse)
+    except BaseException:
+        found.restore()
+        raise
     if console.return_code:
-        raise SystemExit(3)
+        raise SystemExit(console.return_code if console.return_code > 128 else 3)
 
 
 def _end_with_terminal() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -16,7 +17,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
-from textual.drivers.linux_driver import LinuxDriver
+from textual.driver import Driver
 from textual.events import Event, Key, Paste
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
@@ -46,6 +47,7 @@ from tui.screens.synchronising import SyncPlace
 from tui.screens.trouble import Trouble
 from tui.screens.unknown import UnknownPlace
 from tui.screens.users import UsersPlace
+from tui.terminal import TerminalDriver
 from tui.typeahead import Settled, TypeAhead
 
 #: Seconds between two looks at the archive's version, which costs microseconds.
@@ -63,7 +65,7 @@ GONE = (NoMatches, MountError, NoScreen)
 class Console(App[None]):
     """The console. ``open_gateway`` opens the archive and may raise ``Refused``; ``begin`` makes one where there is none.
 
-    ``note`` writes where in the program a fault was to a log.
+    ``note`` writes where in the program a fault was to a log. ``doubt`` is what should be known of the terminal.
     """
 
     TITLE = "Archivar"
@@ -78,9 +80,12 @@ class Console(App[None]):
         few_colours: bool = False,
         start: Start = DEFAULTS,
         note: Callable[[str], None] = lambda text: None,
+        doubt: str = "",
+        driver: type[Driver] | None = None,
     ) -> None:
         # Filters for colours are made in App.__init__, so it must know at once.
-        super().__init__(ansi_color=True if few_colours else None)
+        super().__init__(driver_class=driver, ansi_color=True if few_colours else None)
+        self._doubt = doubt
         self._open_gateway = open_gateway
         self.begin = begin
         self._note = note
@@ -135,6 +140,8 @@ class Console(App[None]):
         if troubles := self.keymap_troubles:
             more = f" {len(troubles) - 1} more in Settings." if len(troubles) > 1 else ""
             self.notify(f"{troubles[0]}{more}", severity="warning", timeout=20, markup=False)
+        if self._doubt:
+            self.notify(self._doubt, severity="warning", timeout=60, markup=False)
         self.run_worker(self._watch(), name="watch", exit_on_error=False)
 
     # Looks --------------------------------------------------------------------------------------------------------------
@@ -173,14 +180,9 @@ class Console(App[None]):
                 self.notify("The mouse is taken or left from the next start on.", markup=False)
 
     def _take_mouse(self, on: bool) -> bool:
-        driver = self._driver
-        if not isinstance(driver, LinuxDriver):
+        if not isinstance(self._driver, TerminalDriver):
             return False
-        # Its own switch goes by what it was made with.
-        driver._mouse = True
-        (driver._enable_mouse_support if on else driver._disable_mouse_support)()
-        driver._mouse = on
-        driver.flush()
+        self._driver.take_mouse(on)
         return True
 
     # Keys ---------------------------------------------------------------------------------------------------------------
@@ -317,6 +319,11 @@ class Console(App[None]):
             await self.pop_screen()
         if kind is not None:
             await self.push_screen(kind())
+
+    def end(self, number: int) -> None:
+        """End because a signal asks for it, and leave the terminal as it was."""
+        word = signal.Signals(number).name
+        self.exit(return_code=128 + number, message=Text(f"The console was ended ({word}). Runs go on without it."))
 
     async def action_quit(self) -> None:
         self.leave(0)

@@ -15,10 +15,10 @@ from textual.events import Event
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-#: Seconds after which a key counts as done although nothing says so: what it went to may be gone.
-PATIENCE = 0.5
-#: Seconds for which keys wait for a page at most.
-LONGEST = 5.0
+#: Seconds between two looks whether what a key went to is gone: then nothing says that the key is done.
+LOOK = 0.5
+#: Seconds for which keys wait for a page, or for the key before them, at most.
+LONGEST = 30.0
 
 
 class Settled(Message):
@@ -80,7 +80,8 @@ class TypeAhead:
     def _follow(self, target: MessagePump) -> None:
         self._screen = self._app.screen
         self._under_way = message = Settled()
-        self._late = asyncio.get_running_loop().call_later(PATIENCE, self._give_up, message)
+        loop = asyncio.get_running_loop()
+        self._late = loop.call_later(LOOK, self._look, message, target, loop.time() + LONGEST)
         if not target.post_message(message):
             self._app.screen.post_message(message)
 
@@ -89,8 +90,14 @@ class TypeAhead:
         if self._late is not None:
             self._late.cancel()
 
-    def _give_up(self, message: Settled) -> None:
-        if message is self._under_way:
+    def _look(self, message: Settled, target: MessagePump, end: float) -> None:
+        """A machine that is slow only needs more time; what went away with its page never answers."""
+        if message is not self._under_way:
+            return
+        loop = asyncio.get_running_loop()
+        if target.is_running and target.is_attached and loop.time() < end:
+            self._late = loop.call_later(LOOK, self._look, message, target, end)
+        else:
             self._done()
             self._resume()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
 import typer
 
+from core import locales
 from core.cli.context import context
 from core.cli.help import Group
 from core.cli.output import output
@@ -71,7 +73,9 @@ def build(console: Console | None = None, command: str | None = None) -> typer.T
 def main(arguments: Sequence[str], console: Console | None = None) -> int:
     """Do what ``arguments`` say; the exit code."""
     try:
-        return _do(_take_options(list(arguments)), console)
+        left = _take_options(list(arguments))
+        _doubt_locale()
+        return _do(left, console)
     except ArchivarError as error:
         try:
             output.error(error)
@@ -81,6 +85,13 @@ def main(arguments: Sequence[str], console: Console | None = None) -> int:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return 130
+
+
+def _doubt_locale() -> None:
+    """Tell a person at a terminal, or whoever gets other characters than were meant, of a locale without UTF-8."""
+    lossy = not (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+    if (lossy or output.at_terminal) and not output.json_wanted and any(doubt := locales.doubt()):
+        output.note("! " + " ".join(doubt))
 
 
 def _do(arguments: list[str], console: Console | None) -> int:

@@ -33,6 +33,11 @@ class Output:
         """Is somebody watching? Then progress may be drawn."""
         return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
+    @property
+    def at_terminal(self) -> bool:
+        """Does somebody read what is written beside the result?"""
+        return sys.stderr is not None and sys.stderr.isatty()
+
     def line(self, text: str = "", *, indent: int = 0) -> None:
         """A line for people: to stdout, or to stderr beside JSON. Broken, it goes on after ``indent`` blanks."""
         self._text(self._people, text, indent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import config
+from core import config, locales
 from core.archive import settings
 from core.config import Home
 from core.errors import ArchivarError
@@ -26,6 +26,11 @@ class Start:
 
 
 DEFAULTS = Start()
+
+
+def locale_doubt() -> str:
+    """What is wrong with the locale, and what to do; empty for one with UTF-8."""
+    return present.text(" ".join(locales.doubt()).strip())
 
 
 def safe(text: str) -> str:
