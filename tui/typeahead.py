@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 #: Seconds between two looks whether what a key went to is gone: then nothing says that the key is done.
-LOOK = 0.5
+LOOK = 0.05
 #: Seconds for which keys wait for a page, or for the key before them, at most.
 LONGEST = 30.0
 

@@ -511,16 +511,16 @@ async def test_what_is_typed_ahead_goes_to_the_page_that_comes(stage: Stage, mon
     show = WizardPlace._show
 
     async def slow(place: WizardPlace) -> None:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
         await show(place)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
 
     monkeypatch.setattr(WizardPlace, "_show", slow)
     pages = ["n\r", "mail.example.test\r", "alice@example.test\t\tword-4711\r", "\r", "\r", "\r", "\r", "Alice\r", "\r"]
     for character in "".join(pages):
         key = {"\r": "enter", "\t": "tab", "@": "at", ".": "full_stop", "-": "minus"}.get(character, character)
         console.post_message(Key(key, character))
-    await screen.until_shown("Profile Alice saved.")
+    await screen.until(lambda: "Profile Alice saved." in screen.text, 60)
     profile = await stage.saved("Alice")
     assert (profile.server.host, profile.login.username, profile.target) == (
         "mail.example.test",
