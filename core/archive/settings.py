@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from core.archive.ledger import Draft
@@ -65,6 +68,19 @@ class Description:
 
 
 def _theme(text: str) -> str:
+    if text not in themes():
+        raise ValueError(text)
+    return text
+
+
+@cache
+def themes() -> tuple[str, ...]:
+    """The names of the themes that there are."""
+    found = (entry.name.removesuffix(".toml") for entry in files("themes").iterdir() if entry.name.endswith(".toml"))
+    return tuple(sorted(found))
+
+
+def _loaded_theme(text: str) -> str:
     if not _THEME.fullmatch(text):
         raise ValueError(text)
     return text
@@ -100,7 +116,7 @@ _volume = _within(64 * 1024**2, 64 * 1024**3, sizes.parse)
 
 #: Every setting by its name, in the order in which they are listed.
 DESCRIBED: dict[str, Description] = {
-    "theme": Description("The console's colours.", "the name of a theme: a to z and -", _theme, _theme, str),
+    "theme": Description("The console's colours.", ", ".join(themes()), _theme, _loaded_theme, str),
     "mouse": Description(
         "Whether the console takes the mouse.", "on or off", _switch, _switch, lambda on: "on" if on else "off"
     ),
@@ -155,12 +171,12 @@ async def change(archive: Archive, name: str, text: str, *, actor: str = "archiv
     """
     described = DESCRIBED.get(name)
     if described is None:
-        raise InputError(f'There is no setting "{name}".', f"Settings: {', '.join(DESCRIBED)}.")
+        raise InputError(f'There is no setting "{_short(name)}".', f"{_near(name, DESCRIBED)}Settings: {', '.join(DESCRIBED)}.")
     try:
         value = described.parse(text.strip())
     except ValueError:
-        shown_text = text if len(text) <= 60 else f"{text[:59]}…"
-        raise InputError(f'{name}: "{shown_text}" is not allowed.', f"Allowed: {described.allowed}.") from None
+        near = _near(text, themes()) if name == "theme" else ""
+        raise InputError(f'{name}: "{_short(text)}" is not allowed.', f"{near}Allowed: {described.allowed}.") from None
     stored = str(value) if isinstance(value, int) and not isinstance(value, bool) else described.show(value)
     async with archive.changing():
         if value != getattr(await read(archive), name):
@@ -169,6 +185,16 @@ async def change(archive: Archive, name: str, text: str, *, actor: str = "archiv
         async with archive.database.transaction() as transaction:
             await kept.keep(transaction, name, stored)
     return await read(archive)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _near(text: str, known: Iterable[str]) -> str:
+    """The name that may be meant, as a sentence with a blank behind it; empty when none is like it."""
+    found = get_close_matches(text.strip().lower()[:60], list(known), n=1)
+    return f'Is "{found[0]}" meant? ' if found else ""
 
 
 def glance(home: Home) -> Settings:

@@ -44,7 +44,7 @@ GIVEN = [
     ("verify", "100%", "100%"),
 ]
 REFUSED = [
-    ("theme", ["", "Dark", "../x", "a b", "x" * 41]),
+    ("theme", ["", "Dark", "../x", "a b", "x" * 41, "drak", "solarized"]),
     ("mouse", ["", "2", "maybe"]),
     ("refresh", ["0.2", "5.1", "nan", "inf", "fast", "-1", "0_1", "1_0", "٣"]),
     ("connections", ["0", "65", "1.5", "", "٣", "1_0"]),
@@ -195,3 +195,16 @@ async def test_the_service_starts_no_more_runs_than_the_setting_says(archive: Ar
     assert await look() == [1, 2, 3]
     end.set()
     await asyncio.wait(service._tasks.values())
+
+
+async def test_what_is_unknown_is_refused_with_what_may_be_meant(archive: Archive) -> None:
+    """A name that is nearly one, and a theme that is none; nothing is kept."""
+    for name, value, near in (("refesh", "1", '"refresh"'), ("Theme", "dark", '"theme"'), ("theme", "drak", '"dark"')):
+        with pytest.raises(InputError) as refused:
+            await settings.change(archive, name, value)
+        assert f"Is {near} meant?" in refused.value.hint
+    with pytest.raises(InputError, match='There is no setting "x') as refused:
+        await settings.change(archive, "x" * 10_000, "1")
+    assert "meant" not in refused.value.hint
+    assert len(str(refused.value)) < 500
+    assert await settings.read(archive) == Settings()
