@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,26 @@ from core.directory.entry import DirectoryEntry
 from core.directory.people import people
 from core.engine.probe import Mode, Verdict
 from core.engine.remedies import remedy
-from core.errors import ArchivarError
+from core.errors import ArchivarError, ConnectError
+from core.model import COUNTERS, Run, RunStatus, now
 from core.profiles import form
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Source
 from core.profiles.keys import KEYS
 from core.secrets import Secret
+from core.trial import Step
 from tests import homes
+from tui.gateway import present, trial
+from tui.gateway.activity import run_row
 from tui.gateway.drafts import Drafts
 from tui.gateway.profile_views import Draft
 from tui.gateway.refusals import translated
 from tui.gateway.views import Refused
-from tui.gateway.wording import FIELDS, OF_MANY, here, place
+from tui.gateway.wording import FIELDS, OF_MANY, advice, message, phrase, place
 from tui.screens.directory import DirectoryPlace
 from tui.screens.wizard.place import STEPS
 from tui.screens.wizard.step import RUN_NOW, TRY_WITH, FormStep
 
+MAILBOX = {"user": "anna", "status": "failed", **dict.fromkeys(COUNTERS, 0)}
 #: What nobody who fills in a page knows.
 OF_FILES = re.compile(r"profile apply|trash_too|ca_file|key of its own|relative to the profile|accept_all|access imap|imap-\w")
 #: The fields that only the page Filing has.
@@ -65,7 +71,7 @@ def test_every_field_of_a_profile_has_a_place() -> None:
 
 def test_what_a_probe_found_names_the_fields_of_the_page() -> None:
     """Tick "Final", where a profile file has a key."""
-    said = " ".join(here(sentence) for sentence in Verdict(Mode.TRASH, "STORE", "Trash").sentences())
+    said = " ".join(phrase(sentence) for sentence in Verdict(Mode.TRASH, "STORE", "Trash").sentences())
     assert 'To have it removed there too, tick "Final".' in said
     assert not OF_FILES.search(said)
 
@@ -118,15 +124,52 @@ async def test_refusals_and_remedies_name_pages_instead_of_commands(archive: Arc
         with pytest.raises(Refused) as refused, translated():
             await job
         said += [refused.value.message, refused.value.hint]
-    assert [OF_FILES.search(here(one)) for one in said] == [None] * len(said)
-    assert sum("page Login" in here(one) for one in said) == 3
+    assert [OF_FILES.search(advice(one)) for one in said] == [None] * len(said)
+    assert sum("page Login" in advice(one) for one in said) == 3
     assert any("n on Home" in one for one in said)
 
 
 def test_names_of_files_and_servers_stay_as_they_are() -> None:
     """Only words of their own are translated."""
-    for text in ("/etc/ca_file.pem is no file", "imap-ssl.example.test refused", "/x/ca_file/y", "my-ca_file"):
-        assert here(text) == text
+    for text in (
+        "/etc/ca_file.pem is no file",
+        "imap-ssl.example.test refused",
+        "/x/ca_file/y",
+        "my-ca_file",
+        "mailserver.host.test",
+    ):
+        assert advice(text) == text
+    assert advice('Domains: "search.filter". Correct search.filter.') == 'Domains: "search.filter". Correct "Filter".'
+
+
+#: What servers, folders and people may say, word for word as the core does.
+OUTSIDE = (
+    "NO set accept_all_certificates = true, and access imap, in server.timeout (archivar profile apply)",
+    "search.base_dn/attributes.email/ca_file",
+    "Give --user NAME with archivar user edit",
+)
+
+
+@pytest.mark.parametrize("outside", OUTSIDE)
+async def test_what_comes_from_outside_is_shown_as_it_is(archive: Archive, outside: str) -> None:
+    """In problems, reasons of runs, refusals, steps of a test: the words of a server are its own."""
+    moment = now()
+    problem = {"mailbox": outside, "folder": outside, "uid": 1, "reason": f"The server answered: {outside}"}
+    run = Run(7, "Staff", RunStatus.FAILED, moment, moment, moment, reason=f"The server answered: {outside}", result=None)
+    result = {"warnings": [], "totals": {}, "mailboxes": [{**MAILBOX, "mailbox": outside, "problems": [problem]}]}
+    with_problem = present.run_view(replace(run, result=result), None, [], moment).problems[0]
+    said = [
+        with_problem.reason,
+        with_problem.folder,
+        with_problem.mailbox,
+        " ".join(present.summary(run)),
+        run_row(run, moment).more[-1],
+        trial.row(Step("login", False, f"The server answered: {outside}")).text,
+    ]
+    with pytest.raises(Refused) as refused, translated():
+        raise ConnectError("login", f"The server answered: {outside}")
+    said.append(refused.value.message)
+    assert [outside in one for one in said] == [True] * len(said), said
 
 
 async def test_what_a_directory_lacks_is_said_without_files_and_commands(
@@ -145,13 +188,13 @@ async def test_what_a_directory_lacks_is_said_without_files_and_commands(
     for job in (saved_directory.find(archive), people(directory, Secret("x"), lambda step, text: None)):
         with pytest.raises(ArchivarError) as refused:
             await job
-        said.append(here(str(refused.value)))
+        said.append(f"{message(refused.value.message)} {advice(refused.value.hint)}")
     await saved_directory.save(archive, directory)
     of_kerio = Directory(Source.KERIO, DirectoryServer("dc1", DirectoryAccess.HTTPS), "admin")
     for job in (saved_directory.password(archive, directory), people(of_kerio, Secret("x"), lambda step, text: None)):
         with pytest.raises(ArchivarError) as refused:
             await job
-        said.append(here(str(refused.value)))
+        said.append(f"{message(refused.value.message)} {advice(refused.value.hint)}")
     words = ("the key t in Users", '"Filter" and "Base DN"', "Type it on the directory's page", '"Domains" and "Groups"')
     assert all(word in one for word, one in zip(words, said, strict=True)), said
     assert not re.search(r"archivar|\[search\]|password_file", " ".join(said))
@@ -161,9 +204,9 @@ def test_what_a_directory_answers_names_the_fields_of_its_page() -> None:
     """By the labels of the page, not by keys of a file that nobody here has seen."""
     labels = {spec.label for spec in DirectoryPlace()._specs()}
     for key, label in (("search.base_dn", "Base DN"), ("search.groups", "Groups"), ("attributes.email", "Addresses from")):
-        assert here(f"Correct {key}, or leave it out.") == f'Correct "{label}", or leave it out.'
+        assert advice(f"Correct {key}, or leave it out.") == f'Correct "{label}", or leave it out.'
         assert label in labels
-    assert here("Use access ldap-ssl (port 636), or switch TLS on there.").startswith('Use "Access via" LDAPS (port 636)')
-    assert here("raise server.timeout.") == 'raise "Timeout".'
-    assert here("Compare login.username (a DN)") == 'Compare "Login" (a DN)'
+    assert advice("Use access ldap-ssl (port 636), or switch TLS on there.").startswith('Use "Access via" LDAPS (port 636)')
+    assert advice("raise server.timeout.") == 'raise "Timeout".'
+    assert advice("Compare login.username (a DN)") == 'Compare "Login" (a DN)'
     assert {"Filter", "Timeout", "Server name", "Login", "Access via"} <= labels

@@ -20,7 +20,6 @@ from tui.gateway import present
 from tui.gateway.activity_views import EntryRow, EntryView, Named, PastProblem, RunRow, SealView
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.refusals import translated
-from tui.gateway.wording import here
 
 #: Problems that are listed; the run's own place has all of its own.
 PROBLEMS = 500
@@ -198,7 +197,7 @@ def run_row(run: Run, moment: datetime) -> RunRow:
         said = f"{archived} archived ({size}), {failed} failed, {deleted} deleted at the source."
         more.append(f"Nothing was archived or deleted; {failed} failed." if run.dry_run else said)
     if run.reason:
-        more.append(present.text(here(run.reason)))
+        more.append(present.text(run.reason))
     return RunRow(
         id=run.id,
         profile=present.text(run.profile, 100),
@@ -220,7 +219,7 @@ def past_problem(one: RunProblem, moment: datetime) -> PastProblem:
     profile = present.text(one.profile, 100)
     if one.dry_run:
         place = ("dry run", *place)
-    return PastProblem(one.run, profile, texts.when(one.at, moment), place, present.text(here(one.problem.reason)))
+    return PastProblem(one.run, profile, texts.when(one.at, moment), place, present.text(one.problem.reason))
 
 
 def entry_row(entry: Entry, moment_: datetime) -> EntryRow:

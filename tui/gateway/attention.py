@@ -12,7 +12,6 @@ from core.profiles.selection import Chosen, Selection
 from tui.gateway.job_views import JobView
 from tui.gateway.present import count, failed_mailboxes, text, totals
 from tui.gateway.views import Attention, Remedy
-from tui.gateway.wording import here
 
 _NOTHING: Mapping[Selection, Chosen] = {}
 
@@ -95,7 +94,7 @@ def _of_archive(condition: Condition) -> Iterable[Attention]:
 
 def _of_run(name: str, run: Run) -> str:
     if run.status is RunStatus.FAILED:
-        return f"{name} failed: {text(here(run.reason), 160) or 'no reason is known'}"
+        return f"{name} failed: {text(run.reason, 160) or 'no reason is known'}"
     if run.status is RunStatus.INTERRUPTED:
         return f"{name} was interrupted; it carries on by itself."
     if run.status is not RunStatus.WITH_ERRORS:

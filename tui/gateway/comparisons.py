@@ -14,7 +14,6 @@ from core.service.idle import until_idle
 from tui.gateway import present
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.refusals import translated
-from tui.gateway.wording import here
 
 AGAIN = "The same comparison again goes on from there; nothing was changed on the server."
 
@@ -73,7 +72,7 @@ def outcome(found: Sequence[MissingMailbox], deep: Deep | None) -> Outcome:
     problems: list[str] = []
     for mailbox in found:
         where = f"{mailbox.mailbox}: " if len(found) > 1 else ""
-        problems += [f"{where}{here(mailbox.error)}"] if mailbox.error else []
+        problems += [f"{where}{mailbox.error}"] if mailbox.error else []
         for folder in mailbox.folders:
             problems += [f"{where}{text}" for text in _named(folder)]
     missing = sum(one.missing for one in found)

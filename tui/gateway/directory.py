@@ -28,7 +28,6 @@ from tui.gateway.directory_views import DirectoryDraft, SyncView
 from tui.gateway.people_views import ImportRow, Mark
 from tui.gateway.profile_views import StepRow
 from tui.gateway.refusals import translated
-from tui.gateway.wording import here
 
 _WHO = "console"
 #: What needs a look first.
@@ -189,7 +188,7 @@ def trouble(attempt: Attempt, moment: datetime) -> str:
     run = attempt.asked_by if attempt.asked_by.startswith("run ") else ""
     when = texts.when(attempt.at, moment) + (f", before {run}" if run else "")
     if attempt.outcome is Outcome.FAILED:
-        return present.text(f"Users could not be synchronised ({when}): {here(attempt.reason)}", 380)
+        return present.text(f"Users could not be synchronised ({when}): {attempt.reason}", 380)
     return present.text(f"Users were synchronised ({when}), but for those who left: {attempt.reason}", 380)
 
 

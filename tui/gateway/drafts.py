@@ -29,7 +29,7 @@ from tui.gateway.described import DELETION, facts
 from tui.gateway.drafted import complete, filled, login_of, made, stand_in
 from tui.gateway.profile_views import Draft, ExampleRow, FolderRow, FolderTree, StepRow, Summary, Turned
 from tui.gateway.refusals import translated
-from tui.gateway.wording import here
+from tui.gateway.wording import advice, phrase
 
 #: What stands in a form that nobody has filled in yet.
 _DEFAULTS = {
@@ -94,7 +94,7 @@ class Drafts:
     # Checking ------------------------------------------------------------------------------------------------------------
 
     async def problems(self, draft: Draft) -> Mapping[str, str]:
-        found = {name: present.text(here(problem), 400) for name, problem in form.problems(filled(draft.fields)).items()}
+        found = {name: present.text(advice(problem), 400) for name, problem in form.problems(filled(draft.fields)).items()}
         with translated():
             found = {**await self._of_archive(draft), **found}
         return found
@@ -275,7 +275,7 @@ class Drafts:
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             verdict = await probe.probe(profile, mailbox, secret)
-        return [present.text(here(sentence), 500) for sentence in verdict.sentences()]
+        return [present.text(phrase(sentence), 500) for sentence in verdict.sentences()]
 
     async def _opened(self, draft: Draft) -> tuple[Profile, Mailbox, Secret]:
         """What opens a mailbox. Raises ``InputError``, also naming what must be filled in before."""
@@ -317,15 +317,15 @@ class Drafts:
         with translated():
             profile = made(draft)
             selected = await saved_profiles.check(self._archive, profile)
-            advice = [*profile.advice(), *(profile.login.doubts(draft.password) if draft.password else ())]
+            known = [*profile.advice(), *(profile.login.doubts(draft.password) if draft.password else ())]
             if selected is not None:
-                advice += saved_profiles.shared_logins(profile, selected.users)
+                known += saved_profiles.shared_logins(profile, selected.users)
             doubts = await saved_profiles.case_doubts(self._archive, profile)
         whose = f"{selected.sentence()}." if selected else ""
         said = (profile.deletion.sentence(), profile.catchall.sentence() if profile.catchall else "")
         return Summary(
             tuple((label, present.text(value, 500)) for label, value in facts(profile, whose, run_now=draft.run_now)),
-            tuple(present.text(here(text), 500) for text in advice if text not in said),
+            tuple(present.text(phrase(text), 500) for text in known if text not in said),
             tuple(present.text(text, 500) for text in (*profile.warnings(), *doubts)),
             DELETION if profile.deletion.active else "",
         )

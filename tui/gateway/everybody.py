@@ -12,7 +12,7 @@ from core.errors import InputError
 from tui.gateway import present
 from tui.gateway.drafted import stand_in
 from tui.gateway.profile_views import Draft, ExampleRow
-from tui.gateway.wording import here
+from tui.gateway.wording import advice
 
 
 async def problems(archive: Archive, draft: Draft) -> dict[str, str]:
@@ -32,7 +32,7 @@ async def problems(archive: Archive, draft: Draft) -> dict[str, str]:
         await saved_profiles.refuse_own_address(archive, profile)
     except InputError as error:
         field = "catchall.own_addresses" if profile.catchall and profile.catchall.own_addresses else "login.username"
-        found[field] = present.text(here(f"{error.message.removeprefix(f'{profile.name}: ')} {error.hint}"), 500)
+        found[field] = present.text(f"{error.message.removeprefix(f'{profile.name}: ')} {advice(error.hint)}", 500)
     return found
 
 

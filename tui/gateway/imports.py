@@ -18,7 +18,7 @@ from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.refusals import translated
 from tui.gateway.transfer_views import ImportWish, Wrong
 from tui.gateway.views import Refused
-from tui.gateway.wording import here
+from tui.gateway.wording import advice, message
 
 FORMATS = {
     Format.AUTO: "found out",
@@ -120,7 +120,7 @@ def _path(text: str) -> Path:
 
 
 def _wrong(field: str, error: InputError) -> Wrong:
-    return Wrong(field, present.text(here(error.message), 1000), present.text(here(error.hint)))
+    return Wrong(field, present.text(message(error.message), 1000), present.text(advice(error.hint)))
 
 
 def _outcome(done: Imported, owner: User) -> Outcome:

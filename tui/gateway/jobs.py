@@ -23,7 +23,7 @@ from tui.gateway import present
 from tui.gateway.faults import fault, way
 from tui.gateway.job_views import JobView
 from tui.gateway.views import Refused, State, Tone
-from tui.gateway.wording import here
+from tui.gateway.wording import advice, message
 
 #: Problems that are named one by one.
 NAMED = 500
@@ -103,7 +103,7 @@ class OwnJobs:
             job.outcome = Outcome((f"It was stopped. {job.again}",))
             raise
         except ArchivarError as error:
-            job.outcome = Outcome((here(error.message), here(error.hint)), bad=True)
+            job.outcome = Outcome((message(error.message), advice(error.hint)), bad=True)
         except Exception as error:
             log.note(self._home.console_log, "archivar.console", way(error))
             job.outcome = Outcome((f"The console has a fault. {fault(error)}", job.again), bad=True)

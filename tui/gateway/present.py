@@ -18,7 +18,7 @@ from core.profiles.selection import Chosen, Selection
 from tui.format import steady
 from tui.gateway import pace
 from tui.gateway.views import MailboxRow, ProblemRow, ProfileRow, RunRow, RunView, State, Tone
-from tui.gateway.wording import here
+from tui.gateway.wording import advice
 
 #: Characters of a reason that is read in full.
 LONGEST_REASON = 10_000
@@ -207,7 +207,7 @@ def summary(run: Run) -> tuple[str, ...]:
         RunStatus.SUCCEEDED: "Everything is archived.",
         RunStatus.WITH_ERRORS: "Finished, but not everything could be archived. The next run tries again.",
         RunStatus.CANCELLED: "Cancelled. What was archived is kept; the next run carries on from there.",
-        RunStatus.FAILED: f"Failed: {text(here(run.reason)) or 'no reason is known'}",
+        RunStatus.FAILED: f"Failed: {text(run.reason) or 'no reason is known'}",
     }
     head = _TRIED.get(run.status, heads[RunStatus.FAILED]) if run.dry_run else heads.get(run.status, "")
     if run.result is None:
@@ -338,7 +338,7 @@ def _live_problems(snapshot: Snapshot | None) -> tuple[Sequence[ProblemRow], int
 
 
 def _problem(mailbox: str, problem: Mapping[str, Any]) -> ProblemRow:
-    folder, shown, reason = text(problem["folder"]), text(mailbox), here(problem["reason"])
+    folder, shown, reason = text(problem["folder"]), text(mailbox), problem["reason"]
     uid = "" if problem["uid"] is None else f"UID {problem['uid']}"
     return ProblemRow(
         place=tuple(part for part in (folder, uid, shown) if part),
@@ -348,7 +348,7 @@ def _problem(mailbox: str, problem: Mapping[str, Any]) -> ProblemRow:
         folder=folder,
         uid=uid.removeprefix("UID "),
         full=text(reason, LONGEST_REASON),
-        remedy=here(remedy(problem["reason"], problem.get("code", ""))),
+        remedy=advice(remedy(problem["reason"], problem.get("code", ""))),
     )
 
 

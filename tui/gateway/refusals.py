@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from core.errors import ArchivarError
 from tui.gateway import present
 from tui.gateway.views import Refused
-from tui.gateway.wording import here
+from tui.gateway.wording import advice, message
 
 
 @contextmanager
@@ -17,4 +17,4 @@ def translated() -> Iterator[None]:
     try:
         yield
     except ArchivarError as error:
-        raise Refused(present.text(here(error.message)), present.text(here(error.hint))) from error
+        raise Refused(present.text(message(error.message)), present.text(advice(error.hint))) from error

@@ -23,7 +23,7 @@ from tui.gateway.exports import core, resolved
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.refusals import translated
 from tui.gateway.transfer_views import Looking, LookView, RestoreFolder, RestoreView, RestoreWish
-from tui.gateway.wording import here
+from tui.gateway.wording import advice, message
 
 AGAIN = "The same restore again carries on; what is there already is not put there again."
 #: Folders and remarks that are told one by one.
@@ -87,14 +87,14 @@ class MailRestores:
             plan = await _plan(self._archive, wish)
         except InputError as error:
             at = error.at.value if isinstance(error, PlanError) else ""
-            return replace(view, trouble=present.text(here(str(error))), at=at)
+            return replace(view, trouble=present.text(f"{message(error.message)} {advice(error.hint)}".strip()), at=at)
         with translated():
             everything = await selecting.select(self._archive, core(wish.selection))
         others = sum(folder.messages for folder in everything) - plan.messages
         strangers = sorted({folder.user for folder in plan.folders if folder.owner != plan.mailbox.user.id})
         whose = plan.mailbox.user.name
         warnings = [f"This is mail of {', '.join(strangers)}, and {whose} will be able to read it."] if strangers else []
-        warnings += [here(warning) for warning in plan.warnings()]
+        warnings += plan.warnings()
         if others > 0:
             warnings.append(
                 f"Of what is chosen {present.count(others, 'message')} of other users stay out: "
@@ -240,7 +240,7 @@ def _outcome(plan: RestorePlan, done: Restored) -> Outcome:
     if len(done.remarks) > NAMED:
         sentences.append(f"And {texts.number(len(done.remarks) - NAMED)} more remarks like these.")
     if done.messages:
-        sentences += [here(warning) for warning in plan.warnings()]
+        sentences += plan.warnings()
     return Outcome(tuple(sentences), tuple(_problem(one) for one in done.problems))
 
 
@@ -261,7 +261,7 @@ def _names(folders: Sequence[str]) -> str:
 
 
 def _problem(problem: Problem) -> str:
-    reason = here(problem.reason)
+    reason = problem.reason
     if problem.message is None:
         return f"{problem.folder}: {present.count(problem.messages, 'message')} not restored: {reason}"
     return f"{problem.folder}, message {texts.number(problem.message)} ({problem.subject}): {reason}"

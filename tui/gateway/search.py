@@ -19,7 +19,7 @@ from tui.gateway.archive import message_row
 from tui.gateway.archive_views import MessageRow
 from tui.gateway.refusals import translated
 from tui.gateway.search_views import BadQuery, Order, Progress, Question, Results, Scope
-from tui.gateway.wording import here
+from tui.gateway.wording import advice
 
 #: Queries that are kept.
 KEPT = 50
@@ -58,8 +58,7 @@ class SearchDesk:
                     search.interrupt()
                     await search.close()
             except QueryError as error:
-                message, hint = (present.text(here(text)) for text in (error.message, error.hint))
-                raise BadQuery(message, hint, error.position) from error
+                raise BadQuery(present.text(error.message), present.text(advice(error.hint)), error.position) from error
 
     def _remember(self, text: str) -> None:
         if text in self._asked:

@@ -8,7 +8,7 @@ from core.trial import STEP_NAMES, Step
 from tui.gateway import present
 from tui.gateway.profile_views import StepRow
 from tui.gateway.views import State, Tone
-from tui.gateway.wording import here
+from tui.gateway.wording import advice
 
 _WAITING = State("·", "", Tone.MUTED)
 _OK = State("✔", "ok", Tone.GOOD)
@@ -23,5 +23,5 @@ def waiting(names: Iterable[str]) -> list[StepRow]:
 def row(step: Step) -> StepRow:
     """A step as far as it is known."""
     state = _WAITING if step.ok is None else _OK if step.ok else _FAILED
-    said, hint = present.text(here(step.said), 300), present.text(here(step.hint), 500)
+    said, hint = present.text(step.said, 300), present.text(advice(step.hint), 500)
     return StepRow(step.name, STEP_NAMES[step.name], state, said, hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 #: The page of the wizard on which a field is, and its label there.
 FIELDS: dict[str, tuple[str, str]] = {
@@ -83,8 +84,8 @@ def _key(name: str) -> str:
     return rf"(?<![\w./-]){name}(?![\w/-]|\.\w)"
 
 
-#: Words of the core (regular expressions), and what the console says instead.
-_WORDS: tuple[tuple[str, str], ...] = (
+#: Sentences and phrases of the core (regular expressions), and what the console says instead.
+_SENTENCES: tuple[tuple[str, str], ...] = (
     (r"set trash_too = true in \[delete\]", f"tick {_label('delete.trash_too')}"),
     ("Another one can be named with --to", 'Another one can be chosen in the line "Into the folder"'),
     ("set accept_all_certificates = true", 'tick "accept all certificates"'),
@@ -105,14 +106,10 @@ _WORDS: tuple[tuple[str, str], ...] = (
         r'Add a \[schedule\] to its file, such as daily = "02:00", and apply it again',
         "Change it, and choose on the page Name when it is started",
     ),
-    (r"^login\.password_file ", "The password file "),
     (r"Name it in catchall\.own_addresses", f"Name it as {_label('catchall.own_addresses')} on the page Filing"),
     (r"archivar user list shows them", "The place Users lists all of them"),
     (r"archivar folders USER shows them", "The place Archive shows everybody's folders"),
     (r"with archivar user edit", "in Users (the key u on Home)"),
-    (r"^users\.list: ", "Users: "),
-    (r"^--to: the name", "The name"),
-    ("^--to: ", ""),
     (
         r"Say with --to which folder on the server its mail goes to, or choose another one with --folder",
         "Name a folder on the server for it, or choose another profile",
@@ -124,10 +121,20 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"archivar folders USER shows the folders", "It may have been moved. Archive (the key m) shows the folders"),
     (r"archivar search shows what a query finds", "Look what the search finds"),
     (r"archivar user add brings the user and the archive back", "Adding a user of that name in Users brings the archive back"),
-    (r"^delete\.when: ", "Delete: "),
     (r"after since(?=,)", f"after {_label('filter.since')}"),
     (r"over larger_than(?=,)", f"over {_label('filter.larger_than')}"),
     ("with ca_file in the profile", f"as {_label('server.ca_file')} in the profile"),
+)
+#: What a message begins with when it is about one field.
+_OPENINGS: tuple[tuple[str, str], ...] = (
+    (r"^login\.password_file ", "The password file "),
+    (r"^users\.list: ", "Users: "),
+    (r"^--to: the name", "The name"),
+    ("^--to: ", ""),
+    (r"^delete\.when: ", "Delete: "),
+)
+#: Keys of files, and what they are called on a page. They are short, and might stand in a text from outside.
+_KEYS: tuple[tuple[str, str], ...] = (
     (_key("ca_file"), _label("server.ca_file")),
     (_key("slowest_bytes_a_second"), _label("server.slowest_bytes_a_second")),
     (r"megabytes_a_day in the profile", f"{_label('server.megabytes_a_day')} in the profile"),
@@ -135,13 +142,13 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"access imap(?![\w-])", f"{_label('server.access')} IMAP"),
     ("access (?=imap-)", f"{_label('server.access')} "),
     # Keys of a directory's file, by the labels of its page.
-    (r"search\.base_dn", '"Base DN"'),
-    (r"search\.filter", '"Filter"'),
-    (r"search\.domains", '"Domains"'),
-    (r"search\.groups", '"Groups"'),
-    (r"attributes\.email", '"Addresses from"'),
-    (r"server\.timeout", '"Timeout"'),
-    (r"server\.host", '"Server name"'),
+    (_key(r"search\.base_dn"), '"Base DN"'),
+    (_key(r"search\.filter"), '"Filter"'),
+    (_key(r"search\.domains"), '"Domains"'),
+    (_key(r"search\.groups"), '"Groups"'),
+    (_key(r"attributes\.email"), '"Addresses from"'),
+    (_key(r"server\.timeout"), '"Timeout"'),
+    (_key(r"server\.host"), '"Server name"'),
     (r"login\.username \(a DN", '"Login" (a DN'),
     (r"access (?=ldap-)", f"{_label('server.access')} "),
     (_key("ldap-ssl"), "LDAPS"),
@@ -149,11 +156,38 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (_key("imap-ssl"), "IMAP-SSL"),
     (_key("imap-tls"), "IMAP-TLS"),
 )
-_COMPILED = tuple((re.compile(words), instead) for words, instead in _WORDS)
+#: A text in quotes is somebody's, and stays as it is.
+_QUOTED = re.compile(r'("[^"]*")')
 
 
-def here(text: str) -> str:
-    """A sentence of the core, as the console says it."""
-    for words, instead in _COMPILED:
-        text = words.sub(instead, text)
-    return text
+def _compiled(table: tuple[tuple[str, str], ...]) -> Callable[[str], str]:
+    rules = tuple((re.compile(words), instead) for words, instead in table)
+
+    def replaced(text: str) -> str:
+        for words, instead in rules:
+            text = words.sub(instead, text)
+        return text
+
+    return replaced
+
+
+_in_sentences, _in_openings, _in_keys = map(_compiled, (_SENTENCES, _OPENINGS, _KEYS))
+
+
+def advice(text: str) -> str:
+    """A hint or a remedy, which is the core's own from end to end, as the console says it.
+
+    What a server, a folder or a person calls something is no part of it, or stands in quotes.
+    """
+    parts = _QUOTED.split(_in_sentences(text))
+    return "".join(part if part.startswith('"') else _in_keys(part) for part in parts)
+
+
+def phrase(text: str) -> str:
+    """A sentence of the core that has a name from outside in it: only whole phrases of ours are said in another way."""
+    return _in_sentences(text)
+
+
+def message(text: str) -> str:
+    """What happened: it may hold words of a server, and is shown as it is, but for the field that it begins with."""
+    return _in_openings(text)
