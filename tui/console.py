@@ -199,7 +199,9 @@ class Console(App[None]):
 
     def _page_comes(self) -> bool:
         """Whether a page is on its way, which what is typed now is meant for. A question before it has its own answer."""
-        return bool(self._opening) or (bool(self.screen_stack) and isinstance(self.screen, Place) and self.screen.opening)
+        if self._opening or self.place is None:
+            return True
+        return isinstance(self.screen, Place) and self.screen.opening
 
     def opened(self) -> None:
         """A page is there: what was typed for it meanwhile goes to it, once it has the focus."""
@@ -262,11 +264,13 @@ class Console(App[None]):
                 start.show(trouble)
             else:
                 await self.push_screen(StartPlace(trouble))
+                self.opened()
             return
         if isinstance(start, StartPlace):
             await self.switch_screen(HomePlace())
         else:
             await self.push_screen(HomePlace())
+            self.opened()
 
     async def on_unmount(self) -> None:
         if self._gateway:
