@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
 import select
 import signal
-import sys
 import threading
 from pathlib import Path
 
@@ -35,9 +33,6 @@ def run(home: Path | None = None) -> None:
     if doubt := locale_doubt():
         # Here too, where it stays when the console is left.
         terminal.print(doubt, soft_wrap=True)
-        if isinstance(sys.__stderr__, io.TextIOWrapper):
-            # Most terminals know UTF-8 whatever the locale says, and no other encoding has the frames.
-            sys.__stderr__.reconfigure(encoding="utf-8")
     found = Found()
     threading.Thread(target=_end_with_terminal, name="terminal", daemon=True).start()
     start = glance(home)

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from rich.panel import Panel
 from rich.text import Text
-from textual.actions import ActionError, SkipAction
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.css.query import NoMatches
-from textual.dom import DOMNode, NoScreen
 from textual.driver import Driver
 from textual.events import Event, Key, Paste
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
-from textual.widget import MountError, Widget
+from textual.widget import Widget
 from textual.widgets import Input, Static
-from textual.worker import Worker, WorkerState
 
 from tui import keymap, palette
 from tui.actions import EVERYWHERE, Action, bindings, shown_key
-from tui.gateway.faults import fault, way
+from tui.failing import GONE, Failing
 from tui.gateway.settings_views import SettingsView
 from tui.gateway.start import DEFAULTS, Start, safe
 from tui.gateway.views import Gateway, Refused
@@ -44,7 +38,6 @@ from tui.screens.proof import ProofPlace
 from tui.screens.settings import SettingsPlace
 from tui.screens.start import StartPlace
 from tui.screens.synchronising import SyncPlace
-from tui.screens.trouble import Trouble
 from tui.screens.unknown import UnknownPlace
 from tui.screens.users import UsersPlace
 from tui.terminal import TerminalDriver
@@ -56,13 +49,9 @@ TICK = 0.25
 RESTLESS, IDLE = 1.0, 5.0
 #: Seconds between two looks for an archive that is not there yet.
 AGAIN = 2.0
-#: A worker tells the widget that it belongs to, which knows no answer to a fault: the console has to hear of it.
-Worker.StateChanged.bubble = True
-#: What a job meets when it comes back to a page that was left meanwhile.
-GONE = (NoMatches, MountError, NoScreen)
 
 
-class Console(App[None]):
+class Console(Failing):
     """The console. ``open_gateway`` opens the archive and may raise ``Refused``; ``begin`` makes one where there is none.
 
     ``note`` writes where in the program a fault was to a log. ``doubt`` is what should be known of the terminal.
@@ -84,11 +73,10 @@ class Console(App[None]):
         driver: type[Driver] | None = None,
     ) -> None:
         # Filters for colours are made in App.__init__, so it must know at once.
-        super().__init__(driver_class=driver, ansi_color=True if few_colours else None)
+        super().__init__(note, driver_class=driver, ansi_color=True if few_colours else None)
         self._doubt = doubt
         self._open_gateway = open_gateway
         self.begin = begin
-        self._note = note
         self.few_colours = few_colours
         self._gateway: Gateway | None = None
         self._wake = asyncio.Event()
@@ -240,6 +228,9 @@ class Console(App[None]):
                     await place.load_or_say()
                     self._loaded = time.monotonic()
 
+    def watch_again(self) -> None:
+        self.set_timer(AGAIN, lambda: self.run_worker(self._watch(), name="watch", exit_on_error=False))
+
     async def _tick_or_wake(self, seconds: float) -> bool:
         if self._gateway is None and self.place is None:
             return True
@@ -385,65 +376,6 @@ class Console(App[None]):
 
     def _command(self, screen: Place, name: str) -> Callable[[], Awaitable[Any]]:
         return lambda: screen.run_action(name)
-
-    # Failing -------------------------------------------------------------------------------------------------------------
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A job that failed becomes a message; the watch begins anew behind it."""
-        if event.state is WorkerState.ERROR and event.worker.error is not None:
-            if isinstance(event.worker.error, GONE) and not event.worker.node.is_attached:
-                return
-            self._tell(event.worker.error)
-            if event.worker.name == "watch":
-                self.set_timer(AGAIN, lambda: self.run_worker(self._watch(), name="watch", exit_on_error=False))
-
-    async def _dispatch_action(self, namespace: DOMNode, action_name: str, params: Any) -> bool:
-        # A fault behind a key is told, and the console goes on: left alone it would end the place's loop of messages.
-        try:
-            return await super()._dispatch_action(namespace, action_name, params)
-        except (ActionError, SkipAction):
-            raise
-        except Exception as error:
-            self._tell(error)
-            return True
-
-    def push_screen(self, screen: Any, callback: Any = None, *args: Any, **options: Any) -> Any:
-        # What a box answers to may have a fault too, or may be a place that is gone.
-        return super().push_screen(screen, self._guarded(callback) if callback else None, *args, **options)
-
-    def _guarded(self, callback: Callable[[Any], Any]) -> Callable[[Any], Awaitable[None]]:
-        async def answered(answer: Any) -> None:
-            try:
-                done = callback(answer)
-                if isinstance(done, Awaitable):
-                    await done
-            except Exception as error:
-                self._tell(error)
-
-        return answered
-
-    def copy_to_clipboard(self, text: str) -> None:
-        # Kept in the program: on its way to the terminal a text passes tmux, which keeps it, and whatever records the session.
-        self._clipboard = text
-
-    def _tell(self, error: BaseException) -> None:
-        """Show what the core refused, or that there is a fault, of which the log has the way."""
-        if isinstance(error, Refused):
-            if self.screen_stack:
-                self.push_screen(Trouble(error.message, error.hint))
-            return
-        self._note(way(error))
-        # Of what fails while the console closes only the log can tell.
-        if self.screen_stack and not isinstance(self.screen, Trouble):
-            self.push_screen(Trouble("This did not work: the console has a fault.", fault(error)))
-
-    def _fatal_error(self) -> None:
-        # Textual's own shows a traceback with all local values, in which there may be mail or a password.
-        error = sys.exception()
-        text = "The console has a fault and was closed. Runs go on without it; archivar shows them again.\n"
-        if error:
-            self._note(way(error))
-        self.panic(Panel(Text(text + (fault(error) if error else "")), title="Archivar", expand=False))
 
 
 def places() -> dict[str, type[Place]]:

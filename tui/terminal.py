@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import selectors
 import signal
@@ -34,6 +35,12 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 class TerminalDriver(LinuxDriver):
     """Textual's driver, with keys that may come in pieces, and bytes that may be no text."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if isinstance(self._file, io.TextIOWrapper):
+            # Most terminals know UTF-8 whatever the locale says, and no other encoding has the frames.
+            self._file.reconfigure(encoding="utf-8")
 
     def run_input_thread(self) -> None:
         """Read keys until the console ends."""

@@ -8,9 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from core.archive.ledger import Draft
@@ -76,6 +74,9 @@ def _theme(text: str) -> str:
 @cache
 def themes() -> tuple[str, ...]:
     """The names of the themes that there are."""
+    # Here alone: it takes longer than all else that most commands do with settings.
+    from importlib.resources import files
+
     found = (entry.name.removesuffix(".toml") for entry in files("themes").iterdir() if entry.name.endswith(".toml"))
     return tuple(sorted(found))
 
@@ -116,7 +117,7 @@ _volume = _within(64 * 1024**2, 64 * 1024**3, sizes.parse)
 
 #: Every setting by its name, in the order in which they are listed.
 DESCRIBED: dict[str, Description] = {
-    "theme": Description("The console's colours.", ", ".join(themes()), _theme, _loaded_theme, str),
+    "theme": Description("The console's colours.", "the name of a theme", _theme, _loaded_theme, str),
     "mouse": Description(
         "Whether the console takes the mouse.", "on or off", _switch, _switch, lambda on: "on" if on else "off"
     ),
@@ -175,8 +176,10 @@ async def change(archive: Archive, name: str, text: str, *, actor: str = "archiv
     try:
         value = described.parse(text.strip())
     except ValueError:
-        near = _near(text, themes()) if name == "theme" else ""
-        raise InputError(f'{name}: "{_short(text)}" is not allowed.', f"{near}Allowed: {described.allowed}.") from None
+        near, allowed = "", described.allowed
+        if name == "theme":
+            near, allowed = _near(text, themes()), f"{allowed}: {', '.join(themes())}"
+        raise InputError(f'{name}: "{_short(text)}" is not allowed.', f"{near}Allowed: {allowed}.") from None
     stored = str(value) if isinstance(value, int) and not isinstance(value, bool) else described.show(value)
     async with archive.changing():
         if value != getattr(await read(archive), name):
@@ -193,6 +196,8 @@ def _short(text: str) -> str:
 
 def _near(text: str, known: Iterable[str]) -> str:
     """The name that may be meant, as a sentence with a blank behind it; empty when none is like it."""
+    from difflib import get_close_matches
+
     found = get_close_matches(text.strip().lower()[:60], list(known), n=1)
     return f'Is "{found[0]}" meant? ' if found else ""
 

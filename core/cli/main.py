@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -89,8 +88,7 @@ def main(arguments: Sequence[str], console: Console | None = None) -> int:
 
 def _doubt_locale() -> None:
     """Tell a person at a terminal, or whoever gets other characters than were meant, of a locale without UTF-8."""
-    lossy = not (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
-    if (lossy or output.at_terminal) and not output.json_wanted and any(doubt := locales.doubt()):
+    if (output.lossy or output.at_terminal) and not output.json_wanted and any(doubt := locales.doubt()):
         output.note("! " + " ".join(doubt))
 
 

@@ -38,6 +38,11 @@ class Output:
         """Does somebody read what is written beside the result?"""
         return sys.stderr is not None and sys.stderr.isatty()
 
+    @property
+    def lossy(self) -> bool:
+        """Is what is written to stdout in an encoding that does not have every character?"""
+        return sys.stdout is not None and not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+
     def line(self, text: str = "", *, indent: int = 0) -> None:
         """A line for people: to stdout, or to stderr beside JSON. Broken, it goes on after ``indent`` blanks."""
         self._text(self._people, text, indent)
