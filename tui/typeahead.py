@@ -11,10 +11,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from textual.app import App
-from textual.events import Event
+from textual.events import Event, Key
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+#: The key that leaves wherever one is.
+LEAVE = "ctrl+q"
 #: Seconds between two looks whether what a key went to is gone: then nothing says that the key is done.
 LOOK = 0.05
 #: Seconds for which keys wait for a page, or for the key before them, at most.
@@ -40,7 +42,10 @@ class TypeAhead:
         self._since: float | None = None
 
     async def take(self, event: Event) -> None:
-        """A key was pressed, or something pasted."""
+        """A key was pressed, or something pasted. The key that leaves the console is not made to wait for a page."""
+        if isinstance(event, Key) and event.key == LEAVE and self._waits():
+            await self._deliver(event)
+            return
         self._typed.append(event)
         await self.go_on()
 
