@@ -11,7 +11,7 @@ from pathlib import Path
 from core import config
 from core.db import glimpse
 from core.db.database import Database, durable
-from core.db.migrate import check, migrate, migrations, refuse_newer
+from core.db.migrate import REBUILD, check, migrate, migrations, refuse_newer
 from core.errors import DamagedError, HomeError, ReadOnlyError, StorageError
 
 
@@ -66,10 +66,6 @@ def _unwritable(home: config.Home) -> ReadOnlyError:
         f"{home.path} cannot be written, so it is only read.",
         "Mount its file system for writing, or make it writable for its owner.",
     )
-
-
-#: What to do about a damaged catalog.
-REBUILD = "archivar rebuild makes it anew from the volumes."
 
 
 async def has_seen_volumes(path: Path) -> bool:
@@ -139,7 +135,7 @@ async def refuse_newer_catalog(path: Path) -> None:
 
 
 async def set_aside_damaged(home: config.Home) -> Path | None:
-    """Give a catalog that SQLite finds damaged another name, so that one can be made anew; that name, None for a sound one.
+    """Give a damaged catalog, or one with a strange schema, another name, so that one can be made anew; that name, or None.
 
     Only where there are volumes to make it from, and while no other process has the archive open.
     """
@@ -149,6 +145,7 @@ async def set_aside_damaged(home: config.Home) -> Path | None:
         await refuse_newer_catalog(home.catalog)
         database = await Database.open(home.catalog)
         try:
+            await check(database)
             sound = await database.value("PRAGMA quick_check(1)") == "ok"
         finally:
             await database.close()

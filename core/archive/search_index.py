@@ -24,6 +24,7 @@ from core.archive.archive import Archive
 from core.archive.index_document import COLUMNS, Document, Unread, digest, document, lettered
 from core.db import glimpse
 from core.db.database import Database, Row, Transaction
+from core.db.shape import Shape, made_by
 from core.errors import DamagedError, StorageError
 
 #: Another version of this, of ``folding``, of ``numbers`` or of what ``content`` reads: the index is made anew.
@@ -59,6 +60,11 @@ class State:
     behind: int
     partly: int
     damaged: int
+
+
+def _refuse_strange(found: Shape) -> None:
+    if wrong := found.differences(made_by(SCHEMA)):
+        raise DamagedError(f"search.sqlite is damaged: in its schema {wrong}.", "archivar index --rebuild makes it anew.")
 
 
 class Index:
@@ -125,10 +131,11 @@ class Index:
         await self.database.close()
 
     async def _strange(self) -> str:
-        """Why what is there is no index of this archive; empty when it is one."""
+        """Why what is there is no index of this archive; empty when it is one. Raises ``DamagedError``."""
         database, catalog = self.database, self._archive.database
-        if not await database.one("SELECT 1 FROM sqlite_schema WHERE name = 'state'"):
+        if not (await database.shape()).objects:
             return _EMPTY
+        await database.guard(_refuse_strange)
         # Reads what the table's own tables say of it, which no other question here does.
         await database.read("SELECT rowid FROM text WHERE text MATCH 'a' LIMIT 1")
         state = await database.one("SELECT version, archive_id, reached FROM state")

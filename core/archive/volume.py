@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from core.actor import signed
 from core.archive.intake import PLAIN, ZSTD, Part, Prepared
 from core.archive.ledger import Draft, Entry, Head, chain, compress, decompress, encode
 from core.db.database import Database, Row, Transaction, durable
+from core.db.shape import Shape, made_by
 from core.errors import DamagedError, HomeError, StorageError
 from core.model import now, timestamp
 
@@ -62,6 +64,22 @@ CREATE TABLE ledger (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NU
     payload BLOB NOT NULL, hash BLOB NOT NULL) STRICT;
 COMMIT;
 """
+
+
+#: What a volume says of itself in table meta.
+META_KEYS = {"format", "archive_id", "number", "previous_seq", "previous_hash", "sealed"}
+TABLES = ("meta", "part", "message", "ledger")
+
+
+def refuse_strange(path: Path, found: Shape) -> None:
+    """Raises ``DamagedError`` when the schema is not that of a volume, whatever its format: nothing must be written to it."""
+    if wrong := found.differences(made_by(SCHEMA)):
+        raise DamagedError(f"{path.name} is damaged: in its schema {wrong}.", REPAIR)
+
+
+async def has_tables(database: Database, names: Sequence[str] = TABLES) -> bool:
+    """Are the tables of these names those of a volume, so that reading them runs nothing that somebody else put there?"""
+    return (await database.shape()).has(made_by(SCHEMA), names)
 
 
 def _meta(path: Path, rows: Iterable[Row]) -> Meta:
@@ -275,8 +293,14 @@ class Volume:
         try:
             if fault is not None:
                 await database.configure(pragmas)
+                if not await has_tables(database):
+                    raise fault
+            elif not await has_tables(database, ("meta",)):
+                refuse_strange(path, await database.shape())
+            # Before the rest is looked at, since a newer format has another schema.
             meta = await cls.read_meta(database)
             if fault is None:
+                await database.guard(partial(refuse_strange, path))
                 await refuse_cut(database)
                 for end in _ENDS:
                     await database.read(end)

@@ -23,7 +23,8 @@ from typing import Any
 from core.archive import catalog
 from core.archive.findings import Finding, Verdict, lost_text
 from core.archive.ledger import Entry, Head, decompress
-from core.archive.volume import LAST_SEQ, Volume, plain, unpack
+from core.archive.strangers import Strangers
+from core.archive.volume import LAST_SEQ, META_KEYS, Volume, plain, refuse_strange, unpack
 from core.config import Home
 from core.db.database import Row
 from core.errors import DamagedError, StorageError
@@ -33,6 +34,8 @@ PARTS = 16
 ROWS = 64
 #: SHA-256 that are looked up at once.
 CHUNK = 500
+#: Strange keys of table meta that are named.
+MOST_KEYS = 10
 
 
 class Stage(StrEnum):
@@ -157,6 +160,7 @@ class _Check:
                 yield
             self._verdict.volumes += 1
             place.of_ledger = self._ledger_findings()
+            await self._schema()
             await self._meta()
             self._joint()
             await self._pages()
@@ -175,9 +179,37 @@ class _Check:
         async for _ in self._messages():
             yield
         await self._conclude()
+        # What a backup that was broken off copied ahead of its entries is none.
+        if not self._home.is_backup or await self._volume.is_sealed():
+            strangers = Strangers(self._home, self._volume)
+            async for _ in strangers.steps():
+                yield
+            self._tell_of_strangers(strangers)
 
     def _ledger_findings(self) -> int:
         return sum(one.where == "ledger" for one in self._verdict.findings)
+
+    async def _schema(self) -> None:
+        """Nothing makes up for what somebody put into the schema: it would be run by whoever writes to the file."""
+        try:
+            refuse_strange(self._volume.path, await self._volume.database.shape())
+            keys = {row[0] for row in await self._volume.database.read("SELECT key FROM meta")}
+        except (DamagedError, StorageError) as error:
+            self._verdict.add(self._name, error.message)
+            return
+        for key in sorted(keys - META_KEYS, key=repr)[:MOST_KEYS]:
+            self._verdict.add(self._name, f"It says {key!a:.40} of itself, which no volume does.")
+
+    def _tell_of_strangers(self, strangers: Strangers) -> None:
+        # Without the message's SHA-256 as a value of its own, since a repair would store it anew.
+        for sha256 in strangers.messages:
+            text = f"Message {sha256.hex()} is named by no entry of the ledger: nobody archived it."
+            self._verdict.add(self._name, text, content=True)
+        for part in strangers.parts:
+            self._verdict.add(self._name, f"Part {part} belongs to no message: nobody archived it.", content=True)
+        for more, what in ((strangers.more_messages, "messages"), (strangers.more_parts, "parts")):
+            if more:
+                self._verdict.add(self._name, f"And {more} more {what} that nobody archived.", content=True)
 
     async def _meta(self) -> None:
         meta, numbers = self._volume.meta, self._home.volume_numbers()

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from core.archive.ledger import ZERO_HASH, Entry, Head, decompress
-from core.archive.volume import AS_FAR_AS_IT_GOES, PAGE_BYTES, REPAIR, Meta, Volume
+from core.archive.volume import AS_FAR_AS_IT_GOES, PAGE_BYTES, REPAIR, Meta, Volume, has_tables
 from core.db.database import Database, Row
 from core.errors import ArchivarError, DamagedError, StorageError
 
@@ -151,6 +151,13 @@ async def _readable(path: Path, *, read_only: bool) -> Database | None:
             database = await Database.open(path, pragmas=(AS_FAR_AS_IT_GOES,), make=False, remedy=REPAIR)
     except ArchivarError:
         return None
+    try:
+        if not await has_tables(database):
+            # The first page of an empty volume has the schema as it should be.
+            await database.close()
+            return None
+    except ArchivarError:
+        pass
     for table in ("ledger", "message", "part", "meta"):
         try:
             await database.read(f"SELECT 1 FROM {table} LIMIT 1")

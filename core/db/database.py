@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 import aiosqlite
 
+from core.db.shape import QUESTION, Shape
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
 from core.tasks import spawn
 
@@ -42,6 +43,21 @@ _NOTHING_BESIDE = {
 }
 #: Errors without a code of their own that a damaged file causes; the same from a wrong statement would fail every test.
 _DAMAGE = ("no such table", "no such column", "no such index", "Could not decode to UTF-8", "vtable constructor failed")
+
+
+_DEFENSIVE = "SQLITE_DBCONFIG_DEFENSIVE"
+#: Switches of a connection that keep whatever a file says in its schema from being run, where Python knows them (3.12).
+_SWITCHES = {
+    "SQLITE_DBCONFIG_TRUSTED_SCHEMA": False,
+    "SQLITE_DBCONFIG_ENABLE_TRIGGER": False,
+    "SQLITE_DBCONFIG_ENABLE_VIEW": False,
+    _DEFENSIVE: True,
+}
+#: Pragmas that a connection which defends its file would not obey.
+_UNDEFENDED = ("writable_schema", "journal_mode = OFF")
+
+#: Looks at the shape of a file, and raises an error when it is not what it should be.
+Guard = Callable[[Shape], None]
 
 
 @contextmanager
@@ -79,6 +95,8 @@ class Database:
         self._connection = connection
         self._turn = asyncio.Lock()
         self._remedy = remedy
+        self._guard: Guard | None = None
+        self._guarded = -1
         self.path = path
         #: How another connection opens the same to read it.
         self.uri = f"{path.absolute().as_uri()}?mode=ro"
@@ -125,6 +143,16 @@ class Database:
         return database
 
     @classmethod
+    async def scratch(cls) -> Database:
+        """Open an empty database of this process alone: in memory, and on the disk without a name as it grows."""
+        path = Path("temporary database")
+        with translated(path):
+            connection = await aiosqlite.connect("", isolation_level=None)
+        database = cls(connection, path)
+        await database.configure(("journal_mode = OFF", "synchronous = OFF", "cache_size = -8192"))
+        return database
+
+    @classmethod
     async def open_as_it_stands(cls, path: Path, pragmas: Sequence[str], remedy: str) -> Database:
         """Open a file that nothing writes to meanwhile: without any lock, and without the log or journal beside it."""
         with translated(path, remedy):
@@ -140,8 +168,23 @@ class Database:
 
     async def configure(self, pragmas: Sequence[str]) -> None:
         """Set ``pragmas`` in their order."""
+        if any(pragma.startswith(_UNDEFENDED) for pragma in pragmas):
+            await _switch(self._connection, {_DEFENSIVE: False})
         for pragma in pragmas:
             await self.read(f"PRAGMA {pragma}")
+
+    async def shape(self) -> Shape:
+        """The schema and the numbers of the file's header, as of one moment."""
+        return Shape.of(await self.read(QUESTION))
+
+    async def guard(self, guard: Guard) -> None:
+        """Have ``guard`` look at the shape now, and before each transaction in which it has changed since.
+
+        Raises what ``guard`` raises; of such a transaction nothing is written.
+        """
+        shape = await self.shape()
+        guard(shape)
+        self._guard, self._guarded = guard, shape.version
 
     async def define(self, name: str, function: Callable[[str], str]) -> None:
         """Make a function on texts, which gives the same for the same text, known to statements as ``name``."""
@@ -184,6 +227,8 @@ class Database:
             with translated(self.path, self._remedy):
                 try:
                     await _to_the_end(self._connection.execute_fetchall("BEGIN IMMEDIATE"))
+                    if self._guard is not None and await self.value("PRAGMA schema_version") != self._guarded:
+                        await self.guard(self._guard)
                     yield Transaction(self._connection)
                     await _to_the_end(self._connection.execute_fetchall("COMMIT"))
                 except BaseException:
@@ -265,11 +310,22 @@ def _make(path: Path) -> None:
 async def _connect(path: Path, how: str, patience: float) -> aiosqlite.Connection:
     connection = aiosqlite.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, timeout=patience)
     try:
-        return await connection
+        await connection
+        await connection.execute_fetchall("PRAGMA trusted_schema = OFF")
+        await _switch(connection, _SWITCHES)
+        return connection
     except sqlite3.Error:
         # Its thread still reports to the loop, which may be closed at once after an error.
         await asyncio.to_thread(connection._thread.join)
         raise
+
+
+async def _switch(connection: aiosqlite.Connection, switches: Mapping[str, bool]) -> None:
+    """Set switches of a connection, in its own thread."""
+    configure = getattr(connection._conn, "setconfig", None)
+    if configure is not None:
+        for name, on in switches.items():
+            await connection._execute(configure, getattr(sqlite3, name), on)  # type: ignore[no-untyped-call]
 
 
 def _beside(path: Path) -> int:

@@ -8,12 +8,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from importlib import resources
 from pathlib import Path
 
 from core.db.database import Database
-from core.errors import HomeError
+from core.db.shape import Shape, made_by
+from core.errors import DamagedError, HomeError
 from core.model import now, timestamp
+
+#: What to do about a damaged catalog.
+REBUILD = "archivar rebuild makes it anew from the volumes."
+_STATISTICS = ("sqlite_stat1", "sqlite_stat4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +31,43 @@ class Migration:
 
 def migrations() -> list[Migration]:
     """All scripts of the program, in order."""
+    return list(_scripts())
+
+
+@lru_cache
+def _scripts() -> tuple[Migration, ...]:
     found = []
     for item in resources.files("core.db.migrations").iterdir():
         if item.name.endswith(".sql") and item.name[:4].isdigit():
             found.append(Migration(int(item.name[:4]), item.name, item.read_text(encoding="utf-8")))
-    return sorted(found, key=lambda migration: migration.number)
+    return tuple(sorted(found, key=lambda migration: migration.number))
+
+
+@lru_cache
+def _schema() -> str:
+    """All that the scripts of this program come to, in one: several times as quick."""
+    return resources.files("core.db").joinpath("schema.sql").read_text(encoding="utf-8")
 
 
 async def check(database: Database) -> int:
-    """The schema number of ``database``. Raises ``HomeError`` when it is newer than the program."""
-    version = int(await database.value("PRAGMA user_version"))
-    refuse_newer(database.path, version)
-    return version
+    """The schema number of ``database``, which from now on is written to only while its schema is that of this number.
+
+    Raises ``HomeError`` when it is newer than the program, ``DamagedError`` when its schema is not what the scripts make.
+    """
+    await database.guard(partial(_refuse_strange, database.path))
+    return int(await database.value("PRAGMA user_version"))
+
+
+def _refuse_strange(path: Path, found: Shape) -> None:
+    refuse_newer(path, found.user_version)
+    # Statistics are SQLite's own, and at most make it slow.
+    found = found.without(_STATISTICS)
+    numbered = f"PRAGMA user_version = {found.user_version}"
+    if found.user_version == migrations()[-1].number and not found.differences(made_by(_schema(), numbered)):
+        return
+    scripts = [one for one in migrations() if one.number <= found.user_version]
+    if wrong := found.differences(made_by(*(one.sql for one in scripts), numbered)):
+        raise DamagedError(f"{path.name} is damaged: in its schema {wrong}.", REBUILD)
 
 
 def refuse_newer(path: Path, version: int) -> None:

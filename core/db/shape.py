@@ -1,0 +1,99 @@
+"""The shape of a database file: its schema and the numbers in its header, compared with those that the program makes.
+
+A trigger, a view or a generated column that somebody put into a file would be run, or read, by the next statement about its
+table. So a file is compared before anything is written to it, and again when its schema was changed meanwhile.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+#: One statement, so that all of it is of one moment. The first column is empty for a number of the header.
+QUESTION = (
+    "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema "
+    "UNION ALL SELECT '', 'application_id', '', application_id FROM pragma_application_id "
+    "UNION ALL SELECT '', 'user_version', '', user_version FROM pragma_user_version "
+    "UNION ALL SELECT '', 'encoding', '', encoding FROM pragma_encoding "
+    "UNION ALL SELECT '', 'schema_version', '', schema_version FROM pragma_schema_version"
+)
+#: Differences that are named; more are counted.
+NAMED = 3
+LONGEST_NAME = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """All objects of a schema, as (kind, name, table) and the SQL of each; ``version`` changes with every change of them."""
+
+    objects: frozenset[tuple[tuple[str, str, str], str]]
+    application_id: int
+    user_version: int
+    encoding: str
+    version: int
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[Any, ...]]) -> Shape:
+        """The shape that the rows of ``QUESTION`` tell of."""
+        objects, numbers = set(), {}
+        for kind, name, table, value in rows:
+            if kind:
+                objects.add(((str(kind), str(name), str(table)), _plain(str(value))))
+            else:
+                numbers[name] = value
+        return cls(
+            frozenset(objects),
+            int(numbers["application_id"]),
+            int(numbers["user_version"]),
+            str(numbers["encoding"]),
+            int(numbers["schema_version"]),
+        )
+
+    def has(self, other: Shape, tables: Iterable[str]) -> bool:
+        """Are the tables of these names as they are in ``other``, with nothing generated in them?"""
+        names = {("table", name, name) for name in tables}
+        return {one for one in other.objects if one[0] in names} == {one for one in self.objects if one[0][1] in set(tables)}
+
+    def differences(self, expected: Shape) -> str:
+        """The first objects and numbers that are not as ``expected``, in words; empty when all are."""
+        here, there = dict(self.objects), dict(expected.objects)
+        said = [f"{_named(key)} does not belong there" for key in sorted(here.keys() - there.keys())]
+        said += [f"{_named(key)} is missing" for key in sorted(there.keys() - here.keys())]
+        said += [f"{_named(key)} was changed" for key in sorted(here.keys() & there.keys()) if here[key] != there[key]]
+        for name in ("application_id", "user_version", "encoding"):
+            if (found := getattr(self, name)) != (wanted := getattr(expected, name)):
+                said.append(f"its {name} is {found} instead of {wanted}")
+        more = len(said) - NAMED
+        return "; ".join(said[:NAMED]) + (f"; and {more} more" if more > 0 else "")
+
+    def without(self, names: Iterable[str]) -> Shape:
+        """The shape without the objects of these names."""
+        left = frozenset(one for one in self.objects if one[0][1] not in set(names))
+        return Shape(left, self.application_id, self.user_version, self.encoding, self.version)
+
+
+@lru_cache
+def made_by(*scripts: str) -> Shape:
+    """The shape that ``scripts`` give an empty database."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = OFF")
+        for script in scripts:
+            connection.executescript(script)
+        return Shape.of(connection.execute(QUESTION).fetchall())
+
+
+def _plain(sql: str) -> str:
+    """SQL without comments, line breaks and quoted names, in which releases of SQLite and of this program may differ."""
+    lines = (line.partition("--")[0] for line in sql.splitlines())
+    words = " ".join(" ".join(lines).replace('"', "").split())
+    return re.sub(r" ?([(),]) ?", r"\1", words)
+
+
+def _named(key: tuple[str, str, str]) -> str:
+    kind, name, table = (text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…" for text in key)
+    return f"{kind} {name}" + (f" on {table}" if kind in ("trigger", "index") else "")
