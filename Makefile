@@ -29,7 +29,7 @@ FIT := $(shell grep -qsF '$(CURDIR)/$(VENV)/bin/python' $(BIN)/pip && $(BIN)/pyt
 .PHONY: test demo bench pictures check lock wheel clean stale
 
 test: $(READY)
-	@.ci/needs dovecot-imapd isync slapd tmux
+	@.ci/needs dovecot-imapd isync openssl slapd tmux
 	@code=0; \
 	$(MAKE) --no-print-directory check || code=1; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS) $(ARGS) || code=1; \

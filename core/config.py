@@ -26,6 +26,7 @@ OURS = {
     "search.sqlite-shm",
     "secret.key",
     "secret.key.next",
+    "seals",
     "service.lock",
     "log",
     "keymap.toml",

@@ -101,6 +101,19 @@ async def raws(archive: Archive) -> dict[str, bytes]:
     return {bytes(row[0]).hex(): await archive.raw(bytes(row[0])) for row in found}
 
 
+def rebuild(home: Home) -> int:
+    """Make the catalog anew; the number of entries applied."""
+
+    async def work() -> int:
+        archive = await Archive.open(home, follow=False)
+        try:
+            return await archive.rebuild()
+        finally:
+            await archive.close()
+
+    return asyncio.run(work())
+
+
 # -- making and filling
 
 

@@ -7,6 +7,7 @@ A home folder, mode 0700, holds::
     volumes/000001.sqlite ...   the truth: parts, messages, ledger; append only; sealed when full, then read-only
     archive.sqlite              the catalog (a projection of the ledger) and this machine's state: runs, stored passwords
     secret.key                  encrypts stored passwords
+    seals/                      time stamps of seals (RFC 3161), one file each: entry, hash of the file
     service.lock                flock of the one service of this home
 
 A volume is a SQLite file (rollback journal in TRUNCATE mode, synchronous=FULL, pages of 16 KiB, application_id

@@ -278,6 +278,16 @@ def _salvaged(payload: Payload) -> str:
     return f"{said} {counted(placed, 'message')} put back from what the catalog knew." if placed else said
 
 
+def _seal_place_saved(payload: Payload) -> str:
+    definition = payload["definition"]
+    target = f" ({definition['target']})" if definition["target"] else ""
+    return f"Seals are sent to {definition['name']}, a place of the kind {definition['kind']}{target}."
+
+
+def _seal_place_removed(payload: Payload) -> str:
+    return f"Seals are no longer sent to {payload['name']}, a place of the kind {payload['kind']}."
+
+
 _TELL: dict[str, Callable[[Payload], str]] = {
     "archive.created": _created,
     "user.saved": _user_saved,
@@ -308,4 +318,6 @@ _TELL: dict[str, Callable[[Payload], str]] = {
     "verified": _verified,
     "repaired": _repaired,
     "salvaged": _salvaged,
+    "seal.place.saved": _seal_place_saved,
+    "seal.place.removed": _seal_place_removed,
 }

@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from core.archive import seal_places
 from core.archive.archive import Archive
 from core.archive.ledger import ZERO_HASH, Draft, Head
 from core.archive.volume_copy import bring_up, refuse_damaged
@@ -223,6 +224,7 @@ async def _copy(home: Home, place: Home, done: Backup, tick: Tick, *, with_key: 
         await _copy_volumes(home, place, done, tick)
         if home.keymap.exists():
             _write(place.keymap, await asyncio.to_thread(home.keymap.read_bytes))
+        await asyncio.to_thread(_copy_stamps, home, place)
         if with_key:
             await _put_with_key(state, keys, place)
         else:
@@ -251,6 +253,15 @@ def _remove_key(place: Home) -> bool:
         path.unlink()
     durable(place.path)
     return bool(there)
+
+
+def _copy_stamps(home: Home, place: Home) -> None:
+    """Time stamps are never changed, so those that are there are not copied again."""
+    for source in seal_places.tokens(home):
+        target = place.path / seal_places.FOLDER / source.name
+        if not target.exists():
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            _write(target, source.read_bytes())
 
 
 async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> None:

@@ -13,6 +13,8 @@ Kinds and payloads (version 1); the actor of an entry is the account that the ke
     directory.synced  {created, adopted, back, changed, disabled, removed, left, conflicts, unchanged, withheld,   numbers
                        asked_by}
     settings.saved    {name, value}                           a setting of this machine, as it is written
+    seal.place.saved  {definition}                            where seals are sent, as JSON, never a password
+    seal.place.removed {name, kind}
     archived          {run, source, owner, folder, server_folder, uidvalidity,
                        messages: [[sha256, uid, size, internaldate, flags]]}
     moved             {run, source, owner, moves: [[from folder, from uidvalidity, from uid, folder, server_folder,

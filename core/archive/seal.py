@@ -1,31 +1,34 @@
 """A seal: number, hash and time of a ledger entry, kept elsewhere. It stands for that entry and for all before it.
 
-Checked against the volumes alone, so that neither a catalog nor whoever wrote it need be trusted: the chain is computed anew
-from the first entry, and must come to the very hash of the seal. Whoever changes an entry and computes all later hashes anew
-comes to another one.
+It is written as ``12 HASH TIME``, and where seals of several archives may lie together with words before it that name the
+archive: ``archivar seal ARCHIVE 12 HASH TIME``. That line is what is kept in files and journals, and what is stamped.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.archive.archive import Archive
-from core.archive.ledger import ZERO_HASH, Entry, Head, decompress
-from core.archive.volume import LAST_SEQ, Volume
-from core.config import Home
-from core.errors import DamagedError, InputError, StorageError
+from core.archive.volume import LAST_SEQ
+from core.errors import InputError
 from core.model import moment
 
 #: More than any seal has, with all the line breaks and quote marks that mail programs put in.
 LONGEST = 4096
-ROWS = 64
+#: Ten years of a line each minute are 600 MB; what is longer than this is another file.
+LONGEST_FILE = 1024**3
 _WRONG = "Paste the whole line of archivar ledger head: number, hash of 64 digits, time."
+#: Within other text, whole words alone; quoted and broken between its words, as mail programs do.
+_ANYWHERE = re.compile(
+    r"(?:\bseal[\s>|]{1,20}(?P<archive>[0-9a-f]{32})[\s>|]{1,20})?(?<![0-9A-Za-z])(?P<seq>[0-9]{1,19})[\s>|]{1,20}"
+    r"(?P<hash>[0-9a-fA-F]{64})[\s>|]{1,20}(?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,20}Z)"
+)
 _TEXT = re.compile(r"(?P<seq>[0-9]{1,19})\s+(?P<hash>[0-9a-fA-F](?:\s*[0-9a-fA-F]){63})(?:\s+(?P<at>[0-9]\S*)?)?")
 
 
@@ -44,28 +47,29 @@ class Seal:
         return {"seq": self.seq, "hash": self.hash.hex(), "at": self.at or None}
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What a seal was found to be: ``difference`` is a sentence, empty when all is as it was. ``last``: what was reached."""
-
-    seal: Seal
-    difference: str
-    last: Head
-
-
 async def current(archive: Archive) -> Seal:
     """The seal of all that there is now."""
     head = await archive.head()
     return Seal(head.seq, head.hash, (await archive.entry_times({head.seq})).get(head.seq, ""))
 
 
+def line(archive_id: str, seal: Seal) -> str:
+    """The seal in a line that names its archive: what is kept in places where other lines may stand, and what is stamped."""
+    return f"archivar seal {archive_id} {seal}"
+
+
+def imprint(archive_id: str, seal: Seal) -> bytes:
+    """The SHA-256 that an authority is asked to stamp."""
+    return hashlib.sha256(line(archive_id, seal).encode()).digest()
+
+
 def text(given: str) -> str:
-    """The seal itself, out of a file if ``given`` is the path of one. Raises ``InputError``."""
+    """The seal itself, or the text of a file with seals if ``given`` is the path of one. Raises ``InputError``."""
     if given[:1].isdigit() or given.startswith("{"):
         return given
     try:
         with Path(given).expanduser().open(encoding="utf-8", errors="replace") as file:
-            return file.read(LONGEST + 1)
+            return file.read(LONGEST_FILE + 1)
     except (OSError, ValueError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "that is no file name"
         raise InputError(f"{given[:100]} is no seal, and no file with one: {reason}.", _WRONG) from error
@@ -92,67 +96,32 @@ def parse(text: str) -> Seal:
     return Seal(seq, bytes.fromhex(re.sub(r"\s", "", match["hash"])), at)
 
 
+def find(text: str, archive_id: str) -> tuple[Seal, ...]:
+    """All seals in a text, each once: one as it was pasted, or those in lines of a journal, a file or a mail.
+
+    Lines that name other archives are passed over if any names this one. Raises ``InputError`` when there is no seal.
+    """
+    try:
+        return (parse(text),)
+    except InputError as error:
+        found: dict[Seal, str] = {}
+        # Mail on its way may have been encoded so that lines are broken softly (RFC 2045 section 6.7).
+        text = text.replace("=\r\n", "").replace("=\n", "")
+        for match in _ANYWHERE.finditer(text):
+            seq, at = int(match["seq"]), match["at"]
+            with suppress(ValueError):
+                moment(at)
+                if 0 < seq <= LAST_SEQ:
+                    found[Seal(seq, bytes.fromhex(match["hash"]), at)] = (match["archive"] or "").lower()
+        if not found:
+            raise error
+    ours = [seal for seal, archive in found.items() if archive in ("", archive_id)]
+    return tuple(ours if archive_id in found.values() else found)
+
+
 def _of_json(text: str) -> str:
     try:
         value = json.loads(text)
         return f"{value['seq']} {value['hash']} {value.get('at') or ''}".strip()
     except (ValueError, TypeError, KeyError, RecursionError):
         raise InputError("This is no seal.", _WRONG) from None
-
-
-async def check(home: Home, seal: Seal, tell: Callable[[int], None] = lambda reached: None) -> Check:
-    """Walk the ledger of all volumes from its first entry to that of the seal; the first difference, if there is one.
-
-    ``tell`` gets the number of each entry that was reached. Reads ``home``'s volumes and nothing else. Raises ``BusyError``
-    when one of them is locked, ``HomeError`` for a newer one.
-    """
-    reached = Head(0, ZERO_HASH)
-    try:
-        async with aclosing(_entries(home)) as entries:
-            async for name, entry in entries:
-                if entry.seq != reached.seq + 1:
-                    gap = f"entry {reached.seq + 1} is missing" if entry.seq > reached.seq else f"entry {entry.seq} comes twice"
-                    return Check(seal, f"{name}: {gap}.", reached)
-                if not entry.follows(reached):
-                    said = f"{name}: entry {entry.seq} ({entry.kind}) does not follow from the entry before: it was changed."
-                    return Check(seal, said, reached)
-                reached = Head(entry.seq, entry.hash)
-                tell(entry.seq)
-                if entry.seq == seal.seq:
-                    return Check(seal, _compared(seal, entry), reached)
-    except (DamagedError, StorageError) as error:
-        return Check(seal, f"After entry {reached.seq} the ledger cannot be read: {error.message}", reached)
-    return Check(
-        seal, f"The ledger ends with entry {reached.seq}, before entry {seal.seq} of the seal: the end is missing.", reached
-    )
-
-
-def _compared(seal: Seal, entry: Entry) -> str:
-    if entry.hash != seal.hash:
-        return (
-            f"Entry {seal.seq} has another hash than the seal: "
-            "it or one before it was changed, and the chain computed anew; or the seal is of another archive."
-        )
-    if seal.at and seal.at != entry.at:
-        return f"Entry {seal.seq} is of {entry.at}, but the seal says {seal.at}: the seal was changed."
-    return ""
-
-
-async def _entries(home: Home) -> AsyncGenerator[tuple[str, Entry]]:
-    """All entries with the names of their volumes, in the order of the volumes."""
-    numbers = home.volume_numbers()
-    sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
-    for number in range(1, (numbers[-1] if numbers else 0) + 1):
-        volume = await Volume.open(home.volume(number), read_only=True)
-        try:
-            after = -1
-            while rows := await volume.database.read(sql, (after, ROWS)):
-                for seq, at, kind, actor, payload, digest in rows:
-                    if not isinstance(digest, bytes) or not all(isinstance(text, str) for text in (at, kind, actor)):
-                        raise DamagedError(f"{volume.path.name}: entry {seq} has a value of a wrong kind.")
-                    if seq <= after:
-                        raise DamagedError(f"{volume.path.name}: the ledger's table is out of order.")
-                    after = seq
-                    yield volume.path.name, Entry(seq, at, kind, actor, decompress(payload), digest)
-        finally:
-            await volume.close()

@@ -42,6 +42,8 @@ class Settings:
     volume_bytes: int = DEFAULT_VOLUME_BYTES
     # An archive that mail is deleted on the strength of proves itself without being asked.
     verify: str = "monthly"
+    #: When seals are sent to the places that are set up.
+    seal: str = "nightly"
     #: Days for which equal STATUS numbers are believed.
     relist: int = 7
     #: Percent of a folder's messages that are gone when that is told.
@@ -112,6 +114,15 @@ def _verify(text: str) -> str:
     return str(Rhythm.parse(text))
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(text)
+        return text.lower()
+
+    return parse
+
+
 _refresh = _within(0.25, 5, float)
 _volume = _within(64 * 1024**2, 64 * 1024**3, sizes.parse)
 
@@ -143,6 +154,13 @@ DESCRIBED: dict[str, Description] = {
         rhythm.ALLOWED,
         _verify,
         _verify,
+        str,
+    ),
+    "seal": Description(
+        "When the service sends the archive's seal to the places that are set up for it (archivar seal).",
+        "off, nightly, or runs (nightly and after each run)",
+        _one_of("off", "nightly", "runs"),
+        _one_of("off", "nightly", "runs"),
         str,
     ),
     "relist": _count("Days after which a folder is listed whole even if its STATUS has not changed.", 365),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -117,28 +118,37 @@ def ledger_head() -> None:
 
 def ledger_check(
     head: Annotated[
-        list[str],
-        typer.Argument(metavar="HEAD", help="The line of ledger head as it was kept, a file that holds it, or - for stdin."),
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="HEAD", help="A seal as it was kept: the line, a file with one or many (journal, mail), or - for stdin."
+        ),
+    ] = None,
+    stamp: Annotated[
+        list[Path] | None,
+        typer.Option("--stamp", metavar="FILE", help="A time stamp that was kept (seals/*.tsr in the home). Can be repeated."),
+    ] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option("--ca-file", metavar="PEM", help="The root of the stamp's authority; without it, those that are set up."),
+    ] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Read and hash every message, too.")] = False,
 ) -> None:
-    """Prove that the archive still contains everything up to a seal.
+    """Prove that the archive still contains everything up to a seal or time stamp.
 
-    HEAD is the line that archivar ledger head printed. The whole chain is walked from the volumes, without the catalog. Exit
-    code 4 with the first difference if anything up to that entry was changed or taken out.
+    The whole chain is walked from the volumes, without the catalog, and every message that it names must be there with all
+    its parts; its bytes are read with --deep. No network is used. Exit code 4 with the first difference if anything up to that
+    entry was changed or taken out.
     """
-    from core.archive import seal
+    from core.archive import seal, seal_check
+    from core.cli import evidence
 
     async def work() -> int:
-        wanted = seal.parse(_text(" ".join(head)))
-        found = await seal.check(context.find(), wanted)
-        if output.json_wanted:
-            last = {"seq": found.last.seq, "hash": found.last.hash.hex()}
-            output.json({"ok": not found.difference, "difference": found.difference, "seal": wanted.as_json(), "reached": last})
-        if found.difference:
-            output.line(f"✘ {found.difference}")
-            return 4
-        output.line(f"✔ The archive contains everything up to entry {wanted.seq}, unchanged.")
-        return 0
+        home = context.find()
+        if not head and not stamp:
+            raise InputError("There is no seal to check.", "Give the line of archivar ledger head, or --stamp FILE.")
+        wanted = seal.find(_text(" ".join(head)), await seal_check.archive_id(home)) if head else ()
+        stamps = await evidence.stamps(home, stamp or [], ca_file)
+        return await evidence.check(home, wanted, stamps, deep=deep)
 
     raise typer.Exit(run(work()))
 
@@ -150,5 +160,5 @@ def _text(given: str) -> str:
     if given == "-":
         if sys.stdin is None:
             raise InputError("There is nothing on stdin.", "Give the line of archivar ledger head.")
-        return sys.stdin.buffer.read(seal.LONGEST + 1).decode("utf-8", "replace")
+        return sys.stdin.buffer.read(seal.LONGEST_FILE + 1).decode("utf-8", "replace")
     return seal.text(given)

@@ -36,6 +36,7 @@ MODULES = {
     "backup": ("backup",),
     "key": ("key",),
     "ledger": ("ledger",),
+    "seal": ("seal",),
     "transfer": ("export", "import"),
     "restore": ("restore",),
     "service": ("service", "status"),

@@ -8,6 +8,7 @@ import os
 import pwd
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,22 @@ import typer
 
 import core
 from core import guard
-from core.archive import backup, exposures, last_verification, opening, passwords, saved_profiles, space, users
+from core.archive import (
+    backup,
+    exposures,
+    last_verification,
+    opening,
+    passwords,
+    saved_profiles,
+    seal_places,
+    settings,
+    space,
+    users,
+)
 from core.archive.archive import Archive
 from core.archive.backup import LastBackup
 from core.archive.last_verification import LastVerification
+from core.archive.seal_places import Standing
 from core.archive.search_index import glance
 from core.cli.context import context, run
 from core.cli.help import Command, Group
@@ -27,18 +40,20 @@ from core.cli.output import output
 from core.cli.search import as_json, sentence
 from core.cli.words import NO_SERVICE, WORDS, next_start, progress_line
 from core.config import Home
+from core.engine import sealing
 from core.engine.progress import Snapshot
 from core.errors import BusyError, DamagedError, StorageError
 from core.format import counted, duration, number, size, soon, when
 from core.model import Run, now, timestamp
 from core.profiles import zones
 from core.profiles.profile import Profile
+from core.profiles.seal_place import Kind
 from core.service import liveness, unit, verifications
 from core.service.detach import ensure_running
 from core.service.lock import end_holder, is_running
 from core.service.queue import Queue
 from core.service.scheduler import next_starts
-from core.service.verifications import Outcome, Standing
+from core.service.verifications import Outcome
 
 STOP_SECONDS = 30.0
 #: How often it is looked meanwhile whether the service does anything at all.
@@ -102,8 +117,11 @@ def show_unit() -> None:
         opening.refuse_backup(home)
         async with context.archive() as archive:
             profiles = await saved_profiles.all_profiles(archive)
-        named = (name for one in profiles for name in (one.login.password_file, one.server.ca_file) if name)
-        installation = _installation(home, [Path(name) for name in named])
+            places = [one.place for one in await seal_places.standings(archive)]
+        named = [name for one in profiles for name in (one.login.password_file, one.server.ca_file) if name]
+        named += [name for one in places for name in (one.password_file, one.ca_file) if name]
+        written = dict.fromkeys(Path(one.target).parent for one in places if one.kind is Kind.FILE)
+        installation = replace(_installation(home, [Path(name) for name in named]), written=tuple(written))
         text = unit.unit(installation)
         if output.json_wanted:
             value = {"unit": text, "path": str(unit.PLACE), "user": installation.user, "group": installation.group}
@@ -252,6 +270,8 @@ def status() -> None:
             search = await glance(archive)
             open_to_others = await exposures.look(archive)
             keyless = await passwords.without_key(archive)
+            places = await seal_places.standings(archive)
+            late = sealing.overdue(places, now()) if (await settings.read(archive)).seal != "off" else ""
         disk = space.use(home)
         running = is_running(home)
         presence = await liveness.stuck(home) or liveness.look(home)
@@ -261,6 +281,7 @@ def status() -> None:
         warnings[:0] = [*([keyless] if keyless else []), *(one.sentence() for one in open_to_others)]
         if disk.low:
             warnings.insert(0, disk.sentence())
+        warnings += filter(None, (seal_places.trouble(places), late))
         if presence.stuck:
             warnings.insert(0, f"{presence.sentence()} {presence.hint()}")
         if output.json_wanted:
@@ -279,6 +300,7 @@ def status() -> None:
                     "verified": verified.as_json() if verified else None,
                     "verification": verifying.as_json(),
                     "backed_up": backed_up.as_json() if backed_up else None,
+                    "seals": [one.as_json() for one in places],
                     "head": {"seq": head.seq, "hash": head.hash.hex()},
                     "exposed": [one.as_json() for one in open_to_others],
                     "warnings": warnings,
@@ -293,6 +315,7 @@ def status() -> None:
             output.line(f"          {line}", indent=10)
         if not home.is_backup:
             output.line(f"Backed up {_backed_up(backed_up)}", indent=10)
+        output.line(f"Seals     {_seals(places)}", indent=10)
         output.line(f"Search    {sentence(search)}", indent=10)
         off = "○ none; a backup is only read" if home.is_backup else "○ not running; a run starts it"
         state = f"✘ {presence.life}" if presence.stuck else "● running" if running else off
@@ -349,6 +372,15 @@ def _backed_up(last: LastBackup | None) -> str:
     return f"{when(last.at, now())}, up to entry {number(last.seq)}, to {last.directory}"
 
 
+def _seals(places: list[Standing]) -> str:
+    if not places:
+        return "sent nowhere; archivar seal add lets them prove that nothing was changed by somebody who can write here"
+    sent = [one for one in places if one.sent is not None and not one.failure]
+    last = max((one.sent for one in sent if one.sent is not None), default=None)
+    state = f"✔ {when(last, now())}" if last and len(sent) == len(places) else f"! {len(sent)} of {len(places)} places have one"
+    return f"{state}: {', '.join(one.place.name for one in places)}"
+
+
 def _verified(last: LastVerification | None) -> str:
     if last is None:
         return "never; archivar verify proves that nothing is damaged"
@@ -361,7 +393,7 @@ def _verified(last: LastVerification | None) -> str:
     return f"✘ DAMAGED, {moment}, {counted(last.findings, 'finding')}{first}"
 
 
-def _verifying(standing: Standing, running: bool) -> Iterator[str]:
+def _verifying(standing: verifications.Standing, running: bool) -> Iterator[str]:
     """What the service does of it now, how that ended last, and when it does it next."""
     if standing.request is not None and not running:
         yield "! a verification waits for a service; archivar service start"

@@ -30,12 +30,14 @@ class Installation:
     command: Sequence[str]
     python_path: str
     files: Sequence[Path]
+    #: Folders outside the home in which it writes.
+    written: Sequence[Path] = ()
 
 
 def unit(installation: Installation) -> str:
     """The unit as text. Raises ``InputError`` for a path that cannot stand in one."""
     home = installation.home
-    read = [home, *installation.files]
+    read = [home, *installation.files, *installation.written]
     # Everything else under /home can at most be read then.
     protect_home = "read-only" if _any_below(read, _HOMES) else "yes"
     command = [*installation.command, "--home", str(home), "service", "run"]
@@ -62,7 +64,7 @@ def unit(installation: Installation) -> str:
         "UMask=0077",
         "LimitCORE=0",
         "",
-        f"ReadWritePaths={_quoted(str(home))}",
+        *(f"ReadWritePaths={_quoted(str(path))}" for path in (home, *installation.written)),
         "ProtectSystem=strict",
         f"ProtectHome={protect_home}",
         f"PrivateTmp={'no' if _any_below(read, _TEMPORARY) else 'yes'}",

@@ -23,6 +23,7 @@ from core.service.notify import Notifier
 from core.service.queue import Queue
 from core.service.run_work import RunWork, reason_of
 from core.service.scheduler import Scheduler
+from core.service.sealing import Sealing
 from core.service.verifying import Verifying
 from core.tasks import spawn
 
@@ -115,6 +116,7 @@ class Service:
         self._scheduler = Scheduler(archive)
         self._indexing = Indexing(archive)
         self._verifying = Verifying(archive)
+        self._sealing = Sealing(archive)
         self._notifier = Notifier()
         self._scheduled = self._beaten = float("-inf")
 
@@ -174,7 +176,8 @@ class Service:
         busy, lasting = bool(self._tasks), not self._until_idle or self._scheduler.wanted
         indexing = await self._indexing.look(busy=busy)
         verifying = await self._verifying.look(busy=busy, lasting=lasting)
-        return busy or self._scheduler.wanted or indexing or verifying
+        sealing = await self._sealing.look()
+        return busy or self._scheduler.wanted or indexing or verifying or sealing
 
     async def _see_to_schedules(self) -> None:
         time = asyncio.get_running_loop().time()
@@ -253,6 +256,7 @@ class Service:
     async def _end(self) -> None:
         self._indexing.close()
         self._verifying.close()
+        self._sealing.close()
         for task in self._tasks.values():
             task.cancel()
         if self._tasks:

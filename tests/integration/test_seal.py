@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import seal
+from core.archive import seal_check
 from core.archive.archive import Archive
 from core.archive.ledger import ZERO_HASH, chain, compress, decompress
 from core.archive.seal import Seal, parse
@@ -41,7 +41,7 @@ async def _more(home: Home) -> None:
 
 
 def _difference(home: Home, head: str) -> str:
-    return asyncio.run(seal.check(home, parse(head))).difference
+    return asyncio.run(seal_check.check(home, [parse(head)])).difference
 
 
 def test_a_seal_holds_while_the_archive_grows_and_needs_no_catalog(home: Home, tmp_path: Path) -> None:

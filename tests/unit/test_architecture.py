@@ -23,6 +23,7 @@ PACKAGES = ("core", "tui", "themes")
 # Each library has one home, where its exceptions are translated and its surprises are known.
 HOMES = {
     "aiosqlite": ("core.db",),
+    "asn1crypto": ("core.archive",),
     "croniter": ("core.profiles",),
     "imapclient": ("core.imap",),
     "imaplib": ("core.imap", "core.demo"),

@@ -107,3 +107,12 @@ def test_systemd_finds_the_service_little_exposed(tmp_path: Path) -> None:
     if "offline" in done.stderr:
         pytest.skip("needs systemd 250 or newer")
     assert done.returncode == 0, done.stdout
+
+
+def test_folders_outside_the_home_can_be_written_where_seals_are_kept() -> None:
+    """Each has a line of its own; without any there is the home alone."""
+    lines = unit(replace(PLAIN, written=[Path("/mnt/seals")])).splitlines()
+    assert [line for line in lines if line.startswith("ReadWritePaths=")] == [
+        "ReadWritePaths=/srv/archive",
+        "ReadWritePaths=/mnt/seals",
+    ]

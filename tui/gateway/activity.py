@@ -10,7 +10,7 @@ from datetime import datetime
 
 from core import format as texts
 from core.actor import Actor
-from core.archive import audit, seal
+from core.archive import audit, seal, seal_check
 from core.archive.archive import Archive
 from core.archive.ledger import Entry
 from core.errors import DamagedError, InputError
@@ -163,19 +163,21 @@ class PastActivity:
 
     async def check_seal(self, text: str) -> int:
         with translated():
-            wanted = seal.parse(await asyncio.to_thread(seal.text, text.strip()))
+            typed = await asyncio.to_thread(seal.text, text.strip())
+            wanted = seal.find(typed, await seal_check.archive_id(self._archive.home))
+        last = texts.number(max(one.seq for one in wanted))
 
         async def work(archive: Archive, job: Job) -> Outcome:
-            def tell(reached: int) -> None:
-                job.stage = Stage(reached, wanted.seq, unit="entry")
+            def tell(done: int, total: int, what: str) -> None:
+                job.stage = Stage(done, total, unit=what)
 
-            found = await seal.check(archive.home, wanted, tell)
+            found = await seal_check.check(archive.home, wanted, tell=tell)
             if found.difference:
                 return Outcome(("The archive is not as it was when the seal was made.",), (found.difference,), bad=True)
-            upto = texts.number(wanted.seq)
-            return Outcome((f"The archive contains everything up to entry {upto} of the ledger, unchanged.",))
+            return Outcome((found.sentence(),))
 
-        return self._jobs.start("Seal", f"Prove all up to entry {texts.number(wanted.seq)} by its seal", SEAL_AGAIN, work)
+        what = f"Prove all up to entry {last} by {'its seal' if len(wanted) == 1 else present.count(len(wanted), 'seal')}"
+        return self._jobs.start("Seal", what, SEAL_AGAIN, work)
 
 
 # Values as views ---------------------------------------------------------------------------------------------------------

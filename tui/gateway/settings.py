@@ -28,6 +28,7 @@ LABELS = {
     "runs": ("Runs at once", "most at the same time"),
     "volume_bytes": ("Volume size", "a volume of this size is sealed"),
     "verify": ("Verify", "everything by itself, or a share a day"),
+    "seal": ("Seals", "sent off by themselves: off, nightly, runs"),
     "relist": ("List whole", "each folder, after so many days"),
     "shrunk": ("Tell shrunk", "folders that lost this many percent"),
 }

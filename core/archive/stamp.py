@@ -1,0 +1,267 @@
+"""Time stamps (RFC 3161): an authority signs that it has seen a seal, and when. Checked without network, at any later time.
+
+What is stamped is the SHA-256 of a seal's line (``seal.line``), so that the ledger itself tells which entry a token is about.
+A token is believed when it was signed by a certificate that is for time stamps alone and leads to one of the roots given, as of
+the time in it. RFC 3161 section 2.4.2 (token), RFC 5652 section 5.4 (signature), RFC 5280 section 6 (chain), RFC 5816
+(ESSCertID).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import ArchivarError, InputError
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+#: A token has a few kB, with all certificates.
+LARGEST = 1024 * 1024
+LONGEST_CHAIN = 8
+_HASHES = ("sha256", "sha384", "sha512")
+#: Critical extensions of an authority's certificate that are heeded here.
+_HEEDED = {"2.5.29.19", "2.5.29.15", "2.5.29.37", "2.5.29.32"}
+_ANOTHER = "Give the PEM file with the authority's root certificate."
+
+
+class StampError(ArchivarError):
+    """A token that proves nothing: not granted, not signed as it must be, or about something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent to an authority, and the number that must come back with its answer."""
+
+    data: bytes
+    nonce: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A token that was checked: the SHA-256 that it is about, when that was seen, by whom (the certificate's subject)."""
+
+    imprint: bytes
+    at: datetime
+    authority: str
+    serial: int
+
+
+def request(imprint: bytes) -> Request:
+    """Ask for a time stamp of a SHA-256."""
+    from asn1crypto import tsp
+
+    nonce = secrets.randbits(63) | 1
+    asked = {
+        "version": 1,
+        "message_imprint": {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": imprint},
+        "nonce": nonce,
+        "cert_req": True,
+    }
+    return Request(tsp.TimeStampReq(asked).dump(), nonce)
+
+
+def roots(path: Path) -> list[Certificate]:
+    """The certificates in a PEM file. Raises ``InputError``."""
+    from cryptography import x509
+
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.", _ANOTHER) from error
+    except ValueError:
+        found = []
+    if not found:
+        raise InputError(f"{path} holds no certificate that can be read.", _ANOTHER)
+    return found
+
+
+def check(data: bytes, trusted: Sequence[Certificate], nonce: int | None = None) -> Stamp:
+    """The stamp in an authority's answer (a DER ``TimeStampResp``). Raises ``StampError``.
+
+    ``nonce``: that of the request which it answers, None when the token was kept.
+    """
+    try:
+        return _check(data, trusted, nonce)
+    except StampError:
+        raise
+    except Exception as error:
+        # Both libraries meet bytes from outside with errors of a dozen kinds.
+        raise StampError(f"It is no time stamp that can be read ({type(error).__name__}).") from error
+
+
+@lru_cache
+def _answer() -> Any:
+    """The type of an authority's answer, which has no token when it refuses: the library's own wants one."""
+    from asn1crypto import cms, core, tsp
+
+    fields = [("status", tsp.PKIStatusInfo), ("time_stamp_token", cms.ContentInfo, {"optional": True})]
+    return type("Answer", (core.Sequence,), {"_fields": fields})
+
+
+def _check(data: bytes, trusted: Sequence[Certificate], nonce: int | None) -> Stamp:
+    if len(data) > LARGEST:
+        raise StampError("It is too large to be a time stamp.")
+    answer = _answer().load(data, strict=True)
+    if (status := answer["status"]["status"].native) != "granted":
+        raise StampError(f"The authority granted no time stamp: {_said(answer['status'], status)}.")
+    signed = answer["time_stamp_token"]["content"]
+    info = signed["encap_content_info"]
+    if info["content_type"].native != "tst_info":
+        raise StampError("Something else than a time stamp was signed.")
+    told = info["content"].parsed
+    imprint = told["message_imprint"]
+    if imprint["hash_algorithm"]["algorithm"].native != "sha256":
+        raise StampError("It is of another kind of hash than SHA-256.")
+    if nonce is not None and told["nonce"].native != nonce:
+        raise StampError("It does not answer what was asked: its nonce is another one.")
+    at: datetime = told["gen_time"].native
+    signer = _signer(signed, info["content"].contents)
+    _refuse_other_purpose(signer)
+    _refuse_untrusted(signer, _certificates(signed), trusted, at)
+    return Stamp(imprint["hashed_message"].native, at, signer.subject.rfc4514_string(), told["serial_number"].native)
+
+
+def _said(status: Any, word: str) -> str:
+    """Why an authority refused, in its words and the standard's."""
+    text = "; ".join(str(one)[:200] for one in status["status_string"].native or ())
+    failure = ", ".join(sorted(status["fail_info"].native or ()))
+    return ", ".join(part for part in (word, text, failure) if part)
+
+
+def _certificates(signed: Any) -> list[Certificate]:
+    from cryptography import x509
+
+    return [x509.load_der_x509_certificate(one.chosen.dump()) for one in signed["certificates"] if one.name == "certificate"]
+
+
+def _signer(signed: Any, content: bytes) -> Certificate:
+    """The certificate by which ``content`` was signed, its signature checked. Raises ``StampError``."""
+    infos = signed["signer_infos"]
+    if len(infos) != 1:
+        raise StampError(f"It has {len(infos)} signatures instead of one.")
+    [info] = infos
+    wanted = info["sid"]
+    if wanted.name != "issuer_and_serial_number":
+        raise StampError("It does not name its signer by issuer and number.")
+    serial, issuer = wanted.chosen["serial_number"].native, wanted.chosen["issuer"].dump()
+    found = [one for one in _certificates(signed) if one.serial_number == serial and one.issuer.public_bytes() == issuer]
+    if not found:
+        raise StampError("The certificate of its signer is not in it.")
+    algorithm = info["digest_algorithm"]["algorithm"].native
+    if algorithm not in _HASHES:
+        raise StampError(f"It was signed with {algorithm}, which is not enough.")
+    attributes = {one["type"].native: one["values"] for one in info["signed_attrs"]}
+    if attributes["content_type"][0].native != "tst_info":
+        raise StampError("Something else than a time stamp was signed.")
+    if attributes["message_digest"][0].native != hashlib.new(algorithm, content).digest():
+        raise StampError("Its content was changed after it was signed.")
+    _refuse_other_certificate(found[0], attributes)
+    # Signed is the set itself, not the tag under which it stands in the token.
+    _refuse_forged(found[0], info, algorithm, b"\x31" + info["signed_attrs"].dump()[1:])
+    return found[0]
+
+
+def _refuse_other_certificate(signer: Certificate, attributes: dict[str, Any]) -> None:
+    """Raises ``StampError`` unless the signed attributes name the signer's own certificate (ESSCertID)."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    for name, default in (("signing_certificate_v2", "sha256"), ("signing_certificate", "sha1")):
+        if name in attributes:
+            named = attributes[name][0]["certs"][0]
+            algorithm = named["hash_algorithm"]["algorithm"].native if name.endswith("v2") else default
+            if hashlib.new(algorithm, signer.public_bytes(Encoding.DER)).digest() == named["cert_hash"].native:
+                return
+            break
+    raise StampError("It does not name the certificate by which it was signed.")
+
+
+def _refuse_forged(signer: Certificate, info: Any, algorithm: str, signed: bytes) -> None:
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+    key, signature = signer.public_key(), info["signature"].native
+    used = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}[algorithm]
+    kind = info["signature_algorithm"].signature_algo
+    try:
+        if isinstance(key, rsa.RSAPublicKey) and kind == "rsassa_pkcs1v15":
+            key.verify(signature, signed, padding.PKCS1v15(), used)
+        elif isinstance(key, rsa.RSAPublicKey) and kind == "rsassa_pss":
+            key.verify(signature, signed, padding.PSS(padding.MGF1(used), padding.PSS.AUTO), used)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and kind == "ecdsa":
+            key.verify(signature, signed, ec.ECDSA(used))
+        else:
+            raise StampError(f"It was signed in a way that is not known here ({kind}).")
+    except (InvalidSignature, UnsupportedAlgorithm) as error:
+        raise StampError("Its signature is not that of the certificate in it.") from error
+
+
+def _refuse_other_purpose(signer: Certificate) -> None:
+    """Raises ``StampError`` for a certificate that is not for time stamps, and for them alone (RFC 3161 section 2.3)."""
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    try:
+        usage = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except x509.ExtensionNotFound:
+        raise StampError("The certificate of its signer is not for time stamps.") from None
+    if not usage.critical or list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
+        raise StampError("The certificate of its signer is not for time stamps alone.")
+
+
+def _refuse_untrusted(signer: Certificate, given: list[Certificate], trusted: Sequence[Certificate], at: datetime) -> None:
+    """Raises ``StampError`` unless certificates that were valid ``at`` lead from ``signer`` to one that is trusted."""
+    if not _valid(signer, at):
+        raise StampError(f"The certificate of its signer was not valid at its time, {at:%Y-%m-%d %H:%M}.")
+    if _strange(signer):
+        raise StampError("The certificate of its signer has conditions that are not known here.")
+    ways = [(signer, 0)]
+    seen = {signer}
+    while ways:
+        below, depth = ways.pop()
+        if below in trusted:
+            return
+        if depth == LONGEST_CHAIN:
+            continue
+        for above in (*trusted, *given):
+            if (above in trusted or above not in seen) and _issued(above, below, depth, at):
+                if above in trusted:
+                    return
+                seen.add(above)
+                ways.append((above, depth + 1))
+    raise StampError("The certificate of its signer does not lead to any that is trusted here.")
+
+
+def _issued(above: Certificate, below: Certificate, depth: int, at: datetime) -> bool:
+    """Was ``below`` issued by ``above``, which was an authority's certificate then? ``depth``: authorities below it."""
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    if not _valid(above, at) or _strange(above):
+        return False
+    try:
+        constraints = above.extensions.get_extension_for_class(x509.BasicConstraints).value
+        if not constraints.ca or (constraints.path_length is not None and constraints.path_length < depth):
+            return False
+        below.verify_directly_issued_by(above)
+    except (x509.ExtensionNotFound, InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+    try:
+        return bool(above.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign)
+    except x509.ExtensionNotFound:
+        return True
+
+
+def _valid(certificate: Certificate, at: datetime) -> bool:
+    return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
+
+
+def _strange(certificate: Certificate) -> bool:
+    return any(one.critical and one.oid.dotted_string not in _HEEDED for one in certificate.extensions)

@@ -1,0 +1,86 @@
+"""Checking seals and time stamps from the command line: reading them, the walk through the archive, what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from core.archive import seal_check, seal_places, stamp
+from core.archive.archive import Archive
+from core.archive.seal import Seal
+from core.archive.seal_check import Check
+from core.archive.stamp import Stamp
+from core.cli.output import output
+from core.cli.progress import Progress
+from core.config import Home
+from core.errors import ArchivarError, DamagedError, InputError
+from core.format import number
+from core.profiles.seal_place import Kind
+
+
+async def stamps(home: Home, files: Sequence[Path], ca_file: Path | None) -> list[Stamp]:
+    """The time stamps in ``files``, each checked by ``ca_file`` or by the authorities that are set up.
+
+    Raises ``InputError``, and ``DamagedError`` for a token that proves nothing.
+    """
+    if not files:
+        return []
+    authorities = [ca_file] if ca_file else await _authorities(home)
+    trusted = [certificate for path in authorities for certificate in stamp.roots(path)]
+    found = []
+    for file in files:
+        try:
+            with file.open("rb") as opened:
+                data = opened.read(stamp.LARGEST + 1)
+        except OSError as error:
+            raise InputError(f"{file} cannot be read: {error.strerror}.", "Give the file of a time stamp.") from error
+        try:
+            found.append(stamp.check(data, trusted))
+        except stamp.StampError as error:
+            raise DamagedError(f"The time stamp {file} proves nothing: {error.message}") from error
+    return found
+
+
+async def _authorities(home: Home) -> list[Path]:
+    """The root certificates of the time-stamp authorities that are set up, as the catalog tells."""
+    try:
+        archive = await Archive.open(home, follow=False)
+        try:
+            places = [one.place for one in await seal_places.standings(archive)]
+        finally:
+            await archive.close()
+    except ArchivarError as error:
+        raise InputError(f"The archive does not tell by whom stamps are signed: {error.message}", "Give --ca-file.") from error
+    found = [Path(place.ca_file) for place in places if place.kind is Kind.STAMP]
+    if not found:
+        raise InputError("No time-stamp authority is set up.", "Give --ca-file with the PEM file of its root certificate.")
+    return found
+
+
+async def check(home: Home, wanted: Iterable[Seal], stamps: Sequence[Stamp], *, deep: bool) -> int:
+    """Walk through the archive, show what was found; the exit code."""
+    progress = Progress(0.1)
+    seals = tuple(wanted)
+
+    def tell(done: int, total: int, what: str) -> None:
+        progress(lambda: f"{what} {number(done)}" + (f" of {number(total)}" if total else ""))
+
+    found = await seal_check.check(home, seals, stamps, deep=deep, tell=tell)
+    progress.end()
+    show(found, seals)
+    return 4 if found.difference else 0
+
+
+def show(found: Check, seals: Sequence[Seal]) -> None:
+    """What was found, for people and as JSON."""
+    if output.json_wanted:
+        value = {"seals": [one.as_json() for one in seals]}
+        # A single one under the name that it always had.
+        value |= {"seal": seals[-1].as_json()} if seals else {}  # type: ignore[dict-item]
+        output.json({**found.as_json(), **value})
+    if found.difference:
+        output.line(f"✘ {found.difference}")
+        return
+    output.line(f"✔ {found.sentence()}")
+    for text in found.stamps():
+        output.line(f"✔ {text}")

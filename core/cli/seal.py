@@ -1,0 +1,237 @@
+"""``archivar seal``: the places outside the archive that its seal is sent to."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.cli.context import actor, context, run
+from core.cli.help import Command, Group
+from core.cli.output import output
+from core.errors import InputError
+from core.format import when
+from core.model import now
+from core.profiles.seal_place import TARGETS, Access, Kind, Place
+from core.secrets import Secret
+
+if TYPE_CHECKING:
+    from core.archive.seal_places import Standing
+
+NAME = Annotated[str, typer.Argument(metavar="NAME", help="The place's name, as archivar seal list shows it.")]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(
+        cls=Group, help="The archive's seal, and the places outside that it is sent to by itself.", no_args_is_help=True
+    )
+    group.command("list", cls=Command)(list_places)
+    group.command("add", cls=Command)(add)
+    group.command("remove", cls=Command)(remove)
+    group.command("now", cls=Command)(seal_now)
+    group.command("check", cls=Command)(check)
+    app.add_typer(group, name="seal")
+
+
+def list_places() -> None:
+    """Show the places, and the last seal that arrived at each; exit code 1 if the last one did not."""
+
+    async def work() -> int:
+        from core.archive import seal_places, settings
+
+        async with context.archive() as archive:
+            found = await seal_places.standings(archive)
+            often = (await settings.read(archive)).seal
+        if output.json_wanted:
+            output.json({"when": often, "places": [one.as_json() for one in found]})
+        elif not found:
+            output.line("Seals are sent nowhere. archivar seal add --help tells where they can go.")
+        else:
+            _table(found)
+            output.note(f"When: {often} (archivar settings set seal VALUE).")
+        _tell_failures(found)
+        return 1 if any(one.failure for one in found) else 0
+
+    raise typer.Exit(run(work()))
+
+
+def _table(found: list[Standing]) -> None:
+    rows = []
+    for one in found:
+        state = "✘ damaged" if one.broken else "! failed" if one.failure else "✔ sent" if one.sent else "○ not yet"
+        sent = when(one.sent, now()) if one.sent else ""
+        rows.append((one.place.name, one.place.kind.value, state, str(one.seal.seq) if one.seal else "", sent, one.place.where))
+    output.table(("NAME", "KIND", "STATE", "ENTRY", "SENT", "WHERE"), rows, right=("ENTRY",))
+
+
+def _tell_failures(found: list[Standing]) -> None:
+    for one in found:
+        if one.failure:
+            output.note(f"! {one.place.name}: {one.failure}")
+
+
+def add(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="journal, file, mail or stamp (a time-stamp authority).")],
+    target: Annotated[
+        str, typer.Argument(metavar="[WHERE]", help="Of file its full path, of mail the address, of stamp the URL.")
+    ] = "",
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What it is called; without it, like its kind.")] = "",
+    host: Annotated[str, typer.Option("--host", metavar="H", help="mail: the mail server.")] = "",
+    port: Annotated[int, typer.Option("--port", metavar="N", help="mail: its port, if not the usual one.")] = 0,
+    access: Annotated[
+        str, typer.Option("--access", metavar="A", help="mail: smtp-tls (STARTTLS, the default), smtp-ssl, smtp.")
+    ] = "smtp-tls",
+    username: Annotated[
+        str, typer.Option("--username", metavar="U", help="mail: the login; its password is asked for and kept encrypted.")
+    ] = "",
+    password_file: Annotated[
+        str, typer.Option("--password-file", metavar="FILE", help="mail: the file that holds the password.")
+    ] = "",
+    password_env: Annotated[
+        str, typer.Option("--password-env", metavar="VARIABLE", help="mail: the variable that holds the password now.")
+    ] = "",
+    sender: Annotated[str, typer.Option("--from", metavar="ADDRESS", help="mail: the sender.")] = "",
+    ca_file: Annotated[
+        str, typer.Option("--ca-file", metavar="PEM", help="stamp: the authority's root; mail: the server's own authority.")
+    ] = "",
+) -> None:
+    """Set up a place that seals are sent to, or change the one of that name.
+
+    Every night, and after each run with archivar settings set seal runs, the seal goes to all places. What they hold proves
+    later, with archivar ledger check, that nothing was changed by somebody who could write to this machine.
+    """
+
+    async def work() -> None:
+        from core.archive import seal_places
+
+        place = Place(
+            name or kind,
+            _kind(kind),
+            target,
+            host,
+            port,
+            _access(access),
+            username,
+            password_file,
+            sender,
+            ca_file,
+        )
+        async with context.archive() as archive:
+            saved = await seal_places.save(archive, place, _password(place, password_env), actor=actor())
+        if output.json_wanted:
+            output.json(saved.as_json())
+        output.note(f"Seals go to {saved.name} ({saved.where}) from now on. Send one now: archivar seal now")
+
+    run(work())
+
+
+def _kind(text: str) -> Kind:
+    try:
+        return Kind(text)
+    except ValueError:
+        allowed = "; ".join(f"{one} (WHERE is {TARGETS[one]})" for one in Kind)
+        raise InputError(f'KIND: "{text[:40]}" is not allowed.', f"Allowed: {allowed}.") from None
+
+
+def _access(text: str) -> Access:
+    try:
+        return Access(text)
+    except ValueError:
+        raise InputError(f'--access: "{text[:40]}" is not allowed.', f"Allowed: {', '.join(Access)}.") from None
+
+
+def _password(place: Place, variable: str) -> Secret | None:
+    """The password to be kept; None when there is none to be, or the one that is kept stays."""
+    if variable:
+        if text := os.environ.get(variable, ""):
+            return Secret(text)
+        raise InputError(f"--password-env: the variable {variable} is not set, or empty.", "Set it for this command.")
+    if not place.needs_password:
+        return None
+    typed = output.ask_password(f"Password of {place.username} at {place.host} (Enter keeps a stored one): ")
+    return Secret(typed) if typed else None
+
+
+def remove(name: NAME) -> None:
+    """Send no more seals to a place. What it holds stays there."""
+
+    async def work() -> None:
+        from core.archive import seal_places
+
+        async with context.archive() as archive:
+            removed = await seal_places.remove(archive, name, actor=actor())
+        if output.json_wanted:
+            output.json(removed.as_json())
+        output.note(f"No seals go to {removed.name} any more.")
+
+    run(work())
+
+
+def seal_now(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these places.")] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Although the archive has not what was sealed before, as after a restored backup.")
+    ] = False,
+) -> None:
+    """Send the present seal to all places now; exit code 1 if it did not arrive everywhere.
+
+    An archive that no longer contains what was sealed before (exit code 4) gets no new seal, unless --accept says so.
+    """
+
+    async def work() -> int:
+        from core.archive import seal_places
+        from core.engine import sealing
+
+        async with context.archive() as archive:
+            found = await seal_places.standings(archive)
+            if names:
+                found = [await seal_places.find(archive, name) for name in names]
+            if not found:
+                raise InputError("No place is set up that seals could be sent to.", "archivar seal add --help")
+            done = await sealing.send(archive, found, accept=accept)
+        if output.json_wanted:
+            output.json({"places": [one.as_json() for one in done]})
+        else:
+            _table(done)
+        _tell_failures(done)
+        return 4 if any(one.broken for one in done) else 1 if any(one.failure for one in done) else 0
+
+    raise typer.Exit(run(work()))
+
+
+def check(deep: Annotated[bool, typer.Option("--deep", help="Read and hash every message, too.")] = False) -> None:
+    """Prove that the archive contains everything up to every seal that can be had here.
+
+    Those are the time stamps in the home, the seals in the files that are places, and the last one that is known to have been
+    sent to each place. What a journal or a mailbox holds: archivar ledger check. Exit code 4 if the archive was changed, 1 if a
+    file has not what was sent to it.
+    """
+    from core.archive import seal, seal_check, seal_places
+    from core.cli import evidence
+
+    async def work() -> int:
+        home = context.find()
+        async with context.archive(follow=False) as archive:
+            found = await seal_places.standings(archive)
+        tokens = seal_places.tokens(home)
+        stamps = await evidence.stamps(home, tokens, None) if tokens else []
+        identity = await seal_check.archive_id(home)
+        seals = {one.seal: None for one in found if one.seal is not None}
+        gone = False
+        for one in found:
+            if one.place.kind is Kind.FILE and one.seal is not None:
+                try:
+                    kept = seal.find(seal.text(one.place.target), identity)
+                except InputError as error:
+                    kept = ()
+                    output.note(f"! {one.place.name}: {error.message}")
+                if one.seal not in kept:
+                    gone = True
+                    output.note(f"! {one.place.name}: {one.place.target} has not the seal that was sent there: it was changed.")
+                seals |= dict.fromkeys(kept)
+        if not seals and not stamps:
+            raise InputError("No seal was sent anywhere yet.", "archivar seal now")
+        return await evidence.check(home, seals, stamps, deep=deep) or (1 if gone else 0)
+
+    raise typer.Exit(run(work()))

@@ -1,0 +1,191 @@
+"""Places that seals are sent to: the system's journal, a file elsewhere, a mail address, a time-stamp authority. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from core.errors import InputError
+from core.profiles import addresses
+
+LONGEST = 1000
+LONGEST_NAME = 40
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_HOST = re.compile(r"[\w.-]{1,253}")
+
+
+class Kind(StrEnum):
+    """What a place is."""
+
+    JOURNAL = "journal"
+    FILE = "file"
+    MAIL = "mail"
+    STAMP = "stamp"
+
+
+class Access(StrEnum):
+    """How a mail server is reached: STARTTLS, TLS from the first byte, or in the clear."""
+
+    TLS = "smtp-tls"
+    SSL = "smtp-ssl"
+    PLAIN = "smtp"
+
+
+PORTS = {Access.TLS: 587, Access.SSL: 465, Access.PLAIN: 25}
+#: What of a place its kind has, beside name and target.
+FIELDS = {
+    Kind.JOURNAL: (),
+    Kind.FILE: (),
+    Kind.MAIL: ("host", "port", "access", "username", "password_file", "sender", "ca_file"),
+    Kind.STAMP: ("ca_file",),
+}
+#: What the target of each kind is.
+TARGETS = {
+    Kind.JOURNAL: "the path of a socket of syslog; empty: the system's journal, else its syslog",
+    Kind.FILE: "the full path of a file, best on another machine or with chattr +a; each seal is a line added to it",
+    Kind.MAIL: "one e-mail address",
+    Kind.STAMP: "the address of an authority that follows RFC 3161, beginning with https:// or http://",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place by its name. ``target``: see ``TARGETS``; ``port`` 0 is the usual one of ``access``.
+
+    ``ca_file`` is a PEM file: of a mail server the authority of its certificate, of a time-stamp authority its root.
+    """
+
+    name: str
+    kind: Kind
+    target: str = ""
+    host: str = ""
+    port: int = 0
+    access: Access = Access.TLS
+    username: str = ""
+    password_file: str = ""
+    sender: str = ""
+    ca_file: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        names = ("name", "kind", "target", *FIELDS[self.kind])
+        return {name: value for name, value in asdict(self).items() if name in names}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Place:
+        """The reverse of ``as_json``. Raises ``KeyError``, ``TypeError``, ``ValueError``."""
+        known = {**value, "kind": Kind(value["kind"]), "access": Access(value.get("access", Access.TLS))}
+        return cls(**known)
+
+    @property
+    def where(self) -> str:
+        """Where seals go, in a few words."""
+        if self.kind is Kind.JOURNAL:
+            return self.target or "the system's journal"
+        return f"{self.target} by {self.host}" if self.kind is Kind.MAIL else self.target
+
+    @property
+    def needs_password(self) -> bool:
+        return bool(self.username) and not self.password_file
+
+    def same_account(self, other: Place) -> bool:
+        """Is a password for ``other`` one for this place as well?"""
+        names = ("kind", "host", "port", "access", "username", "ca_file")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
+
+def checked(place: Place) -> Place:
+    """``place`` as it is to be saved, with full paths. Raises ``InputError`` that names the field."""
+    place = replace(place, **{name: getattr(place, name).strip() for name in ("name", "target", "host", "username", "sender")})
+    for name in ("name", "target", "host", "username", "password_file", "sender", "ca_file"):
+        text = getattr(place, name)
+        if len(text) > LONGEST or any(unicodedata.category(character) in _HIDDEN for character in text):
+            raise _wrong(name, text, f"one line of up to {LONGEST} visible characters")
+    if not place.name or place.name.startswith("-") or len(place.name) > LONGEST_NAME:
+        raise _wrong("name", place.name, f"one line of up to {LONGEST_NAME} characters, no hyphen first")
+    for name in ("host", "username", "password_file", "sender", "ca_file"):
+        if getattr(place, name) and name not in FIELDS[place.kind]:
+            raise InputError(f"{name} has no meaning for a place of the kind {place.kind}.", "Leave it out.")
+    return replace(
+        _OF_KIND[place.kind](place),
+        ca_file=_file("ca_file", place.ca_file),
+        password_file=_file("password_file", place.password_file),
+    )
+
+
+def _journal(place: Place) -> Place:
+    if place.target and not place.target.startswith("/"):
+        raise _wrong("target", place.target, TARGETS[Kind.JOURNAL])
+    return place
+
+
+def _in_file(place: Place) -> Place:
+    path = Path(place.target).expanduser() if place.target else Path()
+    if not path.is_absolute() or path.name in ("", ".."):
+        raise _wrong("target", place.target, TARGETS[Kind.FILE])
+    if not path.parent.is_dir():
+        raise InputError(f"target: there is no folder {path.parent}.", "Make it, or name a file in another one.")
+    return replace(place, target=str(path))
+
+
+def _by_mail(place: Place) -> Place:
+    try:
+        for name in ("target", *(["sender"] if place.sender else [])):
+            addresses.check(getattr(place, name))
+            # Its name on the wire is ASCII, or every server on the way would have to know of others.
+            getattr(place, name).encode("ascii")
+    except (InputError, UnicodeEncodeError):
+        raise _wrong(name, getattr(place, name), "one e-mail address, in ASCII") from None
+    host = place.host.strip("[]")
+    try:
+        host = str(ipaddress.ip_address(host)) if ":" in host else host
+    except ValueError:
+        host = ""
+    if not _HOST.fullmatch(host.replace(":", ".")) or host.startswith(("-", ".")) or ".." in host:
+        raise _wrong("host", place.host, "the name or IP address of a mail server; the port is a field of its own")
+    if not 0 <= place.port <= 65535:
+        raise _wrong("port", str(place.port), "a number from 1 to 65535; 0 for the usual one")
+    if place.username and place.access is Access.PLAIN:
+        raise _wrong("username", place.username, "none with access smtp, which would show the password to anyone in between")
+    if place.password_file and not place.username:
+        raise _wrong("password_file", place.password_file, "a username beside it")
+    return replace(place, host=host)
+
+
+def _by_authority(place: Place) -> Place:
+    try:
+        url = urlsplit(place.target)
+        right = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        right = False
+    if not right or url.username or url.password or url.fragment or not place.target.isascii() or " " in place.target:
+        raise _wrong("target", place.target, TARGETS[Kind.STAMP])
+    if not place.ca_file:
+        raise _wrong("ca_file", "", "the PEM file with the root certificate of the authority, by which its stamps are checked")
+    return place
+
+
+_OF_KIND = {Kind.JOURNAL: _journal, Kind.FILE: _in_file, Kind.MAIL: _by_mail, Kind.STAMP: _by_authority}
+
+
+def _file(field: str, value: str) -> str:
+    if not value:
+        return ""
+    try:
+        path = Path(value).expanduser().absolute()
+        there = path.is_file()
+    except (OSError, RuntimeError, ValueError):
+        there = False
+    if not there:
+        raise InputError(f"{field}: {value} is no file that can be found.", "Give the path of a file that exists.")
+    return str(path)
+
+
+def _wrong(field: str, value: str, allowed: str) -> InputError:
+    shown = value if len(value) <= 80 else f"{value[:79]}…"
+    return InputError(f'{field}: "{shown}" is not allowed.', f"Allowed: {allowed}.")

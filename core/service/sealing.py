@@ -1,0 +1,97 @@
+"""The process that sends seals to their places, beside the service: at night, after runs if that is wished, and after failures.
+
+It is a process of its own, so that a place that does not answer holds neither a run nor the end of the service: it is ended
+when it takes too long, or when the service ends, and what did not arrive is sent another time.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from pathlib import Path
+
+from core.archive import seal_places, settings
+from core.archive.archive import Archive
+from core.archive.seal_places import Standing
+from core.config import Home, find
+from core.engine import sealing
+from core.errors import ArchivarError
+from core.model import moment, now
+from core.service.companion import Companion, main
+
+#: How often it is looked whether a seal is due.
+LOOK_SECONDS = 5.0
+#: A process that takes so long hangs, and is ended.
+MOST_SECONDS = 900.0
+#: One that ended in an error is not started again so soon.
+AGAIN_SECONDS = 60.0
+
+logger = logging.getLogger("archivar.sealing")
+
+
+class Sealing:
+    """What the service knows of the process, and when it starts it."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._companion = Companion("core.service.sealing", logger)
+        self._looked = self._failed = float("-inf")
+        self._started = 0.0
+
+    async def look(self) -> bool:
+        """See to the process; is one at work? Never raises."""
+        moment_ = time.monotonic()
+        if moment_ - self._looked < LOOK_SECONDS:
+            return self._companion.started
+        self._looked = moment_
+        try:
+            if self._companion.started:
+                self._see_to_process(moment_)
+            elif moment_ - self._failed > AGAIN_SECONDS and not self._archive.home.is_backup and await due(self._archive):
+                self._companion.start(self._archive.home)
+                self._started = moment_
+        except (ArchivarError, OSError) as error:
+            # A lock, a full disk: that passes.
+            self._failed = moment_
+            logger.warning("seals cannot be seen to: %s", error)
+        return self._companion.started
+
+    def _see_to_process(self, moment_: float) -> None:
+        code = self._companion.ended()
+        if code:
+            self._failed = moment_
+            logger.error("sealing ended with code %d", code)
+        elif code is None and moment_ - self._started > MOST_SECONDS:
+            self._failed = moment_
+            logger.error("sealing takes too long, and is ended")
+            self._companion.close()
+
+    def close(self) -> None:
+        """End the process; the next service sends what is left."""
+        self._companion.close()
+
+
+async def due(archive: Archive) -> list[Standing]:
+    """The places to which a seal is to be sent now."""
+    found = await seal_places.standings(archive)
+    wish = (await settings.read(archive)).seal if found else "off"
+    if wish == "off":
+        return []
+    sql = "SELECT max(finished) FROM run WHERE dry_run = 0"
+    ended = await archive.database.value(sql) if wish == "runs" else None
+    last_run = moment(ended) if ended else None
+    return [one for one in found if sealing.due(one, now(), last_run)]
+
+
+async def seal(home: Home) -> None:
+    """Send the seal to the places to which it is due. Raises ``BusyError``, ``StorageError`` when that cannot be noted."""
+    archive = await Archive.open(home, actor="sealing", follow=False)
+    try:
+        await sealing.send(archive, await due(archive))
+    finally:
+        await archive.close()
+
+
+if __name__ == "__main__":
+    main(seal(find(Path(sys.argv[1]))), logger)

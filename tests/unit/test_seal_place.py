@@ -1,0 +1,159 @@
+"""Places that seals are sent to: what they may be, when it is time, and how a seal is found in what they hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from core.archive.seal import Seal, find, line
+from core.archive.seal_places import Standing, trouble
+from core.engine.sealing import AGAIN, LONGEST, due, last_night, overdue
+from core.errors import InputError
+from core.profiles.seal_place import Access, Kind, Place, checked
+
+HERE, OTHER = "0123456789abcdef" * 2, "f" * 32
+SEALS = [Seal(number, bytes([number]) * 32, f"2026-11-2{number}T05:12:54.123Z") for number in (3, 4, 5)]
+FILE = Place("file", Kind.FILE, "/tmp/seals.txt")
+MAIL = Place("mail", Kind.MAIL, "a@example.test", "mail.example.test")
+NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("place", "field"),
+    [
+        (replace(FILE, target="seals.txt"), "target"),
+        (replace(FILE, target=""), "target"),
+        (replace(FILE, target="/nowhere/seals.txt"), "target"),
+        (replace(FILE, target="/tmp/a\nb"), "target"),
+        (replace(FILE, name="-file"), "name"),
+        (replace(FILE, name=""), "name"),
+        (replace(FILE, name="x" * 41), "name"),
+        (replace(FILE, host="mail.example.test"), "host"),
+        (replace(MAIL, target="nobody"), "target"),
+        (replace(MAIL, target="a@example.test\nBcc: b@example.test"), "target"),
+        (replace(MAIL, target="ä@example.test"), "target"),
+        (replace(MAIL, sender="nobody"), "sender"),
+        (replace(MAIL, host=""), "host"),
+        (replace(MAIL, host="mail.example.test:25"), "host"),
+        (replace(MAIL, port=70000), "port"),
+        (replace(MAIL, username="a", access=Access.PLAIN), "username"),
+        (replace(MAIL, password_file="/etc/passwd"), "password_file"),
+        (replace(MAIL, ca_file="/nowhere/ca.pem"), "ca_file"),
+        (Place("log", Kind.JOURNAL, "log"), "target"),
+        (Place("stamp", Kind.STAMP, "https://tsa.example.test"), "ca_file"),
+        (Place("stamp", Kind.STAMP, "ftp://tsa.example.test", ca_file="/etc/passwd"), "target"),
+        (Place("stamp", Kind.STAMP, "https://a:b@tsa.example.test", ca_file="/etc/passwd"), "target"),
+        (Place("stamp", Kind.STAMP, "https://[tsa", ca_file="/etc/passwd"), "target"),
+    ],
+)
+def test_what_no_place_can_be_is_refused_by_its_field(place: Place, field: str) -> None:
+    """Each error names the field and what is allowed."""
+    with pytest.raises(InputError, match=rf"^{field}\b") as caught:
+        checked(place)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("place", [FILE, MAIL, Place("log", Kind.JOURNAL), replace(MAIL, host="[::1]", access=Access.SSL)])
+def test_a_place_is_the_same_after_json(place: Place) -> None:
+    """Fields that its kind has not are left out, and no password is among them."""
+    place = checked(place)
+    assert Place.from_json(place.as_json()) == place
+    assert "password" not in place.as_json()
+
+
+# Reading seals ---------------------------------------------------------------------------------------------------------------
+
+FORMS = {
+    "file": "".join(f"{line(HERE, one)}\n" for one in SEALS),
+    "journal": "".join(f"Nov 29 02:30:01 host archivar[4711]: {line(HERE, one)}\n" for one in SEALS),
+    "rfc5424": "".join(f"<29>1 2026-11-29T02:30:01.5Z host archivar 4711 - - {line(HERE, one)}\n" for one in SEALS),
+    "mail": "From: a\nSubject: Seal of the mail archive at entry 5\n\nKeep this.\n\n"
+    + "\n\n".join(map(str, SEALS))
+    + f"\n\nArchive {HERE}\n",
+    "quoted": "> Keep this.\n>\n" + "".join("> " + str(one).replace(" ", "\n> ") + "\n" for one in SEALS),
+    "encoded": "\n".join(f"{str(one)[:75]}=\n{str(one)[75:]}" for one in SEALS),
+    "crlf": "\r\n".join(line(HERE, one) for one in SEALS),
+    "others": f"{line(OTHER, Seal(9, bytes(32), SEALS[0].at))}\n" + "".join(f"{line(HERE, one)}\n" for one in SEALS),
+}
+
+
+@pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
+def test_every_form_in_which_seals_are_kept_is_read(text: str) -> None:
+    """All of them, since one that was sent after a forgery fits it; those of other archives are passed over."""
+    assert list(find(text, HERE)) == SEALS
+
+
+def test_seals_of_other_archives_alone_are_checked_all_the_same() -> None:
+    """A home that was put in the place of another one would else be found to be in order."""
+    assert list(find(FORMS["file"], OTHER)) == SEALS
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no seal", "12 " + "a" * 63, "0 " + "a" * 64 + f" {SEALS[0].at}", "5 " + "a" * 65 + f" {SEALS[0].at}"]
+)
+def test_text_without_a_seal_is_refused(text: str) -> None:
+    """Nothing that only looks like one."""
+    with pytest.raises(InputError):
+        find(text, HERE)
+
+
+def test_a_long_text_is_read_in_linear_time() -> None:
+    """Digits, hashes and blanks without end: twice as much takes about twice as long."""
+    for piece in ("1 ", "1" * 19 + " " * 20, "a" * 64 + " ", "seal " * 3, ">|" * 10, "1 " + "a" * 64 + " 2026-"):
+        with pytest.raises(InputError):
+            find(piece * 20_000, HERE)
+
+
+# Time ------------------------------------------------------------------------------------------------------------------------
+
+
+def _ago(**age: float) -> datetime:
+    return NOW - timedelta(**age)
+
+
+@pytest.mark.parametrize(
+    ("standing", "last_run", "expected"),
+    [
+        (Standing(FILE), None, True),
+        (Standing(FILE, _ago(days=2)), None, True),
+        (Standing(FILE, _ago(minutes=1)), None, False),
+        (Standing(FILE, _ago(minutes=5)), _ago(minutes=1), True),
+        (Standing(FILE, _ago(minutes=1)), _ago(minutes=5), False),
+        (Standing(FILE, _ago(minutes=5), failure="no", failures=1), None, False),
+        (Standing(FILE, NOW - AGAIN, failure="no", failures=1), None, True),
+        (Standing(FILE, NOW - AGAIN, failure="no", failures=2), None, False),
+        (Standing(FILE, NOW - LONGEST, failure="no", failures=1000), None, True),
+        (Standing(FILE, NOW + timedelta(days=400)), None, True),
+    ],
+)
+def test_a_seal_is_due_at_night_after_runs_and_after_failures(
+    standing: Standing, last_run: datetime | None, expected: bool
+) -> None:
+    """A time far ahead was told by a wrong clock, and holds nothing back."""
+    assert due(standing, NOW, last_run) is expected
+
+
+def test_the_night_is_that_of_the_place_where_the_machine_is() -> None:
+    """Half past two in local time, and the one before while it is earlier."""
+    for hour in range(24):
+        moment = NOW + timedelta(hours=hour)
+        night = last_night(moment)
+        assert night <= moment < night + timedelta(days=1, hours=1)
+        assert (night.astimezone().hour, night.astimezone().minute) == (2, 30)
+
+
+def test_what_does_not_arrive_is_told() -> None:
+    """Failures by name, damage first, and places that nobody serves."""
+    good = Standing(FILE, _ago(hours=1))
+    failed = Standing(MAIL, _ago(hours=1), failure="mail.example.test refuses the mail.", failures=1)
+    broken = Standing(MAIL, _ago(hours=1), failure="The archive does not contain it.", failures=1, broken=True)
+    assert trouble([good]) == ""
+    assert trouble([good, failed]) == "No seal reaches mail: mail.example.test refuses the mail. It is tried again."
+    assert trouble([good, failed, broken]) == "DAMAGED: The archive does not contain it."
+    assert overdue([good, failed], NOW) == ""
+    assert "for days: no service" in overdue([Standing(FILE, _ago(days=3))], NOW)
+    assert "yet: no service" in overdue([Standing(FILE)], NOW)
+    assert Path(FILE.target).name in FILE.where

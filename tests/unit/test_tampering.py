@@ -1,0 +1,252 @@
+"""Who changes an archive's files: what opening, verify, a seal and a time stamp find of it, act by act as the format says."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from core.archive import seal, seal_check, settings
+from core.archive.archive import Archive
+from core.archive.ledger import Draft
+from core.archive.seal import Seal
+from core.archive.seal_check import Check
+from core.archive.search_index import Index
+from core.archive.stamp import Stamp
+from core.archive.volume import Volume
+from core.config import Home
+from core.db.database import Database
+from core.errors import DamagedError
+from core.model import now
+from tests import homes
+from tests.homes import change, message
+from tests.tampering import ACTS, TRIGGER, Act, smuggle
+
+FORMAT = Path(__file__).parents[2] / "docs" / "format.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An archive with its seal and stamp, how it was before its last entries, and another archive."""
+
+    home: Home
+    older: Home
+    other: Home
+    seal: Seal
+    stamp: Stamp
+
+
+@pytest.fixture(scope="module")
+def template(volumes_template: Home, tmp_path_factory: pytest.TempPathFactory) -> Sealed:
+    folder = tmp_path_factory.mktemp("sealed")
+    home = Home(Path(shutil.copytree(volumes_template.path, folder / "home")))
+
+    async def more() -> tuple[Seal, str]:
+        archive = await Archive.open(home)
+        try:
+            await homes.store(archive, {90: message(90)})
+            return await seal.current(archive), archive.archive_id
+        finally:
+            await archive.close()
+
+    kept, identity = asyncio.run(more())
+    other = asyncio.run(homes.filled(folder / "other", batches=1))
+    return Sealed(home, volumes_template, other, kept, Stamp(seal.imprint(identity, kept), now(), "CN=Authority", 1))
+
+
+@pytest.fixture
+def sealed(template: Sealed, tmp_path: Path) -> Sealed:
+    home = Home(Path(shutil.copytree(template.home.path, tmp_path / "sealed")))
+    return Sealed(home, template.older, template.other, template.seal, template.stamp)
+
+
+async def _opening(home: Home) -> str:
+    """What is said when the archive is opened to be written to, or to the console."""
+    archive = await Archive.open(home)
+    try:
+        return "" if archive.damage is None else archive.damage.message
+    finally:
+        await archive.close()
+
+
+def _check(sealed: Sealed, *, deep: bool = False) -> Check:
+    return asyncio.run(seal_check.check(sealed.home, [sealed.seal], deep=deep))
+
+
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: act.name)
+def test_what_is_done_to_the_files_is_found_as_the_format_says(sealed: Sealed, act: Act) -> None:
+    """By who opens it, by verify, with a seal, with a time stamp; where nothing can find it, nothing is said."""
+    act.do(sealed.home, sealed.older, sealed.other)
+    stamped = asyncio.run(seal_check.check(sealed.home, [], [sealed.stamp])).difference
+    said = (asyncio.run(_opening(sealed.home)), "\n".join(homes.findings(sealed.home)), _check(sealed).difference, stamped)
+    for text, expected in zip(said, (act.opening, act.verify, act.seal, act.stamp), strict=True):
+        assert expected in text if expected else text == ""
+
+
+def test_the_format_has_the_same_table() -> None:
+    """Every act stands in docs/format.md, with the same columns in which it is found."""
+    rows = re.findall(r"^\| (an?|the) (.+?) \| (.+?) \| (.+?) \| (.+?) \| (.+?) \|$", FORMAT.read_text("utf-8"), re.MULTILINE)
+    told = {f"{article} {what}": tuple(not cell.startswith("no") for cell in cells) for article, what, *cells in rows}
+    assert told == {act.name: tuple(map(bool, (act.opening, act.verify, act.seal, act.stamp))) for act in ACTS}
+
+
+def test_an_untouched_archive_has_all_that_was_sealed_and_stamped(sealed: Sealed) -> None:
+    """Entries and messages are counted, bytes are read when asked for, and the stamp's entry is named."""
+    found = _check(sealed)
+    assert (found.difference, found.missing, found.messages, found.last.seq) == ("", 0, 13, sealed.seal.seq)
+    assert "13 messages, all of them there; their bytes were not read" in found.sentence()
+    assert "each read and hashed" in _check(sealed, deep=True).sentence()
+    stamped = asyncio.run(seal_check.check(sealed.home, [sealed.seal], [sealed.stamp]))
+    assert [one for one, _ in stamped.stamped] == [sealed.seal]
+    assert "as CN=Authority has signed" in stamped.stamps()[0]
+
+
+def test_bytes_that_were_changed_are_found_when_they_are_read(sealed: Sealed) -> None:
+    """With parts of the right length the cheap check is content; --deep names the messages."""
+    change(sealed.home.volume(1), "UPDATE part SET data = zeroblob(length(data)), codec = 0, size = length(data) WHERE id = 1")
+    change(sealed.home.volume(1), "UPDATE message SET size = size WHERE 1")
+    assert "missing or not whole" in _check(sealed, deep=True).difference
+
+
+@pytest.mark.parametrize("part", ["DELETE FROM part WHERE id = 1", "UPDATE message SET recipe = x'00'"])
+def test_a_message_without_its_parts_is_missing(sealed: Sealed, part: str) -> None:
+    """Existence is looked at by recipe and length, not by the message's row alone."""
+    change(sealed.home.volume(1), part)
+    assert "missing or not whole" in _check(sealed).difference
+
+
+# Schemas ---------------------------------------------------------------------------------------------------------------------
+
+STRANGE = {
+    "trigger": (TRIGGER, "trigger quiet on ledger does not belong there"),
+    "view": ("CREATE VIEW more AS SELECT * FROM ledger", "view more does not belong there"),
+    "table": ("CREATE TABLE more (a)", "table more does not belong there"),
+    "index": ("CREATE INDEX more ON ledger (kind)", "index more on ledger does not belong there"),
+    "column": ("ALTER TABLE ledger ADD COLUMN more TEXT AS (kind) VIRTUAL", "table ledger was changed"),
+    "missing": ("DROP TABLE part", "table part is missing"),
+    "application": ("PRAGMA application_id = 1", "its application_id is 1"),
+    "version": ("PRAGMA user_version = 9", "its user_version is 9"),
+}
+
+
+@pytest.mark.parametrize(("statement", "said"), STRANGE.values(), ids=STRANGE)
+async def test_a_volume_with_a_strange_schema_is_damaged_and_not_written(sealed: Sealed, statement: str, said: str) -> None:
+    """It is refused with exit code 4, and stays byte for byte as it is."""
+    path = sealed.home.volume(sealed.home.volume_numbers()[-1])
+    change(path, statement)
+    before = homes.files(sealed.home.volumes)
+    with pytest.raises(DamagedError, match=re.escape(said)) as caught:
+        await Volume.open(path)
+    assert caught.value.exit_code == 4
+    archive = await Archive.open(sealed.home)
+    try:
+        assert archive.damage is not None
+        with pytest.raises(DamagedError):
+            await archive.append([Draft("verified", {"parts": 0, "messages": 0, "entries": 0, "findings": 0})])
+    finally:
+        await archive.close()
+    assert homes.files(sealed.home.volumes) == before
+    # Attached to no table, it is found by the file alone.
+    assert [one for one in (await _findings(sealed.home)) if said in one]
+
+
+async def _findings(home: Home) -> list[str]:
+    return await asyncio.to_thread(homes.findings, home)
+
+
+async def test_a_view_in_a_tables_place_is_never_read(sealed: Sealed) -> None:
+    """Not even to see what can be saved: an endless view would hold whoever looks for ever."""
+    path = sealed.home.volume(sealed.home.volume_numbers()[-1])
+    endless = "CREATE VIEW message AS WITH RECURSIVE n(sha256) AS (VALUES (1) UNION ALL SELECT 1 FROM n) SELECT * FROM n"
+    change(path, "ALTER TABLE message RENAME TO hidden", endless)
+    with pytest.raises(DamagedError, match="view message does not belong there"):
+        await Volume.open(path, read_only=True)
+
+
+async def test_a_trigger_put_in_while_the_archive_is_open_never_runs(sealed: Sealed) -> None:
+    """The next transaction sees the changed schema before its first statement; nothing of it is written."""
+    archive = await Archive.open(sealed.home)
+    path = sealed.home.volume(archive.last_volume)
+    try:
+        await homes.store(archive, {91: message(91)})
+        change(path, TRIGGER, TRIGGER.replace("quiet", "sealed").replace("ON ledger", "ON meta").replace("new.seq", "1"))
+        with pytest.raises(DamagedError, match="does not belong there"):
+            await homes.store(archive, {92: message(92)})
+        volume = await archive._volume(archive.last_volume)
+        with pytest.raises(DamagedError, match="does not belong there"):
+            await volume.seal()
+    finally:
+        await archive.close()
+    assert homes.rows(path, "SELECT key FROM meta WHERE key IN ('ran', 'sealed')") == []
+
+
+async def test_a_trigger_in_the_catalog_never_runs_and_a_rebuild_leaves_it_behind(sealed: Sealed) -> None:
+    """When it opens, and when it is put in while it is open."""
+    script = "CREATE TRIGGER quiet AFTER INSERT ON setting BEGIN DELETE FROM placement; END"
+    archive = await Archive.open(sealed.home)
+    try:
+        change(sealed.home.catalog, script)
+        with pytest.raises(DamagedError, match="trigger quiet on setting does not belong there"):
+            await settings.change(archive, "runs", "3")
+    finally:
+        await archive.close()
+    with pytest.raises(DamagedError, match="is damaged: in its schema trigger quiet"):
+        await Archive.open(sealed.home)
+    done = await asyncio.to_thread(homes.cli, sealed.home, "rebuild")
+    assert done.returncode == 0, done.stderr
+    assert await _findings(sealed.home) == []
+
+
+async def test_a_search_index_with_a_trigger_is_made_anew(sealed: Sealed) -> None:
+    """Nothing in it is the only copy."""
+    archive = await Archive.open(sealed.home)
+    try:
+        await (await Index.open(archive)).close()
+        change(sealed.home.search, "CREATE TRIGGER quiet AFTER UPDATE ON state BEGIN DELETE FROM doc; END")
+        index = await Index.open(archive)
+        assert await index.database.value("SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'") == 0
+        await index.close()
+    finally:
+        await archive.close()
+
+
+async def test_functions_of_a_schema_are_not_trusted(tmp_path: Path) -> None:
+    """No connection lets a view or a default use what is not harmless."""
+    database = await Database.open(tmp_path / "a.sqlite")
+    try:
+        assert await database.value("PRAGMA trusted_schema") == 0
+    finally:
+        await database.close()
+
+
+# Strangers -------------------------------------------------------------------------------------------------------------------
+
+
+def test_rows_that_nobody_archived_are_named(sealed: Sealed) -> None:
+    """A message by its SHA-256, a part by its number, and what a volume should not say of itself."""
+    path = sealed.home.volume(sealed.home.volume_numbers()[-1])
+    digest, part = smuggle(path)
+    change(
+        path, "INSERT INTO part (sha256, codec, size, data) VALUES (x'00', 0, 0, x'')", "INSERT INTO meta VALUES ('more', 1)"
+    )
+    found = homes.findings(sealed.home)
+    assert any(f"Message {digest} is named by no entry of the ledger" in one for one in found)
+    assert any(f"Part {part + 1} belongs to no message" in one for one in found)
+    assert not any(f"Part {part} belongs" in one for one in found)
+    assert any("It says 'more' of itself" in one for one in found)
+
+
+async def test_a_smuggled_message_is_no_stranger_once_it_is_archived(sealed: Sealed) -> None:
+    """The ledger names it then, as it names every other; a repair never takes it for a message to be saved."""
+    smuggle(sealed.home.volume(sealed.home.volume_numbers()[-1]))
+    assert not [one.sha256 for one in (await asyncio.to_thread(homes.verdict, sealed.home)).findings if one.sha256]
+    archive = await Archive.open(sealed.home)
+    try:
+        await homes.store(archive, {4711: message(4711)})
+    finally:
+        await archive.close()
+    assert await _findings(sealed.home) == []
