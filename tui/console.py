@@ -35,6 +35,7 @@ from tui.screens.help import Help
 from tui.screens.home import HomePlace
 from tui.screens.place import Place
 from tui.screens.proof import ProofPlace
+from tui.screens.seals import SealsPlace
 from tui.screens.settings import SettingsPlace
 from tui.screens.start import StartPlace
 from tui.screens.synchronising import SyncPlace
@@ -387,4 +388,5 @@ def places() -> dict[str, type[Place]]:
         "unknown": UnknownPlace,
         "settings": SettingsPlace,
         "proof": ProofPlace,
+        "seals": SealsPlace,
     }

@@ -74,6 +74,7 @@ def tables() -> dict[str, Sequence[Action]]:
         proof,
         restoring,
         run,
+        seals,
         searching,
         settings,
         start,
@@ -105,6 +106,7 @@ def tables() -> dict[str, Sequence[Action]]:
         "Unknown addresses": unknown.ACTIONS,
         "Settings": settings.ACTIONS,
         "Proof": proof.ACTIONS,
+        "Seals": seals.ACTIONS,
         "the making of a profile": wizard.ACTIONS,
     }
 

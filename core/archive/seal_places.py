@@ -20,7 +20,7 @@ from core.config import Home
 from core.db.database import Row
 from core.errors import InputError
 from core.model import moment, now, timestamp
-from core.profiles.seal_place import Kind, Place, checked
+from core.profiles.seal_place import Kind, Place, PlaceError, checked
 from core.secrets import Secret
 
 LONGEST_REASON = 500
@@ -91,7 +91,7 @@ async def save(archive: Archive, place: Place, password: Secret | None = None, *
     """
     place = checked(place)
     if place.kind is Kind.FILE and archive.home.holds(Path(place.target)):
-        raise InputError(f"target: {place.target} lies in the archive's own folder.", "A seal is of use elsewhere alone.")
+        raise PlaceError("target", f"{place.target} lies in the archive's own folder.", "A seal is of use elsewhere alone.")
     async with archive.changing():
         before = {one.place.name.casefold(): one.place for one in await standings(archive)}.get(place.name.casefold())
         key = _key(place.name)
@@ -102,7 +102,7 @@ async def save(archive: Archive, place: Place, password: Secret | None = None, *
             and box is None
             and not (stays and await archive.database.value("SELECT 1 FROM password WHERE profile = ?", (key,)))
         ):
-            raise InputError(f"password: {place.host} wants one for {place.username}.", "Type it, or name a password_file.")
+            raise PlaceError("password", f"{place.host} wants one for {place.username}.", "Type it, or name a password_file.")
         await archive.append([Draft("seal.place.saved", {"definition": place.as_json()}, actor)])
         async with archive.database.transaction() as transaction:
             if not stays or box is not None:

@@ -54,6 +54,15 @@ TARGETS = {
 }
 
 
+class PlaceError(InputError):
+    """What a place cannot be; ``field`` is the one that must be another."""
+
+    def __init__(self, field: str, what: str, hint: str) -> None:
+        super().__init__(f"{field}: {what}", hint)
+        self.field = field
+        self.what = what
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A place by its name. ``target``: see ``TARGETS``; ``port`` 0 is the usual one of ``access``.
@@ -110,7 +119,7 @@ def checked(place: Place) -> Place:
         raise _wrong("name", place.name, f"one line of up to {LONGEST_NAME} characters, no hyphen first")
     for name in ("host", "username", "password_file", "sender", "ca_file"):
         if getattr(place, name) and name not in FIELDS[place.kind]:
-            raise InputError(f"{name} has no meaning for a place of the kind {place.kind}.", "Leave it out.")
+            raise PlaceError(name, f"it has no meaning for a place of the kind {place.kind}.", "Leave it out.")
     return replace(
         _OF_KIND[place.kind](place),
         ca_file=_file("ca_file", place.ca_file),
@@ -129,7 +138,7 @@ def _in_file(place: Place) -> Place:
     if not path.is_absolute() or path.name in ("", ".."):
         raise _wrong("target", place.target, TARGETS[Kind.FILE])
     if not path.parent.is_dir():
-        raise InputError(f"target: there is no folder {path.parent}.", "Make it, or name a file in another one.")
+        raise PlaceError("target", f"there is no folder {path.parent}.", "Make it, or name a file in another one.")
     return replace(place, target=str(path))
 
 
@@ -182,10 +191,10 @@ def _file(field: str, value: str) -> str:
     except (OSError, RuntimeError, ValueError):
         there = False
     if not there:
-        raise InputError(f"{field}: {value} is no file that can be found.", "Give the path of a file that exists.")
+        raise PlaceError(field, f"{value} is no file that can be found.", "Give the path of a file that exists.")
     return str(path)
 
 
-def _wrong(field: str, value: str, allowed: str) -> InputError:
+def _wrong(field: str, value: str, allowed: str) -> PlaceError:
     shown = value if len(value) <= 80 else f"{value[:79]}…"
-    return InputError(f'{field}: "{shown}" is not allowed.', f"Allowed: {allowed}.")
+    return PlaceError(field, f'"{shown}" is not allowed.', f"Allowed: {allowed}.")

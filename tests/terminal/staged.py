@@ -25,6 +25,7 @@ from tui.gateway.job_views import Jobs, JobView
 from tui.gateway.people_views import Users
 from tui.gateway.profile_views import Profiles
 from tui.gateway.proof_views import Proof
+from tui.gateway.seal_views import Seals
 from tui.gateway.search_views import Searching
 from tui.gateway.settings_views import Setup
 from tui.gateway.transfer_views import Backups, Exports, Imports, Restores
@@ -242,6 +243,10 @@ class StagedGateway:
     @property
     def proof(self) -> Proof:
         raise Refused("Nothing is proved on this stage.")
+
+    @property
+    def seals(self) -> Seals:
+        raise Refused("Nothing is sealed on this stage.")
 
     def touch(self) -> None:
         self._changed = True

@@ -26,8 +26,9 @@ go-settings go-unknown go-users help home-open home-remedy-1 home-remedy-2 home-
 home-remedy-6 home-remedy-7 home-remedy-8 home-remedy-9 import-do import-leave job-stop keymap-write ledger-check
 ledger-kind ledger-open ledger-seal mail-export mail-fold mail-import mail-mark mail-news mail-open mail-restore
 mail-unmark message-attachments message-headers message-history message-next message-previous message-source new
-problem-open profile-open-run proof proof-backup proof-cancel proof-open proof-repair proof-schedule proof-verify quit
-restore-change restore-do restore-look result run search search-again search-all search-archive search-order
+problem-open profile-open-run proof proof-backup proof-cancel proof-open proof-repair proof-schedule proof-seals
+proof-verify quit restore-change restore-do restore-look result run seals-edit seals-new seals-often seals-open
+seals-remove seals-send search search-again search-all search-archive search-order
 search-syntax search-widen service-start setting-change sync-again sync-do sync-force sync-leave unknown-alias
 unknown-file unknown-not-ours unknown-open unknown-ours unknown-state unknown-user user-directory user-edit
 user-import user-new user-remove wizard-add-user wizard-again wizard-back wizard-directory wizard-examples

@@ -20,10 +20,10 @@ _NOTHING: Mapping[Selection, Chosen] = {}
 class Condition:
     """How the archive is, beside its profiles. Texts are sentences, empty when there is nothing to say.
 
-    ``strangers`` says how many addresses are unknown, ``waiting`` why runs wait, ``stuck`` that the service does nothing;
-    ``scheduled`` counts the profiles that start by themselves. ``exposed`` says what others can read, and what mends it.
-    ``unproved`` says why nobody knows whether it is undamaged. ``directory`` says what went wrong when users were last
-    synchronised; ``has_directory``: one is set up.
+    ``seals`` says which do not reach their places, or are not sent; ``strangers`` says how many addresses are unknown,
+    ``waiting`` why runs wait, ``stuck`` that the service does nothing; ``scheduled`` counts the profiles that start
+    by themselves. ``exposed`` says what others can read, and what mends it. ``unproved`` says why nobody knows whether it is
+    undamaged. ``directory`` says what went wrong when users were last synchronised; ``has_directory``: one is set up.
     """
 
     service_running: bool = True
@@ -32,6 +32,7 @@ class Condition:
     stuck: str = ""
     damage: str = ""
     unproved: str = ""
+    seals: str = ""
     space: str = ""
     exposed: str = ""
     strangers: str = ""
@@ -77,6 +78,8 @@ def told(job: JobView) -> Attention:
 def _of_archive(condition: Condition) -> Iterable[Attention]:
     if condition.damage:
         yield Attention(text(condition.damage, 400), Remedy.PROOF, "", "go to Proof")
+    if condition.seals:
+        yield Attention(text(condition.seals, 400), Remedy.SEALS, "", "go to Seals")
     if condition.space:
         yield Attention(text(condition.space, 400), Remedy.SETTINGS, "", "go to Settings")
     if condition.exposed:

@@ -8,10 +8,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from core import config, log
-from core.archive import exposures, last_attempt, passwords, saved_directory, saved_profiles, space, unknown, users
+from core.archive import (
+    exposures,
+    last_attempt,
+    passwords,
+    saved_directory,
+    saved_profiles,
+    seal_places,
+    settings,
+    space,
+    unknown,
+    users,
+)
 from core.archive.archive import Archive
 from core.archive.space import DiskUse
 from core.config import Home
+from core.engine import sealing
 from core.errors import ArchivarError, InputError
 from core.model import Run, RunEvent, now
 from core.profiles.selection import Chosen, Selection
@@ -44,6 +56,8 @@ from tui.gateway.proof import Brief, ProofDesk
 from tui.gateway.proof_views import Proof
 from tui.gateway.refusals import translated
 from tui.gateway.restores import MailRestores
+from tui.gateway.seal_views import Seals
+from tui.gateway.seals import SealDesk
 from tui.gateway.search import SearchDesk
 from tui.gateway.search_views import Searching
 from tui.gateway.settings import MachineSetup
@@ -109,6 +123,7 @@ class CoreGateway:
         self.backups: Backups = ArchiveBackups(archive, self._jobs)
         self._comparisons = Comparisons(archive, self._jobs)
         self._proof = ProofDesk(archive, self._jobs, self._see_to_service)
+        self.seals: Seals = SealDesk(archive, self._jobs)
         self.search: Searching = SearchDesk(archive, self._indexing_starts)
         self._home = archive.home
         self._queue = Queue(archive.database)
@@ -174,6 +189,8 @@ class CoreGateway:
         with translated():
             attempt = await last_attempt.last(self._archive)
             has_directory = await saved_directory.load(self._archive) is not None
+            places = await seal_places.standings(self._archive)
+            late = sealing.overdue(places, now()) if (await settings.read(self._archive)).seal != "off" else ""
         disk = await self._disk()
         return Condition(
             service_running=is_running(self._home),
@@ -182,6 +199,7 @@ class CoreGateway:
             stuck=f"{service.sentence()} {service.hint()}" if (service := liveness.look(self._home)).stuck else "",
             damage=brief.damage,
             unproved=brief.unproved,
+            seals=seal_places.trouble(places) or late,
             space=disk.sentence() if disk.low else "",
             exposed=await self._exposed(),
             strangers=await self._unknown_addresses(),

@@ -19,7 +19,8 @@ from tui.gateway.proof import last_sentence
 from tui.gateway.refusals import translated
 from tui.gateway.settings_views import SettingRow, SettingsView
 
-#: What settings are called, and what they are for in words that a narrow line has room for.
+#: What settings are called, and what they are for in words that a narrow line has room for. When seals are sent is set where
+#: their places are.
 LABELS = {
     "theme": ("Theme", "the console's colours"),
     "mouse": ("Mouse", "whether the console takes the mouse"),
@@ -28,7 +29,6 @@ LABELS = {
     "runs": ("Runs at once", "most at the same time"),
     "volume_bytes": ("Volume size", "a volume of this size is sealed"),
     "verify": ("Verify", "everything by itself, or a share a day"),
-    "seal": ("Seals", "sent off by themselves: off, nightly, runs"),
     "relist": ("List whole", "each folder, after so many days"),
     "shrunk": ("Tell shrunk", "folders that lost this many percent"),
 }
@@ -73,6 +73,7 @@ class MachineSetup:
         rows = tuple(
             SettingRow(name, LABELS[name][0], present.text(values[name]), one.what, LABELS[name][1], one.allowed)
             for name, one in settings.DESCRIBED.items()
+            if name in LABELS
         )
         return SettingsView(rows, tuple(facts.items()), frozenset(warnings), running, self._home.keymap.exists())
 

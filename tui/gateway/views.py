@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tui.gateway.people_views import Users
     from tui.gateway.profile_views import Profiles
     from tui.gateway.proof_views import Proof
+    from tui.gateway.seal_views import Seals
     from tui.gateway.search_views import Searching
     from tui.gateway.settings_views import Setup
     from tui.gateway.transfer_views import Backups, Exports, Imports, Restores
@@ -80,6 +81,7 @@ class Remedy(StrEnum):
     DIRECTORY = "directory"
     JOB = "job"
     PROOF = "proof"
+    SEALS = "seals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +272,10 @@ class Gateway(Protocol):
     @property
     def proof(self) -> Proof:
         """Whether the archive is undamaged, and its repair."""
+
+    @property
+    def seals(self) -> Seals:
+        """The places outside that the archive's seal is sent to."""
 
     @property
     def search(self) -> Searching:

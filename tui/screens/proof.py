@@ -19,6 +19,7 @@ from tui.screens.job import JobPlace
 from tui.screens.page import Page
 from tui.screens.pick import Pick
 from tui.screens.place import BESIDE, Place
+from tui.screens.seals import SealsPlace
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
 
@@ -37,6 +38,7 @@ ACTIONS = (
     Action("proof-backup", "repair_from", ("f",), "From backup", "Repair from a backup too; asks where it is"),
     Action("proof-open", "details", ("enter", "o"), "Show", "All about the chosen damage, and what to do"),
     Action("proof-schedule", "schedule", ("e",), "Schedule", "How often the archive verifies itself"),
+    Action("proof-seals", "seals", ("l",), "Seals", "The places outside that the archive's seal is sent to"),
     Action("back", "back", ("escape", "q"), "Back", "Back to where you came from; a verification goes on without this place"),
     *PLACES,
 )
@@ -157,6 +159,9 @@ class ProofPlace(Place):
     async def _set_schedule(self, value: str) -> None:
         await self.console.gateway.settings.change("verify", value)
         self.reload()
+
+    async def action_seals(self) -> None:
+        await self.open(SealsPlace())
 
     # What was found ------------------------------------------------------------------------------------------------------
 

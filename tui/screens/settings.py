@@ -54,7 +54,7 @@ class SettingsPlace(Place):
     AUTO_FOCUS = "#settings"
 
     DEFAULT_CSS = """
-    SettingsPlace #settings { height: 10; }
+    SettingsPlace #settings { height: 9; }
     SettingsPlace #archive-panel { height: 1fr; }
     SettingsPlace #archive { height: 1fr; }
     """

@@ -1,0 +1,112 @@
+"""Seals in the console: where they go, what arrived, and how a place is set up, changed and removed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.archive import seal, seal_places
+from core.archive.archive import Archive
+from core.config import Home
+from core.profiles.seal_place import Kind, Place
+from core.secrets import Secret
+from tests import homes
+from tests.homes import message
+from tests.terminal.consoles import console_on
+from tests.unit.test_tui_screens import Shown, straight
+from tui.screens.confirm import Confirm
+from tui.screens.home import HomePlace
+from tui.screens.job import JobPlace
+from tui.screens.pick import Pick
+from tui.screens.proof import ProofPlace
+from tui.screens.seals import SealForm, SealsPlace
+from tui.screens.settings import SettingsPlace
+
+
+@pytest.fixture
+async def archive(several_volumes: Home) -> AsyncIterator[Archive]:
+    archive = await Archive.open(several_volumes)
+    yield archive
+    await archive.close()
+
+
+async def at_seals(screen: Shown) -> None:
+    for key, place in (("s", SettingsPlace), ("p", ProofPlace), ("l", SealsPlace)):
+        await screen.press(key)
+        await screen.until(lambda place=place: isinstance(screen.console.screen, place))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_place_is_set_up_and_the_seal_sent_there(archive: Archive, tmp_path: Path, size: tuple[int, int]) -> None:
+    """What is wrong stands at its field, and nothing is saved; what arrives is listed with its entry."""
+    target = tmp_path / "seals.txt"
+    async with console_on(archive.home, size) as screen:
+        await at_seals(screen)
+        await screen.until_shown("Seals are sent nowhere yet", "n New", "sent every night")
+        assert "t Send now" not in screen.text
+        await screen.press("n")
+        await screen.until(lambda: isinstance(screen.console.screen, Pick))
+        await screen.until_shown("a file elsewhere")
+        await screen.press("enter")
+        await screen.until(lambda: isinstance(screen.console.screen, SealForm))
+        await screen.press("tab", *"seals.txt", "enter")
+        await screen.until_shown('! "seals.txt" is not allowed')
+        await screen.press(*["backspace"] * 9, *str(target), "enter")
+        await screen.until(lambda: isinstance(screen.console.screen, SealsPlace))
+        await screen.until_shown("○ not yet", "t Send now", "d Remove")
+        assert straight(screen.lines, size)
+        await screen.press("t")
+        await screen.until(lambda: isinstance(screen.console.screen, JobPlace))
+        await screen.until_shown("The seal is at 1 place: file.")
+        await screen.press("escape")
+        await screen.until_shown("✔ sent")
+    assert str(await seal.current(archive)) in target.read_text("utf-8")
+
+
+async def test_a_place_that_fails_is_on_home_and_is_changed_or_removed(archive: Archive, tmp_path: Path) -> None:
+    """The digit of Home leads there; its password stays when something else is changed."""
+    mail = Place("post", Kind.MAIL, "seals@example.test", "127.0.0.1", 9, username="archivar")
+    await seal_places.save(archive, mail, Secret("hidden"))
+    await seal_places.failed(archive, mail, "127.0.0.1 refuses\x1b[31m the mail.", Secret(""))
+    async with console_on(archive.home) as screen:
+        await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
+        await screen.until_shown("No seal reaches post: 127.0.0.1 refuses")
+        await screen.press("1")
+        await screen.until(lambda: isinstance(screen.console.screen, SealsPlace))
+        await screen.until_shown("! failed", "mail: seals@example.test by 127.0.0.1")
+        await screen.press("e")
+        await screen.until(lambda: isinstance(screen.console.screen, SealForm))
+        await screen.until_shown("seals@example.test")
+        assert "hidden" not in screen.text
+        await screen.press("end", *"s", "enter")
+        await screen.until(lambda: isinstance(screen.console.screen, SealsPlace))
+        await screen.until_shown("mail: seals@example.tests by")
+        changed = (await seal_places.find(archive, "post")).place
+        assert (await seal_places.password(archive, changed)).reveal() == "hidden"
+        await screen.press("d")
+        await screen.until(lambda: isinstance(screen.console.screen, Confirm))
+        await screen.press("y")
+        await screen.until_shown("Seals are sent nowhere yet")
+    assert homes.rows(archive.home.catalog, "SELECT count(*) FROM password") == [(0,)]
+
+
+async def test_an_archive_that_was_put_back_is_asked_about(archive: Archive, tmp_path: Path) -> None:
+    """DAMAGED on Home and in the list; sending asks first, and goes on when that is wished."""
+    file = Place("file", Kind.FILE, str(tmp_path / "seals.txt"))
+    await seal_places.save(archive, file)
+    now = await seal.current(archive)
+    await seal_places.arrived(archive, file, replace(now, hash=bytes(32)), sent=True)
+    await homes.store(archive, {60: message(60)})
+    async with console_on(archive.home) as screen:
+        await at_seals(screen)
+        await screen.press("t")
+        await screen.until_shown("The archive does not contain what was sealed at entry")
+        await screen.press("escape")
+        await screen.until_shown("✗ DAMAGED")
+        await screen.press("t")
+        await screen.until(lambda: isinstance(screen.console.screen, Confirm))
+        await screen.press("y")
+        await screen.until_shown("The seal is at 1 place: file.")
