@@ -468,12 +468,28 @@ async def _source_folder(transaction: Transaction, source: str, name: str, uidva
     return int(await transaction.value(sql, key))
 
 
+async def _seal_place_saved(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    # How it stands there is this machine's knowledge, and stays.
+    definition = payload["definition"]
+    await transaction.execute(
+        "INSERT INTO seal_place (name, definition) VALUES (?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET definition = excluded.definition",
+        (definition["name"], json.dumps(definition, ensure_ascii=False)),
+    )
+
+
+async def _seal_place_removed(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+    await transaction.execute("DELETE FROM seal_place WHERE name = ?", (payload["name"],))
+
+
 _HANDLERS: dict[str, Callable[[Transaction, int, Payload, int, Details], Awaitable[None]]] = {
     "user.saved": _user_saved,
     "profile.saved": _profile_saved,
     "profile.removed": _profile_removed,
     "directory.saved": _directory_saved,
     "directory.removed": _directory_removed,
+    "seal.place.saved": _seal_place_saved,
+    "seal.place.removed": _seal_place_removed,
     "archived": _archived,
     "filed": _filed,
     "left": _left,

@@ -1,6 +1,7 @@
-"""The places that seals are sent to, kept in the catalog with how that went; what is set up and removed is in the ledger.
+"""The places that seals are sent to, as the ledger says that they were set up, with how it went there last.
 
-Their passwords lie encrypted among those of profiles, under names that no profile can have.
+How it went is this machine's knowledge, and not in the ledger. Passwords lie encrypted among those of profiles, under names
+that no profile can have.
 """
 
 from __future__ import annotations
@@ -103,20 +104,19 @@ async def save(archive: Archive, place: Place, password: Secret | None = None, *
             and not (stays and await archive.database.value("SELECT 1 FROM password WHERE profile = ?", (key,)))
         ):
             raise PlaceError("password", f"{place.host} wants one for {place.username}.", "Type it, or name a password_file.")
+        # Forgotten first and stored last, so that a crash in between leaves none rather than the wrong one.
+        if not stays or box is not None:
+            async with archive.database.transaction() as transaction:
+                await transaction.execute("DELETE FROM password WHERE profile = ?", (key,))
         await archive.append([Draft("seal.place.saved", {"definition": place.as_json()}, actor)])
         async with archive.database.transaction() as transaction:
-            if not stays or box is not None:
-                await transaction.execute("DELETE FROM password WHERE profile = ?", (key,))
             if box is not None:
                 await transaction.execute("INSERT INTO password (profile, box) VALUES (?, ?)", (key, box))
-            text = json.dumps(place.as_json(), ensure_ascii=False)
-            if before is not None and (before.kind, before.target) != (place.kind, place.target):
-                # Another place of the same name has got nothing yet.
-                await transaction.execute("DELETE FROM seal_place WHERE name = ?", (place.name,))
+            same = before is not None and (before.kind, before.target) == (place.kind, place.target)
+            # Another place of the same name has got nothing yet.
+            forgotten = "" if same else ", sent = NULL, seq = NULL, hash = NULL, entry_at = NULL, broken = 0"
             await transaction.execute(
-                "INSERT INTO seal_place (name, definition) VALUES (?, ?) "
-                "ON CONFLICT (name) DO UPDATE SET definition = excluded.definition, at = NULL, failure = '', failures = 0",
-                (place.name, text),
+                f"UPDATE seal_place SET at = NULL, failure = '', failures = 0{forgotten} WHERE name = ?", (place.name,)
             )
     return place
 
@@ -127,7 +127,6 @@ async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> Pla
         place = (await find(archive, name)).place
         await archive.append([Draft("seal.place.removed", {"name": place.name, "kind": place.kind.value}, actor)])
         async with archive.database.transaction() as transaction:
-            await transaction.execute("DELETE FROM seal_place WHERE name = ?", (place.name,))
             await transaction.execute("DELETE FROM password WHERE profile = ?", (_key(place.name),))
     return place
 

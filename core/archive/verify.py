@@ -23,7 +23,7 @@ from core.archive.volume import Volume
 from core.archive.volume_check import Place, walk
 from core.config import Home
 from core.db.database import Database
-from core.db.migrate import migrate
+from core.db.migrate import check, migrate
 from core.errors import BusyError, DamagedError, StorageError
 
 __all__ = ["FOLDER", "Finding", "Verdict", "verify"]
@@ -128,6 +128,7 @@ class _Snapshot:
         database = None
         try:
             database = await Database.open(home.catalog, read_only=True)
+            await check(database)
             # Attached now, since that is not possible within a transaction; filled and first read later.
             await database.read("ATTACH DATABASE ? AS replayed", (str(replayed),))
             await database.read("BEGIN")

@@ -42,7 +42,14 @@ _NOTHING_BESIDE = {
     *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL),
 }
 #: Errors without a code of their own that a damaged file causes; the same from a wrong statement would fail every test.
-_DAMAGE = ("no such table", "no such column", "no such index", "Could not decode to UTF-8", "vtable constructor failed")
+_DAMAGE = (
+    "no such table",
+    "no such column",
+    "no such index",
+    "Could not decode to UTF-8",
+    "vtable constructor failed",
+    "access to view",
+)
 
 
 _DEFENSIVE = "SQLITE_DBCONFIG_DEFENSIVE"

@@ -17,6 +17,7 @@ def rows(path: Path, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
     """All rows of a query; none when the file is missing, damaged, locked or has no such table."""
     try:
         with closing(sqlite3.connect(_uri(path), uri=True, timeout=PATIENCE_SECONDS)) as connection:
+            connection.execute("PRAGMA trusted_schema = OFF")
             return connection.execute(sql, tuple(parameters)).fetchall()
     except (sqlite3.Error, OSError):
         return []

@@ -196,6 +196,7 @@ async def test_a_trigger_in_the_catalog_never_runs_and_a_rebuild_leaves_it_behin
         await archive.close()
     with pytest.raises(DamagedError, match="is damaged: in its schema trigger quiet"):
         await Archive.open(sealed.home)
+    assert any("trigger quiet on setting" in one for one in await _findings(sealed.home))
     done = await asyncio.to_thread(homes.cli, sealed.home, "rebuild")
     assert done.returncode == 0, done.stderr
     assert await _findings(sealed.home) == []
