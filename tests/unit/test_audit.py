@@ -65,6 +65,16 @@ EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
         {"type": "ldap", "host": "dc1"},
         "The settings of the directory (ldap, dc1) were removed; users stay as they are.",
     ),
+    (
+        "seal.place.saved",
+        {"definition": {"name": "audit", "kind": "mail", "target": "audit@example.test"}},
+        "Seals are sent to audit, a place of the kind mail (audit@example.test).",
+    ),
+    (
+        "seal.place.removed",
+        {"name": "audit", "kind": "mail"},
+        "Seals are no longer sent to audit, a place of the kind mail.",
+    ),
     ("directory.synced", SYNCED, "Users were synchronised with the directory: no changes."),
     (
         "directory.synced",
