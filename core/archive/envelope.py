@@ -120,6 +120,12 @@ def describe(raw: bytes, scan: Sequence[Part] | None = None) -> Envelope:
     )
 
 
+def undescribed(raw: bytes) -> Envelope:
+    """The envelope of a message of which nothing else can be said."""
+    header = hashlib.sha256(memoryview(raw)[: header_end(raw)]).digest()
+    return Envelope("", "", "", None, "", header, 0, readable=False)
+
+
 @dataclass(frozen=True, slots=True)
 class HeaderTexts:
     """Decoded header fields as filters look into them: all of them, and nothing cut off that a rule could name."""

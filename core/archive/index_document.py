@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import re
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
 
 from core.archive import content, folding
 from core.archive.content import Content
@@ -21,16 +26,30 @@ SHORTEST_WORD, LONGEST_WORD = 4, 40
 #: What is older than 1970, or has no date anywhere, stands at the end.
 _NUMBERS = 1 << 25
 
+logger = logging.getLogger("archivar.search")
+
 _ADDRESS = re.compile(r"(?:https?|ftp)://[^\s<>\"'\\]{1,2000}", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
 
 
+class Lack(StrEnum):
+    """Why the index has not all of a message.
+
+    ``PARTLY``: something in it cannot be read. ``DAMAGED``: its bytes cannot be had; they may be repaired. ``FAILED``: reading
+    it ended with an error of this program, and would do so again.
+    """
+
+    PARTLY = "partly"
+    DAMAGED = "damaged"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A message of which the index has not all: ``damaged`` when its bytes cannot be had; ``reason`` says what is missing."""
+    """A message of which the index has not all; ``reason`` says what is missing."""
 
     message: int
-    damaged: bool
+    lack: Lack
     reason: str
 
 
@@ -62,24 +81,69 @@ def digest(sha256: bytes) -> int:
     return int.from_bytes(bytes(sha256)[:7], "big")
 
 
-def document(row: Row, raw: bytes | str) -> Document:
-    """A row of the catalog and the message's bytes, or why they cannot be had, as it is indexed."""
+def document(row: Row, raw: bytes | Exception) -> Document:
+    """A row of the catalog and the message's bytes, or why they cannot be had, as it is indexed. Raises nothing."""
     message, sha256, size, subject, sender, recipients, date, attachments = row
-    if isinstance(raw, str):
-        # What the catalog knows of it is better than nothing.
-        columns: tuple[str, ...] = (subject, sender, recipients, "", "", "", "", "")
-        unread: Unread | None = Unread(message, True, raw)
+    # What the catalog knows of it is better than nothing.
+    known = (subject, sender, recipients, *("",) * (len(COLUMNS) - 3))
+    unread: Unread | None
+    if isinstance(raw, Exception):
+        folded, unread = _known(known), Unread(message, Lack.DAMAGED, str(raw))
     else:
-        found = content.read(raw)
-        columns, unread = _read(message, found, subject, sender)
-        # A file that stands in a text is one for a reader.
-        attachments = max(attachments, len(found.attachments))
+        try:
+            found = content.read(raw)
+            columns, unread = _read(message, found, subject, sender)
+            folded = _folded(columns)
+            # A file that stands in a text is one for a reader.
+            attachments = max(attachments, len(found.attachments))
+        except Exception as error:
+            # One message must not keep all others from being found.
+            unread = Unread(message, Lack.FAILED, f"reading it failed with {_place(error)}; this is a fault of Archivar")
+            _tell(message, bytes(sha256).hex(), error)
+            folded = _known(known)
+    words = frozenset(_WORD.findall("\n".join(folded)))
+    return Document(message, digest(sha256), _rowid(date, message), size, attachments, folded, words, unread)
+
+
+def _folded(columns: Sequence[str]) -> tuple[str, ...]:
     folded = tuple(
         (folding.indexed if name in _NUMBERED else folding.folded)(text.replace("\0", " "))
         for name, text in zip(COLUMNS, columns, strict=True)
     )
-    words = frozenset(_WORD.findall("\n".join(folded)))
-    return Document(message, digest(sha256), _rowid(date, message), size, attachments, folded, words, unread)
+    for text in folded:
+        # What cannot be written would end the batch.
+        text.encode()
+    return folded
+
+
+def _known(columns: Sequence[str]) -> tuple[str, ...]:
+    """What the catalog says, or nothing where that cannot be read either: the message is still found by its place and size."""
+    try:
+        return _folded(columns)
+    except Exception:
+        return ("",) * len(columns)
+
+
+def _place(error: Exception) -> str:
+    """The kind of an error and the line of code; its text could hold any part of the message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
+
+
+#: How many of those whose reading failed one process tells, with and without the traceback: the index names all of them.
+_TRACEBACKS, _LINES, _LONGEST_TRACEBACK = 5, 100, 4_000
+_told = itertools.count(1)
+
+
+def _tell(message: int, sha256: str, error: Exception) -> None:
+    number = next(_told)
+    if number <= _LINES:
+        said = f"message {message} (SHA-256 {sha256}) cannot be indexed whole: {_place(error)}"
+        if number <= _TRACEBACKS:
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            said += f"\n{frames[:_LONGEST_TRACEBACK]}"
+        logger.error("%s", said)
 
 
 def lettered(documents: Iterable[Document]) -> list[str]:
@@ -104,7 +168,7 @@ def _read(message: int, found: Content, subject: str, sender: str) -> tuple[tupl
         "\n".join(dict.fromkeys((*found.targets, *(_ADDRESS.findall(body[:MOST_TEXT]) if "://" in body else ())))),
         _values(found, "message-id"),
     )
-    return columns, Unread(message, False, "; ".join(unread)[:1000]) if unread else None
+    return columns, Unread(message, Lack.PARTLY, "; ".join(unread)[:1000]) if unread else None
 
 
 def _values(found: Content, *names: str) -> str:

@@ -6,12 +6,13 @@ Invariant: the pieces of a ``Prepared`` message are all of its raw bytes in thei
 from __future__ import annotations
 
 import hashlib
+import logging
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.archive import twins
-from core.archive.envelope import Envelope, describe
+from core.archive.envelope import Envelope, describe, undescribed
 from core.archive.splitter import parts as scan_parts
 from core.archive.splitter import split
 
@@ -19,6 +20,8 @@ if sys.version_info >= (3, 14):
     from compression.zstd import ZstdCompressor
 else:
     from backports.zstd import ZstdCompressor
+
+logger = logging.getLogger("archivar.archive")
 
 PLAIN, ZSTD = 0, 1
 #: Higher levels cost a quarter more time and save one part in two hundred (measured on generated mail with attachments).
@@ -63,14 +66,19 @@ class Part:
 def prepare(raw: bytes) -> Prepared:
     """Hash and split one message. Never raises for any content."""
     sha256 = hashlib.sha256(raw).digest()
-    scan = scan_parts(raw)
-    segments = split(raw, scan=scan)
+    try:
+        scan = scan_parts(raw)
+        segments, envelope = split(raw, scan=scan), describe(raw, scan)
+    except Exception:
+        # What is said of a message may be wrong; that it is kept may not depend on it.
+        logger.exception("the header of a message with SHA-256 %s cannot be read", sha256.hex())
+        segments, envelope = [], undescribed(raw)
     if len(segments) == 1 or not covers(segments, len(raw)):
         pieces: tuple[Piece, ...] = (Piece(sha256, 0, len(raw)),)
     else:
         view = memoryview(raw)
         pieces = tuple(Piece(hashlib.sha256(view[start:end]).digest(), start, end) for start, end in segments)
-    return Prepared(raw, sha256, pieces, describe(raw, scan), twins.canonical(raw))
+    return Prepared(raw, sha256, pieces, envelope, twins.canonical(raw))
 
 
 def covers(segments: Sequence[tuple[int, int]], size: int) -> bool:

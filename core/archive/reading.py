@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.archive import content
 from core.archive.archive import Archive
 from core.archive.content import Content
 from core.archive.twins import STANDING
@@ -101,6 +102,15 @@ async def folders(archive: Archive, owner: str) -> list[FolderCount]:
         (owner,),
     )
     return [FolderCount(*row) for row in rows]
+
+
+def read(raw: bytes) -> Content:
+    """What a person reads in a message; where reading it ends with an error of this program, its text says so."""
+    try:
+        return content.read(raw)
+    except Exception as error:
+        said = f"(its text cannot be read, by a fault of Archivar: {type(error).__name__}; --raw shows all of it)"
+        return Content((), said, "", (), (type(error).__name__,))
 
 
 def text(read: Content) -> str:

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.archive.archive import Archive
-from core.archive.index_document import COLUMNS, Document, Unread, digest, document, lettered
+from core.archive.index_document import COLUMNS, Document, Lack, Unread, digest, document, lettered
+from core.config import Home
 from core.db import glimpse
 from core.db.database import Database, Row, Transaction
 from core.db.shape import Shape, made_by
@@ -39,8 +40,7 @@ CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT N
     reached INTEGER NOT NULL);
 CREATE TABLE doc (id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL UNIQUE, digest INTEGER NOT NULL, size INTEGER NOT NULL,
     attachments INTEGER NOT NULL);
-CREATE TABLE problem (message_id INTEGER PRIMARY KEY, damaged INTEGER NOT NULL, reason TEXT NOT NULL,
-    columns TEXT NOT NULL);
+CREATE TABLE problem (message_id INTEGER PRIMARY KEY, lack TEXT NOT NULL, reason TEXT NOT NULL, columns TEXT NOT NULL);
 CREATE TABLE word (text TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE VIRTUAL TABLE text USING fts5 (subject, sender, recipients, copies, body, files, links, ids, content = '',
     tokenize = "unicode61 remove_diacritics 0 categories 'L* N*'");
@@ -55,11 +55,17 @@ logger = logging.getLogger("archivar.search")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Messages that are not indexed yet, that could be read in part only, and that could not be read."""
+    """Messages that are not indexed yet, that could be read in part only, whose bytes are damaged, and whose reading failed."""
 
     behind: int
     partly: int
     damaged: int
+    failed: int = 0
+
+    @property
+    def unreadable(self) -> int:
+        """Messages that are found by what the catalog knows of them alone."""
+        return self.damaged + self.failed
 
 
 def _refuse_strange(found: Shape) -> None:
@@ -175,9 +181,9 @@ class Index:
     async def problems(self, after: int = 0, limit: int = 100) -> list[Unread]:
         """Messages with a number over ``after`` of which the index has not all, by number."""
         rows = await self.database.read(
-            "SELECT message_id, damaged, reason FROM problem WHERE message_id > ? ORDER BY message_id LIMIT ?", (after, limit)
+            "SELECT message_id, lack, reason FROM problem WHERE message_id > ? ORDER BY message_id LIMIT ?", (after, limit)
         )
-        return [Unread(message, bool(damaged), reason) for message, damaged, reason in rows]
+        return [Unread(message, Lack(lack), reason) for message, lack, reason in rows]
 
     # Writing -----------------------------------------------------------------------------------------------------------
 
@@ -203,10 +209,11 @@ class Index:
 
     async def again(self) -> int:
         """Try those that could not be read once more, since they may have been repaired; how many can be read now."""
-        numbers = [row[0] for row in await self.database.read("SELECT message_id FROM problem WHERE damaged LIMIT 1000")]
+        sql = "SELECT message_id FROM problem WHERE lack = 'damaged' LIMIT 1000"
+        numbers = [row[0] for row in await self.database.read(sql)]
         marks = ",".join("?" * len(numbers))
         rows = await self._archive.database.read(f"{_MESSAGES} WHERE m.id IN ({marks}) ORDER BY m.id", numbers)
-        repaired = [one for one in await self._documents(rows) if one.unread is None or not one.unread.damaged]
+        repaired = [one for one in await self._documents(rows) if one.unread is None or one.unread.lack is not Lack.DAMAGED]
         async with self.database.transaction() as transaction:
             # Somebody else may have been there first.
             repaired = [one for one in repaired if await _forget(transaction, one.message)]
@@ -214,7 +221,7 @@ class Index:
         return len(repaired)
 
     async def _documents(self, rows: Sequence[Row]) -> list[Document]:
-        found: list[tuple[Row, bytes | str]] = []
+        found: list[tuple[Row, bytes | Exception]] = []
         left = MOST_BYTES
         for row in rows:
             left -= row[2]
@@ -223,7 +230,7 @@ class Index:
             try:
                 found.append((row, await self._archive.raw(bytes(row[1]))))
             except (DamagedError, KeyError) as error:
-                found.append((row, str(error)))
+                found.append((row, error))
         return await asyncio.to_thread(lambda: [document(row, raw) for row, raw in found])
 
     async def _insert(self, transaction: Transaction, documents: Sequence[Document]) -> None:
@@ -241,13 +248,14 @@ class Index:
         words = [(word,) for word in lettered(documents)]
         await transaction.many("INSERT OR IGNORE INTO word VALUES (?)", words)
         await transaction.many(
-            "INSERT INTO problem (message_id, damaged, reason, columns) VALUES (?, ?, ?, ?)",
-            [
-                (one.message, one.unread.damaged, one.unread.reason, json.dumps(one.columns) if one.unread.damaged else "")
-                for one in documents
-                if one.unread
-            ],
+            "INSERT INTO problem (message_id, lack, reason, columns) VALUES (?, ?, ?, ?)",
+            [(one.message, one.unread.lack, one.unread.reason, _kept(one, one.unread)) for one in documents if one.unread],
         )
+
+
+def _kept(one: Document, unread: Unread) -> str:
+    """What is to be told the index when a damaged message is taken out again."""
+    return json.dumps(one.columns) if unread.lack is Lack.DAMAGED else ""
 
 
 _EMPTY = "it is empty"
@@ -261,7 +269,8 @@ _MESSAGES = (
 async def _forget(transaction: Transaction, message: int) -> bool:
     """Take a damaged message out, if it is still one; a contentless table must be told what it was given."""
     row = await transaction.one(
-        "SELECT doc.id, problem.columns FROM problem JOIN doc USING (message_id) WHERE message_id = ? AND damaged", (message,)
+        "SELECT doc.id, problem.columns FROM problem JOIN doc USING (message_id) WHERE message_id = ? AND lack = 'damaged'",
+        (message,),
     )
     if row is None:
         return False
@@ -280,27 +289,33 @@ def discard(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-async def progress(archive: Archive) -> tuple[int, int]:
-    """The last message that is indexed, and how many are not: cheap, and without opening the index."""
-    known = await asyncio.to_thread(
-        glimpse.rows, archive.home.search, "SELECT reached FROM state WHERE version = ?", (VERSION,)
-    )
-    reached = int(known[0][0]) if known else 0
-    return reached, int(
-        await archive.database.value("SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL", (reached,))
-    )
+async def progress(archive: Archive) -> tuple[int, int, int]:
+    """The last message that is indexed, how many are not, and how many could not be read: without opening the index."""
+    sql = "SELECT reached, (SELECT count(*) FROM problem WHERE lack <> 'partly') FROM state WHERE version = ?"
+    known = await asyncio.to_thread(glimpse.rows, archive.home.search, sql, (VERSION,))
+    reached, unreadable = map(int, known[0]) if known else (0, 0)
+    behind = await archive.database.value("SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL", (reached,))
+    return reached, int(behind), unreadable
 
 
 async def glance(archive: Archive) -> State:
     """How far the index is, without opening it: one that is missing or of no use is behind by everything."""
     sql = (
-        "SELECT reached, (SELECT count(*) FROM problem WHERE NOT damaged), (SELECT count(*) FROM problem WHERE damaged) "
+        "SELECT reached, (SELECT count(*) FROM problem WHERE lack = 'partly'), "
+        "(SELECT count(*) FROM problem WHERE lack = 'damaged'), (SELECT count(*) FROM problem WHERE lack = 'failed') "
         "FROM state WHERE version = ?"
     )
     known = await asyncio.to_thread(glimpse.rows, archive.home.search, sql, (VERSION,))
-    reached, partly, damaged = known[0] if known else (0, 0, 0)
+    reached, partly, damaged, failed = known[0] if known else (0, 0, 0, 0)
     behind = await archive.database.value("SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL", (reached,))
-    return State(int(behind), partly, damaged)
+    return State(int(behind), partly, damaged, failed)
+
+
+def unreadable(home: Home) -> int:
+    """How many messages are found by what the catalog knows of them alone, without opening the index. Blocking."""
+    sql = "SELECT count(*) FROM problem, state WHERE lack <> 'partly' AND version = ?"
+    known = glimpse.rows(home.search, sql, (VERSION,))
+    return int(known[0][0]) if known else 0
 
 
 async def bring_up(archive: Archive, *, anew: bool = False, tell: Callable[[int, int], None] = lambda done, total: None) -> int:

@@ -50,7 +50,6 @@ def show(
     raw: Annotated[bool, typer.Option("--raw", help="The whole message, byte for byte, for a file or pipe.")] = False,
 ) -> None:
     """Show a message, where it lies and where it was."""
-    from core.archive import content as contents
     from core.archive import reading, twins
 
     async def work() -> None:
@@ -62,7 +61,7 @@ def show(
                 return
             places = await reading.places(archive, found.id)
             others = [bytes(row[1]).hex() for row in await twins.of(archive.database, found.id)]
-        read = await asyncio.to_thread(contents.read, content)
+        read = await asyncio.to_thread(reading.read, content)
         text = reading.text(read)
         attachments = max(found.attachments, len(read.attachments))
         if output.json_wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,8 +49,9 @@ def verify(
     Every byte is hashed again, the ledger's chain walked, the catalog compared with it. Exit code 4 if anything is wrong.
     What was damaged and is repaired is named, and no fault. The setting verify has the service do it by itself.
     """
-    from core.archive import verification
+    from core.archive import search_index, verification
     from core.archive.verify import verify as verify_all
+    from core.cli.search import unreadable
 
     percent, progress = _percent(share), Progress(OFTEN)
     if detach or cancel:
@@ -78,6 +80,9 @@ def verify(
             named = await _names(verdict)
         progress.end()
         _show(verdict, named, backup=home.is_backup)
+        if count := await asyncio.to_thread(search_index.unreadable, home):
+            # Its bytes are proved all the same; that nobody finds it by its words should be known.
+            output.note(f"! {unreadable(count)}")
         if percent:
             output.note("With this everything was looked at." if complete else "The next share goes on from there.")
         return 4 if verdict.findings else 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.archive import search_index
+from core.archive.index_document import Lack
 from core.archive.search_index import Index, State, glance
 from core.cli import words
 from core.cli.context import context, run
@@ -65,21 +66,23 @@ def search(
                 try:
                     page = await finder.page(asked, order=Order(order), limit=limit)
                     total = await finder.count(asked)
-                    behind = await finder.behind()
+                    state = await glance(archive)
                 finally:
                     await finder.close()
         except QueryError as error:
             _point(text, error)
             raise
         if output.json_wanted:
-            output.json({"total": total, "behind": behind, "messages": [_as_json(hit) for hit in page.hits]})
+            output.json({"total": total, **as_json(state), "messages": [_as_json(hit) for hit in page.hits]})
         elif page.hits:
             rows = [(str(hit.id), _date(hit), hit.sender, hit.subject, hit.user, hit.folder) for hit in page.hits]
             output.table(("ID", "DATE (UTC)", "FROM", "SUBJECT", "USER", "FOLDER"), rows)
         shown = f", {number(len(page.hits))} of them shown" if total > len(page.hits) else ""
         output.note(f"{counted(total, 'message')} found{shown}.")
-        if behind:
-            output.note(f"! {_not_yet(behind)}")
+        if state.behind:
+            output.note(f"! {_not_yet(state.behind)}")
+        if state.unreadable:
+            output.note(f"! {unreadable(state.unreadable)}")
 
     run(work())
 
@@ -169,9 +172,14 @@ async def _problems(archive: Archive) -> int:
             for one in found:
                 message = subjects.get(one.message)
                 subject = message.subject if message else ""
+                damaged = one.lack is Lack.DAMAGED
                 if output.json_wanted:
-                    listed.append({"id": one.message, "subject": subject, "damaged": one.damaged, "reason": one.reason})
-                output.line(f"{'✘' if one.damaged else '!'} {one.message} {subject or '(no subject)'}: {one.reason}", indent=2)
+                    value = {"id": one.message, "subject": subject, "damaged": damaged, "lack": one.lack.value}
+                    listed.append({**value, "reason": one.reason})
+                output.line(
+                    f"{'!' if one.lack is Lack.PARTLY else '✘'} {one.message} {subject or '(no subject)'}: {one.reason}",
+                    indent=2,
+                )
     finally:
         await opened.close()
     if output.json_wanted:
@@ -183,13 +191,21 @@ async def _problems(archive: Archive) -> int:
 def sentence(state: State) -> str:
     """How the index is, for people."""
     parts = [_not_yet(state.behind) if state.behind else "All mail can be found."]
-    if state.damaged or state.partly:
-        parts.append(
-            f"{counted(state.damaged, 'message')} could not be read, {number(state.partly)} in part only: "
-            "archivar index --problems."
-        )
+    if state.unreadable:
+        parts.append(unreadable(state.unreadable))
+    if state.partly:
+        parts.append(f"{counted(state.partly, 'message')} could be read in part only: archivar index --problems.")
     return " ".join(parts)
 
 
+def unreadable(count: int) -> str:
+    """That so many messages are found by what the catalog knows of them alone."""
+    are = "is" if count == 1 else "are"
+    return (
+        f"{counted(count, 'message')} {are} not readable by search, and found by subject, people and place alone: "
+        "archivar index --problems."
+    )
+
+
 def as_json(state: State) -> dict[str, int]:
-    return {"behind": state.behind, "partly_read": state.partly, "not_read": state.damaged}
+    return {"behind": state.behind, "partly_read": state.partly, "not_read": state.unreadable, "failed": state.failed}

@@ -8,15 +8,18 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import config
+from core.archive import content as reader
+from core.archive import folding, search_index, users
 from core.archive import search as finding
-from core.archive import users
 from core.archive.archive import Archive
+from core.archive.index_document import Lack
 from core.archive.ledger import Draft
 from core.archive.query import QueryError, parse
 from core.archive.search import Cursor, Order, Search
@@ -269,7 +272,7 @@ async def test_damaged_messages_are_indexed_as_far_as_known_and_named(tmp_path: 
     await catch_up(archive)
     index = await Index.open(archive)
     problem = (await index.problems())[0]
-    assert (problem.message, problem.damaged) == (3, True)
+    assert (problem.message, problem.lack) == (3, Lack.DAMAGED)
     assert "Part 3" in problem.reason
     assert await glance(archive) == State(behind=0, partly=0, damaged=1)
     assert await index.again() == 0
@@ -288,6 +291,43 @@ async def test_damaged_messages_are_indexed_as_far_as_known_and_named(tmp_path: 
     await archive.close()
 
 
+@pytest.mark.parametrize("part", ["content.read", "folding.folded", "archive"])
+async def test_an_error_over_one_message_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
+) -> None:
+    """It is named with its traceback, the others are found by their words, it is found by its place, and not tried again."""
+    archive = await begin(tmp_path / "home")
+    await store(archive, MAIL)
+
+    def failing(text: Any) -> Any:
+        if b"Holiday" in text if isinstance(text, bytes) else "Holiday" in text:
+            raise RecursionError("pass" + "word")
+        return (read if isinstance(text, bytes) else folded)(text)
+
+    read, folded = reader.read, folding.folded
+    if part == "archive":
+        # Text that no database takes.
+        monkeypatch.setattr(folding, "folded", lambda text: "\ud800" if "Holiday" in text else folded(text))
+    else:
+        monkeypatch.setattr(f"core.archive.search_index.{part}", failing)
+    await catch_up(archive)
+    monkeypatch.undo()
+    assert await found(archive, "offer") == [5, 2, 1]
+    assert await found(archive, "strasse") == []
+    assert 3 in await found(archive, "folder:INBOX")
+    index = await Index.open(archive)
+    problem = (await index.problems())[0]
+    assert (problem.message, problem.lack) == (3, Lack.FAILED)
+    assert await glance(archive) == State(behind=0, partly=0, damaged=0, failed=1)
+    assert search_index.unreadable(archive.home) == 1
+    assert await index.again() == 0
+    await index.close()
+    await archive.close()
+    assert "message 3 " in caplog.text
+    assert "search_index.py" in caplog.text
+    assert "password" not in caplog.text
+
+
 async def test_mail_read_in_part_is_kept_with_its_reason(tmp_path: Path) -> None:
     """What of a message could not be read is said, and the rest is found."""
     archive = await begin(tmp_path / "home")
@@ -296,7 +336,7 @@ async def test_mail_read_in_part_is_kept_with_its_reason(tmp_path: Path) -> None
     await catch_up(archive)
     index = await Index.open(archive)
     problems = {one.message: one for one in await index.problems()}
-    assert not any(one.damaged for one in problems.values())
+    assert all(one.lack is Lack.PARTLY for one in problems.values())
     assert "S/MIME" in problems[1].reason
     assert "header" in problems[3].reason
     await index.close()

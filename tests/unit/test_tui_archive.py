@@ -278,6 +278,53 @@ async def test_a_large_message_is_read_only_when_it_is_opened(archive: Archive) 
         await screen.until_shown(f"line {GLANCE // 8 - 1}")
 
 
+async def test_no_text_stands_under_the_title_of_another_message(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A beginning and a message that cannot be read clear what stood there, and the next one is read again."""
+    await fill(archive, 3)
+    whole = ArchivedMail.message
+
+    async def failing(mail: ArchivedMail, message: int) -> Any:
+        if message == 2:
+            raise ValueError("no text")
+        return await whole(mail, message)
+
+    monkeypatch.setattr(ArchivedMail, "message", failing)
+    async with console_on(archive.home) as screen:
+        await in_inbox(screen)
+        await screen.until_shown("Text of 3.")
+        await screen.press("down")
+        await screen.until_shown("That did not work")
+        await screen.press("escape")
+        await screen.until_shown("This message cannot be shown here")
+        assert "Text of 3." not in screen.text
+        await screen.press("down")
+        await screen.until_shown("Text of 1.")
+        await screen.press("enter")
+        await screen.until_shown("f Headers")
+        await screen.press("p")
+        await screen.until_shown("That did not work")
+        await screen.press("escape")
+        await screen.until_shown("Its text cannot be read")
+        assert "Text of 1." not in screen.text
+        await screen.press("p")
+        await screen.until_shown("Text of 3.")
+
+
+async def test_a_message_whose_reading_fails_is_told_as_such(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the catalog knows is shown, the fault is named, and its way is in the console's log."""
+    await fill(archive, 1)
+
+    def failing(raw: bytes) -> Any:
+        raise RecursionError
+
+    monkeypatch.setattr("tui.gateway.archive.content.read", failing)
+    async with console_on(archive.home) as screen:
+        await in_inbox(screen)
+        await screen.press("enter")
+        await screen.until_shown("number 1", "Its text cannot be read", "RecursionError")
+    assert "RecursionError" in archive.home.console_log.read_text()
+
+
 async def test_a_damaged_message_is_told_as_such(archive: Archive) -> None:
     """What the catalog knows is shown, and what is wrong."""
     await fill(archive, 2)

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from core import format as texts
+from core import log
 from core.archive import browsing, content, reading, saving
 from core.archive.archive import Archive
 from core.archive.browsing import FolderEntry, Owner
 from core.archive.content import Content
 from core.archive.reading import Placed, Stored
 from core.archive.volume import REPAIR
-from core.errors import DamagedError, InputError
+from core.errors import ArchivarError, DamagedError, InputError
 from core.model import moment, now
 from tui.gateway import present, typed
 from tui.gateway.archive_views import (
@@ -27,6 +28,7 @@ from tui.gateway.archive_views import (
     PlaceRow,
     RawSource,
 )
+from tui.gateway.faults import fault, way
 from tui.gateway.refusals import translated
 
 #: Lines of a text that are shown, and characters of one line.
@@ -95,9 +97,15 @@ class ArchivedMail:
             stored = await self._stored(message)
             try:
                 _, _, read = await self._read(stored)
+                return await asyncio.to_thread(message_view, stored, read)
             except DamagedError as error:
                 return unread_view(stored, f"{error.message} {error.hint}")
-            return await asyncio.to_thread(message_view, stored, read)
+            except ArchivarError:
+                raise
+            except Exception as error:
+                # One message that this program cannot read must not keep anybody from the others.
+                log.note(self._archive.home.console_log, "archivar.console", f"message {stored.id}: {way(error)}")
+                return unread_view(stored, f"Its text cannot be read; the raw source has all of it. {fault(error)}.")
 
     async def history(self, message: int) -> Sequence[PlaceRow]:
         with translated():

@@ -67,8 +67,8 @@ class SearchDesk:
 
     async def progress(self) -> Progress:
         with translated():
-            reached, behind = await search_index.progress(self._archive)
-        return Progress(reached, behind, self._see_to_indexing() if behind else "")
+            reached, behind, unreadable = await search_index.progress(self._archive)
+        return Progress(reached, behind, self._see_to_indexing() if behind else "", unreadable)
 
 
 class Found:

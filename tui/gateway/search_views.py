@@ -55,12 +55,14 @@ class BadQuery(Refused):
 class Progress:
     """How far the index is: ``reached`` grows with it, ``behind`` messages cannot be found yet.
 
-    ``fault`` says why nobody indexes them, if it is known.
+    ``fault`` says why nobody indexes them, if it is known; ``unreadable`` messages are found by subject, people and place
+    alone.
     """
 
     reached: int
     behind: int
     fault: str = ""
+    unreadable: int = 0
 
 
 class Results(Protocol):

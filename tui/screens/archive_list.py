@@ -13,13 +13,13 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import Action
-from tui.format import Line, Span
+from tui.format import Line, Span, cut
 from tui.gateway.archive_views import MessageRow, Selection
-from tui.gateway.views import Refused
+from tui.gateway.views import Refused, Tone
 from tui.mail import message_heading, message_line, preview_lines
 from tui.screens.archive_message import MessagePlace
 from tui.screens.selected import SelectedPlace
-from tui.widgets.lines import Lines
+from tui.widgets.lines import Compose, Lines
 from tui.widgets.paged import PAGE, PagedChoice
 from tui.widgets.panel import Panel
 
@@ -29,6 +29,7 @@ BESIDE_FROM = 160
 BELOW = 6
 #: Seconds for which one stays on a message before it is read: whoever hurries through a list reads none.
 PATIENCE = 0.05
+UNREADABLE = "! This message cannot be shown here. Opened, its raw source has all of it."
 OPEN = Action("mail-open", "open", ("enter", "o"), "Open", "Open the chosen folder or message")
 MARK = Action("mail-mark", "mark", ("space",), "Mark", "Mark the chosen message, or take its mark away")
 UNMARK = Action("mail-unmark", "unmark", ("x",), "Unmark", "Take away all marks")
@@ -110,16 +111,24 @@ class MessageList(SelectedPlace):
         if row is None or row.id == self._previewed:
             return
         self._previewed = row.id
-        date = f"no date, received {row.date}" if row.arrival else row.date
-        self.panel("preview-panel").head(row.subject, " · ".join(part for part in (row.where, date) if part))
-        self.run_worker(self._preview(row.id), group="preview", exclusive=True, exit_on_error=False)
+        self.run_worker(self._preview(row), group="preview", exclusive=True, exit_on_error=False)
 
-    async def _preview(self, message: int) -> None:
+    async def _preview(self, row: MessageRow) -> None:
         await asyncio.sleep(PATIENCE)
-        view = await self.console.gateway.mail.preview(message)
-        if self.is_there:
-            preview = self.query_one("#preview", Lines)
-            preview.show(lambda width: preview_lines(view, width, max(self.query_one("#preview").size.height, BELOW)))
+        try:
+            view = await self.console.gateway.mail.preview(row.id)
+        except Exception:
+            # What stands there is of another message.
+            self._show_beginning(row, lambda width: [(Span(cut(UNREADABLE, width), Tone.WARN),)])
+            raise
+        self._show_beginning(row, lambda width: preview_lines(view, width, max(self.query_one("#preview").size.height, BELOW)))
+
+    def _show_beginning(self, row: MessageRow, compose: Compose) -> None:
+        """Show a text together with whose it is, so that no other ever stands below that title."""
+        if self.is_there and row.id == self._previewed:
+            date = f"no date, received {row.date}" if row.arrival else row.date
+            self.panel("preview-panel").head(row.subject, " · ".join(part for part in (row.where, date) if part))
+            self.query_one("#preview", Lines).show(compose)
 
     def open_message(self) -> None:
         """Open the chosen message; from there one goes on to those beside it."""

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from tui import prose
 from tui.actions import PLACES, Action, bindings
 from tui.format import Line, Span, header
 from tui.gateway.archive_views import MessageView, RawSource, Selection
+from tui.gateway.views import Tone
 from tui.mail import attachment_line, history_lines, message_lines
 from tui.screens.ask import Ask
 from tui.screens.page import Page
@@ -23,6 +25,7 @@ from tui.widgets.panel import Panel
 if TYPE_CHECKING:
     from tui.console import Console
 
+UNREADABLE = "! Its text cannot be read. The raw source has all of it, and it can be exported."
 #: Columns of a screen that the text of a box cannot use: borders, padding and the scroll bar.
 AROUND = 5
 #: Goes so many messages on in the list; the number of the one there, or None.
@@ -59,6 +62,8 @@ class MessagePlace(SelectedPlace):
         self._message = message
         self._neighbour = neighbour
         self._view: MessageView | None = None
+        #: A message that could not be read, and is not read again with every look.
+        self._failed: int | None = None
         self._full = False
 
     def content(self) -> ComposeResult:
@@ -67,13 +72,20 @@ class MessagePlace(SelectedPlace):
 
     async def load(self) -> None:
         self.show_top(lambda width, clock: header(("Archive", f"Message {self._message:,}"), "", clock, width))
-        if self._view is None or self._view.id != self._message:
+        if self._failed != self._message and (self._view is None or self._view.id != self._message):
             # What is archived never changes, so it is read once.
             self.panel("message-panel").head("Reading …")
             self.run_worker(self._read(self._message), group="read", exclusive=True, exit_on_error=False)
 
     async def _read(self, message: int) -> None:
-        view = await self.console.gateway.mail.message(message)
+        try:
+            view = await self.console.gateway.mail.message(message)
+        except Exception:
+            self._failed = message
+            if self.is_there and message == self._message:
+                self.panel("message-panel").head("This message cannot be shown")
+                self.query_one("#message", Lines).show(lambda width: prose.paragraph(UNREADABLE, width, Tone.WARN))
+            raise
         if self.is_there and message == self._message:
             self._view = view
             self._show()
@@ -118,7 +130,11 @@ class MessagePlace(SelectedPlace):
             self.notify("This is the last one." if step > 0 else "This is the first one.", markup=False)
         elif self.is_there:
             self._message = message
-            self.query_one("#message", Lines).action_edge(0)
+            # What stands there is of another message, and so are its files.
+            self._view = None
+            text = self.query_one("#message", Lines)
+            text.show(lambda width: [])
+            text.action_edge(0)
             self.reload()
 
     def action_headers(self) -> None:

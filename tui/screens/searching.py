@@ -144,6 +144,8 @@ class SearchPlace(MessageList):
         if self._progress.behind:
             nobody = ", and nobody indexes them" if self._progress.fault else ""
             return [f"{messages(self._progress.behind)} cannot be found yet{nobody}"]
+        if self._results is not None and self._progress.unreadable:
+            return [f"{messages(self._progress.unreadable)} not readable by search"]
         key = "enter" if self.typing else self.console.key(AGAIN)
         return [f"more came, {key} searches again"] if self._more else []
 
