@@ -145,7 +145,7 @@ async def set_ours(archive: Archive, text: str, ours: bool, *, actor: str = "arc
 
     Mail with it is kept as it is. Raises ``InputError`` when it is neither, or says so already.
     """
-    pattern = _pattern(text)
+    pattern = text if await _listed(archive, text) else _pattern(text)
     async with archive.changing():
         there = pattern in await ignored(archive)
         if there is not ours:
@@ -165,6 +165,11 @@ async def users_in(archive: Archive, domain: str) -> int:
 async def _owner(archive: Archive, pattern: str) -> str:
     sql = "SELECT user.name FROM address JOIN user ON user.id = address.user_id WHERE address.address = ?"
     return str(await archive.database.value(sql, (pattern,)) or "")
+
+
+async def _listed(archive: Archive, text: str) -> bool:
+    """Is it, as it stands, one of the addresses that were found? Some cannot be read, and are none."""
+    return await archive.database.one("SELECT 1 FROM unknown_address WHERE address = ?", (text,)) is not None
 
 
 def _pattern(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.people import CATCHALL
 from core.profiles.profile import Profile
 from core.profiles.routing import AddressBook, Found, Match, Route
+
+logger = logging.getLogger("archivar.catchall")
 
 #: Addresses of people elsewhere that are kept of a message that nobody here gets: who is known later may be among them.
 MOST_ELSEWHERE = 100
@@ -60,12 +63,21 @@ class Sorting:
         return hashlib.sha256("\n".join(self.rules.headers).lower().encode()).hexdigest()[:16]
 
     def sort(self, raw: bytes) -> Sorted:
-        """Read one message. Never raises for any content."""
+        """Read one message. Never raises for any content: what cannot be read is for somebody who is not known."""
+        try:
+            return self._sorted(raw)
+        except Exception:
+            logger.exception(
+                "whom a message of %d bytes (SHA-256 %s) is for cannot be read", len(raw), hashlib.sha256(raw).hexdigest()
+            )
+            return Sorted(raw, Route(), Found())
+
+    def _sorted(self, raw: bytes) -> Sorted:
         outer = routing.find(raw, self.rules.headers)
         if report := self.report(raw, outer):
             inner = routing.find(report.content, self.rules.headers)
             # Who gets it the server knows best; who wrote it the message may say as well.
-            found = Found((*report.found.senders, *inner.senders), report.found.recipients)
+            found = Found((*report.found.senders, *inner.senders), report.found.recipients, report.found.unreadable)
             header = hashlib.sha256(raw[: header_end(raw)]).digest()
             return Sorted(report.content, self.book.route(found), found, (header, len(raw)))
         return Sorted(raw, self.book.route(outer), outer)
@@ -127,8 +139,7 @@ class SortedFiling:
 
     def content(self, raw: bytes) -> bytes:
         """A message of the server as it would be archived."""
-        report = self._sorting.report(raw)
-        return report.content if report else raw
+        return self._sorting.sort(raw).content
 
     def still_left(self, uids: Iterable[int], left: Mapping[int, Left]) -> set[int]:
         """Those of ``uids`` that were left before, and of whose addresses still no user has any."""
@@ -240,7 +251,8 @@ def _left(messages: Sequence[tuple[int, Listed, Found, Route]]) -> dict[str, Any
     ours: set[str] = set()
     rows = []
     for uid, listed, found, route in messages:
-        keys = list(dict.fromkeys(routing.key(address) for address in (*found.senders, *found.recipients)))
+        read = [routing.key(address) for address in (*found.senders, *found.recipients)]
+        keys = list(dict.fromkeys([*read, *found.unreadable]))
         ours.update(stranger.address for stranger in route.strangers if stranger.ours)
         named = [numbers.setdefault(address, len(numbers)) for address in keys]
         rows.append([uid, named, listed.size, listed.internaldate])

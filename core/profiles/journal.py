@@ -1,25 +1,58 @@
-"""Journal reports of Exchange: the recipients as the server knew them, and the message itself, byte for byte. Pure.
+"""Journal reports: the recipients as the server knew them, and the message itself, byte for byte. Pure.
 
-A report is a multipart whose first part names sender and recipients, blind ones and members of lists as well, and whose
-second is the message. What cannot be read as such is no report: it is archived whole, as any other message.
+A report is a multipart that a server marked as one. A text in it names sender and recipients, blind ones and members of lists
+as well, a ``word: address`` in each line; a part of it is the message. Other parts may stand around them: footers, a decrypted
+copy. The words are in the server's language, so most is read from the form. What cannot be read as such is no report: it is
+archived whole, as any other message.
 """
 
 from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
+from core import markup
+from core.normal import normal
 from core.profiles import routing
 from core.profiles.routing import Found
 
-_MARK = "x-ms-journal-report"
+#: Fields that mark a report by their name, and by their value.
+_MARK = re.compile(r"x-(?:[a-z0-9]++-)*?journal(?:ing)?-report")
 _KINDS = ("content-identifer", "content-identifier")
-_BOUNDARY = re.compile(r'[;\s]boundary\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))', re.IGNORECASE | re.DOTALL)
-_LINE = re.compile(r"[ \t]*(sender|on-behalf-of|recipients?|to|cc|bcc)[ \t]*:(.*)", re.IGNORECASE)
-_HISTORY = re.compile(r",\s*(expanded|forwarded)\s*:", re.IGNORECASE)
+_BOUNDARY = re.compile(r'(?<=[;\s])boundary\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s;"]++))', re.IGNORECASE | re.DOTALL)
+_DELIMITER_END = re.compile(rb"(--)?+[ \t]*+(?=\r?\n|\Z)")
+_HEADER_END = re.compile(rb"(?:\A|\n)\r?\n")
+_LINE = re.compile(r"[ \t>*]*+([^\W\d_][^:\uff1a@<>\"]{0,40}+)[:\uff1a](.*)", re.DOTALL)
+_HISTORY = re.compile(r"[,;]\s*+([^\W\d_][^:\uff1a@<>,;\"]{0,40}+)[:\uff1a]")
 _IDENTITY = ("", "7bit", "8bit", "binary")
 LONGEST_TEXT = 16 * 1024 * 1024
+_DEEPEST, _MOST_PARTS = 10, 1_000
+
+
+def _word(text: str) -> str:
+    """A word of a report to be compared: no case, no accents, nothing but letters."""
+    return "".join(filter(str.isalnum, normal("NFKD", text).casefold()))
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_word(one) for one in text.split())
+
+
+#: Words of Exchange's languages, without accents and blanks. Others are read by where they stand.
+_SENDER = _words("sender from von absender expediteur de da mittente remitente afzender van remetente nadawca od avsandare fra")
+_BEHALF = _words("onbehalfof imauftragvon delapartde ennombrede perconto percontodi namens emnomede")
+_RECIPIENT = _words(
+    "to cc bcc an a ao para aan do kopia kopie copie copia til till recipient recipients empfanger destinataire"
+)
+_RECIPIENT |= _words(
+    "destinataires destinatario destinatari destinatarios ontvanger ontvangers cci cco ccn ccc bkc dw udw blindkopie"
+)
+_SUBJECT = _words("subject betreff objet asunto oggetto onderwerp assunto temat amne emne")
+#: ``a, Expanded: list``: a got it as a member of the list, which is nobody.
+_EXPANDED = _words("expanded erweitert developpe etendu expandido ampliado espanso uitgevouwen uitgebreid expandida rozwiniete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +71,53 @@ def unwrap(raw: bytes) -> Report | None:
     values = routing.fields(header)
     if not _is_report(values):
         return None
-    boundary = _boundary(_first(values, "content-type"))
-    parts = _parts(raw, boundary) if boundary else []
-    if len(parts) != 2:
+    content = b""
+    texts: list[str] = []
+    for kind, body in _leaves(raw, values):
+        if kind == "message/rfc822":
+            # Only the first is the message: a copy that a server decrypted may follow.
+            content = content or body
+        elif kind in ("", "text/plain", "text/html"):
+            text = _decoded(body[:LONGEST_TEXT])
+            texts.append(markup.plain_lines(text) if kind == "text/html" else text)
+    inner = routing.fields(routing.header_of(content))
+    if not inner:
         return None
-    kind, text = _body(parts[0])
-    content_kind, content = _body(parts[1])
-    if kind not in ("", "text/plain") or content_kind != "message/rfc822" or not text or not content:
-        return None
-    found = _envelope(text[:LONGEST_TEXT])
-    if not found.recipients or not routing.fields(routing.header_of(content)):
-        return None
-    return Report(found, content)
+    named = (_Envelope(inner).read(text) for text in texts)
+    found = next((one for one in named if one.recipients or one.unreadable), None)
+    return Report(found, content) if found else None
 
 
 def _is_report(values: dict[str, list[str]]) -> bool:
-    return _MARK in values or any(_first(values, name).strip().lower() == "exjournalreport" for name in _KINDS)
+    marked = any(_MARK.fullmatch(name) for name in values)
+    return marked or any(_first(values, name).strip().lower() == "exjournalreport" for name in _KINDS)
 
 
 def _first(values: dict[str, list[str]], name: str) -> str:
     return next(iter(values.get(name, ())), "")
+
+
+# The parts ---------------------------------------------------------------------------------------------------------------
+
+
+def _leaves(raw: bytes, values: dict[str, list[str]]) -> Iterator[tuple[str, bytes]]:
+    """Type and decoded body of each part that is no multipart; of none that is cut off, or cannot be decoded."""
+    pending = [(raw, values, 0)]
+    count = 0
+    while pending and count < _MOST_PARTS:
+        whole, header, depth = pending.pop()
+        count += 1
+        boundary = _boundary(_first(header, "content-type"))
+        if not boundary:
+            if depth and (leaf := _body(whole, header)) is not None:
+                yield leaf
+        elif depth < _DEEPEST:
+            inner = [(part, _header(part), depth + 1) for part in _parts(whole, boundary)]
+            pending += reversed(inner)
+
+
+def _header(part: bytes) -> dict[str, list[str]]:
+    return routing.fields(routing.header_of(part))
 
 
 def _boundary(content_type: str) -> bytes:
@@ -66,35 +126,40 @@ def _boundary(content_type: str) -> bytes:
     match = _BOUNDARY.search(content_type[:8192])
     if match is None:
         return b""
-    text = re.sub(r"\\(.)", r"\1", match[1]) if match[1] is not None else match[2]
+    text = re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL) if match[1] is not None else match[2]
     return text.replace("\r", "").replace("\n", "").rstrip().encode("utf-8")
 
 
 def _parts(raw: bytes, boundary: bytes) -> list[bytes]:
-    """What stands between the delimiter lines; empty when the last one does not close the report."""
-    delimiter = re.compile(rb"(?:\A|\r?\n)--" + re.escape(boundary) + rb"(--)?[ \t]*(?=\r?\n|\Z)")
+    """What stands between the delimiter lines; what no other one follows is cut off, and none."""
     found: list[bytes] = []
+    delimiter = b"--" + boundary
     start = -1
-    for match in delimiter.finditer(raw):
-        if start >= 0:
-            found.append(raw[start : match.start()])
-        if match[1]:
-            return found
-        end = re.compile(rb"\r?\n").match(raw, match.end())
-        start = end.end() if end else match.end()
-        if len(found) > 2:
-            return []
-    return []
+    at = raw.find(delimiter)
+    while at >= 0 and len(found) < _MOST_PARTS:
+        after = at + len(delimiter)
+        rest = _DELIMITER_END.match(raw, after)
+        if rest is not None and (at == 0 or raw[at - 1] == 10):
+            if start >= 0:
+                end = at - 2 if raw[at - 2 : at] == b"\r\n" else at - 1
+                found.append(raw[start : max(end, start)])
+            if rest[1]:
+                break
+            line_end = raw.find(b"\n", rest.end())
+            start = line_end + 1 if line_end >= 0 else len(raw)
+            # One line end may serve two delimiters.
+            after = max(after, start - 1)
+        at = raw.find(delimiter, after)
+    return found
 
 
-def _body(part: bytes) -> tuple[str, bytes]:
-    """Type and decoded body of a part; an empty body when it cannot be decoded."""
-    head = re.compile(rb"(?:\A|\n)\r?\n").search(part)
+def _body(part: bytes, header: dict[str, list[str]]) -> tuple[str, bytes] | None:
+    """Type and decoded body of a part; None when it cannot be decoded."""
+    head = _HEADER_END.search(part)
     if head is None:
-        return "", b""
-    values = routing.fields(part[: head.start()])
-    kind = _first(values, "content-type").partition(";")[0].strip().lower()
-    encoding = _first(values, "content-transfer-encoding").strip().lower()
+        return None
+    kind = _first(header, "content-type").partition(";")[0].strip().lower()
+    encoding = _first(header, "content-transfer-encoding").strip().lower()
     body = part[head.end() :]
     if encoding in _IDENTITY:
         return kind, body
@@ -105,42 +170,104 @@ def _body(part: bytes) -> tuple[str, bytes]:
             return kind, binascii.a2b_qp(body)
     except binascii.Error:
         pass
-    return kind, b""
+    return None
 
 
-def _envelope(text: bytes) -> Found:
-    """Sender and recipients as the report's text names them.
+# The text ----------------------------------------------------------------------------------------------------------------
 
-    ``To: a, Expanded: b``: a got it as a member of the list b, which is nobody's address. ``To: a, Forwarded: b``: a got it
-    in place of b, whose it was.
+
+@dataclass(slots=True)
+class _Envelope:
+    """Sender and recipients as a report's text names them. ``inner``: the fields of the message, which it repeats in part.
+
+    A word that is not known is the sender's where none was named before it, else a recipient's. ``To: a, Expanded: b``: a got
+    it as a member of the list b, which is nobody's address. ``To: a, Forwarded: b``: a got it in place of b, whose it was.
     """
-    senders: dict[str, None] = {}
-    recipients: dict[str, None] = {}
-    listing = False
-    for line in re.split(r"\r?\n", _decoded(text)):
-        match = _LINE.match(line)
-        if match is None:
-            if listing and (more := routing.addresses(line)):
-                recipients.update(dict.fromkeys(more))
-            elif line.strip():
-                listing = False
-            continue
-        name = match[1].lower()
-        if name in ("sender", "on-behalf-of"):
-            senders.update(dict.fromkeys(routing.addresses(match[2])))
-            continue
-        # An older form has the recipients below the word, each in a line of its own.
-        listing = name == "recipients"
-        got, *history = _HISTORY.split(match[2])
-        recipients.update(dict.fromkeys(routing.addresses(got)))
+
+    inner: dict[str, list[str]]
+    senders: dict[str, None] = field(default_factory=dict)
+    recipients: dict[str, None] = field(default_factory=dict)
+    unreadable: dict[str, None] = field(default_factory=dict)
+
+    def read(self, text: str) -> Found:
+        """The addresses of ``text``."""
+        listing = False
+        for line in _unfolded(text):
+            match = _LINE.fullmatch(line)
+            if match is None:
+                # An older form has the recipients below the word, each in a line of its own.
+                if listing and routing.addresses(line):
+                    self._received(line, known=False)
+                elif line.strip():
+                    listing = False
+                continue
+            word, value = _word(match[1]), match[2].strip()
+            listing = False
+            if word in _SUBJECT or self._repeats(value):
+                continue
+            if word in _SENDER | _BEHALF:
+                self.senders |= dict.fromkeys(routing.addresses(value))
+            elif word in _RECIPIENT:
+                listing = not value
+                self._received(value, known=True)
+            elif not value or _is_list(value):
+                if self.senders:
+                    listing = not value
+                    self._received(value, known=False)
+                else:
+                    self.senders |= dict.fromkeys(routing.addresses(value))
+        recipients = tuple(self.recipients)
+        return Found(tuple(self.senders), recipients, tuple(self.unreadable)[: routing.MOST_UNREADABLE])
+
+    def _repeats(self, value: str) -> bool:
+        """Is it the Message-ID or the subject of the message, whatever the word before it?"""
+        return any(_plain(value) == _plain(one) for name in ("message-id", "subject") for one in self.inner.get(name, ()))
+
+    def _received(self, value: str, *, known: bool) -> None:
+        got, *history = _HISTORY.split(value)
+        # What stands before such a word may be the name of a group in a list.
+        self._add(got, known=known)
         for how, whose in zip(history[::2], history[1::2], strict=True):
-            if how.lower() == "forwarded":
-                recipients.update(dict.fromkeys(routing.addresses(whose)))
-    return Found(tuple(senders), tuple(recipients))
+            if _word(how) not in _EXPANDED:
+                self._add(whose, known=known)
+
+    def _add(self, value: str, *, known: bool) -> None:
+        self.recipients |= dict.fromkeys(routing.addresses(value))
+        if known:
+            self.unreadable |= dict.fromkeys(routing.unreadable(value))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _is_list(value: str) -> bool:
+    """Is it a list of addresses, and not a sentence with one in it?"""
+    return bool(routing.addresses(value)) and not routing.unreadable(value) and not value.startswith("<") | ("://" in value)
+
+
+def _unfolded(text: str) -> Iterator[str]:
+    """The lines of a text; one that begins with a blank goes on with the word before it."""
+    held: list[str] = []
+    joint = ""
+    for line in text.replace("\xa0", " ").splitlines():
+        more = line[:1] in (" ", "\t") and bool(line.strip())
+        if joint and more and (held[-1].rstrip().endswith((",", ";")) or _LINE.fullmatch(line) is None):
+            held.append(line)
+            continue
+        if held:
+            yield joint.join(held)
+        held = [line]
+        word = _LINE.fullmatch(line)
+        # Below a word that stands alone each line is an item of its list.
+        joint = "" if word is None else " " if word[2].strip() else ", "
+    if held:
+        yield joint.join(held)
 
 
 def _decoded(text: bytes) -> str:
     try:
-        return text.decode("utf-8")
+        found = text.decode("utf-8")
     except UnicodeDecodeError:
-        return text.decode("latin-1")
+        found = text.decode("latin-1")
+    return "".join(one for one in found if one in "\r\n\t" or unicodedata.category(one) not in ("Cc", "Cf"))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import binascii
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from core.model import User
+from core.normal import normal
 from core.profiles.addresses import LONGEST
 
 #: The fields that are looked into unless a profile says otherwise, in this order: the first address of a user counts.
@@ -26,10 +26,17 @@ HEADERS = (
 #: Fields that say who sent it; all others say who gets it.
 SENDERS = frozenset({"from", "sender", "resent-from", "resent-sender", "return-path", "envelope-from", "x-envelope-from"})
 LONGEST_HEADER = 16 * 1024 * 1024
+#: Texts that are no address, and are kept of one message.
+MOST_UNREADABLE = 20
 
 _HEADER_END = re.compile(rb"(?:\A|\n)\r?\n")
 _FIELD = re.compile(rb"\n([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
-_FOR = re.compile(r"(?:^|[\s)])for\s+([^;]++)", re.IGNORECASE)
+#: Japanese, Korean and Chinese in seven bits (ISO-2022, HZ): bytes that look like signs of an address, and are none.
+_SHIFTED = re.compile(
+    rb"\x1b\$(?:\)[A-Z]|(?:\([A-Z]|[@AB])[^\x1b\r\n]*+(?=\x1b))|\x1b\([A-Z]|\x0e[^\x0e\x0f\r\n]*+\x0f|~\{[^~\r\n]*+~\}"
+)
+_FOR = re.compile(r"(?:^|\s)for\s+([^;]++)", re.IGNORECASE)
+_QUOTE_OR_COMMENT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|\(|\\.', re.DOTALL)
 _TOKEN = re.compile(
     r'"(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*+)"|(?P<atom>[^\x00-\x20"\\()<>\[\]:;,@]++)|(?P<literal>\[[^\x00-\x20\[\]<>,;@]*+\])'
     r"|(?P<gap>[\x00-\x20\\]++)|(?P<other>.)",
@@ -50,10 +57,14 @@ _ENCODED_WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The addresses of a message by role, each once, in the order in which they were found."""
+    """The addresses of a message by role, each once, in the order in which they were found.
+
+    ``unreadable``: what stands where a recipient should, and is no address that can be read.
+    """
 
     senders: tuple[str, ...] = ()
     recipients: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +104,7 @@ def key(address: str) -> str:
     """Addresses with the same key are the same one: without regard to case, a domain's punycode spelled out."""
     if address.isascii() and "xn--" not in (lower := address.lower()):
         return lower
-    local, _, domain = unicodedata.normalize("NFC", address).rpartition("@")
+    local, _, domain = normal("NFC", address).rpartition("@")
     domain = domain.casefold()
     if "xn--" in domain and len(domain) <= 255:
         with suppress(UnicodeError):
@@ -144,6 +155,9 @@ class AddressBook:
                     matches.setdefault((owner[0].id, sent), Match(*owner, sent))
                 else:
                     strangers.setdefault((name, sent), self._stranger(name, sent))
+        for text in found.unreadable:
+            # Whose it is nobody can say, so it may be one of ours.
+            strangers.setdefault((text, False), Stranger(text, False, True, text in self._ignored))
         return Route(tuple(matches.values()), tuple(strangers.values()))
 
     def _stranger(self, name: str, sent: bool) -> Stranger:
@@ -173,12 +187,17 @@ def find(raw: bytes, headers: Sequence[str] = HEADERS) -> Found:
     values = fields(header_of(raw))
     senders: dict[str, str] = {}
     recipients: dict[str, str] = {}
+    unclear: list[str] = []
     for name in map(str.lower, headers):
         role = senders if name in SENDERS else recipients
         for value in values.get(name, ()):
             for address in _received(value) if name == "received" else addresses(value):
                 role.setdefault(key(address), address)
-    return Found(tuple(senders.values()), tuple(recipients.values()))
+            if role is recipients and name != "received" and "@" in value:
+                unclear.append(value)
+    # Beside an address that can be read they are noise; without one the message would be nobody's, and not said to be.
+    broken = () if recipients else dict.fromkeys(text for value in unclear for text in unreadable(value) if "@" in text)
+    return Found(tuple(senders.values()), tuple(recipients.values()), tuple(broken)[:MOST_UNREADABLE])
 
 
 def addresses(value: str) -> list[str]:
@@ -194,7 +213,42 @@ def addresses(value: str) -> list[str]:
     return found
 
 
+def unreadable(value: str) -> list[str]:
+    """What stands in a list of addresses and gives none, as one line each; comments, groups and names left out."""
+    found: list[str] = []
+    elements = list(_elements(value))
+    for place, element in enumerate(elements):
+        text = "".join(element.text).strip().rpartition(":")[2].strip()
+        following = elements[place + 1] if place + 1 < len(elements) else None
+        # A name with a comma in it that has no quotes is the beginning of what follows.
+        if text and not _read(element, decode=True) and not (following and following.angles and following.outer):
+            found.append(_shortened("".join(filter(str.isprintable, text))))
+    return list(filter(None, dict.fromkeys(found)))
+
+
+def _shortened(text: str) -> str:
+    """What can be kept of a long one: its beginning, and its end, where a domain would be."""
+    return text if len(text) <= LONGEST else f"{text[:100]}…{text[-100:]}"
+
+
+def without_comments(text: str) -> str:
+    """``text`` with a blank for each comment; one that is never closed is none."""
+    kept: list[str] = []
+    done = position = 0
+    while sign := _QUOTE_OR_COMMENT.search(text, position):
+        position = sign.end()
+        if sign[0] == "(":
+            end = _comment_end(text, position)
+            if not end:
+                break
+            kept += [text[done : sign.start()], " "]
+            done = position = end
+    return "".join([*kept, text[done:]])
+
+
 def _text(value: bytes) -> str:
+    if b"\x1b$" in value or b"\x0e" in value or b"~{" in value:
+        value = _SHIFTED.sub(b" ", value)
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
@@ -202,18 +256,18 @@ def _text(value: bytes) -> str:
 
 
 def _received(value: str) -> list[str]:
-    """The address in ``for <address>``."""
-    clause = _FOR.search(value)
+    """The address in ``for <address>``, which is none in a comment."""
+    clause = _FOR.search(without_comments(value))
     return addresses(clause[1])[:1] if clause else []
 
 
 @dataclass(slots=True)
 class _Element:
-    """What stands between two commas: tokens outside of angle brackets, and those inside of each pair."""
+    """What stands between two commas: tokens outside of angle brackets, those inside of each pair, and all but comments."""
 
-    start: int
     outer: list[tuple[str, str]] = field(default_factory=list)
     angles: list[list[tuple[str, str]]] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)
 
 
 _GAP = ("gap", "")
@@ -221,17 +275,23 @@ _AT = ("at", "@")
 
 
 def _addresses(text: str, *, decode: bool) -> Iterator[str]:
-    element = _Element(0)
+    for element in _elements(text):
+        yield from _read(element, decode=decode)
+
+
+def _elements(text: str) -> Iterator[_Element]:
+    element = _Element()
     angle: list[tuple[str, str]] | None = None
     position, pattern, comments = 0, _TOKEN, True
     while position < len(text):
         match = pattern.match(text, position)
         assert match is not None
-        start, position = position, match.end()
+        position = match.end()
         place = element.outer if angle is None else angle
         kind = match.lastgroup or "other"
         if kind != "other":
             place.append(_GAP if kind == "gap" else (kind, match[kind]))
+            element.text.append(match[0])
             continue
         sign = match[0]
         if sign == "@":
@@ -241,8 +301,11 @@ def _addresses(text: str, *, decode: bool) -> Iterator[str]:
         elif sign == "(" and comments:
             end = _comment_end(text, position)
             comments = end > 0
-            position = end or position
             place.append(_GAP)
+            if end:
+                position = end
+                element.text.append(" ")
+                continue
         elif sign == "<":
             angle = []
             element.angles.append(angle)
@@ -252,11 +315,13 @@ def _addresses(text: str, *, decode: bool) -> Iterator[str]:
             # What stands before it is the name of a group, a route, or "mailto".
             place.clear()
         elif sign in ",;" and angle is None:
-            yield from _of_element(element, text[element.start : start], decode)
-            element = _Element(position)
+            yield element
+            element = _Element()
+            continue
         else:
             place.append(_GAP)
-    yield from _of_element(element, text[element.start :], decode)
+        element.text.append(sign)
+    yield element
 
 
 def _comment_end(text: str, position: int) -> int:
@@ -269,13 +334,13 @@ def _comment_end(text: str, position: int) -> int:
     return 0
 
 
-def _of_element(element: _Element, text: str, decode: bool) -> Iterator[str]:
-    found = [address for angle in element.angles for address in _joined(angle)]
-    if not found and decode and "=?" in text:
-        # Some encode the address together with the name.
-        yield from _addresses(_ENCODED_WORD.sub(_decoded, text), decode=False)
-        return
-    yield from found or _joined(element.outer)
+def _read(element: _Element, *, decode: bool) -> list[str]:
+    """The addresses of an element. Nothing is decoded of one that has an address as it is, and never a comment."""
+    found = [address for angle in element.angles for address in _joined(angle)] or list(_joined(element.outer))
+    # Some encode the address together with the name.
+    if not found and decode and "=?" in (text := "".join(element.text)):
+        found = list(_addresses(_ENCODED_WORD.sub(_decoded, text), decode=False))
+    return found
 
 
 def _joined(tokens: list[tuple[str, str]]) -> Iterator[str]:
@@ -324,8 +389,7 @@ def _decoded(word: re.Match[str]) -> str:
         content = binascii.a2b_qp(data, header=True) if encoding in "Qq" else binascii.a2b_base64(data + b"===")
     except binascii.Error:
         return word[0]
-    if charset.lower() not in ("iso-8859-1", "windows-1252"):
-        with suppress(UnicodeDecodeError):
-            return content.decode("utf-8")
-    # Whatever the name is made of: addresses are ASCII in any charset that has one byte for a letter.
-    return content.decode("latin-1")
+    # Whatever a name is made of: addresses are ASCII in any charset, once what is shifted away from it is left out.
+    if charset.lower() in ("iso-8859-1", "windows-1252"):
+        return content.decode("latin-1")
+    return _text(content)

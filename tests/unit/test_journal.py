@@ -85,13 +85,78 @@ _WHOLE = report(INNER, LINES)
         report(b"", LINES),
         report(INNER, LINES, message_encoding="base64").replace(base64.b64encode(INNER)[:8], b"!!!!!!!!"),
         report(quopri.encodestring(INNER), LINES, message_encoding="quoted-printable as is"),
-        _WHOLE.replace(b"\r\n--JB--", b"\r\n--JB\r\nContent-Type: text/plain\r\n\r\nthird\r\n--JB--"),
     ],
-    ids=["no report", "no mark", "no message", "no parts", "cut off", "nobody", "no header", "empty", "base64", "qp", "three"],
+    ids=["no report", "no mark", "no message", "no parts", "cut off", "nobody", "no header", "empty", "base64", "qp"],
 )
 def test_what_cannot_be_read_is_no_report(raw: bytes) -> None:
     """Then it is archived whole, so nothing of it is lost."""
     assert journal.unwrap(raw) is None
+
+
+_FOOTER = b"\r\n--JB\r\nContent-Type: text/plain\r\n\r\n-- \r\nscanned\r\n--JB--"
+_COPY = b"\r\n--JB\r\nContent-Type: message/rfc822\r\n\r\nFrom: x@y\r\n\r\ndecrypted\r\n--JB--"
+_HTML = (
+    b"<html><head><style>To: no@body.test</style></head><body><table><tr><td>Sender:</td><td>anna@example.test</td></tr>"
+    b"<tr><td>Subject:</td><td>To: x@y.test</td></tr><tr><td>To:</td><td><a href='mailto:bob@example.test'>bob@example.test"
+    b"</a>, Expanded: team@example.test</td></tr></table><p>Bcc:&nbsp;Carl &lt;carl@example.test&gt;</p></body></html>"
+)
+_TWO = Found(("anna@example.test",), ("bob@example.test", "carl@example.test"))
+
+
+@pytest.mark.parametrize("after", [_FOOTER, _COPY, _FOOTER.removesuffix(b"--JB--") + _COPY.lstrip(b"\r\n")])
+def test_what_stands_after_the_message_is_no_part_of_it(after: bytes) -> None:
+    """Footers of scanners, and the copy that a server decrypted."""
+    assert journal.unwrap(_WHOLE.replace(b"\r\n--JB--", after)) == journal.Report(FOUND, INNER)
+
+
+def test_a_report_within_another_multipart_is_read() -> None:
+    """As a server leaves it that appends a footer to the whole."""
+    head, _, rest = _WHOLE.partition(b"Content-Type: multipart/mixed")
+    outer = head + b"Content-Type: multipart/mixed; boundary=X\r\n\r\n--X\r\nContent-Type: multipart/mixed" + rest
+    assert journal.unwrap(outer + b"--X\r\n\r\nfooter\r\n--X--\r\n") == journal.Report(FOUND, INNER)
+
+
+def test_a_report_in_html_is_read() -> None:
+    """Tables and paragraphs are lines; what is hidden is none."""
+    raw = report(INNER, ("@",)).replace(b"text/plain", b"text/html").replace(b"@\r\n", _HTML)
+    assert journal.unwrap(raw) == journal.Report(_TWO, INNER)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Sender: anna@example.test", "To: bob@example.test,", "\tExpanded: team@example.test", "Bcc:", " carl@example.test"),
+        ("Sender:", "\tAnna", "  <anna@example.test>", "To: Bob Muster", " <bob@example.test>; carl@example.test"),
+        (
+            "Absender: anna@example.test",
+            "Betreff: x",
+            "An: bob@example.test, Erweitert: t@e.test",
+            "Blindkopie: carl@example.test",
+        ),
+        ("Expéditeur : anna@example.test", "Objet : a@b.test", "À : bob@example.test", "Cci : carl@example.test"),
+        ("Remitente: anna@example.test", "Asunto: a@b.test", "Para: bob@example.test", "CCO: carl@example.test"),
+        ("Mittente: anna@example.test", "Oggetto: a@b.test", "A: bob@example.test", "Ccn: carl@example.test"),
+        ("Afzender: anna@example.test", "Onderwerp: a@b.test", "Aan: bob@example.test", "BCC: carl@example.test"),
+        ("Odosielateľ: anna@example.test", "ID správy: <1@e.test>", "Komu: bob@example.test", "Skrytá: carl@example.test"),
+        ("発信者：anna@example.test", "件名：x", "宛先：bob@example.test", "秘密：carl@example.test"),
+        ("  From: anna@example.test", "  Subject: x", "  To: Muster, Bob <bob@example.test>", "  Cc: carl@example.test"),
+    ],
+    ids=["folded", "folded names", "de", "fr", "es", "it", "nl", "sk", "ja", "indented"],
+)
+def test_reports_are_read_by_their_form(lines: tuple[str, ...]) -> None:
+    """Folded as header fields are, and in any language: what is first is the sender, then come recipients."""
+    inner = b"From: anna@example.test\r\nMessage-ID: <1@e.test>\r\n\r\nx"
+    found = journal.unwrap(report(inner, lines))
+    assert found == journal.Report(_TWO, inner)
+
+
+def test_a_recipient_that_cannot_be_read_is_named() -> None:
+    """A name in a directory, or a broken address: told as it stands, beside the others."""
+    lines = ("Sender: anna@example.test", "To: /O=FIRMA/OU=X/CN=BOB, carl@example.test, dora@", "Cc: emil")
+    found = journal.unwrap(report(INNER, lines))
+    assert found is not None
+    assert found.found.recipients == ("carl@example.test",)
+    assert found.found.unreadable == ("/O=FIRMA/OU=X/CN=BOB", "dora@", "emil")
 
 
 @given(raw=st.binary(max_size=300), at=st.integers(0, len(_WHOLE)), cut=st.integers(0, 60))

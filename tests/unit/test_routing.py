@@ -52,6 +52,10 @@ BOOK = AddressBook([ANNA, BOB, ZOE], own=["journal@example.test"])
         ("zoë@müller.test", ["zoë@müller.test"]),
         ("\x00anna@example.test\x00\u200b", ["anna@example.test"]),
         ("anna, @x, y@, @", []),
+        ("ysato@x (Yutaka =?ISO-2022-JP?B?GyRCOjRGI0stGyhC?=)", ["ysato@x"]),
+        ("=?ISO-2022-JP?B?GyRCOjRGI0stGyhC?= ysato@x", ["ysato@x"]),
+        ("a@x (=?utf-8?q?=28b=40y?=), =?utf-8?q?c=40z?= (e@v)", ["a@x", "c@z"]),
+        ("=?utf-8?q?b=40y?= a@x", ["a@x"]),
         (f"{'a' * 320}@x", []),
         ("", []),
     ],
@@ -84,6 +88,47 @@ def test_each_field_has_its_side_and_they_are_read_in_the_order_of_the_profile()
         ],
     )
     assert find(raw, ["x-other", "Bcc"]) == Found((), ("other@x", "bcc@x"))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"To: ysato@x (Sato \x1b$B:4F#(K-\x1b(B), b@y",
+        b"To: ysato@x (Sato \x1b$B:4F#)K-\x1b(B), b@y",
+        b'To: \x1b$B:4F"K-\x1b(B ysato@x, b@y',
+        b"To: \x1b$)C\x0e(<1\x0f <ysato@x>, b@y",
+        b"To: ~{<:(Ky~} <ysato@x>, b@y",
+        b"To: \x1b$B never ended <ysato@x>, b@y",
+    ],
+)
+def test_letters_in_seven_bits_are_no_signs(raw: bytes) -> None:
+    """Japanese, Korean and Chinese that nothing encodes has bytes that look like parentheses and quotes."""
+    assert find(raw).recipients == ("ysato@x", "b@y")
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("from a by b (for <c@d>) with ESMTP id 1 for <e@f>; Thu", ("e@f",)),
+        ("by b (Postfix, from userid 1, for <c@d>) id 1; Thu", ()),
+        ("by b (nested (for c@d) for g@h) for\r\n\t(comment) <e@f>; Thu", ("e@f",)),
+        ('by b for <"a (for c@d"@f>; Thu', ('"a (for c@d"@f',)),
+    ],
+)
+def test_what_a_comment_of_received_says_is_no_address(value: str, found: tuple[str, ...]) -> None:
+    """Only the clause itself counts."""
+    assert find(f"Received: {value}\r\n\r\n".encode()).recipients == found
+
+
+def test_a_recipient_that_cannot_be_read_is_kept_as_it_stands() -> None:
+    """Where a message has no other: it counts as one of ours, so that somebody looks."""
+    long = f"{'a' * 400}@example.test"
+    found = find(f"From: x@y\r\nTo: {long}, anna@\r\n\r\n".encode())
+    assert found.unreadable == (f"{long[:100]}…{long[-100:]}", "anna@")
+    assert BOOK.route(found).unresolved
+    assert not AddressBook([ANNA], ignored=found.unreadable).route(found).unresolved
+    assert find(b"To: anna@, bob@example.test\r\n\r\n").unreadable == ()
+    assert find(b"To: undisclosed-recipients:;\r\nCc: Team (x@y)\r\n\r\n").unreadable == ()
 
 
 def test_users_are_found_by_any_address_in_any_case_once_for_each_side() -> None:
