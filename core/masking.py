@@ -12,10 +12,10 @@ import html
 import json
 import re
 import threading
-import unicodedata
 from functools import cached_property
 from weakref import WeakValueDictionary
 
+from core.normal import normal
 from core.utf7 import modified_utf7
 
 MASK = "***"
@@ -33,7 +33,7 @@ class Known:
     """What one password looks like in a text."""
 
     def __init__(self, text: str) -> None:
-        forms = {unicodedata.normalize(form, text) for form in ("NFC", "NFD")} | {text}
+        forms = {normal("NFC", text), normal("NFD", text), text}
         spelled = "|".join("".join(map(_spellings, form)) for form in sorted(forms))
         whole = "|".join(re.escape(one) for one in sorted(_rewritten(text), key=len, reverse=True))
         self._anywhere = re.compile(f"{spelled}|{whole}", re.IGNORECASE | re.DOTALL)

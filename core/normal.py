@@ -17,7 +17,7 @@ MOST_MARKS = 30
 _RUN = re.compile(rf"(?:[^\w\s\x00-\x7f]|[\uff9e\uff9f]){{{MOST_MARKS + 1},}}+")
 
 
-def normal(form: Literal["NFC", "NFKD"], text: str) -> str:
+def normal(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
     """``text`` in a normal form; linear in time, whatever is in it."""
     return text if text.isascii() else unicodedata.normalize(form, _RUN.sub(_shortened, text))
 

@@ -24,7 +24,7 @@ def modified_utf7(name: str) -> str:
 def decoded_utf7(name: str) -> str:
     """The reverse of ``modified_utf7``; a name that is none stays as it is."""
     try:
-        return re.sub(r"&([^-]*)-", lambda match: _utf16(match[1]) if match[1] else "&", name)
+        return re.sub(r"&([^&-]*+)-", lambda match: _utf16(match[1]) if match[1] else "&", name)
     except ValueError:
         return name
 

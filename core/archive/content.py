@@ -28,10 +28,11 @@ DEEPEST_ENCODED = 5  # messages in base64 in one another
 MOST_ENCODED = 64 * 1024 * 1024  # bytes of them, decoded
 
 _ANY_FIELD = re.compile(rb"\n([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
-_PARAMETER = re.compile(rb"""[;\s]\s*+([^\s=;*"]++)(?:\*([0-9]{1,3}))?(\*)?\s*+=\s*+("(?:[^"\\]|\\.)*+"|[^;]*+)""", re.DOTALL)
+_PARAMETER = re.compile(rb"""(?<=[;\s])([^\s=;*"]++)(?:\*([0-9]{1,3}))?(\*)?\s*+=\s*+("(?:[^"\\]|\\.)*+"|[^;]*+)""", re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _MESSAGE_FIELD = re.compile(rb"\n(?:from|date|subject|received|message-id)[ \t]*+:")
-_META_CHARSET = re.compile(rb"<meta\b[^>]{0,300}?charset\s*=\s*[\"']?([\w:.-]{1,40})", re.IGNORECASE)
+_META = re.compile(rb"<meta\b([^>]*+)", re.IGNORECASE)
+_CHARSET = re.compile(rb"charset\s*+=\s*+[\"']?([\w:.-]{1,40})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +364,7 @@ def _parameter(value: bytes, name: str, likely: str = "") -> str:
     for number in sorted(pieces):
         text, extended = pieces[number]
         if extended:
-            if number == min(pieces) and text.count(b"'") >= 2:
+            if not content and text.count(b"'") >= 2:
                 charset, _, text = text.split(b"'", 2)
             text = unquote_to_bytes(text)
         content += text
@@ -396,5 +397,5 @@ def _text(body: bytes, charset: str) -> str:
 
 def _announced(page: bytes) -> str:
     """The charset that an HTML page says of itself."""
-    found = _META_CHARSET.search(page[:4096])
-    return found[1].decode("ascii", "replace") if found else ""
+    told = (_CHARSET.search(meta[1]) for meta in _META.finditer(page[:4096]))
+    return next((found[1].decode("ascii", "replace") for found in told if found), "")

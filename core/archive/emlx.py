@@ -20,11 +20,13 @@ _LENGTH = re.compile(rb"\s{0,20}(\d{1,12})[ \t]{0,20}\r?\n")
 #: What may come after a message.
 _LIST = re.compile(rb"\s{0,100}(?:\Z|<\?xml|<!DOCTYPE plist|<plist|bplist)")
 _CUT_OUT = re.compile(rb"^x-apple-content-length[ \t]{0,20}:[^\n]*\n", re.MULTILINE | re.IGNORECASE)
-_ENCODING = re.compile(rb"^content-transfer-encoding[ \t]{0,20}:[ \t]{0,20}([^\s;]*)[^\n]*\n", re.MULTILINE | re.IGNORECASE)
+_ENCODING = re.compile(rb"^content-transfer-encoding[ \t]{0,20}:[ \t]{0,20}([^\s;]*+)[^\n]*+\n", re.MULTILINE | re.IGNORECASE)
 _TYPE = re.compile(rb"^content-type[ \t]{0,20}:([^\n]*(?:\n[ \t][^\n]*){0,99})", re.MULTILINE | re.IGNORECASE)
 _BOUNDARY = re.compile(rb'boundary\s{0,20}=\s{0,20}(?:"([^"]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
 _HEADER_END = re.compile(rb"(?:\A|\n)\r?\n")
 _DEEPEST, _MOST_PARTS = 20, 10_000
+#: As much of a property list is read.
+_LONGEST_LIST = 1024 * 1024
 #: Bits of the property ``flags``.
 _FLAGS = {1 << 0: "\\Seen", 1 << 2: "\\Answered", 1 << 4: "\\Flagged", 1 << 6: "\\Draft"}
 
@@ -74,8 +76,8 @@ def _last_list(data: bytes, begin: int) -> int | None:
 
 def _properties(data: bytes) -> tuple[str, int | None]:
     try:
-        found = plistlib.loads(data.strip())
-    except (ValueError, ExpatError, AttributeError, RecursionError, OverflowError):
+        found = plistlib.loads(data[:_LONGEST_LIST].strip())
+    except (ValueError, ExpatError, AttributeError, LookupError, TypeError, RecursionError, OverflowError, MemoryError):
         # The message counts; what is told beside it may be missing.
         return "", None
     if not isinstance(found, dict):
@@ -116,13 +118,14 @@ def _is_text(content: bytes) -> bool:
 
 def _leaves(raw: bytes) -> Iterator[tuple[str, int, int, int]]:
     """(number, beginning of the header, of the body, end) of each part that is no multipart, numbered as in IMAP."""
+    # The next one stands last.
     waiting = [("", 0, len(raw), 0)]
     count = 0
-    while waiting:
-        number, head, end, depth = waiting.pop(0)
+    while waiting and count < _MOST_PARTS:
+        number, head, end, depth = waiting.pop()
         count += 1
         match = _HEADER_END.search(raw, head, end)
-        if match is None or count > _MOST_PARTS:
+        if match is None:
             continue
         kind = _TYPE.search(raw, head, match.start() + 1)
         value = kind[1].strip().lower() if kind else b""
@@ -132,7 +135,7 @@ def _leaves(raw: bytes) -> Iterator[tuple[str, int, int, int]]:
             continue
         children = _children(raw, match.end() - 1, end, boundary[1] or boundary[2])
         below = [(f"{number}.{index}".lstrip("."), *span, depth + 1) for index, span in enumerate(children, 1)]
-        waiting[:0] = below
+        waiting += reversed(below)
 
 
 def _children(raw: bytes, begin: int, end: int, boundary: bytes) -> list[tuple[int, int]]:

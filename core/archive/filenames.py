@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
+from core.normal import normal
 from core.utf7 import modified_utf7
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
@@ -41,7 +42,7 @@ _MAX_MAILDIR = 200
 
 def file_name(level: str) -> str:
     """A folder's name fit for any file system; when that changes it, a few digits keep two such names apart."""
-    name = unicodedata.normalize("NFC", level[:_LOOKED_AT])
+    name = normal("NFC", level[:_LOOKED_AT])
     name = "".join(
         "_" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") else character for character in name
     )
@@ -65,7 +66,7 @@ def _trimmed(name: str) -> str:
 
 def is_device(name: str) -> bool:
     """Does Windows take the name for a device, as it does whatever stands after a dot?"""
-    return unicodedata.normalize("NFKC", name.partition(".")[0]).strip().casefold() in _DEVICES
+    return normal("NFKC", name.partition(".")[0]).strip().casefold() in _DEVICES
 
 
 def attachment_name(name: str) -> tuple[str, str]:
@@ -74,7 +75,7 @@ def attachment_name(name: str) -> tuple[str, str]:
     name = _trimmed(name.replace("\\", "/").rpartition("/")[2].strip()) or "attachment"
     stem, dot, kind = name.rpartition(".")
     if stem and kind.isalnum() and len(kind.encode()) <= _LONGEST_KIND and _trimmed(stem):
-        return file_name(stem), dot + unicodedata.normalize("NFC", kind)
+        return file_name(stem), dot + normal("NFC", kind)
     return file_name(name), ""
 
 
@@ -84,7 +85,7 @@ def _digits(text: str, count: int) -> str:
 
 def fold(name: str) -> str:
     """What is equal of names that some file system takes for the same."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    return normal("NFC", normal("NFC", name).casefold())
 
 
 def unique(wanted: Iterable[tuple[str, str]]) -> dict[str, str]:

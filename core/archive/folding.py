@@ -12,6 +12,7 @@ import unicodedata
 
 from core.archive.numbers import compact
 from core.codepoints import without_invisible
+from core.normal import normal
 
 #: Longer words are no words (base64, keys): what is after that many characters finds nothing.
 LONGEST_WORD = 64
@@ -37,11 +38,11 @@ def folded(text: str) -> str:
     if text.isascii():
         plain = text.lower()
     else:
-        plain = unicodedata.normalize("NFKD", without_invisible(text)).casefold().translate(_LETTERS)
+        plain = normal("NFKD", without_invisible(text)).casefold().translate(_LETTERS)
         # Casefolding can take things apart once more (a Turkish capital i).
-        plain = "".join(one for one in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(one))
+        plain = "".join(one for one in normal("NFKD", plain) if not unicodedata.combining(one))
         # Korean was taken apart to single letters.
-        plain = _UNSPACED.sub(r" \1 ", unicodedata.normalize("NFC", plain))
+        plain = _UNSPACED.sub(r" \1 ", normal("NFC", plain))
     plain = plain.replace("ae", "a").replace("oe", "o").replace("ue", "u")
     return _LONG.sub(r"\1", plain)
 

@@ -30,6 +30,8 @@ _STATES = frozenset(
 )
 _UNREAD, _STARRED = frozenset(("unread", "ungelesen")), frozenset(("starred", "markiert"))
 _CATEGORY = re.compile(r"(category|kategorie)\b.*", re.IGNORECASE)
+#: Gmail takes labels of 225 characters.
+_MOST_LEVELS = 100
 #: Where mail lies that has no place of its own.
 ARCHIVED = "Archive"
 
@@ -39,7 +41,8 @@ def filed(raw: bytes) -> tuple[tuple[str, ...], str] | None:
     match = _LABELS.search(b"\n" + raw[: min(header_end(raw), _HEADER)])
     if match is None:
         return None
-    labels = [label.strip() for label in envelope.line(match[1]).split(",")]
+    told = (label.strip() for label in envelope.line(match[1]).split(","))
+    labels = [label for label in told if label.count("/") < _MOST_LEVELS]
     folded = {label.casefold() for label in labels}
     places = dict.fromkeys(
         _PLACES.get(label.casefold(), label.strip("/"))

@@ -17,7 +17,9 @@ from pathlib import Path
 from core.archive import arrival, file_kinds, packed
 from core.archive.envelope import describe_header
 from core.archive.mail_items import (
+    DEEPEST,
     LARGEST,
+    TOO_DEEP,
     Finding,
     Format,
     Found,
@@ -191,6 +193,9 @@ def mailbox(tree: Tree, root: str, shown: str, folder: str = "") -> Iterator[Fin
 
 
 def _folder(tree: Tree, path: str, shown: str, folder: str, item: Item | None) -> Iterator[Finding]:
+    if path.count("/") >= DEEPEST:
+        yield Unusable(shown, TOO_DEEP)
+        return
     try:
         entries = tree.entries(path)
     except OSError as error:
@@ -213,6 +218,9 @@ def _folder(tree: Tree, path: str, shown: str, folder: str, item: Item | None) -
 
 
 def _messages(tree: Tree, path: str, shown: str, folder: str, item: Item | None) -> Iterator[Finding]:
+    if path.count("/") >= DEEPEST:
+        yield Unusable(shown, TOO_DEEP)
+        return
     try:
         entries = tree.entries(path)
     except OSError as error:

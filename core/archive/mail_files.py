@@ -16,7 +16,20 @@ from typing import BinaryIO
 from core.archive import arrival, emlx, file_kinds, gmail, kerio, maildir_files, manifest, mbox, packed, separators
 from core.archive.file_kinds import BEGINNING, Other
 from core.archive.kerio import Account
-from core.archive.mail_items import LARGEST, Finding, Format, Found, Message, Stranger, Unusable, below, level, text
+from core.archive.mail_items import (
+    DEEPEST,
+    LARGEST,
+    TOO_DEEP,
+    Finding,
+    Format,
+    Found,
+    Message,
+    Stranger,
+    Unusable,
+    below,
+    level,
+    text,
+)
 from core.archive.manifest import Line
 from core.archive.mbox import Before, Quoting
 from core.archive.trees import Disk, Entry, Refused, Tree, look
@@ -144,6 +157,9 @@ class _Search:
         if path in self._roots:
             if self._account is None or self._roots[path] == self._account:
                 yield from kerio.mailbox(tree, path, name)
+            return
+        if path.count("/") >= DEEPEST:
+            yield Unusable(name, TOO_DEEP)
             return
         try:
             entries = tree.entries(path)

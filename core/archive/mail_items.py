@@ -11,6 +11,9 @@ from core.utf7 import decoded_utf7, modified_utf7
 
 #: SQLite keeps no value that is longer.
 LARGEST = 2**31 - 1
+#: Folders in one another, beyond which nobody keeps mail; each level costs time for all that lies below it.
+DEEPEST = 100
+TOO_DEEP = f"it lies in more than {DEEPEST} folders in one another"
 #: How Python shows bytes of a file's name that are no text.
 _BYTES = re.compile("[\ud800-\udfff]")
 

@@ -7,12 +7,12 @@ quadratic there. Here a megabyte of such HTML took under 0.2 s, and nothing is r
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 from core.codepoints import NO_SIGN
+from core.markup import unescape
 
 #: Characters of one target or description, and of all of a page together.
 LONGEST_TARGET, LONGEST_TARGETS = 2_000, 500_000
@@ -42,8 +42,6 @@ _KEPT_TAGS = frozenset(("pre", "listing", "xmp", "plaintext", "textarea"))
 _CELL_TAGS = frozenset(("td", "th"))
 _ROW_TAGS = frozenset(("li", "tr", "dt", "dd", "option"))
 _LIST_TAGS = frozenset(("ul", "ol"))
-#: ``int`` refuses so many digits; no character has such a number.
-_ENDLESS_NUMBER = re.compile(r"&#[0-9]{1000,}+;?")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: Noncharacters, for blanks and line ends that are to stay while all others are put together.
@@ -82,7 +80,7 @@ def unescaped(text: str) -> str:
     """``text`` with its character references resolved; those that name no character are boxes. Never raises."""
     if "&" not in text:
         return text
-    plain = html.unescape(_ENDLESS_NUMBER.sub(NO_SIGN, text))
+    plain = unescape(text)
     return plain if "\ufffd" in text else plain.replace("\ufffd", NO_SIGN)
 
 

@@ -26,6 +26,7 @@ _BLOCK = 1024 * 1024
 _HEADER = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
 _LINE = re.compile(rb"\nFrom(?:[ \r][^\n]{0,%d})?(?=\n|\Z)" % LONGEST)
+_NEXT = re.compile(rb"\nFrom[ \r\n]")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 #: Bytes of line ends that may stand between the end of a message with a told length and the next line "From ".
 _APART = 4
@@ -167,10 +168,10 @@ def _first(file: BinaryIO) -> int:
 
 def _ahead(data: bytes, begin: int = 0) -> bytes:
     """What follows a line that ended before ``begin``, up to the next one of its kind."""
-    if data.startswith(b"From ", begin):
+    if data.startswith((b"From ", b"From\n", b"From\r"), begin):
         return b""
-    end = data.find(b"\nFrom ", begin, begin + AHEAD)
-    return data[begin : begin + AHEAD if end < 0 else end + 1]
+    end = _NEXT.search(data, begin, begin + AHEAD)
+    return data[begin : end.start() + 1 if end else begin + AHEAD]
 
 
 def _blank(data: bytes, end: int) -> int:

@@ -36,6 +36,8 @@ _BOMB = f"it unpacks to more than {_RATIO} times its size, as no mail does"
 _IN_MEMORY = 8 * 1024 * 1024
 _PIECE = 1024 * 1024
 _MOST_NAMES = 5_000_000
+#: Folders in one another that a name may lead through.
+_MOST_LEVELS = 100
 _UTF8_NAMES = 0x800
 _ENCRYPTED = 0x1
 #: What the standard library raises on damage, beside OSError.
@@ -151,6 +153,9 @@ class _Names:
         levels = [level for level in name.replace("\\", "/").split("/") if level not in ("", ".")]
         if name.startswith(("/", "\\")) or ".." in levels or (levels and levels[0].endswith(":")) or "\0" in name:
             self.refused.append((name, "its name leads out of the packed file"))
+            return None
+        if len(levels) > _MOST_LEVELS:
+            self.refused.append(("/".join(levels[:3]), f"it lies in more than {_MOST_LEVELS} folders in one another"))
             return None
         return "/".join(levels) or None
 

@@ -17,30 +17,30 @@ LONGEST = 500
 #: So much of what follows a line is looked at.
 AHEAD = 8192
 MONTHS = (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec")
-_DAY = rb"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*"
-_MONTH = rb"(?P<month>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DAY = rb"\b(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*+"
+_MONTH = rb"\b(?P<month>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*+\.?"
 _TIME = rb"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d{1,9})?)?"
 _ZONE = rb"(?:[a-z]{1,5}|(?P<zone{}>[+-]\d\d:?\d\d))"
 _FORMS = tuple(
     re.compile(form)
     for form in (
         # As the C library writes it, with a zone before or after the year.
-        rb"(?:" + _DAY + rb",? +)?" + _MONTH + rb" +(?P<day>\d{1,2}),? +" + _TIME
-        + rb"(?: +" + _ZONE.replace(b"{}", b"1") + rb")? +(?P<year>\d{4})(?: +" + _ZONE.replace(b"{}", b"2") + rb")?",
+        rb"(?:" + _DAY + rb",? +)?" + _MONTH + rb" ++(?P<day>\d{1,2}),? ++" + _TIME
+        + rb"(?: ++" + _ZONE.replace(b"{}", b"1") + rb")? ++(?P<year>\d{4})(?: ++" + _ZONE.replace(b"{}", b"2") + rb")?",
         # As a header has it.
-        rb"(?:" + _DAY + rb",? +)?(?P<day>\d{1,2})[ -]" + _MONTH + rb"[ -](?P<year>\d{4}|\d\d),? +" + _TIME
-        + rb"(?: *" + _ZONE.replace(b"{}", b"1") + rb")?",
+        rb"(?:" + _DAY + rb",? +)?(?P<day>\d{1,2})[ -]" + _MONTH + rb"[ -](?P<year>\d{4}|\d\d),? ++" + _TIME
+        + rb"(?: *+" + _ZONE.replace(b"{}", b"1") + rb")?",
         # ISO 8601.
         rb"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)[t ]" + _TIME + rb" ?(?:z|(?P<zone1>[+-]\d\d:?\d\d))?",
     )
 )  # fmt: skip
 _BEGINS_DATE = re.compile(
-    rb"(?:\b" + _DAY + rb",? +)?(?:" + _MONTH.replace(b"?P<month>", b"?:") + rb" +\d|\d{1,2}[ -](?:jan|feb|mar|apr|may|jun|jul"
+    rb"(?:" + _DAY + rb",? +)?(?:" + _MONTH.replace(b"?P<month>", b"?:") + rb" ++\d|\d{1,2}[ -](?:jan|feb|mar|apr|may|jun|jul"
     rb"|aug|sep|oct|nov|dec)|\d{4}-\d\d-\d\d)"
 )  # fmt: skip
 #: In another language, or in a form of its own: a time or a year at least.
 _LIKE_A_DATE = re.compile(rb"\b\d{1,2}:\d\d\b|\b(?:19|20)\d\d\b")
-_REMOTE = re.compile(rb"(?: +remote from \S+)?")
+_REMOTE = re.compile(rb"(?: ++remote from \S++)?")
 _FIELD = re.compile(rb"([!-9;-~]{1,100})[ \t]{0,20}:")
 _KNOWN = frozenset(
     b"from to cc bcc date subject message-id received return-path delivered-to reply-to sender mime-version content-type "

@@ -143,13 +143,26 @@ def shortened(text: str, width: int) -> str:
     """``text`` in at most ``width`` columns; of a path, beginning and end say most, so the middle goes."""
     if cells(text) <= width:
         return text
-    head, tail = text, text
     room = max(width - 1, 1)
-    while cells(head) > (room + 1) // 2:
-        head = head[:-1]
-    while cells(tail) > room // 2:
-        tail = tail[1:]
+    head = text[: _fitting(text[: _window(room)], (room + 1) // 2)]
+    # Turned around, the end is a beginning.
+    tail = text[: -_window(room) - 1 : -1]
+    tail = tail[: _fitting(tail, room // 2)][::-1]
     return f"{head}…{tail}"
+
+
+def _window(room: int) -> int:
+    """So many characters are looked at to fill ``room`` columns: few pile up on one."""
+    return 8 * room + 8
+
+
+def _fitting(text: str, room: int) -> int:
+    """How many characters of ``text`` stand in ``room`` columns."""
+    end = len(text)
+    while (excess := cells(text[:end]) - room) > 0:
+        # None takes more than two.
+        end -= (excess + 1) // 2
+    return end
 
 
 def wrapped(text: str, width: int | None, indent: int = 0) -> list[str]:
@@ -157,19 +170,18 @@ def wrapped(text: str, width: int | None, indent: int = 0) -> list[str]:
     if width is None or cells(text) <= width:
         return [text]
     lines: list[str] = []
-    room = width
-    while cells(text) > room:
-        end = len(text)
-        while cells(text[:end]) > room:
-            end -= 1 + (cells(text[:end]) - room) // 2
-        end = max(end, 1)
-        blank = text.rfind(" ", 0, end + 1)
-        end = blank if blank > 0 and text[:blank].strip() else _between_characters(text, end)
-        lines.append(text[:end].rstrip())
-        text = text[end:].lstrip(" ")
+    room, at = width, 0
+    while at < len(text):
+        part = text[at : at + _window(room)]
+        end = max(_fitting(part, room), 1)
+        if at + end < len(text):
+            blank = part.rfind(" ", 0, end + 1)
+            end = blank if blank > 0 and part[:blank].strip() else _between_characters(text[at : at + end + 1], end)
+        lines.append(text[at : at + end].rstrip())
+        at += end
+        while text.startswith(" ", at):
+            at += 1
         room = max(width - indent, _NARROWEST)
-    if text:
-        lines.append(text)
     return [lines[0], *(" " * indent + line for line in lines[1:])]
 
 

@@ -150,7 +150,7 @@ class KerioApi:
             raise Dropped(f"The connection to {self._host} was lost ({kind}).", "See that the server runs.") from None
         try:
             value = answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict) or not ("result" in value or "error" in value):
             raise DirectoryError(

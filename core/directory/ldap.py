@@ -42,6 +42,7 @@ _ACTIVE = "1.2.840.113556.1.4.800"
 _RANGE = re.compile(r"([\w.-]+);range=\d+-(\d{1,9}|\*)")
 _IDS = ("objectGUID", "entryUUID", "nsUniqueId")
 #: proxyAddresses: ``SMTP:`` is the primary one, ``smtp:`` another, anything else (X500, SIP, ...) no e-mail address.
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _TYPED = re.compile(r"([A-Za-z][A-Za-z0-9-]*):(.*)", re.DOTALL)
 
 Note = Callable[[GroupNote], None]
@@ -367,7 +368,7 @@ class _Reader:
             first(values, names.full_name),
             emails([text for name in names.email for text in texts(values, name)]),
             first(values, names.login) if names.login else "",
-            not (control.lstrip("-").isdigit() and int(control) & _ACCOUNT_DISABLED),
+            not (_NUMBER.fullmatch(control) and int(control) & _ACCOUNT_DISABLED),
             tuple(texts(values, "memberOf")),
         )
 

@@ -103,7 +103,7 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "them, look whether the server has an update.",
     ),
     (
-        "(folder list has a line|something).* that cannot be read",
+        "(folder list has a line|something)(?:(?!folder list has a line|something).)*? that cannot be read",
         "The server sent what no mail program could use. Look into its log. If it is about one folder, give that folder a "
         "plain name, or have its index rebuilt. It is tried again in the next run.",
     ),

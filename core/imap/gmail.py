@@ -79,7 +79,13 @@ def parse(replies: Iterable[Reply]) -> dict[int, Known]:
         uid, id_, labels = items.get(b"UID"), items.get(b"X-GM-MSGID"), items.get(b"X-GM-LABELS")
         if isinstance(uid, bytes) and isinstance(id_, bytes) and uid.isdigit() and id_.isdigit() and len(uid) <= 10:
             texts = (
-                [label.decode("latin-1") for label in labels if isinstance(label, bytes)] if isinstance(labels, list) else []
+                [
+                    label.decode("latin-1")
+                    for label in labels
+                    if isinstance(label, bytes) and names.sensible(label.decode("latin-1"), "/")
+                ]
+                if isinstance(labels, list)
+                else []
             )
             found[int(uid)] = Known(id_.decode(), tuple(texts))
     return found

@@ -26,8 +26,7 @@ _LIST = re.compile(
 )
 _QUOTED = re.compile(rb'"((?:\\.|[^"\\])*)"(.*)', re.DOTALL)
 _HALF_QUOTED = re.compile(rb'"(?!(?:\\.|[^"\\])*")', re.DOTALL)
-_NEVER_CLOSED = re.compile(rb"&[^-]*$")
-_STATUS_ITEM = re.compile(rb"([A-Z0-9.]+) (\d{1,20})(?!\d)")
+_STATUS_ITEM = re.compile(rb"(?<![A-Z0-9.])([A-Z0-9.]++) (\d{1,20})(?!\d)")
 
 #: The largest number that the database keeps; what a server says beyond it is nonsense.
 LARGEST = 2**63 - 1
@@ -38,6 +37,8 @@ HOLDS_PASSWORD = (
     "the folder's name holds the password, which nothing may show: it is left alone; "
     "rename it on the server, or change the password"
 )
+#: A name that is longer, in bytes or in levels, is none that a mail program could have made.
+LONGEST_NAME, MOST_LEVELS = 4_000, 200
 #: As much of such a line as is shown.
 _SHOWN = 200
 #: As much of it as is looked through for a password.
@@ -102,10 +103,15 @@ def folders(replies: Iterable[Reply]) -> tuple[list[Folder], list[Unused]]:
         match = _LIST.match(line)
         name, rest = _name(match["name"], literal) if match else (b"", b"")
         # Behind the name only a list may follow (RFC 5258 section 6): else it is a name with blanks, or a quote never closed.
-        if match is None or not re.match(rb"\s*(\(|$)", rest) or (literal is None and _HALF_QUOTED.match(match["name"])):
-            unused.append(Unused(masked((line + (literal or b""))[:_READ].decode("utf-8", "replace"))[:_SHOWN]))
+        delimiter = _unescape(match["quoted"] or match["bare"] or b"").decode("latin-1") if match else ""
+        whole = (
+            match is not None
+            and re.match(rb"\s*(\(|$)", rest)
+            and (literal is not None or not _HALF_QUOTED.match(match["name"]))
+        )
+        if match is None or not whole or not sensible(name.decode("latin-1"), delimiter):
+            unused.append(Unused(masked((line[:_READ] + (literal or b""))[:_READ].decode("utf-8", "replace"))[:_SHOWN]))
             continue
-        delimiter = _unescape(match["quoted"] or match["bare"] or b"").decode("latin-1")
         attributes = tuple(flag.lower() for flag in match["flags"].decode("latin-1").split())
         wire = name.decode("latin-1")
         # INBOX is one folder in whatever case it is named (RFC 3501 section 5.1).
@@ -138,6 +144,11 @@ def named(replies: Iterable[Reply]) -> Iterator[tuple[str, bytes]]:
     for line, literal in _joined(replies):
         name, rest = _name(line, literal)
         yield name.decode("latin-1"), rest
+
+
+def sensible(wire: str, delimiter: str) -> bool:
+    """Is a name one that can be a folder's, by its length and its levels?"""
+    return len(wire) <= LONGEST_NAME and (not delimiter or wire.count(delimiter) < MOST_LEVELS)
 
 
 def path(wire: str, delimiter: str) -> str:
@@ -187,7 +198,7 @@ def needs_literal(wire: str) -> bool:
 
 def _decode(level: str) -> str:
     raw = level.encode("latin-1")
-    if not raw.isascii() or _NEVER_CLOSED.search(raw):
+    if not raw.isascii() or raw.rfind(b"&") > raw.rfind(b"-"):
         # A server that sends plain UTF-8 or something broken: show it as well as can be.
         return raw.decode("utf-8", "replace")
     try:

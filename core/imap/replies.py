@@ -160,10 +160,10 @@ Group = Sequence[bytes | tuple[bytes, bytes]]
 Items = dict[str, list[bytes | None]]
 
 _START = re.compile(rb"\s*(\d{1,20}) \(")
-_NAME = re.compile(rb"[^\s()\[\]\"{}<>]+(?:\[[^\]]*\])?(?:<\d+>)?")
+_NAME = re.compile(rb"[^\s()\[\]\"{}<>]+(?:\[[^\[\]]*+\])?(?:<\d+>)?")
 _ATOM = re.compile(rb"[^\s()\"]+")
 _QUOTED = re.compile(rb'"((?:\\.|[^"\\])*)"', re.DOTALL)
-_ID_STRING = re.compile(rb'"((?:\\.|[^"\\])*)"|\bNIL\b', re.DOTALL)
+_ID_STRING = re.compile(rb'"((?:\\.|[^"\\])*+)("|\Z|\\\Z)|\bNIL\b', re.DOTALL)
 #: As much of a reply to ID, and of a field in it, as is read.
 LONGEST_ID, LONGEST_FIELD = 10_000, 200
 _ANNOUNCED = re.compile(rb"~?\{\d+\+?\}$")
@@ -294,7 +294,9 @@ def identity(replies: Iterable[Reply]) -> dict[str, str]:
         strings: list[bytes] = []
         for piece in group:
             text, literal = piece if isinstance(piece, tuple) else (piece, None)
-            strings += [_unescape(match[1] or b"") for match in _ID_STRING.finditer(text[:LONGEST_ID])]
+            strings += [
+                _unescape(match[1] or b"") for match in _ID_STRING.finditer(text[:LONGEST_ID]) if match[2] in (b'"', None)
+            ]
             strings += [literal] if literal is not None else []
         texts = [masked(string.decode("utf-8", "replace"))[:LONGEST_FIELD] for string in strings]
         found |= {name.lower(): value for name, value in zip(texts[::2], texts[1::2], strict=False)}

@@ -14,15 +14,17 @@ _DRESSED = re.compile(r"""(?:[A-Z-]+ command error: (BAD|NO) \[)?(b(?:'.*'|".*")
 LONGEST = 500
 #: As much of it as is looked through for a password; a server may send a line of megabytes.
 LOOKED_AT = 4000
+#: What is longer is told as it is: nobody reads to its end.
+MOST_DRESSED = 100_000
 
 
 def words(error: BaseException) -> str:
     """What the server or the system said, without the dressing that imaplib puts around it, or a password."""
     said = error.args[-1] if error.args else str(error)
-    if isinstance(said, str) and (match := _DRESSED.fullmatch(said)):
+    if isinstance(said, str) and len(said) <= MOST_DRESSED and (match := _DRESSED.fullmatch(said)):
         try:
             said = ast.literal_eval(match[2])
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
             said = match[2]
         if isinstance(said, bytes) and match[1]:
             said = match[1].encode() + b" " + said

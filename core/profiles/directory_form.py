@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from core.profiles.directory import Directory, DirectoryAccess, Left, Source
@@ -38,9 +39,9 @@ def applies(name: str, fields: Fields) -> bool:
 
 #: A DN has commas, and its own semicolons behind a backslash.
 _LISTS = {
-    "search.groups": ("; ", r"(?<!\\);"),
-    "search.domains": (", ", r"[,;\s]"),
-    "attributes.email": (", ", r"[,;\s]"),
+    "search.groups": ("; ", re.compile(r"(?<!\\);")),
+    "search.domains": (", ", re.compile(r"[,;\s]")),
+    "attributes.email": (", ", re.compile(r"[,;\s]")),
 }
 _SHAPE = Shape(DIRECTORY_KEYS, check, applies, _LISTS, {"server.host": "host.invalid", "login.username": "x"})
 

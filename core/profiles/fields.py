@@ -28,7 +28,7 @@ class Shape:
     keys: Mapping[str, Mapping[str, Key]]
     check: Callable[[dict[str, Any]], object]
     applies: Callable[[str, Fields], bool]
-    lists: Mapping[str, tuple[str, str]]
+    lists: Mapping[str, tuple[str, re.Pattern[str]]]
     stand_in: Mapping[str, Any]
 
     def written(self, definition: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class Shape:
         if not text:
             return None
         if name in self.lists:
-            return [part.strip() for part in re.split(self.lists[name][1], text) if part.strip()]
+            return [part.strip() for part in self.lists[name][1].split(text) if part.strip()]
         kinds = self.keys[section][key].kinds
         if int in kinds and re.fullmatch(r"[0-9]{1,9}", text):
             return int(text)

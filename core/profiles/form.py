@@ -6,6 +6,7 @@ of texts. An empty text is a field that is left out.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from core.profiles.catchall import Unknown
@@ -147,4 +148,4 @@ def _data(fields: Fields) -> dict[str, Any]:
 
 
 #: Lists that are written into one line are taken apart at commas, and at semicolons.
-_SHAPE = Shape(KEYS, _checked, applies, dict.fromkeys(WRITTEN_LISTS, (", ", "[,;]")), _STAND_IN)
+_SHAPE = Shape(KEYS, _checked, applies, dict.fromkeys(WRITTEN_LISTS, (", ", re.compile("[,;]"))), _STAND_IN)

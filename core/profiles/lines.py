@@ -16,10 +16,12 @@ class Lines:
         current: list[str] = []
         nearest = 0
         for number, line in enumerate(self._lines, 1):
-            if header := re.match(r"\s*\[+([^\]]+)\]", line):
+            if header := re.match(r"\s*+\[++([^\]]++)\]", line):
                 current = _names(header[1])
                 path = current
-            elif assigned := re.match(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""", line):
+            elif assigned := re.match(
+                r"""\s*+((?:[\w-]++|"[^"]*"|'[^']*')(?:\s*+\.\s*+(?:[\w-]++|"[^"]*"|'[^']*'))*+)\s*+=""", line
+            ):
                 path = [*current, *_names(assigned[1])]
                 # server = { host = "a", port = 1 }: the keys are in the line of their table.
                 if path == [section] and key and re.search(rf"""[{{,]\s*["']?{re.escape(key)}["']?\s*=""", line):

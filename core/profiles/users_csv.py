@@ -9,11 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.errors import InputError
+from core.normal import normal
 from core.profiles import addresses, people
 
 MOST_BYTES = 10_000_000
@@ -90,7 +90,7 @@ def read(data: bytes) -> UserList:
 
 
 def _plain(header: str) -> str:
-    return re.sub(r"[\s_.-]+", "", unicodedata.normalize("NFC", header)).casefold()
+    return re.sub(r"[\s_.-]+", "", normal("NFC", header)).casefold()
 
 
 def _delimiter(text: str) -> str:

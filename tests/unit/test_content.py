@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from core.archive import content
 from core.archive.content import attachment, read
 from core.archive.envelope import describe
+from core.archive.intake import prepare
 from core.archive.markup import read as read_page
 from core.demo.odd import odd_messages
 from core.errors import InputError
@@ -252,3 +253,60 @@ def test_hostile_pages_take_linear_time(page: bytes) -> None:
     begun = time.process_time()
     read(b"Content-Type: text/html\r\n\r\n" + page * (1_000_000 // len(page)))
     assert time.process_time() - begun < 20
+
+
+def _digits(page: str) -> str:
+    return read_page(f"<p>A {page} B</p>").text
+
+
+@pytest.mark.parametrize(
+    "reference", ["&#" + "9" * 5000, "&#" + "9" * 5000 + ";", "&#x" + "f" * 5000 + ";", "&#" + "1" * 8 + ";"]
+)
+def test_a_reference_that_no_character_has_is_told_as_one(reference: str) -> None:
+    """However many digits it has; what stands around it is read."""
+    assert _digits(reference) == "A \ufffd B"
+    assert _digits("&#" + "0" * 5000 + "65;") == "A A B"
+    assert _digits("&#x" + "0" * 5000 + "41") == "A A B"
+    assert _digits("&#0000000228;") == "A ä B"
+
+
+_BASE = [
+    *(one.raw for one in odd_messages(1) if len(one.raw) < 20_000),
+    b"From: a@b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n",
+]
+_SIGNS = st.sampled_from(
+    [b"&#", b"9" * 5000, b" " * 3000, b";", b'"', b"\\", b"(", b"<", b"=?utf-8?b?", b"\n\n", b"--b\n", b"\xff", b"\0"]
+)
+
+
+@st.composite
+def changed_messages(draw: st.DrawFn) -> bytes:
+    """A message with pieces taken out, doubled, exchanged, repeated, or with signs put in that mean something."""
+    raw = draw(st.sampled_from(_BASE))[:20_000]
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(raw)))
+        end = min(len(raw), start + draw(st.integers(0, 400)))
+        piece = raw[start:end]
+        match draw(st.sampled_from(["cut", "double", "repeat", "sign", "move", "fields"])):
+            case "cut":
+                raw = raw[:start] + raw[end:]
+            case "double":
+                raw = raw[:end] + piece + raw[end:]
+            case "repeat":
+                raw = raw[:end] + piece * min(50, 20_000 // max(len(piece), 1)) + raw[end:]
+            case "sign":
+                raw = raw[:start] + draw(_SIGNS) * draw(st.sampled_from([1, 2, 300])) + raw[end:]
+            case "move":
+                raw = raw[:start] + raw[end:] + piece
+            case _:
+                lines = raw.split(b"\n")
+                raw = b"\n".join(draw(st.permutations(lines[:8]))) + b"\n" + b"\n".join(lines[8:])
+    return raw
+
+
+@given(raw=changed_messages())
+def test_changed_messages_are_read(raw: bytes) -> None:
+    """Whatever was done to a message: it is read, described, and split, and its attachments can be had."""
+    assert_sound(raw)
+    describe(raw)
+    assert prepare(raw).raw == raw

@@ -1,0 +1,300 @@
+"""Time grows with the size of what comes from outside, and not with its square: each pattern and each reader, by doubling."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import unicodedata
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import pytest
+
+from core import markup, normal
+from core.archive import (
+    arrival,
+    content,
+    emlx,
+    envelope,
+    file_kinds,
+    filenames,
+    folding,
+    gmail,
+    index_document,
+    intake,
+    kerio,
+    mail_items,
+    mbox,
+    separators,
+    splitter,
+)
+from core.archive.reading import Stored
+from core.archive.trees import Refused
+from core.cli import words as cli_words
+from core.directory import values
+from core.format import safe
+from core.imap import codes, names, namespaces, replies, tokens, words
+from core.imap import gmail as labels
+from core.profiles import journal, routing
+from tests import growth
+from tests.growth import LARGE, SMALL, Expression
+from tui import format as shapes
+from tui import mail as lines
+from tui.gateway.archive import Raw, message_view
+
+#: Modules with patterns for what administrators write: their files, forms and command lines, and our own words.
+INSIDE = frozenset(
+    (
+        *("core.config", "core.trial", "core.engine.remedies", "core.imap.login", "core.imap.appending"),
+        *(
+            "core.archive.query",
+            "core.archive.seal",
+            "core.archive.settings",
+            "core.archive.unknown",
+            "core.archive.user_import",
+        ),
+        *("core.archive.users", "core.archive.manifest", "tui.gateway.people", "tui.gateway.present", "tui.gateway.wording"),
+        *("tui.keymap", "tui.prose", "core.profiles.age", "core.profiles.directory_form", "core.profiles.fields"),
+        *("core.profiles.form", "core.profiles.ldap_filter", "core.profiles.lines", "core.profiles.profile_file"),
+        *("core.profiles.rhythm", "core.profiles.schedule", "core.profiles.settings_file", "core.profiles.sizes"),
+        *("core.profiles.templates", "core.profiles.users_csv"),
+    )
+)
+#: Modules whose patterns are reached through a reader of another one.
+THROUGH = frozenset(
+    (
+        *("core.archive.mail_files", "core.archive.maildir_files", "core.directory.ldap"),
+        *("core.imap.protocol", "core.imap.session"),
+    )
+)
+
+
+#: Of each pattern so many texts are tried, evenly out of all, beside those of signs alone.
+MOST_SHAPES = 30
+#: What no linear pattern takes for a text of the larger size: each character is looked at by this one as often as not.
+_PLAIN = re.compile("(?:b|c)*+d")
+CHUNKS = 6
+
+
+def _slow(one: Expression, size: int = 10_000) -> str:
+    """The first text with which a pattern takes more than its share; empty when there is none."""
+    as_bytes = isinstance(one.pattern.pattern, bytes)
+
+    def text(shape: growth.Shape, size: int) -> Any:
+        return shape.text(size).encode("latin-1", "replace") if as_bytes else shape.text(size)
+
+    enough = 4 * growth.seconds(lambda: _PLAIN.match("b" * size), 3)
+    for method in sorted((one.methods or {"search"}) - {"compile"}):
+        work = growth.use(one, method)
+        tried = growth.hostile(one.pattern)
+        for shape in [*tried[:16], *tried[16 :: max(len(tried) // MOST_SHAPES, 1)]]:
+            large = text(shape, size)
+            if growth.seconds(partial(work, large)) <= enough:
+                continue
+            if ratio := growth.grows_too_fast(work, text(shape, size // 8), large):
+                return f"{one.where} by {method}: {shape} takes {ratio:.0f} times as long"
+    return ""
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_no_pattern_takes_more_than_its_share(chunk: int) -> None:
+    """Every regular expression of the product, whatever it is used for; a new one is tried without being named here."""
+    assert list(filter(None, map(_slow, growth.expressions()[chunk::CHUNKS]))) == []
+
+
+@pytest.mark.parametrize(
+    "pattern", [rb"&[^-]*$", rb"([A-Z0-9.]+) (\d{1,20})", r"&([^-]*)-", rb"[;\s]\s*+([^\s=;]++)\s*+=", r'"(?:[^"\\]|\\.)*"']
+)
+def test_a_pattern_that_is_too_slow_is_seen(pattern: str | bytes) -> None:
+    """The check itself: each of these takes the square of the time."""
+    assert _slow(Expression("here", re.compile(pattern), {"finditer"}), 2_000)
+
+
+# Readers -----------------------------------------------------------------------------------------------------------------
+
+#: What is repeated: signs that something begins with, ends with, or is counted by.
+UNITS = (
+    *(b" ", b"\n", b"\r", b"\n ", b";", b"; ", b"a=", b'"', b'\\"', b'"\\', b"(", b")", b"<", b"<>", b"a@", b"a@b,", b"a:b;"),
+    *(b"=?utf-8?q?a?= ", b"=?a?b?QQ==?=(", b"%4", b";n*0=a", b"&#1", b"&a", b"<a ", b"<!--", b"<script>", b"<a b='", b"<p>"),
+    *(b"--b\n", b"\n--b--", b"--b\nContent-Type: message/rfc822\n\n", b"\xcc\x81\xcc\xa7", b"\xef\xbe\x9e\xcc\xa7", b"\xff"),
+    *(b"From \n", b"From\n", b"From a@b Thu Jan  1 00:00:00 1970\n", b"jan ", b"Status:", b" for <a@b>", b"{1", b"[", b"a[ "),
+    *(b"a/", b"X:y\n", b"#'0", b"dc=a,", b"\x1b$B(", b"To: a@b\n", b"QUJD", b"1", b"Bcc: <a@b>, Expanded: "),
+)
+_HEAD = b"From: a@b\r\nTo: c@d\r\nDate: Mon, 1 Jun 2020 10:00:00 +0000\r\nX-MS-Journal-Report:\r\n"
+_PART = b"\n--b\nContent-Type: message/rfc822\n\nFrom: a@b\nTo: c@d\n\nx\n--b--\n"
+_STORED = Stored(1, b"", 1, 1, "s", "f", "t", 0, 0, None)
+
+
+def _fields(unit: bytes, size: int) -> bytes:
+    """A message with ``unit`` in the fields that are taken apart."""
+    text = unit * (size // 6 // len(unit))
+    fields = (
+        b"Subject: ",
+        b"Cc: ",
+        b"Received: by x ",
+        b"Content-Disposition: attachment; filename*0=",
+        b"Content-Type: a/b; c=",
+    )
+    return _HEAD + b"".join(name + text + b"\r\n" for name in fields) + b"\r\n" + text
+
+
+def _parts(unit: bytes, size: int) -> bytes:
+    """A message, which is a journal report too, with ``unit`` in the header of a part, in HTML and in a plain text."""
+    text = unit * (size // 3 // len(unit))
+    kinds = (
+        b"image/png; name=x" + text + b"\n\nx",
+        b"text/html; charset=utf-8\n\n" + text,
+        b"text/plain; charset=utf-8\n\nTo: c@d," + text,
+    )
+    return (
+        _HEAD
+        + b"Content-Type: multipart/mixed; boundary=b\n"
+        + b"".join(b"\n--b\nContent-Type: " + kind for kind in kinds)
+        + _PART
+    )
+
+
+def _plainly(unit: bytes, size: int) -> bytes:
+    return unit * (size // len(unit))
+
+
+def _reply(unit: bytes, size: int) -> bytes:
+    return b"1 (UID 1 FLAGS (" + _plainly(unit, size) + b")"
+
+
+def _list(unit: bytes, size: int) -> bytes:
+    return b'(\\a) "/" "' + _plainly(unit, size) + b'"'
+
+
+Shaping = Callable[[bytes, int], bytes]
+Reader = Callable[[bytes], object]
+
+
+def _text(reader: Callable[[str], object]) -> Reader:
+    return lambda data: reader(data.decode("utf-8", "replace"))
+
+
+def _shown(raw: bytes) -> None:
+    view = message_view(_STORED, content.read(raw))
+    lines.message_lines(view, 80, full=True)
+    lines.preview_lines(view, 80, 6)
+
+
+def _indexed(raw: bytes) -> None:
+    document = index_document.document((1, bytes(32), 1, "s", "f", "t", 0, 0), raw)
+    assert document.unread is None or document.unread.lack is not index_document.Lack.FAILED
+
+
+def _emlx(raw: bytes) -> None:
+    with suppress(Refused):
+        emlx.read(b"%d\n" % len(raw) + raw + b"<?xml")
+    emlx.completed(raw, lambda number: b"x")
+
+
+def _values(data: bytes) -> None:
+    waiting = tokens.tokens([data])
+    while waiting:
+        with suppress(ValueError, IndexError):
+            tokens.value(waiting)
+
+
+def _separated(data: bytes) -> None:
+    line = separators.read(data[: separators.LONGEST])
+    separators.parts(line or separators.Line(b"", None, False, False, False), True, data[: separators.AHEAD])
+    separators.is_header(data)
+
+
+MAIL: tuple[Shaping, ...] = (_fields, _parts, _plainly)
+TEXT: tuple[Shaping, ...] = (_plainly,)
+READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
+    "core.archive.content": (MAIL, _shown),
+    "core.archive.index_document": (MAIL, _indexed),
+    "core.archive.intake": (MAIL, intake.prepare),
+    "core.archive.envelope": (
+        MAIL,
+        lambda raw: (envelope.describe_header(raw), envelope.line(raw), envelope.characters(raw, "")),
+    ),
+    "core.archive.splitter": (MAIL, lambda raw: splitter.split(raw, threshold=1)),
+    "core.archive.emlx": (MAIL, _emlx),
+    "core.archive.mbox": (
+        MAIL,
+        lambda raw: (list(mbox.scan(io.BytesIO(raw))), mbox.flags(raw), mbox.unquoted(mbox.quoted(raw))),
+    ),
+    "core.archive.separators": (TEXT, _separated),
+    "core.archive.arrival": (MAIL, arrival.arrived),
+    "core.archive.gmail": (MAIL, lambda raw: gmail.filed(b"X-Gmail-Labels: " + raw)),
+    "core.archive.kerio": (MAIL, kerio._item),
+    "core.archive.file_kinds": (MAIL, lambda raw: (file_kinds.told(raw), file_kinds.document(raw))),
+    "core.archive.filenames": (TEXT, _text(lambda text: (filenames.file_name(text), filenames.fold(text)))),
+    "core.archive.mail_items": (TEXT, _text(mail_items.level)),
+    "core.archive.folding": (TEXT, _text(folding.words)),
+    "core.profiles.routing": (MAIL, routing.find),
+    "core.profiles.journal": (MAIL, journal.unwrap),
+    "core.profiles.addresses": (TEXT, _text(routing.key)),
+    "core.markup": (TEXT, _text(markup.plain_lines)),
+    "core.normal": (TEXT, _text(lambda text: (normal.normal("NFC", text), normal.normal("NFKD", text)))),
+    "core.imap.replies": ((_plainly, _reply), lambda data: (replies.listing([data]), replies.identity([data]))),
+    "core.imap.names": (
+        (_plainly, _list),
+        lambda data: (names.folders([data]), names.statuses([data]), names.path(data.decode("latin-1"), "/")),
+    ),
+    "core.imap.tokens": ((_plainly, _reply), _values),
+    "core.imap.namespaces": (TEXT, lambda data: (namespaces.parse([data]), namespaces.rights([data]))),
+    "core.imap.gmail": ((_plainly, _reply), lambda data: labels.parse([data])),
+    "core.imap.codes": (TEXT, _text(codes.busy)),
+    "core.imap.words": (TEXT, lambda data: words.words(Exception(repr(data)))),
+    "core.directory.values": (TEXT, _text(values.dn_key)),
+    "core.format": (TEXT, _text(lambda text: safe(text, len(text) + 1))),
+    "core.cli.words": (TEXT, _text(lambda text: cli_words.wrapped(safe(text, len(text) + 1), 80))),
+    "tui.format": (TEXT, _text(lambda text: shapes.wrap(shapes.steady(safe(text, len(text) + 1)), 80))),
+    "tui.gateway.archive": (MAIL, lambda raw: len(Raw(raw, 80))),
+}
+
+
+@pytest.mark.parametrize("module", READERS)
+def test_no_reader_takes_more_than_its_share(module: str) -> None:
+    """Mail, replies and names that begin something again and again, eight times as long: about eight times the time."""
+    shapings, reader = READERS[module]
+    slow = []
+    for shaping in shapings:
+        harmless = growth.seconds(partial(reader, shaping(b"Guten Tag. ", LARGE)), 2)
+        for unit in UNITS:
+            large = shaping(unit, LARGE)
+            # Nothing that takes so little longer than harmless text of this size can be the square.
+            if growth.seconds(partial(reader, large)) <= 8 * harmless:
+                continue
+            if ratio := growth.grows_too_fast(reader, shaping(unit, SMALL), large):
+                slow.append(f"{shaping.__name__}({unit!r}) takes {ratio:.0f} times as long")
+    assert slow == []
+
+
+def test_every_module_with_patterns_has_a_reader_here_or_reads_nothing_from_outside() -> None:
+    """A new one must be put into one of the lists."""
+    known = READERS.keys() | INSIDE | THROUGH
+    found = {one.where.partition(":")[0] for one in growth.expressions()}
+    modules = {module.__name__ for module, _ in growth.modules()}
+    missing = {name for name in found if not any(name == one or name.startswith(f"{one}.") for one in known)}
+    assert missing == set()
+    assert {one for one in known if one not in modules} == set()
+
+
+def test_text_is_normalised_and_references_are_resolved_in_one_place_each() -> None:
+    """The library's own take the square of the time, or raise."""
+    wanted = {("unicodedata", "normalize"): "core.normal", ("html", "unescape"): "core.markup"}
+    for module, tree in growth.modules():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                home = wanted.get((node.value.id, node.attr), module.__name__)
+                assert home == module.__name__, f"{module.__name__}:{node.lineno}"
+
+
+def test_a_run_of_marks_is_cut_and_no_other_text_changes() -> None:
+    """Every mark of Unicode is known as one; what languages write stays as the library has it."""
+    marks = [chr(number) for number in range(0x110000) if not 0xD800 <= number < 0xE000 and normal.is_mark(chr(number))]
+    for mark in marks:
+        assert len(normal.normal("NFKD", "a" + mark * 100)) <= 1 + 2 * normal.MOST_MARKS
+    for text in ("Z\u0351\u0321algo", "नमस्ते", "tiếng Việt", "한국어", "─" * 200, "ｶﾞ" * 200, "é" * 200):
+        assert normal.normal("NFKD", text) == unicodedata.normalize("NFKD", text)
