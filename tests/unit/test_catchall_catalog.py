@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from random import Random
+from unittest.mock import Mock
 
 import pytest
 
@@ -19,6 +20,7 @@ from core.imap.replies import Listed
 from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.routing import AddressBook
 from tests import homes
+from tests.journals import report
 
 SOURCE = "imap://journal@mail.example.test -> everybody"
 INBOX = Folder("INBOX", "INBOX")
@@ -106,5 +108,38 @@ async def test_what_lies_nowhere_in_the_archive_is_held(tmp_path: Path) -> None:
         async with archive.database.transaction() as transaction:
             await transaction.execute("UPDATE placement SET until_seq = 99")
         assert await sources.held(archive, SOURCE, "INBOX", 7, [1]) == {1: "it lies in no folder of the archive"}
+    finally:
+        await archive.close()
+
+
+async def test_a_recipient_that_cannot_be_read_is_listed_and_can_be_said_to_be_not_ours(tmp_path: Path) -> None:
+    """As it stands in the report; the message lies with those who are not known beside alice, until somebody has looked."""
+    archive = await homes.begin(tmp_path / "home")
+    try:
+        inner = b"From: x@else.test\r\nSubject: 1\r\n\r\n"
+        raw = report(inner, ("Sender: x@else.test", f"To: {homes.ALICE}, /O=FIRMA/CN=BOB"))
+        book = AddressBook(await users.all_users(archive), own=["journal@example.test"])
+        sorting = Sorting(CatchAll(unknown=Unknown.ARCHIVE), book, users.NOBODY)
+        filing = SortedFiling(archive, Destination(1, SOURCE, "@catchall", "x", True), sorting)
+        batch = [(1, raw, Listed(len(raw), None, ""))]
+        prepared = await filing.prepare(batch)
+        await filing.store(INBOX, 7, batch, prepared)
+        assert prepared.messages[0].content == inner
+        assert len(sorting.places(prepared.messages[0].route)) == 2
+        listed = await unknown.page(archive)
+        assert [(one.address, one.state, one.open) for one in listed] == [("/O=FIRMA/CN=BOB", unknown.State.OPEN, 1)]
+        await unknown.set_ours(archive, "/O=FIRMA/CN=BOB", False)
+        assert [one.state for one in await unknown.page(archive)] == [unknown.State.NOT_OURS]
+    finally:
+        await archive.close()
+
+
+async def test_an_error_over_a_message_loses_neither_it_nor_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes to those who are not known."""
+    archive = await homes.begin(tmp_path / "home")
+    try:
+        monkeypatch.setattr("core.engine.catchall.routing.find", Mock(side_effect=RecursionError))
+        sorting = Sorting(CatchAll(unknown=Unknown.ARCHIVE), AddressBook([]), users.NOBODY)
+        assert sorting.places(sorting.sort(b"To: x@y\r\n\r\n").route) == [sorting.kept]
     finally:
         await archive.close()

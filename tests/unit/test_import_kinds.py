@@ -530,3 +530,23 @@ async def test_a_whole_domain_goes_to_its_users(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no mailbox"):
         await import_store(archive, _put(tmp_path / "x" / "a.eml", message(1)).parent)
     await archive.close()
+
+
+async def test_folders_without_end_are_named_and_do_not_end_the_import(tmp_path: Path) -> None:
+    """On a disk and in a packed file: what lies too deep is told, the rest comes in."""
+    archive = await homes.begin(tmp_path / "home")
+    try:
+        (tmp_path / "mail").mkdir()
+        (tmp_path / "mail" / "a.eml").write_bytes(message(1))
+        with tarfile.open(tmp_path / "mail" / "deep.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+            info = tarfile.TarInfo("d/" * 3000 + "b.eml")
+            info.size = len(message(2))
+            tar.addfile(info, io.BytesIO(message(2)))
+        deep = tmp_path / "mail" / "/".join("d" * 150)
+        deep.mkdir(parents=True)
+        (deep / "c.eml").write_bytes(message(3))
+        done = await _import(archive, tmp_path / "mail")
+        assert len(await _content(archive)) == 1
+        assert sum("folders in one another" in str(problem) for problem in done.problems) == 2
+    finally:
+        await archive.close()
