@@ -668,12 +668,12 @@ async def test_a_catch_all_profile_is_made_page_by_page(stage: Stage) -> None:
     await screen.until_shown("· Summary", "^r Examples", "[{u-email}/INBOX", "(•) into the catch-all archive", "Archive of")
     assert "…" not in screen.lines[1]
     assert straight(screen.lines, (80, 24))
-    await screen.press("tab", "tab", "space")
+    await screen.press("tab", "tab", "right")
     await screen.until_shown("Mail to addresses that no user has is not archived")
     assert "Archive of" not in screen.text
     await stage.to("Filter", "Delete")
-    await screen.press("down")
-    await screen.until_shown("stays until the address has a user")
+    await screen.press("down", "y")
+    await screen.until_shown("(•) immediately", "stays until the address has a user")
     await screen.press("ctrl+r")
     await screen.until_shown("3 of 9 messages would be deleted.")
     await stage.to("Name")
@@ -682,6 +682,8 @@ async def test_a_catch_all_profile_is_made_page_by_page(stage: Stage) -> None:
     await screen.until_shown("Each message goes to its recipients ({u-email}/INBOX)", "a user, or is said to be")
     assert screen.text.count("Each message goes") == 1
     await screen.press("enter")
+    await screen.until_shown("Save a profile that deletes more than before?")
+    await screen.press("y")
     await screen.until_shown("Profile Journal saved.", "▸ Journal", "catch-all")
     profile = await stage.saved("Journal")
     assert profile.catchall == CatchAll(unknown=Unknown.LEAVE)

@@ -146,6 +146,8 @@ class UsersStep(PeopleStep):
     word = "Users"
     heading = "Whose mailboxes?"
     _doubted = False
+    #: Counts how often it was asked what the selection comes to.
+    _said = 0
     owns = ("users",)
 
     DEFAULT_CSS = "UsersStep #first { display: none; }"
@@ -220,8 +222,12 @@ class UsersStep(PeopleStep):
         return "There is nobody yet whose mailbox could be archived: n adds a user, i imports a list, t takes a directory."
 
     async def _say(self) -> None:
-        self.query_one("#sentence", Static).update(Content(await self.gateway.drafts.selected(self.draft)))
-        self.show_errors({})
+        self._said += 1
+        asked, said = self._said, await self.gateway.drafts.selected(self.draft)
+        if asked == self._said:
+            # Of two answers that come in another order than they were asked for, the last question's counts.
+            self.query_one("#sentence", Static).update(Content(said))
+            self.show_errors({})
 
 
 class TargetStep(PeopleStep):
