@@ -38,8 +38,9 @@ ACTIONS = (
     Action("proof-backup", "repair_from", ("f",), "From backup", "Repair from a backup too; asks where it is"),
     Action("proof-open", "details", ("enter", "o"), "Show", "All about the chosen damage, and what to do"),
     Action("proof-schedule", "schedule", ("e",), "Schedule", "How often the archive verifies itself"),
-    Action("proof-seals", "seals", ("l",), "Seals", "The places outside that the archive's seal is sent to"),
     Action("back", "back", ("escape", "q"), "Back", "Back to where you came from; a verification goes on without this place"),
+    # Where damage is listed there is no room for it at the foot of 80 columns.
+    Action("proof-seals", "seals", ("l",), "Seals", "The places outside that the archive's seal is sent to"),
     *PLACES,
 )
 LABEL = 8
