@@ -44,6 +44,7 @@ EVENTS = frozenset(
         "exported",
         "filed",
         "imported",
+        "key.rotated",
         "left",
         "linked",
         "moved",
@@ -279,6 +280,16 @@ async def _setting_before(database: Database, name: str) -> Record | None:
     return {name: settings.shown(await settings.of(database)).get(name)}
 
 
+def _place_after(payload: Record) -> tuple[str, Record | None]:
+    definition = payload.get("definition")
+    return str(definition["name"] if definition else payload["name"]).casefold(), definition
+
+
+async def _place_before(database: Database, name: str) -> Record | None:
+    rows = await database.read("SELECT name, definition FROM seal_place")
+    return next((json.loads(definition) for one, definition in rows if one.casefold() == name), None)
+
+
 #: Every kind of entry that saves or removes a record. A kind is either here or in ``EVENTS``.
 KINDS: dict[str, _Kind] = {
     "user.saved": _Kind("user", _user_after, _user_before),
@@ -287,5 +298,7 @@ KINDS: dict[str, _Kind] = {
     "directory.saved": _Kind("directory", _directory_after, _directory_before),
     "directory.removed": _Kind("directory", _directory_after, _directory_before),
     "address.ours": _Kind("address", _ours_after, _ours_before),
+    "seal.place.saved": _Kind("seal place", _place_after, _place_before),
+    "seal.place.removed": _Kind("seal place", _place_after, _place_before),
     "settings.saved": _Kind("setting", _setting_after, _setting_before),
 }

@@ -16,8 +16,8 @@ from core.errors import HomeError
 from core.format import counted
 from core.secrets import Secret
 
-#: Under which the directory's password is stored: names of profiles never begin with a hyphen.
-DIRECTORY = "-directory"
+#: Under which the directory's password and those of places for seals are stored: names of profiles never begin with a hyphen.
+DIRECTORY, SEALS = "-directory", "-seal:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +108,6 @@ async def rotate_key(archive: Archive, *, actor: str = "archivar") -> Rotated:
 
 def _purpose(name: str) -> str:
     """What a box is bound to, so that rows cannot be swapped."""
-    return "directory" if name == DIRECTORY else f"profile:{name.casefold()}"
+    if name == DIRECTORY:
+        return "directory"
+    return name if name.startswith(SEALS) else f"profile:{name.casefold()}"

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from core.archive import saved_profiles
+from core.archive import passwords, saved_profiles
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.archive.seal import Seal
@@ -96,7 +96,7 @@ async def save(archive: Archive, place: Place, password: Secret | None = None, *
     async with archive.changing():
         before = {one.place.name.casefold(): one.place for one in await standings(archive)}.get(place.name.casefold())
         key = _key(place.name)
-        box = archive.home.key.encrypt(password, purpose=key) if password is not None else None
+        box = passwords.box(archive, key, password) if password is not None else None
         stays = before is not None and before.same_account(place) and place.needs_password
         if (
             place.needs_password
@@ -138,10 +138,10 @@ async def password(archive: Archive, place: Place) -> Secret:
     if not place.username:
         return Secret("")
     key = _key(place.name)
-    box = await archive.database.value("SELECT box FROM password WHERE profile = ?", (key,))
-    if box is None:
+    stored = await passwords.stored(archive, key)
+    if stored is None:
         raise InputError(f"No password is stored for {place.name}.", "Set the place up again: archivar seal add.")
-    return archive.home.key.decrypt(box, purpose=key)
+    return stored
 
 
 async def arrived(archive: Archive, place: Place, seal: Seal, *, sent: bool) -> None:
