@@ -37,13 +37,14 @@ class Known:
         spelled = "|".join("".join(map(_spellings, form)) for form in sorted(forms))
         whole = "|".join(re.escape(one) for one in sorted(_rewritten(text), key=len, reverse=True))
         self._anywhere = re.compile(f"{spelled}|{whole}", re.IGNORECASE | re.DOTALL)
-        self._alone = rf"(?<!\w)(?:{spelled})(?!\w)"
+        self._spelled = spelled
         self._encoded = _encoded(text)
         self._length = len(text)
 
     @cached_property
     def _words(self) -> re.Pattern[str]:
-        return re.compile(self._alone, re.IGNORECASE | re.DOTALL)
+        spelled = self._spelled
+        return re.compile(rf"(?<!\w)(?:{spelled})(?!\w)", re.IGNORECASE | re.DOTALL)
 
     def out_of(self, text: str) -> str:
         """``text`` without the password."""

@@ -194,4 +194,5 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
     os.umask(request["umask"])
     time.tzset()
     # As `python -m tui` has it: what is suggested to be called names the program by it.
+    sys.orig_argv = [sys.executable, "-P", "-m", "tui", *request["arguments"]]
     sys.argv = [str(ROOT / "tui" / "__main__.py"), *request["arguments"]]

@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from core.archive import invitation, markup, uuencoded
 from core.archive.envelope import LONGEST_VALUE, characters, clean, describe, is_attachment, line
-from core.archive.passages import Draft, Passage, composed
+from core.archive.passages import Gathered, Passage, composed
 from core.archive.splitter import LONGEST_HEADER, Part, header_end, parts
 from core.archive.transfer_encoding import ENCODINGS, PLAIN, decoded, trailer
 from core.errors import InputError
@@ -84,7 +84,7 @@ class _Reader:
         self._attachments: list[Attachment] = []
         self._targets: dict[str, None] = {}
         self._descriptions: dict[str, None] = {}
-        self._drafts = [Draft(0, raw[: header_end(raw)])]
+        self._drafts = [Gathered(0, raw[: header_end(raw)])]
         #: The messages in one another that the parts at hand belong to, the outermost first.
         self._open = [self._drafts[0]]
         self._left = LONGEST_TEXT
@@ -103,10 +103,10 @@ class _Reader:
             self.unread[why] = None
         if leaf.message:
             body = _with_line_feeds(body)
-            self._open.append(Draft(leaf.level + 1, body[: header_end(body)]))
+            self._open.append(Gathered(leaf.level + 1, body[: header_end(body)]))
             self._drafts.append(self._open[-1])
 
-    def _text(self, leaf: _Leaf, draft: Draft) -> None:
+    def _text(self, leaf: _Leaf, draft: Gathered) -> None:
         if leaf.encoding not in ENCODINGS:
             self.unread["a text in an unknown transfer encoding, shown as it is"] = None
         body = decoded(leaf.body[: 2 * self._left], leaf.encoding)

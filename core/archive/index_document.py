@@ -28,7 +28,9 @@ _NUMBERS = 1 << 25
 
 logger = logging.getLogger("archivar.search")
 
-_ADDRESS = re.compile(r"(?:https?|ftp)://[^\s<>\"'\\]{1,2000}", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:https?|ftp)://[^\s<>\"'\\]++", re.IGNORECASE)
+#: Characters of an address that are indexed.
+_LONGEST_ADDRESS = 2_000
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -158,6 +160,7 @@ def _read(message: int, found: Content, subject: str, sender: str) -> tuple[tupl
     body = "\n".join((*(passage.text for passage in found.passages), *found.descriptions))
     if len(body) > MOST_TEXT:
         unread.append(f"text beyond {MOST_TEXT:,} characters")
+    addresses = _ADDRESS.findall(body[:MOST_TEXT]) if "://" in body else ()
     columns = (
         _values(found, "subject", "comments", "keywords") or subject,
         _values(found, "from", "sender", "reply-to") or sender,
@@ -165,7 +168,7 @@ def _read(message: int, found: Content, subject: str, sender: str) -> tuple[tupl
         _values(found, "cc", "resent-cc"),
         body[:MOST_TEXT],
         "\n".join(one.name for one in found.attachments),
-        "\n".join(dict.fromkeys((*found.targets, *(_ADDRESS.findall(body[:MOST_TEXT]) if "://" in body else ())))),
+        "\n".join(dict.fromkeys((*found.targets, *(one[:_LONGEST_ADDRESS] for one in addresses)))),
         _values(found, "message-id"),
     )
     return columns, Unread(message, Lack.PARTLY, "; ".join(unread)[:1000]) if unread else None

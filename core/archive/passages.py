@@ -28,7 +28,7 @@ class Passage:
 
 
 @dataclass(slots=True)
-class Draft:
+class Gathered:
     """A passage in the making: plain texts, pages, and what is told of calendars. ``header`` is the raw header block."""
 
     level: int

@@ -80,9 +80,9 @@ def run_service() -> None:
     """
     from core.service import worker
 
-    guard.begin_anew(sys.orig_argv[1:])
     home = context.find()
     opening.refuse_unwritable(home)
+    guard.begin_anew(sys.orig_argv[1:])
     if is_running(home):
         raise BusyError(f"A service is running for {home.path} already.", "archivar service status shows it.")
     output.note(f"The service of {home.path} is running; its log is {home.log}.")

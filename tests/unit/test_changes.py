@@ -207,7 +207,14 @@ async def test_directory_addresses_and_settings_say_what_was_changed(archive: Ar
     await settings.change(archive, "runs", "4")
     assert await archive.head() == head, "as it was before"
     for name in settings.DESCRIBED:
-        value = {"theme": "nord", "mouse": "on", "refresh": "2", "volume_bytes": "1 GB", "verify": "weekly"}.get(name, "7")
+        value = {
+            "theme": "light",
+            "seal": "nightly",
+            "mouse": "on",
+            "refresh": "2",
+            "volume_bytes": "1 GB",
+            "verify": "weekly",
+        }.get(name, "7")
         before = settings.shown(await settings.read(archive))[name]
         after = settings.shown(await settings.change(archive, name, value))[name]
         if before != after:

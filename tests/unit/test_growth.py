@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from core import markup, normal
+from core import markup, masking, normal, utf7
 from core.archive import (
     arrival,
     content,
@@ -25,15 +25,21 @@ from core.archive import (
     gmail,
     index_document,
     intake,
+    invitation,
     kerio,
     mail_items,
     mbox,
+    numbers,
     separators,
     splitter,
+    transfer_encoding,
+    uuencoded,
 )
+from core.archive import markup as pages
 from core.archive.reading import Stored
 from core.archive.trees import Refused
 from core.cli import words as cli_words
+from core.db import shape as schemas
 from core.directory import values
 from core.format import safe
 from core.imap import codes, names, namespaces, replies, tokens, words
@@ -42,15 +48,18 @@ from core.profiles import journal, routing
 from tests import growth
 from tests.growth import LARGE, SMALL, Expression
 from tui import format as shapes
+from tui import keys
 from tui import mail as lines
 from tui.gateway.archive import Raw, message_view
 
 #: Modules with patterns for what administrators write: their files, forms and command lines, and our own words.
 INSIDE = frozenset(
     (
-        *("core.config", "core.trial", "core.engine.remedies", "core.imap.login", "core.imap.appending"),
+        *("core.actor", "core.config", "core.trial", "core.engine.remedies", "core.imap.login", "core.imap.appending"),
         *(
             "core.archive.query",
+            "core.archive.query_values",
+            "core.profiles.seal_place",
             "core.archive.seal",
             "core.archive.settings",
             "core.archive.unknown",
@@ -66,7 +75,7 @@ INSIDE = frozenset(
 #: Modules whose patterns are reached through a reader of another one.
 THROUGH = frozenset(
     (
-        *("core.archive.mail_files", "core.archive.maildir_files", "core.directory.ldap"),
+        *("core.codepoints", "core.archive.mail_files", "core.archive.maildir_files", "core.directory.ldap"),
         *("core.imap.protocol", "core.imap.session"),
     )
 )
@@ -209,6 +218,7 @@ def _separated(data: bytes) -> None:
 
 MAIL: tuple[Shaping, ...] = (_fields, _parts, _plainly)
 TEXT: tuple[Shaping, ...] = (_plainly,)
+_PASSWORD = masking.Known("aB-4711_ö")
 READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     "core.archive.content": (MAIL, _shown),
     "core.archive.index_document": (MAIL, _indexed),
@@ -234,6 +244,21 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     "core.profiles.routing": (MAIL, routing.find),
     "core.profiles.journal": (MAIL, journal.unwrap),
     "core.profiles.addresses": (TEXT, _text(routing.key)),
+    "core.archive.invitation": (TEXT, _text(lambda text: invitation.told(f"BEGIN:VEVENT\n{text}\nSUMMARY:{text}\nEND:VEVENT"))),
+    "core.archive.markup": (TEXT, _text(lambda text: (pages.read(text), pages.read(f'<a href="{text}">')))),
+    "core.archive.numbers": (TEXT, _text(numbers.compact)),
+    "core.archive.transfer_encoding": (
+        TEXT,
+        lambda data: [
+            (transfer_encoding.decoded(data, one), transfer_encoding.trailer(data, one))
+            for one in ("base64", "quoted-printable", "uuencode")
+        ],
+    ),
+    "core.archive.uuencoded": (TEXT, lambda data: uuencoded.taken_out(b"begin 644 a\n" + data)),
+    "core.db.shape": (TEXT, _text(schemas._plain)),
+    "core.masking": (TEXT, _text(lambda text: (_PASSWORD.out_of(text), _PASSWORD.out_of_name(text)))),
+    "core.utf7": (TEXT, _text(lambda text: utf7.decoded_utf7(utf7.modified_utf7(text) + text))),
+    "tui.keys": (TEXT, _text(lambda text: keys._length(text, text))),
     "core.markup": (TEXT, _text(markup.plain_lines)),
     "core.normal": (TEXT, _text(lambda text: (normal.normal("NFC", text), normal.normal("NFKD", text)))),
     "core.imap.replies": ((_plainly, _reply), lambda data: (replies.listing([data]), replies.identity([data]))),

@@ -37,13 +37,14 @@ async def test_a_rotated_key_opens_all_and_the_old_one_nothing(archive: Archive)
     key = archive.home.key
     old = key.path.read_bytes()
     [(before,)] = await archive.database.read("SELECT box FROM password")
-    done = await passwords.rotate_key(archive, actor="cli:anna")
+    done = await passwords.rotate_key(archive, actor="cli")
     assert (done.passwords, done.unreadable, done.resumed) == (1, (), False)
     assert await read(archive) == WORD
     assert key.path.read_bytes() != old
     assert (key.path.stat().st_mode & 0o777, key.next_path.exists()) == (0o600, False)
     entry = (await homes.entries(archive))[-1]
-    assert (entry.kind, entry.actor, entry.payload) == ("key.rotated", "cli:anna", {"passwords": 1, "unreadable": [], "v": 1})
+    assert entry.actor.startswith("cli:")
+    assert (entry.kind, entry.payload) == ("key.rotated", {"passwords": 1, "unreadable": [], "v": 1})
     files = [path for path in archive.home.path.rglob("*") if path.is_file()]
     assert not [path for path in files if before in await asyncio.to_thread(path.read_bytes)]
     key.path.write_bytes(old)

@@ -39,6 +39,7 @@ EXCEPTIONS = {
     "0107d3183911047e": "lines of text that are boundaries of multiparts around it: text before the innermost is passed over",
     "91d3022079904e27": "says that it is base64 and is plain text: it is decoded as it says",
     "79e4cb253305c42e": "message/external-body: what is elsewhere is an attachment to us, its header text to Python",
+    "0687259febf26f68": "files in uuencode within the text are attachments to us, their lines text to Python",
     "a5a8f44410fb1085": "a digest without a header, of which a line looks like a field",
 }  # fmt: skip
 

@@ -309,7 +309,7 @@ async def test_an_error_over_one_message_ends_nothing(
         # Text that no database takes.
         monkeypatch.setattr(folding, "folded", lambda text: "\ud800" if "Holiday" in text else folded(text))
     else:
-        monkeypatch.setattr(f"core.archive.search_index.{part}", failing)
+        monkeypatch.setattr(f"core.archive.index_document.{part}", failing)
     await catch_up(archive)
     monkeypatch.undo()
     assert await found(archive, "offer") == [5, 2, 1]
@@ -324,7 +324,7 @@ async def test_an_error_over_one_message_ends_nothing(
     await index.close()
     await archive.close()
     assert "message 3 " in caplog.text
-    assert "search_index.py" in caplog.text
+    assert "index_document.py" in caplog.text
     assert "password" not in caplog.text
 
 
