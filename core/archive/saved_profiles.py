@@ -404,7 +404,7 @@ async def password(archive: Archive, profile: Profile) -> Secret:
     stored = await _stored_password(archive, profile.name)
     if stored is None:
         raise InputError(
-            f"No password is stored for {profile.name}.", "Enter it with archivar profile apply, or name a password_file."
+            f"No password is stored for {profile.name}.", "Change the profile and enter it, or name a file that holds it."
         )
     return stored
 

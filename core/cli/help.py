@@ -15,7 +15,7 @@ ANYWHERE = (
 ORDER = (
     *("demo", "user", "directory", "profile", "run", "runs", "watch", "cancel", "missing", "status", "doctor"),
     *("unknown", "refile", "folders", "search", "index", "show", "export", "import", "restore"),
-    *("verify", "repair", "rebuild", "backup", "ledger", "settings", "service"),
+    *("verify", "repair", "rebuild", "backup", "key", "ledger", "seal", "settings", "service"),
 )
 
 
@@ -39,7 +39,10 @@ class Group(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """In the order of use."""
-        return [name for name in ORDER if name in self.commands] if ctx.parent is None else list(self.commands)
+        if ctx.parent is not None:
+            return list(self.commands)
+        # One that has no place yet is told at the end, rather than not at all.
+        return sorted(self.commands, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):

@@ -163,11 +163,11 @@ class ServerFolders:
                 if self._delimiter
                 else "The server can have no folder within another one."
             )
-            return Spot(path, refusal=f"{refusal} Another one can be named with --to.")
+            return Spot(path, refusal=f"{refusal} Choose another folder for it.")
         whose = self.whose(name)
         if whose is not None and whose.foreign:
             refusal = f"On this server that would be {whose.reason}, which is not made: others would read the mail."
-            return Spot(path, name, whose=whose, refusal=f"{refusal} Another one can be named with --to.")
+            return Spot(path, name, whose=whose, refusal=f"{refusal} Choose another folder for it.")
         return Spot(path, name, whose=whose)
 
     def _name(self, path: str) -> str | None:

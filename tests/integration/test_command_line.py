@@ -140,7 +140,7 @@ def test_every_command_answers_with_one_json_object(alice: Archivar, dovecot: Do
     out = str(alice.folder / "out")
     assert keys("export", "--json", "--user", "alice", "--format", "eml", out) >= {"messages", "bytes", "damaged"}
     looked = {"volumes", "parts", "messages", "entries", "bytes"}
-    assert keys("verify", "--json") == {"ok", *looked, "head", "findings", "repaired"}
+    assert keys("verify", "--json") == {"ok", *looked, "head", "findings", "repaired", "backup"}
     assert keys("ledger", "--json", "check", *alice("ledger", "head").out.split()) == {"ok", "difference", "seal", "reached"}
     assert keys("ledger", "--json", "show", "--limit", "2") == {"entries"}
     assert keys("--json", "ledger", "head") == {"seq", "hash", "at"}

@@ -197,6 +197,6 @@ async def test_whose_mailbox_and_which_folder_it_was_is_told(dovecot: StartDovec
         assert told in (await done(gateway, await gateway.restores.begin(meant))).result
         assert server.folders(ALICE) == ["INBOX", "INBOX.Zurück"]
         refused = await done(gateway, await gateway.restores.begin(replace(meant, to="v1.2")))
-        assert 'Another one can be chosen in the line "Into the folder".' in refused.problems[0]
+        assert "Choose another folder for it." in refused.problems[0]
     finally:
         await gateway.close()

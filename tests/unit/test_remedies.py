@@ -21,7 +21,7 @@ REASONS = [
     ("not tried: mail.example.test refused the master login (NO).", "because all before it failed"),
     ("mail.example.test refused the master login (X-MASTERAUTH failed). There are three causes", "Master Authentication"),
     ("mail.example.test does not open the mailbox of anna@example.test (no).", "--login"),
-    ("No password is stored for Anna. Enter it with archivar profile apply, or name a password_file.", "asks for it"),
+    ("No password is stored for Anna. Change the profile and enter it, or name a file that holds it.", "asks for it"),
     ("login.password_file /etc/anna cannot be read: No such file or directory.", "first line"),
     ("mail.example.test refused the login of anna (AUTHENTICATIONFAILED).", "profile apply"),
     ("mail.example.test refused the master user root for anna (no).", "Compare user name"),

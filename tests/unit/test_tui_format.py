@@ -249,13 +249,12 @@ def test_a_failed_run_gives_its_reason() -> None:
 
 
 def test_the_remedy_of_a_failed_run_is_one_of_the_console() -> None:
-    """What the command line would say is said as it is done here, in the run and in its problems."""
-    reason = "No password is stored for Anna. Enter it with archivar profile apply, or name a password_file."
+    """The reason stands as it is, without a command; the remedy says what is done here."""
+    reason = "No password is stored for Anna. Change the profile and enter it, or name a file that holds it."
     failed = result([problem() | {"reason": reason}], status="failed")
     shown = view(status=RunStatus.FAILED, reason=reason, result=failed)
-    here = "No password is stored for Anna. Change the profile, and type it on the page Login."
-    assert shown.summary[0] == f"Failed: {here}"
-    assert [row.reason for row in shown.problems] == [here]
+    assert shown.summary[0] == f"Failed: {reason}"
+    assert [row.reason for row in shown.problems] == [reason]
     assert shown.problems[0].remedy.startswith("Change the profile, and type the password on the page Login.")
 
 

@@ -125,7 +125,7 @@ async def test_refusals_and_remedies_name_pages_instead_of_commands(archive: Arc
             await job
         said += [refused.value.message, refused.value.hint]
     assert [OF_FILES.search(advice(one)) for one in said] == [None] * len(said)
-    assert sum("page Login" in advice(one) for one in said) == 3
+    assert sum("page Login" in advice(one) for one in said) == 2
     assert any("n on Home" in one for one in said)
 
 

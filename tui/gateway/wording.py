@@ -87,12 +87,10 @@ def _key(name: str) -> str:
 #: Sentences and phrases of the core (regular expressions), and what the console says instead.
 _SENTENCES: tuple[tuple[str, str], ...] = (
     (r"set trash_too = true in \[delete\]", f"tick {_label('delete.trash_too')}"),
-    ("Another one can be named with --to", 'Another one can be chosen in the line "Into the folder"'),
     ("set accept_all_certificates = true", 'tick "accept all certificates"'),
     ("the port is a key of its own", "the port has a field of its own"),
     ("its path relative to this file", "best with its whole path"),
     ("Save one with archivar profile apply", "The key n on Home makes one"),
-    ("Enter it with archivar profile apply, or name a password_file", "Change the profile, and type it on the page Login"),
     ("Enter it with archivar directory apply, or name a password_file", "Type it on the directory's page"),
     (r"Set one up with archivar directory apply FILE\.toml", "Set one up: the key t in Users"),
     (r"Look at domains and groups in \[search\]", 'Look at "Domains" and "Groups"'),
