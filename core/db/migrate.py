@@ -19,7 +19,6 @@ from core.model import now, timestamp
 
 #: What to do about a damaged catalog.
 REBUILD = "archivar rebuild makes it anew from the volumes."
-_STATISTICS = ("sqlite_stat1", "sqlite_stat4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +57,19 @@ async def check(database: Database) -> int:
     return int(await database.value("PRAGMA user_version"))
 
 
+@lru_cache
+def _statistics() -> Shape:
+    """The tables that ANALYZE makes, as every release of SQLite does."""
+    tables = (("sqlite_stat1", "tbl,idx,stat"), ("sqlite_stat4", "tbl,idx,neq,nlt,ndlt,sample"))
+    rows = [("table", name, name, f"CREATE TABLE {name}({columns})") for name, columns in tables]
+    numbers = ("application_id", "user_version", "encoding", "schema_version")
+    return Shape.of([*rows, *(("", name, "", 0) for name in numbers)])
+
+
 def _refuse_strange(path: Path, found: Shape) -> None:
     refuse_newer(path, found.user_version)
     # Statistics are SQLite's own, and at most make it slow.
-    found = found.without(_STATISTICS)
+    found = found.without(_statistics())
     numbered = f"PRAGMA user_version = {found.user_version}"
     if found.user_version == migrations()[-1].number and not found.differences(made_by(_schema(), numbered)):
         return

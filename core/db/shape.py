@@ -22,6 +22,12 @@ QUESTION = (
     "UNION ALL SELECT '', 'encoding', '', encoding FROM pragma_encoding "
     "UNION ALL SELECT '', 'schema_version', '', schema_version FROM pragma_schema_version"
 )
+#: Names in quote marks of each kind, comments, blanks, words, and all else letter by letter, as SQLite parts them.
+_TOKEN = re.compile(
+    r"""'(?:[^']|'')*(?:'|\Z)|"(?:[^"]|"")*(?:"|\Z)|`(?:[^`]|``)*(?:`|\Z)|\[[^]]*(?:\]|\Z)|--[^\n]*"""
+    r"""|/\*(?:[^*]|\*(?!/))*(?:\*/|\Z)|[ \t\n\f\r]+|[0-9A-Za-z_$\x80-\U0010ffff]+|[\s\S]"""
+)
+_WORD = re.compile(r"[A-Za-z_][0-9A-Za-z_]*")
 #: Differences that are named; more are counted.
 NAMED = 3
 LONGEST_NAME = 40
@@ -71,10 +77,9 @@ class Shape:
         more = len(said) - NAMED
         return "; ".join(said[:NAMED]) + (f"; and {more} more" if more > 0 else "")
 
-    def without(self, names: Iterable[str]) -> Shape:
-        """The shape without the objects of these names."""
-        left = frozenset(one for one in self.objects if one[0][1] not in set(names))
-        return Shape(left, self.application_id, self.user_version, self.encoding, self.version)
+    def without(self, other: Shape) -> Shape:
+        """The shape without the objects that ``other`` has as well."""
+        return Shape(self.objects - other.objects, self.application_id, self.user_version, self.encoding, self.version)
 
 
 @lru_cache
@@ -88,10 +93,17 @@ def made_by(*scripts: str) -> Shape:
 
 
 def _plain(sql: str) -> str:
-    """SQL without comments, line breaks and quoted names, in which releases of SQLite and of this program may differ."""
-    lines = (line.partition("--")[0] for line in sql.splitlines())
-    words = " ".join(" ".join(lines).replace('"', "").split())
-    return re.sub(r" ?([(),]) ?", r"\1", words)
+    """SQL in single blanks, without comments and needless quote marks: in these, releases of SQLite and of this program differ.
+
+    Read in SQLite's own tokens, so that nothing can be put where it is passed over here and heeded there.
+    """
+    return " ".join(filter(None, map(_token, _TOKEN.findall(sql))))
+
+
+def _token(text: str) -> str:
+    if text[0] in " \t\n\f\r" or text.startswith(("--", "/*")):
+        return ""
+    return text[1:-1] if text[0] == '"' and _WORD.fullmatch(text[1:-1]) else text
 
 
 def _named(key: tuple[str, str, str]) -> str:

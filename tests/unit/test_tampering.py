@@ -17,9 +17,10 @@ from core.archive.seal import Seal
 from core.archive.seal_check import Check
 from core.archive.search_index import Index
 from core.archive.stamp import Stamp
-from core.archive.volume import Volume
+from core.archive.volume import SCHEMA, Volume
 from core.config import Home
 from core.db.database import Database
+from core.db.shape import made_by
 from core.errors import DamagedError
 from core.model import now
 from tests import homes
@@ -200,6 +201,39 @@ async def test_a_trigger_in_the_catalog_never_runs_and_a_rebuild_leaves_it_behin
     done = await asyncio.to_thread(homes.cli, sealed.home, "rebuild")
     assert done.returncode == 0, done.stderr
     assert await _findings(sealed.home) == []
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        '"--" INTEGER GENERATED ALWAYS AS (NULL) NOT NULL ON CONFLICT IGNORE,\n',
+        "/*\n*/ x INTEGER NOT NULL ON CONFLICT IGNORE, --\n",
+        "[--] INTEGER NOT NULL ON CONFLICT IGNORE,\n",
+        "`--` INTEGER NOT NULL ON CONFLICT IGNORE,\n",
+        "-- \x0b\x1c\u2028\n x INTEGER NOT NULL ON CONFLICT IGNORE,",
+    ],
+)
+def test_no_column_hides_behind_what_looks_like_a_comment(hidden: str) -> None:
+    """It would have SQLite take in mail and drop it, without a word and without a trigger."""
+    strange = made_by(SCHEMA.replace("message (sha256 BLOB PRIMARY KEY, ", f"message (sha256 BLOB PRIMARY KEY, {hidden}"))
+    assert strange.differences(made_by(SCHEMA)) == "table message was changed"
+
+
+def test_comments_blanks_and_needless_quotes_make_no_other_schema() -> None:
+    """Releases of SQLite and of the program write them differently; marks within a name or text are no comment."""
+    same = SCHEMA.replace("message (sha256", '"message" -- mail;\n/* of all */\n(  "sha256"')
+    assert made_by(same).differences(made_by(SCHEMA)) == ""
+
+
+async def test_no_trigger_goes_by_the_name_of_statistics(sealed: Sealed) -> None:
+    """The tables of ANALYZE are allowed in a catalog, and nothing else that is called like them."""
+    change(sealed.home.catalog, "ANALYZE")
+    await (await Archive.open(sealed.home)).close()
+    script = "CREATE TRIGGER sqlite_stat1 AFTER INSERT ON setting BEGIN DELETE FROM placement; END"
+    row = f"INSERT INTO sqlite_schema VALUES ('trigger', 'sqlite_stat1', 'setting', 0, '{script}')"
+    change(sealed.home.catalog, "PRAGMA writable_schema = ON", row, "PRAGMA schema_version = 4711")
+    with pytest.raises(DamagedError, match="trigger sqlite_stat1 on setting does not belong there"):
+        await Archive.open(sealed.home)
 
 
 async def test_a_search_index_with_a_trigger_is_made_anew(sealed: Sealed) -> None:
