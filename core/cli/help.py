@@ -38,11 +38,10 @@ class Group(TyperGroup):
     """A group of commands."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """In the order of use."""
+        """In the order of use; none is left out."""
         if ctx.parent is not None:
             return list(self.commands)
-        # One that has no place yet is told at the end, rather than not at all.
-        return sorted(self.commands, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+        return [*(name for name in ORDER if name in self.commands), *(name for name in self.commands if name not in ORDER)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):

@@ -11,11 +11,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.cells import cell_len
-from core.cli import profiles
+from core.cli import main, profiles
+from core.cli.help import ORDER, Group
 from core.cli.output import Output, output
 from core.cli.watching import drawing, show_result
 from core.cli.words import cells, columns, day_and_time, minute, plain, progress_line, shortened, wrapped
@@ -67,6 +69,15 @@ def test_one_is_singular() -> None:
     """One message is one message."""
     assert [counted(count, "message") for count in (0, 1, 1240)] == ["0 messages", "1 message", "1,240 messages"]
     assert [counted(count, "entry", "entries") for count in (1, 2)] == ["1 entry", "2 entries"]
+
+
+def test_the_help_names_every_command_in_the_order_of_use() -> None:
+    """A command that is in no help is one that nobody finds."""
+    names = {name for several in main.MODULES.values() for name in several} | {"demo"}
+    assert sorted(ORDER) == sorted(names)
+    group = typer.main.get_command(main.build())
+    assert isinstance(group, Group)
+    assert group.list_commands(group.make_context("archivar", [], resilient_parsing=True)) == list(ORDER)
 
 
 def test_times_are_readable() -> None:
