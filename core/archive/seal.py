@@ -65,7 +65,7 @@ def imprint(archive_id: str, seal: Seal) -> bytes:
 
 def text(given: str) -> str:
     """The seal itself, or the text of a file with seals if ``given`` is the path of one. Raises ``InputError``."""
-    if given[:1].isdigit() or given.startswith("{"):
+    if given.startswith("{") or (given[:1].isdigit() and not _is_file(given)):
         return given
     try:
         with Path(given).expanduser().open(encoding="utf-8", errors="replace") as file:
@@ -73,6 +73,13 @@ def text(given: str) -> str:
     except (OSError, ValueError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "that is no file name"
         raise InputError(f"{given[:100]} is no seal, and no file with one: {reason}.", _WRONG) from error
+
+
+def _is_file(given: str) -> bool:
+    try:
+        return Path(given).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def parse(text: str) -> Seal:

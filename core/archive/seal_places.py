@@ -155,10 +155,8 @@ async def arrived(archive: Archive, place: Place, seal: Seal, *, sent: bool) -> 
         )
 
 
-async def failed(archive: Archive, place: Place, reason: str, secret: Secret, *, broken: bool = False) -> None:
-    """Keep why nothing could be sent there. ``secret`` is taken out of the reason, should a server repeat it."""
-    if secret:
-        reason = reason.replace(secret.reveal(), "…")
+async def failed(archive: Archive, place: Place, reason: str, *, broken: bool = False) -> None:
+    """Keep why nothing could be sent there."""
     async with archive.database.transaction() as transaction:
         await transaction.execute(
             "UPDATE seal_place SET at = ?, failure = ?, failures = failures + 1, broken = ? WHERE name = ?",

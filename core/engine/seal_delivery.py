@@ -5,6 +5,7 @@ Each either arrives or raises ``ArchivarError`` with the reason: nothing here ta
 
 from __future__ import annotations
 
+import base64
 import email.policy
 import hashlib
 import http.client
@@ -15,7 +16,7 @@ import ssl
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -28,6 +29,7 @@ from core.archive.seal import Seal
 from core.config import Home
 from core.db.database import durable
 from core.errors import ArchivarError, StorageError
+from core.masking import masked
 from core.network import certificate_error, tls_context
 from core.profiles.seal_place import PORTS, Access, Kind, Place
 from core.secrets import Secret
@@ -125,7 +127,7 @@ def _appending(path: Path) -> Iterator[tuple[int, bool]]:
 def last_in_file(place: Place, archive_id: str) -> Seal | None:
     """The last seal of this archive in a place's file; None when there is none, or it cannot be read."""
     try:
-        with open(os.open(place.target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        with open(_read_from(place), "rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(size - seals.LONGEST * 16, 0))
             text = file.read().decode("utf-8", "replace")
@@ -136,6 +138,24 @@ def last_in_file(place: Place, archive_id: str) -> Seal | None:
         return seals.find(lines[-1], archive_id)[-1] if lines else None
     except ArchivarError:
         return None
+
+
+def holds(place: Place, archive_id: str, seal: Seal) -> bool:
+    """Has a place's file this seal of the archive still? One that may only be added to is believed to."""
+    if last_in_file(place, archive_id) == seal:
+        return True
+    wanted = seals.line(archive_id, seal)
+    try:
+        with open(_read_from(place), encoding="utf-8", errors="replace") as file:
+            return any(wanted in line for line in iter(lambda: file.readline(seals.LONGEST), ""))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+
+
+def _read_from(place: Place) -> int:
+    return os.open(place.target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 # Mail --------------------------------------------------------------------------------------------------------------------
@@ -150,12 +170,40 @@ def _by_mail(place: Place, parcel: Parcel, password: Secret) -> None:
             server = smtplib.SMTP_SSL(place.host, port, timeout=ANSWER_SECONDS, context=context)
         else:
             server = smtplib.SMTP(place.host, port, timeout=ANSWER_SECONDS)
-        with server:
+        with closing(server):
             if place.access is Access.TLS:
+                server.ehlo_or_helo_if_needed()
+                if not server.has_extn("starttls"):
+                    raise ArchivarError(
+                        f"{place.host} offers no TLS on port {port} (STARTTLS).", f"Choose {Access.SSL}, or another port."
+                    )
                 server.starttls(context=context)
             if place.username:
-                server.login(place.username, password.reveal())
+                _log_in(server, place, password)
             server.send_message(_mail(place, parcel))
+            # It has the mail, however it takes leave.
+            with suppress(smtplib.SMTPException, OSError):
+                server.quit()
+
+
+def _log_in(server: smtplib.SMTP, place: Place, password: Secret) -> None:
+    """Raises ``ArchivarError``, ``smtplib.SMTPException``."""
+    server.ehlo_or_helo_if_needed()
+    offered = set(server.esmtp_features.get("auth", "").upper().split())
+    name, text = place.username, password.reveal()
+    # Of others the library knows ASCII alone; PLAIN is in UTF-8 (RFC 4616).
+    usable = {"PLAIN", "LOGIN", "CRAM-MD5"} if (plain := (name + text).isascii()) else {"PLAIN"}
+    if not offered & usable:
+        ways = f"only {', '.join(sorted(offered))} for logging in" if offered else "no login"
+        remedy = "Check server, port and access." if plain else "Take a name and password in ASCII, or another server."
+        raise ArchivarError(f"{place.host} offers {ways}; needed is {' or '.join(sorted(usable))}.", remedy)
+    if plain:
+        server.login(name, text)
+        return
+    token = base64.b64encode(f"\0{name}\0{text}".encode("utf-8", "surrogateescape")).decode()
+    code, answer = server.docmd("AUTH", f"PLAIN {token}")
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, answer)
 
 
 def _mail(place: Place, parcel: Parcel) -> EmailMessage:
@@ -180,7 +228,7 @@ def _mail(place: Place, parcel: Parcel) -> EmailMessage:
 
 @contextmanager
 def _translated(host: str, port: int) -> Iterator[None]:
-    """What goes wrong with a server, in words."""
+    """What goes wrong with a server, in words; its own without the password that it may repeat."""
     try:
         yield
     except ssl.SSLCertVerificationError as error:
@@ -205,7 +253,7 @@ def _translated(host: str, port: int) -> Iterator[None]:
 
 def _said(text: bytes | str) -> str:
     plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return " ".join(plain.split())[:200]
+    return " ".join(masked(plain).split())[:200]
 
 
 # Time stamps -------------------------------------------------------------------------------------------------------------

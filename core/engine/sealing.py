@@ -7,6 +7,7 @@ the place itself where it can be read: an archive that was rolled back or chaine
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Callable, Sequence
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -20,7 +21,6 @@ from core.engine import seal_delivery
 from core.engine.seal_delivery import ALL_SECONDS, Parcel
 from core.errors import ArchivarError, BusyError, DamagedError, StorageError
 from core.profiles.seal_place import Kind
-from core.secrets import Secret
 
 #: When the night's seal is due, in local time.
 NIGHT = time(2, 30)
@@ -78,7 +78,6 @@ async def send(
 
 
 async def _send(archive: Archive, one: Standing, *, accept: bool) -> None:
-    secret = Secret("")
     try:
         archive.check_usable()
         parcel = Parcel(await seals.current(archive), archive.archive_id, archive.home)
@@ -87,9 +86,16 @@ async def _send(archive: Archive, one: Standing, *, accept: bool) -> None:
                 f"The archive does not contain what was sealed at entry {lost.seq} and sent to {one.place.name}: it was "
                 "changed, or put back to an older state. archivar seal check tells more; archivar seal now --accept goes on."
             )
-            await seal_places.failed(archive, one.place, reason, secret, broken=True)
+            await seal_places.failed(archive, one.place, reason, broken=True)
             return
-        if one.seal == parcel.seal and not one.failure:
+        if not accept and await _emptied(archive, one):
+            reason = (
+                f"{one.place.target} has not the seal any more that was sent there: it was changed, moved, or its disk is not "
+                f"there. archivar seal now {shlex.quote(one.place.name)} --accept begins it anew."
+            )
+            await seal_places.failed(archive, one.place, reason)
+            return
+        if one.seal == parcel.seal and not one.failure and not accept:
             await seal_places.arrived(archive, one.place, parcel.seal, sent=False)
             return
         secret = await seal_places.password(archive, one.place)
@@ -97,15 +103,15 @@ async def _send(archive: Archive, one: Standing, *, accept: bool) -> None:
         await asyncio.wait_for(work, ALL_SECONDS * 2)
         await seal_places.arrived(archive, one.place, parcel.seal, sent=True)
     except TimeoutError:
-        await seal_places.failed(archive, one.place, f"{one.place.where} took too long.", secret)
+        await seal_places.failed(archive, one.place, f"{one.place.where} took too long.")
     except DamagedError as error:
-        await seal_places.failed(archive, one.place, f"The archive is damaged: {error.message}", secret)
+        await seal_places.failed(archive, one.place, f"The archive is damaged: {error.message}")
     except (BusyError, StorageError) as error:
         if archive.refusal is not None:
             raise
-        await seal_places.failed(archive, one.place, str(error), secret)
+        await seal_places.failed(archive, one.place, str(error))
     except ArchivarError as error:
-        await seal_places.failed(archive, one.place, str(error), secret)
+        await seal_places.failed(archive, one.place, str(error))
 
 
 async def _lost(archive: Archive, one: Standing) -> Seal | None:
@@ -124,6 +130,13 @@ async def _lost(archive: Archive, one: Standing) -> Seal | None:
         if here is None or not await asyncio.to_thread(_is_stamped, newest, seals.imprint(archive.archive_id, here), one):
             return Seal(seq, b"", "")
     return None
+
+
+async def _emptied(archive: Archive, one: Standing) -> bool:
+    """Has a file lost what was sent to it last? A new seal would hide that."""
+    if one.place.kind is not Kind.FILE or one.seal is None:
+        return False
+    return not await asyncio.to_thread(seal_delivery.holds, one.place, archive.archive_id, one.seal)
 
 
 async def _entry(archive: Archive, seq: int) -> Seal | None:

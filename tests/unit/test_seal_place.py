@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from core.archive.seal import Seal, find, line
+from core.archive.seal import Seal, find, line, text
 from core.archive.seal_places import Standing, trouble
+from core.config import Home
+from core.engine.seal_delivery import Parcel, deliver, holds
 from core.engine.sealing import AGAIN, LONGEST, due, last_night, overdue
-from core.errors import InputError
+from core.errors import ArchivarError, InputError
 from core.profiles.seal_place import Access, Kind, Place, checked
+from core.secrets import Secret
 
 HERE, OTHER = "0123456789abcdef" * 2, "f" * 32
 SEALS = [Seal(number, bytes([number]) * 32, f"2026-11-2{number}T05:12:54.123Z") for number in (3, 4, 5)]
@@ -157,3 +163,89 @@ def test_what_does_not_arrive_is_told() -> None:
     assert "for days: no service" in overdue([Standing(FILE, _ago(days=3))], NOW)
     assert "yet: no service" in overdue([Standing(FILE)], NOW)
     assert Path(FILE.target).name in FILE.where
+
+
+# On the way ------------------------------------------------------------------------------------------------------------------
+
+#: What a mail server says to the first words of each line; of others it knows nothing.
+WELL = {
+    "EHLO": "250-here\r\n250 AUTH PLAIN",
+    "AUTH PLAIN": "235 in",
+    "RSET": "250 yes",
+    "MAIL": "250 yes",
+    "RCPT": "250 yes",
+    "DATA": "354 go",
+}
+LONG = "correct horse battery"
+
+
+def _mailed(answers: dict[str, str], place: Place, password: str) -> list[bytes]:
+    """The lines that a mail server gets which answers so. Raises ``ArchivarError``."""
+    lines: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection, connection.makefile("rb") as file:
+                connection.sendall(b"220 here\r\n")
+                answered = True
+                for line in file:
+                    lines.append(line)
+                    words = line.decode().strip()
+                    told = next((told for one, told in answers.items() if words.upper().startswith(one)), "502 unknown")
+                    if answered or words == ".":
+                        connection.sendall(("250 kept" if words == "." else told.replace("THIS", words)).encode() + b"\r\n")
+                    answered = words == "." or (answered and words.upper() != "DATA")
+
+        thread = Thread(target=serve)
+        thread.start()
+        try:
+            parcel = Parcel(SEALS[0], HERE, Home(Path("/nowhere")))
+            deliver(replace(place, host="127.0.0.1", port=listening.getsockname()[1]), parcel, Secret(password))
+        finally:
+            thread.join()
+    return lines
+
+
+@pytest.mark.parametrize("password", [LONG, "Schlüssel-ß", "пароль"])
+def test_a_password_of_any_letters_is_sent_to_a_mail_server(password: str) -> None:
+    """In UTF-8, as RFC 4616 says."""
+    lines = _mailed(WELL, replace(MAIL, username="anna", access=Access.PLAIN), password)
+    [sent] = [line.split()[-1] for line in lines if line.startswith(b"AUTH")]
+    assert base64.b64decode(sent).decode() == f"\0anna\0{password}"
+    assert str(SEALS[0]).encode() + b"\r\n" in lines
+
+
+@pytest.mark.parametrize(
+    ("answers", "access", "password", "said"),
+    [
+        ({"EHLO": "250 yes"}, Access.PLAIN, LONG, "127.0.0.1 offers no login; needed is"),
+        ({"EHLO": "250-here\r\n250 AUTH GSSAPI"}, Access.PLAIN, LONG, "127.0.0.1 offers only GSSAPI for logging in; needed is"),
+        ({"EHLO": "250-here\r\n250 AUTH LOGIN"}, Access.PLAIN, "пароль", "offers only LOGIN for logging in; needed is PLAIN."),
+        ({"EHLO": "250 yes"}, Access.TLS, LONG, "127.0.0.1 offers no TLS on port"),
+        ({"AUTH PLAIN": f"535 not {LONG}"}, Access.PLAIN, LONG, r"refuses the login: not \*\*\*\."),
+        ({"AUTH PLAIN": "535 what is THIS"}, Access.PLAIN, LONG, r"refuses the login: what is AUTH PLAIN \*\*\*\."),
+        ({"RCPT": f"550 {LONG} is nobody"}, Access.PLAIN, LONG, r"refuses the address: 550 \*\*\* is nobody\."),
+    ],
+)
+def test_why_a_mail_server_takes_no_seal(answers: dict[str, str], access: Access, password: str, said: str) -> None:
+    """What it lacks, and what it says, without the password that it repeats."""
+    with pytest.raises(ArchivarError, match=said):
+        _mailed(WELL | answers, replace(MAIL, username="anna", access=access), password)
+
+
+def test_a_file_is_one_whatever_its_name_begins_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seals are kept in files that are called by the year."""
+    monkeypatch.chdir(tmp_path)
+    Path("2026-seals.log").write_text(line(HERE, SEALS[0]))
+    assert find(text("2026-seals.log"), HERE) == (SEALS[0],)
+    assert text(str(SEALS[0])) == str(SEALS[0])
+
+
+def test_a_file_is_known_to_hold_a_seal_wherever_in_it(tmp_path: Path) -> None:
+    """Among those of other archives too; one that is gone or was emptied does not."""
+    place = replace(FILE, target=str(tmp_path / "seals"))
+    assert not holds(place, HERE, SEALS[0])
+    Path(place.target).write_text("\n".join([line(HERE, SEALS[0]), *[line(OTHER, SEALS[1])] * 1000]))
+    assert holds(place, HERE, SEALS[0])
+    assert not holds(place, HERE, SEALS[1])

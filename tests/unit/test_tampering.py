@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import seal, seal_check, settings
+from core.archive import seal, seal_check, seal_places, settings
 from core.archive.archive import Archive
 from core.archive.ledger import Draft
 from core.archive.seal import Seal
@@ -21,8 +21,10 @@ from core.archive.volume import SCHEMA, Volume
 from core.config import Home
 from core.db.database import Database
 from core.db.shape import made_by
+from core.engine import sealing
 from core.errors import DamagedError
 from core.model import now
+from core.profiles.seal_place import Kind, Place
 from tests import homes
 from tests.homes import change, message
 from tests.tampering import ACTS, TRIGGER, Act, smuggle
@@ -256,6 +258,25 @@ async def test_functions_of_a_schema_are_not_trusted(tmp_path: Path) -> None:
         assert await database.value("PRAGMA trusted_schema") == 0
     finally:
         await database.close()
+
+
+async def test_a_file_that_lost_the_seal_sent_to_it_is_a_failure_until_somebody_says_so(sealed: Sealed, tmp_path: Path) -> None:
+    """A new one would hide that, and "sent" would be untrue of a file without one."""
+    file = tmp_path / "seals.txt"
+    archive = await Archive.open(sealed.home)
+    try:
+        await seal_places.save(archive, Place("file", Kind.FILE, str(file)))
+        [one] = await sealing.send(archive, await seal_places.standings(archive))
+        assert not one.failure
+        file.write_text("")
+        for _ in range(2):
+            [one] = await sealing.send(archive, await seal_places.standings(archive))
+            assert "has not the seal any more that was sent there" in one.failure
+            assert file.read_text() == ""
+        [one] = await sealing.send(archive, [one], accept=True)
+        assert (one.failure, str(one.seal) in file.read_text()) == ("", True)
+    finally:
+        await archive.close()
 
 
 # Strangers -------------------------------------------------------------------------------------------------------------------

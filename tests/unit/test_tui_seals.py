@@ -70,7 +70,7 @@ async def test_a_place_that_fails_is_on_home_and_is_changed_or_removed(archive: 
     """The digit of Home leads there; its password stays when something else is changed."""
     mail = Place("post", Kind.MAIL, "seals@example.test", "127.0.0.1", 9, username="archivar")
     await seal_places.save(archive, mail, Secret("hidden"))
-    await seal_places.failed(archive, mail, "127.0.0.1 refuses\x1b[31m the mail.", Secret(""))
+    await seal_places.failed(archive, mail, "127.0.0.1 refuses\x1b[31m the mail.")
     async with console_on(archive.home) as screen:
         await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
         await screen.until_shown("No seal reaches post: 127.0.0.1 refuses")
