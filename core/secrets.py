@@ -94,8 +94,8 @@ class KeyFile:
         # In this order: the next one may take the place of this one in between.
         return _content(self.next_path), _content(self.path)
 
-    def decrypt(self, box: bytes, *, purpose: str) -> Secret:
-        """The reverse. Raises ``HomeError`` when key and box do not belong together."""
+    def decrypt(self, box: bytes, *, purpose: str, whose: str = "") -> Secret:
+        """The reverse. Raises ``HomeError`` when key and box do not belong together, which names ``whose`` password it is."""
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -105,8 +105,8 @@ class KeyFile:
                 plain = AESGCM(key).decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], _bytes(purpose))
                 return Secret(plain.decode("utf-8", "surrogateescape"))
         raise HomeError(
-            f"The stored password of {purpose} cannot be decrypted with {self.path.name}.",
-            "Enter the password again (archivar profile apply).",
+            f"The stored password of {whose or purpose} cannot be decrypted with {self.path.name}.",
+            "Enter the password again (archivar profile apply, directory apply, seal add).",
         )
 
     def _key(self, *, create: bool) -> bytes:

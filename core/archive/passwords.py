@@ -42,7 +42,7 @@ async def stored(archive: Archive, name: str) -> Secret | None:
         if found is None:
             return None
         try:
-            return archive.home.key.decrypt(found, purpose=_purpose(name))
+            return archive.home.key.decrypt(found, purpose=_purpose(name), whose=whose(name))
         except HomeError:
             # The key may have been rotated between the two.
             if not again:
@@ -53,6 +53,13 @@ async def stored(archive: Archive, name: str) -> Secret | None:
 async def names(archive: Archive) -> list[str]:
     """Under which names passwords are stored."""
     return [name for (name,) in await archive.database.read("SELECT profile FROM password ORDER BY profile")]
+
+
+def whose(name: str) -> str:
+    """Whose password is stored under ``name``, for people."""
+    if name == DIRECTORY:
+        return "the directory"
+    return f"the place {name.removeprefix(SEALS)} for seals" if name.startswith(SEALS) else name
 
 
 async def without_key(archive: Archive) -> str:

@@ -34,10 +34,11 @@ def rotate(
     """Make a new key and store all passwords under it, while runs go on.
 
     The old key is gone then, unless --keep-old names a file for it. Broken off, it carries on when it is given again. Whoever
-    had the old key and a copy of the archive has the passwords: change those on the servers too.
+    had the old key and a copy of the archive has the passwords: change those on the servers too. Exit code 1 if a password
+    could not be read with the old key.
     """
 
-    async def work() -> None:
+    async def work() -> int:
         async with context.archive() as archive:
             passwords.refuse_rotation(archive)
             if keep_old is not None:
@@ -55,12 +56,12 @@ def rotate(
             before = " A rotation that was broken off was carried on." if done.resumed else ""
             output.note(f"The key is new; {counted(done.passwords, 'password')} stored under it.{before}")
             for name in done.unreadable:
-                what = "the directory" if name == passwords.DIRECTORY else name
-                output.note(f"! The password of {what} could not be read before either: enter it again.")
+                output.note(f"! The password of {passwords.whose(name)} could not be read before either: enter it again.")
             old = f"in {keep_old.absolute()}" if keep_old is not None else "gone"
             output.note(f"The old key is {old}. Backups that hold it open with it still, until they are brought up to date.")
+            return 1 if done.unreadable else 0
 
-    run(work())
+    raise typer.Exit(run(work()))
 
 
 def _keep(home: Home, file: Path) -> None:

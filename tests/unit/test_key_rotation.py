@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from core.archive import backup, passwords, saved_profiles
+from core.archive import backup, passwords, saved_profiles, seal_places
 from core.archive.archive import Archive
 from core.config import Home
 from core.errors import HomeError, StorageError
+from core.profiles.seal_place import Kind, Place
 from core.secrets import Secret
 from tests import homes
 
@@ -109,6 +110,19 @@ async def test_passwords_of_no_key_stay_and_are_named(archive: Archive) -> None:
     with pytest.raises(HomeError, match="is missing"):
         await passwords.rotate_key(archive)
     assert not archive.home.key.next_path.exists()
+
+
+async def test_the_password_of_a_place_for_seals_goes_along_and_is_told_by_the_places_name(archive: Archive) -> None:
+    """Also when the key is another one: never by the name under which it lies."""
+    post = Place("Ünï Post", Kind.MAIL, "seals@example.test", "127.0.0.1", 9, username="archivar")
+    await seal_places.save(archive, post, Secret(WORD))
+    assert (await passwords.rotate_key(archive)).passwords == 2
+    assert (await seal_places.password(archive, post)).reveal() == WORD
+    archive.home.key.path.write_bytes(os.urandom(32))
+    with pytest.raises(HomeError, match="password of the place ünï post for seals cannot be decrypted"):
+        await seal_places.password(archive, post)
+    done = await asyncio.to_thread(homes.cli, archive.home, "key", "rotate")
+    assert (done.returncode, "The password of the place ünï post for seals could not be read" in done.stderr) == (1, True)
 
 
 async def test_a_password_is_read_while_the_key_is_rotated(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
