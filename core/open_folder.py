@@ -181,7 +181,7 @@ def refuse_unsafe_way(path: Path) -> None:
             whose = f"belongs to {account(facts.st_uid)}" if facts.st_uid not in trusted else "can be written by other accounts"
             raise InputError(
                 f"{folder} {whose}, who could put another folder in the place of {path}.",
-                f"Choose a folder that only root and {account(os.geteuid())} can move.",
+                f"Choose a folder that only {' and '.join(map(account, sorted(set(trusted))))} can move.",
             )
 
 

@@ -112,13 +112,23 @@ class Strangers:
                 reached = entry.seq
                 yield
         unnamed: list[bytes] = []
+        clear = True
         async for rows in self._rows("SELECT sha256, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"):
-            await known.add_parts(part for _, recipe in rows for part in unpack(recipe) if part < 2**63)
+            parts: list[int] = []
+            for _, recipe in rows:
+                try:
+                    parts += unpack(recipe)
+                except DamagedError:
+                    clear = False
+            await known.add_parts(part for part in parts if part < 2**63)
             unnamed += await known.unknown([row[0] for row in rows])
             yield
         if unnamed:
             unnamed = await self._named_nowhere(known, unnamed, reached)
         self.messages, self.more_messages = unnamed[:NAMED], max(len(unnamed) - NAMED, 0)
+        if not clear:
+            # Whose parts these are nobody can tell; the message that cannot be read is named for that.
+            return
         # By the index, which is read without the parts themselves.
         async for rows in self._rows("SELECT sha256, id FROM part WHERE sha256 > ? ORDER BY sha256 LIMIT ?"):
             unused = await known.unknown_parts([row[1] for row in rows if row[1] <= last_part])
@@ -129,9 +139,10 @@ class Strangers:
 
     async def _rows(self, sql: str) -> AsyncIterator[list[Row]]:
         """Rows in the order of their first column, which must go up."""
-        after = b""
+        # SQLite has every text before every blob, the empty one too.
+        after: bytes | str = ""
         while rows := await self._volume.database.read(sql, (after, CHUNK)):
-            if not isinstance(rows[-1][0], bytes) or rows[-1][0] <= after:
+            if not isinstance(rows[-1][0], bytes) or (isinstance(after, bytes) and rows[-1][0] <= after):
                 raise DamagedError(f"{self._volume.path.name}: a table is out of order.")
             yield rows
             after = rows[-1][0]

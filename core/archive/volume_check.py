@@ -203,7 +203,7 @@ class _Check:
     def _tell_of_strangers(self, strangers: Strangers) -> None:
         # Without the message's SHA-256 as a value of its own, since a repair would store it anew.
         for sha256 in strangers.messages:
-            text = f"Message {sha256.hex()} is named by no entry of the ledger: nobody archived it."
+            text = f"Message {sha256.hex() or 'with an empty SHA-256'} is named by no entry of the ledger: nobody archived it."
             self._verdict.add(self._name, text, content=True)
         for part in strangers.parts:
             self._verdict.add(self._name, f"Part {part} belongs to no message: nobody archived it.", content=True)

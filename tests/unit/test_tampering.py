@@ -296,6 +296,20 @@ def test_rows_that_nobody_archived_are_named(sealed: Sealed) -> None:
     assert any("It says 'more' of itself" in one for one in found)
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("INSERT INTO message VALUES (x'', 5, x'01')", "Message with an empty SHA-256 is named by no entry"),
+        ("INSERT INTO message VALUES (x'0011', 5, x'ff')", "Message 0011 is named by no entry"),
+        ("INSERT INTO part VALUES (-7, x'', 0, 0, x'')", "Part -7 belongs to no message"),
+    ],
+)
+def test_no_row_hides_from_the_search_for_strangers(sealed: Sealed, row: str, said: str) -> None:
+    """Neither by an empty hash, nor behind a recipe that cannot be read."""
+    change(sealed.home.volume(sealed.home.volume_numbers()[-1]), row)
+    assert [one for one in homes.findings(sealed.home) if said in one]
+
+
 async def test_a_smuggled_message_is_no_stranger_once_it_is_archived(sealed: Sealed) -> None:
     """The ledger names it then, as it names every other; a repair never takes it for a message to be saved."""
     smuggle(sealed.home.volume(sealed.home.volume_numbers()[-1]))
