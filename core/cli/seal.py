@@ -205,10 +205,11 @@ def check(deep: Annotated[bool, typer.Option("--deep", help="Read and hash every
 
     Those are the time stamps in the home, the seals in the files that are places, and the last one that is known to have been
     sent to each place. What a journal or a mailbox holds: archivar ledger check. Exit code 4 if the archive was changed, 1 if a
-    file has not what was sent to it.
+    file has not what was sent to it, or a time stamp is gone.
     """
     from core.archive import seal, seal_check, seal_places
     from core.cli import evidence
+    from core.engine import seal_delivery
 
     async def work() -> int:
         home = context.find()
@@ -222,14 +223,12 @@ def check(deep: Annotated[bool, typer.Option("--deep", help="Read and hash every
         for one in found:
             if one.place.kind is Kind.FILE and one.seal is not None:
                 try:
-                    kept = seal.find(seal.text(one.place.target), identity)
+                    seals |= dict.fromkeys(seal.find(seal.text(one.place.target), identity))
                 except InputError as error:
-                    kept = ()
                     output.note(f"! {one.place.name}: {error.message}")
-                if one.seal not in kept:
-                    gone = True
-                    output.note(f"! {one.place.name}: {one.place.target} has not the seal that was sent there: it was changed.")
-                seals |= dict.fromkeys(kept)
+            if said := seal_delivery.gone(one, identity, home):
+                gone = True
+                output.note(f"! {one.place.name}: {said}")
         if not seals and not stamps:
             raise InputError("No seal was sent anywhere yet.", "archivar seal now")
         return await evidence.check(home, seals, stamps, deep=deep) or (1 if gone else 0)

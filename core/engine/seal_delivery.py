@@ -24,8 +24,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.archive import seal as seals
-from core.archive import seal_places, stamp
+from core.archive import stamp
 from core.archive.seal import Seal
+from core.archive.seal_places import FOLDER, Standing, tokens
 from core.config import Home
 from core.db.database import durable
 from core.errors import ArchivarError, StorageError
@@ -140,7 +141,22 @@ def last_in_file(place: Place, archive_id: str) -> Seal | None:
         return None
 
 
-def holds(place: Place, archive_id: str, seal: Seal) -> bool:
+def gone(one: Standing, archive_id: str, home: Home) -> str:
+    """Why a file, or the stamps that the home keeps, have no more what was sent last, in a sentence; empty when they have it.
+
+    A new seal would hide that.
+    """
+    if one.seal is None:
+        return ""
+    if one.place.kind is Kind.FILE and not _holds(one.place, archive_id, one.seal):
+        why = "it was changed, moved, or its disk is not there"
+        return f"{one.place.target} has not the seal any more that was sent there: {why}."
+    if one.place.kind is Kind.STAMP and not any(path.name.startswith(f"{one.seal.seq:012}-") for path in tokens(home)):
+        return f"The time stamp of entry {one.seal.seq} is not in {home.path / FOLDER} any more, where it was kept."
+    return ""
+
+
+def _holds(place: Place, archive_id: str, seal: Seal) -> bool:
     """Has a place's file this seal of the archive still? One that may only be added to is believed to."""
     if last_in_file(place, archive_id) == seal:
         return True
@@ -309,7 +325,7 @@ def _read(response: http.client.HTTPResponse, host: str) -> bytes:
 
 def keep_token(parcel: Parcel, token: bytes) -> Path:
     """Keep a token in the home, under a name of its own that nothing has yet; it is there whole and on the disk, or not."""
-    folder = parcel.home.path / seal_places.FOLDER
+    folder = parcel.home.path / FOLDER
     name = f"{parcel.seal.seq:012}-{hashlib.sha256(token).hexdigest()[:16]}.tsr"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)

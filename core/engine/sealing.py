@@ -88,12 +88,9 @@ async def _send(archive: Archive, one: Standing, *, accept: bool) -> None:
             )
             await seal_places.failed(archive, one.place, reason, broken=True)
             return
-        if not accept and await _emptied(archive, one):
-            reason = (
-                f"{one.place.target} has not the seal any more that was sent there: it was changed, moved, or its disk is not "
-                f"there. archivar seal now {shlex.quote(one.place.name)} --accept begins it anew."
-            )
-            await seal_places.failed(archive, one.place, reason)
+        if not accept and (gone := await asyncio.to_thread(seal_delivery.gone, one, archive.archive_id, archive.home)):
+            name = shlex.quote(one.place.name)
+            await seal_places.failed(archive, one.place, f"{gone} archivar seal now {name} --accept begins it anew.")
             return
         if one.seal == parcel.seal and not one.failure and not accept:
             await seal_places.arrived(archive, one.place, parcel.seal, sent=False)
@@ -130,13 +127,6 @@ async def _lost(archive: Archive, one: Standing) -> Seal | None:
         if here is None or not await asyncio.to_thread(_is_stamped, newest, seals.imprint(archive.archive_id, here), one):
             return Seal(seq, b"", "")
     return None
-
-
-async def _emptied(archive: Archive, one: Standing) -> bool:
-    """Has a file lost what was sent to it last? A new seal would hide that."""
-    if one.place.kind is not Kind.FILE or one.seal is None:
-        return False
-    return not await asyncio.to_thread(seal_delivery.holds, one.place, archive.archive_id, one.seal)
 
 
 async def _entry(archive: Archive, seq: int) -> Seal | None:

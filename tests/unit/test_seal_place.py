@@ -14,7 +14,7 @@ import pytest
 from core.archive.seal import Seal, find, line, text
 from core.archive.seal_places import Standing, trouble
 from core.config import Home
-from core.engine.seal_delivery import Parcel, deliver, holds
+from core.engine.seal_delivery import Parcel, deliver, gone
 from core.engine.sealing import AGAIN, LONGEST, due, last_night, overdue
 from core.errors import ArchivarError, InputError
 from core.profiles.seal_place import Access, Kind, Place, checked
@@ -242,10 +242,16 @@ def test_a_file_is_one_whatever_its_name_begins_with(tmp_path: Path, monkeypatch
     assert text(str(SEALS[0])) == str(SEALS[0])
 
 
-def test_a_file_is_known_to_hold_a_seal_wherever_in_it(tmp_path: Path) -> None:
-    """Among those of other archives too; one that is gone or was emptied does not."""
-    place = replace(FILE, target=str(tmp_path / "seals"))
-    assert not holds(place, HERE, SEALS[0])
-    Path(place.target).write_text("\n".join([line(HERE, SEALS[0]), *[line(OTHER, SEALS[1])] * 1000]))
-    assert holds(place, HERE, SEALS[0])
-    assert not holds(place, HERE, SEALS[1])
+def test_what_has_lost_a_seal_is_known(tmp_path: Path) -> None:
+    """A file that is gone or has others only; a home without the stamp. One that may only be added to is believed."""
+    home = Home(tmp_path)
+    file, stamped = replace(FILE, target=str(tmp_path / "list")), Place("stamp", Kind.STAMP, "https://tsa.test")
+    assert "has not the seal any more" in gone(Standing(file, seal=SEALS[0]), HERE, home)
+    Path(file.target).write_text("\n".join([line(HERE, SEALS[0]), *[line(OTHER, SEALS[1])] * 1000]))
+    assert gone(Standing(file, seal=SEALS[0]), HERE, home) == ""
+    assert "has not the seal any more" in gone(Standing(file, seal=SEALS[1]), HERE, home)
+    assert "time stamp of entry 3 is not in" in gone(Standing(stamped, seal=SEALS[0]), HERE, home)
+    (tmp_path / "seals").mkdir()
+    (tmp_path / "seals" / "000000000003-0123456789abcdef.tsr").touch()
+    assert gone(Standing(stamped, seal=SEALS[0]), HERE, home) == ""
+    assert [gone(Standing(one), HERE, home) for one in (file, stamped)] == ["", ""]
