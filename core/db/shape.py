@@ -24,8 +24,8 @@ QUESTION = (
 )
 #: Names in quote marks of each kind, comments, blanks, words, and all else letter by letter, as SQLite parts them.
 _TOKEN = re.compile(
-    r"""'(?:[^']|'')*(?:'|\Z)|"(?:[^"]|"")*(?:"|\Z)|`(?:[^`]|``)*(?:`|\Z)|\[[^]]*(?:\]|\Z)|--[^\n]*"""
-    r"""|/\*(?:[^*]|\*(?!/))*(?:\*/|\Z)|[ \t\n\f\r]+|[0-9A-Za-z_$\x80-\U0010ffff]+|[\s\S]"""
+    r"""'(?:[^']++|'')*+(?:'|\Z)|"(?:[^"]++|"")*+(?:"|\Z)|`(?:[^`]++|``)*+(?:`|\Z)|\[[^]]*+(?:\]|\Z)|--[^\n]*+"""
+    r"""|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)|[ \t\n\f\r]++|[0-9A-Za-z_$\x80-\U0010ffff]++|[\s\S]"""
 )
 _WORD = re.compile(r"[A-Za-z_][0-9A-Za-z_]*")
 #: Differences that are named; more are counted.
