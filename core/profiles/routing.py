@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from core.line_ends import with_line_feeds
 from core.model import User
 from core.normal import normal
 from core.profiles.addresses import LONGEST
@@ -155,10 +156,17 @@ class AddressBook:
                     matches.setdefault((owner[0].id, sent), Match(*owner, sent))
                 else:
                     strangers.setdefault((name, sent), self._stranger(name, sent))
+        readable = any(not self.is_own(address) for address in found.recipients)
         for text in found.unreadable:
-            # Whose it is nobody can say, so it may be one of ours.
-            strangers.setdefault((text, False), Stranger(text, False, True, text in self._ignored))
+            if not readable or "@" not in text or self._names_ours(text):
+                # Whose it is nobody can say, so it may be one of ours.
+                strangers.setdefault((text, False), Stranger(text, False, True, text in self._ignored))
         return Route(tuple(matches.values()), tuple(strangers.values()))
+
+    def _names_ours(self, text: str) -> bool:
+        """Does it name one of our domains? Without one it is noise beside an address that can be read."""
+        lower = text.lower()
+        return "@" not in text[:-1] or any(domain in lower for domain in self.domains)
 
     def _stranger(self, name: str, sent: bool) -> Stranger:
         domain = domain_of(name)
@@ -184,7 +192,7 @@ def fields(header: bytes) -> dict[str, list[str]]:
 
 def find(raw: bytes, headers: Sequence[str] = HEADERS) -> Found:
     """The addresses of a raw message by role, from these fields in their order."""
-    values = fields(header_of(raw))
+    values = fields(header_of(with_line_feeds(raw)))
     senders: dict[str, str] = {}
     recipients: dict[str, str] = {}
     unclear: list[str] = []
@@ -195,8 +203,7 @@ def find(raw: bytes, headers: Sequence[str] = HEADERS) -> Found:
                 role.setdefault(key(address), address)
             if role is recipients and name != "received" and "@" in value:
                 unclear.append(value)
-    # Beside an address that can be read they are noise; without one the message would be nobody's, and not said to be.
-    broken = () if recipients else dict.fromkeys(text for value in unclear for text in unreadable(value) if "@" in text)
+    broken = dict.fromkeys(text for value in unclear for text in unreadable(value) if "@" in text)
     return Found(tuple(senders.values()), tuple(recipients.values()), tuple(broken)[:MOST_UNREADABLE])
 
 
@@ -220,8 +227,9 @@ def unreadable(value: str) -> list[str]:
     for place, element in enumerate(elements):
         text = "".join(element.text).strip().rpartition(":")[2].strip()
         following = elements[place + 1] if place + 1 < len(elements) else None
-        # A name with a comma in it that has no quotes is the beginning of what follows.
-        if text and not _read(element, decode=True) and not (following and following.angles and following.outer):
+        # A name with a comma in it that has no quotes is the beginning of what follows; an address is none.
+        name = following and following.angles and any(token is not _GAP for token in following.outer) and "@" not in text
+        if text and not name and not _read(element, decode=True):
             found.append(_shortened("".join(filter(str.isprintable, text))))
     return list(filter(None, dict.fromkeys(found)))
 

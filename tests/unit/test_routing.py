@@ -127,7 +127,16 @@ def test_a_recipient_that_cannot_be_read_is_kept_as_it_stands() -> None:
     assert found.unreadable == (f"{long[:100]}…{long[-100:]}", "anna@")
     assert BOOK.route(found).unresolved
     assert not AddressBook([ANNA], ignored=found.unreadable).route(found).unresolved
-    assert find(b"To: anna@, bob@example.test\r\n\r\n").unreadable == ()
+    # The mailbox's own address is no other one.
+    found = find(b"To: Anna <anna@>\r\nDelivered-To: all@example.test\r\n\r\n")
+    assert AddressBook([ANNA], own=["all@example.test"]).route(found).unresolved
+    assert find(b"To: a@b.test, <broken@@x.test>, broken@@c.test, <no>\r\n\r\n").unreadable == (
+        "<broken@@x.test>",
+        "broken@@c.test",
+    )
+    # Beside one that can be read, those in our domains; what is elsewhere is noise.
+    found = find(b'To: bob@example.test, "anna@example.test", "news@shop.test", eva@\r\n\r\n')
+    assert [one.address for one in BOOK.route(found).strangers] == ['"anna@example.test"', "eva@"]
     assert find(b"To: undisclosed-recipients:;\r\nCc: Team (x@y)\r\n\r\n").unreadable == ()
 
 
