@@ -11,7 +11,7 @@ from __future__ import annotations
 import binascii
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from core import markup
@@ -27,6 +27,7 @@ _DELIMITER_END = re.compile(rb"(--)?+[ \t]*+(?=\r?\n|\Z)")
 _HEADER_END = re.compile(rb"(?:\A|\n)\r?\n")
 _LINE = re.compile(r"[ \t>*]*+([^\W\d_][^:\uff1a@<>\"]{0,40}+)[:\uff1a](.*)", re.DOTALL)
 _HISTORY = re.compile(r"[,;]\s*+([^\W\d_][^:\uff1a@<>,;\"]{0,40}+)[:\uff1a]")
+_MESSAGES = ("message/rfc822", "message/global")
 _IDENTITY = ("", "7bit", "8bit", "binary")
 LONGEST_TEXT = 16 * 1024 * 1024
 _DEEPEST, _MOST_PARTS = 10, 1_000
@@ -72,18 +73,18 @@ def unwrap(raw: bytes) -> Report | None:
     if not _is_report(values):
         return None
     content = b""
-    texts: list[str] = []
+    texts: list[tuple[str, bool]] = []
     for kind, body in _leaves(raw, values):
-        if kind == "message/rfc822":
+        if kind in _MESSAGES:
             # Only the first is the message: a copy that a server decrypted may follow.
             content = content or body
         elif kind in ("", "text/plain", "text/html"):
             text = _decoded(body[:LONGEST_TEXT])
-            texts.append(markup.plain_lines(text) if kind == "text/html" else text)
+            texts.append((markup.plain_lines(text), False) if kind == "text/html" else (text, True))
     inner = routing.fields(routing.header_of(content))
     if not inner:
         return None
-    named = (_Envelope(inner).read(text) for text in texts)
+    named = (_Envelope(inner).read(text, folded=folded) for text, folded in texts)
     found = next((one for one in named if one.recipients or one.unreadable), None)
     return Report(found, content) if found else None
 
@@ -166,7 +167,7 @@ def _body(part: bytes, header: dict[str, list[str]]) -> tuple[str, bytes] | None
     try:
         if encoding == "base64":
             return kind, binascii.a2b_base64(re.sub(rb"\s+", b"", body), strict_mode=True)
-        if encoding == "quoted-printable" and kind != "message/rfc822":
+        if encoding == "quoted-printable" and kind not in _MESSAGES:
             return kind, binascii.a2b_qp(body)
     except binascii.Error:
         pass
@@ -189,10 +190,10 @@ class _Envelope:
     recipients: dict[str, None] = field(default_factory=dict)
     unreadable: dict[str, None] = field(default_factory=dict)
 
-    def read(self, text: str) -> Found:
-        """The addresses of ``text``."""
+    def read(self, text: str, *, folded: bool) -> Found:
+        """The addresses of ``text``, of which a subject may be ``folded``; that of a page is not."""
         listing = False
-        for line in _unfolded(text):
+        for line in _unfolded(text, self._is_subject if folded else lambda word, value: False):
             match = _LINE.fullmatch(line)
             if match is None:
                 # An older form has the recipients below the word, each in a line of its own.
@@ -203,7 +204,7 @@ class _Envelope:
                 continue
             word, value = _word(match[1]), match[2].strip()
             listing = False
-            if word in _SUBJECT or self._repeats(value):
+            if self._is_subject(word, value) or self._repeats(value):
                 continue
             if word in _SENDER | _BEHALF:
                 self.senders |= dict.fromkeys(routing.addresses(value))
@@ -218,6 +219,11 @@ class _Envelope:
                     self.senders |= dict.fromkeys(routing.addresses(value))
         recipients = tuple(self.recipients)
         return Found(tuple(self.senders), recipients, tuple(self.unreadable)[: routing.MOST_UNREADABLE])
+
+    def _is_subject(self, word: str, value: str) -> bool:
+        """Is it the subject of the message, by its word or by how it begins? Whoever wrote the message chose what it says."""
+        begins = value and any(_plain(one).startswith(_plain(value)) for one in self.inner.get("subject", ()))
+        return word in _SUBJECT or bool(begins)
 
     def _repeats(self, value: str) -> bool:
         """Is it the Message-ID or the subject of the message, whatever the word before it?"""
@@ -246,13 +252,17 @@ def _is_list(value: str) -> bool:
     return bool(routing.addresses(value)) and not routing.unreadable(value) and not value.startswith("<") | ("://" in value)
 
 
-def _unfolded(text: str) -> Iterator[str]:
-    """The lines of a text; one that begins with a blank goes on with the word before it."""
+def _unfolded(text: str, is_subject: Callable[[str, str], bool]) -> Iterator[str]:
+    """The lines of a text; one that begins with a blank goes on with the word before it.
+
+    Where all lines are set in, one with a word of its own does not; but behind a subject nothing stands for itself.
+    """
     held: list[str] = []
     joint = ""
+    whole = False
     for line in text.replace("\xa0", " ").splitlines():
         more = line[:1] in (" ", "\t") and bool(line.strip())
-        if joint and more and (held[-1].rstrip().endswith((",", ";")) or _LINE.fullmatch(line) is None):
+        if joint and more and (whole or held[-1].rstrip().endswith((",", ";")) or _LINE.fullmatch(line) is None):
             held.append(line)
             continue
         if held:
@@ -261,6 +271,7 @@ def _unfolded(text: str) -> Iterator[str]:
         word = _LINE.fullmatch(line)
         # Below a word that stands alone each line is an item of its list.
         joint = "" if word is None else " " if word[2].strip() else ", "
+        whole = word is not None and line[:1] not in (" ", "\t") and is_subject(_word(word[1]), word[2].strip())
     if held:
         yield joint.join(held)
 

@@ -150,6 +150,28 @@ def test_reports_are_read_by_their_form(lines: tuple[str, ...]) -> None:
     assert found == journal.Report(_TWO, inner)
 
 
+@pytest.mark.parametrize("word", ["Subject", "Předmět"])
+def test_a_folded_subject_names_nobody(word: str) -> None:
+    """Whoever writes a message writes its subject too, and would else choose who gets it."""
+    inner = b"From: anna@example.test\r\nSubject: Re:\r\n To: evil@example.test\r\n\r\nx"
+    lines = (
+        "Sender: anna@example.test",
+        f"{word}: Re:",
+        " To: evil@example.test",
+        "To: bob@example.test",
+        "Cc: carl@example.test",
+    )
+    assert journal.unwrap(report(inner, lines)) == journal.Report(_TWO, inner)
+    page = b"Sender: anna@example.test<br>Subject: x<br> To: bob@example.test<br> Cc: carl@example.test"
+    html = report(INNER, ("@",)).replace(b"text/plain", b"text/html").replace(b"@\r\n", page)
+    assert journal.unwrap(html) == journal.Report(_TWO, INNER)
+
+
+def test_a_message_of_the_newer_type_is_one() -> None:
+    """``message/global`` has addresses beyond ASCII."""
+    assert journal.unwrap(report(INNER, LINES).replace(b"message/rfc822", b"message/global")) == journal.Report(FOUND, INNER)
+
+
 def test_a_recipient_that_cannot_be_read_is_named() -> None:
     """A name in a directory, or a broken address: told as it stands, beside the others."""
     lines = ("Sender: anna@example.test", "To: /O=FIRMA/OU=X/CN=BOB, carl@example.test, dora@", "Cc: emil")
