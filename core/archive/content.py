@@ -17,6 +17,7 @@ from core.archive.passages import Gathered, Passage, composed
 from core.archive.splitter import LONGEST_HEADER, Part, header_end, parts
 from core.archive.transfer_encoding import ENCODINGS, PLAIN, decoded, trailer
 from core.errors import InputError
+from core.line_ends import with_line_feeds
 
 MOST_PARTS = 10_000
 MOST_FIELDS = 2_000
@@ -70,7 +71,7 @@ class Content:
 
 def read(raw: bytes) -> Content:
     """Read a raw message. Never raises; a message in a message is an attachment, and its text is read too."""
-    reader = _Reader(raw := _with_line_feeds(raw))
+    reader = _Reader(raw := with_line_feeds(raw))
     for leaf in _leaves(raw, reader.unread):
         reader.take(leaf)
     return reader.content()
@@ -93,7 +94,7 @@ class _Reader:
         """Add the next part."""
         del self._open[leaf.level + 1 :]
         draft = self._open[-1]
-        if not leaf.attached or leaf.media_type in _CALENDARS:
+        if not leaf.attached or leaf.is_calendar:
             self._text(leaf, draft)
         if not leaf.attached:
             return
@@ -102,7 +103,7 @@ class _Reader:
         if why := _UNREADABLE.get(leaf.media_type):
             self.unread[why] = None
         if leaf.message:
-            body = _with_line_feeds(body)
+            body = with_line_feeds(body)
             self._open.append(Gathered(leaf.level + 1, body[: header_end(body)]))
             self._drafts.append(self._open[-1])
 
@@ -125,8 +126,10 @@ class _Reader:
             self._descriptions.update(dict.fromkeys(page.descriptions))
         else:
             text = _text(body, charset).replace("\r\n", "\n").replace("\r", "\n")
-            if leaf.media_type in _CALENDARS and (told := invitation.told(text)):
+            if (leaf.is_calendar or invitation.begins(text)) and (told := invitation.told(text)):
                 draft.told.append(told)
+                # What follows in a text, as the footer of a list, is told as it is.
+                draft.plain.append("" if leaf.is_calendar else text.rpartition("END:VCALENDAR")[2].strip("\n"))
             elif not leaf.attached:
                 draft.plain.append(text)
         if below := trailer(leaf.body[: 2 * self._left], leaf.encoding):
@@ -156,13 +159,6 @@ class _Reader:
         )
 
 
-def _with_line_feeds(raw: bytes) -> bytes:
-    """A message whose header has the line ends of old Macintoshes, bare CRs, with those of others; any other as it is."""
-    end = raw.find(b"\n")
-    bare = raw.find(b"\r\r", 0, end) >= 0 if end >= 0 else b"\r" in raw
-    return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if bare else raw
-
-
 def _stray(header: bytes) -> bytes:
     """What stands among header fields and is none: where the header has no end, or there is none, that is the text."""
     # As in _headers, a field is known by the line end before it.
@@ -171,7 +167,7 @@ def _stray(header: bytes) -> bytes:
 
 def attachment(raw: bytes, index: int) -> bytes:
     """The decoded bytes of the attachment that ``read`` lists under ``index``. Raises ``InputError`` when there is none."""
-    found = (leaf for leaf in _leaves(_with_line_feeds(raw), {}) if leaf.attached)
+    found = (leaf for leaf in _leaves(with_line_feeds(raw), {}) if leaf.attached)
     for number, leaf in enumerate(found):
         if number == index:
             return decoded(leaf.body, leaf.encoding)
@@ -187,8 +183,9 @@ _UNREADABLE = {
     "application/pgp-encrypted": "what is encrypted (PGP) is not looked into",
 }
 
-
-_CALENDARS = frozenset(("text/calendar", "application/ics"))
+_CALENDARS = frozenset(("text/calendar", "text/x-vcalendar", "application/ics"))
+#: Types of which the name of a file tells more.
+_VAGUE = frozenset(("application/octet-stream", "text/plain"))
 _MESSAGES = frozenset(("message/rfc822", "message/global"))
 
 
@@ -208,6 +205,11 @@ class _Leaf:
     message: bool = False
     level: int = 0
     label: str = ""
+
+    @property
+    def is_calendar(self) -> bool:
+        """Is it an invitation or the like, by its type, or by its name where that says no more than that it is a file?"""
+        return self.media_type in _CALENDARS or (self.media_type in _VAGUE and self.name().lower().endswith((".ics", ".vcs")))
 
     def name(self, charset: str = "") -> str:
         """Its name, unlabelled 8-bit characters in ``charset``."""
@@ -262,7 +264,7 @@ def _leaves(raw: bytes, unread: dict[str, None]) -> Iterator[_Leaf]:
             if len(pending) > DEEPEST_ENCODED or left <= 0:
                 unread["encoded messages in one another, too deep or too large"] = None
                 continue
-            inner = _with_line_feeds(decoded(leaf.body, leaf.encoding))
+            inner = with_line_feeds(decoded(leaf.body, leaf.encoding))
             left -= len(inner)
             pending.append(_Scan(inner, iter(parts(inner)), leaf.level + 1))
 

@@ -28,6 +28,7 @@ from core.archive.splitter import LONGEST_HEADER, Part, header_end, parts
 from core.archive.transfer_encoding import decoded
 from core.archive.uuencoded import taken_out
 from core.codepoints import NO_SIGN
+from core.line_ends import with_line_feeds
 
 LONGEST_SUBJECT = 998
 LONGEST_SENDER = 320
@@ -104,8 +105,10 @@ def describe(raw: bytes, scan: Sequence[Part] | None = None) -> Envelope:
     ``scan`` is ``splitter.parts(raw)`` if the caller has it already. ``header_sha256`` is of the bytes up to and including
     the empty line, as IMAP returns for BODY.PEEK[HEADER] (RFC 3501 6.4.5), and of the whole message without one.
     """
-    end_of_header = header_end(raw)
-    lower, fields = _fields(raw[: min(end_of_header, LONGEST_HEADER)])
+    header = hashlib.sha256(memoryview(raw)[: header_end(raw)]).digest()
+    if (readable := with_line_feeds(raw)) is not raw:
+        raw, scan = readable, None
+    lower, fields = _fields(raw)
     scan = parts(raw) if scan is None else scan
     charset = "" if _is_ascii(fields) else _charset(lower) or _charset_of_parts(raw, scan)
     return Envelope(
@@ -114,7 +117,7 @@ def describe(raw: bytes, scan: Sequence[Part] | None = None) -> Envelope:
         recipients=_people(fields, b"to", b"cc", charset=charset)[:LONGEST_RECIPIENTS].rstrip(),
         date=seconds(_first(fields, b"date", LONGEST_DATE)),
         message_id=_message_id(fields),
-        header_sha256=hashlib.sha256(memoryview(raw)[:end_of_header]).digest(),
+        header_sha256=header,
         attachments=_attachments(raw, scan) + _encoded_files(raw, scan),
         readable=bool(fields) or _ANY_FIELD.search(lower) is not None,
     )
@@ -138,7 +141,7 @@ class HeaderTexts:
 
 def describe_header(header: bytes) -> HeaderTexts:
     """Read a header block, as IMAP returns for BODY[HEADER], or a whole message. Never raises."""
-    lower, fields = _fields(header[: min(header_end(header), LONGEST_HEADER)])
+    lower, fields = _fields(with_line_feeds(header))
     charset = "" if _is_ascii(fields) else _charset(lower)
     return HeaderTexts(
         _people(fields, b"from", b"sender", charset=charset),
@@ -148,12 +151,9 @@ def describe_header(header: bytes) -> HeaderTexts:
     )
 
 
-def _fields(block: bytes) -> tuple[bytes, dict[bytes, list[bytes]]]:
-    """A header block in lower case, and the raw values of the fields that are known here, by name."""
-    header = b"\n" + block
-    if header.find(b"\n", 1) < 0:
-        header = header.replace(b"\r", b"\n")  # old Macintosh line ends; no server knows them as such
-        header = header[: header_end(header, 1)]
+def _fields(raw: bytes) -> tuple[bytes, dict[bytes, list[bytes]]]:
+    """The header block of a message in lower case, and the raw values of the fields that are known here, by name."""
+    header = b"\n" + raw[: min(header_end(raw), LONGEST_HEADER)]
     lower = header.lower()
     fields: dict[bytes, list[bytes]] = {}
     for found in _FIELD.finditer(lower):
@@ -264,7 +264,8 @@ def characters(content: bytes, label: str, likely: str = "") -> str:
     guess = _codec(likely.lower()) if not codec or codec == "utf-8" else ""
     guess = guess if guess and guess != "utf-8" and _extends_ascii(guess) else ""
     japanese = "iso2022_jp_ext" if not codec and _JAPANESE in content else ""
-    for attempt in (japanese, codec, "utf-8", guess):
+    # Every byte is a letter of most charsets: in one of these, UTF-8 with a broken byte would be read as something else.
+    for attempt in (japanese, codec, "utf-8", guess if guess and not _nearly_utf8(content) else ""):
         try:
             if attempt:
                 return content.decode(attempt)
@@ -287,10 +288,22 @@ def clean(text: str) -> str:
 def _mixed(content: bytes, codec: str) -> str:
     """UTF-8 in which some bytes are in ``codec``; all in ``codec`` where those are the more."""
     text = content.decode("utf-8", "surrogateescape")
-    rest, strange = _STRANGE.subn("", text)
-    if len(_BEYOND_ASCII.findall(rest)) < strange:
+    fitting, strange = _fitting(text)
+    if fitting < strange:
         return content.decode(codec, _BOXED)
     return _STRANGES.sub(lambda found: found[0].encode("utf-8", "surrogateescape").decode(codec, _BOXED), text)
+
+
+def _fitting(text: str) -> tuple[int, int]:
+    """Characters beyond ASCII, and bytes that are none, of what was decoded as UTF-8."""
+    rest, strange = _STRANGE.subn("", text)
+    return len(_BEYOND_ASCII.findall(rest)), strange
+
+
+def _nearly_utf8(content: bytes) -> bool:
+    """Tell whether so much is UTF-8 that it cannot be by chance: two bytes of Chinese in its own charset are, now and then."""
+    fitting, strange = _fitting(content.decode("utf-8", "surrogateescape"))
+    return fitting > 2 * strange
 
 
 @lru_cache(maxsize=256)

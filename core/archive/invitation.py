@@ -63,6 +63,11 @@ class _Event:
         return _unescaped(self.first(name).text).strip()
 
 
+def begins(text: str) -> bool:
+    """Tell whether a text begins as a calendar does, whatever it is called."""
+    return text[:200].lstrip("\ufeff \r\n\t")[:15].upper() == "BEGIN:VCALENDAR"
+
+
 def told(calendar: str) -> str:
     """A calendar in words, an event after the other; empty when there is nothing to tell."""
     method, events = _events(calendar)

@@ -7,7 +7,8 @@ import base64
 import pytest
 
 from core.archive.content import Content, attachment, read
-from core.archive.envelope import describe
+from core.archive.envelope import describe, describe_header
+from core.profiles import routing
 
 INNER = (
     b"From: Fraud <huber@ext.test>\r\nTo: boss@firma.test\r\nSubject: Inner subject\r\n"
@@ -112,6 +113,29 @@ def test_an_invitation_is_told_once_and_not_as_source() -> None:
     assert found.source == "text"
 
 
+@pytest.mark.parametrize(
+    "kind", ["text/x-vcalendar", "application/octet-stream; name=Termin.ICS", "text/plain; name=a.ics", "text/plain"]
+)
+def test_a_calendar_is_known_whatever_type_it_was_given(kind: str) -> None:
+    """By the name of its file, or by how it begins; and what a list put below it is read."""
+    for raw in (as_part(kind.encode(), CALENDAR), with_parts(TEXT, as_part(kind.encode(), CALENDAR))):
+        text = read(raw).text
+        assert "What:       Budget" in text
+        assert "VCALENDAR" not in text
+    assert read(as_part(b"text/plain", CALENDAR + b"\r\nList of X\r\n")).text.startswith("List of X")
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\r\r\n"])
+@pytest.mark.parametrize("last", [b"", b"\n", b"\r\n"])
+def test_the_catalog_reads_odd_line_ends_as_the_reader_does(end: bytes, last: bytes) -> None:
+    """Bare CRs with a line end of another kind behind them, which servers put there, and lines converted twice."""
+    raw = b"From: a@b.test\nTo: c@d.test\nSubject: Hello\n\nTo: no@field.test\nText\n".replace(b"\n", end) + last
+    assert read(raw).text == "To: no@field.test\nText\n"
+    for one in (describe(raw), describe_header(raw)):
+        assert (one.sender, one.recipients, one.subject) == ("a@b.test", "c@d.test", "Hello")
+    assert routing.find(raw).recipients == ("c@d.test",)
+
+
 def test_bare_carriage_returns_are_line_ends() -> None:
     """A message of an old Macintosh has fields, text and attachments; the catalog takes no field out of its text."""
     raw = with_parts(TEXT, as_part(b"application/x; name=a.bin" + BASE64, b"AAAA")).replace(b"\r\n", b"\r")
@@ -155,6 +179,9 @@ def test_headers_without_a_label_have_the_charset_of_the_text() -> None:
 def test_one_wrong_byte_spoils_itself_alone(value: bytes, text: str) -> None:
     """What is UTF-8 stays so, around a byte that is not; where there is none, the whole is something else."""
     assert describe(b"Subject: " + value + b"\r\n\r\n").subject == text
+    if text.startswith("Grüße aus"):
+        # Nor does the charset of the text, in which all bytes are letters.
+        assert describe(b"Subject: " + value + b"\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\r\n").subject == text
     assert read(b"Subject: " + value + b"\r\n\r\nx").first("subject") == text
 
 
