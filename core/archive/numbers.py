@@ -1,7 +1,7 @@
 """Numbers that are written with separators, as one word: amounts, accounts (IBAN), telephone numbers. Pure; linear in time.
 
 ``10.000,50``, ``10 000,50`` and ``10000,50`` are ``1000050``, so each finds the others; what is cut apart by blanks is one
-number only where its shape says so (groups of three digits, groups of four after a country, a number that is dialled).
+number only where its shape says so (groups of three digits, three and more groups of four, a number that is dialled).
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ MOST = 50_000
 _BLANK = r"[ \t\u00a0\u2007\u2009\u202f]"
 _AMOUNT = rf"[0-9]{{1,3}}(?:(?:{_BLANK}|['’.,])[0-9]{{3}}(?![0-9])){{1,8}}+(?:[.,][0-9]{{1,4}}(?![0-9]))?"
 _ACCOUNT = rf"[A-Za-z]{{2}}[0-9]{{2}}(?:{_BLANK}?[A-Za-z0-9]{{4}}){{2,7}}(?:{_BLANK}?[0-9A-Za-z]{{1,3}})?"
+_GROUPS = rf"[0-9]{{4}}(?:{_BLANK}[0-9]{{4}}){{2,7}}(?:{_BLANK}[0-9]{{1,3}})?"
 _DIALLED = rf"(?:\+|\(?0)[0-9](?:[-./()]|{_BLANK}|[0-9]){{4,24}}"
 _JOINED = r"[0-9]{1,20}(?:['’.,/-][0-9]{1,20}){1,8}"
-#: What may begin within a longer word or number is none.
+#: What may begin within a longer word or number is none, but for an amount behind a currency or an abbreviation.
 _NUMBER = re.compile(
-    rf"(?<![\w.,])(?:(?P<account>{_ACCOUNT})|(?P<amount>{_AMOUNT})|(?P<dialled>{_DIALLED})|(?P<joined>{_JOINED}))(?!\w)"
+    rf"(?:(?<![\w.,])(?:(?P<account>{_ACCOUNT})|(?P<groups>{_GROUPS}))|(?<![0-9_])(?<![0-9][.,])(?P<amount>{_AMOUNT})"
+    rf"|(?<![\w.,])(?:(?P<dialled>{_DIALLED})|(?P<joined>{_JOINED})))(?!\w)"
 )
 #: No number has separators without as many digits and one in between.
 _DIGITS = re.compile(r"[0-9](?:[^\w\n]|_){1,3}[0-9]")
 _GAP = re.compile(_BLANK)
-_SPACED = re.compile(rf"(?:{_ACCOUNT}|{_AMOUNT}|{_DIALLED})(?=[\s)]|\Z)")
+_SPACED = re.compile(rf"(?:{_ACCOUNT}|{_GROUPS}|{_AMOUNT}|{_DIALLED})(?=[\s)]|\Z)")
 #: What is left out of a search, and the end of what belongs together: no parts of a number.
 _OTHER = re.compile(r"(?<!\()(?<!\(0)(?:\s-|\))")
 _DECIMALS = re.compile(r"[.,]([0-9]{1,2})\Z")
