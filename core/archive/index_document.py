@@ -21,8 +21,9 @@ COLUMNS = ("subject", "sender", "recipients", "copies", "body", "files", "links"
 _NUMBERED = frozenset(("subject", "body", "files"))
 #: Characters of one message's text that are indexed: a list of parts of 4 MB has no more words than that.
 MOST_TEXT = 2_000_000
-#: Letters of words in which parts can be found: what is shorter has none to speak of, what is longer is no word.
-SHORTEST_WORD, LONGEST_WORD = 4, 40
+#: Letters of words in which parts can be found: what is shorter has none to speak of. Compounds may have as many as the index
+#: keeps of a word.
+SHORTEST_WORD, LONGEST_WORD = 4, folding.LONGEST_WORD
 #: What is older than 1970, or has no date anywhere, stands at the end.
 _NUMBERS = 1 << 25
 

@@ -33,7 +33,8 @@ MAIL = {
     2: PAGE,
     3: f"{TEXT}The amount is 10.000,50 EUR to DE89 3704 0044 0532 0130 00, call +49 (0)30 / 1234-567.",
     4: f"{TEXT}The amount is 10000,50 EUR to DE89370400440532013000, call 49301234567.",
-    5: f"{TEXT}See http://plain.test/path about the Zwischenlagerhalle, number 1 234 567.",
+    5: f"{TEXT}See http://plain.test/path about the Zwischenlagerhalle, number 1 234 567, and the "
+    "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz.",
     6: f"{TEXT}begin 644 notes.doc\r\n#86)C\r\n`\r\nend\r\n",
 }
 
@@ -72,6 +73,7 @@ async def found(archive: Archive, text: str) -> list[int]:
         ("https://t.test/?u=https%3A%2F%2Fshop.test%2Fsale", [2]),
         ('"summer bargain" "corporate logo"', [2]),
         ("link:plain.test", [5]),
+        ("*aufgaben*", [5]),
         ("<m.3$x@example.test>", [3]),
         ("m.3$x@example.test", [3]),
         ("id:<m.3$x@example.test>", [3]),
