@@ -66,6 +66,8 @@ KINDS = {
     "directory.synced": "users synchronised",
     "directory.removed": "directories removed",
     "settings.saved": "settings",
+    "seal.place.saved": "places for seals",
+    "seal.place.removed": "places for seals removed",
     "verified": "verifications",
     "repaired": "repairs",
     "salvaged": "volumes that were salvaged",
