@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -85,9 +85,12 @@ async def find(archive: Archive, name: str) -> Standing:
     raise InputError(f'There is no place "{name[:60]}" for seals.', "archivar seal list shows those that there are.")
 
 
-async def save(archive: Archive, place: Place, password: Secret | None = None, *, actor: str = "archivar") -> Place:
+async def save(
+    archive: Archive, place: Place, password: Secret | None = None, *, actor: str = "archivar", new: bool = False
+) -> Place:
     """Save a place, and its password (encrypted) when one is given; the place as it was saved. Raises ``InputError``.
 
+    ``new``: it must not take the place of one of that name.
     A stored password is forgotten when it was for another account or server: it is never sent where it was not meant for.
     """
     place = checked(place)
@@ -95,6 +98,11 @@ async def save(archive: Archive, place: Place, password: Secret | None = None, *
         raise PlaceError("target", f"{place.target} lies in the archive's own folder.", "A seal is of use elsewhere alone.")
     async with archive.changing():
         before = {one.place.name.casefold(): one.place for one in await standings(archive)}.get(place.name.casefold())
+        if before is not None and new:
+            raise PlaceError("name", f"there is a place {before.name} already.", "Choose another name.")
+        if before is not None:
+            # By whatever letters it is called now, it is the one that is known by its first name everywhere.
+            place = replace(place, name=before.name)
         key = _key(place.name)
         box = passwords.box(archive, key, password) if password is not None else None
         stays = before is not None and before.same_account(place) and place.needs_password

@@ -118,10 +118,13 @@ def add(
             ca_file,
         )
         async with context.archive() as archive:
+            before = {one.place.name: one.place.where for one in await seal_places.standings(archive)}
             saved = await seal_places.save(archive, place, _password(place, password_env), actor=actor())
         if output.json_wanted:
             output.json(saved.as_json())
-        output.note(f"Seals go to {saved.name} ({saved.where}) from now on. Send one now: archivar seal now")
+        was = before.get(saved.name, saved.where)
+        instead = f", no longer to {was}" if was != saved.where else ""
+        output.note(f"Seals go to {saved.name} ({saved.where}) from now on{instead}. Send one now: archivar seal now")
 
     run(work())
 

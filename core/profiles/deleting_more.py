@@ -11,10 +11,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from core.profiles.age import Age
-from core.profiles.catchall import Unknown
+from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.filter import Filter, Flagged, Seen
 from core.profiles.profile import Profile
-from core.profiles.rules import FolderRules
+from core.profiles.rules import FolderRules, default_exclusion, is_usual
 from core.profiles.selection import Mode, Selection
 
 
@@ -31,6 +31,7 @@ class More(StrEnum):
     FOLDERS = "folders"
     FILTER = "filter"
     UNKNOWN = "unknown"
+    ADDRESSES = "addresses"
 
 
 SENTENCES = {
@@ -41,9 +42,10 @@ SENTENCES = {
     More.PLAIN_EXPUNGE: "On servers without UIDPLUS mail is deleted too, where an EXPUNGE takes whatever is marked.",
     More.MAILBOX: "It is another mailbox or server than before, in which mail is deleted from now on.",
     More.USERS: "Mail of more users than before is deleted.",
-    More.FOLDERS: "Mail in more folders than before is deleted.",
+    More.FOLDERS: "Mail may be deleted in folders in which none was until now.",
     More.FILTER: "The filter lets more mail pass than before, which is archived and then deleted.",
     More.UNKNOWN: "Mail for unknown addresses is deleted too, once its copy is in the catch-all archive.",
+    More.ADDRESSES: "Fewer addresses than before may hold mail back: other domains, header fields or own addresses count.",
 }
 
 
@@ -64,6 +66,7 @@ def more(before: Profile | None, after: Profile, moment: datetime) -> tuple[More
         More.FOLDERS: _more_folders(before.folders, after.folders),
         More.FILTER: _wider(before.filter, after.filter, moment),
         More.UNKNOWN: _unknown_too(after) and not _unknown_too(before),
+        More.ADDRESSES: _fewer_addresses(before.catchall, after.catchall),
     }
     return tuple(one for one, holds in found.items() if holds)
 
@@ -81,6 +84,17 @@ def _where(profile: Profile) -> tuple[object, ...]:
 
 def _unknown_too(profile: Profile) -> bool:
     return profile.catchall is not None and profile.catchall.unknown is Unknown.ARCHIVE
+
+
+def _fewer_addresses(before: CatchAll | None, after: CatchAll | None) -> bool:
+    """Whether an address may count no longer as one of ours that nobody has, for which mail is left in the mailbox."""
+    if before is None or after is None:
+        return False
+    domains, now_domains = _keys(before.domains), _keys(after.domains)
+    # None named are those of the users, which may be any.
+    fewer = domains != now_domains if not domains or not now_domains else bool(domains - now_domains)
+    headers = bool(_keys(before.headers) - _keys(after.headers))
+    return fewer or headers or bool(_keys(after.own_addresses) - _keys(before.own_addresses))
 
 
 def _more_users(before: Selection | None, after: Selection | None) -> bool:
@@ -105,8 +119,19 @@ def _more_folders(before: FolderRules, after: FolderRules) -> bool:
         return True
     if old and not new:
         return True
-    # A plain name that was archived before is nothing more.
-    return any("*" in pattern or before.reason_to_exclude(pattern) for pattern in new - old)
+    return any(not _surely_archived(before, pattern) for pattern in new - old)
+
+
+def _surely_archived(rules: FolderRules, pattern: str) -> bool:
+    """Whether a folder with the plain name ``pattern`` was archived by ``rules``, whatever the server says of it.
+
+    A name does not tell what only the server knows: that its mail is junk, or that it is somebody else's.
+    """
+    if "*" in pattern or rules.reason_to_exclude(pattern):
+        return False
+    if rules.include:
+        return any(rule.matches(pattern) and rule.spells_out(1) for rule in rules.include)
+    return is_usual(pattern) and not default_exclusion(pattern)
 
 
 def _wider(before: Filter, after: Filter, moment: datetime) -> bool:

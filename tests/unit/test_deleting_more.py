@@ -34,6 +34,10 @@ def folders(include: list[str], exclude: list[str]) -> Profile:
     return replace(BEFORE, folders=FolderRules.of(include, exclude))
 
 
+def catching(**values: object) -> Profile:
+    return replace(BEFORE, target=None, catchall=CatchAll(**values))  # type: ignore[arg-type]
+
+
 NEVER = replace(BEFORE, deletion=Deletion())
 NOW_AT_ONCE = replace(BEFORE, deletion=Deletion(When.IMMEDIATELY))
 SOONER = replace(BEFORE, deletion=Deletion(When.OLDER_THAN, MONTHS))
@@ -65,6 +69,10 @@ CASES: list[tuple[Profile | None, Profile, More | None]] = [
     (selecting(Mode.ONLY, "bob"), selecting(Mode.ALL_EXCEPT, "carl"), More.USERS),
     (folders([], []), folders(["INBOX"], []), None),
     (folders([], []), folders(["**", "Junk E-mail"], []), More.FOLDERS),
+    # What only the server says is junk, a calendar or somebody else's was left out until it was named.
+    (folders([], []), folders(["Onbezorgd"], []), More.FOLDERS),
+    (folders(["**"], []), folders(["INBOX", "Projects"], []), More.FOLDERS),
+    (folders(["Projects/**"], []), folders(["Projects/A"], []), None),
     (folders(["INBOX"], []), folders([], []), More.FOLDERS),
     (folders(["INBOX"], []), folders(["INBOX", "Sent"], []), More.FOLDERS),
     (folders(["INBOX", "Sent"], []), folders(["INBOX"], []), None),
@@ -88,6 +96,13 @@ CASES: list[tuple[Profile | None, Profile, More | None]] = [
     (filtering(subject=("a",)), filtering(), More.FILTER),
     (JOURNAL, replace(JOURNAL, catchall=CatchAll(unknown=Unknown.ARCHIVE)), More.UNKNOWN),
     (replace(JOURNAL, catchall=CatchAll(unknown=Unknown.ARCHIVE)), JOURNAL, None),
+    (catching(domains=("a.test", "b.test")), catching(domains=("A.test",)), More.ADDRESSES),
+    (catching(domains=("a.test",)), catching(domains=("a.test", "b.test")), None),
+    (catching(domains=("a.test",)), catching(), More.ADDRESSES),
+    (catching(), catching(domains=("a.test",)), More.ADDRESSES),
+    (catching(headers=("To", "Cc")), catching(headers=("To",)), More.ADDRESSES),
+    (catching(headers=("To",)), catching(headers=("Cc", "To")), None),
+    (catching(), catching(own_addresses=("journal@a.test",)), More.ADDRESSES),
 ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from core.archive import seal, seal_places
 from core.archive.archive import Archive
 from core.config import Home
-from core.profiles.seal_place import Kind, Place
+from core.profiles.seal_place import Access, Kind, Place
 from core.secrets import Secret
 from tests import homes
 from tests.homes import message
@@ -64,6 +64,37 @@ async def test_a_place_is_set_up_and_the_seal_sent_there(archive: Archive, tmp_p
         await screen.press("escape")
         await screen.until_shown("✔ sent")
     assert str(await seal.current(archive)) in target.read_text("utf-8")
+
+
+async def test_a_new_place_takes_no_name_that_is_taken_and_a_changed_choice_is_not_lost(
+    archive: Archive, tmp_path: Path
+) -> None:
+    """The kind's name is offered to every new place: the one that has it stays. Enter saves wherever one is."""
+    await seal_places.save(archive, Place("mail", Kind.MAIL, "a@example.test", "mail.example.test"))
+    async with console_on(archive.home) as screen:
+        await at_seals(screen)
+        await screen.press("e")
+        await screen.until(lambda: isinstance(screen.console.screen, SealForm))
+        await screen.press("tab", "tab", "tab", "right", "escape")
+        await screen.until_shown("Leave without saving?")
+        await screen.press("n", "enter")
+        await screen.until(lambda: isinstance(screen.console.screen, SealsPlace))
+        assert (await seal_places.find(archive, "mail")).place.access is Access.SSL
+        await screen.press("n", "down", "enter")
+        await screen.until(lambda: isinstance(screen.console.screen, SealForm))
+        await screen.press("tab", *"b@example.test", "tab", *"mail.example.test", "enter")
+        await screen.until_shown("there is a place mail already")
+        assert [one.place.target for one in await seal_places.standings(archive)] == ["a@example.test"]
+
+
+async def test_one_place_has_one_name_whatever_its_letters(archive: Archive, tmp_path: Path) -> None:
+    """Large or small letters beyond ASCII too: what the ledger calls a change is one, and one is removed."""
+    for name, file in (("Büro", "a.txt"), ("BÜRO", "b.txt")):
+        saved = await seal_places.save(archive, Place(name, Kind.FILE, str(tmp_path / file)))
+    [one] = await seal_places.standings(archive)
+    assert one.place == saved == Place("Büro", Kind.FILE, str(tmp_path / "b.txt"))
+    await seal_places.remove(archive, "büro")
+    assert await seal_places.standings(archive) == []
 
 
 async def test_a_place_that_fails_is_on_home_and_is_changed_or_removed(archive: Archive, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from core.engine.examine import ServerFolder
 from core.engine.examples import Example, ExamplePlace
 from core.profiles.age import Age
 from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.deleting_more import SENTENCES
 from core.profiles.deletion import Deletion, When
 from core.profiles.ownership import Evidence, Standing, Whose
 from core.profiles.profile import Login, Method, Profile, Target
@@ -419,6 +420,17 @@ async def test_deletion_is_switched_on_by_a_yes_alone(stage: Stage) -> None:
     await screen.press("y")
     await screen.until_shown("Profile Alice saved.")
     assert (await stage.saved("Alice")).deletion.when is When.IMMEDIATELY
+
+
+async def test_the_answers_stand_below_however_much_is_deleted_more(stage: Stage) -> None:
+    """On the smallest usual terminal, with every sentence that there is."""
+    question = DeletionQuestion(
+        "Save?", [*SENTENCES.values()], "save it", "go on editing", lambda: stage.drafts.preview(Draft({}))
+    )
+    await stage.screen.console.push_screen(question)
+    await stage.screen.until_shown("! Deletion is switched on", "y  save it      n, enter  go on editing")
+    await stage.screen.press("end")
+    await stage.screen.until_shown("messages", "y  save it      n, enter  go on editing")
 
 
 async def test_what_deletes_no_more_than_before_is_saved_unasked_and_more_is_asked_about(stage: Stage) -> None:

@@ -51,8 +51,8 @@ class Seals(Protocol):
     async def values(self, name: str) -> Mapping[str, str]:
         """The fields of a place, to be changed."""
 
-    async def save(self, kind: str, values: Mapping[str, str]) -> Mapping[str, str]:
-        """Save a place; what is wrong by field, and then nothing was saved."""
+    async def save(self, kind: str, values: Mapping[str, str], *, new: bool) -> Mapping[str, str]:
+        """Save a place, a ``new`` one under a name that none has; what is wrong by field, and then nothing was saved."""
 
     async def remove(self, name: str) -> None:
         """Send no more seals there."""

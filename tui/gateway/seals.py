@@ -55,7 +55,7 @@ class SealDesk:
             place = (await seal_places.find(self._archive, name)).place
         return {key: str(value or "") for key, value in place.as_json().items()}
 
-    async def save(self, kind: str, values: Mapping[str, str]) -> Mapping[str, str]:
+    async def save(self, kind: str, values: Mapping[str, str], *, new: bool) -> Mapping[str, str]:
         password = values.get("password", "")
         port = values.get("port", "").strip()
         if port and not (port.isascii() and port.isdigit() and len(port) < 6):
@@ -71,7 +71,7 @@ class SealDesk:
         with translated():
             refuse_backup(self._archive.home)
             try:
-                await seal_places.save(self._archive, place, Secret(password) if password else None, actor=_WHO)
+                await seal_places.save(self._archive, place, Secret(password) if password else None, actor=_WHO, new=new)
             except PlaceError as error:
                 return {error.field: present.text(f"{error.what} {error.hint}", 400)}
         return {}

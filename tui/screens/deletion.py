@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -43,7 +43,11 @@ class DeletionQuestion(ModalScreen[Answer]):
     ``choices``: up and down go on to the other choices.
     """
 
-    DEFAULT_CSS = "DeletionQuestion .danger { color: $error; text-style: bold; } DeletionQuestion #count { margin: 1 0; }"
+    DEFAULT_CSS = """
+    DeletionQuestion #said { height: auto; max-height: 70vh; scrollbar-size-vertical: 1; background: transparent; }
+    DeletionQuestion .danger { color: $error; text-style: bold; }
+    DeletionQuestion #count { margin: 1 0 0 0; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
 
     def __init__(
@@ -57,9 +61,11 @@ class DeletionQuestion(ModalScreen[Answer]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
             box.border_title = Content(self._question)
-            yield Static(Content("\n".join(f"! {sentence}" for sentence in self._sentences)), classes="danger")
-            if self._count is not None:
-                yield Static(Content(COUNTING), id="count")
+            # However much is to be said, the answers stand below it; where arrows have another meaning it is little.
+            with VerticalScroll(id="said", can_focus=not self._choices):
+                yield Static(Content("\n".join(f"! {sentence}" for sentence in self._sentences)), classes="danger")
+                if self._count is not None:
+                    yield Static(Content(COUNTING), id="count")
             others = "      ↑ ↓  other choice" if self._choices else ""
             yield Static(Content(f"y  {self._yes}      n, enter  {self._no}{others}"), classes="keys")
 

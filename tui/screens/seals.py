@@ -212,12 +212,17 @@ class SealForm(ModalScreen[bool]):
     SealForm Form { height: auto; max-height: 15; }
     SealForm .wrong { display: none; height: auto; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", show=False),
+        Binding("enter", "save", show=False),
+    ]
     AUTO_FOCUS = "Form Line"
 
     def __init__(self, kind: str, values: Mapping[str, str], *, new: bool) -> None:
         super().__init__()
-        self._kind, self._values, self._new = kind, dict(values), new
+        self._kind, self._new = kind, new
+        # What the fields begin with, of those that hold nothing yet too.
+        self._values = {name: "" for name in ("name", "target", *LABELS)} | {"access": ACCESS[0][0]} | dict(values)
         self._saving = False
 
     def compose(self) -> ComposeResult:
@@ -231,14 +236,10 @@ class SealForm(ModalScreen[bool]):
             else:
                 label, note, hint = LABELS[name]
                 specs.append(Text(name, label, note, hint, secret=name == "password"))
-        values = {
-            "access": ACCESS[0][0],
-            **{spec.name: self._values.get(spec.name, "") for spec in specs if spec.name != "access"},
-        }
         with Vertical(classes="box") as box:
             box.border_title = Content(f"{'New place' if self._new else self._values['name']}: {dict(KINDS)[self._kind]}")
             yield Static(id="wrong", classes="wrong")
-            yield Form(specs, values | ({"access": self._values["access"]} if self._values.get("access") else {}))
+            yield Form(specs, {spec.name: self._values[spec.name] for spec in specs})
             yield Static(Content("enter  save      tab  next field      esc  leave"), classes="keys")
 
     @property
@@ -247,23 +248,23 @@ class SealForm(ModalScreen[bool]):
 
     @property
     def _typed(self) -> dict[str, str]:
-        return {
-            "name": self._values.get("name", ""),
-            **{name: str(value) for name, value in self.query_one(Form).values.items()},
-        }
+        return {"name": self._values["name"], **{name: str(value) for name, value in self.query_one(Form).values.items()}}
 
     def on_form_edited(self) -> None:
         self._say("")
 
     def on_form_done(self, event: Form.Done) -> None:
         event.stop()
+        self.action_save()
+
+    def action_save(self) -> None:
         if not self._saving:
             self._saving = True
             self.run_worker(self._save(self._typed), exit_on_error=False)
 
     async def _save(self, values: Mapping[str, str]) -> None:
         try:
-            if problems := await self.console.gateway.seals.save(self._kind, values):
+            if problems := await self.console.gateway.seals.save(self._kind, values, new=self._new):
                 self.query_one(Form).show_errors(problems)
                 return
         except Refused as trouble:
@@ -280,9 +281,7 @@ class SealForm(ModalScreen[bool]):
 
     def action_close(self) -> None:
         """Leave; what was typed is lost only when somebody says so."""
-        before = {name: self._values.get(name, "") for name in self._typed}
-        typed = {name: value for name, value in self._typed.items() if name != "access"}
-        if all(before[name] == value for name, value in typed.items()):
+        if all(self._values[name] == value for name, value in self._typed.items()):
             self.dismiss(False)
         else:
             question = Confirm("Leave without saving?", "What was typed here is lost.", "leave", "go on")
