@@ -35,6 +35,7 @@ from tui.screens.help import Help
 from tui.screens.home import HomePlace
 from tui.screens.place import Place
 from tui.screens.proof import ProofPlace
+from tui.screens.saving import SavingForm
 from tui.screens.seals import SealsPlace
 from tui.screens.settings import SettingsPlace
 from tui.screens.start import StartPlace
@@ -184,13 +185,14 @@ class Console(Failing):
             await super().on_event(event)
 
     async def on_settled(self, message: Settled) -> None:
-        await self._typed.settled(message)
+        # Behind what the key had done next, such as moving the focus.
+        self.call_later(self._typed.settled, message)
 
     def _page_comes(self) -> bool:
         """Whether a page is on its way, which what is typed now is meant for. A question before it has its own answer."""
         if self._opening or self.place is None:
             return True
-        return isinstance(self.screen, Place) and self.screen.opening
+        return isinstance(self.screen, Place | SavingForm) and self.screen.opening
 
     def opened(self) -> None:
         """A page is there: what was typed for it meanwhile goes to it, once it has the focus."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.widgets import Input
 
 import tui.gateway.directory
@@ -27,6 +29,8 @@ from tests import homes
 from tests.terminal.consoles import console_on, names
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_screens import Shown, straight
+from tui.gateway.directory import DirectoryDesk
+from tui.gateway.directory_views import DirectoryDraft
 from tui.screens.directory import DirectoryPlace
 from tui.screens.home import HomePlace
 from tui.screens.users import UsersPlace
@@ -538,3 +542,27 @@ async def test_the_page_of_filing_leads_to_the_directory_while_nobody_is_known(a
         await screen.until(lambda: "! No user has" not in screen.text)
         await screen.press("enter")
         await screen.until_shown("● Filter")
+
+
+async def test_what_is_typed_while_the_settings_are_read_goes_into_their_form(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it is lost, and a key that works with the form is no fault before there is one."""
+    gate, read = asyncio.Event(), DirectoryDesk.draft
+
+    async def draft(desk: DirectoryDesk) -> DirectoryDraft:
+        await gate.wait()
+        return await read(desk)
+
+    monkeypatch.setattr(DirectoryDesk, "draft", draft)
+    async with console_on(archive.home) as screen:
+        await screen.press("u")
+        await screen.until(lambda: isinstance(screen.console.screen, UsersPlace))
+        for key in ("t", "tab", *"dc9"):
+            screen.console.post_message(Key(key, key if len(key) == 1 else None))
+        await screen.until(lambda: isinstance(screen.console.screen, DirectoryPlace))
+        place = screen.console.screen
+        assert isinstance(place, DirectoryPlace)
+        assert place.draft is None
+        gate.set()
+        await screen.until(lambda: place.draft is not None and place.draft.fields["server.host"] == "dc9")

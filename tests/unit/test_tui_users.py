@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.widgets import Input
 
 from core.archive import users
@@ -15,6 +17,8 @@ from tests import homes
 from tests.terminal.consoles import add_users, console_on, names
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_screens import Shown, straight
+from tui.gateway.people import People
+from tui.gateway.people_views import Saved, UserDraft
 from tui.screens.confirm import Confirm
 from tui.screens.home import HomePlace
 from tui.screens.importing import ImportPlace
@@ -87,6 +91,30 @@ async def test_letters_in_the_search_are_no_commands(archive: Archive) -> None:
         await at_users(screen)
         await screen.press("slash", *"ndsquhyi")
         await screen.until_shown("ndsquhyi")
+        assert isinstance(screen.console.screen, UsersPlace)
+
+
+async def test_keys_typed_while_a_form_saves_are_for_what_comes_then(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The form saves once and closes itself alone, whatever was typed behind enter."""
+    gate, saved = asyncio.Event(), People.save
+    begun = 0
+
+    async def save(desk: People, draft: UserDraft) -> Saved:
+        nonlocal begun
+        begun += 1
+        await gate.wait()
+        return await saved(desk, draft)
+
+    monkeypatch.setattr(People, "save", save)
+    async with console_on(archive.home) as screen:
+        await at_users(screen)
+        for key in ("n", *"zoe", "enter", "escape", "u", "slash", *"zo"):
+            screen.console.post_message(Key(key, key if len(key) == 1 else None))
+        await screen.until(lambda: begun == 1)
+        assert isinstance(screen.console.screen, UserForm)
+        gate.set()
+        await screen.until_shown("▸ Search [zo", "Users (1 of 4)")
+        assert begun == 1
         assert isinstance(screen.console.screen, UsersPlace)
 
 

@@ -57,6 +57,7 @@ class DirectoryPlace(Place):
         super().__init__()
         self._when_left = closed
         self._draft: DirectoryDraft | None = None
+        #: None until the form stands.
         self._before: DirectoryDraft | None = None
         self._busy = False
 
@@ -93,7 +94,7 @@ class DirectoryPlace(Place):
     @property
     def draft(self) -> DirectoryDraft | None:
         """The settings as they stand in the form."""
-        draft = self._draft
+        draft = self._draft if self._before is not None else None
         if draft is not None:
             draft.fields = {**draft.fields, **self._typed()}
             draft.password = Secret(str(self.form.values[PASSWORD]))

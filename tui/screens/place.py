@@ -33,6 +33,8 @@ class Place(Screen[None]):
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
     #: Whether the place has a key of its own for help, since ? is typed in it.
     OWN_HELP: ClassVar[bool] = False
+    #: Whether it was loaded, or what keeps it from that was said.
+    _shown_once = False
 
     def compose(self) -> ComposeResult:
         yield Row(id="top")
@@ -55,8 +57,8 @@ class Place(Screen[None]):
 
     @property
     def opening(self) -> bool:
-        """Whether a page of this place is on its way, which what is typed meanwhile belongs to."""
-        return False
+        """Whether a page of this place is on its way, which what is typed meanwhile belongs to: at first its own."""
+        return not self._shown_once
 
     @property
     def console(self) -> Console:
@@ -97,6 +99,10 @@ class Place(Screen[None]):
         except NoMatches:
             if self.is_there:
                 raise
+        finally:
+            if not self._shown_once:
+                self._shown_once = True
+                self.console.opened()
         if self.is_there:
             self.say(said)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui import prose
@@ -22,12 +21,13 @@ from tui.screens.job import JobPlace
 from tui.screens.page import Page
 from tui.screens.pick import Pick
 from tui.screens.place import Place
+from tui.screens.saving import SavingForm
 from tui.widgets.form import Choices, Form, Spec, Text
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
-    from tui.console import Console
+    pass
 
 ACTIONS = (
     Action("seals-send", "send", ("t",), "Send now", "Send the archive's present seal to all places now"),
@@ -204,7 +204,7 @@ class SealsPlace(Place):
         self.app.pop_screen()
 
 
-class SealForm(ModalScreen[bool]):
+class SealForm(SavingForm[bool]):
     """One place in a form; True when it was saved."""
 
     DEFAULT_CSS = """
@@ -212,10 +212,6 @@ class SealForm(ModalScreen[bool]):
     SealForm Form { height: auto; max-height: 15; }
     SealForm .wrong { display: none; height: auto; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", show=False),
-        Binding("enter", "save", show=False),
-    ]
     AUTO_FOCUS = "Form Line"
 
     def __init__(self, kind: str, values: Mapping[str, str], *, new: bool) -> None:
@@ -223,7 +219,6 @@ class SealForm(ModalScreen[bool]):
         self._kind, self._new = kind, new
         # What the fields begin with, of those that hold nothing yet too.
         self._values = {name: "" for name in ("name", "target", *LABELS)} | {"access": ACCESS[0][0]} | dict(values)
-        self._saving = False
 
     def compose(self) -> ComposeResult:
         seals = self.console.gateway.seals
@@ -243,36 +238,24 @@ class SealForm(ModalScreen[bool]):
             yield Static(Content("enter  save      tab  next field      esc  leave"), classes="keys")
 
     @property
-    def console(self) -> Console:
-        return cast("Console", self.app)
-
-    @property
     def _typed(self) -> dict[str, str]:
         return {"name": self._values["name"], **{name: str(value) for name, value in self.query_one(Form).values.items()}}
 
     def on_form_edited(self) -> None:
         self._say("")
 
-    def on_form_done(self, event: Form.Done) -> None:
-        event.stop()
-        self.action_save()
-
     def action_save(self) -> None:
-        if not self._saving:
-            self._saving = True
-            self.run_worker(self._save(self._typed), exit_on_error=False)
+        self.attempt(lambda: self._save(self._typed))
 
-    async def _save(self, values: Mapping[str, str]) -> None:
+    async def _save(self, values: Mapping[str, str]) -> bool | None:
         try:
             if problems := await self.console.gateway.seals.save(self._kind, values, new=self._new):
                 self.query_one(Form).show_errors(problems)
-                return
+                return None
         except Refused as trouble:
             self._say(f"! {trouble.message} {trouble.hint}")
-            return
-        finally:
-            self._saving = False
-        self.dismiss(True)
+            return None
+        return True
 
     def _say(self, text: str) -> None:
         place = self.query_one("#wrong", Static)

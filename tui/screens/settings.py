@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.actions import PLACES, Action, bindings
@@ -19,6 +18,7 @@ from tui.screens.job import JobPlace
 from tui.screens.pick import Pick
 from tui.screens.place import Place
 from tui.screens.proof import ProofPlace
+from tui.screens.saving import SavingForm
 from tui.widgets.form import Form, Text
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
@@ -174,17 +174,15 @@ class ThemePick(Pick):
         cast("Console", self.app).preview_theme(self.value)
 
 
-class SettingForm(ModalScreen[bool]):
+class SettingForm(SavingForm[bool]):
     """One setting in a line; True when it was changed."""
 
     DEFAULT_CSS = "SettingForm Form { height: auto; max-height: 8; }"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False)]
     AUTO_FOCUS = "Form Line"
 
     def __init__(self, row: SettingRow) -> None:
         super().__init__()
         self._row = row
-        self._saving = False
 
     def compose(self) -> ComposeResult:
         row = self._row
@@ -194,25 +192,16 @@ class SettingForm(ModalScreen[bool]):
             yield Form([Text(row.name, row.label, f"Allowed: {row.allowed}.")], {row.name: row.value})
             yield Static(Content("enter  save      esc  leave it"), classes="keys")
 
-    @property
-    def console(self) -> Console:
-        return cast("Console", self.app)
+    def action_save(self) -> None:
+        self.attempt(lambda: self._save(str(self.query_one(Form).values[self._row.name])))
 
-    def on_form_done(self, event: Form.Done) -> None:
-        event.stop()
-        if not self._saving:
-            self._saving = True
-            self.run_worker(self._save(str(self.query_one(Form).values[self._row.name])), exit_on_error=False)
-
-    async def _save(self, text: str) -> None:
+    async def _save(self, text: str) -> bool | None:
         try:
             await self.console.gateway.settings.change(self._row.name, text)
         except Refused as trouble:
             self.query_one(Form).show_errors({self._row.name: f"{trouble.message} {trouble.hint}"})
-        else:
-            self.dismiss(True)
-        finally:
-            self._saving = False
+            return None
+        return True
 
     def action_close(self) -> None:
         self.dismiss(False)

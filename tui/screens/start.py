@@ -50,6 +50,11 @@ class StartPlace(Place):
     def content(self) -> ComposeResult:
         yield Static(id="page")
 
+    @property
+    def opening(self) -> bool:
+        """Nothing more comes while there is no archive."""
+        return False
+
     async def load(self) -> None:
         self.show(self._trouble)
 

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.gateway.people_views import UserDraft
 from tui.gateway.views import Refused
 from tui.screens.confirm import Confirm
+from tui.screens.saving import SavingForm
 from tui.widgets.form import Form, Text
-
-if TYPE_CHECKING:
-    from tui.console import Console
 
 FIELDS = (
     Text("name", "User name", "Names the archive. It can be changed later."),
@@ -28,7 +23,7 @@ FIELDS = (
 )
 
 
-class UserForm(ModalScreen[str | None]):
+class UserForm(SavingForm[str | None]):
     """The key of the user that was saved, or None."""
 
     DEFAULT_CSS = """
@@ -36,13 +31,11 @@ class UserForm(ModalScreen[str | None]):
     UserForm Form { height: auto; max-height: 16; }
     UserForm .wrong { display: none; height: auto; margin-bottom: 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False)]
     AUTO_FOCUS = "Form Line"
 
     def __init__(self, draft: UserDraft) -> None:
         super().__init__()
         self._draft = draft
-        self._saving = False
 
     def compose(self) -> ComposeResult:
         values = asdict(self._draft)
@@ -53,10 +46,6 @@ class UserForm(ModalScreen[str | None]):
             yield Static(Content("enter  save      tab  next field      esc  leave"), classes="keys")
 
     @property
-    def console(self) -> Console:
-        return cast("Console", self.app)
-
-    @property
     def _typed(self) -> UserDraft:
         values = self.query_one(Form).values
         return UserDraft(self._draft.key, **{field.name: str(values[field.name]) for field in FIELDS})
@@ -64,27 +53,22 @@ class UserForm(ModalScreen[str | None]):
     def on_form_edited(self) -> None:
         self._say("")
 
-    def on_form_done(self, event: Form.Done) -> None:
-        event.stop()
-        if not self._saving:
-            self._saving = True
-            self.run_worker(self._save(self._typed), exit_on_error=False)
+    def action_save(self) -> None:
+        self.attempt(lambda: self._save(self._typed))
 
-    async def _save(self, draft: UserDraft) -> None:
+    async def _save(self, draft: UserDraft) -> str | None:
         desk = self.console.gateway.users
         try:
             if problems := await desk.problems(draft):
                 self.query_one(Form).show_errors(problems)
-                return
+                return None
             saved = await desk.save(draft)
         except Refused as trouble:
             self._say(f"! {trouble.message} {trouble.hint}")
-            return
-        finally:
-            self._saving = False
+            return None
         back = " The archive that was kept under this name is back." if saved.back else ""
         self.app.notify(f"User {saved.name} {'changed' if draft.key else 'added'}.{back}", markup=False)
-        self.dismiss(saved.key)
+        return saved.key
 
     def _say(self, text: str) -> None:
         place = self.query_one("#wrong", Static)
