@@ -56,6 +56,10 @@ class Known:
         """How many digests were added, each once."""
         return int(await self._database.value("SELECT count(*) FROM digest"))
 
+    async def count_parts(self) -> int:
+        """How many ids of parts were added, each once."""
+        return int(await self._database.value("SELECT count(*) FROM part"))
+
     async def unknown(self, digests: Sequence[bytes]) -> list[bytes]:
         """Those of ``digests`` that were not added."""
         return await self._not_in("SELECT sha256 FROM digest WHERE sha256", digests)
@@ -112,7 +116,7 @@ class Strangers:
                 reached = entry.seq
                 yield
         unnamed: list[bytes] = []
-        clear = True
+        clear, highest = True, 0
         async for rows in self._rows("SELECT sha256, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"):
             parts: list[int] = []
             for _, recipe in rows:
@@ -120,22 +124,29 @@ class Strangers:
                     parts += unpack(recipe)
                 except DamagedError:
                     clear = False
-            await known.add_parts(part for part in parts if part < 2**63)
+            # What is archived meanwhile has later parts.
+            await known.add_parts(part for part in parts if part <= last_part)
+            highest = max(highest, *parts, 0)
             unnamed += await known.unknown([row[0] for row in rows])
             yield
         if unnamed:
             unnamed = await self._named_nowhere(known, unnamed, reached)
         self.messages, self.more_messages = unnamed[:NAMED], max(len(unnamed) - NAMED, 0)
-        if not clear:
+        if not clear or highest > int(await self._volume.database.value("SELECT max(id) FROM part") or 0):
             # Whose parts these are nobody can tell; the message that cannot be read is named for that.
             return
+        wanted, there = await known.count_parts(), 0
         # By the index, which is read without the parts themselves.
         async for rows in self._rows("SELECT sha256, id FROM part WHERE sha256 > ? ORDER BY sha256 LIMIT ?"):
             unused = await known.unknown_parts([row[1] for row in rows if row[1] <= last_part])
             room = NAMED - len(self.parts)
             self.parts += unused[:room]
             self.more_parts += len(unused[room:])
+            there += len(rows) - len(unused) - sum(row[1] > last_part for row in rows)
             yield
+        if there < wanted:
+            # A recipe names parts that are not there: the ones that nobody names may be those that it should name.
+            self.parts, self.more_parts = [], 0
 
     async def _rows(self, sql: str) -> AsyncIterator[list[Row]]:
         """Rows in the order of their first column, which must go up."""
