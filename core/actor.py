@@ -28,7 +28,7 @@ _FIELDS = re.compile(r"uid=(?P<uid>[0-9]{1,10})(?: login=(?P<login>[0-9]{1,10})/
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Whom an entry is by. ``channel``: cli, console, service, directory, ... or archivar for the program itself.
+    """The one whom an entry is by. ``channel``: cli, console, service, directory, ... or archivar for the program itself.
 
     ``uid`` is the account that the process was started by, ``login_uid`` the one that had logged in; None where it is not
     known. ``sudo_user`` is the remark.

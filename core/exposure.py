@@ -33,7 +33,7 @@ class Exposure:
 
     @property
     def found(self) -> str:
-        """What is wrong."""
+        """The fault, in a sentence."""
         beside = f", and {self.more} more," if self.more else ""
         are = "are" if self.more else "is"
         found = f"{self.path} (mode {self.mode:04o}){beside} {are}"
@@ -42,7 +42,7 @@ class Exposure:
         return f"{found} kept from other accounts only by a folder above."
 
     def sentence(self) -> str:
-        """What is wrong, and the command that mends it."""
+        """The fault and the command that mends it, in a sentence."""
         return f"{self.found} This mends it: {self.command}"
 
     def as_json(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Exposure:
 
 
 def exposed(home: Home, backup: str = "", password_files: Iterable[str] = ()) -> list[Exposure]:
-    """What is open to others of a home, of its last ``backup`` (a folder) and of files that hold passwords."""
+    """The files that are open to others: of a home, of its last ``backup`` (a folder) and of files that hold passwords."""
     found = [_below(home.path)]
     if backup and Path(backup) != home.path:
         found.append(_below(Path(backup)))

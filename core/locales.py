@@ -31,7 +31,7 @@ def named(environment: Mapping[str, str]) -> str:
 
 
 def is_utf8(name: str) -> bool:
-    """Whether the locale of this name has UTF-8: by its name, or by what the system knows of it."""
+    """True when the locale of this name has UTF-8: by its name, or by what the system knows of it."""
     plain = name.partition("@")[0]
     codeset = plain.partition(".")[2]
     if codeset:
@@ -44,7 +44,7 @@ def is_utf8(name: str) -> bool:
 
 
 def doubt(environment: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """What is wrong with the locale, and the remedy; empty texts for one that has UTF-8."""
+    """The fault of the locale, and the remedy; empty texts for one that has UTF-8."""
     name = named(first_environment() if environment is None else environment)
     if is_utf8(name):
         return "", ""

@@ -30,7 +30,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_=,-]*")
 
 
 class Known:
-    """What one password looks like in a text."""
+    """One password in all the spellings in which a text may hold it."""
 
     def __init__(self, text: str) -> None:
         forms = {normal("NFC", text), normal("NFD", text), text}
@@ -71,7 +71,7 @@ class Register:
             self._holders[id(holder)] = holder
 
     def known(self) -> list[Known]:
-        """What to look for; the longest first, of which others may be parts."""
+        """The passwords to look for; the longest first, of which others may be parts."""
         with self._lock:
             holders = list(self._holders.values())
         return [holder.known() for holder in sorted(holders, key=lambda holder: -len(holder.text))]

@@ -83,12 +83,12 @@ class Change:
 
     @property
     def began(self) -> bool:
-        """Is it the value that a new record began with?"""
+        """True for the value that a new record began with."""
         return self.old is _ABSENT and not self.secret
 
     @property
     def ended(self) -> bool:
-        """Is it the value that a record had when it was removed?"""
+        """True for the value that a record had when it was removed."""
         return self.new is _ABSENT and not self.secret
 
     def sentence(self) -> str:
@@ -173,7 +173,7 @@ def _flat(value: Record, prefix: str = "") -> Record:
 
 
 def _is_nothing(value: Any) -> bool:
-    """Does a field with this value say nothing: not given, or empty?"""
+    """True for a value that says nothing: not given, or empty."""
     return value is _ABSENT or value is None or value in ("", [], {})
 
 

@@ -51,7 +51,7 @@ def read() -> Reading:
 
 
 def _given() -> list[Path]:
-    """Where systemd puts the id of the start for a service that sees only processes in /proc (see ``core.service.unit``)."""
+    """The file with the id of the start, for a service that sees only processes in /proc (see ``core.service.unit``)."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
     return [Path(folder, BOOT_CREDENTIAL)] if folder else []
 

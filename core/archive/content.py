@@ -78,7 +78,7 @@ def read(raw: bytes) -> Content:
 
 
 class _Reader:
-    """What is found in a message, part by part."""
+    """The content of a message, found part by part."""
 
     def __init__(self, raw: bytes) -> None:
         self.unread: dict[str, None] = {}  # in order, each once
@@ -208,7 +208,7 @@ class _Leaf:
 
     @property
     def is_calendar(self) -> bool:
-        """Is it an invitation or the like, by its type, or by its name where that says no more than that it is a file?"""
+        """True for an invitation or the like: by its type, or by its name where the type only says that it is a file."""
         return self.media_type in _CALENDARS or (self.media_type in _VAGUE and self.name().lower().endswith((".ics", ".vcs")))
 
     def name(self, charset: str = "") -> str:

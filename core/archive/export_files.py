@@ -15,7 +15,7 @@ from core.open_folder import OpenFolder
 
 
 class _Files:
-    """What both have in common: a message's file is written aside and gets its name when it is whole.
+    """The part that both have in common: a message's file is written aside and gets its name when it is whole.
 
     The folder of the mail folder stays open while it is written, so that nobody can lead the files elsewhere meanwhile.
     """
@@ -79,7 +79,7 @@ class _Files:
         self._manifest.add(line(self._folder, message, f"{self._within()}/{name}"))
 
     def _within(self) -> str:
-        """Where the files of the folder lie, below the export's folder."""
+        """The folder's place for its files, below the export's folder."""
         return self._place
 
     def _file(self, message: Place) -> str:

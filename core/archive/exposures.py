@@ -1,4 +1,4 @@
-"""What other accounts of this machine can read of an archive, its last backup and its password files."""
+"""Files that other accounts of this machine can read, of an archive, its last backup and its password files."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def _trimmed(name: str) -> str:
 
 
 def is_device(name: str) -> bool:
-    """Does Windows take the name for a device, as it does whatever stands after a dot?"""
+    """True for a name that Windows takes for a device, as it does whatever stands after a dot."""
     return normal("NFKC", name.partition(".")[0]).strip().casefold() in _DEVICES
 
 

@@ -36,7 +36,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 class Lack(StrEnum):
-    """Why the index has not all of a message.
+    """The reason why the index has not all of a message.
 
     ``PARTLY``: something in it cannot be read. ``DAMAGED``: its bytes cannot be had; they may be repaired. ``FAILED``: reading
     it ended with an error of this program, and would do so again.
@@ -120,7 +120,7 @@ def _folded(columns: Sequence[str]) -> tuple[str, ...]:
 
 
 def _known(columns: Sequence[str]) -> tuple[str, ...]:
-    """What the catalog says, or nothing where that cannot be read either: the message is still found by its place and size."""
+    """The columns as the catalog has them, or empty ones where those cannot be read: place and size still find the message."""
     try:
         return _folded(columns)
     except Exception:

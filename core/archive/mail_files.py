@@ -88,7 +88,7 @@ def _told(tree: Disk, line: Line, kind: Format) -> Found | Unusable:
 
 
 def _place(tree: Disk, line: Line, kind: Format) -> str:
-    """Where the file of a line is by now. Raises ``OSError``."""
+    """The path at which the file of a line is by now. Raises ``OSError``."""
     folder, _, name = line.file.rpartition("/")
     try:
         tree.look(line.file)

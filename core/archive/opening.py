@@ -44,7 +44,7 @@ def refuse_backup(home: config.Home) -> None:
 
 
 def backup_refusal(home: config.Home) -> HomeError | None:
-    """Why nothing is written to ``home`` if it is a backup; None if it is an archive."""
+    """The reason why nothing is written to ``home`` if it is a backup; None if it is an archive."""
     if not home.is_backup:
         return None
     return HomeError(

@@ -56,14 +56,14 @@ async def names(archive: Archive) -> list[str]:
 
 
 def whose(name: str) -> str:
-    """Whose password is stored under ``name``, for people."""
+    """The owner of the password that is stored under ``name``, for people."""
     if name == DIRECTORY:
         return "the directory"
     return f"the place {name.removeprefix(SEALS)} for seals" if name.startswith(SEALS) else name
 
 
 async def without_key(archive: Archive) -> str:
-    """What to do about stored passwords whose key is not there, as after a backup without it; empty when it is there."""
+    """Advice about stored passwords whose key is not there, as after a backup without it; empty when it is there."""
     stored_names = await names(archive)
     if not stored_names or any(archive.home.key.content()):
         return ""
@@ -114,7 +114,7 @@ async def rotate_key(archive: Archive, *, actor: str = "archivar") -> Rotated:
 
 
 def _purpose(name: str) -> str:
-    """What a box is bound to, so that rows cannot be swapped."""
+    """The purpose that a box is bound to, so that rows cannot be swapped."""
     if name == DIRECTORY:
         return "directory"
     return name if name.startswith(SEALS) else f"profile:{name.casefold()}"

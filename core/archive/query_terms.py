@@ -113,21 +113,21 @@ class Numbered:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """What ``term`` does not find."""
+    """The messages that ``term`` does not find."""
 
     term: Node
 
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """What all terms find."""
+    """The messages that all terms find."""
 
     terms: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Any:
-    """What one of the terms finds, or several."""
+    """The messages that at least one of the terms finds."""
 
     terms: tuple[Node, ...]
 

@@ -105,7 +105,7 @@ async def folders(archive: Archive, owner: str) -> list[FolderCount]:
 
 
 def read(raw: bytes) -> Content:
-    """What a person reads in a message; where reading it ends with an error of this program, its text says so."""
+    """The content of a message for a reader; where reading it ends with an error of this program, its text says so."""
     try:
         return content.read(raw)
     except Exception as error:

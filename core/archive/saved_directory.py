@@ -78,7 +78,7 @@ async def remove(archive: Archive, *, actor: str = "archivar") -> None:
 
 
 def _told(*, password: bool) -> dict[str, Any]:
-    """What an entry says of the password: at most that it changed."""
+    """The fields that an entry has of the password: at most that it changed."""
     return {changes.KEY: changes.password_changed()} if password else {}
 
 

@@ -34,7 +34,7 @@ Tell = Callable[[int, int, str], None]
 
 @dataclass(slots=True)
 class Check:
-    """What was found. ``difference`` is a sentence, empty when all is as it was. ``last``: the entry that was reached.
+    """The findings of a check. ``difference`` is a sentence, empty when all is as it was. ``last``: the entry that was reached.
 
     ``messages`` are named by the entries up to there; ``missing`` of them are not in any volume with all their parts, or, when
     they were ``read``, not with their bytes. ``names``: the first of those, SHA-256 in hexadecimal digits. ``stamped``: the
@@ -50,7 +50,7 @@ class Check:
     stamped: list[tuple[Seal, Stamp]] = field(default_factory=list)
 
     def sentence(self) -> str:
-        """What holds, when nothing differs: first of all, what was looked at."""
+        """The statements that hold when nothing differs: first of all, of how much was looked at."""
         how = "each read and hashed" if self.read else "all of them there; their bytes were not read"
         text = f"The archive contains everything up to entry {self.last.seq}, unchanged"
         return (

@@ -173,7 +173,7 @@ async def failed(archive: Archive, place: Place, reason: str, *, broken: bool = 
 
 
 def trouble(found: Sequence[Standing]) -> str:
-    """What an administrator should know of the places, in a sentence; empty when all is well."""
+    """The trouble with the places that an administrator should know of, in a sentence; empty when all is well."""
     wrong = [one for one in found if one.failure]
     if broken := [one for one in wrong if one.broken]:
         return f"DAMAGED: {broken[0].failure}"

@@ -137,7 +137,7 @@ class Index:
         await self.database.close()
 
     async def _strange(self) -> str:
-        """Why what is there is no index of this archive; empty when it is one. Raises ``DamagedError``."""
+        """The reason why the file is no index of this archive; empty when it is one. Raises ``DamagedError``."""
         database, catalog = self.database, self._archive.database
         if not (await database.shape()).objects:
             return _EMPTY
@@ -254,7 +254,7 @@ class Index:
 
 
 def _kept(one: Document, unread: Unread) -> str:
-    """What is to be told the index when a damaged message is taken out again."""
+    """The columns that the index must be told when a damaged message is taken out again."""
     return json.dumps(one.columns) if unread.lack is Lack.DAMAGED else ""
 
 
@@ -312,7 +312,7 @@ async def glance(archive: Archive) -> State:
 
 
 def unreadable(home: Home) -> int:
-    """How many messages are found by what the catalog knows of them alone, without opening the index. Blocking."""
+    """The number of messages that are found by what the catalog knows of them alone, without opening the index. Blocking."""
     sql = "SELECT count(*) FROM problem, state WHERE lack <> 'partly' AND version = ?"
     known = glimpse.rows(home.search, sql, (VERSION,))
     return int(known[0][0]) if known else 0

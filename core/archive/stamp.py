@@ -37,7 +37,7 @@ class StampError(ArchivarError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent to an authority, and the number that must come back with its answer."""
+    """The request to an authority, and the number that must come back with its answer."""
 
     data: bytes
     nonce: int
@@ -129,7 +129,7 @@ def _check(data: bytes, trusted: Sequence[Certificate], nonce: int | None) -> St
 
 
 def _said(status: Any, word: str) -> str:
-    """Why an authority refused, in its words and the standard's."""
+    """The reason of an authority's refusal, in its words and the standard's."""
     text = "; ".join(str(one)[:200] for one in status["status_string"].native or ())
     failure = ", ".join(sorted(status["fail_info"].native or ()))
     return ", ".join(part for part in (word, text, failure) if part)

@@ -53,11 +53,11 @@ class Known:
             await transaction.many("INSERT OR IGNORE INTO part VALUES (?)", ((part,) for part in parts))
 
     async def count(self) -> int:
-        """How many digests were added, each once."""
+        """The number of digests that were added, each once."""
         return int(await self._database.value("SELECT count(*) FROM digest"))
 
     async def count_parts(self) -> int:
-        """How many ids of parts were added, each once."""
+        """The number of ids of parts that were added, each once."""
         return int(await self._database.value("SELECT count(*) FROM part"))
 
     async def unknown(self, digests: Sequence[bytes]) -> list[bytes]:

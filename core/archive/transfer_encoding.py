@@ -32,7 +32,7 @@ def decoded(body: bytes, encoding: str) -> bytes:
 
 
 def _from_base64(body: bytes) -> bytes:
-    """What is no base64 is passed over; what follows padding is decoded too, as some mail is several blocks in a row."""
+    """Decode base64. Other characters are passed over; what follows padding is decoded too: some mail is several blocks."""
     clean = body[: _end_of_base64(body)].translate(None, _NOT_BASE64)
     blocks = [clean] if clean.find(b"=", 0, -2) < 0 else [found[0] for found in _WITHOUT_PADDING.finditer(clean)]
     if len(blocks) > 1_000:

@@ -168,7 +168,7 @@ async def _owner(archive: Archive, pattern: str) -> str:
 
 
 async def _listed(archive: Archive, text: str) -> bool:
-    """Is it, as it stands, one of the addresses that were found? Some cannot be read, and are none."""
+    """True for one of the addresses that were found, as it stands. Some cannot be read, and are none."""
     return await archive.database.one("SELECT 1 FROM unknown_address WHERE address = ?", (text,)) is not None
 
 

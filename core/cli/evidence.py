@@ -72,7 +72,7 @@ async def check(home: Home, wanted: Iterable[Seal], stamps: Sequence[Stamp], *, 
 
 
 def show(found: Check, seals: Sequence[Seal]) -> None:
-    """What was found, for people and as JSON."""
+    """The findings, for people and as JSON."""
     if output.json_wanted:
         value = {"seals": [one.as_json() for one in seals]}
         # A single one under the name that it always had.

@@ -35,12 +35,12 @@ class Output:
 
     @property
     def at_terminal(self) -> bool:
-        """Does somebody read what is written beside the result?"""
+        """True where a person reads what is written beside the result."""
         return sys.stderr is not None and sys.stderr.isatty()
 
     @property
     def lossy(self) -> bool:
-        """Is what is written to stdout in an encoding that does not have every character?"""
+        """True where stdout has an encoding without some characters."""
         return sys.stdout is not None and not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
 
     def line(self, text: str = "", *, indent: int = 0) -> None:

@@ -133,7 +133,7 @@ def _ask_to_delete(profile: Profile, wider: Sequence[More]) -> None:
 
 
 async def _look(profile: Profile) -> tuple[bool, Sequence[More]]:
-    """Is a password stored for this very login, and what would be deleted beyond before?
+    """Look whether a password is stored for this very login, and what would be deleted beyond before?
 
     Raises ``InputError`` for a profile that could not be saved, before we ask.
     """

@@ -34,7 +34,7 @@ _NARROWEST = 12
 
 
 def run_state(run: Run) -> str:
-    """Where a run is; a dry run is called one."""
+    """The state of a run in words; a dry run is called one."""
     return f"dry run: {WORDS[run.status]}" if run.dry_run else WORDS[run.status]
 
 
@@ -157,7 +157,7 @@ def _window(room: int) -> int:
 
 
 def _fitting(text: str, room: int) -> int:
-    """How many characters of ``text`` stand in ``room`` columns."""
+    """The number of characters of ``text`` that stand in ``room`` columns."""
     end = len(text)
     while (excess := cells(text[:end]) - room) > 0:
         # None takes more than two.

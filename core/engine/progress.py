@@ -26,7 +26,7 @@ _LISTENING = (Phase.CONNECTING, Phase.LISTING, Phase.ARCHIVING, Phase.DELETING)
 
 
 class Basis(StrEnum):
-    """What the time that is left rests on: bytes or mailboxes, of all that is to be done or of what is listed so far."""
+    """The ground of the time that is left: bytes or mailboxes, of all that is to be done or of what is listed so far."""
 
     NOTHING = ""
     BYTES = "bytes"

@@ -18,7 +18,7 @@ def left(snapshot: Snapshot) -> str:
 
 
 def basis(snapshot: Snapshot) -> str:
-    """What the time that is left rests on: ``by bytes``, ``by 12 of 40 mailboxes``; empty when there is none."""
+    """The ground of the time that is left: ``by bytes``, ``by 12 of 40 mailboxes``; empty when there is none."""
     if snapshot.seconds_left is None:
         return ""
     everyone = number(snapshot.mailboxes_total)

@@ -19,7 +19,7 @@ _STEPS = ("login", "mailbox")
 
 
 class RenamedLogins:
-    """What is known of renamed addresses; asked of the ledger at the first refusal, and once."""
+    """The addresses that are known to be renamed; asked of the ledger at the first refusal, and once."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -52,7 +52,7 @@ class RenamedLogins:
 
 
 def _said(profile: Profile, mailbox: Mailbox, renamed: Renamed) -> tuple[str, str] | None:
-    """What the login has to do with the renamed address, and the remedy; None if nothing."""
+    """The connection of the login with the renamed address, and the remedy; None if there is none."""
     user = mailbox.user
     by = ", when the directory renamed it," if renamed.channel == "directory" else ""
     day = f"{renamed.until.astimezone():%Y-%m-%d}"

@@ -46,7 +46,7 @@ _TYPE = "application/timestamp-query"
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What is sent: the seal, the id of its archive, and the home that it is of."""
+    """A parcel: the seal, the id of its archive, and the home that it is of."""
 
     seal: Seal
     archive_id: str
@@ -142,7 +142,7 @@ def last_in_file(place: Place, archive_id: str) -> Seal | None:
 
 
 def gone(one: Standing, archive_id: str, home: Home) -> str:
-    """Why a file, or the stamps that the home keeps, have no more what was sent last, in a sentence; empty when they have it.
+    """The reason why a file, or the home's stamps, have no more what was sent last, in a sentence; empty when they have it.
 
     A new seal would hide that.
     """
@@ -244,7 +244,7 @@ def _mail(place: Place, parcel: Parcel) -> EmailMessage:
 
 @contextmanager
 def _translated(host: str, port: int) -> Iterator[None]:
-    """What goes wrong with a server, in words; its own without the password that it may repeat."""
+    """The trouble with a server, in words; its own without the password that it may repeat."""
     try:
         yield
     except ssl.SSLCertVerificationError as error:

@@ -33,7 +33,7 @@ FAST = timedelta(days=1)
 
 
 def due(one: Standing, moment: datetime, last_run: datetime | None) -> bool:
-    """Is it time to send a seal there? ``last_run``: when the last run ended after which one is wanted, None for none."""
+    """True when it is time to send a seal there. ``last_run``: the end of the last run after which one is wanted."""
     if one.at is None or one.at > moment + FAST:
         return True
     if one.failure:
@@ -50,7 +50,7 @@ def last_night(moment: datetime) -> datetime:
 
 
 def overdue(found: Sequence[Standing], moment: datetime) -> str:
-    """Why nobody can rely on seals that should have been sent by themselves; empty when all is well."""
+    """The reason why nobody can rely on seals that should have been sent by themselves; empty when all is well."""
     waiting = [one for one in found if not one.failure and (one.at is None or moment - one.at > OVERDUE)]
     if not waiting:
         return ""
@@ -136,7 +136,7 @@ async def _entry(archive: Archive, seq: int) -> Seal | None:
 
 
 def _is_stamped(token: Path, imprint: bytes, one: Standing) -> bool:
-    """Is the token of that imprint? One that cannot be read says nothing: ``archivar seal check`` names it."""
+    """True for a token of that imprint. One that cannot be read says nothing: ``archivar seal check`` names it."""
     try:
         return stamp.check(token.read_bytes(), stamp.roots(Path(one.place.ca_file))).imprint == imprint
     except (ArchivarError, OSError):

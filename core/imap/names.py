@@ -147,7 +147,7 @@ def named(replies: Iterable[Reply]) -> Iterator[tuple[str, bytes]]:
 
 
 def sensible(wire: str, delimiter: str) -> bool:
-    """Is a name one that can be a folder's, by its length and its levels?"""
+    """True for a name that can be a folder's, by its length and its levels?"""
     return len(wire) <= LONGEST_NAME and (not delimiter or wire.count(delimiter) < MOST_LEVELS)
 
 

@@ -60,7 +60,7 @@ def text(value: str, limit: int = 300) -> str:
 
 
 def state(run: Run) -> State:
-    """Where a run is; a dry run is called one."""
+    """The state of a run in words; a dry run is called one."""
     found = STOPPING if run.cancel_requested and not run.status.final else _STATES[run.status]
     return replace(found, word=f"dry run: {found.word}") if run.dry_run else found
 
