@@ -205,9 +205,13 @@ class _Check:
         for sha256 in strangers.messages:
             text = f"Message {sha256.hex() or 'with an empty SHA-256'} is named by no entry of the ledger: nobody archived it."
             self._verdict.add(self._name, text, content=True)
-        for part in strangers.parts:
+        # Parts that no message has may be those of one whose own record is damaged, in a way that is mended or not.
+        known = (*self._verdict.findings, *self._verdict.mended)
+        explained = any(one.where == self._name and one.sha256 for one in known)
+        for part in () if explained else strangers.parts:
             self._verdict.add(self._name, f"Part {part} belongs to no message: nobody archived it.", content=True)
-        for more, what in ((strangers.more_messages, "messages"), (strangers.more_parts, "parts")):
+        more_parts = 0 if explained else strangers.more_parts
+        for more, what in ((strangers.more_messages, "messages"), (more_parts, "parts")):
             if more:
                 self._verdict.add(self._name, f"And {more} more {what} that nobody archived.", content=True)
 
