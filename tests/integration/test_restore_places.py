@@ -107,7 +107,7 @@ async def test_folders_of_elsewhere_come_below_the_prefix(box: Sandbox, dovecot:
     [problem] = done.problems
     assert (problem.folder, problem.messages) == ("v1.2/Notes", 1)
     assert 'parts levels by "."' in problem.reason
-    assert "--to" in problem.reason
+    assert "Choose another folder for it." in problem.reason
     there = counts(server)
     assert {folder for folder, count in there.items() if count} == {
         *("INBOX", "INBOX.Alt", "INBOX.Projekte", "INBOX.Projekte.Grün & Weiß", "INBOX.Sent Items")
