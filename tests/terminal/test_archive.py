@@ -122,8 +122,10 @@ def test_mail_is_read_by_keyboard(home: Home, tmp_path: Path, size: tuple[int, i
         terminal.type(str(tmp_path))
         terminal.until_shown(tmp_path.name[-20:])
         terminal.keys("Enter")
-        terminal.until(lambda: (tmp_path / "minutes.pdf").exists())
-        assert (tmp_path / "minutes.pdf").read_bytes() == DATA
+        # In a folder of its own, below the one that was named.
+        saved = tmp_path / "attachments-of-message-23" / "minutes.pdf"
+        terminal.until(saved.exists)
+        assert saved.read_bytes() == DATA
         press("Escape", shown=("f Headers",))
         press("n", shown=("the minutes of week 22.",))
         press("Escape", shown=("INBOX (24)", "▸ 2024-01-22"))
