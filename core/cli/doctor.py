@@ -34,13 +34,15 @@ def doctor(
         async with context.archive() as archive:
             open_to_others = await exposures.look(archive)
             own = [Finding("Files of the archive", False, one.found, one.command) for one in open_to_others]
+            if not own:
+                own = [Finding("Files of the archive", True, "No other account can read them.")]
             wanted = await saved_profiles.find(archive, profile) if profile is not None else None
-            if own and await saved_directory.load(archive) is None:
+            if await saved_directory.load(archive) is None:
                 output.note("No directory is set up: nothing is asked of a server.")
                 return own
             directory = await saved_directory.find(archive)
             if directory.source is not Source.KERIO:
-                if own:
+                if open_to_others:
                     output.note("The directory is not Kerio Connect: nothing is asked of the server.")
                     return own
                 raise InputError(

@@ -315,7 +315,7 @@ def status() -> None:
             output.line(f"          {line}", indent=10)
         if not home.is_backup:
             output.line(f"Backed up {_backed_up(backed_up)}", indent=10)
-        output.line(f"Seals     {_seals(places)}", indent=10)
+            output.line(f"Seals     {_seals(places)}", indent=10)
         output.line(f"Search    {sentence(search)}", indent=10)
         off = "○ none; a backup is only read" if home.is_backup else "○ not running; a run starts it"
         state = f"✘ {presence.life}" if presence.stuck else "● running" if running else off
