@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 ALICE = "alice@example.test"
 #: A title, a colour, markup, a change of direction, and wide characters.
 FOLDER = "\x1b]2;OWNED\x07\x1b[31m[b]x[/b]\u202e漢字"
-FOLDER_SHOWN = "␛]2;OWNED␇␛[31m[b]x[/b]\ufffd漢字"
+FOLDER_SHOWN = "␛]2;OWNED␇␛[31m[b]x[/b]漢字"
 MESSAGES = 60
 
 

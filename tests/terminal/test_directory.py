@@ -61,9 +61,9 @@ def test_users_come_from_a_directory(
         terminal.keys("t")
         terminal.until_shown("Where users come from", "▸ Directory")
         assert terminal.straight
-        terminal.keys("Space")
+        terminal.keys("Right")
         terminal.until_shown("(•) Active Directory", "(•) LDAPS")
-        terminal.keys("Space")
+        terminal.keys("Right")
         # With the blank it is not LDAPS.
         terminal.until_shown("(•) LDAP ", "A DN: ")
         terminal.fill("Server name", server.host)

@@ -67,9 +67,9 @@ def console(archivar: Archivar, **options: Any) -> Wizard:
 def take_users(terminal: Wizard, directory: Slapd, authority: str) -> None:
     """On the directory's page: filled in, tried, previewed, done, and back in the wizard."""
     terminal.until_shown("Where users come from", "▸ Directory")
-    terminal.keys("Space")
+    terminal.keys("Right")
     terminal.until_shown("(•) Active Directory", "(•) LDAPS")
-    terminal.keys("Space")
+    terminal.keys("Right")
     # With the blank it is not LDAPS.
     terminal.until_shown("(•) LDAP ", "A DN: ")
     for label, text in (
