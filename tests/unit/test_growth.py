@@ -258,7 +258,7 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     "core.db.shape": (TEXT, _text(schemas._plain)),
     "core.masking": (TEXT, _text(lambda text: (_PASSWORD.out_of(text), _PASSWORD.out_of_name(text)))),
     "core.utf7": (TEXT, _text(lambda text: utf7.decoded_utf7(utf7.modified_utf7(text) + text))),
-    "tui.keys": (TEXT, _text(lambda text: keys._length(text, text))),
+    "tui.keys": (TEXT, _text(lambda text: keys._length(f"\x1b[{text}", ""))),
     "core.markup": (TEXT, _text(markup.plain_lines)),
     "core.normal": (TEXT, _text(lambda text: (normal.normal("NFC", text), normal.normal("NFKD", text)))),
     "core.imap.replies": ((_plainly, _reply), lambda data: (replies.listing([data]), replies.identity([data]))),
