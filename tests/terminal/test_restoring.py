@@ -99,7 +99,7 @@ def test_an_mbox_is_imported_by_keyboard(home: Home, tmp_path: Path) -> None:
         terminal.until_shown("Import mail into the archive of alice", "▸ From", "(•) found out")
         terminal.type("old.mbx")
         terminal.keys("Enter")
-        terminal.until_shown("! There is no", "Give a file")
+        terminal.until_shown("! There is no", "Give")
         terminal.keys("BSpace")
         terminal.until_shown("[old.mb ")
         terminal.type("ox")

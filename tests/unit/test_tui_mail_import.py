@@ -228,7 +228,7 @@ async def test_mail_is_imported_for_the_chosen_user(
         await screen.until_shown("archive of bob")
         assert straight(screen.lines, size)
         await screen.press(*"nowhere", "enter")
-        await screen.until_shown("! There is no", "Give a file or")
+        await screen.until_shown("! There is no", "Give")
         await screen.press("ctrl+u", *files.name, "tab", "tab", *"Kept/Before", "enter")
         await screen.until_shown("! with problems", "4 messages", "2 folders of bob", "Problems (2)", "empty.eml: it is empty")
         await screen.until_shown("link.eml: a link, which is not followed", "No mail, so left alone: 1 file (photo.jpg)")

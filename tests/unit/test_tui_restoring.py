@@ -224,7 +224,7 @@ async def test_without_a_password_nothing_begins(archive: Archive, gateway: Core
     for ask in (gateway.restores.begin(wish), gateway.restores.look(wish, nothing)):
         with pytest.raises(Refused, match="No password is stored for Alice") as refused:
             await ask
-        assert "type it on the page Login" in refused.value.hint
+        assert "Change the profile and enter it" in refused.value.hint
     assert gateway.jobs.all() == []
 
 
