@@ -16,7 +16,7 @@ SHELL := /bin/bash
 
 TESTS ?= tests
 ARGS ?=
-WORKERS ?= 3
+WORKERS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
