@@ -56,10 +56,6 @@ class Known:
         """The number of digests that were added, each once."""
         return int(await self._database.value("SELECT count(*) FROM digest"))
 
-    async def count_parts(self) -> int:
-        """The number of ids of parts that were added, each once."""
-        return int(await self._database.value("SELECT count(*) FROM part"))
-
     async def unknown(self, digests: Sequence[bytes]) -> list[bytes]:
         """Those of ``digests`` that were not added."""
         return await self._not_in("SELECT sha256 FROM digest WHERE sha256", digests)
@@ -91,7 +87,10 @@ def named(entry: Entry) -> list[bytes]:
 
 
 class Strangers:
-    """The strangers of one volume, of each kind the first ``NAMED``; ``more_messages`` and ``more_parts`` count the rest."""
+    """The strangers of one volume, of each kind the first ``NAMED``; ``more_messages`` and ``more_parts`` count the rest.
+
+    Where a message of the volume is damaged, parts that no message has may be those that it should name.
+    """
 
     def __init__(self, home: Home, volume: Volume) -> None:
         self._home = home
@@ -100,53 +99,41 @@ class Strangers:
         self.parts: list[int] = []
         self.more_messages = self.more_parts = 0
 
-    async def steps(self) -> AsyncGenerator[None]:
-        """Look for them, in steps; a volume of which something cannot be read is named for that, and has none."""
+    async def look(self) -> None:
+        """Look for them, in one go, since what is known on the way is kept for no other process.
+
+        A volume of which something cannot be read is named for that, and has none.
+        """
         with suppress(DamagedError, StorageError, KeyError, TypeError, ValueError):
             async with Known.open() as known:
-                async for _ in self._look(known):
-                    yield
+                await self._look(known)
 
-    async def _look(self, known: Known) -> AsyncGenerator[None]:
+    async def _look(self, known: Known) -> None:
         last_part = int(await self._volume.database.value("SELECT max(id) FROM part") or 0)
         reached = 0
         async with aclosing(self._volume.entries()) as entries:
             async for entry in entries:
                 await known.add(named(entry))
                 reached = entry.seq
-                yield
         unnamed: list[bytes] = []
-        clear, highest = True, 0
         async for rows in self._rows("SELECT sha256, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"):
             parts: list[int] = []
             for _, recipe in rows:
-                try:
+                # A message whose recipe cannot be read is named for that.
+                with suppress(DamagedError):
                     parts += unpack(recipe)
-                except DamagedError:
-                    clear = False
             # What is archived meanwhile has later parts.
             await known.add_parts(part for part in parts if part <= last_part)
-            highest = max(highest, *parts, 0)
             unnamed += await known.unknown([row[0] for row in rows])
-            yield
         if unnamed:
             unnamed = await self._named_nowhere(known, unnamed, reached)
         self.messages, self.more_messages = unnamed[:NAMED], max(len(unnamed) - NAMED, 0)
-        if not clear or highest > int(await self._volume.database.value("SELECT max(id) FROM part") or 0):
-            # Whose parts these are nobody can tell; the message that cannot be read is named for that.
-            return
-        wanted, there = await known.count_parts(), 0
         # By the index, which is read without the parts themselves.
         async for rows in self._rows("SELECT sha256, id FROM part WHERE sha256 > ? ORDER BY sha256 LIMIT ?"):
             unused = await known.unknown_parts([row[1] for row in rows if row[1] <= last_part])
             room = NAMED - len(self.parts)
             self.parts += unused[:room]
             self.more_parts += len(unused[room:])
-            there += len(rows) - len(unused) - sum(row[1] > last_part for row in rows)
-            yield
-        if there < wanted:
-            # A recipe names parts that are not there: the ones that nobody names may be those that it should name.
-            self.parts, self.more_parts = [], 0
 
     async def _rows(self, sql: str) -> AsyncIterator[list[Row]]:
         """Rows in the order of their first column, which must go up."""

@@ -182,8 +182,7 @@ class _Check:
         # What a backup that was broken off copied ahead of its entries is none.
         if not self._home.is_backup or await self._volume.is_sealed():
             strangers = Strangers(self._home, self._volume)
-            async for _ in strangers.steps():
-                yield
+            await strangers.look()
             self._tell_of_strangers(strangers)
 
     def _ledger_findings(self) -> int:
