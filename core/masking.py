@@ -147,7 +147,7 @@ def _rewritten(text: str) -> set[str]:
 
 
 def _encoded(text: str) -> list[str]:
-    """What of base64 is the same whatever stands before and after: in SASL PLAIN, in Basic, alone."""
+    """The digits of base64 that are the same whatever stands before and after: in SASL PLAIN, in Basic, alone."""
     found = []
     for raw in dict.fromkeys((text.encode("utf-8", "surrogateescape"), text.encode("latin-1", "replace"))):
         for before in range(3):

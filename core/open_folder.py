@@ -118,7 +118,7 @@ class OpenFolder:
         return file
 
     def facts(self, name: str) -> os.stat_result | None:
-        """What is called ``name`` itself, be it a link; None when nothing is."""
+        """The facts (stat) of ``name`` itself, be it a link; None when there is nothing of that name."""
         try:
             return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
         except FileNotFoundError:

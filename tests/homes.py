@@ -27,6 +27,7 @@ from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.profiles.schedule import Schedule
 from core.secrets import Secret
 from core.service.queue import Queue
+from core.service.worker import Service
 from tests import forks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -234,6 +235,25 @@ def cli(home: Home | Path, *arguments: str, **more: str) -> subprocess.Completed
     words = [*arguments, "--home", str(path)]
     code, out, err = forks.run(words, environment(LANG="C.UTF-8", **more), "/", 60)
     return subprocess.CompletedProcess(["archivar", *words], code, out.decode(), err.decode())
+
+
+async def serve(archive: Archive, *runs: int) -> list[Run]:
+    """A service in this process until the runs have ended."""
+    queue = Queue(archive.database)
+    service = Service(archive, until_idle=False)
+    serving = asyncio.ensure_future(service.run())  # noqa: TID251 (awaited below)
+    deadline = asyncio.get_running_loop().time() + DEADLINE
+    try:
+        while True:
+            found = [await queue.run(run) for run in runs]
+            if all(run.status.final for run in found):
+                return found
+            assert asyncio.get_running_loop().time() < deadline, found
+            assert not serving.done(), serving.exception()
+            await asyncio.wait([serving], timeout=0.01)
+    finally:
+        service._stopping.set()
+        await serving
 
 
 def run_row(home: Home, run: int = 0) -> Run:

@@ -189,7 +189,7 @@ class Console(Failing):
         self.call_later(self._typed.settled, message)
 
     def _page_comes(self) -> bool:
-        """Whether a page is on its way, which what is typed now is meant for. A question before it has its own answer."""
+        """True while a page is on its way, which what is typed now is meant for. A question before it has its own answer."""
         if self._opening or self.place is None:
             return True
         return isinstance(self.screen, Place | SavingForm) and self.screen.opening

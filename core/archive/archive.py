@@ -224,8 +224,12 @@ class Archive:
 
     def _note(self, error: Refusal, more: str = "") -> None:
         """Keep a notice of something that cannot be read, once."""
-        if not any(notice.startswith(error.message) for notice in self.notices):
+        if not self.is_noted(error):
             self.notices.append(" ".join(text for text in (error.message, error.hint, more) if text))
+
+    def is_noted(self, error: Refusal) -> bool:
+        """Tell whether ``notices`` has the error already."""
+        return any(notice.startswith(error.message) for notice in self.notices)
 
     async def volumes(self) -> AsyncGenerator[Volume]:
         """All volumes that can be read, the oldest first."""

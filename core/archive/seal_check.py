@@ -17,6 +17,7 @@ from core.archive.ledger import ZERO_HASH, Entry, Head, decompress
 from core.archive.seal import Seal
 from core.archive.stamp import Stamp
 from core.archive.strangers import Known, named
+from core.archive.verify import ledger_end
 from core.archive.volume import CHUNK, Volume, unpack
 from core.config import Home
 from core.db.database import Row
@@ -122,7 +123,7 @@ async def _walk(home: Home, kept: dict[int, list[Seal]], stamps: list[Stamp], fo
     identity = await archive_id(home)
     left = {one.imprint: one for one in stamps}
     if left:
-        last = max(last, await _end(home))
+        last = max(last, await ledger_end(home))
     try:
         async with aclosing(_entries(home)) as entries:
             async for name, entry in entries:
@@ -172,18 +173,6 @@ def _compared(seal: Seal, entry: Entry) -> str:
     if seal.at and seal.at != entry.at:
         return f"Entry {seal.seq} is of {entry.at}, but the seal says {seal.at}: the seal was changed."
     return ""
-
-
-async def _end(home: Home) -> int:
-    """The number of the last entry, for showing how far it is; 0 when that cannot be known."""
-    try:
-        volume = await Volume.open(home.volume((home.volume_numbers() or [1])[-1]), read_only=True)
-        try:
-            return (await volume.head()).seq
-        finally:
-            await volume.close()
-    except (DamagedError, StorageError):
-        return 0
 
 
 async def _entries(home: Home) -> AsyncGenerator[tuple[str, Entry]]:

@@ -147,7 +147,7 @@ class _Snapshot:
 
 async def _check_catalog(home: Home, snapshot: _Snapshot, replayed: Path, head: Head, verdict: Verdict) -> None:
     """Compare the catalog that was replayed up to ``head`` with the one in use, table by table."""
-    if snapshot.head.seq > verdict.head.seq and snapshot.head.seq > (end := max(await _ledger_end(home), verdict.head.seq)):
+    if snapshot.head.seq > verdict.head.seq and snapshot.head.seq > (end := max(await ledger_end(home), verdict.head.seq)):
         verdict.add(
             "ledger",
             f"It ends with entry {end}, but the catalog has seen entry {snapshot.head.seq}: the end is missing.",
@@ -179,7 +179,7 @@ async def _applied(home: Home) -> int:
         await database.close()
 
 
-async def _ledger_end(home: Home) -> int:
+async def ledger_end(home: Home) -> int:
     """The number of the last entry as of now; 0 when the last volume cannot tell."""
     numbers = home.volume_numbers()
     if not numbers:

@@ -25,11 +25,9 @@ from core.archive import (
     passwords,
     saved_profiles,
     seal_places,
-    settings,
     space,
     users,
 )
-from core.archive.archive import Archive
 from core.archive.backup import LastBackup
 from core.archive.last_verification import LastVerification
 from core.archive.seal_places import Standing
@@ -271,17 +269,17 @@ def status() -> None:
             open_to_others = await exposures.look(archive)
             keyless = await passwords.without_key(archive)
             places = await seal_places.standings(archive)
-            late = sealing.overdue(places, now()) if (await settings.read(archive)).seal != "off" else ""
+            of_seals = await sealing.troubles(archive, places)
         disk = space.use(home)
         running = is_running(home)
         presence = await liveness.stuck(home) or liveness.look(home)
         warnings = [warning for profile in profiles for warning in profile.warnings()]
-        if archive.refusal is not None and (output.json_wanted or not _noticed(archive)):
+        if archive.refusal is not None and (output.json_wanted or not archive.is_noted(archive.refusal)):
             warnings.insert(0, str(archive.refusal))
         warnings[:0] = [*([keyless] if keyless else []), *(one.sentence() for one in open_to_others)]
         if disk.low:
             warnings.insert(0, disk.sentence())
-        warnings += filter(None, (seal_places.trouble(places), late))
+        warnings += of_seals
         if presence.stuck:
             warnings.insert(0, f"{presence.sentence()} {presence.hint()}")
         if output.json_wanted:
@@ -337,11 +335,6 @@ def status() -> None:
             output.line(f"! {warning}", indent=2)
 
     run(work())
-
-
-def _noticed(archive: Archive) -> bool:
-    """Was it told already, beside the result, why nothing can be written?"""
-    return any(archive.refusal is not None and notice.startswith(archive.refusal.message) for notice in archive.notices)
 
 
 def _profile_json(profile: Profile, last: Run | None, start: datetime | None) -> dict[str, Any]:

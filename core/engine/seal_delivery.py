@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import email.policy
+import errno
 import hashlib
 import http.client
 import os
@@ -77,8 +78,8 @@ def _to_journal(place: Place, parcel: Parcel, password: Secret) -> None:
                     connection.sendall(text + ending)
                 return
             except OSError as error:
-                # EPROTOTYPE: it listens for the other kind of connection.
-                if kind == socket.SOCK_STREAM or error.errno != 91:
+                # It may listen for the other kind of connection.
+                if kind == socket.SOCK_STREAM or error.errno != errno.EPROTOTYPE:
                     raise
     except OSError as error:
         reason = error.strerror or "it does not take it"

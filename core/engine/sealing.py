@@ -13,13 +13,14 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from core.archive import seal as seals
-from core.archive import seal_places, stamp
+from core.archive import seal_places, settings, stamp
 from core.archive.archive import Archive
 from core.archive.seal import Seal
 from core.archive.seal_places import Standing
 from core.engine import seal_delivery
 from core.engine.seal_delivery import ALL_SECONDS, Parcel
 from core.errors import ArchivarError, BusyError, DamagedError, StorageError
+from core.model import now
 from core.profiles.seal_place import Kind
 
 #: When the night's seal is due, in local time.
@@ -56,6 +57,12 @@ def overdue(found: Sequence[Standing], moment: datetime) -> str:
         return ""
     name = waiting[0].place.name
     return f"No seal was sent to {name} {'yet' if waiting[0].at is None else 'for days'}: no service is running that does it."
+
+
+async def troubles(archive: Archive, found: Sequence[Standing]) -> list[str]:
+    """The sentences of what is wrong with the places of ``found``, the worst first; none when all is well."""
+    late = overdue(found, now()) if (await settings.read(archive)).seal != "off" else ""
+    return [sentence for sentence in (seal_places.trouble(found), late) if sentence]
 
 
 async def send(

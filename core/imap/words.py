@@ -19,7 +19,7 @@ MOST_DRESSED = 100_000
 
 
 def words(error: BaseException) -> str:
-    """What the server or the system said, without the dressing that imaplib puts around it, or a password."""
+    """The words of the server or the system in an error, without the dressing that imaplib puts around it, or a password."""
     said = error.args[-1] if error.args else str(error)
     if isinstance(said, str) and len(said) <= MOST_DRESSED and (match := _DRESSED.fullmatch(said)):
         try:

@@ -1,4 +1,4 @@
-"""What a changed profile deletes on the server beyond what the saved one did: typed comparisons of its rules. Pure.
+"""Deletions of a changed profile on the server beyond those of the saved one: typed comparisons of its rules. Pure.
 
 Only what can widen is named: a longer age or fewer folders ask for nothing. Where two rules cannot be compared (patterns of
 folders), the new one counts as wider, so that nobody is left unasked.
@@ -87,7 +87,7 @@ def _unknown_too(profile: Profile) -> bool:
 
 
 def _fewer_addresses(before: CatchAll | None, after: CatchAll | None) -> bool:
-    """Whether an address may count no longer as one of ours that nobody has, for which mail is left in the mailbox."""
+    """True when an address may no longer count as one of ours that nobody has, for which mail is left in the mailbox."""
     if before is None or after is None:
         return False
     domains, now_domains = _keys(before.domains), _keys(after.domains)
@@ -123,7 +123,7 @@ def _more_folders(before: FolderRules, after: FolderRules) -> bool:
 
 
 def _surely_archived(rules: FolderRules, pattern: str) -> bool:
-    """Whether a folder with the plain name ``pattern`` was archived by ``rules``, whatever the server says of it.
+    """True when a folder with the plain name ``pattern`` was archived by ``rules``, whatever the server says of it.
 
     A name does not tell what only the server knows: that its mail is junk, or that it is somebody else's.
     """
@@ -135,7 +135,7 @@ def _surely_archived(rules: FolderRules, pattern: str) -> bool:
 
 
 def _wider(before: Filter, after: Filter, moment: datetime) -> bool:
-    """Whether a message may pass ``after`` that did not pass ``before``."""
+    """True when a message may pass ``after`` that did not pass ``before``."""
     if before == after:
         return False
     flags = [

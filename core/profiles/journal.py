@@ -132,7 +132,7 @@ def _boundary(content_type: str) -> bytes:
 
 
 def _parts(raw: bytes, boundary: bytes) -> list[bytes]:
-    """What stands between the delimiter lines; what no other one follows is cut off, and none."""
+    """The parts between the delimiter lines; a last one that no delimiter ends is cut off, and is none."""
     found: list[bytes] = []
     delimiter = b"--" + boundary
     start = -1

@@ -271,7 +271,7 @@ def _received(value: str) -> list[str]:
 
 @dataclass(slots=True)
 class _Element:
-    """What stands between two commas: tokens outside of angle brackets, those inside of each pair, and all but comments."""
+    """The pieces between commas: tokens outside of angle brackets, those inside of each pair, and all but comments."""
 
     outer: list[tuple[str, str]] = field(default_factory=list)
     angles: list[list[tuple[str, str]]] = field(default_factory=list)

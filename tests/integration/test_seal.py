@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from core.archive import seal_check
 from core.archive.archive import Archive
-from core.archive.ledger import ZERO_HASH, chain, compress, decompress
 from core.archive.seal import Seal, parse
 from core.config import Home
 from core.errors import InputError
 from tests import homes
 from tests.homes import change, message
+from tests.tampering import chain_anew
 
 HASH = "0123456789abcdef" * 4
 AT = "2026-11-25T05:12:54.123456Z"
@@ -65,23 +63,7 @@ def test_a_seal_holds_while_the_archive_grows_and_needs_no_catalog(home: Home, t
 def test_an_entry_changed_with_all_later_hashes_computed_anew_is_caught(home: Home) -> None:
     """The chain fits in itself, through all volumes, and verify's walk of it finds nothing; the old seal does."""
     head = _head(home)
-    forged = ZERO_HASH
-    for number in home.volume_numbers():
-        home.volume(number).chmod(0o600)
-        with closing(sqlite3.connect(home.volume(number))) as connection:
-            connection.execute("UPDATE meta SET value = ? WHERE key = 'previous_hash'", (forged,))
-            for seq, at, kind, actor, payload in connection.execute(
-                "SELECT seq, at, kind, actor, payload FROM ledger ORDER BY seq"
-            ).fetchall():
-                plain = decompress(payload)
-                if seq == 3:
-                    plain = plain.replace(b"INBOX", b"Inbox")
-                forged = chain(forged, at, kind, actor, plain)
-                values = (compress(plain), forged, seq)
-                connection.execute("UPDATE ledger SET payload = ?, hash = ? WHERE seq = ?", values)
-            connection.commit()
-    for path in home.path.glob("archive.sqlite*"):
-        path.unlink()
+    chain_anew(home)
     assert homes.cli(home, "rebuild").returncode == 0
     assert homes.findings(home) == []
     done = homes.cli(home, "ledger", "check", head)

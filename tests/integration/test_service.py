@@ -426,25 +426,6 @@ async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     await archive.close()
 
 
-async def _serve(archive: Archive, *runs: int) -> list[Run]:
-    """A service in this process until the runs have ended."""
-    queue = Queue(archive.database)
-    service = Service(archive, until_idle=False)
-    serving = asyncio.ensure_future(service.run())  # noqa: TID251 (awaited below)
-    deadline = asyncio.get_running_loop().time() + homes.DEADLINE
-    try:
-        while True:
-            found = [await queue.run(run) for run in runs]
-            if all(run.status.final for run in found):
-                return found
-            assert asyncio.get_running_loop().time() < deadline, found
-            assert not serving.done(), serving.exception()
-            await asyncio.wait([serving], timeout=0.01)
-    finally:
-        service._stopping.set()
-        await serving
-
-
 async def test_an_error_of_the_program_in_one_run_leaves_the_others_alone(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -460,7 +441,7 @@ async def test_an_error_of_the_program_in_one_run_leaves_the_others_alone(
 
     monkeypatch.setattr(ProfileRun, "prepare", fail)
     other = (await queue.enqueue("Other"))[0].id
-    first, second = await _serve(archive, broken, other)
+    first, second = await homes.serve(archive, broken, other)
     assert first.status is RunStatus.FAILED
     assert "ZeroDivisionError" in first.reason
     assert second.status is RunStatus.FAILED
@@ -483,7 +464,7 @@ async def test_a_queue_that_cannot_be_used_for_a_while_does_not_end_the_service(
         return await active(self)
 
     monkeypatch.setattr(Queue, "active", fail)
-    assert (await _serve(archive, run))[0].status is RunStatus.FAILED
+    assert (await homes.serve(archive, run))[0].status is RunStatus.FAILED
     assert next(failures, None) is None
 
 
@@ -501,7 +482,7 @@ async def test_a_result_that_cannot_be_written_at_once_is_written_once(
         await finish(self, *arguments, **more)
 
     monkeypatch.setattr(Queue, "finish", fail)
-    (ended,) = await _serve(archive, run)
+    (ended,) = await homes.serve(archive, run)
     assert ended.status is RunStatus.FAILED
     assert [entry.kind for entry in await homes.entries(archive)].count("run.finished") == 1
     assert [event.kind for event in await Queue(archive.database).events(run)].count("finished") == 1
@@ -517,7 +498,7 @@ async def test_a_run_ends_as_failed_even_when_the_ledger_cannot_take_the_result(
         raise DamagedError("Volume 000001.sqlite is damaged.")
 
     monkeypatch.setattr(Archive, "append", refuse)
-    (ended,) = await _serve(archive, run)
+    (ended,) = await homes.serve(archive, run)
     assert ended.status is RunStatus.FAILED
 
 
@@ -536,7 +517,7 @@ async def test_a_run_whose_service_dies_again_and_again_fails_at_last(archive: A
     assert await queue.take_up(await queue.run(run.id), seq + 1, tries=worker.TRIES)
     for _ in range(worker.TRIES - 1):
         assert await queue.take_up(await queue.run(run.id), seq + 1, tries=worker.TRIES)
-    (ended,) = await _serve(archive, run.id)
+    (ended,) = await homes.serve(archive, run.id)
     assert ended.status is RunStatus.FAILED
     assert "died 5 times" not in ended.reason, "its own entries are a step further"
 
@@ -545,7 +526,7 @@ async def test_a_run_whose_service_dies_again_and_again_fails_at_last(archive: A
     await queue.begin(again, again.requested, seq)
     for _ in range(worker.TRIES):
         await queue.take_up(await queue.run(again.id), seq, tries=worker.TRIES)
-    (ended,) = await _serve(archive, again.id)
+    (ended,) = await homes.serve(archive, again.id)
     assert ended.status is RunStatus.FAILED
     assert "died 5 times" in ended.reason
     assert (await queue.enqueue("Test"))[1], "the profile can be run again"
@@ -559,7 +540,7 @@ async def test_a_cancelled_run_that_was_interrupted_counts_what_it_archived(arch
     await homes.store(archive, {1: message(1), 2: message(2)}, run=run.id)
     await queue.interrupt(run.id)
     await queue.request_cancel(run.id)
-    (ended,) = await _serve(archive, run.id)
+    (ended,) = await homes.serve(archive, run.id)
     assert ended.status is RunStatus.CANCELLED
     assert ended.result is not None
     assert ended.result["totals"]["archived"] == 2
@@ -724,7 +705,7 @@ async def test_a_queue_that_cannot_be_written_for_a_while_gives_up_no_run(
     monkeypatch.setattr(Queue, "take_up", fail_at_first)
     monkeypatch.setattr(worker, "FAILURE_SECONDS", 0.01)
     monkeypatch.setattr(worker, "FAILURES", 2)
-    (ended,) = await _serve(archive, run.id)
+    (ended,) = await homes.serve(archive, run.id)
     assert (ended.status, failures) == (RunStatus.CANCELLED, 4)
 
 

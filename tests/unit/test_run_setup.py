@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -17,12 +16,11 @@ from core.archive.archive import Archive
 from core.archive.volume import Volume
 from core.engine.run import Job, ProfileRun
 from core.errors import BusyError, DamagedError, StorageError
-from core.model import Run, RunStatus
+from core.model import RunStatus
 from core.secrets import Secret
 from core.service import run_work, verifications, verifying
 from core.service.queue import Queue
 from core.service.run_work import RunWork
-from core.service.worker import Service
 from tests import homes
 
 Break = Callable[[Archive, pytest.MonkeyPatch], None]
@@ -38,25 +36,6 @@ async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         await saved_profiles.save(archive, homes.profile("127.0.0.1", 9, name=name), Secret("secret"))
     yield archive
     await archive.close()
-
-
-async def _serve(archive: Archive, *runs: int) -> list[Run]:
-    """A service in this process until the runs have ended."""
-    queue = Queue(archive.database)
-    service = Service(archive, until_idle=False)
-    serving = asyncio.ensure_future(service.run())  # noqa: TID251 (awaited below)
-    deadline = asyncio.get_running_loop().time() + homes.DEADLINE
-    try:
-        while True:
-            found = [await queue.run(run) for run in runs]
-            if all(run.status.final for run in found):
-                return found
-            assert asyncio.get_running_loop().time() < deadline, found
-            assert not serving.done(), serving.exception()
-            await asyncio.wait([serving], timeout=0.01)
-    finally:
-        service._stopping.set()
-        await serving
 
 
 def _no_key(archive: Archive, patch: pytest.MonkeyPatch) -> None:
@@ -135,7 +114,7 @@ async def test_whatever_breaks_before_the_first_mailbox_ends_the_run_with_its_re
     queue = Queue(archive.database)
     run, other = [(await queue.enqueue(name))[0] for name in ("Test", "Other")]
     spoil(archive, monkeypatch)
-    ended, _ = await _serve(archive, run.id, other.id)
+    ended, _ = await homes.serve(archive, run.id, other.id)
     assert ended.status is RunStatus.FAILED
     assert reason in ended.reason
     assert ended.result is not None
@@ -162,7 +141,7 @@ async def test_a_ledger_that_takes_no_result_leaves_no_run_behind(
     if cancelled:
         await queue.request_cancel(run.id)
     spoil(archive, monkeypatch)
-    (ended,) = await _serve(archive, run.id)
+    (ended,) = await homes.serve(archive, run.id)
     assert ended.status is RunStatus.FAILED
     assert ended.reason
     assert ended.result is not None

@@ -15,7 +15,6 @@ from core.archive import (
     saved_directory,
     saved_profiles,
     seal_places,
-    settings,
     space,
     unknown,
     users,
@@ -190,7 +189,7 @@ class CoreGateway:
             attempt = await last_attempt.last(self._archive)
             has_directory = await saved_directory.load(self._archive) is not None
             places = await seal_places.standings(self._archive)
-            late = sealing.overdue(places, now()) if (await settings.read(self._archive)).seal != "off" else ""
+            of_seals = await sealing.troubles(self._archive, places)
         disk = await self._disk()
         return Condition(
             service_running=is_running(self._home),
@@ -199,7 +198,7 @@ class CoreGateway:
             stuck=f"{service.sentence()} {service.hint()}" if (service := liveness.look(self._home)).stuck else "",
             damage=brief.damage,
             unproved=brief.unproved,
-            seals=seal_places.trouble(places) or late,
+            seals=next(iter(of_seals), ""),
             space=disk.sentence() if disk.low else "",
             exposed=await self._exposed(),
             strangers=await self._unknown_addresses(),

@@ -57,7 +57,7 @@ class Place(Screen[None]):
 
     @property
     def opening(self) -> bool:
-        """Whether a page of this place is on its way, which what is typed meanwhile belongs to: at first its own."""
+        """True while a page of this place is on its way, which what is typed meanwhile belongs to: at first its own."""
         return not self._shown_once
 
     @property

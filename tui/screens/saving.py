@@ -33,7 +33,7 @@ class SavingForm(ModalScreen[R]):
 
     @property
     def opening(self) -> bool:
-        """Whether an attempt is under way, as places have it for their pages."""
+        """True while an attempt is under way, as places have it for their pages."""
         return self._attempting
 
     def attempt(self, save: Callable[[], Awaitable[R | None]]) -> None:
