@@ -1,4 +1,5 @@
 # make test    everything, from nothing: the environment, the static checks, the tests  (TESTS=tests/unit, ARGS="-k uid")
+# make fuzz    the tests of properties with new examples, 5,000 of each                 (TESTS=tests/unit/test_content.py)
 # make demo    sample mailboxes on an embedded server, archived, in the console         (ARGS=--headless)
 # make bench   speed against mbsync and a bare socket                                   (ARGS=...)
 # make pictures  the pictures of the console in the README
@@ -26,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # An environment whose interpreter has gone, or which came here from another folder, is made anew.
 FIT := $(shell grep -qsF '$(CURDIR)/$(VENV)/bin/python' $(BIN)/pip && $(BIN)/python -c '' 2>/dev/null && echo fit)
 
-.PHONY: test demo bench pictures check lock wheel clean stale
+.PHONY: test fuzz demo bench pictures check lock wheel clean stale
 
 test: $(READY)
 	@.ci/needs dovecot-imapd isync openssl slapd tmux
@@ -34,6 +35,11 @@ test: $(READY)
 	$(MAKE) --no-print-directory check || code=1; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS) $(ARGS) || code=1; \
 	exit $$code
+
+# Which properties fail and with what is printed; an example that failed becomes an @example of its test.
+fuzz: $(READY)
+	@HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n $(WORKERS) \
+	  $(if $(filter tests,$(TESTS)),$$(grep -rl '^from hypothesis' tests/unit),$(TESTS)) -k 'not growth' $(ARGS)
 
 demo: $(READY)
 	@$(BIN)/archivar demo $(ARGS)

@@ -19,9 +19,11 @@ from tests import homes
 from tests.servers.dovecot import Dovecot, missing
 
 ODD_MAIL = Path(__file__).resolve().parents[2] / "shared" / "fixtures" / "odd-mail.tar.xz"
-# A test must pass on a busy machine too: what is slow is measured elsewhere.
-settings.register_profile("archivar", deadline=None)
-settings.load_profile("archivar")
+# A test must pass on a busy machine too: what is slow is measured elsewhere. The examples are the same in each run, so that a
+# change is judged by what it changes; `make fuzz` looks for new ones.
+settings.register_profile("archivar", deadline=None, derandomize=True)
+settings.register_profile("fuzz", deadline=None, max_examples=5_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "archivar"))
 
 #: In memory, where there is room: a third of the time of the tests was the waiting for disks.
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30

@@ -34,12 +34,11 @@ def decoded(body: bytes, encoding: str) -> bytes:
 def _from_base64(body: bytes) -> bytes:
     """Decode base64. Other characters are passed over; what follows padding is decoded too: some mail is several blocks."""
     clean = body[: _end_of_base64(body)].translate(None, _NOT_BASE64)
-    blocks = [clean] if clean.find(b"=", 0, -2) < 0 else [found[0] for found in _WITHOUT_PADDING.finditer(clean)]
+    blocks = [found[0] for found in _WITHOUT_PADDING.finditer(clean)]
     if len(blocks) > 1_000:
         blocks = [b"".join(blocks)]
     content = []
-    for block in blocks:
-        bare = block.rstrip(b"=")
+    for bare in blocks:
         if len(bare) % 4 == 1:
             bare = bare[:-1]
         content.append(binascii.a2b_base64(bare + b"=" * (-len(bare) % 4)))

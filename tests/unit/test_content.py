@@ -16,6 +16,7 @@ from core.archive.content import attachment, read
 from core.archive.envelope import describe
 from core.archive.intake import prepare
 from core.archive.markup import read as read_page
+from core.archive.transfer_encoding import ENCODINGS, decoded, trailer
 from core.demo.odd import odd_messages
 from core.errors import InputError
 
@@ -167,6 +168,17 @@ def test_transfer_encodings_that_are_broken(encoding: str, body: bytes, text: st
     found = read(f"Content-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body)
     assert found.text == text + "\n"
     assert bool(found.unread) == (encoding == "x-rot13")
+
+
+@given(
+    encoding=st.sampled_from(sorted(ENCODINGS)),
+    body=st.one_of(st.binary(), st.text("AZaz09+/= -\r\n:").map(str.encode)),
+)
+@example(encoding="base64", body=b"TQ=k")
+def test_transfer_encodings_take_any_bytes(encoding: str, body: bytes) -> None:
+    """Whatever stands there is decoded as far as it goes, to no more than it was: a uuencoded line is filled up to the length it says."""
+    assert len(decoded(body, encoding)) <= len(body) * (63 if "uu" in encoding else 1)
+    trailer(body, encoding)
 
 
 def test_attachments_have_names_types_and_sizes() -> None:
