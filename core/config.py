@@ -9,10 +9,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import guard
-from core.actor import started_by
 from core.errors import HomeError
 from core.secrets import KeyFile
+from core.system import guard
+from core.system.actor import started_by
 
 HOME_VARIABLE = "ARCHIVAR_HOME"
 #: Names that may lie in a home; anything else means that the folder belongs to something else.

@@ -15,8 +15,8 @@ import threading
 from functools import cached_property
 from weakref import WeakValueDictionary
 
-from core.normal import normal
-from core.utf7 import modified_utf7
+from core.text.normal import normal
+from core.text.utf7 import modified_utf7
 
 MASK = "***"
 #: Of a shorter password only whole words are masked: anything else would be a hole in every sentence, which tells it.

@@ -114,7 +114,7 @@ def serve() -> None:
 
     for module in MODULES:
         import_module(f"core.cli.{module}")
-    for module in ("core.archive.archive", "core.engine.run", "core.service.worker", "core.imap.session", "tui.__main__"):
+    for module in ("core.archive.archive", "core.engine.run.run", "core.service.worker", "core.imap.session", "tui.__main__"):
         import_module(module)
     control = socket.socket(fileno=int(sys.argv[1]))
     wake, waker = socket.socketpair()

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from core import config
-from core.archive import catalog, saved_profiles, users
-from core.archive import verify as proof
 from core.archive.archive import Archive
-from core.archive.ledger import Draft, Entry
-from core.archive.verify import Verdict
+from core.archive.catalog import catalog
+from core.archive.proof import verify as proof
+from core.archive.proof.verify import Verdict
+from core.archive.registry import saved_profiles, users
+from core.archive.store.ledger import Draft, Entry
 from core.config import Home
 from core.model import Run
 from core.profiles.profile import Access, Login, Profile, Server, Target

@@ -8,9 +8,9 @@ from email.utils import formatdate
 from itertools import accumulate, islice
 from random import Random
 
-from core.archive import users
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
+from core.archive.registry import users
+from core.archive.store.ledger import Draft
 
 WORDS = 20_000
 BEGINNING = 1_500_000_000

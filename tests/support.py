@@ -1,6 +1,6 @@
 """What several tests need: an archive with a user, profiles for test servers, and runs in this process.
 
-A run here goes through ``core.engine.run.ProfileRun`` as the service's does, with backoff of milliseconds.
+A run here goes through ``core.engine.run.run.ProfileRun`` as the service's does, with backoff of milliseconds.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core import config
-from core.archive import users
 from core.archive.archive import Archive
-from core.engine import examine
-from core.engine.examine import ServerFolder
-from core.engine.progress import Snapshot
-from core.engine.run import Job, ProfileRun
+from core.archive.registry import users
+from core.engine.examine import examine
+from core.engine.examine.examine import ServerFolder
+from core.engine.run.run import Job, ProfileRun
+from core.engine.visit.progress import Snapshot
 from core.model import MailboxResult, Run, RunStatus, Tally, User, now
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter

@@ -10,8 +10,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.archive.ledger import ZERO_HASH, chain, compress, decompress
-from core.archive.volume import pack
+from core.archive.store.ledger import ZERO_HASH, chain, compress, decompress
+from core.archive.store.volume import pack
 from core.config import Home
 from tests import homes
 from tests.homes import change, message

@@ -16,7 +16,7 @@ def main() -> None:
 
         sys.stdout.write(f"archivar {__version__}\n")
         return
-    from core import guard
+    from core.system import guard
 
     guard.protect()
     if _names_no_command(arguments) and _at_terminal():

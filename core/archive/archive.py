@@ -15,17 +15,20 @@ from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from core import config
-from core.archive import catalog, changes, intake, mending, opening, settings
-from core.archive.appending import Appending, Request
-from core.archive.catalog import Detail
-from core.archive.envelope import describe
-from core.archive.intake import Part, Prepared
-from core.archive.ledger import ZERO_HASH, Draft, Entry, Head
-from core.archive.preparation import Fresh, Preparation, Ready
-from core.archive.volume import CHUNK, REPAIR, Incomplete, Meta, Sealed, Volume
+from core.archive import mending, opening
+from core.archive.catalog import catalog, changes
+from core.archive.catalog.catalog import Detail
+from core.archive.registry import settings
+from core.archive.store import intake
+from core.archive.store.appending import Appending, Request
+from core.archive.store.intake import Part, Prepared
+from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
+from core.archive.store.preparation import Fresh, Preparation, Ready
+from core.archive.store.volume import CHUNK, REPAIR, Incomplete, Meta, Sealed, Volume
 from core.db.database import LOCK_SECONDS, Database
 from core.errors import BusyError, DamagedError, HomeError, StorageError
-from core.format import size as human
+from core.message.envelope import describe
+from core.text.format import size as human
 
 CATALOG_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -32768", "temp_store = MEMORY")
 #: Why nothing can be appended: damage, no space or no right to write, or it is a backup.

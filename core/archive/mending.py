@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from core.archive.ledger import Draft
-from core.archive.volume import CHUNK
+from core.archive.store.ledger import Draft
+from core.archive.store.volume import CHUNK
 from core.errors import DamagedError, StorageError
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from core.archive import users
+from core.archive.registry import users
 from core.cli import words
 from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.words import iso, minute
-from core.format import counted, number, size
+from core.text.format import counted, number, size
 
 #: Columns by which the rest of a broken line is set in, at most.
 DEEPEST = 30
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def folders(user: Annotated[str, typer.Argument(metavar="USER", help="User name or address.")]) -> None:
     """List the folders in a user's archive."""
-    from core.archive import reading
+    from core.archive.read import reading
 
     async def work() -> None:
         async with context.archive() as archive:
@@ -50,7 +50,8 @@ def show(
     raw: Annotated[bool, typer.Option("--raw", help="The whole message, byte for byte, for a file or pipe.")] = False,
 ) -> None:
     """Show a message, where it lies and where it was."""
-    from core.archive import reading, twins
+    from core.archive.catalog import twins
+    from core.archive.read import reading
 
     async def work() -> None:
         async with context.archive() as archive:

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from core.archive.backup import Backup, back_up
+from core.archive.transfer.backup import Backup, back_up
 from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.progress import Progress
 from core.errors import InputError
-from core.format import counted, number, size
+from core.text.format import counted, number, size
 
 
 def register(app: typer.Typer) -> None:

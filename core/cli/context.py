@@ -71,5 +71,5 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def actor() -> str:
-    """The channel of the command line, for the ledger, which asks the kernel for the account; see ``core.actor``."""
+    """The channel of the command line, for the ledger, which asks the kernel for the account; see ``core.system.actor``."""
     return "cli"

@@ -13,20 +13,21 @@ from typing import Annotated, Any
 
 import typer
 
-from core.archive import reading, saved_profiles, users
 from core.archive.archive import Archive
+from core.archive.read import reading
+from core.archive.registry import saved_profiles, users
 from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.watching import show_result, watch
 from core.config import Home
 from core.errors import InputError
-from core.format import number, size
 from core.model import Run
 from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.secrets import Secret
 from core.service.detach import ensure_running
 from core.service.queue import Queue
+from core.text.format import number, size
 
 Console = Callable[[Path | None], None]
 PEOPLE = ("office", "sales", "support")

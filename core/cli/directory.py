@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.archive import last_attempt, saved_directory, saved_profiles
-from core.archive.last_attempt import Outcome
+from core.archive.registry import last_attempt, saved_directory, saved_profiles
+from core.archive.registry.last_attempt import Outcome
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
 from core.cli.passwords import entered
 from core.cli.trial import show_step
 from core.cli.words import minute
-from core.format import counted, number
 from core.model import timestamp
 from core.profiles import directory_file
 from core.profiles.directory import Directory
 from core.profiles.directory_file import DirectoryFile
 from core.profiles.directory_toml import as_toml
 from core.secrets import Secret
+from core.text.format import counted, number
 
 if TYPE_CHECKING:
     from core.directory.group_notes import GroupNote
-    from core.engine.directory_sync import SyncResult
+    from core.engine.examine.directory_sync import SyncResult
 
 #: Changes and conflicts that are named one by one.
 NAMED = 50
@@ -158,7 +158,7 @@ def synchronise(
     Exit code 1 when something was in conflict, 3 when the directory gave no whole answer, or too many users would have been
     disabled or removed: then none of them was, and everything else was done.
     """
-    from core.engine import directory_sync
+    from core.engine.examine import directory_sync
 
     async def work() -> SyncResult:
         async with context.archive() as archive:

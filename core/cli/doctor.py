@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from core.archive import exposures, saved_directory, saved_profiles
+from core.archive.registry import saved_directory, saved_profiles
+from core.archive.transfer import exposures
 from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from core.archive import seal_check, seal_places, stamp
 from core.archive.archive import Archive
-from core.archive.seal import Seal
-from core.archive.seal_check import Check
-from core.archive.stamp import Stamp
+from core.archive.proof import seal_check, seal_places, stamp
+from core.archive.proof.seal import Seal
+from core.archive.proof.seal_check import Check
+from core.archive.proof.stamp import Stamp
 from core.cli.output import output
 from core.cli.progress import Progress
 from core.config import Home
 from core.errors import ArchivarError, DamagedError, InputError
-from core.format import number
 from core.profiles.seal_place import Kind
+from core.text.format import number
 
 
 async def stamps(home: Home, files: Sequence[Path], ca_file: Path | None) -> list[Stamp]:

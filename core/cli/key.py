@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from core.archive import passwords
+from core.archive.registry import passwords
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
 from core.config import Home
 from core.errors import InputError
-from core.format import counted
+from core.text.format import counted
 
 
 def register(app: typer.Typer) -> None:

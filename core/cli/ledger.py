@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.actor import Actor
 from core.cli.context import context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
 from core.errors import InputError
+from core.system.actor import Actor
 
 if TYPE_CHECKING:
-    from core.archive.ledger import Entry
+    from core.archive.store.ledger import Entry
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +41,7 @@ def ledger_show(
     """
 
     async def work() -> None:
-        from core.archive.audit import describe
+        from core.archive.read.audit import describe
 
         async with context.archive() as archive:
             if entry is not None:
@@ -65,7 +65,7 @@ def ledger_show(
 
 
 def _as_json(entry: Entry) -> dict[str, Any]:
-    from core.archive.audit import changed, describe
+    from core.archive.read.audit import changed, describe
 
     return {
         "seq": entry.seq,
@@ -82,7 +82,7 @@ def _as_json(entry: Entry) -> dict[str, Any]:
 
 def _show(entry: Entry) -> None:
     """All of an entry but its payload, which ``--json`` has."""
-    from core.archive.audit import describe, details
+    from core.archive.read.audit import describe, details
 
     for name, value in (
         ("Entry", str(entry.seq)),
@@ -103,7 +103,7 @@ def ledger_head() -> None:
     Number, hash and time in one line. Kept elsewhere, on paper or in a mail, it proves with archivar ledger check that
     nothing up to there was taken out or changed.
     """
-    from core.archive import seal
+    from core.archive.proof import seal
 
     async def work() -> None:
         async with context.archive() as archive:
@@ -139,7 +139,7 @@ def ledger_check(
     its parts; its bytes are read with --deep. No network is used. Exit code 4 with the first difference if anything up to that
     entry was changed or taken out.
     """
-    from core.archive import seal, seal_check
+    from core.archive.proof import seal, seal_check
     from core.cli import evidence
 
     async def work() -> int:
@@ -155,7 +155,7 @@ def ledger_check(
 
 def _text(given: str) -> str:
     """The seal itself, out of a file or stdin if that is what was given. Raises ``InputError``."""
-    from core.archive import seal
+    from core.archive.proof import seal
 
     if given == "-":
         if sys.stdin is None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import typer
 
-from core import locales
 from core.cli.context import context
 from core.cli.help import Group
 from core.cli.output import output
 from core.errors import ArchivarError, InputError, StorageError
+from core.system import locales
 
 Console = Callable[[Path | None], None]
 

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.archive import saved_profiles
+from core.archive.registry import saved_profiles
 from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.progress import Progress
 from core.cli.words import day_and_time
-from core.engine.differences import Differing, MissingFolder, MissingMailbox, What, account
+from core.engine.examine.differences import Differing, MissingFolder, MissingMailbox, What, account
 from core.errors import DamagedError, InputError
-from core.format import counted, number, size
 from core.model import now, timestamp
+from core.text.format import counted, number, size
 
 if TYPE_CHECKING:
-    from core.engine.comparison import Compared, Deep
+    from core.engine.examine.comparison import Compared, Deep
 
 #: Messages that are named for each folder; --json names all.
 SHOWN = 10
@@ -53,8 +53,8 @@ def missing(
         raise InputError(f"--{'repair' if repair else 'anew'} is for a deep comparison.", "Give --deep too.")
 
     async def work() -> int:
-        from core.engine import examine
-        from core.engine.comparison import Deep
+        from core.engine.examine import examine
+        from core.engine.examine.comparison import Deep
         from core.service.idle import until_idle
 
         async with context.archive() as archive:

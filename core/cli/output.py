@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from core.cli import words
 from core.errors import ArchivarError, StorageError
-from core.format import safe
+from core.text.format import safe
 
 #: Longer lines are cut: no person reads on, and no terminal should have to.
 LONGEST = 10_000

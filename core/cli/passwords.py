@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from core.archive import saved_profiles
+from core.archive.registry import saved_profiles
 from core.cli.output import output
 from core.errors import InputError
 from core.secrets import Secret

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.archive import saved_directory, saved_profiles, users
 from core.archive.archive import Archive
+from core.archive.registry import saved_directory, saved_profiles, users
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
@@ -21,7 +21,6 @@ from core.cli.passwords import entered
 from core.cli.trial import show_step
 from core.cli.words import NO_SERVICE, next_start
 from core.errors import ConnectError, InputError, ProtocolError
-from core.format import counted, number
 from core.model import User, now, timestamp
 from core.profiles import profile_file
 from core.profiles.deleting_more import SENTENCES, More, more
@@ -34,9 +33,10 @@ from core.profiles.selection import Selected, select
 from core.secrets import Secret
 from core.service.lock import is_running
 from core.service.scheduler import next_starts
+from core.text.format import counted, number
 
 if TYPE_CHECKING:
-    from core.engine.probe import Verdict
+    from core.engine.examine.probe import Verdict
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")]
 
@@ -324,8 +324,8 @@ def try_profile(
     The steps: name lookup, TCP, TLS, certificate, greeting, login, folder list. A profile for many mailboxes is tried with
     one of them. Exit code 3 when a step fails.
     """
-    from core.engine import examine
-    from core.engine.renamed_logins import RenamedLogins
+    from core.engine.examine import examine
+    from core.engine.visit.renamed_logins import RenamedLogins
 
     async def work() -> int:
         async with context.archive() as archive:
@@ -362,7 +362,7 @@ def try_profile(
 
 
 async def _probe(profile: Profile, mailbox: Mailbox, secret: Secret) -> tuple[Verdict | None, str]:
-    from core.engine.probe import probe
+    from core.engine.examine.probe import probe
 
     try:
         return await probe(profile, mailbox, secret), ""
@@ -376,7 +376,7 @@ async def _selected(archive: Archive, profile: Profile) -> Selected | None:
 
 async def _one_mailbox(archive: Archive, profile: Profile, user: str | None) -> Mailbox:
     """The mailbox to try a profile with: that of ``user``, else the first one. Raises ``InputError``."""
-    from core.engine.roster import roster
+    from core.engine.visit.roster import roster
 
     found = (await roster(archive, profile)).mailboxes
     if user is not None:
@@ -401,7 +401,7 @@ def folders(name: Name, user: Of = None) -> None:
 
     Of a profile for many mailboxes those of one of them.
     """
-    from core.engine.examine import folder_tree
+    from core.engine.examine.examine import folder_tree
 
     async def work() -> None:
         async with context.archive() as archive:

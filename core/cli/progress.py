@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from core.cli.output import output
-from core.format import number, size
+from core.text.format import number, size
 
 #: Seconds between two lines.
 TICK = 0.25

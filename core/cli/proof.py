@@ -17,14 +17,14 @@ from core.cli.progress import Progress
 from core.cli.words import day_and_time
 from core.config import Home
 from core.errors import ArchivarError, BusyError, DamagedError, InputError
-from core.format import counted, number, size
+from core.text.format import counted, number, size
 
 if TYPE_CHECKING:
     from core.archive.archive import Archive
-    from core.archive.damage import Named
-    from core.archive.findings import Verdict
-    from core.archive.takeover import Salvaged
-    from core.engine.repair import Repair
+    from core.archive.proof.damage import Named
+    from core.archive.proof.findings import Verdict
+    from core.archive.proof.takeover import Salvaged
+    from core.engine.restore.repair import Repair
 
 
 #: Seconds between two lines of a verification.
@@ -49,8 +49,9 @@ def verify(
     Every byte is hashed again, the ledger's chain walked, the catalog compared with it. Exit code 4 if anything is wrong.
     What was damaged and is repaired is named, and no fault. The setting verify has the service do it by itself.
     """
-    from core.archive import search_index, verification
-    from core.archive.verify import verify as verify_all
+    from core.archive.proof import verification
+    from core.archive.proof.verify import verify as verify_all
+    from core.archive.search import search_index
     from core.cli.search import unreadable
 
     percent, progress = _percent(share), Progress(OFTEN)
@@ -157,7 +158,7 @@ def _looked(share: float, verdict: Verdict) -> str:
 
 async def _names(verdict: Verdict) -> dict[str, str]:
     """Where the messages that findings are about lie, by SHA-256, as far as catalog and ledger can still tell."""
-    from core.archive import takeover
+    from core.archive.proof import takeover
 
     digests = {bytes.fromhex(one.sha256) for one in (*verdict.findings, *verdict.mended) if one.sha256}
     if not digests:
@@ -183,10 +184,10 @@ def repair(
     matched by its SHA-256 and stored anew. Without a verification the archive is verified first. A damaged open volume is
     salvaged before, with the service stopped: what is whole goes into a new one. Exit code 4 if anything is still damaged then.
     """
-    from core.archive import damage, takeover, verification
-    from core.archive.salvage import check_home
-    from core.archive.verify import verify as verify_all
-    from core.engine import repair as mending
+    from core.archive.proof import damage, takeover, verification
+    from core.archive.proof.salvage import check_home
+    from core.archive.proof.verify import verify as verify_all
+    from core.engine.restore import repair as mending
     from core.service.salvaging import salvage_if_needed
 
     progress = Progress(OFTEN)
@@ -279,8 +280,10 @@ async def _refuse_to_forget(archive: Archive) -> None:
 
 def rebuild() -> None:
     """Make catalog and search index anew from the volumes; a restored backup becomes an archive of its own."""
-    from core.archive import backup, damage, passwords
     from core.archive.opening import set_aside_damaged
+    from core.archive.proof import damage
+    from core.archive.registry import passwords
+    from core.archive.transfer import backup
     from core.cli.search import bring_up
     from core.service.lock import ServiceLock
 

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.archive import saved_profiles
+from core.archive.registry import saved_profiles
 from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.progress import Progress
 from core.cli.transfer import QUERY, selected
 from core.errors import InputError
-from core.format import counted, number, size
+from core.text.format import counted, number, size
 
 if TYPE_CHECKING:
-    from core.engine.restore_plan import RestorePlan
-    from core.engine.restoring import Refused, Restored
+    from core.engine.restore.restore_plan import RestorePlan
+    from core.engine.restore.restoring import Refused, Restored
 
 #: Folders and problems that are named one by one.
 NAMED = 50
@@ -59,7 +59,7 @@ def restore(
             raise InputError("Nothing was restored.")
 
     async def work() -> int:
-        from core.engine.restoring import Restoring
+        from core.engine.restore.restoring import Restoring
 
         async with context.archive() as archive:
             secret = await saved_profiles.password(archive, plan.profile)
@@ -82,7 +82,7 @@ def restore(
 
 
 async def _plan(name: str, user: str, folder: str, ids: list[str], query: str, to: str) -> RestorePlan:
-    from core.engine import restore_plan
+    from core.engine.restore import restore_plan
 
     async with context.archive() as archive:
         profile = await saved_profiles.find(archive, name)

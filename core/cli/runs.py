@@ -7,19 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from core.archive import saved_profiles
 from core.archive.archive import Archive
+from core.archive.registry import saved_profiles
 from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.watching import show_result, watch
 from core.cli.words import called, run_state
 from core.errors import BusyError, InputError
-from core.format import number, when
 from core.model import Run, RunStatus, now, timestamp
 from core.service import liveness
 from core.service.detach import ensure_running
 from core.service.queue import Queue
+from core.text.format import number, when
 
 STATES = ", ".join(RunStatus)
 

@@ -11,13 +11,13 @@ from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
 from core.errors import InputError
-from core.format import when
 from core.model import now
 from core.profiles.seal_place import TARGETS, Access, Kind, Place
 from core.secrets import Secret
+from core.text.format import when
 
 if TYPE_CHECKING:
-    from core.archive.seal_places import Standing
+    from core.archive.proof.seal_places import Standing
 
 NAME = Annotated[str, typer.Argument(metavar="NAME", help="The place's name, as archivar seal list shows it.")]
 
@@ -38,7 +38,8 @@ def list_places() -> None:
     """Show the places, and the last seal that arrived at each; exit code 1 if the last one did not."""
 
     async def work() -> int:
-        from core.archive import seal_places, settings
+        from core.archive.proof import seal_places
+        from core.archive.registry import settings
 
         async with context.archive() as archive:
             found = await seal_places.standings(archive)
@@ -103,7 +104,7 @@ def add(
     """
 
     async def work() -> None:
-        from core.archive import seal_places
+        from core.archive.proof import seal_places
 
         place = Place(
             name or kind,
@@ -160,7 +161,7 @@ def remove(name: NAME) -> None:
     """Send no more seals to a place. What it holds stays there."""
 
     async def work() -> None:
-        from core.archive import seal_places
+        from core.archive.proof import seal_places
 
         async with context.archive() as archive:
             removed = await seal_places.remove(archive, name, actor=actor())
@@ -183,8 +184,8 @@ def seal_now(
     """
 
     async def work() -> int:
-        from core.archive import seal_places
-        from core.engine import sealing
+        from core.archive.proof import seal_places
+        from core.engine.seals import sealing
 
         async with context.archive() as archive:
             found = await seal_places.standings(archive)
@@ -210,9 +211,9 @@ def check(deep: Annotated[bool, typer.Option("--deep", help="Read and hash every
     sent to each place. What a journal or a mailbox holds: archivar ledger check. Exit code 4 if the archive was changed, 1 if a
     file has not what was sent to it, or a time stamp is gone.
     """
-    from core.archive import seal, seal_check, seal_places
+    from core.archive.proof import seal, seal_check, seal_places
     from core.cli import evidence
-    from core.engine import seal_delivery
+    from core.engine.seals import seal_delivery
 
     async def work() -> int:
         home = context.find()

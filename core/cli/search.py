@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.archive import search_index
-from core.archive.index_document import Lack
-from core.archive.search_index import Index, State, glance
+from core.archive.search import search_index
+from core.archive.search.index_document import Lack
+from core.archive.search.search_index import Index, State, glance
 from core.cli import words
 from core.cli.context import context, run
 from core.cli.help import Command
@@ -17,12 +17,12 @@ from core.cli.output import output
 from core.cli.progress import Progress
 from core.cli.words import day_and_time, iso
 from core.errors import InputError
-from core.format import counted, number, safe
+from core.text.format import counted, number, safe
 
 if TYPE_CHECKING:
     from core.archive.archive import Archive
-    from core.archive.hits import Hit
-    from core.archive.query import QueryError
+    from core.archive.search.hits import Hit
+    from core.archive.search.query import QueryError
 
 MOST = 10_000
 #: Characters of a query that are shown before and after the place of an error.
@@ -47,9 +47,9 @@ def search(
     10000,50 finds 10.000,50, and an IBAN is found with and without blanks. A part has 3 letters or more. A query that begins
     with - stands after --.
     """
-    from core.archive import users
-    from core.archive.query import OfUser, Query, QueryError, parse
-    from core.archive.search import Order, Search
+    from core.archive.registry import users
+    from core.archive.search.query import OfUser, Query, QueryError, parse
+    from core.archive.search.search import Order, Search
 
     if order not in list(Order):
         raise InputError(f"--order does not know {order}.", "Give newest or relevance.")
@@ -159,7 +159,7 @@ async def bring_up(archive: Archive, *, anew: bool = False) -> int:
 
 async def _problems(archive: Archive) -> int:
     """List all of them, a page at a time."""
-    from core.archive import browsing
+    from core.archive.read import browsing
 
     opened = await Index.open(archive)
     listed: list[dict[str, object]] = []

@@ -16,32 +16,24 @@ from typing import Any
 import typer
 
 import core
-from core import guard
-from core.archive import (
-    backup,
-    exposures,
-    last_verification,
-    opening,
-    passwords,
-    saved_profiles,
-    seal_places,
-    space,
-    users,
-)
-from core.archive.backup import LastBackup
-from core.archive.last_verification import LastVerification
-from core.archive.seal_places import Standing
-from core.archive.search_index import glance
+from core.archive import opening
+from core.archive.proof import last_verification, seal_places
+from core.archive.proof.last_verification import LastVerification
+from core.archive.proof.seal_places import Standing
+from core.archive.registry import passwords, saved_profiles, users
+from core.archive.search.search_index import glance
+from core.archive.store import space
+from core.archive.transfer import backup, exposures
+from core.archive.transfer.backup import LastBackup
 from core.cli.context import context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
 from core.cli.search import as_json, sentence
 from core.cli.words import NO_SERVICE, WORDS, next_start, progress_line
 from core.config import Home
-from core.engine import sealing
-from core.engine.progress import Snapshot
+from core.engine.seals import sealing
+from core.engine.visit.progress import Snapshot
 from core.errors import BusyError, DamagedError, StorageError
-from core.format import counted, duration, number, size, soon, when
 from core.model import Run, now, timestamp
 from core.profiles import zones
 from core.profiles.profile import Profile
@@ -52,6 +44,8 @@ from core.service.lock import end_holder, is_running
 from core.service.queue import Queue
 from core.service.scheduler import next_starts
 from core.service.verifications import Outcome
+from core.system import guard
+from core.text.format import counted, duration, number, size, soon, when
 
 STOP_SECONDS = 30.0
 #: How often it is looked meanwhile whether the service does anything at all.

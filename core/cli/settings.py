@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from core.archive import settings
+from core.archive.registry import settings
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output

@@ -7,22 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.archive import export as exporting
-from core.archive import reading, users
 from core.archive.archive import Archive
-from core.archive.export import Exported
-from core.archive.export import Format as As
-from core.archive.mail_items import Format
-from core.archive.selection import Selection, found_by
+from core.archive.read import reading
+from core.archive.read.selection import Selection, found_by
+from core.archive.registry import users
+from core.archive.transfer import export as exporting
+from core.archive.transfer.export import Exported
+from core.archive.transfer.export import Format as As
+from core.archive.transfer.mail_items import Format
 from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.progress import Progress
 from core.errors import InputError
-from core.format import counted, number, size
+from core.text.format import counted, number, size
 
 if TYPE_CHECKING:
-    from core.archive.importing import Imported
+    from core.archive.transfer.importing import Imported
 
 #: Problems, and folders of a dry run, that are named one by one.
 NAMED = 50
@@ -117,7 +118,7 @@ def import_(
 
 
 async def _import_one(path: Path, user: str, folder: str, form: Format, of: str, dry_run: bool) -> int:
-    from core.archive import importing
+    from core.archive.transfer import importing
 
     async with context.archive() as archive:
         owner = await users.find(archive, user)
@@ -143,7 +144,7 @@ async def _import_one(path: Path, user: str, folder: str, form: Format, of: str,
 
 
 async def _import_store(path: Path, dry_run: bool) -> int:
-    from core.archive.store_import import import_store
+    from core.archive.transfer.store_import import import_store
 
     async with context.archive() as archive:
         progress = Progress()
@@ -171,7 +172,7 @@ async def _import_store(path: Path, dry_run: bool) -> int:
 
 def _tell(done: Imported, user: str, dry_run: bool) -> None:
     """What came, or would come, and what did not, in sentences."""
-    from core.archive.importing import left_out
+    from core.archive.transfer.importing import left_out
 
     for problem in done.problems[:NAMED]:
         output.note(f"! {problem.name}: {problem.reason}")

@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-from core.archive import refiling, saved_profiles, unknown, users
-from core.archive.refiling import Refiled
-from core.archive.unknown import State
+from core.archive.registry import refiling, saved_profiles, unknown, users
+from core.archive.registry.refiling import Refiled
+from core.archive.registry.unknown import State
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
 from core.cli.words import minute
 from core.errors import InputError
-from core.format import counted, number
 from core.model import User
 from core.profiles.mailboxes import of_everybody
+from core.text.format import counted, number
 
 #: Users that are named one by one.
 NAMED = 50

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.archive import users
+from core.archive.registry import users
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
 from core.errors import InputError
-from core.format import counted, number, size
 from core.model import User
 from core.profiles.people import CATCHALL
+from core.text.format import counted, number, size
 
 if TYPE_CHECKING:
-    from core.archive.user_import import ImportPlan
+    from core.archive.registry.user_import import ImportPlan
     from core.profiles.users_csv import Fault, UserList
 
 #: Changes and faults that are named one by one.
@@ -101,7 +101,7 @@ def show(name: Name) -> None:
 
     async def work() -> None:
         # Here alone, since reading messages takes libraries that take their time.
-        from core.archive import reading
+        from core.archive.read import reading
 
         async with context.archive() as archive:
             user = await users.find(archive, name, removed=True)
@@ -187,7 +187,7 @@ def import_users(
 
     async def work() -> None:
         # Here alone, since no other command reads lists.
-        from core.archive import user_import
+        from core.archive.registry import user_import
         from core.profiles import users_csv
 
         found = users_csv.read(_content(file, users_csv.MOST_BYTES))

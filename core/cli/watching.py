@@ -9,16 +9,16 @@ from typing import Any
 from core.archive.archive import Archive
 from core.cli.output import output
 from core.cli.words import WORDS, called, cells, current_folder, mailboxes, plain, progress_line, run_state, shortened, waits
-from core.engine import progress_words
-from core.engine.foreseen import of_result
-from core.engine.progress import Snapshot
+from core.engine.run import progress_words
+from core.engine.run.foreseen import of_result
+from core.engine.visit.progress import Snapshot
 from core.errors import ArchivarError, BusyError
-from core.format import counted, duration, number, size
 from core.model import COUNTERS, Run, RunEvent, RunStatus
 from core.service import liveness
 from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
+from core.text.format import counted, duration, number, size
 
 #: Asking whether anything changed costs 8 µs; drawing is what must not be done more than 4 times a second.
 TICK_SECONDS = 0.05
@@ -140,7 +140,7 @@ class _Moving:
     def event(self, event: RunEvent, *, several: bool) -> None:
         from rich.text import Text
 
-        from core.format import safe
+        from core.text.format import safe
 
         self._console.print(Text(safe(_sentence(event, several=several))))
 

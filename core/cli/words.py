@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from core.codepoints import is_joiner
-from core.engine import progress_words
-from core.engine.progress import Snapshot
-from core.format import clock, counted, number, safe, size, soon
+from core.engine.run import progress_words
+from core.engine.visit.progress import Snapshot
 from core.model import Run, RunStatus, now
 from core.profiles.profile import Profile
+from core.text.codepoints import is_joiner
+from core.text.format import clock, counted, number, safe, size, soon
 
 WORDS = {
     RunStatus.QUEUED: "… queued",
@@ -134,7 +134,7 @@ def cells(text: str) -> int:
     """How many columns of a terminal ``text`` takes."""
     if text.isascii():
         return len(text)
-    from core.cells import cell_len
+    from core.text.cells import cell_len
 
     return cell_len(text)
 

@@ -15,7 +15,7 @@ import aiosqlite
 
 from core.db.shape import QUESTION, Shape
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
-from core.tasks import spawn
+from core.system.tasks import spawn
 
 Row = tuple[Any, ...]
 LOCK_SECONDS = 30.0

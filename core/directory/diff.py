@@ -25,10 +25,10 @@ from types import MappingProxyType
 from core.directory.difference import Conflict, Difference, UserChange, What
 from core.directory.entry import DirectoryEntry, distinct, scheme
 from core.errors import InputError
-from core.format import number
 from core.model import User
 from core.profiles import addresses, people
 from core.profiles.directory import Left
+from core.text.format import number
 
 
 def compare(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from core.format import counted
+from core.text.format import counted
 
 #: Members that are told one by one.
 NAMED = 5

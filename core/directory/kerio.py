@@ -17,11 +17,11 @@ from core import __version__
 from core.directory.entry import DirectoryEntry, distinct
 from core.directory.threads import in_thread, on_loop
 from core.errors import ArchivarError, ConnectError, DirectoryError, Dropped
-from core.format import number
 from core.masking import masked
 from core.network import Opening, Report, open_socket, report_tls, tls_context, tls_errors
 from core.profiles.directory import Directory
 from core.secrets import Secret
+from core.text.format import number
 
 PAGE = 100
 #: Error codes of the API.

@@ -22,11 +22,11 @@ from core.directory.entry import DirectoryEntry, distinct
 from core.directory.group_notes import GroupNote, Lack
 from core.directory.values import DnKey, Row, Values, dn_key, first, is_below, texts
 from core.errors import ArchivarError, ConnectError, DirectoryError, Dropped
-from core.format import number
 from core.masking import masked
 from core.network import Opening, Report, open_socket, report_tls, tls_context, tls_errors
 from core.profiles.directory import Directory, DirectoryAccess, Source
 from core.secrets import Secret
+from core.text.format import number
 
 #: Entries asked for at once; Active Directory gives no more than 1,000.
 PAGE = 500

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core import sequence
 from core.imap import names
 from core.imap.names import Folder
 from core.imap.session import Selected, Session
+from core.text import sequence
 
 
 def has_uidplus(session: Session) -> bool:

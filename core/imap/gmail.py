@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from core import sequence
 from core.errors import Dropped, ProtocolError
 from core.imap import names, tokens
 from core.imap.names import Folder, Reply
 from core.imap.session import Session
+from core.text import sequence
 
 #: Labels that name a folder by its use (RFC 6154), in lower case.
 _USES = {"\\sent": "\\sent", "\\draft": "\\drafts", "\\drafts": "\\drafts", "\\trash": "\\trash"}

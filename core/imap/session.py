@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 from imapclient.exceptions import IMAPClientError
 
-from core import sequence
 from core.errors import Boundless, Dropped, ProtocolError, Sluggish
 from core.imap import codes, folders, names, replies
 from core.imap.codes import Code
@@ -31,6 +30,7 @@ from core.imap.replies import Listing, Sections
 from core.imap.words import said, words
 from core.network import Opening, Report
 from core.profiles.profile import Method, Server
+from core.text import sequence
 
 T = TypeVar("T")
 LOGOUT_SECONDS = 5.0

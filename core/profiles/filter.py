@@ -15,8 +15,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from core.format import size
 from core.profiles.age import Age
+from core.text.format import size
 
 SEEN, FLAGGED, DELETED, DRAFT = "\\seen", "\\flagged", "\\deleted", "\\draft"
 

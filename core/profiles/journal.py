@@ -14,10 +14,10 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from core import markup
-from core.normal import normal
+from core.message import html_references as markup
 from core.profiles import routing
 from core.profiles.routing import Found
+from core.text.normal import normal
 
 #: Fields that mark a report by their name, and by their value.
 _MARK = re.compile(r"x-(?:[a-z0-9]++-)*?journal(?:ing)?-report")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.format import safe
 from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter
 from core.profiles.profile import SLOWEST, Profile
+from core.text.format import safe
 
 
 def as_toml(profile: Profile) -> str:

@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from core.line_ends import with_line_feeds
+from core.message.line_ends import with_line_feeds
 from core.model import User
-from core.normal import normal
 from core.profiles.addresses import LONGEST
+from core.text.normal import normal
 
 #: The fields that are looked into unless a profile says otherwise, in this order: the first address of a user counts.
 HEADERS = (

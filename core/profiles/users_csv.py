@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.errors import InputError
-from core.normal import normal
 from core.profiles import addresses, people
+from core.text.normal import normal
 
 MOST_BYTES = 10_000_000
 MOST_ROWS = 200_000

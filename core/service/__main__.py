@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from core import guard
 from core.config import find
 from core.errors import ArchivarError
 from core.service.worker import main
+from core.system import guard
 
 if __name__ == "__main__":
     guard.protect()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.archive.archive import Archive
-from core.engine.limits import Limits
+from core.engine.visit.limits import Limits
 from core.errors import BusyError
 from core.model import Run
 from core.service.lock import ServiceLock, is_running

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import core
-from core import guard
 from core.config import Home
 from core.errors import ArchivarError
-from core.process import is_stopped
-from core.tasks import spawn
+from core.system import guard
+from core.system.process import is_stopped
+from core.system.tasks import spawn
 
 NICE = 19
 #: Beside a run it rests so much longer than it worked: it slows a run by no more than a tenth.

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import core
-from core import guard
 from core.archive import opening
 from core.config import Home
 from core.errors import ArchivarError, StorageError
 from core.service.lock import is_running
+from core.system import guard
 
 #: A service that did not take its lock in this time did not start.
 START_SECONDS = 20.0

@@ -13,9 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from core.archive import search_index
 from core.archive.archive import Archive
-from core.archive.search_index import Index
+from core.archive.search import search_index
+from core.archive.search.search_index import Index
 from core.config import Home, find
 from core.errors import ArchivarError
 from core.service.companion import PATIENCE_SECONDS, REST, Companion, Patience, main

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.config import Home
-from core.process import is_stopped
 from core.service.lock import is_running
+from core.system.process import is_stopped
 
 #: A loop that did not come round for so long hangs, or the machine has far too much to do.
 SILENCE_SECONDS = 5.0

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from core.db.database import Database, Row, Transaction
-from core.engine.progress import Snapshot
+from core.engine.visit.progress import Snapshot
 from core.errors import BusyError, InputError
 from core.model import Problem, Run, RunEvent, RunStatus, moment, now, timestamp
 

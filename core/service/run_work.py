@@ -9,19 +9,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from core import sequence
-from core.archive import clock, saved_profiles
 from core.archive.archive import Archive
-from core.engine import filing
-from core.engine.limits import Limits
-from core.engine.progress import MailboxProgress, Progress
-from core.engine.roster import roster
-from core.engine.run import Job, ProfileRun, finished_entry, result, rows
+from core.archive.registry import clock, saved_profiles
+from core.engine.run.run import Job, ProfileRun, finished_entry, result, rows
+from core.engine.visit import filing
+from core.engine.visit.limits import Limits
+from core.engine.visit.progress import MailboxProgress, Progress
+from core.engine.visit.roster import roster
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
 from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now
 from core.profiles.profile import Profile
 from core.service.queue import Queue
-from core.tasks import spawn
+from core.system.tasks import spawn
+from core.text import sequence
 
 TICK_SECONDS = 0.25
 #: Conflicts of a synchronisation that are told one by one.
@@ -94,7 +94,7 @@ class RunWork:
         Whatever goes wrong there is a warning, and the users that are known are archived.
         """
         # Here alone: the libraries for directories take their time.
-        from core.engine import directory_sync
+        from core.engine.examine import directory_sync
 
         async def work() -> None:
             asked_by = f"run {self._run.id} of {profile.name}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from core.archive import takeover
 from core.archive.archive import Archive
-from core.archive.takeover import Salvaged
+from core.archive.proof import takeover
+from core.archive.proof.takeover import Salvaged
 from core.config import Home
 from core.errors import BusyError
 from core.service.lock import ServiceLock

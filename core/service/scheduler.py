@@ -12,9 +12,9 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from core.archive import planning
 from core.archive.archive import Archive
-from core.archive.planning import Planned
+from core.archive.registry import planning
+from core.archive.registry.planning import Planned
 from core.db.database import Transaction
 from core.model import now
 from core.profiles.profile import Profile, from_json, name_key

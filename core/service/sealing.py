@@ -11,11 +11,12 @@ import sys
 import time
 from pathlib import Path
 
-from core.archive import seal_places, settings
 from core.archive.archive import Archive
-from core.archive.seal_places import Standing
+from core.archive.proof import seal_places
+from core.archive.proof.seal_places import Standing
+from core.archive.registry import settings
 from core.config import Home, find
-from core.engine import sealing
+from core.engine.seals import sealing
 from core.errors import ArchivarError
 from core.model import moment, now
 from core.service.companion import Companion, main

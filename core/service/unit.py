@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.archive.clock import BOOT_CREDENTIAL
+from core.archive.registry.clock import BOOT_CREDENTIAL
 from core.errors import InputError
-from core.format import safe
+from core.text.format import safe
 
 #: Where administrators put units of their own.
 PLACE = Path("/etc/systemd/system/archivar.service")

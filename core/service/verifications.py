@@ -13,14 +13,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from core.actor import signed
-from core.archive import last_verification, opening, settings
+from core.archive import opening
 from core.archive.archive import Archive
+from core.archive.proof import last_verification
+from core.archive.registry import settings
 from core.db import kept
 from core.db.database import Transaction
-from core.format import counted, size
 from core.model import moment, now, timestamp
 from core.profiles.rhythm import Often, Rhythm
+from core.system.actor import signed
+from core.text.format import counted, size
 
 REQUEST = "verification"
 PROGRESS = "verification.progress"

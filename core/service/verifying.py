@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.archive import verification
 from core.archive.archive import Archive
-from core.archive.findings import Finding, Verdict
+from core.archive.proof import verification
+from core.archive.proof.findings import Finding, Verdict
 from core.config import Home, find
 from core.errors import ArchivarError, BusyError, StorageError
 from core.model import now

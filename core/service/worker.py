@@ -8,12 +8,12 @@ import os
 import signal
 from dataclasses import replace
 
-from core import log
-from core.archive import clock, opening, settings
+from core.archive import opening
 from core.archive.archive import Archive
+from core.archive.registry import clock, settings
 from core.config import Home
-from core.engine.limits import Limits
-from core.engine.run import result
+from core.engine.run.run import result
+from core.engine.visit.limits import Limits
 from core.errors import ArchivarError, BusyError, StorageError
 from core.model import Run, RunStatus, now
 from core.service import verifications
@@ -25,7 +25,8 @@ from core.service.run_work import RunWork, reason_of
 from core.service.scheduler import Scheduler
 from core.service.sealing import Sealing
 from core.service.verifying import Verifying
-from core.tasks import spawn
+from core.system import log
+from core.system.tasks import spawn
 
 #: How soon a queued run is seen.
 QUEUE_SECONDS = 0.1

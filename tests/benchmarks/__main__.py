@@ -15,7 +15,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from core.format import size
+from core.text.format import size
 from tests.benchmarks import console as on_a_terminal
 from tests.benchmarks import mail, search
 from tests.benchmarks.console import FAST, verdict

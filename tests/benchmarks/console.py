@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Self
 
 from core import config
-from core.archive import saved_profiles
 from core.archive.archive import Archive
+from core.archive.registry import saved_profiles
 from core.profiles.profile import Login, Method, Profile, Server
 from core.profiles.selection import Selection
 from core.secrets import Secret

@@ -13,8 +13,8 @@ from statistics import median
 from typing import Any
 
 from core import config
-from core.archive import users
 from core.archive.archive import Archive
+from core.archive.registry import users
 from tests.benchmarks.console import Row, Screen, row
 from tui.gateway.core import CoreGateway, open_gateway
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
-from core.archive import query
 from core.archive.archive import Archive
-from core.archive.search import Search
-from core.archive.search_index import Index
+from core.archive.search import query
+from core.archive.search.search import Search
+from core.archive.search.search_index import Index
 from tests import homes, mails
 from tests.benchmarks.console import Row, row, verdict
 from tests.benchmarks.contestant import Home

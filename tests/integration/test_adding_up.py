@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.engine import download
+from core.engine.visit import download
 from core.imap.session import Session
 from core.model import RunStatus
 from core.profiles.deletion import Deletion, When

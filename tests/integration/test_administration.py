@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import space
+from core.archive.store import space
 from core.cli.context import context
 from core.cli.output import output
 from core.cli.service import status

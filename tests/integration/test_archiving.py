@@ -10,13 +10,13 @@ from random import Random
 
 import pytest
 
-from core.archive.export import Format, export
-from core.archive.selection import Selection
-from core.archive.verify import verify
+from core.archive.proof.verify import verify
+from core.archive.read.selection import Selection
+from core.archive.transfer.export import Format, export
 from core.demo.mail import sample_mailbox
 from core.demo.odd import odd_messages
-from core.engine.looking import Look
-from core.engine.moves import Moves
+from core.engine.run.moves import Moves
+from core.engine.visit.looking import Look
 from core.imap.connection import Client
 from core.model import RunStatus
 from core.profiles.profile import Access, Profile, Target

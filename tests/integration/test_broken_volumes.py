@@ -79,8 +79,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = asyncio.run(_fill(tmp_path_factory.mktemp("broken") / "home"))
 
     async def add_profile() -> None:
-        from core.archive import saved_profiles
-        from core.archive.search_index import bring_up
+        from core.archive.registry import saved_profiles
+        from core.archive.search.search_index import bring_up
         from core.secrets import Secret
 
         archive = await Archive.open(home)

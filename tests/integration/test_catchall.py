@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import refiling, unknown, users
-from core.archive.refiling import refile
-from core.archive.unknown import State
-from core.archive.verify import verify
-from core.engine.examples import examples
+from core.archive.proof.verify import verify
+from core.archive.registry import refiling, unknown, users
+from core.archive.registry.refiling import refile
+from core.archive.registry.unknown import State
+from core.engine.examine.examples import examples
 from core.errors import InputError
 from core.imap.session import Session
 from core.model import RunStatus

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import clock, saved_profiles
+from core.archive.registry import clock, saved_profiles
 from core.config import Home
 from core.model import now, timestamp
 from core.profiles.age import Age

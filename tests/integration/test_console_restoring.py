@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import saved_profiles, users
+from core.archive.registry import saved_profiles, users
 from core.config import Home
 from core.profiles.profile import Method, Profile
 from core.secrets import Secret
@@ -154,7 +154,7 @@ async def test_one_that_was_stopped_in_the_middle_carries_on(
     gateway: CoreGateway, server: Dovecot, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped while the server is silent; a second one meanwhile is refused; the next one adds only what is missing."""
-    monkeypatch.setattr("core.engine.restoring.CHUNK", 2)
+    monkeypatch.setattr("core.engine.restore.restoring.CHUNK", 2)
     before = on_server(server)
     wipe(server)
     meant = await wish(gateway)

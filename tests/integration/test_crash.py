@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from core.archive.archive import Archive
-from core.archive.ledger import Draft, Entry, Head
-from core.archive.verify import verify
-from core.archive.volume import Meta, Volume
+from core.archive.proof.verify import verify
+from core.archive.store.ledger import Draft, Entry, Head
+from core.archive.store.volume import Meta, Volume
 from core.config import Home, find_or_create
 from core.demo.mail import sample_mailbox
 from core.errors import DamagedError

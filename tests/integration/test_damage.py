@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from core.archive.archive import Archive
-from core.archive.verify import FOLDER, Verdict, verify
+from core.archive.proof.verify import FOLDER, Verdict, verify
 from core.config import Home
 from core.errors import ArchivarError, BusyError, DamagedError, StorageError
 from tests import homes
@@ -328,7 +328,7 @@ async def test_an_archive_that_is_only_busy_or_out_of_space_is_not_called_damage
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr("core.archive.verify._replay", refuse)
+            patch.setattr("core.archive.proof.verify._replay", refuse)
             with pytest.raises(type(error)):
                 await verify(home)
     assert not list(home.path.glob(f"{FOLDER}*"))

@@ -18,8 +18,8 @@ from typing import Literal
 import pytest
 
 from core.archive.archive import Archive
-from core.engine import filing
-from core.engine.link import Link
+from core.engine.visit import filing
+from core.engine.visit.link import Link
 from core.errors import StorageError
 from core.imap import deleting as deleting_on_server
 from core.imap.names import Folder

@@ -15,7 +15,7 @@ from core.directory.people import connection_test, people
 from core.errors import ConnectError, DirectoryError
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Search, Source
 from core.secrets import Secret
-from core.tasks import spawn
+from core.system.tasks import spawn
 from tests.servers.kerio_api import ADMIN, PASSWORD, Behaviour, KerioApi, staff, user
 
 

@@ -17,7 +17,7 @@ from core.directory.people import connection_test, people
 from core.errors import ConnectError, DirectoryError
 from core.profiles.directory import Attributes, Directory, DirectoryAccess, DirectoryServer, Search, Source
 from core.secrets import Secret
-from core.tasks import spawn
+from core.system.tasks import spawn
 from tests.servers import slapd
 from tests.servers.slapd import AD_ADMIN, AD_BASE, ADMIN, BASE, PASSWORD, Slapd, ad_user, group, person
 

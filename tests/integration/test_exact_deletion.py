@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from core.engine import filing
+from core.engine.visit import filing
 from core.errors import StorageError
 from core.model import RunStatus
 from core.profiles.deletion import Deletion, When

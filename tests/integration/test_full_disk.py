@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.archive.verify import verify
+from core.archive.proof.verify import verify
 from core.config import Home
 from core.errors import StorageError
 from core.model import RunStatus

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 import trustme
 
-from core.engine import download
+from core.engine.visit import download
 from core.imap.login import Credentials
 from core.imap.names import UNREADABLE
 from core.imap.session import Session
 from core.model import RunStatus
 from core.profiles.profile import Access, Method, Profile
 from core.secrets import Secret
-from core.tasks import spawn
+from core.system.tasks import spawn
 from core.trial import Step
 from tests.servers import scripted
 from tests.servers.proxy import Proxy

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from core.engine import filing
+from core.engine.visit import filing
 from core.errors import StorageError
 from core.model import RunStatus
 from core.profiles.catchall import CatchAll, Unknown

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import reading, users
-from core.archive.importing import import_mail
-from core.archive.selection import Selection
-from core.archive.verify import verify
+from core.archive.proof.verify import verify
+from core.archive.read import reading
+from core.archive.read.selection import Selection
+from core.archive.registry import users
+from core.archive.transfer.importing import import_mail
 from core.demo.mail import sample_mailbox
-from core.engine.restore_plan import plan
-from core.engine.restoring import Restoring
+from core.engine.restore.restore_plan import plan
+from core.engine.restore.restoring import Restoring
 from core.secrets import Secret
 from tests.conftest import StartDovecot
 from tests.support import ALICE, At, profile, sandbox

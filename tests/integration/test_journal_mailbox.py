@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from core.archive import saved_profiles
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
-from core.archive.verify import verify
+from core.archive.proof.verify import verify
+from core.archive.registry import saved_profiles
+from core.archive.store.ledger import Draft
 from core.config import Home, find_or_create
 from core.model import RunStatus, User
 from core.profiles.catchall import CatchAll

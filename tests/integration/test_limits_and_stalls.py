@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import trustme
 
-from core.engine import download
-from core.engine.allowance import MEGABYTE
-from core.engine.limits import MESSAGE_BYTES
+from core.engine.visit import download
+from core.engine.visit.allowance import MEGABYTE
+from core.engine.visit.limits import MESSAGE_BYTES
 from core.imap import pace
 from core.imap.login import Credentials
 from core.imap.session import Session
@@ -364,7 +364,7 @@ def _sharing(server: ScriptedServer, megabytes: int) -> Profile:
 async def test_a_days_share_ends_the_run_and_the_next_day_goes_on(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """5 MB of 12: what fits is archived, the run says until when the rest waits; another run that day asks for nothing."""
     today = [date(2026, 3, 1)]
-    monkeypatch.setattr("core.engine.allowance._today", lambda: today[0])
+    monkeypatch.setattr("core.engine.visit.allowance._today", lambda: today[0])
     with ScriptedServer({"INBOX": stored(*range(1, 13), size=MEGABYTE)}) as server:
         outcome = await box.run(_sharing(server, 5))
         assert (outcome.status, outcome.tally.archived) == (RunStatus.WITH_ERRORS, 4)

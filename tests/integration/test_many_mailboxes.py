@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from core.archive import saved_profiles, users
-from core.engine.breaker import REFUSED
-from core.engine.limits import Limits
-from core.engine.mailbox import MailboxArchiver
-from core.engine.run import Job, ProfileRun
+from core.archive.registry import saved_profiles, users
+from core.engine.run.mailbox import MailboxArchiver
+from core.engine.run.run import Job, ProfileRun
+from core.engine.visit.breaker import REFUSED
+from core.engine.visit.limits import Limits
 from core.errors import InputError
 from core.imap.login import digest
 from core.model import Run, RunStatus, now
@@ -25,7 +25,7 @@ from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Access, Method, Profile, Server
 from core.profiles.selection import Mode, Selection
 from core.secrets import Secret
-from core.tasks import spawn
+from core.system.tasks import spawn
 from tests.conftest import StartDovecot
 from tests.homes import wait_for
 from tests.servers.dovecot import Dovecot

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from core.archive import saved_profiles, settings, users
-from core.engine import comparison, download, examine
-from core.engine.comparison import Compared, Deep
-from core.engine.differences import MissingFolder, MissingMailbox, What
-from core.engine.download import Download
-from core.engine.mailbox_lock import alone
+from core.archive.registry import saved_profiles, settings, users
+from core.engine.examine import comparison, examine
+from core.engine.examine.comparison import Compared, Deep
+from core.engine.examine.differences import MissingFolder, MissingMailbox, What
+from core.engine.visit import download
+from core.engine.visit.download import Download
+from core.engine.visit.mailbox_lock import alone
 from core.model import RunStatus, now, timestamp
 from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.deletion import Deletion, When
@@ -28,7 +29,7 @@ from core.secrets import Secret
 from core.service.idle import until_idle
 from core.service.lock import ServiceLock
 from core.service.queue import Queue
-from core.tasks import spawn
+from core.system.tasks import spawn
 from tests import homes
 from tests.command import Archivar
 from tests.conftest import StartDovecot

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.archive.archive import Archive
-from core.archive.search_index import bring_up
+from core.archive.search.search_index import bring_up
 from core.config import Home
 from core.service.lock import is_running
 from tests import homes

@@ -12,15 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import damage, last_verification, saved_profiles, verification
 from core.archive.archive import Archive
-from core.archive.findings import Verdict
-from core.archive.salvage import from_other_volumes
-from core.archive.search import matching
-from core.archive.search_index import bring_up, glance
-from core.archive.volume_check import Place, Stage, walk
+from core.archive.proof import damage, last_verification, verification
+from core.archive.proof.findings import Verdict
+from core.archive.proof.salvage import from_other_volumes
+from core.archive.proof.volume_check import Place, Stage, walk
+from core.archive.registry import saved_profiles
+from core.archive.search.search import matching
+from core.archive.search.search_index import bring_up, glance
 from core.config import Home
-from core.engine import repair as mending
+from core.engine.restore import repair as mending
 from core.errors import DamagedError
 from core.model import now
 from core.profiles.deletion import Deletion, When

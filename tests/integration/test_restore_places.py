@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import users
-from core.archive.ledger import Draft
-from core.archive.selection import Selection
-from core.engine.restore_plan import plan
-from core.engine.restoring import Restored, Restoring
+from core.archive.read.selection import Selection
+from core.archive.registry import users
+from core.archive.store.ledger import Draft
+from core.engine.restore.restore_plan import plan
+from core.engine.restore.restoring import Restored, Restoring
 from core.profiles.profile import Profile
 from core.secrets import Secret
 from tests.command import Archivar

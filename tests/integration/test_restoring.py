@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import users
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
-from core.archive.selection import Selection
-from core.engine import restoring
-from core.engine.restore_plan import RestorePlan, plan
-from core.engine.restoring import Restored, Restoring
+from core.archive.read.selection import Selection
+from core.archive.registry import users
+from core.archive.store.ledger import Draft
+from core.engine.restore import restoring
+from core.engine.restore.restore_plan import RestorePlan, plan
+from core.engine.restore.restoring import Restored, Restoring
 from core.errors import BusyError, DamagedError, InputError
 from core.imap import appending, deleting
 from core.imap.names import Folder

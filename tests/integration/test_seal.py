@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import seal_check
 from core.archive.archive import Archive
-from core.archive.seal import Seal, parse
+from core.archive.proof import seal_check
+from core.archive.proof.seal import Seal, parse
 from core.config import Home
 from core.errors import InputError
 from tests import homes

@@ -16,12 +16,14 @@ from typing import Any
 import pytest
 import trustme
 
-from core.archive import backup, seal, seal_check, seal_places, settings, stamp
 from core.archive.archive import Archive
-from core.archive.seal import Seal
-from core.archive.seal_places import Standing
+from core.archive.proof import seal, seal_check, seal_places, stamp
+from core.archive.proof.seal import Seal
+from core.archive.proof.seal_places import Standing
+from core.archive.registry import settings
+from core.archive.transfer import backup
 from core.config import Home
-from core.engine import seal_delivery, sealing
+from core.engine.seals import seal_delivery, sealing
 from core.errors import InputError
 from core.model import now, timestamp
 from core.profiles.seal_place import Access, Kind, Place

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from core import config
-from core.archive import search_index
 from core.archive.archive import Archive
+from core.archive.search import search_index
 from core.config import Home
 from tests import homes
 from tests.command import Archivar

@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 
-from core.archive import saved_profiles, users
 from core.archive.archive import Archive
+from core.archive.registry import saved_profiles, users
 from core.config import Home
-from core.engine.limits import Limits
-from core.engine.run import Job, ProfileRun
+from core.engine.run.run import Job, ProfileRun
+from core.engine.visit.limits import Limits
 from core.errors import ArchivarError, BusyError, DamagedError, StorageError
 from core.model import Run, RunStatus, now, timestamp
 from core.profiles.schedule import Schedule

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from core.archive import users
-from core.engine import allowance
-from core.engine.allowance import MEGABYTE
+from core.archive.registry import users
+from core.engine.visit import allowance
+from core.engine.visit.allowance import MEGABYTE
 from core.imap import pace
 from core.model import RunStatus
 from core.profiles.profile import Method
@@ -187,7 +187,7 @@ async def test_a_days_share_begins_anew_at_midnight(box: Sandbox, monkeypatch: p
         if share._spent > 14 * MEGABYTE:
             today = date(2026, 3, 2)
 
-    monkeypatch.setattr("core.engine.allowance._today", lambda: today)
+    monkeypatch.setattr("core.engine.visit.allowance._today", lambda: today)
     monkeypatch.setattr(allowance.Allowance, "received", receive)
     with ScriptedServer({"INBOX": stored(*range(1, 31), size=MEGABYTE)}) as server:
         made = profile(server)

@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 from core.archive.archive import Archive
-from core.archive.offload import Offload
-from core.archive.preparation import Fresh, Preparation
-from core.process import is_stopped
+from core.archive.store.offload import Offload
+from core.archive.store.preparation import Fresh, Preparation
 from core.service import companion, liveness
 from core.service.companion import Companion
 from core.service.liveness import Life, look
 from core.service.lock import ServiceLock
+from core.system.process import is_stopped
 from tests.command import Archivar
 from tests.homes import begin, message, wait_for
 from tests.servers.scripted import Script, ScriptedServer, Stored

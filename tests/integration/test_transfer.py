@@ -19,15 +19,16 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from core.archive import mbox, users
 from core.archive.archive import Archive
-from core.archive.export import Format, export
-from core.archive.ledger import Draft
-from core.archive.manifest import read
-from core.archive.selection import Selection
+from core.archive.read.selection import Selection
+from core.archive.registry import users
+from core.archive.store.ledger import Draft
+from core.archive.transfer.export import Format, export
+from core.archive.transfer.manifest import read
 from core.config import Home
 from core.demo.mail import sample_mailbox
 from core.demo.odd import odd_messages
+from core.message import mbox
 from tests import homes
 from tests.command import Archivar
 from tests.conftest import StartDovecot

@@ -17,10 +17,10 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from core.actor import Actor
-from core.archive import damage, last_verification, settings, verification
 from core.archive.archive import Archive
-from core.archive.findings import Verdict
+from core.archive.proof import damage, last_verification, verification
+from core.archive.proof.findings import Verdict
+from core.archive.registry import settings
 from core.config import Home
 from core.db import kept
 from core.errors import HomeError
@@ -30,7 +30,8 @@ from core.service.lock import is_running
 from core.service.queue import Queue
 from core.service.verifications import Outcome
 from core.service.verifying import Verifying, verify
-from core.tasks import spawn
+from core.system.actor import Actor
+from core.system.tasks import spawn
 from tests import homes
 from tests.homes import rows, wait_for
 from tui.gateway.core import open_gateway
@@ -287,7 +288,7 @@ def test_it_can_be_cancelled(home: Home, start: Start, hold: Hold) -> None:
 
 async def test_what_one_that_is_cancelled_had_found_is_kept(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """Though it had not come to the end of the volume yet."""
-    monkeypatch.setattr("core.archive.verification.SAVE_SECONDS", -1.0)
+    monkeypatch.setattr("core.archive.proof.verification.SAVE_SECONDS", -1.0)
     homes.change(archive.home.volume(1), "UPDATE part SET data = zeroblob(10) WHERE id = 1")
     request = await verifications.ask(archive, actor="root")
     work = spawn(verify(archive.home, request.id), name="verify")
@@ -372,7 +373,7 @@ def test_beside_a_run_the_verification_waits_for_its_end(home: Home, start: Star
 
 
 async def _save_profile(home: Home) -> None:
-    from core.archive import saved_profiles
+    from core.archive.registry import saved_profiles
     from core.secrets import Secret
 
     archive = await Archive.open(home)

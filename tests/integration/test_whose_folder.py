@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import users
-from core.engine import preview
+from core.archive.registry import users
+from core.engine.examine import preview
 from core.model import RunStatus
 from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Access, Login, Method, Profile, Server, Target

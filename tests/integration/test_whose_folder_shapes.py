@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.archive import users
+from core.archive.registry import users
 from core.model import RunStatus
 from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Access, Login, Method, Profile, Server, Target

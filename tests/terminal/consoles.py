@@ -8,9 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from core.archive import users
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
+from core.archive.registry import users
+from core.archive.store.ledger import Draft
 from core.config import Home
 from core.model import COUNTERS, RunStatus, now, timestamp
 from core.service.queue import Queue

@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from core.archive.browsing import FolderEntry, Owner
-from core.archive.content import Attachment, Content
-from core.archive.reading import Stored
-from core.engine.progress import MailboxLine, Snapshot
+from core.archive.read.browsing import FolderEntry, Owner
+from core.archive.read.reading import Stored
+from core.engine.visit.progress import MailboxLine, Snapshot
+from core.message.content import Attachment, Content
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, User, now
 from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.profiles.selection import select

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from core.cells import cell_len
+from core.text.cells import cell_len
 from tests.terminal.tmux import Tmux
 
 pytestmark = pytest.mark.terminal

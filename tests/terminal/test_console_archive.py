@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from core import config
-from core.archive import saved_profiles, users
 from core.archive.archive import Archive
+from core.archive.registry import saved_profiles, users
 from core.model import RunStatus
 from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.secrets import Secret

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import saved_profiles
+from core.archive.registry import saved_profiles
 from core.config import Home
 from core.secrets import Secret
 from tests.conftest import StartDovecot

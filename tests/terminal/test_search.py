@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.archive.archive import Archive
-from core.archive.search_index import Index
-from core.cells import cell_len
+from core.archive.search.search_index import Index
 from core.config import Home
+from core.text.cells import cell_len
 from tests import homes
 from tests.terminal.test_archive import SUBJECTS, console, letter
 from tests.terminal.tmux import apart

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from core import config
-from core.archive import users
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
-from core.cells import cell_len
+from core.archive.registry import users
+from core.archive.store.ledger import Draft
+from core.text.cells import cell_len
 from tests.command import Archivar
 from tests.servers.dovecot import Dovecot, missing
 from tests.servers.kerio import Kerio

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from core.cells import cell_len
+from core.text.cells import cell_len
 
 DEADLINE = 30.0
 PAUSE = 0.05

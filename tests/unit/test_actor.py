@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core import actor
-from core.actor import Actor, signed
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
+from core.archive.store.ledger import Draft
 from core.config import Home
+from core.system import actor
+from core.system.actor import Actor, signed
 from tests import homes
 
 NAMES = st.text(min_size=1, max_size=20).filter(lambda text: text.isprintable() or not text.isspace())

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from core.archive.appending import Appending, Request
-from core.archive.ledger import Draft, Entry
+from core.archive.store.appending import Appending, Request
+from core.archive.store.ledger import Draft, Entry
 from core.errors import StorageError
-from core.tasks import spawn
+from core.system.tasks import spawn
 
 
 class Volume:

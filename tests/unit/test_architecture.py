@@ -209,8 +209,8 @@ def test_one_module_writes_to_the_terminal() -> None:
 
 
 def test_one_module_starts_background_tasks() -> None:
-    """A bare task, whose failure nobody would hear of, is started nowhere but in core.tasks."""
-    found = [f"{module}:{line}" for module, tree in modules() if module != "core.tasks" for line in task_starts(tree)]
+    """A bare task, whose failure nobody would hear of, is started nowhere but in core.system.tasks."""
+    found = [f"{module}:{line}" for module, tree in modules() if module != "core.system.tasks" for line in task_starts(tree)]
     assert found == []
 
 

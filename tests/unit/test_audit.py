@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from core.archive import ledger
 from core.archive.archive import Archive
-from core.archive.audit import changed, describe, details
-from core.archive.ledger import Entry, encode
-from core.archive.volume import Volume
+from core.archive.read.audit import changed, describe, details
+from core.archive.store import ledger
+from core.archive.store.ledger import Entry, encode
+from core.archive.store.volume import Volume
 from tests import homes
 
 CORE = Path(__file__).parents[2] / "core"

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from core.archive import backup as backups
-from core.archive import volume_copy
 from core.archive.archive import Archive
-from core.archive.backup import Backup, back_up
-from core.archive.ledger import Draft
-from core.archive.verify import verify
+from core.archive.proof.verify import verify
+from core.archive.store import volume_copy
+from core.archive.store.ledger import Draft
+from core.archive.transfer import backup as backups
+from core.archive.transfer.backup import Backup, back_up
 from core.config import Home
 from core.db.database import Database
 from core.errors import BusyError, DamagedError, HomeError, InputError

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from core.archive import browsing, users
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
+from core.archive.read import browsing
+from core.archive.registry import users
+from core.archive.store.ledger import Draft
 from core.model import moment
 from tests import homes
 from tests.homes import ALICE, SOURCE

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.archive import users
 from core.archive.archive import Archive
-from core.archive.catalog import Detail
-from core.archive.ledger import Draft, Entry
-from core.archive.verify import verify
-from core.archive.volume import Volume
-from core.tasks import spawn
+from core.archive.catalog.catalog import Detail
+from core.archive.proof.verify import verify
+from core.archive.registry import users
+from core.archive.store.ledger import Draft, Entry
+from core.archive.store.volume import Volume
+from core.system.tasks import spawn
 from tests import homes
 from tests.homes import ALICE, SOURCE, message
 

@@ -8,13 +8,14 @@ from unittest.mock import Mock
 
 import pytest
 
-from core.archive import sources, unknown, users
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
-from core.archive.refiling import refile
-from core.archive.verify import verify
-from core.engine.catchall import SortedFiling, Sorting
-from core.engine.filing import Destination
+from core.archive.proof.verify import verify
+from core.archive.read import sources
+from core.archive.registry import unknown, users
+from core.archive.registry.refiling import refile
+from core.archive.store.ledger import Draft
+from core.engine.visit.catchall import SortedFiling, Sorting
+from core.engine.visit.filing import Destination
 from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.profiles.catchall import CatchAll, Unknown
@@ -138,7 +139,7 @@ async def test_an_error_over_a_message_loses_neither_it_nor_the_batch(tmp_path: 
     """It goes to those who are not known."""
     archive = await homes.begin(tmp_path / "home")
     try:
-        monkeypatch.setattr("core.engine.catchall.routing.find", Mock(side_effect=RecursionError))
+        monkeypatch.setattr("core.engine.visit.catchall.routing.find", Mock(side_effect=RecursionError))
         sorting = Sorting(CatchAll(unknown=Unknown.ARCHIVE), AddressBook([]), users.NOBODY)
         assert sorting.places(sorting.sort(b"To: x@y\r\n\r\n").route) == [sorting.kept]
     finally:

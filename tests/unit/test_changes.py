@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive import audit, changes, saved_directory, saved_profiles, settings, unknown, user_import, users
 from core.archive.archive import Archive
-from core.archive.changes import Change, between
-from core.archive.ledger import Draft
-from core.archive.volume import Volume
+from core.archive.catalog import changes
+from core.archive.catalog.changes import Change, between
+from core.archive.read import audit
+from core.archive.registry import saved_directory, saved_profiles, settings, unknown, user_import, users
+from core.archive.store.ledger import Draft
+from core.archive.store.volume import Volume
 from core.errors import StorageError
 from core.model import User
 from core.profiles.deletion import Deletion, When

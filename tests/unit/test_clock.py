@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from core.archive import clock
 from core.archive.archive import Archive
-from core.archive.clock import Reading, jump
+from core.archive.registry import clock
+from core.archive.registry.clock import Reading, jump
 from tests import homes
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)

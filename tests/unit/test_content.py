@@ -11,14 +11,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.archive import content
-from core.archive.content import attachment, read
-from core.archive.envelope import describe
-from core.archive.intake import prepare
-from core.archive.markup import read as read_page
-from core.archive.transfer_encoding import ENCODINGS, decoded, trailer
+from core.archive.store.intake import prepare
 from core.demo.odd import odd_messages
 from core.errors import InputError
+from core.message import content
+from core.message.content import attachment, read
+from core.message.envelope import describe
+from core.message.html_text import read as read_page
+from core.message.transfer_encoding import ENCODINGS, decoded, trailer
 
 PIECES = st.sampled_from(
     [
@@ -176,7 +176,7 @@ def test_transfer_encodings_that_are_broken(encoding: str, body: bytes, text: st
 )
 @example(encoding="base64", body=b"TQ=k")
 def test_transfer_encodings_take_any_bytes(encoding: str, body: bytes) -> None:
-    """Whatever stands there is decoded as far as it goes, to no more than it was: a uuencoded line is filled up to the length it says."""
+    """Any bytes are decoded as far as they go, to no more than they were; a uuencoded line is filled up."""
     assert len(decoded(body, encoding)) <= len(body) * (63 if "uu" in encoding else 1)
     trailer(body, encoding)
 

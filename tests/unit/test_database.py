@@ -12,7 +12,7 @@ import pytest
 
 from core.db.database import Database, Transaction
 from core.errors import BusyError, DamagedError, InputError, StorageError
-from core.tasks import spawn
+from core.system.tasks import spawn
 
 
 async def _numbers(path: Path, patience: float = 5.0) -> Database:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import user_import, users
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
-from core.archive.verify import verify
+from core.archive.proof.verify import verify
+from core.archive.registry import user_import, users
+from core.archive.store.ledger import Draft
 from core.model import User
 from core.profiles.selection import Mode, Selection, select
 from core.profiles.users_csv import read

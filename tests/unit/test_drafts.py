@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from core.archive import saved_profiles
 from core.archive.archive import Archive
+from core.archive.registry import saved_profiles
 from core.profiles.profile import Access, Profile, Target
 from core.secrets import Secret
 from tests import homes

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive.envelope import Envelope, describe
-from core.archive.splitter import parts
+from core.message.envelope import Envelope, describe
+from core.message.splitter import parts
 
 FIXTURES = Path(__file__).parents[2].parent / "shared/fixtures/odd-mail.tar.xz"
 FIELDS = st.sampled_from([b"Subject", b"From", b"To", b"Cc", b"Date", b"Message-ID", b"Content-Type", b"X-Any"])

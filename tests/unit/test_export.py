@@ -14,14 +14,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.actor import Actor
-from core.archive import filenames, mbox, users
 from core.archive.archive import Archive
-from core.archive.export import Exported, Format, export
-from core.archive.filenames import file_name, fold, maildirs, tree
-from core.archive.selection import Selection
+from core.archive.read.selection import Selection
+from core.archive.registry import users
+from core.archive.transfer import filenames
+from core.archive.transfer.export import Exported, Format, export
+from core.archive.transfer.filenames import file_name, fold, maildirs, tree
 from core.demo.odd import odd_messages
 from core.errors import InputError, StorageError
+from core.message import mbox
+from core.system.actor import Actor
 from tests import homes
 from tests.homes import ALICE, message
 
@@ -172,7 +174,7 @@ async def test_an_export_goes_on_where_it_stopped_and_writes_over_nothing(
         await homes.store(archive, {number: message(number) for number in range(1, 5)}, folder=folder)
     await export(archive, Selection(), tmp_path / "whole", form)
     whole = _files(tmp_path / "whole")
-    monkeypatch.setattr("core.archive.export_mbox.CHECKPOINT_MESSAGES", 2)
+    monkeypatch.setattr("core.archive.transfer.export_mbox.CHECKPOINT_MESSAGES", 2)
     target, stop = tmp_path / "out", 0
     while True:
         stop += 1
@@ -186,8 +188,8 @@ async def test_an_export_goes_on_where_it_stopped_and_writes_over_nothing(
             return (REPLACE if len(arguments) == 2 else SYNC)(*arguments, **options)
 
         with monkeypatch.context() as patch:
-            patch.setattr("core.open_folder.os.replace", full)
-            patch.setattr("core.archive.export_mbox.os.fsync", full)
+            patch.setattr("core.system.open_folder.os.replace", full)
+            patch.setattr("core.archive.transfer.export_mbox.os.fsync", full)
             try:
                 await export(archive, Selection(), target, form)
             except StorageError:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.config import Home
-from core.exposure import exposed
+from core.system.exposure import exposed
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import browsing, search
 from core.archive.archive import Archive
-from core.archive.query import QueryError, parse
-from core.archive.search import Search
-from core.archive.search_index import bring_up
+from core.archive.read import browsing
+from core.archive.search import search
+from core.archive.search.query import QueryError, parse
+from core.archive.search.search import Search
+from core.archive.search.search_index import bring_up
 from core.cli.words import date_or_arrival
 from tests.homes import ALICE, begin, store
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.format import duration, number, safe, size, soon, when
+from core.text.format import duration, number, safe, size, soon, when
 
 #: Text of all kinds, rich in what joins and piles up.
 TEXTS = st.text(st.characters() | st.sampled_from("\U0001f468\U0001f467\u2764\u200d\u200c\ufe0fनक\u094d\u093ea\u0301\u1161"))

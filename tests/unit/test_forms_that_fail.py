@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import tui.gateway.directory
-from core.archive import saved_directory, saved_profiles
 from core.archive.archive import Archive
-from core.engine import directory_sync
+from core.archive.registry import saved_directory, saved_profiles
+from core.engine.examine import directory_sync
 from core.errors import ConnectError
 from core.imap.session import Session
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Source

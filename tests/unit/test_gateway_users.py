@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import saved_profiles, users
 from core.archive.archive import Archive
+from core.archive.registry import saved_profiles, users
 from core.profiles.profile import Login, Method, Profile, Server
 from core.profiles.selection import Chosen, Selection
 from core.secrets import Secret

@@ -13,38 +13,23 @@ from typing import Any
 
 import pytest
 
-from core import markup, masking, normal, utf7
-from core.archive import (
-    arrival,
-    content,
-    emlx,
-    envelope,
-    file_kinds,
-    filenames,
-    folding,
-    gmail,
-    index_document,
-    intake,
-    invitation,
-    kerio,
-    mail_items,
-    mbox,
-    numbers,
-    separators,
-    splitter,
-    transfer_encoding,
-    uuencoded,
-)
-from core.archive import markup as pages
-from core.archive.reading import Stored
-from core.archive.trees import Refused
+from core import masking
+from core.archive.read.reading import Stored
+from core.archive.search import folding, index_document, numbers
+from core.archive.store import intake
+from core.archive.transfer import emlx, file_kinds, filenames, kerio, mail_items
+from core.archive.transfer.trees import Refused
 from core.cli import words as cli_words
 from core.db import shape as schemas
 from core.directory import values
-from core.format import safe
 from core.imap import codes, names, namespaces, replies, tokens, words
 from core.imap import gmail as labels
+from core.message import arrival, content, envelope, gmail, invitation, mbox, separators, splitter, transfer_encoding, uuencoded
+from core.message import html_references as markup
+from core.message import html_text as pages
 from core.profiles import journal, routing
+from core.text import normal, utf7
+from core.text.format import safe
 from tests import growth
 from tests.growth import LARGE, SMALL, Expression
 from tui import format as shapes
@@ -55,17 +40,30 @@ from tui.gateway.archive import Raw, message_view
 #: Modules with patterns for what administrators write: their files, forms and command lines, and our own words.
 INSIDE = frozenset(
     (
-        *("core.actor", "core.config", "core.trial", "core.engine.remedies", "core.imap.login", "core.imap.appending"),
         *(
-            "core.archive.query",
-            "core.archive.query_values",
-            "core.profiles.seal_place",
-            "core.archive.seal",
-            "core.archive.settings",
-            "core.archive.unknown",
-            "core.archive.user_import",
+            "core.system.actor",
+            "core.config",
+            "core.trial",
+            "core.engine.run.remedies",
+            "core.imap.login",
+            "core.imap.appending",
         ),
-        *("core.archive.users", "core.archive.manifest", "tui.gateway.people", "tui.gateway.present", "tui.gateway.wording"),
+        *(
+            "core.archive.search.query",
+            "core.archive.search.query_values",
+            "core.profiles.seal_place",
+            "core.archive.proof.seal",
+            "core.archive.registry.settings",
+            "core.archive.registry.unknown",
+            "core.archive.registry.user_import",
+        ),
+        *(
+            "core.archive.registry.users",
+            "core.archive.transfer.manifest",
+            "tui.gateway.people",
+            "tui.gateway.present",
+            "tui.gateway.wording",
+        ),
         *("tui.keymap", "tui.prose", "core.profiles.age", "core.profiles.directory_form", "core.profiles.fields"),
         *("core.profiles.form", "core.profiles.ldap_filter", "core.profiles.lines", "core.profiles.profile_file"),
         *("core.profiles.rhythm", "core.profiles.schedule", "core.profiles.settings_file", "core.profiles.sizes"),
@@ -75,7 +73,12 @@ INSIDE = frozenset(
 #: Modules whose patterns are reached through a reader of another one.
 THROUGH = frozenset(
     (
-        *("core.codepoints", "core.archive.mail_files", "core.archive.maildir_files", "core.directory.ldap"),
+        *(
+            "core.text.codepoints",
+            "core.archive.transfer.mail_files",
+            "core.archive.transfer.maildir_files",
+            "core.directory.ldap",
+        ),
         *("core.imap.protocol", "core.imap.session"),
     )
 )
@@ -220,47 +223,47 @@ MAIL: tuple[Shaping, ...] = (_fields, _parts, _plainly)
 TEXT: tuple[Shaping, ...] = (_plainly,)
 _PASSWORD = masking.Known("aB-4711_ö")
 READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
-    "core.archive.content": (MAIL, _shown),
-    "core.archive.index_document": (MAIL, _indexed),
-    "core.archive.intake": (MAIL, intake.prepare),
-    "core.archive.envelope": (
+    "core.message.content": (MAIL, _shown),
+    "core.archive.search.index_document": (MAIL, _indexed),
+    "core.archive.store.intake": (MAIL, intake.prepare),
+    "core.message.envelope": (
         MAIL,
         lambda raw: (envelope.describe_header(raw), envelope.line(raw), envelope.characters(raw, "")),
     ),
-    "core.archive.splitter": (MAIL, lambda raw: splitter.split(raw, threshold=1)),
-    "core.archive.emlx": (MAIL, _emlx),
-    "core.archive.mbox": (
+    "core.message.splitter": (MAIL, lambda raw: splitter.split(raw, threshold=1)),
+    "core.archive.transfer.emlx": (MAIL, _emlx),
+    "core.message.mbox": (
         MAIL,
         lambda raw: (list(mbox.scan(io.BytesIO(raw))), mbox.flags(raw), mbox.unquoted(mbox.quoted(raw))),
     ),
-    "core.archive.separators": (TEXT, _separated),
-    "core.archive.arrival": (MAIL, arrival.arrived),
-    "core.archive.gmail": (MAIL, lambda raw: gmail.filed(b"X-Gmail-Labels: " + raw)),
-    "core.archive.kerio": (MAIL, kerio._item),
-    "core.archive.file_kinds": (MAIL, lambda raw: (file_kinds.told(raw), file_kinds.document(raw))),
-    "core.archive.filenames": (TEXT, _text(lambda text: (filenames.file_name(text), filenames.fold(text)))),
-    "core.archive.mail_items": (TEXT, _text(mail_items.level)),
-    "core.archive.folding": (TEXT, _text(folding.words)),
+    "core.message.separators": (TEXT, _separated),
+    "core.message.arrival": (MAIL, arrival.arrived),
+    "core.message.gmail": (MAIL, lambda raw: gmail.filed(b"X-Gmail-Labels: " + raw)),
+    "core.archive.transfer.kerio": (MAIL, kerio._item),
+    "core.archive.transfer.file_kinds": (MAIL, lambda raw: (file_kinds.told(raw), file_kinds.document(raw))),
+    "core.archive.transfer.filenames": (TEXT, _text(lambda text: (filenames.file_name(text), filenames.fold(text)))),
+    "core.archive.transfer.mail_items": (TEXT, _text(mail_items.level)),
+    "core.archive.search.folding": (TEXT, _text(folding.words)),
     "core.profiles.routing": (MAIL, routing.find),
     "core.profiles.journal": (MAIL, journal.unwrap),
     "core.profiles.addresses": (TEXT, _text(routing.key)),
-    "core.archive.invitation": (TEXT, _text(lambda text: invitation.told(f"BEGIN:VEVENT\n{text}\nSUMMARY:{text}\nEND:VEVENT"))),
-    "core.archive.markup": (TEXT, _text(lambda text: (pages.read(text), pages.read(f'<a href="{text}">')))),
-    "core.archive.numbers": (TEXT, _text(numbers.compact)),
-    "core.archive.transfer_encoding": (
+    "core.message.invitation": (TEXT, _text(lambda text: invitation.told(f"BEGIN:VEVENT\n{text}\nSUMMARY:{text}\nEND:VEVENT"))),
+    "core.message.html_text": (TEXT, _text(lambda text: (pages.read(text), pages.read(f'<a href="{text}">')))),
+    "core.archive.search.numbers": (TEXT, _text(numbers.compact)),
+    "core.message.transfer_encoding": (
         TEXT,
         lambda data: [
             (transfer_encoding.decoded(data, one), transfer_encoding.trailer(data, one))
             for one in ("base64", "quoted-printable", "uuencode")
         ],
     ),
-    "core.archive.uuencoded": (TEXT, lambda data: uuencoded.taken_out(b"begin 644 a\n" + data)),
+    "core.message.uuencoded": (TEXT, lambda data: uuencoded.taken_out(b"begin 644 a\n" + data)),
     "core.db.shape": (TEXT, _text(schemas._plain)),
     "core.masking": (TEXT, _text(lambda text: (_PASSWORD.out_of(text), _PASSWORD.out_of_name(text)))),
-    "core.utf7": (TEXT, _text(lambda text: utf7.decoded_utf7(utf7.modified_utf7(text) + text))),
+    "core.text.utf7": (TEXT, _text(lambda text: utf7.decoded_utf7(utf7.modified_utf7(text) + text))),
     "tui.keys": (TEXT, _text(lambda text: keys._length(f"\x1b[{text}", ""))),
-    "core.markup": (TEXT, _text(markup.plain_lines)),
-    "core.normal": (TEXT, _text(lambda text: (normal.normal("NFC", text), normal.normal("NFKD", text)))),
+    "core.message.html_references": (TEXT, _text(markup.plain_lines)),
+    "core.text.normal": (TEXT, _text(lambda text: (normal.normal("NFC", text), normal.normal("NFKD", text)))),
     "core.imap.replies": ((_plainly, _reply), lambda data: (replies.listing([data]), replies.identity([data]))),
     "core.imap.names": (
         (_plainly, _list),
@@ -272,7 +275,7 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     "core.imap.codes": (TEXT, _text(codes.busy)),
     "core.imap.words": (TEXT, lambda data: words.words(Exception(repr(data)))),
     "core.directory.values": (TEXT, _text(values.dn_key)),
-    "core.format": (TEXT, _text(lambda text: safe(text, len(text) + 1))),
+    "core.text.format": (TEXT, _text(lambda text: safe(text, len(text) + 1))),
     "core.cli.words": (TEXT, _text(lambda text: cli_words.wrapped(safe(text, len(text) + 1), 80))),
     "tui.format": (TEXT, _text(lambda text: shapes.wrap(shapes.steady(safe(text, len(text) + 1)), 80))),
     "tui.gateway.archive": (MAIL, lambda raw: len(Raw(raw, 80))),
@@ -308,7 +311,7 @@ def test_every_module_with_patterns_has_a_reader_here_or_reads_nothing_from_outs
 
 def test_text_is_normalised_and_references_are_resolved_in_one_place_each() -> None:
     """The library's own take the square of the time, or raise."""
-    wanted = {("unicodedata", "normalize"): "core.normal", ("html", "unescape"): "core.markup"}
+    wanted = {("unicodedata", "normalize"): "core.text.normal", ("html", "unescape"): "core.message.html_references"}
     for module, tree in growth.modules():
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):

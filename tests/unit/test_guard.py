@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from core import guard
-from core.process import is_stopped
+from core.system import guard
+from core.system.process import is_stopped
 from tests.command import ROOT
 from tests.homes import as_nobody, wait_for
 

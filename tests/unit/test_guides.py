@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.cells import cell_len
-from core.format import safe
+from core.text.cells import cell_len
+from core.text.format import safe
 from tests.terminal.staged import HOSTILE
 from tui import prose
 from tui.format import Line, steady

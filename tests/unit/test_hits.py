@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import users
 from core.archive.archive import Archive
-from core.archive.hits import hits
-from core.archive.ledger import Draft
-from core.archive.query import Query, Within, parse
-from core.archive.search import Order, Search
-from core.archive.search_index import progress
+from core.archive.registry import users
+from core.archive.search.hits import hits
+from core.archive.search.query import Query, Within, parse
+from core.archive.search.search import Order, Search
+from core.archive.search.search_index import progress
+from core.archive.store.ledger import Draft
 from tests.homes import ALICE, archived, begin, store
 from tests.unit.test_search import MAIL, catch_up, mail
 

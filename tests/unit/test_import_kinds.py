@@ -16,14 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import packed, users
 from core.archive.archive import Archive
-from core.archive.importing import Imported, import_mail
-from core.archive.mail_items import Format, Item
-from core.archive.selection import Selection, places, select
-from core.archive.store_import import import_store
+from core.archive.read.selection import Selection, places, select
+from core.archive.registry import users
+from core.archive.transfer import packed
+from core.archive.transfer.importing import Imported, import_mail
+from core.archive.transfer.mail_items import Format, Item
+from core.archive.transfer.store_import import import_store
 from core.errors import InputError
-from core.utf7 import modified_utf7
+from core.text.utf7 import modified_utf7
 from tests import homes
 from tests.homes import ALICE, message
 

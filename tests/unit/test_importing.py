@@ -10,17 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import importing, mail_files, mbox, users
-from core.archive import selection as selecting
 from core.archive.archive import Archive
-from core.archive.export import Format as As
-from core.archive.export import export
-from core.archive.importing import Imported, import_mail
-from core.archive.mail_items import Format, Found
-from core.archive.selection import Selection
-from core.archive.verify import verify
+from core.archive.proof.verify import verify
+from core.archive.read import selection as selecting
+from core.archive.read.selection import Selection
+from core.archive.registry import users
+from core.archive.transfer import importing, mail_files
+from core.archive.transfer.export import Format as As
+from core.archive.transfer.export import export
+from core.archive.transfer.importing import Imported, import_mail
+from core.archive.transfer.mail_items import Format, Found
 from core.demo.odd import odd_messages
 from core.errors import InputError, StorageError
+from core.message import mbox
 from tests import homes
 from tests.homes import ALICE, message
 

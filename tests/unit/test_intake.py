@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive import intake
-from core.archive.volume import plain
+from core.archive.store import intake
+from core.archive.store.volume import plain
 from core.demo.odd import odd_messages
 from tests.homes import message
 

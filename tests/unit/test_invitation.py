@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive.invitation import MOST_EVENTS, told
+from core.message.invitation import MOST_EVENTS, told
 
 EVENT = """BEGIN:VCALENDAR
 METHOD:{method}

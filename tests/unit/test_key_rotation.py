@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from core.archive import backup, passwords, saved_profiles, seal_places
 from core.archive.archive import Archive
+from core.archive.proof import seal_places
+from core.archive.registry import passwords, saved_profiles
+from core.archive.transfer import backup
 from core.config import Home
 from core.errors import HomeError, StorageError
 from core.profiles.seal_place import Kind, Place

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import last_verification
 from core.archive.archive import Archive
-from core.archive.last_verification import KEPT, remember
-from core.archive.verify import Verdict, verify
+from core.archive.proof import last_verification
+from core.archive.proof.last_verification import KEPT, remember
+from core.archive.proof.verify import Verdict, verify
 from core.config import Home
 from core.model import now
 from tests import homes

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive.ledger import ZERO_HASH, Entry, Head, chain, compress, decompress, encode
+from core.archive.store.ledger import ZERO_HASH, Entry, Head, chain, compress, decompress, encode
 from core.errors import DamagedError, ProtocolError
 
 TEXTS = st.text(max_size=20)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from core.engine.breaker import REFUSED, UNREACHABLE, Breaker
-from core.engine.limits import CONFIDENCE, Budget, Limits, Slots
+from core.engine.visit.breaker import REFUSED, UNREACHABLE, Breaker
+from core.engine.visit.limits import CONFIDENCE, Budget, Limits, Slots
 from core.errors import ConnectError, Dropped
 from core.profiles.profile import Server
-from core.tasks import spawn
+from core.system.tasks import spawn
 
 
 async def settle() -> None:

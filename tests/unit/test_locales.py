@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.locales import doubt, named
+from core.system.locales import doubt, named
 
 
 @pytest.mark.parametrize("name", ["C", "POSIX", "de_DE@euro", "de_DE.ISO-8859-15@euro", "de_DE", "ru_RU.KOI8-R"])

@@ -11,9 +11,9 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from core.archive import users
 from core.archive.archive import Archive
-from core.archive.volume import Volume
+from core.archive.registry import users
+from core.archive.store.volume import Volume
 from tests import homes
 from tests.homes import message
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core import log
+from core.system import log
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive.markup import LONGEST_TARGETS, read
+from core.message.html_text import LONGEST_TARGETS, read
 
 HOSTILE = (
     *("<div>", "<a b='", '<a b="', "<!--", "<script", "<script>", "<style></", "<a ", "&#", "&#1", "<", "\n\n ", "<ul><li>"),

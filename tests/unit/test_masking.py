@@ -18,11 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from imapclient import imap_utf7
 
-from core import log
 from core.imap import names, replies
 from core.imap.words import said, words
 from core.masking import MASK, Known, masked
 from core.secrets import Secret
+from core.system import log
 
 WORD = 'Sesam "öffne" \\dich+1'
 PASSWORDS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=8, max_size=40).filter(

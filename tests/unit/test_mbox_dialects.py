@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from core.archive import arrival, mbox, separators
-from core.archive.mbox import Before, Found
+from core.message import arrival, mbox, separators
+from core.message.mbox import Before, Found
 
 
 def _letter(number: int, *, end: str = "\n", extra: str = "", body: str = "") -> str:

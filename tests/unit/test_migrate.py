@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import users
 from core.archive.archive import Archive
+from core.archive.registry import users
 from core.db import migrate as module
 from core.db.database import Database
 from core.db.migrate import Migration, migrate, migrations, statements

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine import whose
+from core.engine.visit import whose
 from core.imap import names, namespaces
 from core.imap.names import Folder, Reply
 from core.model import User

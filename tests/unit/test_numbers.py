@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive.numbers import compact, one, spaced
+from core.archive.search.numbers import compact, one, spaced
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive.sources import Recorded
-from core.engine.plan import Fingerprint, Place, batches, differs, folder_plan, match_moves
+from core.archive.read.sources import Recorded
+from core.engine.visit.plan import Fingerprint, Place, batches, differs, folder_plan, match_moves
 from core.imap.replies import Listed
 from core.profiles.rules import is_drafts, is_trash
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from core import config
-from core.archive import users
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
-from core.archive.offload import Offload
-from core.archive.preparation import Ready
+from core.archive.registry import users
+from core.archive.store.ledger import Draft
+from core.archive.store.offload import Offload
+from core.archive.store.preparation import Ready
 
 
 def message(number: int, attachment: bytes = b"") -> bytes:

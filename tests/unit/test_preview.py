@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from core.engine.preview import IN_TRASH, Preview, deletion
+from core.engine.examine.preview import IN_TRASH, Preview, deletion
 from core.model import User
 from core.profiles.mailboxes import Mailbox
 from core.secrets import Secret

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.format import safe
 from core.profiles.age import Age
 from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.deletion import Deletion, OnTrash, When
@@ -23,6 +22,7 @@ from core.profiles.rules import FolderRules, Rule
 from core.profiles.schedule import WEEKDAYS, Schedule, in_order
 from core.profiles.selection import Mode, Selection
 from core.profiles.settings_file import MAX_FILE_BYTES
+from core.text.format import safe
 
 MINIMAL = """\
 name = "Alice"

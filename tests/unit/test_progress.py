@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.cli.words import progress_line, waits
-from core.engine import progress_words
-from core.engine.progress import SHOWN_PROBLEMS, MailboxProgress, Progress, Snapshot
-from core.format import clock
+from core.engine.run import progress_words
+from core.engine.visit.progress import SHOWN_PROBLEMS, MailboxProgress, Progress, Snapshot
 from core.model import COUNTERS, MailboxResult, Phase, Problem, RunStatus
+from core.text.format import clock
 from tui.gateway.present import _live_mailbox
 
 

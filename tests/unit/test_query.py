@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive import folding
-from core.archive.query import (
+from core.archive.search import folding
+from core.archive.search.query import (
     All,
     Any,
     Attached,

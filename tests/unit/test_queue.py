@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.archive.archive import Archive
-from core.engine.progress import Progress
+from core.engine.visit.progress import Progress
 from core.errors import BusyError, InputError
 from core.model import RunStatus, now
 from core.service.queue import Queue

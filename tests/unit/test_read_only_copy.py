@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import backup, opening, saved_directory, saved_profiles
+from core.archive import opening
 from core.archive.archive import Archive
+from core.archive.registry import saved_directory, saved_profiles
+from core.archive.transfer import backup
 from core.cli.context import context
 from core.cli.main import main
 from core.config import Home

@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from core.archive.content import Content, attachment, read
-from core.archive.envelope import describe, describe_header
+from core.message.content import Content, attachment, read
+from core.message.envelope import describe, describe_header
 from core.profiles import routing
 
 INNER = (

@@ -13,11 +13,11 @@ from random import Random
 
 import pytest
 
-from core.archive import folding
 from core.archive.archive import Archive
-from core.archive.query import parse
-from core.archive.search import Search
-from core.archive.search_index import Index
+from core.archive.search import folding
+from core.archive.search.query import parse
+from core.archive.search.search import Search
+from core.archive.search.search_index import Index
 from core.demo.odd import odd_messages
 from tests import mails
 from tests.homes import begin, store

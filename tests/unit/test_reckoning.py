@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from core.engine.allowance import MEGABYTE, Allowance
-from core.engine.reckoning import UNTOLD, Reckoning
+from core.engine.visit.allowance import MEGABYTE, Allowance
+from core.engine.visit.reckoning import UNTOLD, Reckoning
 from core.errors import Spent
 
 
@@ -32,7 +32,7 @@ def test_a_days_share_is_set_aside_before_it_comes() -> None:
     """Two mailboxes at once do not take it twice; what did not come is free again; the next day begins anew."""
     today = [date(2026, 5, 1)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.engine.allowance._today", lambda: today[0])
+        patch.setattr("core.engine.visit.allowance._today", lambda: today[0])
         share = Allowance(10 * MEGABYTE)
         assert share.take([4 * MEGABYTE] * 3) == 2
         with pytest.raises(Spent) as raised:

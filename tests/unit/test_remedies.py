@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import core
-from core.engine import remedies
-from core.engine.remedies import remedy
+from core.engine.run import remedies
+from core.engine.run.remedies import remedy
 from core.model import ProblemCode
 
 #: A reason as the engine makes it, and what the advice must speak of.
@@ -74,8 +74,8 @@ def test_every_advice_is_given() -> None:
 def test_reasons_are_known_by_words_of_the_sources() -> None:
     """A reason that is worded anew must not lose its advice unnoticed."""
     root = Path(core.__file__).parent
-    files = [path for part in ("engine", "imap") for path in (root / part).glob("*.py") if path.name != "remedies.py"]
-    files += [root / "network.py", root / "archive" / "saved_profiles.py"]
+    files = [path for part in ("engine", "imap") for path in (root / part).rglob("*.py") if path.name != "remedies.py"]
+    files += [root / "network.py", root / "archive" / "registry" / "saved_profiles.py"]
     # Texts in the sources are broken over lines, and hold values in braces.
     sources = re.sub(r'"\s*f?"', "", "\n".join(path.read_text(encoding="utf-8") for path in files))
     # What servers say, and what is put together from pieces.

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from core.archive import renames, saved_directory, saved_profiles, users
 from core.archive.archive import Archive
-from core.engine import examine
-from core.engine.limits import Limits
-from core.engine.renamed_logins import RenamedLogins
+from core.archive.read import renames
+from core.archive.registry import saved_directory, saved_profiles, users
+from core.engine.examine import examine
+from core.engine.visit.limits import Limits
+from core.engine.visit.renamed_logins import RenamedLogins
 from core.errors import ConnectError
 from core.imap.session import Session
 from core.model import User, now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.engine.restore_places import ServerFolders, Used
+from core.engine.restore.restore_places import ServerFolders, Used
 from core.imap.names import Folder, path
 from core.imap.namespaces import Namespace, Namespaces
 from core.profiles.ownership import OWN, Standing, Whose

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from core.archive import preparation, saved_profiles
 from core.archive.archive import Archive
-from core.archive.volume import Volume
-from core.engine.run import Job, ProfileRun
+from core.archive.registry import saved_profiles
+from core.archive.store import preparation
+from core.archive.store.volume import Volume
+from core.engine.run.run import Job, ProfileRun
 from core.errors import BusyError, DamagedError, StorageError
 from core.model import RunStatus
 from core.secrets import Secret
@@ -82,8 +83,8 @@ def _raising(place: Any, name: str, error: BaseException, *, always: bool = Fals
 
 def _module_gone(archive: Archive, patch: pytest.MonkeyPatch) -> None:
     async def load(*arguments: object, **options: object) -> ProfileRun:
-        patch.setitem(sys.modules, "core.engine.mailbox", None)
-        import core.engine.mailbox  # noqa: F401
+        patch.setitem(sys.modules, "core.engine.run.mailbox", None)
+        import core.engine.run.mailbox  # noqa: F401
 
         raise AssertionError("unreachable")
 
@@ -98,7 +99,7 @@ def _module_gone(archive: Archive, patch: pytest.MonkeyPatch) -> None:
         (_other_key, "cannot be decrypted"),
         (_no_profile, 'There is no profile "Test"'),
         (_strange_profile, "See the service's log"),
-        (_module_gone, "A part of the program is missing or cannot be loaded (core.engine.mailbox)"),
+        (_module_gone, "A part of the program is missing or cannot be loaded (core.engine.run.mailbox)"),
         (_raising(saved_profiles, "find", StorageError("archive.sqlite: The disk is full.")), "The disk is full"),
         (_raising(saved_profiles, "find", BusyError("archive.sqlite: locked")), "locked"),
         (_raising(saved_profiles, "password", OSError(24, "Too many open files")), "Too many open files"),

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from core.actor import Actor
-from core.archive import last_attempt, saved_directory
 from core.archive.archive import Archive
-from core.archive.last_attempt import Outcome
-from core.archive.verify import verify
+from core.archive.proof.verify import verify
+from core.archive.registry import last_attempt, saved_directory
+from core.archive.registry.last_attempt import Outcome
 from core.directory.diff import compare
 from core.directory.entry import DirectoryEntry
 from core.directory.group_notes import GroupNote
-from core.engine import directory_sync
+from core.engine.examine import directory_sync
 from core.errors import DirectoryError, InputError
 from core.network import Report
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Left, Source
 from core.secrets import Secret
+from core.system.actor import Actor
 from tests import homes
 
 WORD = "geheim-4711"

@@ -10,10 +10,11 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from core.archive import catalog, planning, saved_profiles, users
 from core.archive.archive import Archive
-from core.archive.ledger import Draft, Head
-from core.archive.saved_profiles import Misfit
+from core.archive.catalog import catalog
+from core.archive.registry import planning, saved_profiles, users
+from core.archive.registry.saved_profiles import Misfit
+from core.archive.store.ledger import Draft, Head
 from core.errors import InputError
 from core.profiles.profile import Access, Login, Profile, Target
 from core.profiles.schedule import Schedule

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive.filenames import attachment_name, fold, is_device
-from core.archive.saving import TRIES, place, save
+from core.archive.transfer.filenames import attachment_name, fold, is_device
+from core.archive.transfer.saving import TRIES, place, save
 from core.errors import InputError, StorageError
 
 #: As a mail program that means harm would name its attachments.
@@ -144,7 +144,7 @@ def test_what_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("core.archive.saving.open", full, raising=False)
+    monkeypatch.setattr("core.archive.transfer.saving.open", full, raising=False)
     with pytest.raises(StorageError, match="No space left"):
         save(tmp_path, 7, "b.txt", b"x")
     assert not (target / "b.txt").exists()

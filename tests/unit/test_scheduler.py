@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import planning, saved_profiles
 from core.archive.archive import Archive
+from core.archive.registry import planning, saved_profiles
 from core.errors import StorageError
 from core.model import RunStatus, now, timestamp
 from core.profiles.profile import Profile, name_key

@@ -11,11 +11,11 @@ from threading import Thread
 
 import pytest
 
-from core.archive.seal import Seal, find, line, text
-from core.archive.seal_places import Standing, trouble
+from core.archive.proof.seal import Seal, find, line, text
+from core.archive.proof.seal_places import Standing, trouble
 from core.config import Home
-from core.engine.seal_delivery import Parcel, deliver, gone
-from core.engine.sealing import AGAIN, LONGEST, due, last_night, overdue
+from core.engine.seals.seal_delivery import Parcel, deliver, gone
+from core.engine.seals.sealing import AGAIN, LONGEST, due, last_night, overdue
 from core.errors import ArchivarError, InputError
 from core.profiles.seal_place import Access, Kind, Place, checked
 from core.secrets import Secret

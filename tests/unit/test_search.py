@@ -15,17 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import config
-from core.archive import content as reader
-from core.archive import folding, search_index, users
-from core.archive import search as finding
 from core.archive.archive import Archive
-from core.archive.index_document import Lack
-from core.archive.ledger import Draft
-from core.archive.query import QueryError, parse
-from core.archive.search import Cursor, Order, Search
-from core.archive.search_index import Index, State, glance
-from core.archive.selection import Selection, found_by, select
+from core.archive.read.selection import Selection, found_by, select
+from core.archive.registry import users
+from core.archive.search import folding, search_index
+from core.archive.search import search as finding
+from core.archive.search.index_document import Lack
+from core.archive.search.query import QueryError, parse
+from core.archive.search.search import Cursor, Order, Search
+from core.archive.search.search_index import Index, State, glance
+from core.archive.store.ledger import Draft
 from core.errors import DamagedError
+from core.message import content as reader
 from tests.homes import ALICE, archived, begin, change, rows, store
 
 FOLDER = f"{ALICE}/INBOX"
@@ -309,7 +310,7 @@ async def test_an_error_over_one_message_ends_nothing(
         # Text that no database takes.
         monkeypatch.setattr(folding, "folded", lambda text: "\ud800" if "Holiday" in text else folded(text))
     else:
-        monkeypatch.setattr(f"core.archive.index_document.{part}", failing)
+        monkeypatch.setattr(f"core.archive.search.index_document.{part}", failing)
     await catch_up(archive)
     monkeypatch.undo()
     assert await found(archive, "offer") == [5, 2, 1]

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive import saved_profiles
 from core.archive.archive import Archive
+from core.archive.registry import saved_profiles
 from core.errors import HomeError, StorageError
 from core.secrets import KEY_BYTES, KeyFile, Secret
 from tests import homes

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.sequence import pack, unpack
+from core.text.sequence import pack, unpack
 
 
 @given(st.sets(st.integers(1, 2**32 - 1) | st.integers(1, 30)))

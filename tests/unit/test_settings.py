@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import settings
 from core.archive.archive import Archive
-from core.archive.settings import DESCRIBED, Settings
+from core.archive.registry import settings
+from core.archive.registry.settings import DESCRIBED, Settings
 from core.config import Home
 from core.db.database import Database
 from core.errors import InputError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.archive.space import DiskUse, use
+from core.archive.store.space import DiskUse, use
 from tests import homes
 
 GB = 1_000_000_000

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.archive import splitter
-from core.archive.splitter import header_end, parts, split
+from core.message import splitter
+from core.message.splitter import header_end, parts, split
 
 FIXTURES = Path(__file__).parents[2].parent / "shared/fixtures/odd-mail.tar.xz"
 ATTACHMENT = base64.encodebytes(random.Random(7).randbytes(30_000)).replace(b"\n", b"\r\n")

@@ -12,8 +12,8 @@ import pytest
 from asn1crypto import tsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from core.archive import stamp
-from core.archive.stamp import StampError, check, request, roots
+from core.archive.proof import stamp
+from core.archive.proof.stamp import StampError, check, request, roots
 from core.errors import InputError
 from tests.servers.authority import STAMPING, Authority
 

@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import seal, seal_check, seal_places, settings
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
-from core.archive.seal import Seal
-from core.archive.seal_check import Check
-from core.archive.search_index import Index
-from core.archive.stamp import Stamp
-from core.archive.volume import SCHEMA, Volume
+from core.archive.proof import seal, seal_check, seal_places
+from core.archive.proof.seal import Seal
+from core.archive.proof.seal_check import Check
+from core.archive.proof.stamp import Stamp
+from core.archive.registry import settings
+from core.archive.search.search_index import Index
+from core.archive.store.ledger import Draft
+from core.archive.store.volume import SCHEMA, Volume
 from core.config import Home
 from core.db.database import Database
 from core.db.shape import made_by
-from core.engine import sealing
+from core.engine.seals import sealing
 from core.errors import DamagedError
 from core.model import now
 from core.profiles.seal_place import Kind, Place

@@ -8,14 +8,14 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from core.archive import saved_profiles, users
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
-from core.cells import cell_len
+from core.archive.registry import saved_profiles, users
+from core.archive.store.ledger import Draft
 from core.model import RunStatus
 from core.secrets import Secret
 from core.service.queue import Queue
-from core.tasks import spawn
+from core.system.tasks import spawn
+from core.text.cells import cell_len
 from tests import homes
 from tests.terminal.consoles import add_run, console_on
 from tests.terminal.staged import HOSTILE, problem

@@ -10,9 +10,9 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from core.archive import users
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
+from core.archive.registry import users
+from core.archive.store.ledger import Draft
 from tests import homes
 from tests.homes import ALICE, SOURCE
 from tests.terminal.consoles import console_on

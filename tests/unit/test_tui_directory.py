@@ -12,12 +12,12 @@ from textual.events import Key
 from textual.widgets import Input
 
 import tui.gateway.directory
-from core.archive import last_attempt, saved_directory, saved_profiles, users
 from core.archive.archive import Archive
+from core.archive.registry import last_attempt, saved_directory, saved_profiles, users
 from core.directory.entry import DirectoryEntry
 from core.directory.group_notes import GroupNote, Lack
 from core.directory.people import steps
-from core.engine import directory_sync
+from core.engine.examine import directory_sync
 from core.errors import DirectoryError
 from core.network import Report
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Left, Source

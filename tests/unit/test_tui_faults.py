@@ -9,8 +9,8 @@ import pytest
 from textual.widgets import Input
 
 from core import config
-from core.archive import saved_profiles, users
 from core.archive.archive import Archive
+from core.archive.registry import saved_profiles, users
 from core.config import Home
 from core.profiles.profile import Login, Profile, Server, Target
 from core.secrets import Secret

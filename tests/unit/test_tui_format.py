@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.cells import cell_len
-from core.engine.progress import MailboxLine
-from core.engine.remedies import remedy
-from core.format import safe
+from core.engine.run.remedies import remedy
+from core.engine.visit.progress import MailboxLine
 from core.model import Phase, RunStatus, now
 from core.profiles.schedule import Schedule
+from core.text.cells import cell_len
+from core.text.format import safe
 from tests.terminal.staged import HOSTILE, StagedGateway, line, problem, profile, result, snapshot
 from tui.details import mailbox_details, problem_details
 from tui.format import (

@@ -10,10 +10,12 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from core.archive import backup, export_files, seal, users
 from core.archive.archive import Archive
-from core.archive.search_index import Index
-from core.archive.verify import verify
+from core.archive.proof import seal
+from core.archive.proof.verify import verify
+from core.archive.registry import users
+from core.archive.search.search_index import Index
+from core.archive.transfer import backup, export_files
 from core.config import Home
 from tests import homes
 from tests.terminal.consoles import console_on
@@ -87,7 +89,7 @@ async def test_an_export_writes_what_is_selected_and_says_so(archive: Archive, g
 
 
 def _sum(numbers: list[int]) -> str:
-    from core.format import size
+    from core.text.format import size
 
     return size(sum(len(mail(number)) for number in numbers))
 
@@ -241,7 +243,7 @@ async def test_a_job_that_is_stopped_says_how_to_go_on_and_one_with_a_fault_does
 
 
 async def test_the_ledger_can_be_listed_by_every_kind_of_entry(gateway: CoreGateway) -> None:
-    from core.archive import audit
+    from core.archive.read import audit
 
     assert set(audit._TELL) == {kind.key for kind in gateway.activity.kinds()} - {""}
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive.browsing import FolderEntry
-from core.archive.content import read
-from core.archive.reading import Stored
-from core.cells import cell_len
+from core.archive.read.browsing import FolderEntry
+from core.archive.read.reading import Stored
+from core.message.content import read
 from core.model import now
+from core.text.cells import cell_len
 from tests.terminal.staged import HOSTILE
 from tui import mail
 from tui.format import Line

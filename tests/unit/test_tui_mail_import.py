@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import export, users
 from core.archive.archive import Archive
-from core.archive.selection import Selection
+from core.archive.read.selection import Selection
+from core.archive.registry import users
+from core.archive.transfer import export
 from tests import homes
 from tests.terminal.consoles import console_on
 from tests.unit.test_tui_archive import STRANGE, fill, mail
@@ -110,7 +111,7 @@ async def test_an_mbox_goes_to_the_folder_that_was_named(gateway: CoreGateway, m
 
 async def test_one_that_was_stopped_carries_on(gateway: CoreGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What came stays, a second one into the same archive has to wait, and the same again brings the rest."""
-    monkeypatch.setattr("core.archive.importing.BATCH_MESSAGES", 1)
+    monkeypatch.setattr("core.archive.transfer.importing.BATCH_MESSAGES", 1)
     box = mailbox.mbox(tmp_path / "many.mbox")
     for number in range(200):
         box.add(mail(1, f"number {number}"))

@@ -12,17 +12,18 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from core.actor import Actor
-from core.archive import damage, last_verification, settings, verification
 from core.archive.archive import Archive
-from core.archive.findings import Verdict
-from core.archive.last_verification import LastVerification
-from core.archive.verify import verify
+from core.archive.proof import damage, last_verification, verification
+from core.archive.proof.findings import Verdict
+from core.archive.proof.last_verification import LastVerification
+from core.archive.proof.verify import verify
+from core.archive.registry import settings
 from core.config import Home
 from core.model import now, timestamp
 from core.profiles.rhythm import Rhythm
 from core.service import verifications
 from core.service.verifications import Outcome, Progress, Request, Standing
+from core.system.actor import Actor
 from tests import homes
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import saved_profiles, users
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
+from core.archive.registry import saved_profiles, users
+from core.archive.store.ledger import Draft
 from core.profiles.age import Age
 from core.profiles.catchall import CatchAll
 from core.profiles.deletion import Deletion, When

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from core.cells import cell_len
 from core.model import Phase, RunStatus, User
 from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Login, Method, Profile, Server
 from core.profiles.schedule import Schedule
 from core.profiles.selection import Selection
+from core.text.cells import cell_len
 from tests.terminal.staged import HOSTILE, StagedGateway, hostile, line, many, ordinary, problem, profile, result, snapshot
 from tui.console import Console
 from tui.format import Line, MailboxTable, ProblemTable

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import seal, seal_places
 from core.archive.archive import Archive
+from core.archive.proof import seal, seal_places
 from core.config import Home
 from core.profiles.seal_place import Access, Kind, Place
 from core.secrets import Secret

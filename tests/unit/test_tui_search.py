@@ -11,10 +11,10 @@ from unittest.mock import AsyncMock
 import pytest
 from textual import events
 
-from core.archive import query as language
-from core.archive import users
 from core.archive.archive import Archive
-from core.archive.search_index import Index
+from core.archive.registry import users
+from core.archive.search import query as language
+from core.archive.search.search_index import Index
 from tests import homes
 from tests.homes import ALICE
 from tests.terminal.consoles import console_on

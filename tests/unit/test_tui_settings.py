@@ -9,9 +9,10 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from core.archive import last_verification, settings
 from core.archive.archive import Archive
-from core.archive.verify import Finding, Verdict
+from core.archive.proof import last_verification
+from core.archive.proof.verify import Finding, Verdict
+from core.archive.registry import settings
 from tests import homes
 from tests.terminal.consoles import console_on
 from tests.unit.test_tui_screens import Shown, straight

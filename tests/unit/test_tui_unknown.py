@@ -8,10 +8,10 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from core.archive import unknown, users
 from core.archive.archive import Archive
-from core.engine.catchall import SortedFiling, Sorting
-from core.engine.filing import Destination
+from core.archive.registry import unknown, users
+from core.engine.visit.catchall import SortedFiling, Sorting
+from core.engine.visit.filing import Destination
 from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.profiles.catchall import CatchAll
@@ -203,7 +203,7 @@ async def test_home_counts_only_after_something_happened(archive: Archive, monke
     gateway = await open_gateway(archive.home.path)
     try:
         asked = AsyncMock(side_effect=unknown.open_since)
-        monkeypatch.setattr("core.archive.unknown.open_since", asked)
+        monkeypatch.setattr("core.archive.registry.unknown.open_since", asked)
         for _ in range(3):
             assert "1 address unknown" in (await gateway.home()).attention[0].text
         assert asked.await_count == 1

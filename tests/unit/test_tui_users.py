@@ -10,9 +10,9 @@ import pytest
 from textual.events import Key
 from textual.widgets import Input
 
-from core.archive import users
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
+from core.archive.registry import users
+from core.archive.store.ledger import Draft
 from tests import homes
 from tests.terminal.consoles import add_users, console_on, names
 from tests.terminal.staged import HOSTILE

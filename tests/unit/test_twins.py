@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from core.archive import reading, twins, users
 from core.archive.archive import Archive
-from core.archive.export import Format as As
-from core.archive.export import export
-from core.archive.importing import Imported, import_mail
-from core.archive.ledger import Draft
-from core.archive.search import matching
-from core.archive.search_index import Index, bring_up
-from core.archive.selection import Selection, places, select
-from core.archive.verify import verify
+from core.archive.catalog import twins
+from core.archive.proof.verify import verify
+from core.archive.read import reading
+from core.archive.read.selection import Selection, places, select
+from core.archive.registry import users
+from core.archive.search.search import matching
+from core.archive.search.search_index import Index, bring_up
+from core.archive.store.ledger import Draft
+from core.archive.transfer.export import Format as As
+from core.archive.transfer.export import export
+from core.archive.transfer.importing import Imported, import_mail
 from tests import homes
 from tests.homes import ALICE, message
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.format import safe
 from core.service.unit import Installation, unit
+from core.text.format import safe
 
 PLAIN = Installation(Path("/srv/archive"), "archivar", "mail", ["/opt/archivar/bin/archivar"], "", [Path("/opt/archivar")])
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30).filter(

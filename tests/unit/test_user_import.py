@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from core.actor import Actor
-from core.archive import user_import, users
 from core.archive.archive import Archive
-from core.archive.verify import verify
+from core.archive.proof.verify import verify
+from core.archive.registry import user_import, users
 from core.errors import InputError
 from core.profiles.users_csv import read
+from core.system.actor import Actor
 from tests import homes
 from tests.homes import ALICE
 

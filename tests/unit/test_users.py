@@ -10,9 +10,10 @@ from random import Random
 
 import pytest
 
-from core.archive import reading, users
 from core.archive.archive import Archive
-from core.archive.ledger import Draft
+from core.archive.read import reading
+from core.archive.registry import users
+from core.archive.store.ledger import Draft
 from core.errors import InputError
 from core.model import User
 from core.profiles.selection import Mode, Selection, select

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive.content import attachment, read
-from core.archive.uuencoded import taken_out
+from core.message.content import attachment, read
+from core.message.uuencoded import taken_out
 
 
 def encoded(data: bytes) -> bytes:

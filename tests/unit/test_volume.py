@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from core.archive.archive import Archive
-from core.archive.ledger import ZERO_HASH, Draft, Head
-from core.archive.verify import verify
-from core.archive.volume import Meta, Volume, pack, unpack
+from core.archive.proof.verify import verify
+from core.archive.store.ledger import ZERO_HASH, Draft, Head
+from core.archive.store.volume import Meta, Volume, pack, unpack
 from core.errors import DamagedError, StorageError
 from tests import homes
 from tests.homes import message
@@ -98,7 +98,7 @@ async def test_nothing_of_a_batch_is_there_when_its_write_fails(tmp_path: Path, 
         raise StorageError("The disk is full.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("core.archive.volume.chain", fail)
+        patch.setattr("core.archive.store.volume.chain", fail)
         with pytest.raises(StorageError):
             await homes.store(archive, {1: message(1, 20_000)})
     for table in ("part", "message"):

@@ -12,10 +12,10 @@ import pytest
 from textual.events import Key
 from textual.widgets import Input
 
-from core.archive import saved_profiles, users
 from core.archive.archive import Archive
-from core.engine.examine import ServerFolder
-from core.engine.examples import Example, ExamplePlace
+from core.archive.registry import saved_profiles, users
+from core.engine.examine.examine import ServerFolder
+from core.engine.examine.examples import Example, ExamplePlace
 from core.profiles.age import Age
 from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.deleting_more import SENTENCES
@@ -599,7 +599,7 @@ async def test_folders_of_others_stand_apart_in_the_tree(stage: Stage, monkeypat
     async def folders(draft: Draft) -> FolderTree:
         return await Drafts.folders(stage.drafts, draft)
 
-    monkeypatch.setattr("core.engine.examine.folder_tree", tree)
+    monkeypatch.setattr("core.engine.examine.examine.folder_tree", tree)
     monkeypatch.setattr(stage.drafts, "folders", folders)
     screen = stage.screen
     await stage.single()

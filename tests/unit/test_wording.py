@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from core.archive import saved_directory, saved_profiles
 from core.archive.archive import Archive
+from core.archive.registry import saved_directory, saved_profiles
 from core.directory import kerio, ldap
 from core.directory.entry import DirectoryEntry
 from core.directory.people import people
-from core.engine.probe import Mode, Verdict
-from core.engine.remedies import remedy
+from core.engine.examine.probe import Mode, Verdict
+from core.engine.run.remedies import remedy
 from core.errors import ArchivarError, ConnectError
 from core.model import COUNTERS, Run, RunStatus, now
 from core.profiles import form

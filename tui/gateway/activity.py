@@ -8,14 +8,15 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
 
-from core import format as texts
-from core.actor import Actor
-from core.archive import audit, seal, seal_check
 from core.archive.archive import Archive
-from core.archive.ledger import Entry
+from core.archive.proof import seal, seal_check
+from core.archive.read import audit
+from core.archive.store.ledger import Entry
 from core.errors import DamagedError, InputError
 from core.model import Run, RunStatus, moment, now
 from core.service.queue import Queue, RunProblem
+from core.system.actor import Actor
+from core.text import format as texts
 from tui.gateway import present
 from tui.gateway.activity_views import EntryRow, EntryView, Named, PastProblem, RunRow, SealView
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage

@@ -7,16 +7,18 @@ from array import array
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from core import format as texts
-from core import log
-from core.archive import browsing, content, reading, saving
 from core.archive.archive import Archive
-from core.archive.browsing import FolderEntry, Owner
-from core.archive.content import Content
-from core.archive.reading import Placed, Stored
-from core.archive.volume import REPAIR
+from core.archive.read import browsing, reading
+from core.archive.read.browsing import FolderEntry, Owner
+from core.archive.read.reading import Placed, Stored
+from core.archive.store.volume import REPAIR
+from core.archive.transfer import saving
 from core.errors import ArchivarError, DamagedError, InputError
+from core.message import content
+from core.message.content import Content
 from core.model import moment, now
+from core.system import log
+from core.text import format as texts
 from tui.gateway import present, typed
 from tui.gateway.archive_views import (
     AttachmentRow,

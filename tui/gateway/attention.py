@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from core import format as texts
 from core.model import Run, RunStatus
 from core.profiles.profile import Profile
 from core.profiles.selection import Chosen, Selection
+from core.text import format as texts
 from tui.gateway.job_views import JobView
 from tui.gateway.present import count, failed_mailboxes, text, totals
 from tui.gateway.views import Attention, Remedy

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 
-from core import format as texts
-from core.archive import backup
 from core.archive.archive import Archive
-from core.archive.backup import Backup
-from core.archive.volume import REPAIR
+from core.archive.store.volume import REPAIR
+from core.archive.transfer import backup
+from core.archive.transfer.backup import Backup
 from core.errors import DamagedError
 from core.model import now
+from core.text import format as texts
 from tui.gateway import present, typed
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.refusals import translated

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from core.cells import cell_len, chop_cells
+from core.text.cells import cell_len, chop_cells
 
 __all__ = ("cell_len", "chop_cells")

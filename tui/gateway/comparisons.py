@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core import format as texts
-from core.archive import saved_profiles
 from core.archive.archive import Archive
-from core.engine import examine
-from core.engine.comparison import Compared, Deep
-from core.engine.differences import MissingFolder, MissingMailbox, account
+from core.archive.registry import saved_profiles
+from core.engine.examine import examine
+from core.engine.examine.comparison import Compared, Deep
+from core.engine.examine.differences import MissingFolder, MissingMailbox, account
 from core.service.idle import until_idle
+from core.text import format as texts
 from tui.gateway import present
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.refusals import translated

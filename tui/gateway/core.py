@@ -7,22 +7,15 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from core import config, log
-from core.archive import (
-    exposures,
-    last_attempt,
-    passwords,
-    saved_directory,
-    saved_profiles,
-    seal_places,
-    space,
-    unknown,
-    users,
-)
+from core import config
 from core.archive.archive import Archive
-from core.archive.space import DiskUse
+from core.archive.proof import seal_places
+from core.archive.registry import last_attempt, passwords, saved_directory, saved_profiles, unknown, users
+from core.archive.store import space
+from core.archive.store.space import DiskUse
+from core.archive.transfer import exposures
 from core.config import Home
-from core.engine import sealing
+from core.engine.seals import sealing
 from core.errors import ArchivarError, InputError
 from core.model import Run, RunEvent, now
 from core.profiles.selection import Chosen, Selection
@@ -31,7 +24,8 @@ from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
 from core.service.scheduler import next_starts
-from core.tasks import spawn
+from core.system import log
+from core.system.tasks import spawn
 from tui.gateway import present
 from tui.gateway.activity import PastActivity
 from tui.gateway.activity_views import Activity

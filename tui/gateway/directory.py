@@ -7,21 +7,21 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from core import format as texts
-from core.archive import last_attempt, saved_directory, saved_profiles
 from core.archive.archive import Archive
-from core.archive.last_attempt import Attempt, Outcome
+from core.archive.registry import last_attempt, saved_directory, saved_profiles
+from core.archive.registry.last_attempt import Attempt, Outcome
 from core.directory.difference import Conflict, UserChange, What
 from core.directory.group_notes import GroupNote
 from core.directory.people import connection_test, steps
-from core.engine import directory_sync
-from core.engine.directory_sync import SyncResult, Unsaved
+from core.engine.examine import directory_sync
+from core.engine.examine.directory_sync import SyncResult, Unsaved
 from core.errors import InputError
 from core.model import now
 from core.profiles import directory, directory_form
 from core.profiles.directory import Left
 from core.profiles.settings_file import FieldError
 from core.secrets import Secret
+from core.text import format as texts
 from core.trial import STEP_NAMES
 from tui.gateway import present, trial
 from tui.gateway.directory_views import DirectoryDraft, SyncView

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from core import format as texts
-from core.archive import saved_profiles, users
 from core.archive.archive import Archive
-from core.archive.saved_profiles import Misfit
-from core.engine import examine, examples, preview, probe
-from core.engine.renamed_logins import RenamedLogins
-from core.engine.roster import roster
+from core.archive.registry import saved_profiles, users
+from core.archive.registry.saved_profiles import Misfit
+from core.engine.examine import examine, examples, preview, probe
+from core.engine.visit.renamed_logins import RenamedLogins
+from core.engine.visit.roster import roster
 from core.errors import InputError
 from core.imap.connection import steps
 from core.model import User, now
@@ -24,6 +23,7 @@ from core.profiles.profile import from_json as saved
 from core.profiles.rules import Rule
 from core.profiles.selection import Mode, Selection
 from core.secrets import Secret
+from core.text import format as texts
 from tui.gateway import everybody, present, trial
 from tui.gateway.described import DELETION, facts
 from tui.gateway.drafted import complete, filled, login_of, made, stand_in

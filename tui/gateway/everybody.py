@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from core import format as texts
-from core.archive import saved_profiles, users
 from core.archive.archive import Archive
-from core.engine.examples import Example
+from core.archive.registry import saved_profiles, users
+from core.engine.examine.examples import Example
 from core.errors import InputError
+from core.text import format as texts
 from tui.gateway import present
 from tui.gateway.drafted import stand_in
 from tui.gateway.profile_views import Draft, ExampleRow

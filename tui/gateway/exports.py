@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from core import format as texts
-from core.archive import export as exporting
-from core.archive import selection as selecting
 from core.archive.archive import Archive
-from core.archive.export import Exported, Format
-from core.archive.query import parse
-from core.archive.search_index import bring_up
-from core.archive.selection import found_by
+from core.archive.read import selection as selecting
+from core.archive.read.selection import found_by
+from core.archive.search.query import parse
+from core.archive.search.search_index import bring_up
+from core.archive.transfer import export as exporting
+from core.archive.transfer.export import Exported, Format
+from core.text import format as texts
 from tui.gateway import present, typed
 from tui.gateway.archive_views import Selection
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage

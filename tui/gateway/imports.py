@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from core import format as texts
-from core.archive import importing, mail_files, users
 from core.archive.archive import Archive
-from core.archive.importing import Imported
-from core.archive.mail_items import Format, Stranger
+from core.archive.registry import users
+from core.archive.transfer import importing, mail_files
+from core.archive.transfer.importing import Imported
+from core.archive.transfer.mail_items import Format, Stranger
 from core.errors import InputError
 from core.model import User
+from core.text import format as texts
 from tui.gateway import present, typed
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.refusals import translated

@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from core import format as texts
-from core import log
 from core.archive.archive import Archive
 from core.config import Home
 from core.errors import ArchivarError
 from core.service.lock import is_running
-from core.tasks import spawn
+from core.system import log
+from core.system.tasks import spawn
+from core.text import format as texts
 from tui.gateway import present
 from tui.gateway.faults import fault, way
 from tui.gateway.job_views import JobView

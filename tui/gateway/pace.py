@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from core import format as texts
-from core.engine import progress_words
-from core.engine.progress import Snapshot
+from core.engine.run import progress_words
+from core.engine.visit.progress import Snapshot
+from core.text import format as texts
 
 
 def brief(snapshot: Snapshot) -> tuple[str, ...]:

@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from core.archive import user_import, users
 from core.archive.archive import Archive
-from core.archive.user_import import Change, ImportPlan
+from core.archive.registry import user_import, users
+from core.archive.registry.user_import import Change, ImportPlan
 from core.errors import InputError
-from core.format import number
 from core.model import User
 from core.profiles import addresses as mail
 from core.profiles import people, users_csv
 from core.profiles.selection import Selection
 from core.profiles.users_csv import Fault, UserList
+from core.text.format import number
 from tui.gateway import present
 from tui.gateway.people_views import ImportRow, ImportView, Mark, Saved, UserDraft, UserRow
 from tui.gateway.refusals import translated

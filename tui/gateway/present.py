@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, overload
 
-from core import format as texts
-from core.engine.foreseen import Foreseen, of_mailbox, of_result
-from core.engine.progress import MailboxLine, Snapshot
-from core.engine.remedies import remedy
+from core.engine.run.foreseen import Foreseen, of_mailbox, of_result
+from core.engine.run.remedies import remedy
+from core.engine.visit.progress import MailboxLine, Snapshot
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, moment
 from core.profiles.profile import Profile
 from core.profiles.selection import Chosen, Selection
+from core.text import format as texts
 from tui.format import steady
 from tui.gateway import pace
 from tui.gateway.views import MailboxRow, ProblemRow, ProfileRow, RunRow, RunView, State, Tone

@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from core import format as texts
-from core.archive import backup, damage, last_verification, takeover, verification
 from core.archive.archive import Archive
-from core.archive.damage import Known, Named
-from core.archive.findings import Finding
-from core.archive.last_verification import LastVerification
-from core.archive.salvage import check_home
-from core.archive.verification import Round
+from core.archive.proof import damage, last_verification, takeover, verification
+from core.archive.proof.damage import Known, Named
+from core.archive.proof.findings import Finding
+from core.archive.proof.last_verification import LastVerification
+from core.archive.proof.salvage import check_home
+from core.archive.proof.verification import Round
+from core.archive.transfer import backup
 from core.config import Home
-from core.engine import repair as mending
-from core.engine.repair import Repair
+from core.engine.restore import repair as mending
+from core.engine.restore.repair import Repair
 from core.model import now
 from core.profiles.rhythm import Often
 from core.service import verifications
@@ -26,6 +26,7 @@ from core.service.queue import Queue
 from core.service.salvaging import salvage_if_needed
 from core.service.verifications import Outcome as End
 from core.service.verifications import Standing
+from core.text import format as texts
 from tui.gateway import present, typed
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.proof_views import FindingRow, ProofView, UnderWay

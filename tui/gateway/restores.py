@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from core import format as texts
-from core.archive import saved_profiles, users
-from core.archive import selection as selecting
 from core.archive.archive import Archive
-from core.engine import restore_plan
-from core.engine.restore_plan import PlanError, RestorePlan
-from core.engine.restore_ways import Fit, Way, owner_of, ways
-from core.engine.restoring import Refused as Problem
-from core.engine.restoring import Restored, Restoring
+from core.archive.read import selection as selecting
+from core.archive.registry import saved_profiles, users
+from core.engine.restore import restore_plan
+from core.engine.restore.restore_plan import PlanError, RestorePlan
+from core.engine.restore.restore_ways import Fit, Way, owner_of, ways
+from core.engine.restore.restoring import Refused as Problem
+from core.engine.restore.restoring import Restored, Restoring
 from core.errors import InputError
 from core.model import User
 from core.profiles.profile import Profile
+from core.text import format as texts
 from tui.gateway import present
 from tui.gateway.archive_views import Selection
 from tui.gateway.exports import core, resolved

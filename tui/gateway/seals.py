@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from core import format as texts
-from core.archive import seal_places, settings
 from core.archive.archive import Archive
 from core.archive.opening import refuse_backup
-from core.archive.seal_places import Standing
-from core.engine import sealing
+from core.archive.proof import seal_places
+from core.archive.proof.seal_places import Standing
+from core.archive.registry import settings
+from core.engine.seals import sealing
 from core.model import now
 from core.profiles.seal_place import FIELDS, TARGETS, Access, Kind, Place, PlaceError
 from core.secrets import Secret
+from core.text import format as texts
 from tui.gateway import present
 from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
 from tui.gateway.refusals import translated

@@ -6,13 +6,13 @@ from array import array
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
-from core.archive import query as language
-from core.archive import search_index
 from core.archive.archive import Archive
-from core.archive.hits import Hit, hits
-from core.archive.query import Query, QueryError, Within
-from core.archive.search import Order as CoreOrder
-from core.archive.search import Search
+from core.archive.search import query as language
+from core.archive.search import search_index
+from core.archive.search.hits import Hit, hits
+from core.archive.search.query import Query, QueryError, Within
+from core.archive.search.search import Order as CoreOrder
+from core.archive.search.search import Search
 from core.model import now
 from tui.gateway import present
 from tui.gateway.archive import message_row

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 
-from core import format as texts
-from core.archive import damage, exposures, last_verification, settings, space
 from core.archive.archive import Archive
-from core.archive.last_verification import LastVerification
-from core.archive.space import DiskUse
+from core.archive.proof import damage, last_verification
+from core.archive.proof.last_verification import LastVerification
+from core.archive.registry import settings
+from core.archive.store import space
+from core.archive.store.space import DiskUse
+from core.archive.transfer import exposures
 from core.errors import InputError, StorageError
 from core.model import now
 from core.service.lock import is_running
 from core.service.queue import Queue
+from core.text import format as texts
 from tui.gateway import present
 from tui.gateway.proof import last_sentence
 from tui.gateway.refusals import translated

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import config, locales
-from core.archive import settings
+from core import config
+from core.archive.registry import settings
 from core.config import Home
 from core.errors import ArchivarError
+from core.system import locales
 from tui.gateway import present
 
 #: A keymap file is a few kilobytes.

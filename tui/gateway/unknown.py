@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core import format as texts
-from core.archive import refiling, unknown
 from core.archive.archive import Archive
-from core.archive.refiling import Refiled
-from core.archive.unknown import State as Known
-from core.archive.unknown import UnknownAddress
+from core.archive.registry import refiling, unknown
+from core.archive.registry.refiling import Refiled
+from core.archive.registry.unknown import State as Known
+from core.archive.registry.unknown import UnknownAddress
 from core.errors import InputError
 from core.model import moment, now
 from core.profiles import people, routing
+from core.text import format as texts
 from tui.gateway import present
 from tui.gateway.people_views import UserDraft
 from tui.gateway.refusals import translated

@@ -1,0 +1,118 @@
+"""Knowledge of the catalog that the ledger lost: messages with their places and sources, as a ledger entry can say it again.
+
+A ``Restated`` is one message as JSON::
+
+    [sha256, [[owner, folder]], [[source, server_folder, uidvalidity, uid, owner, folder, size, internaldate, flags, fetched,
+      gone, ours, report_header, report_size]], subject, sender, date]
+
+owner and folder of a source are null in a catch-all mailbox; ``gone``: it was not on the server any more when last looked at,
+``ours``: since we deleted it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from core.archive.catalog.twins import STANDING
+from core.db.database import Database, Transaction
+
+Restated = list[Any]
+
+_PLACES = (
+    "SELECT folder.owner, folder.path FROM placement JOIN folder ON folder.id = placement.folder_id "
+    "WHERE placement.message_id = (SELECT coalesce(twin_of, id) FROM message WHERE id = ?) {} ORDER BY placement.id"
+)
+_SOURCES = (
+    "SELECT f.source, f.name, f.uidvalidity, s.uid, folder.owner, folder.path, s.size, s.internaldate, s.flags, s.fetched, "
+    "s.gone_seq IS NOT NULL, s.delete_seq IS NOT NULL, hex(s.report_header), s.report_size FROM source_message s "
+    "JOIN source_folder f ON f.id = s.source_folder_id LEFT JOIN folder ON folder.id = s.folder_id "
+    "WHERE s.message_id = ? ORDER BY f.id, s.uid"
+)
+
+
+async def of(catalog: Database, sha256: bytes) -> Restated:
+    """A message as the catalog knows it; one that it does not know has its SHA-256 alone."""
+    row = await catalog.one("SELECT id, subject, sender, date FROM message WHERE sha256 = ?", (sha256,))
+    if row is None:
+        return [sha256.hex(), [], [], "", "", None]
+    number, *envelope = row
+    places = await catalog.read(_PLACES.format("AND placement.until_seq IS NULL"), (number,))
+    places = places or await catalog.read(_PLACES.format(""), (number,))
+    sources = await catalog.read(_SOURCES, (number,))
+    return [sha256.hex(), [list(one) for one in dict.fromkeys(places)], [list(one) for one in sources], *envelope]
+
+
+async def forms(catalog: Database, digests: Sequence[bytes]) -> dict[str, str]:
+    """How messages are with CRLF, of those that are not so, by SHA-256; both in hexadecimal digits."""
+    found = {}
+    for sha256 in digests:
+        form = await catalog.value("SELECT canonical FROM message WHERE sha256 = ?", (sha256,))
+        if form is not None:
+            found[sha256.hex()] = bytes(form).hex()
+    return found
+
+
+async def place(transaction: Transaction, seq: int, messages: Sequence[Restated]) -> None:
+    """Put messages that are in the catalog where they were, and there alone, and make their sources known."""
+    for sha256, places, sources, *_ in messages:
+        row = await transaction.one(f"SELECT id, {STANDING} FROM message WHERE sha256 = ?", (bytes.fromhex(sha256),))
+        if row is None:
+            continue
+        number, standing = row
+        folders = [await _folder(transaction, owner, path) for owner, path in places]
+        marks = ",".join("?" * len(folders))
+        await transaction.execute(
+            f"UPDATE placement SET until_seq = ? WHERE message_id = ? AND until_seq IS NULL AND folder_id NOT IN ({marks})",
+            (seq, standing, *folders),
+        )
+        for folder in folders:
+            await transaction.execute(
+                "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) VALUES (?, ?, ?)",
+                (standing, folder, seq),
+            )
+        for source in sources:
+            await _know(transaction, seq, number, source)
+
+
+async def _know(transaction: Transaction, seq: int, message: int, said: Sequence[Any]) -> None:
+    source, name, uidvalidity, uid, owner, path, size, date, flags, fetched, gone, ours, report, report_size = said
+    key = (source, name, uidvalidity)
+    await transaction.execute("INSERT OR IGNORE INTO source_folder (source, name, uidvalidity) VALUES (?, ?, ?)", key)
+    sql = "SELECT id FROM source_folder WHERE source = ? AND name = ? AND uidvalidity = ?"
+    number = await transaction.value(sql, key)
+    folder = await _folder(transaction, owner, path) if path is not None else None
+    await transaction.execute(
+        "INSERT OR REPLACE INTO source_message (source_folder_id, uid, message_id, folder_id, size, internaldate, flags, "
+        "fetched, delete_seq, gone_seq, report_header, report_size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(number, uid, message, folder, size, date, flags, fetched),
+            *(seq if ours else None, seq if gone else None, bytes.fromhex(report) if report else None, report_size),
+        ),
+    )
+
+
+async def lose(transaction: Transaction, volume: int, digests: Collection[bytes]) -> None:
+    """Take messages of ``volume`` out of the catalog, with all that is known of them: their UIDs count as not archived."""
+    for sha256 in digests:
+        number = await transaction.value("SELECT id FROM message WHERE sha256 = ? AND volume = ?", (sha256, volume))
+        await transaction.execute("DELETE FROM server_identity WHERE sha256 = ?", (sha256,))
+        if number is not None:
+            await _hand_over(transaction, number)
+            for table in ("source_message", "placement", "unknown_message"):
+                await transaction.execute(f"DELETE FROM {table} WHERE message_id = ?", (number,))
+            await transaction.execute("DELETE FROM message WHERE id = ?", (number,))
+
+
+async def _hand_over(transaction: Transaction, number: int) -> None:
+    """Where another form of a message is there, that one stands for it from now on, and lies where it lay."""
+    heir = await transaction.value("SELECT min(id) FROM message WHERE twin_of = ?", (number,))
+    if heir is not None:
+        await transaction.execute("UPDATE OR IGNORE placement SET message_id = ? WHERE message_id = ?", (heir, number))
+        await transaction.execute("UPDATE message SET twin_of = ? WHERE twin_of = ?", (heir, number))
+        await transaction.execute("UPDATE message SET twin_of = NULL WHERE id = ?", (heir,))
+
+
+async def _folder(transaction: Transaction, owner: str, path: str) -> int:
+    await transaction.execute("INSERT OR IGNORE INTO folder (owner, path) VALUES (?, ?)", (owner, path))
+    return int(await transaction.value("SELECT id FROM folder WHERE owner = ? AND path = ?", (owner, path)))

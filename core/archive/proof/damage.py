@@ -1,0 +1,106 @@
+"""What verifications found wrong and nothing has mended yet, kept beside the catalog; and names for the messages concerned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from core.archive.archive import Archive
+from core.archive.proof.findings import Finding
+from core.db.database import Transaction
+from core.model import moment, now, timestamp
+
+#: Findings that are kept; all of them are counted by the verification itself.
+MOST = 10_000
+#: Places of one message that are named.
+PLACES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A finding that still stands, and when it was first found."""
+
+    finding: Finding
+    found: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A message as the catalog knows it. ``places``: user and folder, where it is or was; ``date`` in seconds since 1970."""
+
+    sha256: bytes
+    subject: str = ""
+    sender: str = ""
+    date: int | None = None
+    places: tuple[tuple[str, str], ...] = field(default=())
+
+    def sentence(self) -> str:
+        """Where it lies, and its subject; what is not known is left out. Texts from outside are in it as they are."""
+        where = "; ".join(f"{user}: {folder}" for user, folder in self.places)
+        return ": ".join(text for text in (where, self.subject) if text)
+
+    def as_json(self) -> dict[str, Any]:
+        places = [{"user": user, "folder": folder} for user, folder in self.places]
+        return {"sha256": self.sha256.hex(), "subject": self.subject, "from": self.sender, "date": self.date, "places": places}
+
+
+async def keep(transaction: Transaction, findings: Iterable[Finding], at: datetime, *, instead_of: str = "") -> None:
+    """Keep ``findings`` beside those that are known, each with the time at which it was first found.
+
+    ``instead_of`` is a condition on table damage: what it is true of and was not found again is forgotten.
+    """
+    listed = list(findings)[:MOST]
+    if instead_of:
+        known = await transaction.read(f"SELECT id, place, text FROM damage WHERE {instead_of}")
+        again = {(one.where, one.text) for one in listed}
+        await transaction.many("DELETE FROM damage WHERE id = ?", [(row[0],) for row in known if row[1:] not in again])
+    await transaction.many(
+        "INSERT OR IGNORE INTO damage (place, text, sha256, found) VALUES (?, ?, ?, ?)",
+        [
+            (one.where, one.text.encode("utf-8", "replace").decode(), bytes.fromhex(one.sha256) or None, timestamp(at))
+            for one in listed
+        ],
+    )
+
+
+async def mended(transaction: Transaction, digests: Iterable[bytes]) -> None:
+    """Forget what was found wrong with messages that were stored anew."""
+    await transaction.many("DELETE FROM damage WHERE sha256 = ?", [(sha256,) for sha256 in digests])
+
+
+async def catalog_is_new(archive: Archive) -> None:
+    """The catalog was made anew: what was found in the one before is nowhere any more."""
+    async with archive.database.transaction() as transaction:
+        await keep(transaction, (), now(), instead_of="place = 'catalog'")
+
+
+async def known(archive: Archive) -> list[Known]:
+    """All of it, in the order in which it was found."""
+    rows = await archive.database.read("SELECT place, text, sha256, found FROM damage ORDER BY id")
+    return [Known(Finding(place, text, bytes(sha256 or b"").hex()), moment(found)) for place, text, sha256, found in rows]
+
+
+async def count(archive: Archive) -> tuple[int, int]:
+    """How many findings stand, and how many messages are among them."""
+    row = await archive.database.one("SELECT count(*), count(DISTINCT sha256) FROM damage")
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+async def names(archive: Archive, digests: Sequence[bytes]) -> dict[bytes, Named]:
+    """What the catalog knows of messages, by SHA-256; one that it does not know has its SHA-256 alone."""
+    found: dict[bytes, Named] = {}
+    for sha256 in digests:
+        rows = await archive.database.read(
+            "SELECT message.subject, message.sender, message.date, user.name, folder.path FROM message "
+            "LEFT JOIN placement ON placement.message_id = coalesce(message.twin_of, message.id) "
+            "LEFT JOIN folder ON folder.id = placement.folder_id "
+            "LEFT JOIN user ON user.id = folder.owner WHERE message.sha256 = ? "
+            "ORDER BY placement.until_seq IS NOT NULL, placement.id LIMIT ?",
+            (sha256, PLACES),
+        )
+        places = tuple((row[3], row[4]) for row in rows if row[3] is not None)
+        subject, sender, date = rows[0][:3] if rows else ("", "", None)
+        found[sha256] = Named(sha256, subject, sender, date, places)
+    return found

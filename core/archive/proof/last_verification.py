@@ -1,0 +1,94 @@
+"""The last verification, remembered beside the catalog: whoever looks at an archive sees when it was last proved whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.archive.archive import Archive
+from core.archive.proof import damage
+from core.archive.proof.findings import Verdict
+from core.config import Home
+from core.db import kept
+from core.db.database import Database
+from core.db.migrate import check
+from core.errors import ArchivarError
+from core.model import moment, now, timestamp
+
+NAME = "verified"
+#: Findings that are kept in full, the first ones; all of them are counted.
+KEPT = 10
+LONGEST = 300
+#: Seconds to wait for whoever is writing: the verification itself is done, and its result told.
+PATIENCE = 5.0
+EVERYTHING = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class LastVerification:
+    """When it ended, how many ``findings`` there were and the texts of the first, what was looked at.
+
+    ``repaired``: nothing of what was found stands any more.
+    """
+
+    at: datetime
+    ok: bool
+    findings: int
+    first: tuple[str, ...]
+    messages: int
+    bytes: int
+    repaired: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "at": timestamp(self.at),
+            "ok": self.ok,
+            "findings": self.findings,
+            "first": list(self.first),
+            "messages": self.messages,
+            "bytes": self.bytes,
+        }
+
+
+async def remember(home: Home, verdict: Verdict, *, instead_of: str = EVERYTHING) -> bool:
+    """Keep how it ended, also of an archive that would not open any more; False when the catalog cannot be written.
+
+    ``instead_of``: which of the damage that was known is forgotten if it was not found again (see ``damage.keep``).
+    """
+    if not home.catalog.exists():
+        return False
+    first = tuple(f"{one.where}: {one.text}"[:LONGEST] for one in verdict.findings[:KEPT])
+    last = LastVerification(now(), not verdict.findings, len(verdict.findings), first, verdict.messages, verdict.bytes)
+    try:
+        database = await Database.open(home.catalog, patience=PATIENCE)
+        try:
+            await check(database)
+            async with database.transaction() as transaction:
+                await kept.keep(transaction, NAME, json.dumps(last.as_json()))
+                # One of an older program has no such table, and is not brought up to date for this.
+                if await transaction.one("SELECT 1 FROM sqlite_schema WHERE name = 'damage'"):
+                    await damage.keep(transaction, verdict.findings, last.at, instead_of=instead_of)
+        finally:
+            await database.close()
+    except ArchivarError:
+        return False
+    return True
+
+
+async def last(archive: Archive) -> LastVerification | None:
+    """The last verification; None when there was none that could be remembered."""
+    try:
+        value = json.loads(await kept.value(archive.database, NAME) or "")
+        return LastVerification(
+            moment(value["at"]),
+            value["ok"] is True,
+            int(value["findings"]),
+            tuple(map(str, value["first"])),
+            int(value["messages"]),
+            int(value["bytes"]),
+            repaired=value["ok"] is not True and not (await damage.count(archive))[0],
+        )
+    except (ValueError, TypeError, KeyError):
+        return None

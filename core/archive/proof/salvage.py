@@ -1,0 +1,167 @@
+"""Where the good bytes of a damaged message may still be: equal parts in other volumes, or another home such as a backup.
+
+Whatever is found is matched with the SHA-256 of the whole message before it is given out. Reads only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.archive.archive import Archive
+from core.archive.proof.damage import Named, known, names
+from core.archive.store.volume import Volume, plain, sound, unpack
+from core.config import Home
+from core.errors import DamagedError, InputError, StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """A message, matched with its SHA-256, and where it was had, as a text for people."""
+
+    sha256: bytes
+    raw: bytes
+    origin: str
+
+
+async def damaged(archive: Archive, tell: Callable[[int, int], None] = lambda done, total: None) -> list[Named]:
+    """The messages that cannot be read, of those that verifications named and those in volumes that they found fault with.
+
+    ``tell`` gets how many were tried, of how many.
+    """
+    standing = [one.finding for one in await known(archive)]
+    digests = {bytes.fromhex(one.sha256): None for one in standing if one.sha256}
+    unusable = await archive.unusable()
+    for number in range(1, archive.last_volume + 1):
+        found_fault = any(one.where == archive.home.volume(number).name and not one.sha256 for one in standing)
+        if found_fault or number in unusable:
+            rows = await archive.database.read("SELECT sha256 FROM message WHERE volume = ? ORDER BY id", (number,))
+            digests |= {bytes(row[0]): None for row in rows}
+    wrong = []
+    for done, sha256 in enumerate(digests):
+        tell(done, len(digests))
+        if not await readable(archive, sha256):
+            wrong.append(sha256)
+    found = await names(archive, wrong)
+    return [found[sha256] for sha256 in wrong]
+
+
+async def readable(archive: Archive, sha256: bytes) -> bool:
+    """Does the archive give this message out, byte for byte?"""
+    try:
+        await archive.raw(sha256)
+    except (DamagedError, StorageError, KeyError):
+        return False
+    return True
+
+
+async def from_other_volumes(archive: Archive, sha256: bytes) -> Salvaged | None:
+    """The message from the volume that lists it, with damaged parts taken from other volumes; or whole from another one."""
+    home = archive.home
+    for number in home.volume_numbers():
+        volume = await _open(home, number)
+        if volume is None:
+            continue
+        try:
+            raw = await _patched(home, volume, sha256)
+        except (DamagedError, StorageError, KeyError):
+            continue
+        finally:
+            await volume.close()
+        if hashlib.sha256(raw).digest() == sha256:
+            return Salvaged(sha256, raw, f"parts in other volumes than {home.volume(number).name}")
+    return None
+
+
+async def from_other_form(archive: Archive, sha256: bytes) -> Salvaged | None:
+    """The message made of one that the archive has and that differs in its line ends alone; matched like any other."""
+    rows = await archive.database.read(
+        "SELECT o.sha256 FROM message o WHERE o.canonical = ?1 UNION SELECT o.sha256 FROM message m JOIN message o "
+        "ON (o.id = m.twin_of OR o.twin_of = coalesce(m.twin_of, m.id)) WHERE m.sha256 = ?1 AND o.id <> m.id",
+        (sha256,),
+    )
+    for (other,) in rows:
+        try:
+            raw = await archive.raw(bytes(other))
+        except (DamagedError, StorageError, KeyError):
+            continue
+        found = await asyncio.to_thread(_with_line_ends, raw, sha256)
+        if found is not None:
+            return Salvaged(sha256, found, f"message {bytes(other).hex()[:16]}, which has other line ends")
+    return None
+
+
+def _with_line_ends(raw: bytes, sha256: bytes) -> bytes | None:
+    plain = raw.replace(b"\r\n", b"\n")
+    if b"\n" not in plain:
+        plain = plain.replace(b"\r", b"\n")
+    for end in (b"\r\n", b"\n", b"\r"):
+        made = plain.replace(b"\n", end)
+        if hashlib.sha256(made).digest() == sha256:
+            return made
+    return None
+
+
+async def from_home(other: Home, sha256: bytes) -> Salvaged | None:
+    """The message from the volumes of another home; None when that has no good copy of it."""
+    for number in reversed(other.volume_numbers()):
+        volume = await _open(other, number)
+        if volume is None:
+            continue
+        try:
+            return Salvaged(sha256, await volume.raw(sha256), f"{other.path}")
+        except (DamagedError, StorageError, KeyError):
+            continue
+        finally:
+            await volume.close()
+    return None
+
+
+async def _open(home: Home, number: int) -> Volume | None:
+    try:
+        return await Volume.open(home.volume(number), read_only=True)
+    except (DamagedError, StorageError):
+        return None
+
+
+async def _patched(home: Home, volume: Volume, sha256: bytes) -> bytes:
+    """Raises ``KeyError``, ``DamagedError`` when it cannot be had."""
+    row = await volume.database.one("SELECT recipe FROM message WHERE sha256 = ?", (sha256,))
+    if row is None:
+        raise KeyError(sha256.hex())
+    return b"".join([await _part(home, volume, part) for part in unpack(row[0])])
+
+
+async def _part(home: Home, volume: Volume, part: int) -> bytes:
+    row = await volume.database.one("SELECT sha256, codec, size, data FROM part WHERE id = ?", (part,))
+    if row is None:
+        raise KeyError(part)
+    digest, *stored = row
+    if isinstance(digest, bytes) and not await asyncio.to_thread(sound, digest, *stored):
+        return await _equal_part(home, volume, digest)
+    return plain(*stored)
+
+
+async def _equal_part(home: Home, damaged: Volume, digest: bytes) -> bytes:
+    for number in home.volume_numbers():
+        if number == damaged.meta.number or (volume := await _open(home, number)) is None:
+            continue
+        try:
+            row = await volume.database.one("SELECT codec, size, data FROM part WHERE sha256 = ?", (digest,))
+            if row is not None and await asyncio.to_thread(sound, digest, *row):
+                return plain(*row)
+        except (DamagedError, StorageError):
+            continue
+        finally:
+            await volume.close()
+    raise KeyError(digest.hex())
+
+
+def check_home(archive: Archive, other: Home) -> None:
+    """Raises ``InputError`` when ``other`` has no volumes, or is this archive."""
+    if not other.volume_numbers():
+        raise InputError(f"There are no volumes in {other.volumes}.", "Name a home or a backup: a folder with volumes in it.")
+    if other.path.resolve() == archive.home.path.resolve():
+        raise InputError(f"{other.path} is this very archive.", "Name another home, or a backup.")

@@ -1,0 +1,134 @@
+"""A seal: number, hash and time of a ledger entry, kept elsewhere. It stands for that entry and for all before it.
+
+It is written as ``12 HASH TIME``, and where seals of several archives may lie together with words before it that name the
+archive: ``archivar seal ARCHIVE 12 HASH TIME``. That line is what is kept in files and journals, and what is stamped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.archive.archive import Archive
+from core.archive.store.volume import LAST_SEQ
+from core.errors import InputError
+from core.model import moment
+
+#: More than any seal has, with all the line breaks and quote marks that mail programs put in.
+LONGEST = 4096
+#: Ten years of a line each minute are 600 MB; what is longer than this is another file.
+LONGEST_FILE = 1024**3
+_WRONG = "Paste the whole line of archivar ledger head: number, hash of 64 digits, time."
+#: Within other text, whole words alone; quoted and broken between its words, as mail programs do.
+_ANYWHERE = re.compile(
+    r"(?:\bseal[\s>|]{1,20}(?P<archive>[0-9a-f]{32})[\s>|]{1,20})?(?<![0-9A-Za-z])(?P<seq>[0-9]{1,19})[\s>|]{1,20}"
+    r"(?P<hash>[0-9a-fA-F]{64})[\s>|]{1,20}(?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,20}Z)"
+)
+_TEXT = re.compile(r"(?P<seq>[0-9]{1,19})\s+(?P<hash>[0-9a-fA-F](?:\s*[0-9a-fA-F]){63})(?:\s+(?P<at>[0-9]\S*)?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The entry ``seq``, its hash, and its time as it stands in the ledger (empty: not said)."""
+
+    seq: int
+    hash: bytes
+    at: str
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.hash.hex()} {self.at}".rstrip()
+
+    def as_json(self) -> dict[str, Any]:
+        return {"seq": self.seq, "hash": self.hash.hex(), "at": self.at or None}
+
+
+async def current(archive: Archive) -> Seal:
+    """The seal of all that there is now."""
+    head = await archive.head()
+    return Seal(head.seq, head.hash, (await archive.entry_times({head.seq})).get(head.seq, ""))
+
+
+def line(archive_id: str, seal: Seal) -> str:
+    """The seal in a line that names its archive: what is kept in places where other lines may stand, and what is stamped."""
+    return f"archivar seal {archive_id} {seal}"
+
+
+def imprint(archive_id: str, seal: Seal) -> bytes:
+    """The SHA-256 that an authority is asked to stamp."""
+    return hashlib.sha256(line(archive_id, seal).encode()).digest()
+
+
+def text(given: str) -> str:
+    """The seal itself, or the text of a file with seals if ``given`` is the path of one. Raises ``InputError``."""
+    if given.startswith("{") or (given[:1].isdigit() and not _is_file(given)):
+        return given
+    try:
+        with Path(given).expanduser().open(encoding="utf-8", errors="replace") as file:
+            return file.read(LONGEST_FILE + 1)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "that is no file name"
+        raise InputError(f"{given[:100]} is no seal, and no file with one: {reason}.", _WRONG) from error
+
+
+def _is_file(given: str) -> bool:
+    try:
+        return Path(given).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def parse(text: str) -> Seal:
+    """A seal as it was pasted: broken over lines, quoted with ``>``, or the object of ``--json``. Raises ``InputError``."""
+    if len(text) > LONGEST:
+        raise InputError("The seal is too long to be one.", _WRONG)
+    cleaned = re.sub(r"(?m)^[>|\s]+", "", text).strip().strip("\"'")
+    if cleaned.startswith("{"):
+        cleaned = _of_json(cleaned)
+    match = _TEXT.fullmatch(cleaned)
+    if match is None:
+        raise InputError("This is no seal.", _WRONG)
+    seq, at = int(match["seq"]), match["at"] or ""
+    if not 0 < seq <= LAST_SEQ:
+        raise InputError(f"The seal's number {seq} is that of no entry: they begin with 1.", _WRONG)
+    if at:
+        try:
+            moment(at)
+        except ValueError:
+            raise InputError(f'The seal\'s time "{at[:40]}" is no time.', _WRONG) from None
+    return Seal(seq, bytes.fromhex(re.sub(r"\s", "", match["hash"])), at)
+
+
+def find(text: str, archive_id: str) -> tuple[Seal, ...]:
+    """All seals in a text, each once: one as it was pasted, or those in lines of a journal, a file or a mail.
+
+    Lines that name other archives are passed over if any names this one. Raises ``InputError`` when there is no seal.
+    """
+    try:
+        return (parse(text),)
+    except InputError as error:
+        found: dict[Seal, str] = {}
+        # Mail on its way may have been encoded so that lines are broken softly (RFC 2045 section 6.7).
+        text = text.replace("=\r\n", "").replace("=\n", "")
+        for match in _ANYWHERE.finditer(text):
+            seq, at = int(match["seq"]), match["at"]
+            with suppress(ValueError):
+                moment(at)
+                if 0 < seq <= LAST_SEQ:
+                    found[Seal(seq, bytes.fromhex(match["hash"]), at)] = (match["archive"] or "").lower()
+        if not found:
+            raise error
+    ours = [seal for seal, archive in found.items() if archive in ("", archive_id)]
+    return tuple(ours if archive_id in found.values() else found)
+
+
+def _of_json(text: str) -> str:
+    try:
+        value = json.loads(text)
+        return f"{value['seq']} {value['hash']} {value.get('at') or ''}".strip()
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise InputError("This is no seal.", _WRONG) from None

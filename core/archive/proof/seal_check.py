@@ -1,0 +1,279 @@
+"""Seals and time stamps against the archive as it is: the chain from the first entry on, then every message that it names.
+
+Checked against the volumes alone, so that neither a catalog nor whoever wrote it need be trusted: the chain is computed anew
+from the first entry, and must come to the very hash of each seal. Whoever changes an entry and computes all later hashes anew
+comes to another one. A time stamp is of the line of a seal, so the entry that it is about is found on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.archive.proof import seal as seals
+from core.archive.proof.seal import Seal
+from core.archive.proof.stamp import Stamp
+from core.archive.proof.strangers import Known, named
+from core.archive.proof.verify import ledger_end
+from core.archive.store.ledger import ZERO_HASH, Entry, Head, decompress
+from core.archive.store.volume import CHUNK, Volume, unpack
+from core.config import Home
+from core.db.database import Row
+from core.errors import DamagedError, InputError, StorageError
+from core.model import now
+from core.text.format import counted, number, when
+
+ROWS = 64
+#: Messages that are missing or not whole, and are named; all are counted.
+NAMED = 20
+
+#: Told how many ``entry`` or ``message`` were looked at, and of how many (0: nobody knows yet).
+Tell = Callable[[int, int, str], None]
+
+
+@dataclass(slots=True)
+class Check:
+    """The findings of a check. ``difference`` is a sentence, empty when all is as it was. ``last``: the entry that was reached.
+
+    ``messages`` are named by the entries up to there; ``missing`` of them are not in any volume with all their parts, or, when
+    they were ``read``, not with their bytes. ``names``: the first of those, SHA-256 in hexadecimal digits. ``stamped``: the
+    entries that the time stamps are about, with their stamps.
+    """
+
+    difference: str = ""
+    last: Head = field(default_factory=lambda: Head(0, ZERO_HASH))
+    messages: int = 0
+    missing: int = 0
+    names: list[str] = field(default_factory=list)
+    read: bool = False
+    stamped: list[tuple[Seal, Stamp]] = field(default_factory=list)
+
+    def sentence(self) -> str:
+        """The statements that hold when nothing differs: first of all, of how much was looked at."""
+        how = "each read and hashed" if self.read else "all of them there; their bytes were not read"
+        text = f"The archive contains everything up to entry {self.last.seq}, unchanged"
+        return (
+            f"{text}: {counted(self.last.seq, 'ledger entry', 'ledger entries')}, {counted(self.messages, 'message')}, {how}."
+        )
+
+    def stamps(self) -> list[str]:
+        """A sentence about each time stamp."""
+        return [
+            f"Entry {number(one.seq)} was there on {stamp.at:%Y-%m-%d %H:%M:%S} UTC, as {stamp.authority} has signed."
+            for one, stamp in self.stamped
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        stamped = [
+            {"seal": one.as_json(), "at": f"{stamp.at:%Y-%m-%dT%H:%M:%SZ}", "by": stamp.authority}
+            for one, stamp in self.stamped
+        ]
+        return {
+            "ok": not self.difference,
+            "difference": self.difference,
+            "reached": {"seq": self.last.seq, "hash": self.last.hash.hex()},
+            "messages": {"named": self.messages, "missing": self.missing, "first": self.names, "read": self.read},
+            "stamps": stamped,
+        }
+
+
+async def archive_id(home: Home) -> str:
+    """The id of the archive, as its first volume that can be read says; empty when none can be."""
+    for volume_number in home.volume_numbers():
+        try:
+            volume = await Volume.open(home.volume(volume_number), read_only=True)
+        except (DamagedError, StorageError):
+            continue
+        await volume.close()
+        return volume.meta.archive_id
+    return ""
+
+
+async def check(
+    home: Home,
+    wanted: Iterable[Seal],
+    stamps: Sequence[Stamp] = (),
+    *,
+    deep: bool = False,
+    tell: Tell = lambda done, total, what: None,
+) -> Check:
+    """Walk the ledger of all volumes from its first entry to the last that is ``wanted``, then look at its messages.
+
+    ``deep`` reads and hashes them. Reads ``home``'s volumes and nothing else. Raises ``BusyError`` when one of them is locked,
+    ``HomeError`` for a newer one, ``InputError`` when nothing is wanted.
+    """
+    kept: dict[int, list[Seal]] = {}
+    for one in wanted:
+        kept.setdefault(one.seq, []).append(one)
+    if not kept and not stamps:
+        raise InputError("There is no seal to check.", "Give one, or the file of a time stamp.")
+    found = Check(read=deep)
+    async with Known.open() as known:
+        found.difference = await _walk(home, kept, list(stamps), found, known, tell)
+        if not found.difference:
+            found.difference = await _look_at_messages(home, found, known, tell)
+    return found
+
+
+async def _walk(home: Home, kept: dict[int, list[Seal]], stamps: list[Stamp], found: Check, known: Known, tell: Tell) -> str:
+    """The first difference of the chain, empty if there is none; ``known`` gets the messages that it names."""
+    last = max(kept, default=0)
+    identity = await archive_id(home)
+    left = {one.imprint: one for one in stamps}
+    if left:
+        last = max(last, await ledger_end(home))
+    try:
+        async with aclosing(_entries(home)) as entries:
+            async for name, entry in entries:
+                if said := _broken(name, entry, found.last):
+                    return said
+                found.last = Head(entry.seq, entry.hash)
+                await known.add(named(entry))
+                tell(entry.seq, last, "entry")
+                for one in kept.get(entry.seq, ()):
+                    if said := _compared(one, entry):
+                        return said
+                if left:
+                    here = Seal(entry.seq, entry.hash, entry.at)
+                    if (stamp := left.pop(seals.imprint(identity, here), None)) is not None:
+                        found.stamped.append((here, stamp))
+                if not left and entry.seq >= max(kept, default=0):
+                    return ""
+    except (DamagedError, StorageError, KeyError, TypeError, ValueError) as error:
+        reason = error.message if isinstance(error, DamagedError | StorageError) else "an entry has not what it must have."
+        return f"After entry {found.last.seq} the ledger cannot be read: {reason}"
+    if found.last.seq < max(kept, default=0):
+        wanted = min(seq for seq in kept if seq > found.last.seq)
+        return f"The ledger ends with entry {found.last.seq}, before entry {wanted} of the seal: the end is missing."
+    [stamp, *more] = left.values()
+    others = f", and {counted(len(more), 'other one')}" if more else ""
+    return (
+        f"The time stamp of {when(stamp.at, now())} by {stamp.authority}{others} is of no entry that is in the ledger: "
+        "the entry or one before it was changed, or the end is missing; or the stamp is of another archive."
+    )
+
+
+def _broken(name: str, entry: Entry, reached: Head) -> str:
+    if entry.seq != reached.seq + 1:
+        gap = f"entry {reached.seq + 1} is missing" if entry.seq > reached.seq else f"entry {entry.seq} comes twice"
+        return f"{name}: {gap}."
+    if not entry.follows(reached):
+        return f"{name}: entry {entry.seq} ({entry.kind}) does not follow from the entry before: it was changed."
+    return ""
+
+
+def _compared(seal: Seal, entry: Entry) -> str:
+    if entry.hash != seal.hash:
+        return (
+            f"Entry {seal.seq} has another hash than the seal: "
+            "it or one before it was changed, and the chain computed anew; or the seal is of another archive."
+        )
+    if seal.at and seal.at != entry.at:
+        return f"Entry {seal.seq} is of {entry.at}, but the seal says {seal.at}: the seal was changed."
+    return ""
+
+
+async def _entries(home: Home) -> AsyncGenerator[tuple[str, Entry]]:
+    """All entries with the names of their volumes, in the order of the volumes."""
+    numbers = home.volume_numbers()
+    sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
+    identity = ""
+    for volume_number in range(1, (numbers[-1] if numbers else 0) + 1):
+        volume = await Volume.open(home.volume(volume_number), read_only=True)
+        try:
+            if volume.fault is not None:
+                raise volume.fault
+            if volume.meta.number != volume_number or volume.meta.archive_id != (identity or volume.meta.archive_id):
+                raise DamagedError(f"{volume.path.name} is another volume, or one of another archive.")
+            identity = volume.meta.archive_id
+            after = -1
+            while rows := await volume.database.read(sql, (after, ROWS)):
+                for seq, at, kind, actor, payload, digest in rows:
+                    if not isinstance(digest, bytes) or not all(isinstance(text, str) for text in (at, kind, actor)):
+                        raise DamagedError(f"{volume.path.name}: entry {seq} has a value of a wrong kind.")
+                    if seq <= after:
+                        raise DamagedError(f"{volume.path.name}: the ledger's table is out of order.")
+                    after = seq
+                    yield volume.path.name, Entry(seq, at, kind, actor, decompress(payload), digest)
+        finally:
+            await volume.close()
+
+
+# Messages ----------------------------------------------------------------------------------------------------------------
+
+
+async def _look_at_messages(home: Home, found: Check, known: Known, tell: Tell) -> str:
+    """Count the messages that are ``known`` from the ledger, and look for each; what is wrong, empty if nothing is."""
+    total = await known.count()
+    async with AsyncExitStack() as stack:
+        volumes = []
+        for volume_number in reversed(home.volume_numbers()):
+            try:
+                volumes.append(await Volume.open(home.volume(volume_number), read_only=True))
+            except (DamagedError, StorageError):
+                # What is in it alone is missing.
+                continue
+            stack.push_async_callback(volumes[-1].close)
+        async with aclosing(known.pages()) as pages:
+            async for page in pages:
+                missing = page
+                for volume in volumes:
+                    if missing:
+                        missing = await _not_in(volume, missing, deep=found.read)
+                found.messages += len(page)
+                found.missing += len(missing)
+                found.names += [sha256.hex() for sha256 in missing[: NAMED - len(found.names)]]
+                tell(found.messages, total, "message")
+    if not found.missing:
+        return ""
+    what = f"{number(found.missing)} of {counted(found.messages, 'message')} up to there"
+    verb = "is" if found.missing == 1 else "are"
+    more = " and others" if found.missing > 1 else ""
+    return (
+        f"The ledger is unchanged up to entry {found.last.seq}, but {what} {verb} missing or not whole: "
+        f"{found.names[0][:16]}{more}. archivar verify names what is damaged."
+    )
+
+
+async def _not_in(volume: Volume, digests: Sequence[bytes], *, deep: bool) -> list[bytes]:
+    """Those of ``digests`` that the volume does not have whole: all parts, of the right length; ``deep``: the right bytes."""
+    try:
+        marks = ",".join("?" * len(digests))
+        rows = await volume.database.read(f"SELECT sha256, size, recipe FROM message WHERE sha256 IN ({marks})", digests)
+        if deep:
+            whole = {sha256 for sha256, _, _ in rows if await _is_whole(volume, sha256)}
+        else:
+            whole = await _complete(volume, rows)
+    except (DamagedError, StorageError, TypeError):
+        return list(digests)
+    return [sha256 for sha256 in digests if sha256 not in whole]
+
+
+async def _is_whole(volume: Volume, sha256: bytes) -> bool:
+    try:
+        await volume.raw(sha256)
+    except (DamagedError, StorageError, KeyError, TypeError):
+        return False
+    return True
+
+
+async def _complete(volume: Volume, rows: Sequence[Row]) -> set[bytes]:
+    recipes: dict[bytes, tuple[int, tuple[int, ...]]] = {}
+    for sha256, size, recipe in rows:
+        try:
+            recipes[sha256] = (size, unpack(recipe))
+        except DamagedError:
+            continue
+    wanted = [part for part in {part for _, parts in recipes.values() for part in parts} if part < 2**63]
+    sizes: dict[int, int] = {}
+    for start in range(0, len(wanted), CHUNK):
+        chunk = wanted[start : start + CHUNK]
+        sql = f"SELECT id, size FROM part WHERE id IN ({','.join('?' * len(chunk))})"
+        sizes.update({part: size for part, size in await volume.database.read(sql, chunk)})
+    return {
+        sha256
+        for sha256, (size, parts) in recipes.items()
+        if all(part in sizes for part in parts) and sum(sizes[part] for part in parts) == size
+    }

@@ -1,0 +1,193 @@
+"""The places that seals are sent to, as the ledger says that they were set up, with how it went there last.
+
+How it went is this machine's knowledge, and not in the ledger. Passwords lie encrypted among those of profiles, under names
+that no profile can have.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core.archive.archive import Archive
+from core.archive.proof.seal import Seal
+from core.archive.registry import passwords, saved_profiles
+from core.archive.store.ledger import Draft
+from core.config import Home
+from core.db.database import Row
+from core.errors import InputError
+from core.model import moment, now, timestamp
+from core.profiles.seal_place import Kind, Place, PlaceError, checked
+from core.secrets import Secret
+
+LONGEST_REASON = 500
+#: Tokens of time-stamp authorities lie here, in the home.
+FOLDER = "seals"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A place, and how it stands: ``at``: when it was last tried; ``sent``: when ``seal``, the last that arrived there, was.
+
+    ``failure``: why the last try failed, the ``failures``-th in a row; ``broken``: the archive has not what was sealed there.
+    """
+
+    place: Place
+    at: datetime | None = None
+    sent: datetime | None = None
+    seal: Seal | None = None
+    failure: str = ""
+    failures: int = 0
+    broken: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **self.place.as_json(),
+            "tried": timestamp(self.at) if self.at else None,
+            "sent": timestamp(self.sent) if self.sent else None,
+            "seal": self.seal.as_json() if self.seal else None,
+            "failure": self.failure,
+            "broken": self.broken,
+        }
+
+
+async def standings(archive: Archive) -> list[Standing]:
+    """All places, by their names; a definition that this program cannot read is left out."""
+    rows = await archive.database.read(
+        "SELECT definition, at, sent, seq, hash, entry_at, failure, failures, broken FROM seal_place ORDER BY name"
+    )
+    return [one for one in map(_standing, rows) if one is not None]
+
+
+def _standing(row: Row) -> Standing | None:
+    definition, at, sent, seq, digest, entry_at, failure, failures, broken = row
+    try:
+        place = Place.from_json(json.loads(definition))
+        seal = Seal(seq, bytes(digest), entry_at) if seq is not None else None
+        return Standing(place, _moment(at), _moment(sent), seal, failure, failures, bool(broken))
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return moment(text) if text else None
+
+
+async def find(archive: Archive, name: str) -> Standing:
+    """The place of that name. Raises ``InputError``."""
+    for one in await standings(archive):
+        if one.place.name.casefold() == name.strip().casefold():
+            return one
+    raise InputError(f'There is no place "{name[:60]}" for seals.', "archivar seal list shows those that there are.")
+
+
+async def save(
+    archive: Archive, place: Place, password: Secret | None = None, *, actor: str = "archivar", new: bool = False
+) -> Place:
+    """Save a place, and its password (encrypted) when one is given; the place as it was saved. Raises ``InputError``.
+
+    ``new``: it must not take the place of one of that name.
+    A stored password is forgotten when it was for another account or server: it is never sent where it was not meant for.
+    """
+    place = checked(place)
+    if place.kind is Kind.FILE and archive.home.holds(Path(place.target)):
+        raise PlaceError("target", f"{place.target} lies in the archive's own folder.", "A seal is of use elsewhere alone.")
+    async with archive.changing():
+        before = {one.place.name.casefold(): one.place for one in await standings(archive)}.get(place.name.casefold())
+        if before is not None and new:
+            raise PlaceError("name", f"there is a place {before.name} already.", "Choose another name.")
+        if before is not None:
+            # By whatever letters it is called now, it is the one that is known by its first name everywhere.
+            place = replace(place, name=before.name)
+        key = _key(place.name)
+        box = passwords.box(archive, key, password) if password is not None else None
+        stays = before is not None and before.same_account(place) and place.needs_password
+        if (
+            place.needs_password
+            and box is None
+            and not (stays and await archive.database.value("SELECT 1 FROM password WHERE profile = ?", (key,)))
+        ):
+            raise PlaceError("password", f"{place.host} wants one for {place.username}.", "Type it, or name a password_file.")
+        # Forgotten first and stored last, so that a crash in between leaves none rather than the wrong one.
+        if not stays or box is not None:
+            async with archive.database.transaction() as transaction:
+                await transaction.execute("DELETE FROM password WHERE profile = ?", (key,))
+        await archive.append([Draft("seal.place.saved", {"definition": place.as_json()}, actor)])
+        async with archive.database.transaction() as transaction:
+            if box is not None:
+                await transaction.execute("INSERT INTO password (profile, box) VALUES (?, ?)", (key, box))
+            same = before is not None and (before.kind, before.target) == (place.kind, place.target)
+            # Another place of the same name has got nothing yet.
+            forgotten = "" if same else ", sent = NULL, seq = NULL, hash = NULL, entry_at = NULL, broken = 0"
+            await transaction.execute(
+                f"UPDATE seal_place SET at = NULL, failure = '', failures = 0{forgotten} WHERE name = ?", (place.name,)
+            )
+    return place
+
+
+async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> Place:
+    """Forget a place and its password; what was sent there stays there. Raises ``InputError``."""
+    async with archive.changing():
+        place = (await find(archive, name)).place
+        await archive.append([Draft("seal.place.removed", {"name": place.name, "kind": place.kind.value}, actor)])
+        async with archive.database.transaction() as transaction:
+            await transaction.execute("DELETE FROM password WHERE profile = ?", (_key(place.name),))
+    return place
+
+
+async def password(archive: Archive, place: Place) -> Secret:
+    """The password of a place's account; empty when it has none. Raises ``InputError``, ``HomeError``."""
+    if place.password_file:
+        return saved_profiles.read_password(Path(place.password_file))
+    if not place.username:
+        return Secret("")
+    key = _key(place.name)
+    stored = await passwords.stored(archive, key)
+    if stored is None:
+        raise InputError(f"No password is stored for {place.name}.", "Set the place up again: archivar seal add.")
+    return stored
+
+
+async def arrived(archive: Archive, place: Place, seal: Seal, *, sent: bool) -> None:
+    """Keep that all is well there: ``seal`` was ``sent``, or was there already."""
+    at = timestamp(now())
+    async with archive.database.transaction() as transaction:
+        await transaction.execute(
+            "UPDATE seal_place SET at = ?, sent = CASE WHEN ? OR sent IS NULL THEN ? ELSE sent END, seq = ?, hash = ?, "
+            "entry_at = ?, failure = '', failures = 0, broken = 0 WHERE name = ?",
+            (at, sent, at, seal.seq, seal.hash, seal.at, place.name),
+        )
+
+
+async def failed(archive: Archive, place: Place, reason: str, *, broken: bool = False) -> None:
+    """Keep why nothing could be sent there."""
+    async with archive.database.transaction() as transaction:
+        await transaction.execute(
+            "UPDATE seal_place SET at = ?, failure = ?, failures = failures + 1, broken = ? WHERE name = ?",
+            (timestamp(now()), reason[:LONGEST_REASON].encode("utf-8", "replace").decode(), broken, place.name),
+        )
+
+
+def trouble(found: Sequence[Standing]) -> str:
+    """The trouble with the places that an administrator should know of, in a sentence; empty when all is well."""
+    wrong = [one for one in found if one.failure]
+    if broken := [one for one in wrong if one.broken]:
+        return f"DAMAGED: {broken[0].failure}"
+    if not wrong:
+        return ""
+    one = wrong[0]
+    more = f" So with {len(wrong) - 1} more." if len(wrong) > 1 else ""
+    return f"No seal reaches {one.place.name}: {one.failure}{more} It is tried again."
+
+
+def tokens(home: Home) -> list[Path]:
+    """The files of time stamps that the home keeps, in the order of the entries that they are about."""
+    return sorted(path for path in (home.path / FOLDER).glob("*.tsr") if path.name[:12].isdecimal() and path.name[12] == "-")
+
+
+def _key(name: str) -> str:
+    return f"-seal:{name.casefold()}"

@@ -1,0 +1,166 @@
+"""Strangers in a volume: messages that no entry of the ledger names, parts that no message has. Nobody archived them.
+
+A message and its entry are written in one transaction, so a row that is read before the entries are needs one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import TypeVar
+
+from core.archive.catalog import catalog
+from core.archive.store.ledger import Entry
+from core.archive.store.volume import CHUNK, Volume, unpack
+from core.config import Home
+from core.db.database import Database, Row
+from core.errors import DamagedError, StorageError
+
+T = TypeVar("T", bytes, int)
+
+#: Strangers of one kind and volume that are named; all are counted.
+NAMED = 1000
+_TABLES = (
+    "CREATE TABLE digest (sha256 BLOB PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE part (id INTEGER PRIMARY KEY)",
+)
+
+
+class Known:
+    """SHA-256 of messages and ids of parts, more than memory should hold: in a file of SQLite's own without a name."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls) -> AsyncIterator[Known]:
+        """An empty one, gone when the block ends. Raises ``StorageError`` when there is no room for it."""
+        database = await Database.scratch()
+        try:
+            for table in _TABLES:
+                await database.read(table)
+            yield cls(database)
+        finally:
+            await database.close()
+
+    async def add(self, digests: Iterable[bytes]) -> None:
+        async with self._database.transaction() as transaction:
+            await transaction.many("INSERT OR IGNORE INTO digest VALUES (?)", ((sha256,) for sha256 in digests))
+
+    async def add_parts(self, parts: Iterable[int]) -> None:
+        async with self._database.transaction() as transaction:
+            await transaction.many("INSERT OR IGNORE INTO part VALUES (?)", ((part,) for part in parts))
+
+    async def count(self) -> int:
+        """The number of digests that were added, each once."""
+        return int(await self._database.value("SELECT count(*) FROM digest"))
+
+    async def unknown(self, digests: Sequence[bytes]) -> list[bytes]:
+        """Those of ``digests`` that were not added."""
+        return await self._not_in("SELECT sha256 FROM digest WHERE sha256", digests)
+
+    async def unknown_parts(self, parts: Sequence[int]) -> list[int]:
+        """Those of ``parts`` that were not added."""
+        return await self._not_in("SELECT id FROM part WHERE id", parts)
+
+    async def pages(self) -> AsyncGenerator[list[bytes]]:
+        """All digests in their order, some hundred at a time."""
+        after = b""
+        while rows := await self._database.read(
+            "SELECT sha256 FROM digest WHERE sha256 > ? ORDER BY sha256 LIMIT ?", (after, CHUNK)
+        ):
+            yield [row[0] for row in rows]
+            after = rows[-1][0]
+
+    async def _not_in(self, sql: str, wanted: Sequence[T]) -> list[T]:
+        found: set[T] = set()
+        for start in range(0, len(wanted), CHUNK):
+            chunk = wanted[start : start + CHUNK]
+            found.update(row[0] for row in await self._database.read(f"{sql} IN ({','.join('?' * len(chunk))})", chunk))
+        return [one for one in wanted if one not in found]
+
+
+def named(entry: Entry) -> list[bytes]:
+    """The SHA-256 of the messages that an entry says were stored. Raises ``DamagedError``, ``KeyError`` and the like."""
+    return [*catalog.digests(entry), *catalog.renewed(entry)]
+
+
+class Strangers:
+    """The strangers of one volume, of each kind the first ``NAMED``; ``more_messages`` and ``more_parts`` count the rest.
+
+    Where a message of the volume is damaged, parts that no message has may be those that it should name.
+    """
+
+    def __init__(self, home: Home, volume: Volume) -> None:
+        self._home = home
+        self._volume = volume
+        self.messages: list[bytes] = []
+        self.parts: list[int] = []
+        self.more_messages = self.more_parts = 0
+
+    async def look(self) -> None:
+        """Look for them, in one go, since what is known on the way is kept for no other process.
+
+        A volume of which something cannot be read is named for that, and has none.
+        """
+        with suppress(DamagedError, StorageError, KeyError, TypeError, ValueError):
+            async with Known.open() as known:
+                await self._look(known)
+
+    async def _look(self, known: Known) -> None:
+        last_part = int(await self._volume.database.value("SELECT max(id) FROM part") or 0)
+        reached = 0
+        async with aclosing(self._volume.entries()) as entries:
+            async for entry in entries:
+                await known.add(named(entry))
+                reached = entry.seq
+        unnamed: list[bytes] = []
+        async for rows in self._rows("SELECT sha256, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"):
+            parts: list[int] = []
+            for _, recipe in rows:
+                # A message whose recipe cannot be read is named for that.
+                with suppress(DamagedError):
+                    parts += unpack(recipe)
+            # What is archived meanwhile has later parts.
+            await known.add_parts(part for part in parts if part <= last_part)
+            unnamed += await known.unknown([row[0] for row in rows])
+        if unnamed:
+            unnamed = await self._named_nowhere(known, unnamed, reached)
+        self.messages, self.more_messages = unnamed[:NAMED], max(len(unnamed) - NAMED, 0)
+        # By the index, which is read without the parts themselves.
+        async for rows in self._rows("SELECT sha256, id FROM part WHERE sha256 > ? ORDER BY sha256 LIMIT ?"):
+            unused = await known.unknown_parts([row[1] for row in rows if row[1] <= last_part])
+            room = NAMED - len(self.parts)
+            self.parts += unused[:room]
+            self.more_parts += len(unused[room:])
+
+    async def _rows(self, sql: str) -> AsyncIterator[list[Row]]:
+        """Rows in the order of their first column, which must go up."""
+        # SQLite has every text before every blob, the empty one too.
+        after: bytes | str = ""
+        while rows := await self._volume.database.read(sql, (after, CHUNK)):
+            if not isinstance(rows[-1][0], bytes) or (isinstance(after, bytes) and rows[-1][0] <= after):
+                raise DamagedError(f"{self._volume.path.name}: a table is out of order.")
+            yield rows
+            after = rows[-1][0]
+
+    async def _named_nowhere(self, known: Known, unnamed: list[bytes], reached: int) -> list[bytes]:
+        """Those that no entry names which was written since, nor one in another volume."""
+        async with aclosing(self._volume.entries(reached)) as entries:
+            async for entry in entries:
+                await known.add(named(entry))
+        unnamed = await known.unknown(unnamed)
+        for number in self._home.volume_numbers():
+            if not unnamed:
+                break
+            if number != self._volume.meta.number:
+                other = await Volume.open(self._home.volume(number), read_only=True)
+                try:
+                    async with aclosing(other.entries()) as entries:
+                        async for entry in entries:
+                            await known.add(named(entry))
+                finally:
+                    await other.close()
+                unnamed = await known.unknown(unnamed)
+        return unnamed

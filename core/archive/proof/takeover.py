@@ -1,0 +1,390 @@
+"""Salvage of the open volume: what is whole in it goes into a new one in its place, and the ledger says what is lost.
+
+The new volume has the longest whole beginning of the old one's ledger, every message that is whole, and then entries of kind
+``salvaged``: messages that only the catalog knew where to put, and those that are lost, with all that the catalog knew of
+them. Users, profiles and the directory whose last entries are lost are saved again as the catalog has them. All of it is
+written aside and comes into place in one step; the damaged file keeps lying beside it under another name. Then the catalog
+is made anew from the volumes: what is lost is not in it any more, so that the next run, or a repair, fetches it again.
+
+The same is done, without a new file, when the catalog has seen more than the ledger has: an older copy was put back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.archive import opening
+from core.archive.archive import Archive
+from core.archive.catalog import catalog, restated, twins
+from core.archive.catalog.restated import Restated
+from core.archive.proof import damage, saved_state
+from core.archive.proof.damage import Named
+from core.archive.proof.findings import Finding, lost_text
+from core.archive.proof.wreck import Wreck, opened
+from core.archive.search.search_index import discard
+from core.archive.store import intake
+from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
+from core.archive.store.volume import LAST_SEQ, Meta, Volume, refuse_cut
+from core.config import Home
+from core.db.database import durable
+from core.errors import DamagedError, StorageError
+from core.model import now
+
+#: Messages that one entry tells of, and bytes of messages that are written at once.
+AT_ONCE, BATCH_BYTES = 200, 16 * 1024 * 1024
+
+#: Told what is being done.
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What became of a volume. ``aside``: the damaged file, empty if there was none; ``kept``, ``seen``: the last entry that
+    is whole, and the last that was known; ``messages`` were taken over, and ``lost`` are those that could not be.
+    """
+
+    volume: str
+    aside: str = ""
+    kept: int = 0
+    seen: int = 0
+    messages: int = 0
+    lost: tuple[Restated, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        names = ("volume", "aside", "kept", "seen", "messages")
+        return {name: getattr(self, name) for name in names} | {"lost": [one[0] for one in self.lost]}
+
+
+@dataclass(slots=True)
+class _Found:
+    """What there is for the new volume: the wreck whose ledger goes furthest, and all that may have messages."""
+
+    wrecks: list[Wreck]
+    ledger: Wreck
+    previous: Head
+    kept: Head
+    #: Of the messages that belong into the volume: those that entries which are kept name, then all others.
+    named: dict[bytes, None] = field(default_factory=dict)
+    wanted: dict[bytes, None] = field(default_factory=dict)
+    whole: set[bytes] = field(default_factory=set)
+    settled: bool = False
+    #: Other volumes cannot be used either, so that what their entries say may be lost as well.
+    others_lost: bool = False
+
+
+async def needed(archive: Archive) -> DamagedError | None:
+    """Why the open volume must be salvaged before anything is appended; None when it is sound."""
+    if archive.damage is not None:
+        return archive.damage
+    volume = archive.home.volume(archive.last_volume)
+    try:
+        opened_volume = await Volume.open(volume)
+        try:
+            await refuse_cut(opened_volume.database)
+            rows = await opened_volume.database.read("PRAGMA integrity_check(1)")
+            if rows[0][0] != "ok":
+                return DamagedError(f"{volume.name}: SQLite finds: {rows[0][0]}.")
+        finally:
+            await opened_volume.close()
+    except DamagedError as error:
+        return error
+    return None
+
+
+async def salvage(
+    archive: Archive, *, others: Sequence[Home] = (), actor: str = "archivar", tell: Tell = lambda text: None
+) -> Salvaged:
+    """Salvage the open volume. No other process may have the archive open to write to it.
+
+    ``others``: homes, such as backups, whose copies may have what is lost here. Raises ``StorageError`` (nothing was changed),
+    ``DamagedError`` when neither the volume nor the one before says where the ledger went on.
+    """
+    archive.check_writable()
+    opening.refuse_backup(archive.home)
+    path = archive.home.volume(archive.last_volume)
+    if path.is_file() and not os.access(path, os.R_OK):
+        raise DamagedError(f"Volume {path.name} cannot be read: access is denied.", "Correct its owner and mode.")
+    async with AsyncExitStack() as stack:
+        numbers = [archive.last_volume, *(number for number in await archive.unusable() if number != archive.last_volume)]
+        wrecks = {
+            number: [
+                await stack.enter_async_context(opened(home.volume(number), archive.home.path))
+                for home in (archive.home, *others)
+            ]
+            for number in numbers
+        }
+        await archive.adopt([meta for wreck in wrecks[archive.last_volume] if (meta := await wreck.meta()) is not None])
+        found = await _look(archive, wrecks)
+        done, drafts = await _tell_of(archive, found, actor, tell)
+        sound = await _is_sound(path, found)
+        if not sound:
+            done = await _put_in_place(archive, found, done, drafts, tell)
+        elif not found.settled:
+            await archive.restate(drafts)
+    tell("making the catalog anew")
+    await archive.resume()
+    await _keep_findings(archive, done)
+    discard(archive.home.search)
+    return done
+
+
+async def _look(archive: Archive, wrecks: Mapping[int, list[Wreck]]) -> _Found:
+    """``wrecks``: what there is of each volume that cannot be used, of the open one first."""
+    last = wrecks[archive.last_volume]
+    previous = await _previous(archive, last)
+    ends = [(await wreck.end(previous), wreck) for wreck in last]
+    kept, ledger = max(ends, key=lambda one: one[0].seq)
+    found = _Found([wreck for several in wrecks.values() for wreck in several], ledger, previous, kept)
+    found.others_lost = len(wrecks) > 1
+    seen = await archive.applied()
+    async with aclosing(ledger.entries(previous)) as entries:
+        async for _, entry in entries:
+            found.named |= dict.fromkeys([*catalog.digests(entry), *catalog.renewed(entry)])
+            if entry.kind == "salvaged" and entry.payload.get("seen") == [seen.seq, seen.hash.hex()]:
+                # Salvaged already, when the catalog could not be made anew.
+                found.settled = True
+    marks = ",".join("?" * len(wrecks))
+    rows = await archive.database.read(f"SELECT sha256 FROM message WHERE volume IN ({marks}) ORDER BY id", list(wrecks))
+    found.wanted = dict(found.named) | dict.fromkeys(bytes(row[0]) for row in rows)
+    for wreck in last:
+        found.wanted |= dict.fromkeys(await wreck.listed())
+    return found
+
+
+async def _previous(archive: Archive, wrecks: Sequence[Wreck]) -> Head:
+    """The entry after which the volume goes on."""
+    number = archive.last_volume
+    if number == 1:
+        return Head(0, ZERO_HASH)
+    with suppress(DamagedError, StorageError):
+        return await archive.end_of(number - 1)
+    for wreck in wrecks:
+        meta = await wreck.meta()
+        if meta is not None and (meta.archive_id, meta.number) == (archive.archive_id, number):
+            return meta.previous
+    if (seen := await archive.applied()).seq:
+        return seen
+    raise DamagedError(
+        f"Neither volume {number:06} nor the one before it can be read.",
+        "Put one of them back from a backup, and repair again.",
+    )
+
+
+async def _tell_of(archive: Archive, found: _Found, actor: str, tell: Tell) -> tuple[Salvaged, list[Draft]]:
+    """Which messages are whole, and the entries that say what is lost."""
+    lost: list[Restated] = []
+    seen = await archive.applied()
+    changed = await _changed_after(archive, found.kept.seq) if seen.seq > found.kept.seq else {}
+    for done, sha256 in enumerate(found.wanted):
+        if not done % AT_ONCE:
+            tell(f"looking at message {done} of {len(found.wanted)}")
+        if await _whole(found.wrecks, sha256) is not None:
+            found.whole.add(sha256)
+            if sha256 not in found.named:
+                changed[sha256] = None
+        elif not await archive.is_listed_before(sha256, archive.last_volume):
+            lost.append(await restated.of(archive.database, sha256))
+            changed.pop(sha256, None)
+    placed = [await restated.of(archive.database, sha256) for sha256 in changed]
+    await _add_from_ledger(found, [one for one in (*lost, *placed) if one[1:3] == [[], []]])
+    volume = archive.home.volume(archive.last_volume)
+    payload = {"volume": volume.name, "kept": found.kept.seq, "seen": [seen.seq, seen.hash.hex()]}
+    drafts: list[Draft] = []
+    if found.others_lost or seen.seq > found.kept.seq or (seen.seq == found.kept.seq and seen != found.kept):
+        drafts += await saved_state.again(archive, _kept_entries(archive, found), actor)
+    for start in range(0, max(len(lost), 1), AT_ONCE):
+        drafts.append(Draft("salvaged", payload | {"lost": lost[start : start + AT_ONCE], "placed": []}, actor))
+    for start in range(0, len(placed), AT_ONCE):
+        told = placed[start : start + AT_ONCE]
+        forms = await restated.forms(archive.database, [bytes.fromhex(one[0]) for one in told])
+        drafts.append(Draft("salvaged", payload | {"lost": [], "placed": told, twins.KEY: forms}, actor))
+    last = max(seen.seq, found.kept.seq)
+    return Salvaged(volume.name, "", found.kept.seq, last, len(found.whole), tuple(lost)), drafts
+
+
+async def _changed_after(archive: Archive, seq: int) -> dict[bytes, None]:
+    """The messages of which the catalog knows something from entries after ``seq``."""
+    rows = await archive.database.read(
+        "SELECT sha256 FROM message WHERE id IN ("
+        "SELECT message_id FROM placement WHERE since_seq > ? OR until_seq > ? UNION "
+        "SELECT message_id FROM source_message WHERE gone_seq > ? OR delete_seq > ?) ORDER BY id",
+        (seq,) * 4,
+    )
+    return dict.fromkeys(bytes(row[0]) for row in rows)
+
+
+async def _kept_entries(archive: Archive, found: _Found) -> AsyncGenerator[Entry]:
+    """What the ledger says up to where it is whole."""
+    async for volume in archive.volumes():
+        if volume.meta.number < archive.last_volume:
+            with suppress(DamagedError, StorageError):
+                async for entry in volume.entries():
+                    yield entry
+    async for _, entry in found.ledger.entries(found.previous):
+        yield entry
+
+
+async def _add_from_ledger(found: _Found, unknown: Sequence[Restated]) -> None:
+    """Of messages that the catalog does not know, say what the ledger's entries know, as far as they can be read."""
+    wanted = {one[0]: one for one in unknown}
+    if not wanted:
+        return
+    async for entry in found.ledger.readable(found.previous.seq):
+        if entry.kind != "archived":
+            continue
+        said = entry.payload
+        for sha256, uid, size, date, flags in said["messages"]:
+            if (one := wanted.get(sha256)) is not None:
+                where = [said["owner"], said["folder"]]
+                one[1] = [*one[1], where] if where not in one[1] else one[1]
+                key = [said["source"], said["server_folder"], said["uidvalidity"], uid]
+                one[2] = [*one[2], [*key, *where, size, date, flags, 1, 0, 0, "", None]]
+
+
+async def _whole(wrecks: Sequence[Wreck], sha256: bytes) -> bytes | None:
+    for wreck in wrecks:
+        if (raw := await wreck.message(sha256)) is not None:
+            return raw
+    return None
+
+
+async def _is_sound(path: Path, found: _Found) -> bool:
+    """Is the file itself whole, so that more can be appended to it?"""
+    try:
+        volume = await Volume.open(path)
+    except DamagedError:
+        return False
+    try:
+        ok = (await volume.database.read("PRAGMA integrity_check(1)"))[0][0] == "ok"
+        return ok and volume.meta.previous == found.previous and (await volume.head()) == found.kept
+    except DamagedError:
+        return False
+    finally:
+        await volume.close()
+
+
+async def _put_in_place(archive: Archive, found: _Found, done: Salvaged, drafts: Sequence[Draft], tell: Tell) -> Salvaged:
+    path = archive.home.volume(archive.last_volume)
+    fresh = path.with_name(f"{path.name}.salvaged")
+    for leftover in (fresh, fresh.with_name(f"{fresh.name}-journal")):
+        leftover.unlink(missing_ok=True)
+    await Volume.create(fresh, Meta(archive.archive_id, archive.last_volume, found.previous))
+    try:
+        volume = await Volume.open(fresh)
+        try:
+            await _take_over(found, volume, tell)
+            for start in range(0, len(drafts), 10):
+                await volume.append(drafts[start : start + 10])
+        finally:
+            await volume.close()
+        await archive.release_volumes()
+        aside = await asyncio.to_thread(_swap, fresh, path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    return Salvaged(done.volume, aside, done.kept, done.seen, done.messages, done.lost)
+
+
+async def _take_over(found: _Found, volume: Volume, tell: Tell) -> None:
+    async with aclosing(_batches(found)) as batches:
+        count = 0
+        async for raws in batches:
+            prepared = await asyncio.to_thread(intake.prepare_all, raws)
+            await volume.append([], prepared, await asyncio.to_thread(intake.parts_of, prepared, ()))
+            count += len(raws)
+            tell(f"{count} of {len(found.whole)} messages taken over")
+    async with aclosing(found.ledger.entries(found.previous)) as entries:
+        async for row, _ in entries:
+            async with volume.database.transaction() as transaction:
+                await transaction.execute(
+                    "INSERT INTO ledger (seq, at, kind, actor, payload, hash) VALUES (?, ?, ?, ?, ?, ?)", row
+                )
+
+
+async def _batches(found: _Found) -> AsyncGenerator[list[bytes]]:
+    batch: list[bytes] = []
+    size = 0
+    for sha256 in found.wanted:
+        if sha256 not in found.whole:
+            continue
+        raw = await _whole(found.wrecks, sha256)
+        if raw is None or hashlib.sha256(raw).digest() != sha256:
+            raise DamagedError(f"Message {sha256.hex()[:16]} could be read before, and cannot any more.", "Check the disk.")
+        batch.append(raw)
+        size += len(raw)
+        if size > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _swap(fresh: Path, path: Path) -> str:
+    """Give the damaged file another name and put the new one in its place; that other name."""
+    try:
+        durable(fresh)
+        aside = next(_free(path))
+        journal = path.with_name(f"{path.name}-journal")
+        # A file keeps its name until the very moment in which the new one takes it.
+        there = path.exists() or path.is_symlink()
+        if path.is_file():
+            os.link(path, aside)
+        elif there:
+            path.rename(aside)
+        if journal.exists():
+            journal.rename(aside.with_name(f"{aside.name}-journal"))
+        os.replace(fresh, path)
+        # It is empty once the volume is closed, and the file that it belonged to has another name now.
+        fresh.with_name(f"{fresh.name}-journal").unlink(missing_ok=True)
+        durable(path.parent)
+    except OSError as error:
+        raise StorageError(f"{path.name} cannot be replaced: {error.strerror}.", "Check the folder's file system.") from error
+    return aside.name if there else ""
+
+
+def _free(path: Path) -> Iterator[Path]:
+    """Names that nothing has yet."""
+    number = 0
+    while True:
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged-{number}")
+        if not aside.exists():
+            yield aside
+
+
+async def _keep_findings(archive: Archive, done: Salvaged) -> None:
+    """What was found in the file before is in no file of that name any more; what is lost is known as damage."""
+    findings = [Finding(done.volume, lost_text(one[0]), one[0], True) for one in done.lost]
+    async with archive.database.transaction() as transaction:
+        await transaction.execute("DELETE FROM damage WHERE place IN (?, 'ledger', 'catalog')", (done.volume,))
+        await damage.keep(transaction, findings, now())
+
+
+async def lost(archive: Archive) -> dict[bytes, Restated]:
+    """What salvages said was lost, and is in the archive still or again only as far as the catalog knows it, by SHA-256."""
+    found: dict[bytes, Restated] = {}
+    for entry in await archive.entries_before(None, LAST_SEQ, "salvaged"):
+        for one in entry.payload["lost"]:
+            found.setdefault(bytes.fromhex(one[0]), one)
+    known = await archive.known(list(found))
+    return {sha256: one for sha256, one in found.items() if sha256 not in known}
+
+
+async def names(archive: Archive, digests: Sequence[bytes]) -> dict[bytes, Named]:
+    """What is known of messages, by SHA-256: by the catalog, or, of what a salvage lost, by the entry that says so."""
+    gone = await lost(archive) if digests else {}
+    found = await damage.names(archive, digests)
+    people: dict[str, str] = dict(await archive.database.read("SELECT id, name FROM user")) if gone else {}
+    for sha256 in digests:
+        if sha256 in gone:
+            _, places, _, subject, sender, date = gone[sha256]
+            where = tuple((str(people.get(owner, owner)), str(folder)) for owner, folder in places[: damage.PLACES])
+            found[sha256] = Named(sha256, subject, sender, date, where)
+    return found

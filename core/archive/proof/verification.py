@@ -1,0 +1,240 @@
+"""Verifications that take their time: of everything, or of a share a day, so that all is looked at again and again.
+
+Both can be ended at any moment and carried on by another process. What was found is kept as it is found, stands in the ledger,
+and is forgotten only when the same place was looked at again and is sound. What cannot be looked at in pieces, the catalog
+against the ledger, comes at the end of a round of shares, as it does at the end of a verification of everything.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.archive.archive import Archive
+from core.archive.proof import damage
+from core.archive.proof.findings import Finding, Verdict
+from core.archive.proof.last_verification import EVERYTHING, remember
+from core.archive.proof.verify import check_rest
+from core.archive.proof.volume_check import Place, check_volume, mended_later, so_far, walk
+from core.archive.store.ledger import Draft
+from core.config import Home
+from core.db import kept
+from core.errors import ArchivarError, DamagedError, StorageError
+from core.model import moment, now, timestamp
+from core.system.actor import Actor
+
+#: The setting that holds where the present round of shares stands.
+ROUND = "verifying"
+SAVE_SECONDS = 2.0
+#: Beside other damage the catalog is not compared, so what is known of it stands.
+ALL_BUT_CATALOG = "place <> 'catalog'"
+
+#: Told how much is done, from 0 to 1, and what was looked at.
+Tell = Callable[[float, Verdict], None]
+Save = Callable[[dict[str, Any]], Awaitable[None]]
+#: Awaited between two steps, so that whoever verifies can rest.
+Pause = Callable[[], Awaitable[None]]
+
+
+async def _no_pause() -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Shares that come to everything once: when it began, how much is done (0 to 1), what was found so far."""
+
+    began: datetime
+    done: float
+    findings: int
+
+
+def done(home: Home, place: Place) -> float:
+    """How much of all volumes was looked at, from 0 to 1, by the sizes of their files."""
+    sizes = {number: _size(home, number) for number in home.volume_numbers()}
+    before = sum(size for number, size in sizes.items() if number < place.volume)
+    return min((before + sizes.get(place.volume, 0) * place.share) / max(sum(sizes.values()), 1), 1.0)
+
+
+def _size(home: Home, number: int) -> int:
+    try:
+        return home.volume(number).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+async def whole(home: Home, state: dict[str, Any], tell: Tell, save: Save, pause: Pause = _no_pause) -> Verdict:
+    """Verify everything, from ``state`` on as it was last given to ``save``; an empty one is the beginning.
+
+    Told that all of it is done (1) while the catalog, which comes last, is compared with the ledger.
+    """
+    place, verdict = _resumed(state)
+    await _go(home, place, verdict, 1.0, tell, save, pause)
+    await _settle(home, verdict)
+    await save(_as_state(place, verdict))
+    tell(1.0, verdict)
+    await pause()
+    await check_rest(home, verdict)
+    return verdict
+
+
+async def share(
+    archive: Archive, percent: int, tell: Tell, *, actor: str = "archivar", pause: Pause = _no_pause
+) -> tuple[Verdict, bool]:
+    """Verify the next ``percent`` of everything; the verdict of the round so far, and whether that is complete now.
+
+    Where it stands is kept in the archive every few seconds.
+    """
+    state = _state(await kept.value(archive.database, ROUND))
+    place, verdict = _resumed(state)
+    began = moment(state["began"]) if state else now()
+    settled = await _settle(archive.home, verdict)
+
+    async def save(state: dict[str, Any]) -> None:
+        async with archive.database.transaction() as transaction:
+            await kept.keep(transaction, ROUND, json.dumps(state | {"began": timestamp(began)}))
+            await damage.keep(transaction, verdict.findings, now())
+
+    complete = await _go(archive.home, place, verdict, percent / 100, tell, save, pause)
+    settled |= await _settle(archive.home, verdict)
+    if complete:
+        looked_at = ALL_BUT_CATALOG if verdict.findings else EVERYTHING
+        await check_rest(archive.home, verdict)
+        await remember(archive.home, verdict, instead_of=looked_at)
+        async with archive.database.transaction() as transaction:
+            await kept.forget(transaction, ROUND)
+    else:
+        # A share may end within a volume, whose own end may be weeks away.
+        state = _as_state(place, verdict)
+        verdict = await so_far(archive.home, place, verdict)
+        await save(state | {"found": len(verdict.findings)})
+        async with archive.database.transaction() as transaction:
+            for name in settled:
+                await damage.keep(transaction, verdict.findings, now(), instead_of=f"place = '{name}'")
+    await record(archive, verdict, actor=actor, share=percent)
+    return verdict, complete
+
+
+async def keep_found(archive: Archive, state: dict[str, Any], known: set[Finding]) -> None:
+    """Keep what a verification of everything has found until ``state`` and is not ``known`` yet: it may be cancelled."""
+    place, verdict = _resumed(state)
+    fresh = [one for one in (await so_far(archive.home, place, verdict)).findings if one not in known]
+    if fresh:
+        async with archive.database.transaction() as transaction:
+            await damage.keep(transaction, fresh, now())
+        known.update(fresh)
+
+
+async def present_round(archive: Archive) -> Round | None:
+    """The round of shares that is under way; None when none is."""
+    state = _state(await kept.value(archive.database, ROUND))
+    if not state:
+        return None
+    place, verdict = _resumed(state)
+    found = max(int(state.get("found", 0)), len(verdict.findings))
+    return Round(moment(state["began"]), done(archive.home, place), found)
+
+
+async def record(archive: Archive, verdict: Verdict, *, actor: str, share: int = 0) -> None:
+    """Note a verification in the ledger, unless what was found makes the archive one that should not be written to."""
+    if not verdict.usable or archive.home.is_backup:
+        # A backup's ledger must stay that of the original, or the next backup could not go on from it.
+        return
+    payload: dict[str, Any] = {"parts": verdict.parts, "messages": verdict.messages, "entries": verdict.entries}
+    payload |= {"findings": len(verdict.findings)} | ({"share": share} if share else {})
+    # Done by the service for somebody else, whom the channel alone would not name.
+    payload |= {"asked_by": actor} if Actor.of(actor).uid is not None else {}
+    await archive.append([Draft("verified", payload, actor)])
+
+
+async def keep(home: Home, verdict: Verdict, *, actor: str) -> str:
+    """Keep the result of a verification of everything, in the ledger too; of an archive that does not open, what can be.
+
+    Why it could not be noted, if so: what was found is what matters.
+    """
+    await remember(home, verdict)
+    if not verdict.usable:
+        return ""
+    try:
+        archive = await Archive.open(home, actor=actor)
+        try:
+            await record(archive, verdict, actor=actor)
+        finally:
+            await archive.close()
+    except (StorageError, DamagedError) as error:
+        return error.message
+    except ArchivarError:
+        if not verdict.findings:
+            raise
+    return ""
+
+
+async def _go(home: Home, place: Place, verdict: Verdict, wanted: float, tell: Tell, save: Save, pause: Pause) -> bool:
+    """Look at ``wanted`` of everything (0 to 1) from ``place`` on; True when its end was reached."""
+    start, saved = done(home, place), time.monotonic()
+    tell(start, verdict)
+    async with aclosing(walk(home, place, verdict, gentle=True)) as steps:
+        async for _ in steps:
+            reached = done(home, place)
+            tell(reached, verdict)
+            if wanted < 1 and reached - start >= wanted:
+                return place.volume > (home.volume_numbers() or [0])[-1]
+            if time.monotonic() - saved > SAVE_SECONDS:
+                await save(_as_state(place, verdict))
+                saved = time.monotonic()
+            await pause()
+    return True
+
+
+async def _settle(home: Home, verdict: Verdict) -> set[str]:
+    """Look again at volumes of which messages were repaired since they were looked at; their names.
+
+    A verification takes its time, a round of shares weeks: what was found at its beginning may be mended by its end.
+    """
+    settled = set()
+    for number in home.volume_numbers():
+        name = home.volume(number).name
+        damaged = {one.sha256 for one in verdict.findings if one.where == name and one.sha256}
+        if damaged and damaged & await mended_later(home, number):
+            fresh = await check_volume(home, number)
+            verdict.findings = [one for one in verdict.findings if one.where != name]
+            verdict.findings += [one for one in fresh.findings if one.where == name]
+            verdict.mended += [one for one in fresh.mended if one.where == name]
+            settled.add(name)
+    return settled
+
+
+def _as_state(place: Place, verdict: Verdict) -> dict[str, Any]:
+    return {"place": place.as_json(), "verdict": verdict.as_json()}
+
+
+def saved(text: str | None) -> dict[str, Any]:
+    """What ``save`` was given, from JSON; empty when it was nothing, or cannot be read any more."""
+    try:
+        value = dict(json.loads(text or ""))
+        _resumed(value)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return value
+
+
+def _state(text: str | None) -> dict[str, Any]:
+    """The state of a round of shares."""
+    try:
+        value = saved(text)
+        _ = moment(value["began"])
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return value
+
+
+def _resumed(state: dict[str, Any]) -> tuple[Place, Verdict]:
+    """Raises ``KeyError``, ``TypeError``, ``ValueError`` when ``state`` is none."""
+    if not state:
+        return Place(), Verdict()
+    return Place.from_json(state["place"]), Verdict.from_json(state["verdict"])

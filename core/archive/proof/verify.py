@@ -1,0 +1,248 @@
+"""Proof that the archive is what it was: every stored byte, the chain of the ledger, the catalog against the ledger.
+
+Goes by the files themselves, so that it can speak about an archive that would not open any more. A finding names what is
+damaged as closely as it can be known: volume, part, message (and where it lies), ledger entry, table.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+
+from core.archive.archive import detail
+from core.archive.catalog import catalog
+from core.archive.proof.findings import Finding, Verdict
+from core.archive.proof.volume_check import Place, walk
+from core.archive.store.ledger import ZERO_HASH, Head
+from core.archive.store.volume import Volume
+from core.config import Home
+from core.db.database import Database
+from core.db.migrate import check, migrate
+from core.errors import BusyError, DamagedError, StorageError
+
+__all__ = ["FOLDER", "Finding", "Verdict", "verify"]
+
+#: Differences of one table that are named one by one.
+NAMED = 20
+FOLDER = "verify-"
+
+Tick = Callable[[Verdict], None]
+
+
+async def verify(home: Home, tick: Tick = lambda verdict: None) -> Verdict:
+    """Check everything in ``home``; ``tick`` is called now and then with what was done so far.
+
+    Archiving may go on meanwhile.
+    """
+    verdict = Verdict()
+    async with aclosing(walk(home, Place(), verdict)) as steps:
+        async for _ in steps:
+            tick(verdict)
+    await check_rest(home, verdict)
+    return verdict
+
+
+async def check_rest(home: Home, verdict: Verdict) -> None:
+    """What is left when all volumes were looked at: is there one at all, and the catalog against the ledger."""
+    if not home.volume_numbers():
+        verdict.add("volumes", "There are no volumes.")
+    with _own_folder(home) as folder:
+        replayed = folder / "replayed.sqlite"
+        replayed.touch(0o600)
+        # What cannot be replayed cannot be compared; the damage has been named. The long part of it comes first: while the
+        # catalog is looked at, SQLite's log beside it grows with all that is archived.
+        head = Head(0, ZERO_HASH)
+        if not verdict.findings:
+            try:
+                head = await _replay(home, replayed, head, min(verdict.head.seq, await _applied(home)))
+            except DamagedError as error:
+                verdict.add("catalog", error.message)
+        snapshot = await _Snapshot.take(home, replayed, verdict)
+        if snapshot is not None:
+            try:
+                await _check_catalog(home, snapshot, replayed, head, verdict)
+            finally:
+                await snapshot.database.close()
+
+
+@contextmanager
+def _own_folder(home: Home) -> Iterator[Path]:
+    """A folder for the replayed catalog; what a verify that was killed left behind goes first."""
+    for leftover in home.path.glob(f"{FOLDER}*"):
+        with _claimed(leftover) as claimed:
+            if claimed:
+                shutil.rmtree(leftover)
+    try:
+        folder = _made(home)
+    except OSError as error:
+        raise StorageError(f"{home.path} cannot be written: {error.strerror}.", "Make space and try again.") from error
+    try:
+        with _claimed(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _made(home: Home) -> Path:
+    """Beside the catalog, whose disk has room for another one; where that cannot be written, where temporary files lie."""
+    status = os.statvfs(home.path)
+    room = home.catalog.stat().st_size if home.catalog.exists() else 0
+    if os.access(home.path, os.W_OK) and status.f_bavail * status.f_frsize > room:
+        return Path(mkdtemp(prefix=FOLDER, dir=home.path))
+    return Path(mkdtemp(prefix=f"archivar-{FOLDER}"))
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[bool]:
+    """Hold the folder's flock; False when another process does."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """The catalog in a read transaction, and up to where the ledger was applied in it: entry and volume."""
+
+    database: Database
+    head: Head
+    volume: int
+
+    @classmethod
+    async def take(cls, home: Home, replayed: Path, verdict: Verdict) -> _Snapshot | None:
+        if not home.catalog.exists():
+            verdict.add("catalog", "archive.sqlite is missing; archivar rebuild makes it anew.")
+            return None
+        database = None
+        try:
+            database = await Database.open(home.catalog, read_only=True)
+            await check(database)
+            # Attached now, since that is not possible within a transaction; filled and first read later.
+            await database.read("ATTACH DATABASE ? AS replayed", (str(replayed),))
+            await database.read("BEGIN")
+            row = await database.one("SELECT seq, hash, volume FROM applied")
+        except DamagedError as error:
+            verdict.add("catalog", error.message)
+            if database is not None:
+                await database.close()
+            return None
+        except BaseException:
+            if database is not None:
+                await database.close()
+            raise
+        return cls(database, Head(*row[:2]) if row else Head(0, ZERO_HASH), row[2] if row else 1)
+
+
+async def _check_catalog(home: Home, snapshot: _Snapshot, replayed: Path, head: Head, verdict: Verdict) -> None:
+    """Compare the catalog that was replayed up to ``head`` with the one in use, table by table."""
+    if snapshot.head.seq > verdict.head.seq and snapshot.head.seq > (end := max(await ledger_end(home), verdict.head.seq)):
+        verdict.add(
+            "ledger",
+            f"It ends with entry {end}, but the catalog has seen entry {snapshot.head.seq}: the end is missing.",
+        )
+        for number in range((home.volume_numbers() or [0])[-1] + 1, snapshot.volume + 1):
+            name = home.volume(number).name
+            verdict.add(name, f"Volume {name} is missing.")
+    if verdict.findings:
+        return
+    if snapshot.head.seq < head.seq:
+        raise BusyError("The catalog is being made anew.", "Try again when that has ended.")
+    try:
+        last = await _replay(home, replayed, head, snapshot.head.seq)
+        if last != snapshot.head:
+            verdict.add("ledger", f"Entry {snapshot.head.seq} is not the one that the catalog has seen.")
+        await _compare(snapshot.database, verdict)
+    except DamagedError as error:
+        verdict.add("catalog", error.message)
+
+
+async def _applied(home: Home) -> int:
+    """Up to where the catalog has followed the ledger; 0 when it cannot tell."""
+    if not home.catalog.exists():
+        return 0
+    database = await Database.open(home.catalog, read_only=True)
+    try:
+        return int(await database.value("SELECT seq FROM applied") or 0)
+    finally:
+        await database.close()
+
+
+async def ledger_end(home: Home) -> int:
+    """The number of the last entry as of now; 0 when the last volume cannot tell."""
+    numbers = home.volume_numbers()
+    if not numbers:
+        return 0
+    try:
+        volume = await Volume.open(home.volume(numbers[-1]), read_only=True)
+        try:
+            return (await volume.head()).seq
+        finally:
+            await volume.close()
+    except (DamagedError, StorageError):
+        return 0
+
+
+async def _replay(home: Home, target: Path, head: Head, last: int) -> Head:
+    """Apply the ledger from after ``head`` up to entry ``last`` to a catalog of its own; the entry reached."""
+    if head.seq >= last:
+        return head
+    database = await Database.open(target, pragmas=("journal_mode = OFF", "synchronous = OFF"))
+    try:
+        await migrate(database)
+        async with database.transaction() as transaction:
+            await transaction.execute(
+                "INSERT OR IGNORE INTO applied (id, archive_id, volume, seq, hash) VALUES (1, '', 1, 0, ?)", (ZERO_HASH,)
+            )
+        for number in home.volume_numbers():
+            volume = await Volume.open(home.volume(number), read_only=True)
+            try:
+                async with aclosing(volume.entries(after=head.seq)) as entries:
+                    async for entry in entries:
+                        if entry.seq > last:
+                            return head
+                        async with database.transaction() as transaction:
+                            details = {sha256: await detail(volume, sha256) for sha256 in catalog.renewed(entry)}
+                            for sha256 in dict.fromkeys(catalog.digests(entry)):
+                                if await transaction.one("SELECT 1 FROM message WHERE sha256 = ?", (sha256,)) is None:
+                                    details[sha256] = await detail(volume, sha256)
+                            await catalog.apply(transaction, entry, number, details)
+                        head = Head(entry.seq, entry.hash)
+            finally:
+                await volume.close()
+    finally:
+        await database.close()
+    return head
+
+
+async def _compare(database: Database, verdict: Verdict) -> None:
+    for row in await database.read("PRAGMA main.integrity_check(5)"):
+        if row[0] != "ok":
+            verdict.add("catalog", f"archive.sqlite: SQLite finds: {row[0]}")
+            return
+    for table in catalog.TABLES:
+        # Some columns compare without regard to case; here every letter counts.
+        names = [row[1] for row in await database.read(f"PRAGMA replayed.table_info({table})")]
+        columns = ", ".join(f"{name} COLLATE BINARY" for name in names)
+        for here, there, text in (("main", "replayed", "is not in the ledger"), ("replayed", "main", "is missing")):
+            sql = f"SELECT {columns} FROM {here}.{table} EXCEPT SELECT {columns} FROM {there}.{table} LIMIT {NAMED + 1}"
+            rows = await database.read(sql)
+            for row in rows[:NAMED]:
+                verdict.add("catalog", f"{table} {_row_name(row)} {text}; archivar rebuild corrects the catalog.")
+            if len(rows) > NAMED:
+                verdict.add("catalog", f"{table}: more than {NAMED} rows differ.")
+
+
+def _row_name(row: tuple[object, ...]) -> str:
+    return ", ".join(value.hex()[:16] if isinstance(value, bytes) else str(value)[:40] for value in row[:4])

@@ -1,0 +1,182 @@
+"""The whole parts of a damaged volume: its ledger as far as the chain goes, and messages. The file itself stays as it is.
+
+A file that was cut short is read as far as it goes. A transaction that a crash left half done is rolled back in a copy; where
+the first page is gone, a copy gets that of an empty volume, since all volumes begin alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from core.archive.store.ledger import ZERO_HASH, Entry, Head, decompress
+from core.archive.store.volume import AS_FAR_AS_IT_GOES, PAGE_BYTES, REPAIR, Meta, Volume, has_tables
+from core.db.database import Database, Row
+from core.errors import ArchivarError, DamagedError, StorageError
+
+_NO_META = Meta("", 0, Head(0, ZERO_HASH))
+_LEDGER = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
+ROWS = 16
+
+
+class Wreck:
+    """An opened volume of which not all can be read; ``database`` is None when nothing can."""
+
+    def __init__(self, database: Database | None) -> None:
+        self._database = database
+        self._volume = Volume(database, _NO_META) if database is not None else None
+
+    async def meta(self) -> Meta | None:
+        """What it says of itself, if that can be read."""
+        if self._database is None:
+            return None
+        try:
+            return await Volume.read_meta(self._database)
+        except (DamagedError, StorageError):
+            return None
+
+    async def entries(self, after: Head) -> AsyncGenerator[tuple[Row, Entry]]:
+        """The entries that follow one another from ``after`` on, each with its row, up to the first that is not whole."""
+        reached = after
+        while rows := await self._ledger_rows(reached.seq):
+            for row in rows:
+                seq, at, kind, actor, payload, digest = row
+                try:
+                    entry = Entry(seq, at, kind, actor, decompress(payload), digest)
+                    if not entry.follows(reached):
+                        return
+                    _ = entry.payload
+                except (DamagedError, TypeError, AttributeError, ValueError):
+                    return
+                reached = Head(entry.seq, entry.hash)
+                yield row, entry
+
+    async def _ledger_rows(self, after: int) -> Sequence[Row]:
+        if self._database is None:
+            return []
+        for limit in (ROWS, 1):
+            try:
+                return await self._database.read(_LEDGER, (after, limit))
+            except (DamagedError, StorageError):
+                continue
+        return []
+
+    async def readable(self, after: int) -> AsyncGenerator[Entry]:
+        """The entries over ``after`` that can be read, whether they follow one another or not."""
+        while rows := await self._ledger_rows(after):
+            for seq, at, kind, actor, payload, digest in rows:
+                if not isinstance(seq, int) or seq <= after:
+                    return
+                after = seq
+                try:
+                    entry = Entry(seq, at, kind, actor, decompress(payload), digest)
+                    _ = entry.payload
+                except (DamagedError, TypeError, AttributeError, ValueError):
+                    continue
+                yield entry
+
+    async def end(self, after: Head) -> Head:
+        """The last entry of ``entries``."""
+        reached = after
+        async for _, entry in self.entries(after):
+            reached = Head(entry.seq, entry.hash)
+        return reached
+
+    async def listed(self) -> list[bytes]:
+        """The SHA-256 of the messages in its table, up to the first that cannot be read."""
+        found: list[bytes] = []
+        while self._database is not None:
+            sql = "SELECT sha256 FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT 500"
+            try:
+                rows = await self._database.read(sql, (found[-1] if found else b"",))
+            except (DamagedError, StorageError):
+                return found
+            fresh = [row[0] for row in rows if isinstance(row[0], bytes) and (not found or row[0] > found[-1])]
+            if not fresh:
+                return found
+            found += fresh
+        return found
+
+    async def message(self, sha256: bytes) -> bytes | None:
+        """The message, matched with its SHA-256; None when it is not whole."""
+        if self._volume is None:
+            return None
+        try:
+            return await self._volume.raw(sha256)
+        except (DamagedError, StorageError, KeyError, TypeError):
+            return None
+
+
+@asynccontextmanager
+async def opened(path: Path, scratch: Path) -> AsyncIterator[Wreck]:
+    """Open what is at ``path``, whatever it is. Copies, if there must be any, are made in ``scratch``."""
+    database: Database | None = None
+    with TemporaryDirectory(prefix="salvage-", dir=scratch, ignore_cleanup_errors=True) as folder:
+        try:
+            if path.is_file() and path.stat().st_size:
+                database = await _open(path, Path(folder))
+            yield Wreck(database)
+        except OSError as error:
+            raise StorageError(f"{path.name} cannot be copied: {error.strerror}.", "Make space and try again.") from error
+        finally:
+            if database is not None:
+                await database.close()
+
+
+async def _open(path: Path, folder: Path) -> Database | None:
+    journal = path.with_name(f"{path.name}-journal")
+    if journal.exists() and journal.stat().st_size:
+        copy = folder / path.name
+        await asyncio.to_thread(shutil.copyfile, path, copy)
+        await asyncio.to_thread(shutil.copyfile, journal, copy.with_name(journal.name))
+        if (database := await _readable(copy, read_only=False)) is not None:
+            return database
+    if (database := await _readable(path, read_only=True)) is not None:
+        return database
+    copy = folder / f"headed-{path.name}"
+    await _copy_with_new_head(path, copy)
+    return await _readable(copy, read_only=False)
+
+
+async def _readable(path: Path, *, read_only: bool) -> Database | None:
+    """The database, when its tables can be found in it."""
+    try:
+        if read_only:
+            database = await Database.open_as_it_stands(path, (AS_FAR_AS_IT_GOES,), REPAIR)
+        else:
+            database = await Database.open(path, pragmas=(AS_FAR_AS_IT_GOES,), make=False, remedy=REPAIR)
+    except ArchivarError:
+        return None
+    try:
+        if not await has_tables(database):
+            # The first page of an empty volume has the schema as it should be.
+            await database.close()
+            return None
+    except ArchivarError:
+        pass
+    for table in ("ledger", "message", "part", "meta"):
+        try:
+            await database.read(f"SELECT 1 FROM {table} LIMIT 1")
+        except DamagedError:
+            continue
+        except ArchivarError:
+            break
+        return database
+    await database.close()
+    return None
+
+
+async def _copy_with_new_head(path: Path, copy: Path) -> None:
+    blank = copy.with_name(f"blank-{path.name}")
+    await Volume.create(blank, _NO_META)
+    await asyncio.to_thread(shutil.copyfile, path, copy)
+    pages = -(-copy.stat().st_size // PAGE_BYTES)
+    head = bytearray(blank.read_bytes()[:PAGE_BYTES])
+    # The number of pages, in SQLite's file header.
+    head[28:32] = pages.to_bytes(4, "big")
+    with copy.open("r+b") as file:
+        file.write(head)

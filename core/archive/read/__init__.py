@@ -1,0 +1,1 @@
+"""Questions to the catalog: lists, places, sources, history. Writes nothing."""

@@ -1,0 +1,124 @@
+"""Going through an archive: who has mail, their folders with counts, and a folder's messages from any place on.
+
+A list is as it was after one entry of the ledger, so it stands still while mail comes in and is moved: ``seq`` is that entry.
+Newest first by date; what has no date of its own stands where it came. All of this is read from one index
+(``placement_list``), so that a page in the middle of a million costs a few hundredths of a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.archive.archive import Archive
+from core.archive.read.reading import STORED, Stored
+
+_THEN = "folder_id = :folder AND since_seq <= :seq AND (until_seq IS NULL OR until_seq > :seq)"
+#: Whoever had mail once has folders: removed users too, and the catch-all archive.
+_OWNERS = (
+    "FROM user WHERE EXISTS (SELECT 1 FROM folder WHERE folder.owner = user.id) AND (:contains = '' "
+    "OR instr(casefold(user.name), :contains) OR instr(casefold(user.full_name), :contains) "
+    "OR EXISTS (SELECT 1 FROM address WHERE address.user_id = user.id AND instr(casefold(address.address), :contains)))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose mail it is. ``address`` is the primary one, if there is any."""
+
+    id: str
+    name: str
+    full_name: str
+    address: str
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FolderEntry:
+    """A folder of somebody's archive with the number of messages that are in it now, without those of folders below."""
+
+    id: int
+    path: str
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What became of a list since it was opened: messages that came to the folder, and that went from it."""
+
+    come: int
+    gone: int
+
+
+async def count_owners(archive: Archive, contains: str = "") -> int:
+    """How many users have mail, with ``contains`` in a name or an address, whatever its case."""
+    return int(await archive.database.value(f"SELECT count(*) {_OWNERS}", {"contains": contains.casefold()}))
+
+
+async def owners(archive: Archive, contains: str = "", *, offset: int = 0, limit: int = 100) -> list[Owner]:
+    """Some of them, by name."""
+    rows = await archive.database.read(
+        "SELECT user.id, user.name, user.full_name, coalesce((SELECT address FROM address WHERE address.user_id = user.id "
+        f"ORDER BY position LIMIT 1), ''), user.removed {_OWNERS} ORDER BY user.name LIMIT :limit OFFSET :offset",
+        {"contains": contains.casefold(), "limit": limit, "offset": offset},
+    )
+    return [Owner(number, name, full_name, address, bool(removed)) for number, name, full_name, address, removed in rows]
+
+
+async def folders(archive: Archive, owner: str) -> list[FolderEntry]:
+    """The folders of the archive of the user with the id ``owner``, by path, empty ones included."""
+    rows = await archive.database.read(
+        "SELECT id, path, (SELECT count(*) FROM placement WHERE folder_id = folder.id AND until_seq IS NULL) "
+        "FROM folder WHERE owner = ?",
+        (owner,),
+    )
+    return sorted((FolderEntry(*row) for row in rows), key=lambda folder: _in_tree(folder.path))
+
+
+def _in_tree(path: str) -> list[tuple[bool, str, str]]:
+    """A folder stands before those in it, and these before the next one beside it; the inbox before all others."""
+    return [(part.casefold() != "inbox", part.casefold(), part) for part in path.split("/")]
+
+
+async def reached(archive: Archive) -> int:
+    """The last entry that the catalog knows: a list that is opened now is as after this one."""
+    return int(await archive.database.value("SELECT seq FROM applied") or 0)
+
+
+async def count(archive: Archive, folder: int, seq: int) -> int:
+    """Messages in a folder after entry ``seq``."""
+    sql = f"SELECT count(*) FROM placement INDEXED BY placement_list WHERE {_THEN}"
+    return int(await archive.database.value(sql, {"folder": folder, "seq": seq}))
+
+
+async def page(archive: Archive, folder: int, seq: int, total: int, *, offset: int = 0, limit: int = 100) -> list[Stored]:
+    """Messages from ``offset`` on, the newest first, of the ``total`` ones that were in a folder after entry ``seq``."""
+    limit = max(min(limit, total - offset), 0)
+    # Counted from the nearer end.
+    turned = offset + limit > total - offset
+    order = "ASC" if turned else "DESC"
+    rows = await archive.database.read(
+        f"SELECT message_id FROM placement INDEXED BY placement_list WHERE {_THEN} "
+        f"ORDER BY date {order}, message_id {order} LIMIT :limit OFFSET :offset",
+        {"folder": folder, "seq": seq, "limit": limit, "offset": total - offset - limit if turned else offset},
+    )
+    found = await stored(archive, [row[0] for row in rows])
+    return found[::-1] if turned else found
+
+
+async def stored(archive: Archive, messages: list[int]) -> list[Stored]:
+    """Messages by their numbers, in that order; numbers that there are not are left out."""
+    marks = ",".join("?" * len(messages))
+    rows = await archive.database.read(f"SELECT {STORED} FROM message WHERE id IN ({marks})", messages)
+    found = {row[0]: Stored(*row) for row in rows}
+    return [found[number] for number in messages if number in found]
+
+
+async def since(archive: Archive, folder: int, seq: int) -> Since:
+    """What came to a folder, and went from it, after entry ``seq``."""
+    row = await archive.database.one(
+        "SELECT count(*) FILTER (WHERE since_seq > :seq AND until_seq IS NULL), "
+        "count(*) FILTER (WHERE since_seq <= :seq AND until_seq > :seq) "
+        "FROM placement INDEXED BY placement_list WHERE folder_id = :folder",
+        {"folder": folder, "seq": seq},
+    )
+    return Since(*row) if row else Since(0, 0)

@@ -1,0 +1,47 @@
+"""Users whose primary e-mail address was another one, as the ledger tells: since when, and by whom it was changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.archive.archive import Archive
+from core.errors import DamagedError
+from core.model import moment
+from core.system.actor import Actor
+
+#: Entries that are looked at, the newest first: enough for years of changes, and read in a moment.
+MOST = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """The primary address that a user had ``until``, and the channel through which it was changed."""
+
+    address: str
+    until: datetime
+    channel: str
+
+
+async def last(archive: Archive) -> dict[str, Renamed]:
+    """The last change of each user's primary address, by the user's id; of those who ever had another one."""
+    found: dict[str, Renamed] = {}
+    #: The address after the entry that is looked at, with when and through which channel it came.
+    following: dict[str, tuple[str, str, str]] = {}
+    for entry in await archive.entries_before(None, MOST, "user.saved"):
+        try:
+            user = entry.payload["user"]
+            key, addresses = str(user["id"]), user["addresses"]
+            address = str(addresses[0]) if addresses and not user["removed"] else ""
+        except (DamagedError, KeyError, TypeError, IndexError):
+            continue
+        if key in found or not address:
+            continue
+        after = following.get(key)
+        if after is not None and after[0].casefold() != address.casefold():
+            try:
+                found[key] = Renamed(address, moment(after[1]), after[2])
+            except ValueError:
+                continue
+        following[key] = (address, entry.at, Actor.of(entry.actor).channel)
+    return found

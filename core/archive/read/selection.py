@@ -1,0 +1,172 @@
+"""Which messages are meant, for export and restore: of a user, of a folder, or named one by one; and where they lie.
+
+A message counts once for each folder in which it lies now. Nothing of it is held in memory but numbers.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+
+from core.archive.archive import Archive
+from core.errors import InputError
+
+#: Messages that are looked up together.
+CHUNK = 500
+
+_PLACES = (
+    # Of a message that differs in its line ends alone from others, the form that came into this folder, that of the wire first.
+    "SELECT m.id, form.sha256, form.size, m.subject, m.date, s.flags, s.internaldate, s.folder_id FROM json_each(?1) wanted "
+    "JOIN message m ON m.id = wanted.value JOIN message form ON (form.id = m.id OR form.twin_of = m.id) "
+    "LEFT JOIN source_message s ON s.message_id = form.id AND (s.folder_id = ?2 OR s.folder_id IS NULL) "
+    "ORDER BY m.id, s.folder_id IS NULL, s.uid IS NULL, s.uid IS NULL AND form.id <> m.id, form.canonical IS NOT NULL, "
+    "s.gone_seq IS NOT NULL, s.gone_seq DESC, s.source_folder_id DESC, s.uid"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Messages by all that is given: a user's id, a folder's path with what is below it, ids of messages.
+
+    Of ``ids`` only what lies in ``folders``, by number. Empty: every user, every folder, every message.
+    """
+
+    user: str = ""
+    folder: str = ""
+    ids: tuple[int, ...] = ()
+    folders: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A message in a folder. ``flags`` as the server had them there, with blanks between; both dates in seconds since 1970.
+
+    ``internaldate`` is when it arrived there, ``date`` that of its header; None when nobody knows.
+    """
+
+    message: int
+    sha256: bytes
+    size: int
+    subject: str
+    flags: str
+    internaldate: int | None
+    date: int | None
+
+    @property
+    def arrived(self) -> int | None:
+        """When it arrived, or else what its header says."""
+        return self.internaldate if self.internaldate is not None else self.date
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder with selected messages: how many, of how many bytes. ``chosen`` holds their ids, None when it is all of them."""
+
+    id: int
+    owner: str
+    user: str
+    path: str
+    messages: int
+    bytes: int
+    chosen: array[int] | None = None
+
+
+async def select(archive: Archive, selection: Selection) -> list[Folder]:
+    """The folders in which selected messages lie, by user and path. Raises ``InputError`` when there are none."""
+    if selection.ids:
+        found = await _chosen(archive, selection, array("q", sorted(set(selection.ids))))
+    else:
+        found = [Folder(*row) for row in await _all(archive, selection)]
+    if not found:
+        raise InputError("There is no mail that fits.", "archivar folders USER shows the folders.")
+    return found
+
+
+async def found_by(archive: Archive, selection: Selection, query: str) -> Selection:
+    """Of ``selection`` what ``query`` finds, where it asks for it; all when that is empty. What is not indexed is not found.
+
+    Raises ``QueryError``, and ``InputError`` when nothing is found: nothing is not all.
+    """
+    if not query.strip():
+        return selection
+    # Here alone: with the index comes all that reads mail.
+    from core.archive.search.search import matching
+
+    chosen = set(selection.ids)
+    numbers, folders = await matching(archive, query)
+    found = [number for number in numbers if not chosen or number in chosen]
+    if not found:
+        raise InputError(f"Nothing is found by {query}.", "archivar search shows what a query finds.")
+    # The very message may lie in folders, and in archives of others, that were not asked for.
+    return replace(selection, ids=tuple(found), folders=folders)
+
+
+async def places(archive: Archive, folder: Folder, after: int = 0) -> AsyncIterator[Place]:
+    """The selected messages of ``folder`` with an id over ``after``, by id."""
+    async for chunk in _chunks(archive, folder, after):
+        for row in await _details(archive, folder, chunk):
+            yield row
+
+
+async def _details(archive: Archive, folder: Folder, ids: Sequence[int]) -> list[Place]:
+    found: dict[int, Place] = {}
+    rows = await archive.database.read(_PLACES, (str(list(ids)), folder.id))
+    for number, sha256, size, subject, date, flags, internaldate, known_there in rows:
+        if number not in found:
+            # Of a catch-all mailbox the date counts; its flags were the journal's, and say nothing of a person.
+            own = flags if known_there is not None else ""
+            found[number] = Place(number, bytes(sha256), size, subject, own, internaldate, date)
+    return list(found.values())
+
+
+async def _chunks(archive: Archive, folder: Folder, after: int) -> AsyncIterator[Sequence[int]]:
+    if folder.chosen is not None:
+        for start in range(bisect_left(folder.chosen, after + 1), len(folder.chosen), CHUNK):
+            yield folder.chosen[start : start + CHUNK]
+        return
+    while True:
+        rows = await archive.database.read(
+            "SELECT message_id FROM placement WHERE folder_id = ? AND until_seq IS NULL AND message_id > ? "
+            "ORDER BY message_id LIMIT ?",
+            (folder.id, after, CHUNK),
+        )
+        if not rows:
+            return
+        yield [row[0] for row in rows]
+        after = rows[-1][0]
+
+
+async def _all(archive: Archive, selection: Selection) -> list[tuple[int, str, str, str, int, int]]:
+    return await archive.database.read(
+        "SELECT f.id, f.owner, u.name, f.path, count(*), sum(m.size) FROM folder f JOIN user u ON u.id = f.owner "
+        "JOIN placement p ON p.folder_id = f.id AND p.until_seq IS NULL JOIN message m ON m.id = p.message_id "
+        f"WHERE {_WHERE} GROUP BY f.id ORDER BY u.name, f.path",
+        (selection.user, selection.folder),
+    )
+
+
+_WHERE = "(?1 = '' OR f.owner = ?1) AND (?2 = '' OR f.path = ?2 OR substr(f.path, 1, length(?2) + 1) = ?2 || '/')"
+
+
+async def _chosen(archive: Archive, selection: Selection, ids: array[int]) -> list[Folder]:
+    chosen: dict[int, array[int]] = {}
+    sizes: dict[int, int] = {}
+    names: dict[int, tuple[str, str, str]] = {}
+    for start in range(0, len(ids), CHUNK):
+        rows = await archive.database.read(
+            "SELECT f.id, f.owner, u.name, f.path, m.id, m.size FROM json_each(?3) wanted "
+            "JOIN message m ON m.id = wanted.value JOIN placement p ON p.message_id = coalesce(m.twin_of, m.id) "
+            "AND p.until_seq IS NULL JOIN folder f ON f.id = p.folder_id JOIN user u ON u.id = f.owner "
+            f"WHERE {_WHERE} ORDER BY m.id",
+            (selection.user, selection.folder, str(list(ids[start : start + CHUNK]))),
+        )
+        for number, owner, user, path, message, size in rows:
+            if selection.folders and number not in selection.folders:
+                continue
+            names[number] = (owner, user, path)
+            chosen.setdefault(number, array("q")).append(message)
+            sizes[number] = sizes.get(number, 0) + size
+    found = [Folder(number, *names[number], len(ids), sizes[number], ids) for number, ids in chosen.items()]
+    return sorted(found, key=lambda folder: (folder.user, folder.path))

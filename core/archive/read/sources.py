@@ -1,0 +1,386 @@
+"""What the archive knows of mailboxes on servers: UIDs, messages that went, folders that were complete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from core.archive.archive import Archive
+from core.archive.catalog.twins import STANDING
+from core.model import now, timestamp
+
+CHUNK = 200
+#: Rows that are read at once where there may be hundreds of thousands.
+PAGE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One folder under one UIDVALIDITY: the UIDs that were there when it was last looked at."""
+
+    uidvalidity: int
+    uids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The record of a UID: the numbers that the server listed, and the length in bytes of the message that it sent."""
+
+    size: int
+    internaldate: int | None
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A message that vanished from a folder and may turn up in another. ``path`` is its place in the archive.
+
+    ``message_id`` is that of the header which the server has; empty when there is none, or when that is not known.
+    """
+
+    name: str
+    uidvalidity: int
+    uid: int
+    size: int
+    internaldate: int | None
+    sha256: bytes
+    header_sha256: bytes
+    message_id: str
+    #: Empty in a catch-all mailbox.
+    path: str
+    #: SQLite's 0 or 1: did we delete it?
+    ours: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An archived message that the server has at ``uid``.
+
+    ``ours`` lies where it is because we deleted it elsewhere. ``header_sha256`` and ``length`` in bytes are of what the
+    server sent: of the journal report (``report``) where the archive has the message in it.
+    """
+
+    uid: int
+    sha256: bytes
+    header_sha256: bytes
+    length: int
+    ours: bool
+    report: bool
+
+
+async def known(archive: Archive, source: str, name: str, *, apart_from: int | None = None) -> list[Known]:
+    """The folder ``name`` (as on the wire) of a mailbox, by each UIDVALIDITY that it had, ``apart_from`` one."""
+    rows = await archive.database.read(
+        "SELECT f.uidvalidity, m.uid FROM source_folder f LEFT JOIN source_message m "
+        "ON m.source_folder_id = f.id AND m.gone_seq IS NULL WHERE f.source = ? AND f.name = ? AND f.uidvalidity IS NOT ?",
+        (source, name, apart_from),
+    )
+    found: dict[int, set[int]] = {}
+    for uidvalidity, uid in rows:
+        uids = found.setdefault(uidvalidity, set())
+        if uid is not None:
+            uids.add(uid)
+    return [Known(uidvalidity, frozenset(uids)) for uidvalidity, uids in found.items()]
+
+
+_LENGTH = "coalesce(s.report_size, m.size)"
+
+
+async def each_recorded(archive: Archive, source: str, name: str, uidvalidity: int) -> AsyncGenerator[tuple[int, Recorded]]:
+    """The record of each message that a folder had when it was last looked at, by UID, ascending; read in pages."""
+    last = -1
+    while rows := await archive.database.read(
+        f"SELECT s.uid, s.size, s.internaldate, {_LENGTH} FROM source_folder f "
+        "JOIN source_message s ON s.source_folder_id = f.id AND s.uid > ? AND s.gone_seq IS NULL "
+        "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? ORDER BY s.uid LIMIT ?",
+        (last, source, name, uidvalidity, PAGE),
+    ):
+        for uid, size, date, length in rows:
+            yield uid, Recorded(size, date, length)
+        last = rows[-1][0]
+
+
+async def recorded(archive: Archive, source: str, name: str, uidvalidity: int) -> dict[int, Recorded]:
+    """The same, all at once."""
+    return {uid: one async for uid, one in each_recorded(archive, source, name, uidvalidity)}
+
+
+async def vanished(archive: Archive, source: str, name: str, uidvalidity: int, uids: Iterable[int]) -> dict[int, Gone]:
+    """Those of ``uids`` under which a message was recorded that vanished from this very place, by UID."""
+    rows = await archive.database.read(
+        # CROSS: by UID, or each row of the folder would be looked for in the list.
+        f"SELECT {_GONE} FROM json_each(?) wanted CROSS JOIN source_folder f ON f.source = ? AND f.name = ? "
+        "AND f.uidvalidity = ? CROSS JOIN source_message s ON s.source_folder_id = f.id AND s.uid = wanted.value "
+        f"AND s.gone_seq IS NOT NULL {_OF_GONE}",
+        (json.dumps(list(uids)), source, name, uidvalidity),
+    )
+    return {one.uid: one for one in (Gone(*row) for row in rows)}
+
+
+async def any_vanished(archive: Archive) -> bool:
+    """Are messages gone from where they were, in any mailbox? Answered by an index alone, however many there are."""
+    return await archive.database.one("SELECT 1 FROM source_message WHERE gone_seq IS NOT NULL LIMIT 1") is not None
+
+
+async def inhabited(archive: Archive, source: str) -> set[str]:
+    """Names of the folders that had messages when they were last looked at."""
+    rows = await archive.database.read(
+        "SELECT DISTINCT f.name FROM source_folder f WHERE f.source = ? AND (EXISTS "
+        "(SELECT 1 FROM source_message m WHERE m.source_folder_id = f.id AND m.gone_seq IS NULL) "
+        "OR EXISTS (SELECT 1 FROM left_message l WHERE l.source_folder_id = f.id))",
+        (source,),
+    )
+    return {row[0] for row in rows}
+
+
+async def origins(archive: Archive, folder: int, messages: Sequence[int] | None = None) -> list[str]:
+    """The sources of the mail in a folder of the archive, that of most of it first: of ``messages``, or of the newest there."""
+    if messages is None:
+        rows = await archive.database.read(
+            "SELECT message_id FROM placement WHERE folder_id = ? AND until_seq IS NULL ORDER BY message_id DESC LIMIT ?",
+            (folder, CHUNK),
+        )
+        messages = [row[0] for row in rows]
+    found = await archive.database.read(
+        "SELECT f.source FROM json_each(?) wanted JOIN source_message m ON m.message_id = wanted.value AND m.folder_id = ? "
+        "JOIN source_folder f ON f.id = m.source_folder_id GROUP BY f.source ORDER BY count(*) DESC, f.source",
+        (json.dumps(list(messages[:CHUNK])), folder),
+    )
+    return [row[0] for row in found]
+
+
+async def lay_in(archive: Archive, source: str, name: str, folder: int) -> bool:
+    """Did mail of a folder of the archive ever lie in the folder ``name`` (as on the wire) of this mailbox?"""
+    found = await archive.database.value(
+        "SELECT EXISTS (SELECT 1 FROM source_folder f JOIN source_message m ON m.source_folder_id = f.id "
+        "WHERE f.source = ? AND f.name = ? AND m.folder_id = ?)",
+        (source, name, folder),
+    )
+    return bool(found)
+
+
+async def gone(archive: Archive, source: str, wanted: Iterable[tuple[int, int | None]]) -> list[Gone]:
+    """Vanished messages of a mailbox whose (size, INTERNALDATE) is among ``wanted``, the last to go first."""
+    join = "ON s.size = w.a AND s.internaldate IS w.b AND s.gone_seq IS NOT NULL"
+    return await _gone(archive, source, list(set(wanted)), join)
+
+
+async def deleted(archive: Archive, source: str, sizes: Iterable[int]) -> list[Gone]:
+    """Messages of a mailbox that we deleted, with a size among ``sizes``, the last to go first."""
+    join = "ON s.size = w.a AND s.gone_seq IS NOT NULL AND s.delete_seq IS NOT NULL"
+    return await _gone(archive, source, [(size, None) for size in set(sizes)], join)
+
+
+async def gone_with(archive: Archive, source: str, digests: Iterable[bytes]) -> list[Gone]:
+    """Vanished messages of a mailbox with a SHA-256 among ``digests``, the last to go first."""
+    found: list[Gone] = []
+    wanted = list(set(digests))
+    for start in range(0, len(wanted), CHUNK):
+        chunk = wanted[start : start + CHUNK]
+        rows = await archive.database.read(
+            f"SELECT {_GONE} FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NOT NULL "
+            "JOIN source_folder f ON f.id = s.source_folder_id AND f.source = ? LEFT JOIN folder ON folder.id = s.folder_id "
+            f"WHERE m.sha256 IN ({','.join('?' * len(chunk))}) ORDER BY s.gone_seq DESC, s.uid",
+            (source, *chunk),
+        )
+        found += [Gone(*row) for row in rows]
+    return found
+
+
+# The header of a journal report is known by its hash alone.
+_GONE = (
+    "f.name, f.uidvalidity, s.uid, s.size, s.internaldate, m.sha256, coalesce(s.report_header, m.header_sha256), "
+    "CASE WHEN s.report_header IS NULL THEN m.message_id ELSE '' END, coalesce(folder.path, ''), s.delete_seq IS NOT NULL"
+)
+_OF_GONE = "JOIN message m ON m.id = s.message_id LEFT JOIN folder ON folder.id = s.folder_id"
+
+
+async def _gone(archive: Archive, source: str, pairs: Sequence[tuple[int, int | None]], join: str) -> list[Gone]:
+    found: list[Gone] = []
+    for start in range(0, len(pairs), CHUNK):
+        chunk = pairs[start : start + CHUNK]
+        marks = ",".join(["(?, ?)"] * len(chunk))
+        rows = await archive.database.read(
+            f"WITH w (a, b) AS (VALUES {marks}) SELECT {_GONE} FROM w JOIN source_message s {join} "
+            f"JOIN source_folder f ON f.id = s.source_folder_id {_OF_GONE} "
+            "WHERE f.source = ? ORDER BY s.gone_seq DESC, s.uid",
+            [*(value for pair in chunk for value in pair), source],
+        )
+        found += [Gone(*row) for row in rows]
+    return found
+
+
+async def kept(archive: Archive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, Kept]:
+    """Those of ``uids`` that are archived and were there when the folder was last looked at, by UID."""
+    found: dict[int, Kept] = {}
+    for start in range(0, len(uids), CHUNK):
+        chunk = uids[start : start + CHUNK]
+        rows = await archive.database.read(
+            f"SELECT s.uid, m.sha256, coalesce(s.report_header, m.header_sha256), {_LENGTH}, s.delete_seq IS NOT NULL, "
+            "s.report_header IS NOT NULL FROM source_folder f "
+            "JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
+            "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? "
+            f"AND s.uid IN ({','.join('?' * len(chunk))})",
+            (source, name, uidvalidity, *chunk),
+        )
+        for uid, sha256, header, length, ours, report in rows:
+            found[uid] = Kept(uid, bytes(sha256), bytes(header), length, bool(ours), bool(report))
+    return found
+
+
+async def shared(archive: Archive, source: str, name: str, uidvalidity: int, uids: Iterable[int]) -> list[int]:
+    """Those of ``uids`` whose message lies at another UID of the mailbox as well, ascending."""
+    rows = await archive.database.read(
+        "SELECT s.uid FROM json_each(?) wanted CROSS JOIN source_folder f ON f.source = ? AND f.name = ? "
+        "AND f.uidvalidity = ? CROSS JOIN source_message s ON s.source_folder_id = f.id AND s.uid = wanted.value "
+        "AND s.gone_seq IS NULL "
+        "WHERE EXISTS (SELECT 1 FROM source_message o JOIN source_folder p ON p.id = o.source_folder_id "
+        "WHERE o.message_id = s.message_id AND o.gone_seq IS NULL AND p.source = f.source "
+        "AND (o.source_folder_id, o.uid) <> (s.source_folder_id, s.uid)) ORDER BY s.uid",
+        (json.dumps(list(uids)), source, name, uidvalidity),
+    )
+    return [row[0] for row in rows]
+
+
+async def holding(archive: Archive, source: str, name: str, uidvalidity: int, digests: Iterable[bytes]) -> list[int]:
+    """UIDs of a folder at which a message with a SHA-256 among ``digests`` was when it was last looked at, ascending."""
+    found: list[int] = []
+    wanted = list(set(digests))
+    for start in range(0, len(wanted), CHUNK):
+        chunk = wanted[start : start + CHUNK]
+        rows = await archive.database.read(
+            "SELECT s.uid FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NULL "
+            "JOIN source_folder f ON f.id = s.source_folder_id AND f.source = ? AND f.name = ? AND f.uidvalidity = ? "
+            f"WHERE m.sha256 IN ({','.join('?' * len(chunk))})",
+            (source, name, uidvalidity, *chunk),
+        )
+        found += [row[0] for row in rows]
+    return sorted(found)
+
+
+async def held(archive: Archive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, str]:
+    """Those of ``uids`` of a catch-all mailbox that must stay on the server, with the reason.
+
+    Somebody in one of our domains whom no user is may be waiting for them, and the catch-all archive has no copy.
+    """
+    found: dict[int, str] = {}
+    for start in range(0, len(uids), CHUNK):
+        chunk = uids[start : start + CHUNK]
+        base = (
+            "FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
+            f"{{}} WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? AND s.uid IN ({','.join('?' * len(chunk))})"
+        )
+        parameters = (source, name, uidvalidity, *chunk)
+        nowhere = base.format("") + (
+            " AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.until_seq IS NULL AND p.message_id = "
+            f"(SELECT {STANDING} FROM message WHERE id = s.message_id))"
+        )
+        for (uid,) in await archive.database.read(f"SELECT s.uid {nowhere}", parameters):
+            found[uid] = "it lies in no folder of the archive"
+        waiting = base.format(
+            "JOIN unknown_message u ON u.message_id = s.message_id AND u.resolved_seq IS NULL "
+            "JOIN unknown_address a ON a.id = u.address_id AND a.ours"
+        ) + (
+            " AND NOT EXISTS (SELECT 1 FROM not_ours n WHERE n.pattern IN (a.address, '@' || a.domain))"
+            f" AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.folder_id = u.folder_id AND p.until_seq IS NULL "
+            f"AND p.message_id = (SELECT {STANDING} FROM message WHERE id = u.message_id)) GROUP BY s.uid"
+        )
+        found |= dict(await archive.database.read(f"SELECT s.uid, min(a.address) {waiting}", parameters))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A message left in a catch-all mailbox: its addresses as keys, found in the header fields of which ``reading`` tells.
+
+    Size and INTERNALDATE are as the server listed them; the size is None where an earlier version left it.
+    """
+
+    reading: str
+    addresses: tuple[str, ...]
+    size: int | None
+    internaldate: int | None
+
+
+async def left(archive: Archive, source: str, name: str) -> dict[int, dict[int, Left]]:
+    """What was left in the folder ``name`` of a catch-all mailbox, by UIDVALIDITY and UID."""
+    rows = await archive.database.read(
+        "SELECT f.uidvalidity, l.uid, l.reading, l.addresses, l.size, l.internaldate FROM source_folder f "
+        "JOIN left_message l ON l.source_folder_id = f.id WHERE f.source = ? AND f.name = ?",
+        (source, name),
+    )
+    found: dict[int, dict[int, Left]] = {}
+    for uidvalidity, uid, reading, addresses, *numbers in rows:
+        found.setdefault(uidvalidity, {})[uid] = Left(reading, tuple(json.loads(addresses)), *numbers)
+    return found
+
+
+async def doubtful_folders(archive: Archive, source: str) -> set[str]:
+    """Names of folders with messages that we said we delete and that were there when last looked at; the trash among them."""
+    rows = await archive.database.read(
+        "SELECT DISTINCT f.name FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id "
+        "WHERE f.source = ? AND s.gone_seq IS NULL AND s.delete_seq IS NOT NULL",
+        (source,),
+    )
+    return {row[0] for row in rows}
+
+
+async def doubtful(archive: Archive, source: str, name: str, uidvalidity: int) -> set[int]:
+    """UIDs of which the ledger says that they were about to be deleted, but not how that ended."""
+    rows = await archive.database.read(
+        "SELECT s.uid FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
+        "AND s.delete_seq IS NOT NULL WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ?",
+        (source, name, uidvalidity),
+    )
+    return {row[0] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """A folder as it was when it was last complete. ``excluded``: size and INTERNALDATE of what the filter left out, by UID.
+
+    ``listed`` is when the folder was last listed whole; empty when that is not known.
+    """
+
+    signature: str
+    excluded: Mapping[int, tuple[int, int | None]] = field(default_factory=dict)
+    listed: str = ""
+
+
+async def complete(archive: Archive, source: str) -> dict[str, Complete]:
+    """The state of each folder that was complete at its last visit, by name."""
+    sql = "SELECT name, signature, excluded, listed FROM folder_state WHERE source = ?"
+    return {
+        name: Complete(signature, _excluded(excluded), listed)
+        for name, signature, excluded, listed in await archive.database.read(sql, (source,))
+    }
+
+
+def _excluded(text: str) -> dict[int, tuple[int, int | None]]:
+    # Earlier versions kept UIDs alone: a UID is known only with what it named.
+    return {uid: (size, date) for uid, size, date in json.loads(text)} if text.startswith("[") else {}
+
+
+async def remember(
+    archive: Archive,
+    source: str,
+    name: str,
+    signature: str,
+    messages: int,
+    excluded: Mapping[int, tuple[int, int | None]] | None = None,
+) -> None:
+    """Note that a folder was listed whole and is complete; an empty ``signature`` forgets it.
+
+    ``excluded``: size and INTERNALDATE of what the filter left out, by UID.
+    """
+    rows = [[uid, *numbers] for uid, numbers in sorted((excluded or {}).items())]
+    async with archive.database.transaction() as transaction:
+        if signature:
+            await transaction.execute(
+                "INSERT OR REPLACE INTO folder_state (source, name, signature, messages, excluded, listed) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (source, name, signature, messages, json.dumps(rows, separators=(",", ":")), timestamp(now())),
+            )
+        else:
+            await transaction.execute("DELETE FROM folder_state WHERE source = ? AND name = ?", (source, name))

@@ -1,0 +1,1 @@
+"""Records that are kept beside mail: users, profiles, the directory, unknown addresses, settings, passwords."""

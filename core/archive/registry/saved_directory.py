@@ -1,0 +1,126 @@
+"""The settings of the directory that users come from, and what a synchronisation changed: all in the ledger.
+
+The password is not: it is this machine's, encrypted like those of profiles, under a name that no profile can have.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from core.archive.archive import Archive
+from core.archive.catalog import changes
+from core.archive.registry import last_attempt, passwords, saved_profiles
+from core.archive.store.ledger import Draft
+from core.errors import InputError
+from core.model import User
+from core.profiles.directory import Directory, from_json
+from core.secrets import Secret
+
+_NAME = passwords.DIRECTORY
+
+
+async def load(archive: Archive) -> Directory | None:
+    """The settings, if there are any."""
+    text = await archive.database.value("SELECT definition FROM directory")
+    return from_json(json.loads(text)) if text else None
+
+
+async def find(archive: Archive) -> Directory:
+    """The settings. Raises ``InputError`` when there are none."""
+    found = await load(archive)
+    if found is None:
+        raise InputError("No directory is set up.", "Set one up with archivar directory apply FILE.toml.")
+    return found
+
+
+async def save(
+    archive: Archive,
+    directory: Directory,
+    password: Secret | None = None,
+    *,
+    actor: str = "archivar",
+    expected: dict[str, Any] | None = None,
+) -> None:
+    """Save the settings, and the password (encrypted) when one is given. Raises ``InputError``; then nothing is saved.
+
+    A stored password is forgotten when it was for another account or server: it is never sent where it was not meant for.
+    ``expected``: the definition that was changed into this one, empty if there was none; refused when it is another one now.
+    """
+    async with archive.changing():
+        before = await load(archive)
+        if expected is not None and expected != (before.as_json() if before is not None else {}):
+            raise InputError(
+                "Somebody else changed the directory's settings meanwhile, so nothing was saved.",
+                "Leave without saving, open them again to see what they are now, and change that.",
+            )
+        box = passwords.box(archive, _NAME, password) if password is not None else None
+        # Forgotten first and stored last, so that a crash in between leaves none rather than the wrong one.
+        another = bool(directory.password_file) or before is None or not before.same_account(directory)
+        async with saved_profiles.forgetting(archive, _NAME, wanted=box is not None or another) as forgotten:
+            payload: dict[str, Any] = {"definition": directory.as_json()} | _told(password=box is not None or forgotten)
+            await archive.append([Draft("directory.saved", payload, actor)])
+        if box is not None:
+            async with archive.database.transaction() as transaction:
+                await transaction.execute("INSERT OR REPLACE INTO password (profile, box) VALUES (?, ?)", (_NAME, box))
+
+
+async def remove(archive: Archive, *, actor: str = "archivar") -> None:
+    """Forget the settings, the password and the last attempt; users stay. Raises ``InputError`` when there are none."""
+    async with archive.changing():
+        before = await find(archive)
+        stored = await _is_stored(archive)
+        what = {"type": before.source.value, "host": before.server.host} | _told(password=stored)
+        await archive.append([Draft("directory.removed", what, actor)])
+        await _forget(archive)
+        await last_attempt.forget(archive)
+
+
+def _told(*, password: bool) -> dict[str, Any]:
+    """The fields that an entry has of the password: at most that it changed."""
+    return {changes.KEY: changes.password_changed()} if password else {}
+
+
+async def _is_stored(archive: Archive) -> bool:
+    return await archive.database.value("SELECT 1 FROM password WHERE profile = ?", (_NAME,)) is not None
+
+
+async def _forget(archive: Archive) -> None:
+    async with archive.database.transaction() as transaction:
+        await transaction.execute("DELETE FROM password WHERE profile = ?", (_NAME,))
+
+
+async def has_password(archive: Archive, directory: Directory) -> bool:
+    """Is there a password for this very account: a file, a stored one, or none needed?"""
+    if directory.password_file or not directory.username:
+        return True
+    before = await load(archive)
+    return await _is_stored(archive) and before is not None and before.same_account(directory) and not before.password_file
+
+
+async def password(archive: Archive, directory: Directory) -> Secret:
+    """The password of the directory's account; empty for an anonymous one. Raises ``InputError``, ``HomeError``."""
+    if directory.password_file:
+        return saved_profiles.read_password(Path(directory.password_file))
+    if not directory.username:
+        return Secret("")
+    stored = await passwords.stored(archive, _NAME)
+    if stored is None or not await has_password(archive, directory):
+        raise InputError(
+            "No password is stored for the directory.", "Enter it with archivar directory apply, or name a password_file."
+        )
+    return stored
+
+
+async def write(archive: Archive, saved: Sequence[User], counts: dict[str, int], *, actor: str, asked_by: str) -> None:
+    """Write what a synchronisation changed, all of it at once. The caller holds ``archive.changing()``."""
+    drafts = [Draft("user.saved", {"user": user.as_json()}, actor) for user in saved]
+    await archive.append([*drafts, Draft("directory.synced", {**counts, "asked_by": asked_by}, actor)])
+
+
+async def last_sync(archive: Archive) -> tuple[str, dict[str, Any]] | None:
+    """When (as in the ledger) a synchronisation was last done, and its numbers."""
+    found = await archive.entries_before(None, 1, "directory.synced")
+    return (found[0].at, found[0].payload) if found else None

@@ -1,0 +1,428 @@
+"""Saved profiles and their passwords. Definitions are in the ledger; passwords are not: they are this machine's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from core.archive.archive import Archive
+from core.archive.catalog import catalog, changes
+from core.archive.registry import passwords, planning, users
+from core.archive.store.ledger import Draft
+from core.errors import ArchivarError, InputError
+from core.model import User, now
+from core.profiles import templates
+from core.profiles.mailboxes import login_name
+from core.profiles.profile import Access, Profile, Server, from_json, name_key
+from core.profiles.routing import AddressBook
+from core.profiles.selection import Selected, select
+from core.secrets import Secret
+
+#: The protection of a connection on which only the server itself can read what is sent.
+_TRUSTED = 2
+
+
+async def all_profiles(archive: Archive) -> list[Profile]:
+    """All profiles by name."""
+    rows = await archive.database.read("SELECT definition FROM profile ORDER BY name")
+    return [from_json(json.loads(row[0])) for row in rows]
+
+
+async def find(archive: Archive, name: str) -> Profile:
+    """The profile called ``name``. Raises ``InputError``."""
+    row = await archive.database.one("SELECT definition FROM profile WHERE name = ?", (name,))
+    if row is None:
+        names = ", ".join(profile.name for profile in await all_profiles(archive)) or "none yet"
+        raise InputError(f'There is no profile "{name}".', f"Profiles: {names}. Save one with archivar profile apply.")
+    return from_json(json.loads(row[0]))
+
+
+async def save(
+    archive: Archive,
+    profile: Profile,
+    password: Secret | None = None,
+    *,
+    actor: str = "archivar",
+    renames: str = "",
+    new: bool = False,
+    expected: dict[str, Any] | None = None,
+) -> None:
+    """Save a profile, and its password (encrypted) when one is given. Raises ``InputError``; then nothing is saved.
+
+    ``renames``: the profile that it was until now, which it takes the place of with its runs, its next start and, if none is
+    given, its stored password. Refused while that one is run, or when the new name is taken. ``new``: refused when there is one
+    of that name. ``expected``: the definition that was changed into this one; refused when it is another one now, or gone.
+    """
+    async with archive.changing():
+        await _forget_orphans(archive)
+        if new:
+            await _refuse_taken(archive, profile.name)
+        if expected is not None:
+            await _refuse_changed(archive, renames or profile.name, expected)
+        if renames and name_key(renames) != name_key(profile.name):
+            await _rename(archive, await find(archive, renames), profile, password, actor)
+        else:
+            if renames:
+                await _refuse_active(archive, (await find(archive, renames)).name)
+            await check(archive, profile)
+            await _save(archive, profile, password, actor)
+
+
+async def _save(archive: Archive, profile: Profile, password: Secret | None, actor: str) -> None:
+    before = await _definition(archive, profile.name)
+    box = _box(archive, profile.name, password)
+    # Forgotten first and stored last: a crash in between leaves a profile without a password, never one that would
+    # send the old password to a new server.
+    async with forgetting(archive, profile.name, wanted=box is not None or bool(profile.login.password_file)) as forgotten:
+        await archive.append([_saved(profile, actor, password=box is not None or forgotten)])
+    async with archive.database.transaction() as transaction:
+        if box is not None:
+            await transaction.execute("INSERT OR REPLACE INTO password (profile, box) VALUES (?, ?)", (profile.name, box))
+        if before is None or before.get("schedule") != profile.as_json().get("schedule"):
+            await planning.plan(transaction, profile, now())
+        # Names are told as they are spelled now.
+        await transaction.execute(
+            "UPDATE run SET profile = ?1 WHERE profile = ?1 AND profile <> ?1 COLLATE BINARY", (profile.name,)
+        )
+
+
+async def _rename(archive: Archive, old: Profile, new: Profile, password: Secret | None, actor: str) -> None:
+    await check(archive, new)
+    await _refuse_taken(archive, new.name)
+    await _refuse_active(archive, old.name)
+    stored = await _is_stored(archive, old.name)
+    given = password is not None or (stored and bool(new.login.password_file))
+    if password is None and not new.login.password_file:
+        password = await _stored_password(archive, old.name)
+    box = _box(archive, new.name, password)
+    async with archive.database.transaction() as transaction:
+        await transaction.execute("DELETE FROM password WHERE profile = ?", (new.name,))
+        if box is not None:
+            # Nobody has that name yet: after a crash either the new profile has its password, or the next change forgets it.
+            await transaction.execute("INSERT INTO password (profile, box) VALUES (?, ?)", (new.name, box))
+    await archive.append([_removed(old, actor), _saved(new, actor, renamed=old.name, password=given)])
+    async with archive.database.transaction() as transaction:
+        await transaction.execute("DELETE FROM password WHERE profile = ?", (old.name,))
+        await transaction.execute("UPDATE run SET profile = ? WHERE profile = ?", (new.name, old.name))
+        await transaction.execute("UPDATE OR REPLACE planned SET profile = ? WHERE profile = ?", (new.name, old.name))
+        if old.schedule != new.schedule:
+            await planning.plan(transaction, new, now())
+
+
+async def copy(archive: Archive, name: str, new_name: str, *, actor: str = "archivar") -> Profile:
+    """Save a copy of a profile under a new name, with its stored password; its schedule is switched off in the copy.
+
+    Raises ``InputError``.
+    """
+    async with archive.changing():
+        await _forget_orphans(archive)
+        original = await find(archive, name)
+        await _refuse_taken(archive, new_name)
+        await check(archive, original)
+        schedule = replace(original.schedule, automatic=False) if original.schedule else None
+        profile = replace(original, name=new_name, schedule=schedule)
+        await _save(archive, profile, await _stored_password(archive, original.name), actor)
+    return profile
+
+
+async def set_automatic(archive: Archive, name: str, on: bool, *, actor: str = "archivar") -> Profile:
+    """Switch the schedule of a profile on or off. Raises ``InputError`` when it has none."""
+    async with archive.changing():
+        before = await find(archive, name)
+        if before.schedule is None:
+            raise InputError(
+                f"{before.name} has no schedule, so it cannot be started automatically.",
+                'Add a [schedule] to its file, such as daily = "02:00", and apply it again.',
+            )
+        profile = replace(before, schedule=replace(before.schedule, automatic=on))
+        if profile != before:
+            # Not checked: also one whose user is no more must be switched off.
+            await _save(archive, profile, None, actor)
+    return profile
+
+
+async def _refuse_taken(archive: Archive, name: str) -> None:
+    if (taken := await _definition(archive, name)) is not None:
+        raise InputError(f"There is a profile {taken['name']} already.", "Choose another name, or remove that one first.")
+
+
+async def _refuse_changed(archive: Archive, name: str, expected: dict[str, Any]) -> None:
+    definition = await _definition(archive, name)
+    if definition is None:
+        raise InputError(
+            f"{name} was removed or renamed meanwhile, so nothing was saved.", "Make it anew, if it is still wanted."
+        )
+    if from_json(definition).as_json() != expected:
+        raise InputError(
+            f"Somebody else changed {name} meanwhile, so nothing was saved.",
+            "Leave without saving, open it again to see what it is now, and change that.",
+        )
+
+
+async def _refuse_active(archive: Archive, name: str) -> None:
+    active = "SELECT id FROM run WHERE profile = ? AND status IN ('queued', 'running', 'interrupted')"
+    if run := await archive.database.value(active, (name,)):
+        raise InputError(f"{name} is being run (run {run}).", f"Wait, or archivar cancel {run}.")
+
+
+async def _definition(archive: Archive, name: str) -> dict[str, Any] | None:
+    text = await archive.database.value("SELECT definition FROM profile WHERE name = ?", (name,))
+    return json.loads(text) if text else None
+
+
+def _saved(profile: Profile, actor: str, *, password: bool = False, renamed: str = "") -> Draft:
+    """``password``: it was given, or is forgotten, with this."""
+    payload: dict[str, Any] = {"name": profile.name, "definition": profile.as_json()}
+    payload |= {changes.RENAMED: renamed} if renamed else {}
+    payload |= {changes.KEY: changes.password_changed()} if password else {}
+    return Draft("profile.saved", payload, actor)
+
+
+def _removed(profile: Profile, actor: str, *, password: bool = False) -> Draft:
+    payload: dict[str, Any] = {"name": profile.name}
+    return Draft("profile.removed", payload | ({changes.KEY: changes.password_changed()} if password else {}), actor)
+
+
+def _box(archive: Archive, name: str, password: Secret | None) -> bytes | None:
+    return passwords.box(archive, name, password) if password is not None else None
+
+
+async def check(archive: Archive, profile: Profile) -> Selected | None:
+    """Are the users of a profile there? What its selection comes to, if it has one. Raises ``InputError``."""
+    if profile.target is not None:
+        await users.find(archive, profile.target.user)
+    if profile.catchall is not None:
+        if profile.catchall.archive:
+            await users.find(archive, profile.catchall.archive)
+        await refuse_own_address(archive, profile)
+    if profile.selection is None:
+        return None
+    everybody = await users.all_users(archive)
+    selected = select(profile.selection, everybody)
+    if selected.unknown:
+        names = ", ".join(f'"{name}"' for name in selected.unknown[:10])
+        more = f" and {len(selected.unknown) - 10} more" if len(selected.unknown) > 10 else ""
+        there = ", ".join(user.name for user in everybody[:10]) or "none yet"
+        raise InputError(
+            f"users.list: there is no user {names}{more}.",
+            f"Users: {there}{', …' if len(everybody) > 10 else ''}. Add one with archivar user add, or correct the list.",
+        )
+    if profile.deletion.active and (shared := shared_logins(profile, selected.users)):
+        raise InputError(
+            f"delete.when: {shared[0]} What is deleted for one of them the others would never get.",
+            "Give each user a login of their own (archivar user edit --login), select only one of them, or delete never.",
+        )
+    return selected
+
+
+async def refuse_own_address(archive: Archive, profile: Profile) -> None:
+    """Raises ``InputError`` when an address of a catch-all mailbox belongs to a user: everybody's mail would be theirs."""
+    if profile.catchall is None:
+        return
+    book = AddressBook(await users.all_users(archive))
+    for address in profile.catchall.own(profile.login.username):
+        if owner := book.owner(address):
+            raise InputError(
+                f"{profile.name}: {address} is the address of the mailbox that gets everybody's mail, and belongs to the user "
+                f"{owner[0].name}.",
+                f"Take it from {owner[0].name} with archivar user edit, or archive another mailbox.",
+            )
+
+
+async def catchall_mailboxes(archive: Archive) -> dict[str, str]:
+    """The addresses of all catch-all mailboxes, each with the name of its profile."""
+    profiles = [one for one in await all_profiles(archive) if one.catchall is not None]
+    return {address: one.name for one in profiles if one.catchall for address in one.catchall.own(one.login.username)}
+
+
+async def case_doubts(archive: Archive, profile: Profile) -> list[str]:
+    """Warnings about folders of a catch-all profile that differ only by case from those into which mailboxes are archived."""
+    if profile.catchall is None:
+        return []
+    people = await users.all_users(archive)
+    rows = await archive.database.read("SELECT DISTINCT path FROM folder WHERE owner <> ?", (users.NOBODY.id,))
+    there: dict[str, set[str]] = {}
+    for (path,) in rows:
+        there.setdefault(path.casefold(), set()).add(path)
+    if any(one.catchall is None for one in await all_profiles(archive)):
+        # Every mailbox has one of that name, also those of which nothing is archived yet.
+        there |= {f"{user.addresses[0]}/INBOX".casefold(): {f"{user.addresses[0]}/INBOX"} for user in people if user.addresses}
+    found: dict[str, str] = {}
+    for template in (profile.catchall.incoming, profile.catchall.outgoing):
+        for user in people:
+            for place in {templates.place(template, user.addresses[0], address) for address in user.addresses}:
+                if others := there.get(place.casefold(), set()) - {place}:
+                    found.setdefault(template, min(others))
+    return [
+        f'Files into {template}, while mailboxes are archived into "{path}": that differs only by case, and makes two folders. '
+        "Spell it alike."
+        for template, path in found.items()
+    ]
+
+
+def shared_logins(profile: Profile, chosen: Iterable[User]) -> list[str]:
+    """Warnings about users whose mailbox would be the same one."""
+    return [
+        f"{' and '.join(names)} have the same login name ({login}): the same mailbox would go into each of their archives."
+        for login, names in _by_login(profile, chosen).items()
+        if len(names) > 1
+    ]
+
+
+def shared(profile: Profile, chosen: Iterable[User]) -> set[str]:
+    """Login names, without regard to case, that more than one user has."""
+    return {login for login, names in _by_login(profile, chosen).items() if len(names) > 1}
+
+
+def _by_login(profile: Profile, chosen: Iterable[User]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for user in chosen:
+        found.setdefault(login_name(user, profile.login.method).casefold(), []).append(user.name)
+    return found
+
+
+async def _is_stored(archive: Archive, name: str) -> bool:
+    return await archive.database.value("SELECT 1 FROM password WHERE profile = ?", (name,)) is not None
+
+
+async def _forget(archive: Archive, name: str) -> None:
+    async with archive.database.transaction() as transaction:
+        await transaction.execute("DELETE FROM password WHERE profile = ?", (name,))
+
+
+@asynccontextmanager
+async def forgetting(archive: Archive, name: str, *, wanted: bool) -> AsyncIterator[bool]:
+    """Forget the password stored under ``name``, if that is ``wanted``, before the entry because of which it goes is written.
+
+    Gives whether there was one. It comes back when the entry was not written: what fails leaves all as it was. The caller
+    holds ``archive.changing()``.
+    """
+    box = await archive.database.value("SELECT box FROM password WHERE profile = ?", (name,)) if wanted else None
+    if box is None:
+        yield False
+        return
+    after = (await archive.head()).seq
+    await _forget(archive, name)
+    try:
+        yield True
+    except BaseException:
+        with suppress(ArchivarError):
+            # Runs append meanwhile; only what was to be written counts. Where it cannot be read, the password stays away:
+            # it would go to a server that it is not for.
+            kinds = ("profile.saved", "directory.saved")
+            unread = len(archive.notices)
+            written = [seq for kind in kinds for seq in await archive.entry_seqs(kind, after)]
+            if not written and len(archive.notices) == unread:
+                async with archive.database.transaction() as transaction:
+                    await transaction.execute("INSERT OR IGNORE INTO password (profile, box) VALUES (?, ?)", (name, box))
+        raise
+
+
+async def _forget_orphans(archive: Archive) -> None:
+    """Forget passwords without a profile: what a crash left behind is none of another profile that gets the name later."""
+    head = await archive.head()
+    async with archive.database.transaction() as transaction:
+        # While somebody rebuilds the catalog, it does not know all profiles.
+        if (await catalog.applied(transaction)).seq >= head.seq:
+            # Names that begin with a hyphen are no profile's: what is kept under them is the directory's.
+            orphans = "profile NOT IN (SELECT name FROM profile) AND profile NOT LIKE '-%'"
+            await transaction.execute(f"DELETE FROM password WHERE {orphans}")
+
+
+async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> None:
+    """Delete a profile and its password; archived mail is not touched. Raises ``InputError``."""
+    async with archive.changing():
+        await _forget_orphans(archive)
+        profile = await find(archive, name)
+        await _refuse_active(archive, profile.name)
+        await archive.append([_removed(profile, actor, password=await _is_stored(archive, profile.name))])
+        await _forget(archive, profile.name)
+        async with archive.database.transaction() as transaction:
+            await planning.unplan(transaction, profile.name)
+
+
+async def has_password(archive: Archive, profile: Profile) -> bool:
+    """Is there a stored password, or a file named for it?"""
+    return bool(profile.login.password_file) or await _is_stored(archive, profile.name)
+
+
+class Misfit(StrEnum):
+    """Why a stored password does not serve a profile."""
+
+    REMOVED = "removed"
+    NOT_STORED = "not stored"
+    SERVER = "server"
+    ACCOUNT = "account"
+    ENCRYPTION = "encryption"
+
+
+async def password_fits(archive: Archive, profile: Profile, name: str) -> bool:
+    """Is a password stored for the profile called ``name``, and for the very account and server of ``profile``?"""
+    return await password_misfit(archive, profile, name) is None
+
+
+async def password_misfit(archive: Archive, profile: Profile, name: str) -> Misfit | None:
+    """Why the password stored for the profile called ``name`` does not serve ``profile``; None when it does.
+
+    A stored password is never sent anywhere else than where it was meant for, nor with less protection on its way.
+    """
+    definition = await _definition(archive, name)
+    if definition is None:
+        return Misfit.REMOVED
+    before = from_json(definition)
+    if before.login.password_file or not await has_password(archive, before):
+        return Misfit.NOT_STORED
+    old, new = before.server, profile.server
+    if (old.host.lower(), old.effective_port) != (new.host.lower(), new.effective_port):
+        return Misfit.SERVER
+    if (before.login.method, before.login.username) != (profile.login.method, profile.login.username):
+        return Misfit.ACCOUNT
+    return Misfit.ENCRYPTION if _exposes(old, new) else None
+
+
+def _exposes(old: Server, new: Server) -> bool:
+    """Could somebody read with ``new`` what nobody could read with ``old``?"""
+    if _protection(new) != _protection(old):
+        return _protection(new) < _protection(old)
+    return _protection(new) == _TRUSTED and new.ca_file != old.ca_file
+
+
+def _protection(server: Server) -> int:
+    if server.access is Access.IMAP:
+        return 0
+    return 1 if server.accept_all_certificates else _TRUSTED
+
+
+async def password(archive: Archive, profile: Profile) -> Secret:
+    """The password of a profile: from its file, or decrypted. Raises ``InputError``, ``HomeError``."""
+    if profile.login.password_file:
+        return read_password(Path(profile.login.password_file))
+    stored = await _stored_password(archive, profile.name)
+    if stored is None:
+        raise InputError(
+            f"No password is stored for {profile.name}.", "Change the profile and enter it, or name a file that holds it."
+        )
+    return stored
+
+
+async def _stored_password(archive: Archive, name: str) -> Secret | None:
+    return await passwords.stored(archive, name)
+
+
+def read_password(path: Path) -> Secret:
+    """The first line of a password file. Raises ``InputError``."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.readline().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise InputError(f"login.password_file {path} is not UTF-8 text.") from None
+    except OSError as error:
+        raise InputError(f"login.password_file {path} cannot be read: {error.strerror}.") from None
+    if not text:
+        raise InputError(f"login.password_file {path} is empty.", "Its first line must be the password.")
+    return Secret(text)

@@ -1,0 +1,236 @@
+"""Settings of this machine: how the console looks, how much a service does at once, when it verifies, when a volume is sealed.
+
+Kept in table ``setting`` as text. A value that this program cannot read counts as not set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from core.archive.store.ledger import Draft
+from core.config import Home
+from core.db import glimpse, kept
+from core.db.database import Database
+from core.errors import InputError
+from core.profiles import rhythm, sizes
+from core.profiles.rhythm import Rhythm
+
+if TYPE_CHECKING:
+    from core.archive.archive import Archive
+
+DEFAULT_VOLUME_BYTES = 4 * 1024**3
+_WORDS = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}
+_THEME = re.compile(r"[a-z-]{1,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings. ``refresh`` is in seconds, ``connections`` are those to one server in all runs of the service.
+
+    ``verify`` is a ``Rhythm`` as text.
+    """
+
+    theme: str = "dark"
+    mouse: bool = False
+    refresh: float = 0.5
+    connections: int = 16
+    runs: int = 4
+    volume_bytes: int = DEFAULT_VOLUME_BYTES
+    # An archive that mail is deleted on the strength of proves itself without being asked.
+    verify: str = "monthly"
+    #: When seals are sent to the places that are set up.
+    seal: str = "nightly"
+    #: Days for which equal STATUS numbers are believed.
+    relist: int = 7
+    #: Percent of a folder's messages that are gone when that is told.
+    shrunk: int = 50
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in DESCRIBED}
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a setting is for, and what it may be. ``parse`` takes what a person wrote, ``load`` what is in the table.
+
+    Both raise ``ValueError``; ``show`` gives text that ``parse`` takes.
+    """
+
+    what: str
+    allowed: str
+    parse: Callable[[str], Any]
+    load: Callable[[str], Any]
+    show: Callable[[Any], str]
+
+
+def _theme(text: str) -> str:
+    if text not in themes():
+        raise ValueError(text)
+    return text
+
+
+@cache
+def themes() -> tuple[str, ...]:
+    """The names of the themes that there are."""
+    # Here alone: it takes longer than all else that most commands do with settings.
+    from importlib.resources import files
+
+    found = (entry.name.removesuffix(".toml") for entry in files("themes").iterdir() if entry.name.endswith(".toml"))
+    return tuple(sorted(found))
+
+
+def _loaded_theme(text: str) -> str:
+    if not _THEME.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in _WORDS:
+        raise ValueError(text)
+    return _WORDS[text.lower()]
+
+
+def _within(low: float, high: float, read: Callable[[str], Any]) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        # Python reads 1_0 as ten, and digits of other scripts.
+        if not text.isascii() or "_" in text or not low <= (value := read(text)) <= high:
+            raise ValueError(text)
+        return value
+
+    return parse
+
+
+def _count(what: str, most: int) -> Description:
+    parse = _within(1, most, int)
+    return Description(what, f"a number from 1 to {most}", parse, parse, str)
+
+
+def _verify(text: str) -> str:
+    return str(Rhythm.parse(text))
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(text)
+        return text.lower()
+
+    return parse
+
+
+_refresh = _within(0.25, 5, float)
+_volume = _within(64 * 1024**2, 64 * 1024**3, sizes.parse)
+
+#: Every setting by its name, in the order in which they are listed.
+DESCRIBED: dict[str, Description] = {
+    "theme": Description("The console's colours.", "the name of a theme", _theme, _loaded_theme, str),
+    "mouse": Description(
+        "Whether the console takes the mouse.", "on or off", _switch, _switch, lambda on: "on" if on else "off"
+    ),
+    "refresh": Description(
+        "Seconds between two looks of the console at the archive.",
+        "seconds from 0.25 to 5",
+        _refresh,
+        _refresh,
+        lambda value: f"{value:g}",
+    ),
+    "connections": _count("Most connections to one server, in all runs together.", 64),
+    "runs": _count("Most runs at once.", 16),
+    # Archives with volumes of any size can be read, so what is in the table holds as it is.
+    "volume_bytes": Description(
+        "Size at which a volume is sealed and the next begun.",
+        "a size from 64 MiB to 64 GiB such as 4 GB",
+        _volume,
+        _within(1, 2**62, int),
+        sizes.exact,
+    ),
+    "verify": Description(
+        "How often the service verifies everything by itself, or how much of it every day.",
+        rhythm.ALLOWED,
+        _verify,
+        _verify,
+        str,
+    ),
+    "seal": Description(
+        "When the service sends the archive's seal to the places that are set up for it (archivar seal).",
+        "off, nightly, or runs (nightly and after each run)",
+        _one_of("off", "nightly", "runs"),
+        _one_of("off", "nightly", "runs"),
+        str,
+    ),
+    "relist": _count("Days after which a folder is listed whole even if its STATUS has not changed.", 365),
+    "shrunk": _count("Percent of a folder's messages that, when at least 50 are gone at once, are told as missing.", 100),
+}
+
+
+def shown(settings: Settings) -> dict[str, str]:
+    """The value of each setting by name, as it can be given to ``change``."""
+    return {name: one.show(getattr(settings, name)) for name, one in DESCRIBED.items()}
+
+
+async def read(archive: Archive) -> Settings:
+    """The settings now."""
+    return await of(archive.database)
+
+
+async def of(database: Database) -> Settings:
+    """The settings in a catalog."""
+    return _settings(await database.read("SELECT name, value FROM setting"))
+
+
+async def change(archive: Archive, name: str, text: str, *, actor: str = "archivar") -> Settings:
+    """Set one; the settings then. One that is as before leaves no trace in the ledger.
+
+    Raises ``InputError`` that names what is allowed.
+    """
+    described = DESCRIBED.get(name)
+    if described is None:
+        raise InputError(f'There is no setting "{_short(name)}".', f"{_near(name, DESCRIBED)}Settings: {', '.join(DESCRIBED)}.")
+    try:
+        value = described.parse(text.strip())
+    except ValueError:
+        near, allowed = "", described.allowed
+        if name == "theme":
+            near, allowed = _near(text, themes()), f"{allowed}: {', '.join(themes())}"
+        raise InputError(f'{name}: "{_short(text)}" is not allowed.', f"{near}Allowed: {allowed}.") from None
+    stored = str(value) if isinstance(value, int) and not isinstance(value, bool) else described.show(value)
+    async with archive.changing():
+        if value != getattr(await read(archive), name):
+            # First, so that no setting is ever another one without an entry that says so.
+            await archive.append([Draft("settings.saved", {"name": name, "value": described.show(value)}, actor)])
+        async with archive.database.transaction() as transaction:
+            await kept.keep(transaction, name, stored)
+    return await read(archive)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _near(text: str, known: Iterable[str]) -> str:
+    """The name that may be meant, as a sentence with a blank behind it; empty when none is like it."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(text.strip().lower()[:60], list(known), n=1)
+    return f'Is "{found[0]}" meant? ' if found else ""
+
+
+def glance(home: Home) -> Settings:
+    """The settings, read in a few milliseconds before anything is opened. Defaults on any trouble; makes no file."""
+    return _settings(glimpse.rows(home.catalog, "SELECT name, value FROM setting"))
+
+
+def _settings(rows: Iterable[tuple[Any, ...]]) -> Settings:
+    found: dict[str, Any] = {}
+    for name, text in rows:
+        if name in DESCRIBED:
+            try:
+                found[name] = DESCRIBED[name].load(text)
+            except (ValueError, TypeError, AttributeError):
+                continue
+    return Settings(**found)

@@ -1,0 +1,139 @@
+"""Many users at once: what a list would change, and the change, all of it or nothing."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.archive.archive import Archive
+from core.archive.registry import users
+from core.archive.store.ledger import Draft
+from core.errors import InputError
+from core.model import User
+from core.profiles.users_csv import Fault, UserRow
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A user before and after; ``before`` is None for a new one, and removed for one who comes back."""
+
+    before: User | None
+    after: User
+
+    def sentence(self) -> str:
+        """What changes: ``anna: login "" -> "anna"``."""
+        after = self.after
+        if self.before is None:
+            # At the end, where it is what is cut if a line is short of room.
+            whole = f" ({after.full_name})" if after.full_name else ""
+            return f"{after.name}: new, {', '.join(after.addresses) or 'no e-mail address'}{whole}"
+        parts = [f'{what} "{old}" -> "{new}"' for what, old, new in self._fields(self.before) if old != new]
+        if self.before.removed:
+            parts.insert(0, "comes back with the archive kept under this name")
+        return f"{after.name}: {'; '.join(parts)}"
+
+    def _fields(self, before: User) -> list[tuple[str, str, str]]:
+        after = self.after
+        return [
+            ("addresses", ", ".join(before.addresses), ", ".join(after.addresses)),
+            ("login", before.login, after.login),
+            ("full name", before.full_name, after.full_name),
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"before": self.before.as_json() if self.before else None, "after": self.after.as_json()}
+
+    @property
+    def essence(self) -> tuple[User | None, User]:
+        """The change but for the id of a new user, which is drawn anew each time."""
+        return self.before, self.after if self.before else replace(self.after, id="")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What importing ``rows`` would do. Nothing is done while there are ``conflicts``."""
+
+    rows: tuple[UserRow, ...]
+    new: tuple[Change, ...]
+    back: tuple[Change, ...]
+    changed: tuple[Change, ...]
+    unchanged: int
+    conflicts: tuple[Fault, ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        return (*self.new, *self.back, *self.changed)
+
+
+async def plan(archive: Archive, rows: Sequence[UserRow]) -> ImportPlan:
+    """What importing ``rows`` would do now; writes nothing."""
+    everybody = await users.all_users(archive, removed=True)
+    by_name = {user.name.casefold(): user for user in everybody}
+    new: list[Change] = []
+    back: list[Change] = []
+    changed: list[Change] = []
+    unchanged = 0
+    names: dict[str, int] = {}
+    lines: dict[str, int] = {}
+    twice: list[Fault] = []
+    result = {user.id: user for user in everybody}
+    for row in rows:
+        if (first := names.setdefault(row.name.casefold(), row.line)) != row.line:
+            twice.append(Fault(row.line, f"the name {row.name} stands in line {first} already; each user has one row"))
+            continue
+        before = by_name.get(row.name.casefold())
+        after = _after(before, row)
+        result[after.id] = after
+        lines[after.id] = row.line
+        if before is None:
+            new.append(Change(None, after))
+        elif before.removed:
+            back.append(Change(before, after))
+        elif after != before:
+            changed.append(Change(before, after))
+        else:
+            unchanged += 1
+    conflicts = (*twice, *_conflicts(list(result.values()), lines))
+    return ImportPlan(tuple(rows), tuple(new), tuple(back), tuple(changed), unchanged, conflicts)
+
+
+def _after(before: User | None, row: UserRow) -> User:
+    user = before or User(uuid.uuid4().hex[:12], row.name)
+    if user.removed:
+        # Else the next synchronisation would remove again who left the directory.
+        user = user.by_hand()
+    return replace(
+        user,
+        addresses=user.addresses if row.addresses is None else row.addresses,
+        login=user.login if row.login is None else row.login,
+        full_name=user.full_name if row.full_name is None else row.full_name,
+        removed=False,
+    )
+
+
+def _conflicts(everybody: Sequence[User], lines: dict[str, int]) -> tuple[Fault, ...]:
+    """Addresses that two users would have afterwards. ``lines`` are those of the rows, by the user's id."""
+    owners: dict[str, User] = {}
+    found: list[Fault] = []
+    # Those who are not in the list come first: they keep what they have.
+    for user in sorted((one for one in everybody if not one.removed), key=lambda user: lines.get(user.id, 0)):
+        for address in user.addresses:
+            owner = owners.setdefault(address.casefold(), user)
+            if owner is not user:
+                text = f"{address} belongs to {owner.name}; an address belongs to one user only"
+                found.append(Fault(lines.get(user.id, 0), text))
+    return tuple(found)
+
+
+async def carry_out(archive: Archive, planned: ImportPlan, actor: str = "archivar") -> None:
+    """Do what was planned, all of it or nothing. Raises ``InputError`` on conflicts, and when users were changed since."""
+    async with archive.changing():
+        now = await plan(archive, planned.rows)
+        if now.conflicts:
+            raise InputError(f"The list cannot be imported: {now.conflicts[0]}.", "Correct the list; nothing was changed.")
+        if [change.essence for change in now.changes] != [change.essence for change in planned.changes]:
+            raise InputError("Users were changed in the meantime; nothing was imported.", "Look at what would change again.")
+        if drafts := [Draft("user.saved", {"user": change.after.as_json()}, actor) for change in planned.changes]:
+            await archive.append(drafts)

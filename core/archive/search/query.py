@@ -1,0 +1,231 @@
+"""What people type to find mail, taken apart. Pure.
+
+Words are sought together, ``"several words"`` in that order, ``-`` before something leaves out what it finds, ``OR`` binds
+closer than the blank between words, parentheses closer than that, ``word*`` is how a word begins, ``*word*`` stands within one.
+Numbers are found however they are set apart. Fields stand before a colon; their values may be quoted. Errors know the place
+in the text.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from datetime import date
+
+from core.archive.search import folding, numbers
+from core.archive.search.query_terms import (
+    FIELDS,
+    TEXT_FIELDS,
+    All,
+    Any,
+    Attached,
+    Dated,
+    InFolder,
+    Node,
+    Not,
+    Numbered,
+    OfUser,
+    Part,
+    Query,
+    QueryError,
+    Sized,
+    Where,
+    Within,
+    Words,
+)
+from core.archive.search.query_values import EXAMPLES, VALUES
+from core.model import now
+
+__all__ = (
+    "FIELDS",
+    "All",
+    "Any",
+    "Attached",
+    "Dated",
+    "InFolder",
+    "Node",
+    "Not",
+    "Numbered",
+    "OfUser",
+    "Part",
+    "Query",
+    "QueryError",
+    "Sized",
+    "Where",
+    "Within",
+    "Words",
+    "parse",
+)
+
+LONGEST = 4_000
+MOST_TERMS = 100
+DEEPEST = 20
+#: Letters that a part of a word must have: fewer are in most of them.
+SHORTEST_PART = 3
+
+_SPACE = re.compile(r"\s+")
+_FIELD = re.compile(r"([A-Za-z]+):(?!//)")
+_BARE = re.compile(r'[^\s()"]+')
+_QUOTES = str.maketrans("“”„‟", '""""')
+
+
+def parse(text: str, *, today: date | None = None) -> Query:
+    """Take a query apart. ``today`` is for dates such as ``yesterday``. Raises ``QueryError`` and nothing else."""
+    if len(text) > LONGEST:
+        raise QueryError(f"The query is longer than {LONGEST:,} characters.", "Leave out some of it.", LONGEST)
+    return Query(text, _Parser(text.translate(_QUOTES), today or now().astimezone().date()).parse())
+
+
+class _Parser:
+    def __init__(self, text: str, today: date) -> None:
+        self._text = text
+        self._today = today
+        self._at = 0
+        self._terms = 0
+
+    def parse(self) -> tuple[Node, ...]:
+        self._skip()
+        if self._at == len(self._text):
+            raise QueryError("There is nothing to search for.", "Type a word, or a field such as from:anna.", 0)
+        found = self._all(0)
+        if self._at < len(self._text):
+            raise QueryError("There is no opening parenthesis for this one.", "Take it away, or add one before.", self._at)
+        return found
+
+    def _all(self, depth: int) -> tuple[Node, ...]:
+        terms: list[Node] = []
+        while not self._ends():
+            if self._operator("AND"):
+                if not terms or self._ends() or self._operator("AND", look=True) or self._operator("OR", look=True):
+                    raise self._error("AND needs something on both sides.", 'To search the word, write "AND" in quotes.')
+                continue
+            terms.append(self._any(depth))
+        return tuple(terms)
+
+    def _any(self, depth: int) -> Node:
+        if self._operator("OR", look=True):
+            raise self._error("OR needs something before it.", 'To search the word, write "OR" in quotes.')
+        terms = [self._single(depth)]
+        while self._operator("OR"):
+            if self._ends() or self._operator("OR", look=True) or self._operator("AND", look=True):
+                raise self._error("OR needs something after it.", 'To search the word, write "OR" in quotes.')
+            terms.append(self._single(depth))
+        return terms[0] if len(terms) == 1 else Any(tuple(terms))
+
+    def _single(self, depth: int) -> Node:
+        if depth > DEEPEST:
+            raise self._error("This is nested too deep.", "Leave out some parentheses.")
+        start = self._at
+        if self._text[start] == "-" or self._operator("NOT", look=True):
+            self._at += 1 if self._text[start] == "-" else 3
+            self._skip()
+            if self._ends():
+                raise QueryError("There is nothing to leave out here.", "Write -word, without a blank.", start)
+            return Not(self._single(depth + 1))
+        if self._text[start] == "(":
+            self._at += 1
+            self._skip()
+            terms = self._all(depth + 1)
+            if self._at >= len(self._text):
+                raise QueryError("This parenthesis is not closed.", 'Add ")" where it ends.', start)
+            if not terms:
+                raise QueryError("There is nothing in these parentheses.", "Take them away.", start)
+            self._at += 1
+            self._skip()
+            return terms[0] if len(terms) == 1 else All(terms)
+        return self._term()
+
+    def _term(self) -> Node:
+        self._terms += 1
+        if self._terms > MOST_TERMS:
+            raise self._error(f"These are more than {MOST_TERMS} terms.", "Leave out some of them.")
+        start = self._at
+        field = _FIELD.match(self._text, start)
+        if field is None:
+            return self._wanted("", start)
+        name = field[1].lower()
+        self._at = field.end()
+        if self._at == len(self._text) or self._text[self._at].isspace() or self._text[self._at] in "()":
+            if name not in FIELDS:
+                # "Re:" and its like are words.
+                self._skip()
+                return self._words(name, False, "", start)
+            raise QueryError(f"{name}: needs a value.", f"Write it after the colon, without a blank: {EXAMPLES[name]}", start)
+        at = self._at
+        if name not in FIELDS:
+            raise QueryError(f'There is no field "{name}".', _field_hint(name), start)
+        if name in TEXT_FIELDS:
+            return self._wanted(TEXT_FIELDS[name], at)
+        value, prefix = self._value()
+        return VALUES[name](value, prefix, at, self._today)
+
+    def _wanted(self, column: str, start: int) -> Node:
+        """Words, a part of one, or a number, which may have blanks in it: these are no ends of it."""
+        if spaced := numbers.spaced(self._text, start):
+            self._at = start + len(spaced)
+            self._skip()
+            several = tuple(Words((word,), column) for word in folding.words(spaced))
+            return Any((All(several), self._words(spaced, False, column, start)))
+        value, prefix = self._value()
+        words = folding.words(value)
+        # Scripts without blanks are taken character by character, so that parts are found anyway.
+        if self._text[start] == "*" and len(words) == 1:
+            return self._part(words[0], not prefix, column, start)
+        return self._words(value, prefix, column, start)
+
+    def _part(self, word: str, ending: bool, column: str, position: int) -> Part:
+        if len(word) < SHORTEST_PART or not word.isalpha():
+            hint = f"Write one word of at least {SHORTEST_PART} letters, such as *schiff*."
+            raise QueryError("This is no part of a word.", hint, position)
+        return Part(word, column, ending, position)
+
+    def _value(self) -> tuple[str, bool]:
+        """A quoted or bare value, and whether a ``*`` follows it."""
+        start = self._at
+        if self._text[start] == '"':
+            end = self._text.find('"', start + 1)
+            if end < 0:
+                raise QueryError("This quotation mark is not closed.", 'Add " where the phrase ends.', start)
+            value = self._text[start + 1 : end]
+            self._at = end + 1
+            prefix = self._text[self._at : self._at + 1] == "*"
+            self._at += prefix
+        else:
+            found = _BARE.match(self._text, start)
+            bare = found[0] if found else ""
+            self._at = start + len(bare)
+            value, prefix = bare.rstrip("*"), bare.endswith("*")
+        self._skip()
+        return value, prefix
+
+    def _words(self, value: str, prefix: bool, column: str, position: int) -> Words:
+        words = tuple(folding.words(value))
+        if not words:
+            raise QueryError("There is no letter or digit in this.", "Only words and numbers can be found.", position)
+        compact = folding.words(numbers.one(value))
+        return Words(words, column, prefix, compact[0] if compact else "")
+
+    def _operator(self, word: str, *, look: bool = False) -> bool:
+        end = self._at + len(word)
+        if not self._text.startswith(word, self._at) or not (end == len(self._text) or self._text[end] in ' \t\r\n()"'):
+            return False
+        if not look:
+            self._at = end
+            self._skip()
+        return True
+
+    def _ends(self) -> bool:
+        return self._at >= len(self._text) or self._text[self._at] == ")"
+
+    def _skip(self) -> None:
+        if found := _SPACE.match(self._text, self._at):
+            self._at = found.end()
+
+    def _error(self, message: str, hint: str) -> QueryError:
+        return QueryError(message, hint, min(self._at, len(self._text)))
+
+
+def _field_hint(name: str) -> str:
+    near = difflib.get_close_matches(name, FIELDS, 1)
+    meant = f"Did you mean {near[0]}:? " if near else f"Fields are {', '.join(f'{one}:' for one in FIELDS)}. "
+    return f"{meant}To search the text, put it in quotes."

@@ -1,0 +1,136 @@
+"""Values of the fields of a query that are no text: dates, sizes, numbers, places. Pure; errors know the place in the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from core.archive.search import folding
+from core.archive.search.query_terms import (
+    IDS,
+    TEXT_FIELDS,
+    Attached,
+    Dated,
+    InFolder,
+    Node,
+    Numbered,
+    OfUser,
+    QueryError,
+    Sized,
+    Words,
+)
+from core.profiles import sizes
+
+_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
+_DATE_WITH_DOTS = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
+_DAYS_AGO = re.compile(r"(\d{1,4})([dwmy])", re.ASCII)
+_ID = re.compile(r"[0-9]{1,18}|[0-9a-f]{8,64}", re.ASCII)
+_UNITS = {"d": 1, "w": 7, "m": 30, "y": 365}
+_DATE_HINT = "Write 2024, 2024-05, 2024-05-31, 31.05.2024, today, yesterday or 7d (that long ago)."
+
+
+def _has(value: str, prefix: bool, position: int, today: date) -> Node:
+    if value.casefold() not in ("attachment", "attachments"):
+        raise QueryError(f"has: does not know {value!r}.", "Write has:attachment.", position)
+    return Attached()
+
+
+def _folder(value: str, prefix: bool, position: int, today: date) -> Node:
+    name = value.strip("/").casefold()
+    if not name:
+        raise QueryError("This is no name of a folder.", 'Write folder:INBOX or folder:"Sent Items".', position)
+    return InFolder(name, prefix, position)
+
+
+def _user(value: str, prefix: bool, position: int, today: date) -> Node:
+    if not value.strip():
+        raise QueryError("This is no name of a user.", "Write user:anna or user:anna@example.test.", position)
+    return OfUser(value.strip(), position)
+
+
+def _before(value: str, prefix: bool, position: int, today: date) -> Node:
+    return Dated(None, _days(value, position, today)[0])
+
+
+def _after(value: str, prefix: bool, position: int, today: date) -> Node:
+    return Dated(_days(value, position, today)[0], None)
+
+
+def _on(value: str, prefix: bool, position: int, today: date) -> Node:
+    return Dated(*_days(value, position, today))
+
+
+def _days(value: str, position: int, today: date) -> tuple[date, date]:
+    """The first day of what ``value`` names, and the first day after it."""
+    word = value.strip().casefold()
+    try:
+        if word in ("today", "yesterday"):
+            first = today - timedelta(days=word == "yesterday")
+            return first, first + timedelta(days=1)
+        if found := _DAYS_AGO.fullmatch(word):
+            first = today - timedelta(days=int(found[1]) * _UNITS[found[2]])
+            return first, first + timedelta(days=1)
+        if found := _DATE_WITH_DOTS.fullmatch(word):
+            first = date(int(found[3]), int(found[2]), int(found[1]))
+            return first, first + timedelta(days=1)
+        if found := _DATE.fullmatch(word):
+            year, month, day = (int(part) if part else 0 for part in found.groups())
+            first = date(year, month or 1, day or 1)
+            if day:
+                return first, first + timedelta(days=1)
+            return first, date(year + (month in (0, 12)), month % 12 + 1 if month else 1, 1)
+    except (ValueError, OverflowError):
+        raise QueryError(f"There is no day {value!r}.", _DATE_HINT, position) from None
+    raise QueryError(f"{value!r} is no date.", _DATE_HINT, position)
+
+
+def _larger(value: str, prefix: bool, position: int, today: date) -> Node:
+    return Sized(_bytes(value, position), None)
+
+
+def _smaller(value: str, prefix: bool, position: int, today: date) -> Node:
+    return Sized(None, _bytes(value, position))
+
+
+def _bytes(value: str, position: int) -> int:
+    text = value.strip()
+    if text.isascii() and text.isdigit() and len(text) < 16:
+        return int(text)
+    try:
+        return sizes.parse(text if text[-1:] in "bB" else f"{text}B")
+    except ValueError:
+        raise QueryError(f"{value!r} is no size.", "Write 500kB, 10MB or a number of bytes.", position) from None
+
+
+def _id(value: str, prefix: bool, position: int, today: date) -> Node:
+    if ("@" in value or value.startswith("<")) and (words := tuple(folding.words(value))):
+        return Words(words, IDS, prefix)
+    if not _ID.fullmatch(value.strip().lower()):
+        hint = "Write a message's number, at least 8 digits of its SHA-256, or its Message-ID."
+        raise QueryError("This is no id.", hint, position)
+    return Numbered(value.strip().lower())
+
+
+VALUES: dict[str, Callable[[str, bool, int, date], Node]] = {
+    "has": _has,
+    "folder": _folder,
+    "user": _user,
+    "before": _before,
+    "after": _after,
+    "on": _on,
+    "larger": _larger,
+    "smaller": _smaller,
+    "id": _id,
+}
+EXAMPLES = {name: f"{name}:word" for name in TEXT_FIELDS} | {
+    "has": "has:attachment",
+    "folder": "folder:INBOX",
+    "user": "user:anna",
+    "before": "before:2024-05-31",
+    "after": "after:2024-05",
+    "on": "on:yesterday",
+    "larger": "larger:5MB",
+    "smaller": "smaller:10kB",
+    "id": "id:1234",
+}

@@ -1,0 +1,395 @@
+"""Finding mail in all archives by a query: pages, the newest or the best first, and how many there are.
+
+The text is sought in the index, where mail lies is asked of the catalog in the same statement, so that moves count at once.
+A page ends with a cursor from which the next one goes on, whatever has come meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import Any
+
+from core.archive.archive import Archive
+from core.archive.catalog.twins import STANDING
+from core.archive.search import query as language
+from core.archive.search.hits import Hit, hits, meant
+from core.archive.search.index_document import digest, floor
+from core.archive.search.query import Query, QueryError
+from core.archive.search.search_index import Index, discard
+from core.db.database import Row
+from core.errors import DamagedError
+
+#: By relevance, so many of the newest messages that are found are put in order, and so many can be paged through.
+RANKED, KEPT = 20_000, 1_000
+LAST = 2**63 - 1
+#: What is found in these columns counts for more: subject, sender, recipients, copies, body, files, links, ids.
+_WEIGHTS = "4.0, 3.0, 2.0, 1.5, 1.0, 2.0, 0.5, 1.0"
+#: Words that a part of a word may stand in: each of them is sought.
+MOST_WORDS = 2_000
+#: All numbers are read in so many at a time, each time ten times as many: a query may cost much however few it finds.
+_FIRST, _MOST = 100, 50_000
+
+logger = logging.getLogger("archivar.search")
+
+
+class Order(StrEnum):
+    NEWEST = "newest"
+    RELEVANCE = "relevance"
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where the next page begins: after a text, or, by relevance, with the texts that were put in order at first."""
+
+    after: int
+    ranked: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """``next`` is None when there are no more."""
+
+    hits: tuple[Hit, ...]
+    next: Cursor | None
+
+
+class Search:
+    """Searches of one archive. Other processes may index meanwhile."""
+
+    def __init__(self, archive: Archive, index: Index) -> None:
+        self._archive = archive
+        self._index = index
+        #: Held while the index is begun anew: what comes meanwhile waits for the new one.
+        self._beginning = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, archive: Archive) -> Search:
+        """Open the index beside the catalog. Raises ``StorageError``, ``BusyError``."""
+        try:
+            return cls(archive, await _attached(archive))
+        except DamagedError as error:
+            return cls(archive, await _anew(archive, error))
+
+    async def close(self) -> None:
+        await self._index.close()
+
+    def interrupt(self) -> None:
+        """Stop what is being sought, for a search that nobody waits for any more; ``close`` follows."""
+        self._index.database.interrupt()
+
+    @property
+    def index(self) -> Index:
+        return self._index
+
+    async def page(self, query: Query, *, order: Order = Order.NEWEST, after: Cursor | None = None, limit: int = 50) -> Page:
+        """Up to ``limit`` messages. Raises ``QueryError`` for a user that there is not.
+
+        By relevance only the newest 20,000 that are found are compared, and the best 1,000 shown.
+        """
+        statement = await self._statement(query)
+        if order is Order.RELEVANCE:
+            return await self._best(statement, after, limit)
+        rows = await self._read(statement.newest(), statement.paged(after.after if after else LAST, limit + 1))
+        more = Cursor(rows[limit - 1][0]) if len(rows) > limit else None
+        return Page(await self._hits([row[1:] for row in rows[:limit]], statement), more)
+
+    async def _best(self, statement: _Statement, after: Cursor | None, limit: int) -> Page:
+        if after is None:
+            rows = await self._read(statement.best(), {**statement.paged(LAST, RANKED), "kept": KEPT})
+            ranked = tuple(row[0] for row in rows)
+        else:
+            ranked = after.ranked
+        found = await self._hits(await self._texts(ranked[:limit]), statement)
+        rest = ranked[limit:]
+        return Page(found, Cursor(0, rest) if rest else None)
+
+    async def _texts(self, numbers: Sequence[int]) -> list[Row]:
+        """Message and digest of texts, in their order."""
+        marks = ",".join("?" * len(numbers))
+        rows = await self._read(f"SELECT id, message_id, digest FROM doc WHERE id IN ({marks})", numbers)
+        found = {row[0]: row[1:] for row in rows}
+        return [found[number] for number in numbers if number in found]
+
+    async def count(self, query: Query) -> int:
+        """How many messages a query finds. Raises ``QueryError``."""
+        statement = await self._statement(query)
+        rows = await self._read(statement.count(), statement.values)
+        return int(rows[0][0])
+
+    async def ids(self, query: Query) -> AsyncIterator[int]:
+        """The numbers of all messages that a query finds, the newest first. Raises ``QueryError``."""
+        async for batch in self.batches(query):
+            for number in batch:
+                yield number
+
+    async def batches(self, query: Query, *, order: Order = Order.NEWEST) -> AsyncGenerator[Sequence[int], None]:
+        """The same, many at a time, but the first ones soon; by relevance the best 1,000 at once. Raises ``QueryError``."""
+        statement = await self._statement(query)
+        if order is Order.RELEVANCE:
+            rows = await self._read(statement.best(), {**statement.paged(LAST, RANKED), "kept": KEPT})
+            yield [row[0] for row in await self._texts([row[0] for row in rows])]
+            return
+        after, limit = LAST, _FIRST
+        while rows := await self._read(statement.newest(), statement.paged(after, limit)):
+            yield [row[1] for row in rows]
+            if len(rows) < limit:
+                return
+            after, limit = rows[-1][0], min(limit * 10, _MOST)
+
+    async def places(self, query: Query) -> frozenset[int]:
+        """The folders that a query asks for, by number; empty when it asks for none. Raises ``QueryError``."""
+        return (await self._statement(query)).folders or frozenset()
+
+    async def behind(self) -> int:
+        """Messages that are not indexed yet, and so cannot be found."""
+        reached = await self._read("SELECT reached FROM state", ())
+        sql = "SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL"
+        return int(await self._archive.database.value(sql, (reached[0][0] if reached else 0,)))
+
+    # -----------------------------------------------------------------------------------------------------------------------
+
+    async def _statement(self, query: Query) -> _Statement:
+        statement = _Statement()
+        for term in query.terms:
+            await self._collect(term, statement)
+        statement.finish()
+        return statement
+
+    async def _collect(self, term: language.Node, statement: _Statement) -> None:
+        if isinstance(term, language.Part):
+            term = await self._words(term)
+        if isinstance(term, language.All):
+            for one in term.terms:
+                await self._collect(one, statement)
+        elif isinstance(term, language.Where):
+            # All are asked of one and the same place: in that folder and of that user.
+            statement.lies_in(await meant(self._archive, term))
+        elif isinstance(term, language.Not) and (excluded := expression(term.term)):
+            statement.excluded.append(excluded)
+        elif wanted := expression(term):
+            statement.wanted.append(wanted)
+        elif isinstance(term, language.Dated):
+            statement.dated(term)
+        else:
+            statement.conditions.append(await self._condition(term, statement))
+
+    async def _condition(self, term: language.Node, statement: _Statement) -> str:
+        """A term that is no part of the text's own expression, as a condition on ``doc``."""
+        match term:
+            case language.Not():
+                return f"NOT ({await self._condition(term.term, statement)})"
+            case language.All() | language.Any():
+                parts = [await self._condition(one, statement) for one in term.terms]
+                return f"({(' AND ' if isinstance(term, language.All) else ' OR ').join(parts)})"
+            case language.Part():
+                return await self._condition(await self._words(term), statement)
+            case language.Words():
+                return f"doc.id IN (SELECT rowid FROM text WHERE text MATCH {statement.value(expression(term))})"
+            case language.Attached():
+                return "doc.attachments > 0"
+            case language.Sized():
+                over, under = term.over, term.under
+                return f"doc.size > {over}" if over is not None else f"doc.size < {under}"
+            case language.Dated():
+                return " AND ".join(_between(term))
+            case language.Numbered():
+                return _numbered(term, statement)
+            case language.OfUser() | language.InFolder() | language.Within():
+                return statement.placed(await meant(self._archive, term))
+
+    async def _words(self, part: language.Part) -> language.Any:
+        """The words that have ``part`` in them, or at their end. Raises ``QueryError`` when these are too many."""
+        where = "substr(text, -length(:part)) = :part" if part.ending else "instr(text, :part)"
+        rows = await self._read(f"SELECT text FROM word WHERE {where} LIMIT :most", {"part": part.text, "most": MOST_WORDS + 1})
+        if len(rows) > MOST_WORDS:
+            message = f"More than {MOST_WORDS:,} words have {part.text} in them."
+            raise QueryError(message, "Write more of it.", part.position)
+        # What is no word of letters alone (and so is not among those) is found as it is, or by how it begins.
+        itself = language.Words((part.text,), part.column, prefix=not part.ending)
+        return language.Any((itself, *(language.Words((row[0],), part.column) for row in rows)))
+
+    async def _hits(self, rows: Sequence[Row], statement: _Statement) -> tuple[Hit, ...]:
+        index = self._index
+        found = {hit.id: hit for hit in await hits(self._archive, [row[0] for row in rows], statement.folders or ())}
+        if any(number not in found or digest(found[number].sha256) != known for number, known in rows):
+            logger.warning("the search index is made anew: the catalog has other numbers than it knows")
+            async with self._beginning:
+                if index is self._index:
+                    await index.clear()
+            return ()
+        return tuple(found[number] for number, _ in rows)
+
+    async def _read(self, sql: str, values: Any) -> list[Row]:
+        async with self._beginning:
+            index = self._index
+        try:
+            return await index.database.read(sql, values)
+        except DamagedError as error:
+            async with self._beginning:
+                # Several may have met the same damage.
+                if index is self._index:
+                    await index.close()
+                    self._index = await _anew(self._archive, error)
+            return await self._index.database.read(sql, values)
+
+
+class _Statement:
+    """A query as SQL: an expression for the index, conditions on its documents, and values for all of it."""
+
+    def __init__(self) -> None:
+        self.wanted: list[str] = []
+        self.excluded: list[str] = []
+        #: None: it does not matter where a message lies.
+        self.folders: frozenset[int] | None = None
+        self.conditions: list[str] = []
+        self.values: dict[str, Any] = {}
+        self._low, self._high = 0, LAST
+
+    def value(self, value: Any) -> str:
+        name = f"v{len(self.values)}"
+        self.values[name] = value
+        return f":{name}"
+
+    def dated(self, term: language.Dated) -> None:
+        if term.first:
+            self._low = max(self._low, floor(_seconds(term.first)))
+        if term.end:
+            self._high = min(self._high, floor(_seconds(term.end)))
+
+    def lies_in(self, folders: frozenset[int]) -> None:
+        """Only what lies in one of these folders, and of those of an earlier call."""
+        self.folders = folders if self.folders is None else self.folders & folders
+
+    def placed(self, folders: frozenset[int]) -> str:
+        """Being in one of these folders, as a condition on ``doc``."""
+        return _EXISTS.format(self.value(str(sorted(folders))))
+
+    def finish(self) -> None:
+        """Put together what was collected."""
+        if self.folders is not None:
+            self.conditions.append(self.placed(self.folders))
+        if self.excluded and not self.wanted:
+            for one in self.excluded:
+                self.conditions.append(f"doc.id NOT IN (SELECT rowid FROM text WHERE text MATCH {self.value(one)})")
+        if self.wanted:
+            joined = " AND ".join(f"({one})" for one in self.wanted)
+            self.values["match"] = f"({joined})" + "".join(f" NOT ({one})" for one in self.excluded)
+        self.values |= {"low": self._low, "high": self._high}
+
+    def paged(self, after: int, limit: int) -> dict[str, Any]:
+        """The values for up to ``limit`` texts with a number under ``after``."""
+        return {**self.values, "high": min(self._high, after), "limit": limit}
+
+    @property
+    def _from(self) -> str:
+        conditions = "".join(f" AND {one}" for one in self.conditions)
+        if self.wanted:
+            return (
+                "FROM text CROSS JOIN doc ON doc.id = text.rowid WHERE text MATCH :match "
+                f"AND text.rowid >= :low AND text.rowid < :high{conditions}"
+            )
+        return f"FROM doc WHERE doc.id >= :low AND doc.id < :high{conditions}"
+
+    @property
+    def _key(self) -> str:
+        return "text.rowid" if self.wanted else "doc.id"
+
+    def newest(self) -> str:
+        return f"SELECT {self._key}, doc.message_id, doc.digest {self._from} ORDER BY {self._key} DESC LIMIT :limit"
+
+    def best(self) -> str:
+        rank = f"bm25(text, {_WEIGHTS})" if self.wanted else "0"
+        return (
+            f"SELECT id FROM (SELECT {self._key} AS id, {rank} AS place {self._from} "
+            f"ORDER BY {self._key} DESC LIMIT :limit) ORDER BY place, id DESC LIMIT :kept"
+        )
+
+    def count(self) -> str:
+        if self.wanted and not self.conditions:
+            return "SELECT count(*) FROM text WHERE text MATCH :match AND rowid >= :low AND rowid < :high"
+        return f"SELECT count(*) {self._from}"
+
+
+_EXISTS = (
+    "EXISTS (SELECT 1 FROM catalog.placement p WHERE p.message_id = doc.message_id AND p.until_seq IS NULL "
+    "AND p.folder_id IN (SELECT value FROM json_each({})))"
+)
+
+
+async def matching(archive: Archive, text: str) -> tuple[list[int], frozenset[int]]:
+    """The numbers of all messages that the query ``text`` finds, the newest first, each once; and the folders that it asks for.
+
+    Raises ``QueryError``.
+    """
+    query = language.parse(text)
+    search = await Search.open(archive)
+    try:
+        return [number async for number in search.ids(query)], await search.places(query)
+    finally:
+        await search.close()
+
+
+async def _attached(archive: Archive) -> Index:
+    index = await Index.open(archive)
+    try:
+        await index.database.read("ATTACH DATABASE ? AS catalog", (archive.database.uri,))
+    except BaseException:
+        await index.close()
+        raise
+    return index
+
+
+async def _anew(archive: Archive, error: DamagedError) -> Index:
+    logger.warning("the search index is damaged and is made anew: %s", error)
+    discard(archive.home.search)
+    return await _attached(archive)
+
+
+def expression(term: language.Node) -> str:
+    """A term as an expression of the index; empty when not all of it is about text.
+
+    Nothing but letters and digits of what was typed gets into it, and these in quotes.
+    """
+    match term:
+        case language.Words():
+            column = f"{term.column} : " if term.column else ""
+            begins = " *" if term.prefix else ""
+            words = f'"{" ".join(term.words)}"{begins}'
+            return f'{column}({words} OR "{term.compact}"{begins})' if term.compact else f"{column}{words}"
+        case language.All() | language.Any():
+            without = [expression(one.term) for one in term.terms if isinstance(one, language.Not)]
+            parts = [expression(one) for one in term.terms if not isinstance(one, language.Not)]
+            # The index leaves something out of what it finds: not of nothing, and not of either one or the other.
+            if not parts or not all(parts + without) or (without and isinstance(term, language.Any)):
+                return ""
+            joined = (" AND " if isinstance(term, language.All) else " OR ").join(f"({one})" for one in parts)
+            return f"({joined})" + "".join(f" NOT ({one})" for one in without)
+    return ""
+
+
+def _numbered(term: language.Numbered, statement: _Statement) -> str:
+    conditions = []
+    if term.id.isdigit() and len(term.id) < 19:
+        conditions.append(f"doc.message_id = {int(term.id)}")
+    if len(term.id) >= 8:
+        low, high = (statement.value(bytes.fromhex(term.id.ljust(64, filler))) for filler in "0f")
+        conditions.append(f"doc.message_id IN (SELECT {STANDING} FROM catalog.message WHERE sha256 BETWEEN {low} AND {high})")
+    return f"({' OR '.join(conditions)})"
+
+
+def _between(term: language.Dated) -> list[str]:
+    found = [f"doc.id >= {floor(_seconds(term.first))}"] if term.first else []
+    return found + ([f"doc.id < {floor(_seconds(term.end))}"] if term.end else [])
+
+
+def _seconds(day: date) -> int:
+    """The beginning of a day in local time, in seconds since 1970."""
+    try:
+        return max(int(datetime.combine(day, time()).astimezone().timestamp()), 0)
+    except (OverflowError, ValueError, OSError):
+        return 0 if day.year < 1971 else 253_402_300_800

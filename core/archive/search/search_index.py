@@ -1,0 +1,351 @@
+"""search.sqlite: the full text of all mail, a projection that follows the catalog by message number.
+
+Made anew whenever it is of another version, of another archive, damaged, or when the catalog's numbers are no longer those that
+it knows: nothing in it is the only copy. A batch is one transaction that first looks whether it is still the next one, so any
+process may index at any time, and die.
+
+The number of a text is its message's date and number (``_rowid``), so that the newest come first without sorting, and a page
+goes on where the last one ended, whatever has come meanwhile. The table is contentless: texts are read from the volumes.
+
+Beside it stands each word once, in letters alone: a part of a word is sought in them, and then the words that have it. That
+takes a few bytes for a word of the language, where an index of all groups of three letters would be larger than the mail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.archive.archive import Archive
+from core.archive.search.index_document import COLUMNS, Document, Lack, Unread, digest, document, lettered
+from core.config import Home
+from core.db import glimpse
+from core.db.database import Database, Row, Transaction
+from core.db.shape import Shape, made_by
+from core.errors import DamagedError, StorageError
+
+#: Another version of this, of ``folding``, of ``numbers`` or of what ``content`` reads: the index is made anew.
+VERSION = 2
+PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -16384", "temp_store = MEMORY")
+#: Messages and bytes of a batch.
+MOST_MESSAGES, MOST_BYTES = 500, 16 * 1024 * 1024
+#: Numbers of messages that are compared with the catalog, to see whether it is the one that was indexed.
+SAMPLES = 64
+SCHEMA = """
+CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, archive_id TEXT NOT NULL,
+    reached INTEGER NOT NULL);
+CREATE TABLE doc (id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL UNIQUE, digest INTEGER NOT NULL, size INTEGER NOT NULL,
+    attachments INTEGER NOT NULL);
+CREATE TABLE problem (message_id INTEGER PRIMARY KEY, lack TEXT NOT NULL, reason TEXT NOT NULL, columns TEXT NOT NULL);
+CREATE TABLE word (text TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE VIRTUAL TABLE text USING fts5 (subject, sender, recipients, copies, body, files, links, ids, content = '',
+    tokenize = "unicode61 remove_diacritics 0 categories 'L* N*'");
+"""
+#: Long texts are merged in memory before they are written.
+_TUNING = "INSERT INTO text (text, rank) VALUES ('hashsize', 8388608)"
+_TABLES = ("state", "doc", "problem", "word", "text")
+_VALUES = ", ".join("?" * len(COLUMNS))
+
+logger = logging.getLogger("archivar.search")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Messages that are not indexed yet, that could be read in part only, whose bytes are damaged, and whose reading failed."""
+
+    behind: int
+    partly: int
+    damaged: int
+    failed: int = 0
+
+    @property
+    def unreadable(self) -> int:
+        """Messages that are found by what the catalog knows of them alone."""
+        return self.damaged + self.failed
+
+
+def _refuse_strange(found: Shape) -> None:
+    if wrong := found.differences(made_by(SCHEMA)):
+        raise DamagedError(f"search.sqlite is damaged: in its schema {wrong}.", "archivar index --rebuild makes it anew.")
+
+
+class Index:
+    """The open index of one archive."""
+
+    def __init__(self, archive: Archive, database: Database) -> None:
+        self._archive = archive
+        self.database = database
+
+    @classmethod
+    async def open(cls, archive: Archive) -> Index:
+        """Open the index, made when missing, and made anew when it cannot be used. Raises ``StorageError``, ``BusyError``."""
+        path = archive.home.search
+        try:
+            return await cls._open(archive, path)
+        except DamagedError as error:
+            logger.warning("the search index is damaged and is made anew: %s", error)
+            discard(path)
+            return await cls._open(archive, path)
+
+    @classmethod
+    async def _open(cls, archive: Archive, path: Path) -> Index:
+        new = not path.exists()
+        if isinstance(archive.refusal, StorageError):
+            return await cls._open_to_read(archive, path, archive.refusal)
+        try:
+            database = await Database.open(path, pragmas=(*PRAGMAS, "schema_version"))
+        except StorageError as error:
+            # The disk is full, so that nothing can be made beside it.
+            return await cls._open_to_read(archive, path, error)
+        try:
+            if new:
+                path.chmod(0o600)
+            index = cls(archive, database)
+            if why := await index._strange():
+                if why != _EMPTY:
+                    logger.warning("the search index is made anew: %s", why)
+                await index.clear()
+        except BaseException:
+            await database.close()
+            raise
+        return index
+
+    @classmethod
+    async def _open_to_read(cls, archive: Archive, path: Path, refusal: StorageError) -> Index:
+        """Where nothing can be written it serves as it is. Raises ``StorageError`` when there is none that could."""
+        what = "The search index cannot be made, since nothing can be written"
+        if not path.exists():
+            raise StorageError(f"{what}: {refusal.message}", refusal.hint)
+        database = await Database.open(path, pragmas=("temp_store = MEMORY",), read_only=True)
+        index = cls(archive, database)
+        try:
+            if await index._strange():
+                raise StorageError(f"{what}: {refusal.message}", refusal.hint)
+        except DamagedError as error:
+            await database.close()
+            raise StorageError(f"{what}: {refusal.message}", refusal.hint) from error
+        except BaseException:
+            await database.close()
+            raise
+        return index
+
+    async def close(self) -> None:
+        await self.database.close()
+
+    async def _strange(self) -> str:
+        """The reason why the file is no index of this archive; empty when it is one. Raises ``DamagedError``."""
+        database, catalog = self.database, self._archive.database
+        if not (await database.shape()).objects:
+            return _EMPTY
+        await database.guard(_refuse_strange)
+        # Reads what the table's own tables say of it, which no other question here does.
+        await database.read("SELECT rowid FROM text WHERE text MATCH 'a' LIMIT 1")
+        state = await database.one("SELECT version, archive_id, reached FROM state")
+        if state is None or state[0] != VERSION:
+            return "it is of another version"
+        if state[1] != await catalog.value("SELECT archive_id FROM applied"):
+            return "it is of another archive"
+        step = max(state[2] // SAMPLES, 1)
+        wanted = [*range(step, state[2] + 1, step), state[2]] if state[2] else []
+        marks = ",".join("?" * len(wanted))
+        ours = await database.read(f"SELECT message_id, digest FROM doc WHERE message_id IN ({marks})", wanted)
+        theirs = await catalog.read(f"SELECT id, sha256 FROM message WHERE id IN ({marks})", wanted)
+        if dict(ours) != {number: digest(sha256) for number, sha256 in theirs}:
+            return "the catalog has other numbers than it knows"
+        return ""
+
+    async def clear(self) -> None:
+        """Begin anew."""
+        archive_id = await self._archive.database.value("SELECT archive_id FROM applied")
+        async with self.database.transaction() as transaction:
+            for table in _TABLES:
+                await transaction.execute(f"DROP TABLE IF EXISTS {table}")
+            for statement in SCHEMA.split(";\n")[:-1]:
+                await transaction.execute(statement)
+            await transaction.execute(_TUNING)
+            await transaction.execute("INSERT INTO state VALUES (1, ?, ?, 0)", (VERSION, archive_id))
+
+    async def reached(self) -> int:
+        """The last message that is indexed; those after it are not."""
+        return int(await self.database.value("SELECT reached FROM state") or 0)
+
+    async def behind(self) -> int:
+        """Messages that are not indexed yet."""
+        sql = "SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL"
+        return int(await self._archive.database.value(sql, (await self.reached(),)))
+
+    async def problems(self, after: int = 0, limit: int = 100) -> list[Unread]:
+        """Messages with a number over ``after`` of which the index has not all, by number."""
+        rows = await self.database.read(
+            "SELECT message_id, lack, reason FROM problem WHERE message_id > ? ORDER BY message_id LIMIT ?", (after, limit)
+        )
+        return [Unread(message, Lack(lack), reason) for message, lack, reason in rows]
+
+    # Writing -----------------------------------------------------------------------------------------------------------
+
+    async def step(self) -> int:
+        """Index the next messages; how many, 0 when there are none. Raises ``StorageError``, ``BusyError``, ``DamagedError``.
+
+        A message that cannot be read ends nothing: it is indexed by what the catalog knows, and kept among the problems.
+        """
+        before = await self.reached()
+        rows = await self._archive.database.read(
+            f"{_MESSAGES} WHERE m.id > ? AND m.twin_of IS NULL ORDER BY m.id LIMIT ?", (before, MOST_MESSAGES)
+        )
+        documents = await self._documents(rows)
+        if not documents:
+            return 0
+        async with self.database.transaction() as transaction:
+            if await transaction.value("SELECT reached FROM state") != before:
+                # Somebody else was there first.
+                return len(documents)
+            await self._insert(transaction, documents)
+            await transaction.execute("UPDATE state SET reached = ?", (documents[-1].message,))
+        return len(documents)
+
+    async def again(self) -> int:
+        """Try those that could not be read once more, since they may have been repaired; how many can be read now."""
+        sql = "SELECT message_id FROM problem WHERE lack = 'damaged' LIMIT 1000"
+        numbers = [row[0] for row in await self.database.read(sql)]
+        marks = ",".join("?" * len(numbers))
+        rows = await self._archive.database.read(f"{_MESSAGES} WHERE m.id IN ({marks}) ORDER BY m.id", numbers)
+        repaired = [one for one in await self._documents(rows) if one.unread is None or one.unread.lack is not Lack.DAMAGED]
+        async with self.database.transaction() as transaction:
+            # Somebody else may have been there first.
+            repaired = [one for one in repaired if await _forget(transaction, one.message)]
+            await self._insert(transaction, repaired)
+        return len(repaired)
+
+    async def _documents(self, rows: Sequence[Row]) -> list[Document]:
+        found: list[tuple[Row, bytes | Exception]] = []
+        left = MOST_BYTES
+        for row in rows:
+            left -= row[2]
+            if found and left < 0:
+                break
+            try:
+                found.append((row, await self._archive.raw(bytes(row[1]))))
+            except (DamagedError, KeyError) as error:
+                found.append((row, error))
+        return await asyncio.to_thread(lambda: [document(row, raw) for row, raw in found])
+
+    async def _insert(self, transaction: Transaction, documents: Sequence[Document]) -> None:
+        # In the order of their numbers: one that is lower than the one before has all texts in memory written at once.
+        numbers = await _free(transaction, [one.rowid for one in documents])
+        numbered = sorted(zip(numbers, documents, strict=True), key=lambda pair: pair[0])
+        await transaction.many(
+            "INSERT INTO doc (id, message_id, digest, size, attachments) VALUES (?, ?, ?, ?, ?)",
+            [(number, one.message, one.digest, one.size, one.attachments) for number, one in numbered],
+        )
+        await transaction.many(
+            f"INSERT INTO text (rowid, {', '.join(COLUMNS)}) VALUES (?, {_VALUES})",
+            [(number, *one.columns) for number, one in numbered],
+        )
+        words = [(word,) for word in lettered(documents)]
+        await transaction.many("INSERT OR IGNORE INTO word VALUES (?)", words)
+        await transaction.many(
+            "INSERT INTO problem (message_id, lack, reason, columns) VALUES (?, ?, ?, ?)",
+            [(one.message, one.unread.lack, one.unread.reason, _kept(one, one.unread)) for one in documents if one.unread],
+        )
+
+
+def _kept(one: Document, unread: Unread) -> str:
+    """The columns that the index must be told when a damaged message is taken out again."""
+    return json.dumps(one.columns) if unread.lack is Lack.DAMAGED else ""
+
+
+_EMPTY = "it is empty"
+_MESSAGES = (
+    "SELECT m.id, m.sha256, m.size, m.subject, m.sender, m.recipients, "
+    "coalesce(m.date, (SELECT min(internaldate) FROM source_message WHERE message_id = m.id), "
+    "(SELECT max(date) FROM placement WHERE message_id = m.id)), m.attachments FROM message m"
+)
+
+
+async def _forget(transaction: Transaction, message: int) -> bool:
+    """Take a damaged message out, if it is still one; a contentless table must be told what it was given."""
+    row = await transaction.one(
+        "SELECT doc.id, problem.columns FROM problem JOIN doc USING (message_id) WHERE message_id = ? AND lack = 'damaged'",
+        (message,),
+    )
+    if row is None:
+        return False
+    await transaction.execute(
+        f"INSERT INTO text (text, rowid, {', '.join(COLUMNS)}) VALUES ('delete', ?, {_VALUES})",
+        (row[0], *json.loads(row[1])),
+    )
+    await transaction.execute("DELETE FROM doc WHERE id = ?", (row[0],))
+    await transaction.execute("DELETE FROM problem WHERE message_id = ?", (message,))
+    return True
+
+
+def discard(path: Path) -> None:
+    """Remove an index file that is of no use. The log goes first: it must never meet the next file of that name."""
+    for suffix in ("-wal", "-shm", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+async def progress(archive: Archive) -> tuple[int, int, int]:
+    """The last message that is indexed, how many are not, and how many could not be read: without opening the index."""
+    sql = "SELECT reached, (SELECT count(*) FROM problem WHERE lack <> 'partly') FROM state WHERE version = ?"
+    known = await asyncio.to_thread(glimpse.rows, archive.home.search, sql, (VERSION,))
+    reached, unreadable = map(int, known[0]) if known else (0, 0)
+    behind = await archive.database.value("SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL", (reached,))
+    return reached, int(behind), unreadable
+
+
+async def glance(archive: Archive) -> State:
+    """How far the index is, without opening it: one that is missing or of no use is behind by everything."""
+    sql = (
+        "SELECT reached, (SELECT count(*) FROM problem WHERE lack = 'partly'), "
+        "(SELECT count(*) FROM problem WHERE lack = 'damaged'), (SELECT count(*) FROM problem WHERE lack = 'failed') "
+        "FROM state WHERE version = ?"
+    )
+    known = await asyncio.to_thread(glimpse.rows, archive.home.search, sql, (VERSION,))
+    reached, partly, damaged, failed = known[0] if known else (0, 0, 0, 0)
+    behind = await archive.database.value("SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL", (reached,))
+    return State(int(behind), partly, damaged, failed)
+
+
+def unreadable(home: Home) -> int:
+    """The number of messages that are found by what the catalog knows of them alone, without opening the index. Blocking."""
+    sql = "SELECT count(*) FROM problem, state WHERE lack <> 'partly' AND version = ?"
+    known = glimpse.rows(home.search, sql, (VERSION,))
+    return int(known[0][0]) if known else 0
+
+
+async def bring_up(archive: Archive, *, anew: bool = False, tell: Callable[[int, int], None] = lambda done, total: None) -> int:
+    """Index all that there is, ``anew`` or what is missing; how many messages that were.
+
+    ``tell`` gets how many are done, of how many. Raises ``StorageError``, ``BusyError``.
+    """
+    index = await Index.open(archive)
+    try:
+        if anew:
+            await index.clear()
+        again = await index.again()
+        total, done = await index.behind(), 0
+        while step := await index.step():
+            done += step
+            tell(done, max(total, done))
+        return again + done
+    finally:
+        await index.close()
+
+
+async def _free(transaction: Transaction, numbers: Sequence[int]) -> list[int]:
+    """``numbers``, or the next ones that were never used: messages of one second can have numbers 33 million apart."""
+    used = "SELECT id FROM text_docsize WHERE id IN (SELECT value FROM json_each(?))"
+    taken = {row[0] for row in await transaction.read(used, (str(list(numbers)),))}
+    found: list[int] = []
+    for wanted in numbers:
+        number = wanted
+        while number in taken or (number != wanted and await transaction.value(used, (f"[{number}]",))):
+            number += 1
+        taken.add(number)
+        found.append(number)
+    return found

@@ -1,0 +1,121 @@
+"""Makes raw messages ready for a volume: hashes, segments, envelope, compression. Pure computation, run beside the service.
+
+Invariant: the pieces of a ``Prepared`` message are all of its raw bytes in their order; in any doubt it is kept in one piece.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from core.archive.catalog import twins
+from core.message.envelope import Envelope, describe, undescribed
+from core.message.splitter import parts as scan_parts
+from core.message.splitter import split
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import ZstdCompressor
+else:
+    from backports.zstd import ZstdCompressor
+
+logger = logging.getLogger("archivar.archive")
+
+PLAIN, ZSTD = 0, 1
+#: Higher levels cost a quarter more time and save one part in two hundred (measured on generated mail with attachments).
+LEVEL = 1
+#: From this size on a part is worth being looked for before it is compressed again.
+LARGE = 16 * 1024
+#: Below this size a frame costs more than it saves.
+WORTH_COMPRESSING = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A segment of a message: the SHA-256 of its bytes and where they are."""
+
+    sha256: bytes
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message ready to be stored."""
+
+    raw: bytes
+    sha256: bytes
+    pieces: tuple[Piece, ...]
+    envelope: Envelope
+    #: SHA-256 of the message as it is with CRLF, None when it has that itself.
+    canonical: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part as a volume keeps it; ``sha256`` and ``size`` are of the plain bytes."""
+
+    sha256: bytes
+    codec: int
+    size: int
+    data: bytes
+
+
+def prepare(raw: bytes) -> Prepared:
+    """Hash and split one message. Never raises for any content."""
+    sha256 = hashlib.sha256(raw).digest()
+    try:
+        scan = scan_parts(raw)
+        segments, envelope = split(raw, scan=scan), describe(raw, scan)
+    except Exception:
+        # What is said of a message may be wrong; that it is kept may not depend on it.
+        logger.exception("the header of a message with SHA-256 %s cannot be read", sha256.hex())
+        segments, envelope = [], undescribed(raw)
+    if len(segments) == 1 or not covers(segments, len(raw)):
+        pieces: tuple[Piece, ...] = (Piece(sha256, 0, len(raw)),)
+    else:
+        view = memoryview(raw)
+        pieces = tuple(Piece(hashlib.sha256(view[start:end]).digest(), start, end) for start, end in segments)
+    return Prepared(raw, sha256, pieces, envelope, twins.canonical(raw))
+
+
+def covers(segments: Sequence[tuple[int, int]], size: int) -> bool:
+    """Do the segments joined give the whole? Each begins where the last one ended, from the first byte to the last."""
+    reached = 0
+    for start, end in segments:
+        if start != reached or end <= start:
+            return False
+        reached = end
+    return reached == size
+
+
+def prepare_all(messages: Iterable[bytes]) -> list[Prepared]:
+    return [prepare(raw) for raw in messages]
+
+
+def parts(messages: Iterable[Prepared], known: Collection[bytes]) -> Iterator[Part]:
+    """The compressed parts of ``messages``, each once, without those whose SHA-256 is in ``known``; made as they are taken."""
+    compressor = ZstdCompressor(level=LEVEL)
+    seen: set[bytes] = set(known)
+    for message in messages:
+        view = memoryview(message.raw)
+        for piece in message.pieces:
+            if piece.sha256 not in seen:
+                seen.add(piece.sha256)
+                yield _part(compressor, piece.sha256, view[piece.start : piece.end])
+
+
+def parts_of(messages: Iterable[Prepared], known: Collection[bytes]) -> list[Part]:
+    """``parts``, made at once."""
+    return list(parts(messages, known))
+
+
+def _part(compressor: ZstdCompressor, sha256: bytes, plain: memoryview) -> Part:
+    size = len(plain)
+    if size >= WORTH_COMPRESSING:
+        packed = compressor.compress(plain, mode=ZstdCompressor.FLUSH_FRAME)
+        if len(packed) < size:
+            return Part(sha256, ZSTD, size, packed)
+    return Part(sha256, PLAIN, size, bytes(plain))

@@ -1,0 +1,208 @@
+"""A process beside the service that hashes, splits, describes and compresses, so that two cores work and not one.
+
+Threads do not do it: between hashing and compressing there are ten moments a message at which they wait for the interpreter
+lock, and a third of the time went there. Raw bytes go over and compressed ones come back through shared memory; what else is
+said goes through a socket. When the process dies, the batch is prepared here, and so is every one after it: it is a matter of
+speed alone.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import pickle
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import core
+from core.archive.store import intake
+from core.archive.store.intake import Part, Piece, Prepared
+from core.message.envelope import Envelope
+from core.system import guard
+from core.system.process import is_stopped
+
+#: Space for one batch each way. A batch that does not fit is prepared in the service itself.
+BYTES = 24 * 1024 * 1024
+#: Digests that one process keeps: 10 MB.
+MOST_KNOWN = 100_000
+_LENGTH = struct.Struct(">I")
+#: How often it is looked at a process that does not answer, and how often in a row it must be found stopped.
+LOOK_SECONDS, STOPPED_LOOKS = 1.0, 2
+#: A process that has nothing to do any more ends in this time, or is ended.
+END_SECONDS = 3.0
+
+
+class Offload:
+    """One process. ``prepare`` blocks, and is for one thread at a time."""
+
+    def __init__(self) -> None:
+        self._stopped = 0
+        ours, theirs = socket.socketpair()
+        files = [os.memfd_create(name, os.MFD_CLOEXEC) for name in ("archivar-raw", "archivar-parts")]
+        try:
+            for file in files:
+                os.ftruncate(file, BYTES)
+            self._raw, self._packed = (mmap.mmap(file, BYTES) for file in files)
+            passed = [theirs.fileno(), *files]
+            source = str(Path(core.__file__).resolve().parent.parent)
+            path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "core.archive.store.offload", *map(str, passed)],
+                pass_fds=passed,
+                env=guard.environment(PYTHONPATH=path),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                # It dies with the service when the socket closes, and not when a terminal does.
+                start_new_session=True,
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            for file in files:
+                os.close(file)
+        # So often it is looked whether the process still does anything.
+        ours.settimeout(LOOK_SECONDS)
+        self._socket = ours
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def prepare(self, raws: Sequence[bytes], volume: int) -> tuple[list[Prepared], list[Part]]:
+        """Hash, split, describe and compress. Raises ``OSError`` or ``EOFError`` when the process is gone.
+
+        Large parts that it was given before for the same ``volume`` are left out, since they should be there.
+        """
+        sizes = [len(raw) for raw in raws]
+        at = 0
+        for raw in raws:
+            self._raw[at : at + len(raw)] = raw
+            at += len(raw)
+        _send(self._socket, (volume, sizes))
+        described, packed = _receive(self._socket, self._look)
+        prepared = [
+            Prepared(raw, sha256, tuple(Piece(*piece) for piece in pieces), Envelope(*envelope), canonical)
+            for raw, (sha256, pieces, envelope, canonical) in zip(raws, described, strict=True)
+        ]
+        parts = [Part(sha256, codec, size, self._packed[start:end]) for sha256, codec, size, start, end in packed]
+        return prepared, parts
+
+    def _look(self) -> None:
+        """Raises ``TimeoutError`` when the process was stopped: it may be for ever, and a run would wait as long."""
+        self._stopped = self._stopped + 1 if is_stopped(self.pid) else 0
+        if self._stopped >= STOPPED_LOOKS:
+            raise TimeoutError(f"process {self.pid} was stopped")
+
+    def close(self) -> None:
+        """End the process."""
+        self._socket.close()
+        try:
+            self._process.wait(0 if is_stopped(self.pid) else END_SECONDS)
+        except subprocess.TimeoutExpired:
+            # Stopped, or in the middle of a batch that nobody waits for.
+            self._process.kill()
+            self._process.wait()
+        self._raw.close()
+        self._packed.close()
+
+
+def fits(raws: Sequence[bytes]) -> bool:
+    """Is a batch small enough for the shared memory? Parts are never larger than what they were made from."""
+    return sum(map(len, raws)) <= BYTES
+
+
+def _send(connection: socket.socket, value: Any) -> None:
+    data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    connection.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def _receive(connection: socket.socket, look: Callable[[], None] = lambda: None) -> Any:
+    # Both ends are this program; nothing from outside is ever unpickled.
+    length = _LENGTH.unpack(_exactly(connection, _LENGTH.size, look))[0]
+    return pickle.loads(_exactly(connection, length, look))
+
+
+def _exactly(connection: socket.socket, count: int, look: Callable[[], None]) -> bytes:
+    found = bytearray()
+    while len(found) < count:
+        try:
+            data = connection.recv(min(count - len(found), 1 << 20))
+        except TimeoutError:
+            look()
+            continue
+        if not data:
+            raise EOFError("the other side is gone")
+        found += data
+    return bytes(found)
+
+
+def _fields(envelope: Envelope) -> tuple[Any, ...]:
+    return tuple(getattr(envelope, name) for name in Envelope.__slots__)
+
+
+def _serve(connection: socket.socket, raw: mmap.mmap, packed: mmap.mmap) -> None:
+    known = _Known()
+    while True:
+        volume, sizes = _receive(connection)
+        messages = []
+        at = 0
+        for size in sizes:
+            messages.append(intake.prepare(raw[at : at + size]))
+            at += size
+        described = [
+            (
+                message.sha256,
+                [(piece.sha256, piece.start, piece.end) for piece in message.pieces],
+                _fields(message.envelope),
+                message.canonical,
+            )
+            for message in messages
+        ]
+        at = 0
+        rows = []
+        for part in intake.parts(messages, known.of(volume)):
+            packed[at : at + len(part.data)] = part.data
+            rows.append((part.sha256, part.codec, part.size, at, at + len(part.data)))
+            at += len(part.data)
+            known.add(part)
+        _send(connection, (described, rows))
+
+
+class _Known:
+    """The large parts that were handed over for a volume. Nothing is lost when one of them was not written after all:
+    the archive then makes it again."""
+
+    def __init__(self) -> None:
+        self._volume = 0
+        self._digests: set[bytes] = set()
+
+    def of(self, volume: int) -> set[bytes]:
+        if volume != self._volume or len(self._digests) > MOST_KNOWN:
+            self._volume, self._digests = volume, set()
+        return self._digests
+
+    def add(self, part: Part) -> None:
+        if part.size >= intake.LARGE:
+            self._digests.add(part.sha256)
+
+
+def _main(descriptors: Sequence[int]) -> None:
+    connection = socket.socket(fileno=descriptors[0])
+    raw, packed = (mmap.mmap(file, BYTES) for file in descriptors[1:])
+    try:
+        _serve(connection, raw, packed)
+    except (EOFError, ConnectionError):
+        # The service has ended, or needs no more.
+        return
+
+
+if __name__ == "__main__":
+    guard.protect()
+    _main([int(argument) for argument in sys.argv[1:]])

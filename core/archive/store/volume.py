@@ -1,0 +1,504 @@
+"""A volume: one SQLite file of parts, messages and ledger entries. Written once, append only."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import stat
+import struct
+import sys
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from core.archive.store.intake import PLAIN, ZSTD, Part, Prepared
+from core.archive.store.ledger import Draft, Entry, Head, chain, compress, decompress, encode
+from core.db.database import Database, Row, Transaction, durable
+from core.db.shape import Shape, made_by
+from core.errors import DamagedError, HomeError, StorageError
+from core.model import now, timestamp
+from core.system.actor import signed
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+FORMAT = 1
+APPLICATION_ID = 0x41524356
+PRAGMAS = ("journal_mode = TRUNCATE", "synchronous = FULL", "cache_size = -16384")
+#: A verify reads a whole volume under SQLite's lock: whoever wants to write waits for it and does not fail.
+PATIENCE_SECONDS = 600.0
+#: What to do about a damaged volume, whichever command met it.
+REPAIR = "archivar repair takes over what is whole, and fetches the rest again."
+#: SQLite reads of a file that is cut short what is there, instead of nothing.
+AS_FAR_AS_IT_GOES = "writable_schema = ON"
+#: SQLite takes up to 32,766 parameters a statement since 3.32; this keeps statements short.
+CHUNK = 500
+#: More than any ledger has.
+LAST_SEQ = 2**63 - 1
+#: SQLite keeps no value of 2 GB or more.
+LARGEST_PART = 2**31
+
+PAGE_BYTES = 16384
+#: Where a volume grows: what is read of it before anything more is written there.
+_ENDS = (
+    "SELECT id, size FROM part ORDER BY id DESC LIMIT 1",
+    "SELECT sha256 FROM message ORDER BY sha256 DESC LIMIT 1",
+    "SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1",
+    "SELECT sha256 FROM part ORDER BY sha256 DESC LIMIT 1",
+)
+SCHEMA = f"""
+PRAGMA page_size = {PAGE_BYTES};
+PRAGMA application_id = {APPLICATION_ID};
+BEGIN EXCLUSIVE;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+CREATE TABLE part (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, codec INTEGER NOT NULL, size INTEGER NOT NULL,
+    data BLOB NOT NULL) STRICT;
+CREATE TABLE message (sha256 BLOB PRIMARY KEY, size INTEGER NOT NULL, recipe BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE ledger (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, actor TEXT NOT NULL,
+    payload BLOB NOT NULL, hash BLOB NOT NULL) STRICT;
+COMMIT;
+"""
+
+
+#: What a volume says of itself in table meta.
+META_KEYS = {"format", "archive_id", "number", "previous_seq", "previous_hash", "sealed"}
+TABLES = ("meta", "part", "message", "ledger")
+
+
+def refuse_strange(path: Path, found: Shape) -> None:
+    """Raises ``DamagedError`` when the schema is not that of a volume, whatever its format: nothing must be written to it."""
+    if wrong := found.differences(made_by(SCHEMA)):
+        raise DamagedError(f"{path.name} is damaged: in its schema {wrong}.", REPAIR)
+
+
+async def has_tables(database: Database, names: Sequence[str] = TABLES) -> bool:
+    """Are the tables of these names those of a volume, so that reading them runs nothing that somebody else put there?"""
+    return (await database.shape()).has(made_by(SCHEMA), names)
+
+
+def _meta(path: Path, rows: Iterable[Row]) -> Meta:
+    """Read table meta, which may hold anything. Raises ``HomeError``, ``DamagedError``."""
+    values: dict[Any, Any] = dict(rows)
+    match values:
+        case {"format": int(found)} if found > FORMAT:
+            raise HomeError(
+                f"{path.name} was written by a newer Archivar (volume format {found}).",
+                "Install the newer version; nothing was changed.",
+            )
+        case {
+            "format": 1,
+            "archive_id": str(archive_id),
+            "number": int(number),
+            "previous_seq": int(seq),
+            "previous_hash": bytes(digest),
+        }:
+            return Meta(archive_id, number, Head(seq, digest))
+    raise DamagedError(f"{path.name} does not say what it is.", REPAIR)
+
+
+class Incomplete(Exception):
+    """A message needs a part that is neither new nor in the volume: nothing was written."""
+
+
+class Sealed(Exception):
+    """The volume was sealed by another process: append to the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What a volume says of itself."""
+
+    archive_id: str
+    number: int
+    previous: Head
+
+
+def refuse_no_file(path: Path) -> None:
+    """Raises ``DamagedError`` when there is nothing at ``path`` that could be read as a volume."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        raise DamagedError(f"Volume {path.name} is missing.", REPAIR) from None
+    except OSError as error:
+        raise DamagedError(f"Volume {path.name} cannot be read: {error.strerror}.", "Check the disk.") from error
+    if not stat.S_ISREG(there.st_mode):
+        raise DamagedError(f"Volume {path.name} is no file.", REPAIR)
+    if not os.access(path, os.R_OK):
+        raise DamagedError(f"Volume {path.name} cannot be read: access is denied.", "Correct its owner and mode.")
+
+
+async def refuse_cut(database: Database) -> None:
+    """Raises ``DamagedError`` when the file is shorter than what was committed to it."""
+    size = int(await database.value("PRAGMA page_count")) * int(await database.value("PRAGMA page_size"))
+    # Asked afterwards: whoever writes makes it longer, and never shorter than it was.
+    if (found := database.path.stat().st_size) < size:
+        raise DamagedError(f"{database.path.name} is cut short: it has {found} bytes instead of {size}.", REPAIR)
+
+
+def _forget_pages(path: Path) -> None:
+    """Ask the system to forget what it has of a file in memory; this process has the file open.
+
+    By a descriptor that is there already: one more would give up, when it is closed, every lock of this process on the file,
+    and a reader elsewhere would roll back what is being written.
+    """
+    facts = path.stat()
+    for name in os.listdir("/proc/self/fd"):
+        # Others are closed meanwhile, and their number may come again: then another file's pages are read once more.
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(int(name)), facts):
+                os.posix_fadvise(int(name), 0, 0, os.POSIX_FADV_DONTNEED)
+                return
+
+
+def pack(ids: Sequence[int]) -> bytes:
+    """A recipe from part ids."""
+    return struct.pack(f">{len(ids)}Q", *ids)
+
+
+def unpack(recipe: bytes) -> tuple[int, ...]:
+    """The part ids of a recipe. Raises ``DamagedError`` when it is no whole number of ids."""
+    if not isinstance(recipe, bytes) or len(recipe) % 8:
+        raise DamagedError("a recipe is cut short")
+    return struct.unpack(f">{len(recipe) // 8}Q", recipe)
+
+
+def plain(codec: int, size: int, data: bytes) -> bytes:
+    """The bytes of a stored part. Raises ``DamagedError`` when they cannot be had; the SHA-256 is for the caller to check."""
+    if not isinstance(data, bytes) or not isinstance(size, int) or not 0 <= size < LARGEST_PART:
+        raise DamagedError("is no part")
+    if codec == PLAIN:
+        return data
+    if codec != ZSTD:
+        raise DamagedError(f"unknown codec {codec}")
+    try:
+        # max_length guards against a damaged frame that would unfold to gigabytes.
+        result = zstd.ZstdDecompressor().decompress(data, size + 1)
+    except zstd.ZstdError as error:
+        raise DamagedError(f"cannot be decompressed: {error}") from error
+    if len(result) != size:
+        raise DamagedError(f"unfolds to {len(result)} bytes instead of {size}")
+    return result
+
+
+def sound(sha256: bytes, codec: int, size: int, data: bytes) -> bool:
+    """Is a stored part what its SHA-256 says?"""
+    try:
+        return hashlib.sha256(plain(codec, size, data)).digest() == sha256
+    except DamagedError:
+        return False
+
+
+async def _opened(path: Path) -> Database:
+    """To be written, as far as that is possible: SQLite makes good what a crash left half done."""
+    try:
+        database = await Database.open(path, make=False, patience=PATIENCE_SECONDS, remedy=REPAIR)
+    except StorageError:
+        return await Database.open(path, read_only=True, patience=PATIENCE_SECONDS, remedy=REPAIR)
+    try:
+        await database.read("SELECT 1 FROM sqlite_schema LIMIT 1")
+    except StorageError:
+        await database.close()
+        return await Database.open(path, read_only=True, patience=PATIENCE_SECONDS, remedy=REPAIR)
+    except DamagedError:
+        # Told by whoever reads what it says of itself.
+        return database
+    except BaseException:
+        await database.close()
+        raise
+    return database
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        there = path.stat()
+    except OSError:
+        return (0, 0)
+    return there.st_dev, there.st_ino
+
+
+class Volume:
+    """An open volume file."""
+
+    def __init__(self, database: Database, meta: Meta, fault: DamagedError | None = None) -> None:
+        self._database = database
+        self._reading: Database | None = None
+        self._opening = asyncio.Lock()
+        self._pragmas = (AS_FAR_AS_IT_GOES, "cache_size = -4096") if fault else ("cache_size = -4096",)
+        self._file = _identity(database.path)
+        self.meta = meta
+        #: Why the file is not whole, although something of it can be read.
+        self.fault = fault
+
+    @property
+    def path(self) -> Path:
+        return self._database.path
+
+    @property
+    def database(self) -> Database:
+        return self._database
+
+    @classmethod
+    async def create(cls, path: Path, meta: Meta) -> None:
+        """Make an empty volume at ``path``: written aside, synced, renamed, so that it is there whole or not at all."""
+        temporary = path.with_name(f".{path.name}.new")
+        for leftover in (temporary, temporary.with_name(f"{temporary.name}-journal")):
+            leftover.unlink(missing_ok=True)
+        database = await Database.open(temporary)
+        try:
+            await database.script(SCHEMA)
+            async with database.transaction() as transaction:
+                await transaction.many(
+                    "INSERT INTO meta (key, value) VALUES (?, ?)",
+                    [
+                        ("format", FORMAT),
+                        ("archive_id", meta.archive_id),
+                        ("number", meta.number),
+                        ("previous_seq", meta.previous.seq),
+                        ("previous_hash", meta.previous.hash),
+                    ],
+                )
+        finally:
+            await database.close()
+        try:
+            durable(temporary)
+            os.replace(temporary, path)
+            durable(path.parent)
+        except OSError as error:
+            raise StorageError(f"{path.name} cannot be made: {error.strerror}.", "Make space and run again.") from error
+
+    @classmethod
+    async def open(cls, path: Path, *, read_only: bool = False) -> Volume:
+        """Open an existing volume; a transaction that a crash left half done is rolled back by SQLite here.
+
+        One that is damaged is opened if it is to be read only, and if it still says what it is: see ``fault``. Raises
+        ``DamagedError``, and ``HomeError`` for one of a newer program, which is left as it is.
+        """
+        refuse_no_file(path)
+        try:
+            return await cls._open(path, ("cache_size = -4096",) if read_only else PRAGMAS, None)
+        except DamagedError as error:
+            if not read_only:
+                raise
+            return await cls._open(path, (AS_FAR_AS_IT_GOES, "cache_size = -4096"), error)
+
+    @classmethod
+    async def _open(cls, path: Path, pragmas: Sequence[str], fault: DamagedError | None) -> Volume:
+        database = await _opened(path)
+        try:
+            if fault is not None:
+                await database.configure(pragmas)
+                if not await has_tables(database):
+                    raise fault
+            elif not await has_tables(database, ("meta",)):
+                refuse_strange(path, await database.shape())
+            # Before the rest is looked at, since a newer format has another schema.
+            meta = await cls.read_meta(database)
+            if fault is None:
+                await database.guard(partial(refuse_strange, path))
+                await refuse_cut(database)
+                for end in _ENDS:
+                    await database.read(end)
+                await database.configure(pragmas)
+        except BaseException:
+            await database.close()
+            raise
+        return cls(database, meta, fault)
+
+    @staticmethod
+    async def read_meta(database: Database) -> Meta:
+        """What the volume in ``database`` says of itself. Raises ``HomeError``, ``DamagedError``."""
+        return _meta(database.path, await database.read("SELECT key, value FROM meta"))
+
+    def is_at(self, path: Path) -> bool:
+        """Is this still the file at ``path``? Another one may have been put in its place."""
+        return self._file == _identity(path)
+
+    async def close(self) -> None:
+        if self._reading is not None:
+            await self._reading.close()
+            self._reading = None
+        await self._database.close()
+
+    async def _reader(self) -> Database:
+        """A connection of its own for reading, so that nobody waits for a batch that is being written."""
+        async with self._opening:
+            if self._reading is None:
+                self._reading = await Database.open(self.path, pragmas=self._pragmas, read_only=True, remedy=REPAIR)
+        return self._reading
+
+    # Reading -----------------------------------------------------------------------------------------------------------
+
+    async def head(self) -> Head:
+        """The last entry of the chain up to and including this volume, as of the last commit."""
+        row = await (await self._reader()).one("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
+        return Head(row[0], bytes(row[1])) if row else self.meta.previous
+
+    async def is_sealed(self) -> bool:
+        return await self._database.value("SELECT 1 FROM meta WHERE key = 'sealed'") is not None
+
+    async def entries(self, after: int = 0) -> AsyncGenerator[Entry]:
+        """Ledger entries with a seq over ``after``, in order; none of a transaction that may still fail."""
+        sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT 16"
+        reader = await self._reader()
+        while rows := await reader.read(sql, (after,)):
+            for seq, at, kind, actor, payload, digest in rows:
+                yield Entry(seq, at, kind, actor, decompress(payload), digest)
+            after = rows[-1][0]
+
+    async def entries_before(self, seq: int | None, limit: int, kind: str = "") -> list[Entry]:
+        """The last ``limit`` ledger entries with a seq under ``seq`` (None: of all), the newest first; of one kind if given."""
+        condition, kinds = ("AND kind = ?", [kind]) if kind else ("", [])
+        sql = f"SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq < ? {condition} ORDER BY seq DESC LIMIT ?"
+        rows = await (await self._reader()).read(sql, (LAST_SEQ if seq is None else seq, *kinds, limit))
+        return [Entry(number, at, kind, actor, decompress(data), digest) for number, at, kind, actor, data, digest in rows]
+
+    async def seqs(self, kind: str, after: int) -> list[int]:
+        """The seqs of the ledger entries of one kind, those over ``after``, in order."""
+        rows = await (await self._reader()).read(
+            "SELECT seq FROM ledger WHERE kind = ? AND seq > ? ORDER BY seq", (kind, after)
+        )
+        return [row[0] for row in rows]
+
+    async def times(self, seqs: Sequence[int]) -> dict[int, str]:
+        """The times of those entries of ``seqs`` that are in this volume."""
+        found: dict[int, str] = {}
+        for start in range(0, len(seqs), CHUNK):
+            chunk = seqs[start : start + CHUNK]
+            marks = ",".join("?" * len(chunk))
+            found.update(await self._database.read(f"SELECT seq, at FROM ledger WHERE seq IN ({marks})", chunk))
+        return found
+
+    async def raw(self, sha256: bytes) -> bytes:
+        """The message, put together and matched with its SHA-256. Raises ``DamagedError``, ``KeyError`` when not here."""
+        return await self._raw(self._database, sha256)
+
+    async def read_back(self, digests: Iterable[bytes]) -> AsyncGenerator[tuple[bytes, bytes | DamagedError]]:
+        """(SHA-256, message) of each of ``digests``, past all that is in memory: from the disk, as far as that can be had.
+
+        A new connection has no pages yet, and the system is asked to forget those of the file that are written.
+        """
+        _forget_pages(self.path)
+        database = await Database.open(self.path, pragmas=self._pragmas, read_only=True, remedy=REPAIR)
+        try:
+            for sha256 in digests:
+                try:
+                    yield sha256, await self._raw(database, sha256)
+                except DamagedError as error:
+                    yield sha256, error
+                except StorageError as error:
+                    yield sha256, DamagedError(error.message, error.hint)
+                except KeyError:
+                    yield sha256, DamagedError(f"Message {sha256.hex()[:16]} is missing in {self.path.name}.")
+        finally:
+            await database.close()
+
+    async def _raw(self, database: Database, sha256: bytes) -> bytes:
+        row = await database.one("SELECT size, recipe FROM message WHERE sha256 = ?", (sha256,))
+        if row is None:
+            raise KeyError(sha256.hex())
+        joined = b"".join([await self._part(database, part) for part in unpack(row[1])])
+        if hashlib.sha256(joined).digest() != sha256:
+            raise DamagedError(f"Message {sha256.hex()[:16]} in {self.path.name} does not match its SHA-256.", REPAIR)
+        return joined
+
+    async def _part(self, database: Database, number: int) -> bytes:
+        row = await database.one("SELECT codec, size, data FROM part WHERE id = ?", (number,))
+        if row is None:
+            raise DamagedError(f"Part {number} is missing in {self.path.name}.", REPAIR)
+        try:
+            return plain(*row)
+        except DamagedError as error:
+            raise DamagedError(f"Part {number} in {self.path.name} {error.message}.", REPAIR) from error
+
+    async def known_parts(self, digests: Sequence[bytes]) -> dict[bytes, int]:
+        """Ids of those parts that are in this volume already."""
+        found: dict[bytes, int] = {}
+        reader = await self._reader()
+        for start in range(0, len(digests), CHUNK):
+            chunk = digests[start : start + CHUNK]
+            marks = ",".join("?" * len(chunk))
+            found.update(await reader.read(f"SELECT sha256, id FROM part WHERE sha256 IN ({marks})", chunk))
+        return found
+
+    async def spoils(self, messages: Sequence[Prepared]) -> bool:
+        """Would any of ``messages`` be damaged if they were appended here? A copy of it, or a damaged part, would be kept."""
+        for message in messages:
+            if await self._database.one("SELECT 1 FROM message WHERE sha256 = ?", (message.sha256,)):
+                return True
+        digests = list(dict.fromkeys(piece.sha256 for message in messages for piece in message.pieces))
+        sql = "SELECT codec, size, data FROM part WHERE sha256 = ?"
+        for sha256 in digests:
+            row = await self._database.one(sql, (sha256,))
+            if row is not None and not await asyncio.to_thread(sound, sha256, *row):
+                return True
+        return False
+
+    # Writing -----------------------------------------------------------------------------------------------------------
+
+    async def append(
+        self, drafts: Iterable[Draft], messages: Sequence[Prepared] = (), parts: Iterable[Part] = ()
+    ) -> list[Entry]:
+        """Store ``parts`` and ``messages`` and append ``drafts`` to the ledger, in one durable transaction.
+
+        ``messages`` may use parts of this volume beside the new ``parts``; those already here are left as they are. Raises
+        ``Incomplete``, ``Sealed``, ``StorageError``, ``BusyError``; then nothing was written.
+        """
+        async with self._database.transaction() as transaction:
+            if await transaction.value("SELECT 1 FROM meta WHERE key = 'sealed'"):
+                raise Sealed
+            await self._store(transaction, messages, parts)
+            row = await transaction.one("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
+            head = Head(row[0], bytes(row[1])) if row else self.meta.previous
+            entries = []
+            actors: dict[str, str] = {}
+            for draft in drafts:
+                at = timestamp(now())
+                data = encode(draft.payload)
+                # Here alone, so that no entry is by anybody but whom the kernel names.
+                if (actor := actors.get(draft.actor)) is None:
+                    actor = actors[draft.actor] = signed(draft.actor)
+                head = Head(head.seq + 1, chain(head.hash, at, draft.kind, actor, data))
+                entries.append(Entry(head.seq, at, draft.kind, actor, data, head.hash))
+            await transaction.many(
+                "INSERT INTO ledger (seq, at, kind, actor, payload, hash) VALUES (?, ?, ?, ?, ?, ?)",
+                [(e.seq, e.at, e.kind, e.actor, compress(e.plain), e.hash) for e in entries],
+            )
+        return entries
+
+    async def _store(self, transaction: Transaction, messages: Sequence[Prepared], parts: Iterable[Part]) -> None:
+        if not messages:
+            return
+        await transaction.many(
+            "INSERT OR IGNORE INTO part (sha256, codec, size, data) VALUES (?, ?, ?, ?)",
+            ((part.sha256, part.codec, part.size, part.data) for part in parts),
+        )
+        wanted = list({piece.sha256 for message in messages for piece in message.pieces})
+        ids: dict[bytes, int] = {}
+        for start in range(0, len(wanted), CHUNK):
+            chunk = wanted[start : start + CHUNK]
+            marks = ",".join("?" * len(chunk))
+            ids.update(await transaction.read(f"SELECT sha256, id FROM part WHERE sha256 IN ({marks})", chunk))
+        if len(ids) < len(wanted):
+            raise Incomplete
+        await transaction.many(
+            "INSERT OR IGNORE INTO message (sha256, size, recipe) VALUES (?, ?, ?)",
+            [(m.sha256, len(m.raw), pack([ids[piece.sha256] for piece in m.pieces])) for m in messages],
+        )
+
+    async def seal(self) -> Head:
+        """Close the volume for ever; the end of the chain in it."""
+        if not await self.is_sealed():
+            async with self._database.transaction() as transaction:
+                await transaction.execute("INSERT OR IGNORE INTO meta VALUES ('sealed', ?)", (timestamp(now()),))
+        return await self.head()
+
+    async def size(self) -> int:
+        """Bytes of the file as of the last commit."""
+        pages = await self._database.value("PRAGMA page_count")
+        return int(pages) * int(await self._database.value("PRAGMA page_size"))

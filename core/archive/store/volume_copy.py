@@ -1,0 +1,200 @@
+"""A copy of one volume, brought up to it: a sealed one as a file, an open one by its rows, while others write to it.
+
+What holds here: after every transaction the copy is a volume that can be read alone, whose ledger is the beginning of the
+original's. Rows go over in the order parts, messages, ledger, seal, so that what the ledger names is there, and a copy whose
+seal and last hash are the original's has everything. A read of the original lasts as long as a few megabytes take, since
+whoever commits to a volume waits for those who read it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.archive.store.ledger import Head
+from core.archive.store.volume import Volume, unpack
+from core.db.database import Database, Row, durable
+from core.errors import DamagedError, InputError
+
+#: Bytes of parts that are read at once, and of a file.
+PIECE = 8 * 1024 * 1024
+ROWS = 500
+#: A ledger entry tells of up to 500 messages.
+ENTRIES = 16
+
+Tick = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far a volume goes: the time of its seal (empty while it is open), its last entry, its last part's id."""
+
+    sealed: str
+    head: Head
+    part: int
+
+
+async def extent(volume: Volume) -> Extent:
+    """How far ``volume`` goes as of one moment."""
+    row = await volume.database.one(
+        "SELECT (SELECT value FROM meta WHERE key = 'sealed'), last.seq, last.hash, (SELECT max(id) FROM part) "
+        "FROM (SELECT 1) LEFT JOIN (SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1) last"
+    )
+    assert row is not None
+    head = volume.meta.previous if row[1] is None else Head(row[1], bytes(row[2]))
+    return Extent(row[0] or "", head, row[3] or 0)
+
+
+async def refuse_damaged(source: Path) -> None:
+    """Raises ``DamagedError`` when a volume is not whole, as far as that shows when it is opened."""
+    volume = await Volume.open(source, read_only=True)
+    try:
+        if volume.fault is not None:
+            raise volume.fault
+        await extent(volume)
+    finally:
+        await volume.close()
+
+
+async def bring_up(source: Path, target: Path, tick: Tick) -> tuple[Head, bool]:
+    """Make ``target`` what ``source`` is now; its last entry, and whether anything was copied.
+
+    ``tick`` is called with the bytes of each piece. Raises ``InputError`` (``target`` is no beginning of ``source``),
+    ``DamagedError``, ``StorageError``, ``OSError``.
+    """
+    original = await Volume.open(source, read_only=True)
+    try:
+        wanted = await extent(original)
+        if not target.exists():
+            if wanted.sealed:
+                await _copy_file(source, target, tick)
+                return wanted.head, True
+            await Volume.create(target, original.meta)
+        return wanted.head, await _bring_up_rows(original, wanted, target, tick)
+    finally:
+        await original.close()
+
+
+async def _bring_up_rows(original: Volume, wanted: Extent, target: Path, tick: Tick) -> bool:
+    try:
+        copy = await Volume.open(target)
+        there = await extent(copy)
+    except DamagedError as error:
+        raise DamagedError(
+            f"The copy {target} cannot be read: {error.message}", "Move that file away and back up again: it is copied anew."
+        ) from error
+    try:
+        await _refuse_other(original, copy, wanted, there, target)
+        if there == wanted:
+            _protect(target, wanted)
+            return False
+        await _copy_parts(original.database, copy.database, there.part, wanted.part, tick)
+        await _copy_messages(original.database, copy.database, wanted.part)
+        await _copy_ledger(original.database, copy.database, there.head.seq, wanted.head.seq, tick)
+        if wanted.sealed:
+            async with copy.database.transaction() as transaction:
+                await transaction.execute("INSERT INTO meta VALUES ('sealed', ?)", (wanted.sealed,))
+    finally:
+        await copy.close()
+    _protect(target, wanted)
+    return True
+
+
+async def _refuse_other(original: Volume, copy: Volume, wanted: Extent, there: Extent, target: Path) -> None:
+    """Raises ``InputError`` when the copy is not the beginning of ``original``: it may have what is nowhere else."""
+    if copy.meta != original.meta:
+        raise InputError(f"{target} is a copy of another volume or archive.", "Choose another folder.")
+    same = there.head in (wanted.head, original.meta.previous)
+    if not same:
+        digest = await original.database.value("SELECT hash FROM ledger WHERE seq = ?", (there.head.seq,))
+        same = digest is not None and bytes(digest) == there.head.hash
+    # A backup that was broken off may have parts that no entry names yet.
+    sql = "SELECT sha256 FROM part WHERE id = ?"
+    same = same and await original.database.one(sql, (there.part,)) == await copy.database.one(sql, (there.part,))
+    if not same or (there.sealed and there != wanted):
+        raise InputError(
+            f"{target} goes on to entry {there.head.seq} otherwise than the archive: it has what the archive has not.",
+            "Keep it, choose another folder, and run archivar verify to see whether the archive is whole.",
+        )
+
+
+async def _copy_parts(source: Database, target: Database, after: int, last: int, tick: Tick) -> None:
+    while after < last:
+        # A blob's length is known without reading it.
+        sizes = await source.read(
+            "SELECT id, length(data) FROM part WHERE id > ? AND id <= ? ORDER BY id LIMIT ?", (after, last, ROWS)
+        )
+        if not sizes:
+            return
+        until, size = _piece(sizes)
+        rows = await source.read(
+            "SELECT id, sha256, codec, size, data FROM part WHERE id > ? AND id <= ? ORDER BY id", (after, until)
+        )
+        await _insert(target, "INSERT INTO part (id, sha256, codec, size, data) VALUES (?, ?, ?, ?, ?)", rows)
+        after = until
+        tick(size)
+
+
+def _piece(sizes: Sequence[Row]) -> tuple[int, int]:
+    """The id up to which the next piece goes, and its bytes: one part at least."""
+    until, total = sizes[0]
+    for number, size in sizes[1:]:
+        if total + size > PIECE:
+            break
+        until, total = number, total + size
+    return until, total
+
+
+async def _copy_messages(source: Database, target: Database, last_part: int) -> None:
+    """All messages that the copied parts make. They have no order of their own, so those that are there are met again."""
+    after = b""
+    sql = "SELECT sha256, size, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"
+    while rows := await source.read(sql, (after, ROWS)):
+        # What was archived since has parts that are not copied this time.
+        whole = [row for row in rows if max(unpack(row[2]), default=0) <= last_part]
+        marks = ",".join("?" * len(whole))
+        found = await target.read(f"SELECT sha256 FROM message WHERE sha256 IN ({marks})", [row[0] for row in whole])
+        known = {row[0] for row in found}
+        if fresh := [row for row in whole if row[0] not in known]:
+            await _insert(target, "INSERT INTO message (sha256, size, recipe) VALUES (?, ?, ?)", fresh)
+        after = rows[-1][0]
+
+
+async def _copy_ledger(source: Database, target: Database, after: int, last: int, tick: Tick) -> None:
+    sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+    while rows := await source.read(sql, (after, last, ENTRIES)):
+        await _insert(target, "INSERT INTO ledger (seq, at, kind, actor, payload, hash) VALUES (?, ?, ?, ?, ?, ?)", rows)
+        after = rows[-1][0]
+        tick(sum(len(row[4]) for row in rows))
+
+
+async def _insert(target: Database, sql: str, rows: Sequence[Row]) -> None:
+    async with target.transaction() as transaction:
+        await transaction.many(sql, rows)
+
+
+def _protect(target: Path, wanted: Extent) -> None:
+    """A copy is nobody's but its owner's, and sealed it is not written again."""
+    target.chmod(0o400 if wanted.sealed else 0o600)
+
+
+async def _copy_file(source: Path, target: Path, tick: Tick) -> None:
+    """Under its name only when it is whole and on the disk."""
+    aside = target.with_name(f".{target.name}.new")
+    aside.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+        with os.fdopen(descriptor, "wb") as writing, source.open("rb") as reading:
+            while piece := await asyncio.to_thread(reading.read, PIECE):
+                await asyncio.to_thread(writing.write, piece)
+                tick(len(piece))
+            writing.flush()
+            await asyncio.to_thread(os.fsync, writing.fileno())
+        os.replace(aside, target)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    durable(target.parent)

@@ -1,0 +1,1 @@
+"""Mail that comes in and goes out as files: import, export, attachments, backup. Never writes over a file."""

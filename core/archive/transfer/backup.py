@@ -1,0 +1,359 @@
+"""Backup: a second home with the same archive, brought up to it each time, while runs go on.
+
+What holds here: the copy's catalog is never ahead of its volumes, however a backup ended, since the state is taken before
+the volumes and put in place after them. What is there already is known by what it says of itself (archive, number, last hash)
+and is not copied again. A folder that is anything else than a backup of this archive is left as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core.archive.archive import Archive
+from core.archive.proof import seal_places
+from core.archive.store.ledger import ZERO_HASH, Draft, Head
+from core.archive.store.volume_copy import bring_up, refuse_damaged
+from core.config import Home
+from core.db import kept
+from core.db.database import Database, durable
+from core.errors import ArchivarError, BusyError, DamagedError, HomeError, InputError, StorageError
+from core.model import moment, now, timestamp
+from core.system.open_folder import OpenFolder, account, refuse_unsafe_way
+
+VERSION = 1
+NAME = "backed_up"
+#: Lies in a file system of its own from the beginning.
+_NOTHING = {"lost+found"}
+
+
+@dataclass(slots=True)
+class Backup:
+    """What a backup has done so far. ``total``: bytes that were to be copied when it began, about; ``head``: up to where.
+
+    ``already``: volumes that were there and are not changed since. ``damaged``: why volumes could not be copied, of which the
+    backup has still what it had; ``unnoted``: why the ledger does not say that there is a backup.
+    """
+
+    total: int = 0
+    bytes: int = 0
+    volumes: int = 0
+    already: int = 0
+    where: str = ""
+    damaged: list[str] = field(default_factory=list)
+    unnoted: str = ""
+    #: The backup had the key, and has it no more, as was asked for.
+    key_removed: bool = False
+    head: Head = field(default_factory=lambda: Head(0, ZERO_HASH))
+
+
+@dataclass(frozen=True, slots=True)
+class LastBackup:
+    """When the last backup ended, where it lies, and the ledger's entry up to which it goes."""
+
+    at: datetime
+    directory: str
+    seq: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {"at": timestamp(self.at), "directory": self.directory, "seq": self.seq}
+
+
+Tick = Callable[[Backup], None]
+
+
+async def back_up(
+    archive: Archive,
+    target: Path,
+    *,
+    with_key: bool = True,
+    actor: str = "archivar",
+    tick: Tick = lambda done: None,
+) -> Backup:
+    """Bring the backup in ``target`` up to the archive, or begin it; ``tick`` is called after each piece.
+
+    Without the key, nobody who has the backup has the passwords. Whatever ends it, the next one goes on. Raises ``InputError``
+    (no folder for a backup of this archive), ``BusyError`` (another backup to it), ``StorageError`` (disk full),
+    ``DamagedError``.
+    """
+    place = Home(_as_named(target))
+    _refuse_home(archive.home, place)
+    refuse_unsafe_way(place.path)
+    done = Backup()
+    try:
+        with OpenFolder.own(place.path) as folder, _alone(place):
+            _refuse_strange_files(folder)
+            archive_id = str(await archive.database.value("SELECT archive_id FROM applied"))
+            _begin(place, archive_id)
+            await _copy(archive.home, place, done, tick, with_key=with_key)
+            if done.damaged:
+                return done
+            _note(place, archive_id, complete={"at": timestamp(now()), "seq": done.head.seq, "hash": done.head.hash.hex()})
+    except NotADirectoryError:
+        raise InputError(f"{target} is no folder.", "Choose another one.") from None
+    except OSError as error:
+        raise StorageError(
+            f"The backup to {target} stopped: {error.strerror}.",
+            "Make space there, or choose another folder, and back up again: it carries on where it stopped.",
+        ) from error
+    await _record(archive, place, done, actor, with_key=with_key)
+    return done
+
+
+def _as_named(target: Path) -> Path:
+    """The folder itself: a link in its place is not followed, one on the way to it is where it leads."""
+    absolute = target.absolute()
+    return absolute.resolve() if absolute.name in ("", "..") else absolute.parent.resolve() / absolute.name
+
+
+def _refuse_strange_files(folder: OpenFolder) -> None:
+    """Raises ``InputError`` for a link or a file of somebody else in a backup: what is copied would be written through it."""
+    for one in folder.scan():
+        path = folder.path / one.name
+        facts = one.stat(follow_symlinks=False)
+        if stat.S_ISLNK(facts.st_mode):
+            raise InputError(f"{path} is a link, which is not followed.", "Remove it, or choose another folder.")
+        if one.name in _NOTHING:
+            continue
+        if facts.st_uid != os.geteuid():
+            raise InputError(
+                f"{path} belongs to {account(facts.st_uid)}, not to {account(os.geteuid())}.",
+                "chown it, if it is of this backup, or choose another folder.",
+            )
+        if stat.S_ISDIR(facts.st_mode):
+            with folder.below(one.name) as inner:
+                _refuse_strange_files(inner)
+
+
+async def last(archive: Archive) -> LastBackup | None:
+    """The last backup that was completed; None when there was none."""
+    try:
+        value = json.loads(await kept.value(archive.database, NAME) or "")
+        return LastBackup(moment(value["at"]), str(value["directory"]), int(value["seq"]))
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def release(home: Home) -> bool:
+    """Make a backup an archive of its own; False when it is one already."""
+    if not home.is_backup:
+        return False
+    home.backup_note.unlink()
+    durable(home.path)
+    return True
+
+
+def _refuse_home(home: Home, place: Home) -> None:
+    if home.is_backup:
+        raise HomeError(f"{home.path} is a backup itself.", "Back up the archive that it is of, with --home.")
+    if home.holds(place.path) or place.holds(home.path):
+        raise InputError(
+            f"{place.path} and the archive's own folder lie in one another.", "Choose a folder elsewhere, best on another disk."
+        )
+
+
+@contextmanager
+def _alone(place: Home) -> Iterator[None]:
+    descriptor = os.open(place.path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise BusyError(f"Another backup to {place.path} is under way.", "Wait for its end.") from None
+    finally:
+        os.close(descriptor)
+
+
+def _begin(place: Home, archive_id: str) -> None:
+    """Make sure that the folder is a backup of this archive, or empty. Raises ``InputError`` before anything is written."""
+    if not place.is_backup:
+        if strange := sorted(set(os.listdir(place.path)) - _NOTHING - {f"{place.backup_note.name}.new"}):
+            raise InputError(
+                f"{place.path} is no backup of this archive, and not empty ({strange[0]}).", "Choose an empty or a new folder."
+            )
+        place.path.chmod(0o700)
+        _note(place, archive_id)
+    else:
+        _check_note(place, archive_id)
+    place.volumes.mkdir(mode=0o700, exist_ok=True)
+
+
+def _check_note(place: Home, archive_id: str) -> None:
+    try:
+        note = json.loads(place.backup_note.read_bytes())
+        version, of = int(note["version"]), str(note["archive"])
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"{place.backup_note} cannot be read.", "Choose another folder.") from None
+    if version > VERSION:
+        raise InputError(f"The backup in {place.path} was made by a newer Archivar.", "Install the newer version.")
+    if of != archive_id:
+        raise InputError(f"{place.path} is a backup of another archive ({of}).", "Choose another folder.")
+
+
+def _note(place: Home, archive_id: str, complete: dict[str, Any] | None = None) -> None:
+    value = {"version": VERSION, "archive": archive_id, "complete": complete}
+    _write(place.backup_note, json.dumps(value).encode() + b"\n")
+
+
+def _write(path: Path, content: bytes) -> None:
+    aside = path.with_name(f"{path.name}.new")
+    aside.unlink(missing_ok=True)
+    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)
+    durable(path.parent)
+
+
+async def _copy(home: Home, place: Home, done: Backup, tick: Tick, *, with_key: bool) -> None:
+    # Before the list of volumes is read: what the catalog has seen is then in them.
+    done.where = home.catalog.name
+    tick(done)
+    state, keys = await _take_state(home, place)
+    try:
+        await _copy_volumes(home, place, done, tick)
+        if home.keymap.exists():
+            _write(place.keymap, await asyncio.to_thread(home.keymap.read_bytes))
+        await asyncio.to_thread(_copy_stamps, home, place)
+        if with_key:
+            await _put_with_key(state, keys, place)
+        else:
+            await _put_state(state, place)
+            done.key_removed = _remove_key(place)
+    finally:
+        state.unlink(missing_ok=True)
+
+
+async def _put_with_key(state: Path, keys: tuple[bytes, bytes], place: Home) -> None:
+    """Put the state in place, and the keys that its passwords are of. At every moment one of them fits what is there."""
+    following, present = keys
+    if newest := following or present:
+        _write(place.key.next_path, newest)
+    await _put_state(state, place)
+    if present:
+        _write(place.key.path, present)
+    if not following:
+        place.key.next_path.unlink(missing_ok=True)
+
+
+def _remove_key(place: Home) -> bool:
+    """Take away the key that an earlier backup left; was there one?"""
+    there = [path for path in (place.key.path, place.key.next_path) if path.exists()]
+    for path in there:
+        path.unlink()
+    durable(place.path)
+    return bool(there)
+
+
+def _copy_stamps(home: Home, place: Home) -> None:
+    """Time stamps are never changed, so those that are there are not copied again."""
+    for source in seal_places.tokens(home):
+        target = place.path / seal_places.FOLDER / source.name
+        if not target.exists():
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            _write(target, source.read_bytes())
+
+
+async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> None:
+    numbers = list(range(1, (home.volume_numbers() or [0])[-1] + 1))
+    if more := sorted(set(place.volume_numbers()) - set(numbers)):
+        raise InputError(
+            f"{place.volume(more[0])} is no copy of any volume of the archive: the backup has what the archive has not.",
+            "Keep it and choose another folder.",
+        )
+    done.total = sum(_missing(home.volume(number), place.volume(number)) for number in numbers)
+
+    def count(size: int) -> None:
+        done.bytes += size
+        tick(done)
+
+    for number in numbers:
+        done.where = home.volume(number).name
+        try:
+            await refuse_damaged(home.volume(number))
+        except DamagedError as error:
+            # The other volumes are copied all the same, and what the backup has of this one is not touched.
+            done.damaged.append(error.message)
+            continue
+        done.head, copied = await bring_up(home.volume(number), place.volume(number), count)
+        done.volumes += copied
+        done.already += not copied
+        tick(done)
+
+
+def _missing(source: Path, target: Path) -> int:
+    there = [path.stat().st_size if path.is_file() else 0 for path in (source, target)]
+    return max(there[0] - there[1], 0)
+
+
+async def _take_state(home: Home, place: Home) -> tuple[Path, tuple[bytes, bytes]]:
+    """A consistent copy of the catalog, aside, since in its place it could be ahead of the volumes; and the keys of then."""
+    while True:
+        keys = home.key.content()
+        state = await _take_catalog(home, place)
+        if keys == home.key.content():
+            return state, keys
+
+
+async def _take_catalog(home: Home, place: Home) -> Path:
+    aside = place.catalog.with_name(f"{place.catalog.name}.taken")
+    # Of a backup that was killed; a journal among it would be taken for one of the new file.
+    for leftover in place.path.glob(f"{aside.name}*"):
+        leftover.unlink()
+    # A connection of its own: the archive's would be kept from everything else meanwhile.
+    source = await Database.open(home.catalog, read_only=True)
+    try:
+        await source.backup(aside)
+    finally:
+        await source.close()
+    await _into_one_file(aside)
+    return aside
+
+
+async def _put_state(state: Path, place: Home) -> None:
+    if place.catalog.exists():
+        # What somebody who looked at the backup left beside it would be taken for a part of the new one.
+        try:
+            await _into_one_file(place.catalog)
+        except DamagedError:
+            for suffix in ("-wal", "-shm", "-journal"):
+                place.catalog.with_name(f"{place.catalog.name}{suffix}").unlink(missing_ok=True)
+    os.replace(state, place.catalog)
+    durable(place.path)
+
+
+async def _into_one_file(path: Path) -> None:
+    database = await Database.open(path)
+    try:
+        await database.configure(("journal_mode = DELETE",))
+    finally:
+        await database.close()
+    durable(path)
+
+
+async def _record(archive: Archive, place: Home, done: Backup, actor: str, *, with_key: bool) -> None:
+    payload = {"directory": str(place.path), "seq": done.head.seq, "hash": done.head.hash.hex()}
+    payload |= {"volumes": done.volumes, "already": done.already, "bytes": done.bytes}
+    payload |= {"key": with_key}
+    try:
+        archive.check_usable()
+        await archive.append([Draft("backed_up", payload, actor)])
+        ended = LastBackup(now(), str(place.path), done.head.seq)
+        async with archive.database.transaction() as transaction:
+            await kept.keep(transaction, NAME, json.dumps(ended.as_json()))
+    except (StorageError, DamagedError) as error:
+        # What was asked for is done; that it cannot be noted takes nothing of it back.
+        done.unnoted = error.message
+    except ArchivarError as error:
+        kind = type(error)
+        raise kind(f"The backup is complete, but could not be noted in the ledger: {error.message}", error.hint) from error

@@ -1,0 +1,213 @@
+"""Export: messages as files, byte for byte, in the folders of the archive, with a manifest of what they are.
+
+What holds here: a file that is there already is never written over, nothing half written stands under a final name, and the
+same export again goes on where it stopped, however it was stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from core.archive.archive import Archive
+from core.archive.read import selection as selecting
+from core.archive.read.selection import Folder, Place, Selection
+from core.archive.store.ledger import Draft
+from core.archive.transfer.export_files import Emls, Maildirs
+from core.archive.transfer.export_mbox import Mboxes
+from core.archive.transfer.filenames import file_name, maildirs, tree, unique
+from core.archive.transfer.manifest import NAME, SUMS, Header, Manifest
+from core.errors import ArchivarError, DamagedError, InputError, StorageError
+from core.system.open_folder import OpenFolder
+
+
+class Format(StrEnum):
+    """How messages become files: one each, one for each folder, or folders as mail servers keep them."""
+
+    EML = "eml"
+    MBOX = "mbox"
+    MAILDIR = "maildir"
+
+
+@dataclass(slots=True)
+class Exported:
+    """What an export has done so far. ``total`` and ``bytes_total`` are of all that is selected, ``already`` was there before.
+
+    ``damaged`` names messages that could not be read from the archive; ``folder`` is the one that is being written.
+    """
+
+    total: int = 0
+    bytes_total: int = 0
+    messages: int = 0
+    bytes: int = 0
+    already: int = 0
+    folder: str = ""
+    damaged: list[str] = field(default_factory=list)
+    #: Why the ledger does not say so, if nothing can be written to it.
+    unnoted: str = ""
+
+    @property
+    def done(self) -> int:
+        return self.messages + self.already + len(self.damaged)
+
+
+class Writer(Protocol):
+    """Writes the messages of one folder after another, for one format. Raises ``InputError``, ``OSError``."""
+
+    async def begin(self, folder: Folder, place: str) -> None:
+        """Go to a folder; ``place`` is below the export's folder."""
+
+    async def has(self, message: Place) -> bool:
+        """Is the message there already?"""
+
+    async def write(self, message: Place, raw: bytes) -> None:
+        """Write a message that is not there."""
+
+    async def end(self) -> None:
+        """All messages of the folder are written."""
+
+    def stop(self) -> None:
+        """Give up in the middle of a folder; what was written is kept for the next time."""
+
+
+async def export(
+    archive: Archive,
+    selection: Selection,
+    target: Path,
+    form: Format,
+    *,
+    actor: str = "archivar",
+    tick: Callable[[Exported], None] = lambda exported: None,
+) -> Exported:
+    """Write the selected messages below ``target``; ``tick`` is called after each.
+
+    Cancelled, it keeps what was written, and the ledger says so. Raises ``InputError`` (nothing selected, target cannot
+    be used), ``BusyError`` (another export to it), ``StorageError`` (disk full).
+    """
+    folders = await selecting.select(archive, selection)
+    done = Exported(sum(folder.messages for folder in folders), sum(folder.bytes for folder in folders))
+    places = await _places(archive, folders, form)
+    try:
+        return await _export(archive, folders, places, target, form, done, tick)
+    except OSError as error:
+        raise StorageError(f"{target} cannot be written: {error.strerror}.", "Make space or choose another folder.") from error
+    finally:
+        await _record(archive, selection, form, done, actor)
+
+
+async def _export(
+    archive: Archive,
+    folders: Sequence[Folder],
+    places: dict[int, str],
+    target: Path,
+    form: Format,
+    done: Exported,
+    tick: Callable[[Exported], None],
+) -> Exported:
+    if archive.home.holds(target):
+        raise InputError(f"{target} is in the archive's own folder.", "Choose a folder outside of it.")
+    header = Header(form.value, str(await archive.database.value("SELECT archive_id FROM applied")))
+    with await asyncio.to_thread(OpenFolder.own, target) as opened:
+        return await _write(archive, folders, places, opened, form, header, done, tick)
+
+
+async def _write(
+    archive: Archive,
+    folders: Sequence[Folder],
+    places: dict[int, str],
+    target: OpenFolder,
+    form: Format,
+    header: Header,
+    done: Exported,
+    tick: Callable[[Exported], None],
+) -> Exported:
+    manifest = await asyncio.to_thread(Manifest.open, target, header)
+    try:
+        writer = _WRITERS[form](target, manifest)
+        for folder in folders:
+            done.folder = folder.path
+            try:
+                await writer.begin(folder, places[folder.id])
+                await _export_folder(archive, folder, writer, done, tick)
+                await writer.end()
+            except BaseException:
+                writer.stop()
+                raise
+        await asyncio.to_thread(_finish, manifest)
+    finally:
+        manifest.close()
+    return done
+
+
+_WRITERS: dict[Format, Callable[[OpenFolder, Manifest], Writer]] = {
+    Format.EML: Emls,
+    Format.MBOX: Mboxes,
+    Format.MAILDIR: Maildirs,
+}
+
+
+def _finish(manifest: Manifest) -> None:
+    # Before the sums say that all is there: files that were written one by one may still be on their way to the disk.
+    os.sync()
+    manifest.finish()
+
+
+async def _export_folder(
+    archive: Archive, folder: Folder, writer: Writer, done: Exported, tick: Callable[[Exported], None]
+) -> None:
+    async for message in selecting.places(archive, folder):
+        if await writer.has(message):
+            done.already += 1
+        else:
+            try:
+                raw = await archive.raw(message.sha256)
+            except (DamagedError, KeyError) as error:
+                reason = error.message if isinstance(error, ArchivarError) else "missing"
+                done.damaged.append(f"message {message.message} in {folder.user}: {folder.path}: {reason}")
+            else:
+                await writer.write(message, raw)
+                done.messages += 1
+                done.bytes += len(raw)
+        tick(done)
+
+
+async def _record(archive: Archive, selection: Selection, form: Format, done: Exported, actor: str) -> None:
+    """Say in the ledger what left the archive, also when it was broken off."""
+    if not done.messages and not done.already:
+        return
+    payload = {
+        "owner": selection.user,
+        "folder": selection.folder,
+        "format": form.value,
+        "messages": done.messages,
+        "already": done.already,
+        "damaged": len(done.damaged),
+        "complete": done.done == done.total,
+    }
+    if archive.refusal is not None:
+        done.unnoted = archive.refusal.message
+        return
+    try:
+        await archive.append([Draft("exported", payload, actor)])
+    except (StorageError, DamagedError) as error:
+        # What was asked for is written; that it cannot be noted takes nothing of it back.
+        done.unnoted = error.message
+
+
+async def _places(archive: Archive, folders: Sequence[Folder], form: Format) -> dict[int, str]:
+    """Where each folder goes, below the export's folder: named with regard to all folders that there are, in the order in which
+    they were made, so that a later export of more gives the same names."""
+    rows = await archive.database.read("SELECT id, name FROM user ORDER BY id")
+    own = [("\0", NAME), ("\1", SUMS)]
+    people = unique([*own, *((owner, file_name(name)) for owner, name in rows)])
+    found: dict[int, str] = {}
+    for owner in dict.fromkeys(folder.owner for folder in folders):
+        paths = await archive.database.read("SELECT path, id FROM folder WHERE owner = ? ORDER BY id", (owner,))
+        named = (maildirs if form is Format.MAILDIR else tree)([path for path, _ in paths])
+        found |= {number: f"{people[owner]}/{named[path]}" for path, number in paths}
+    return {folder.id: found[folder.id] for folder in folders}

@@ -1,0 +1,161 @@
+"""One file for each message: .eml files in folders, and Maildir as mail servers keep it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from contextlib import ExitStack
+
+from core.archive.read.selection import Folder, Place
+from core.archive.transfer.filenames import maildir_info
+from core.archive.transfer.manifest import Line, Manifest, digest
+from core.errors import InputError
+from core.system.open_folder import OpenFolder
+
+
+class _Files:
+    """The part that both have in common: a message's file is written aside and gets its name when it is whole.
+
+    The folder of the mail folder stays open while it is written, so that nobody can lead the files elsewhere meanwhile.
+    """
+
+    def __init__(self, target: OpenFolder, manifest: Manifest) -> None:
+        self._target = target
+        self._manifest = manifest
+        self._open = ExitStack()
+        self._place = ""
+        self._files = self._asides = target
+
+    async def begin(self, folder: Folder, place: str) -> None:
+        self._folder, self._place = folder, place
+        await asyncio.to_thread(self._make)
+
+    def _make(self) -> None:
+        """Open the folder, made when it is missing: where files come to lie, and where they are written."""
+        self._files = self._asides = self._opened(self._place)
+
+    def _opened(self, place: str) -> OpenFolder:
+        return self._open.enter_context(self._target.below(place, make=True))
+
+    async def has(self, message: Place) -> bool:
+        return await asyncio.to_thread(self._has, message)
+
+    def _has(self, message: Place) -> bool:
+        name = self._file(message)
+        told = self._manifest.has(self._folder.owner, self._folder.path, message.message)
+        facts = self._files.facts(name)
+        if facts is None:
+            return False
+        same = stat.S_ISREG(facts.st_mode) and facts.st_size == message.size
+        if not same or (not told and digest(self._files, name) != message.sha256):
+            raise InputError(
+                f"{self._files.path / name} is there already and is another message.", "Export to an empty folder."
+            )
+        if not told:
+            # Written just before a crash.
+            self._tell(message, name)
+        return True
+
+    async def write(self, message: Place, raw: bytes) -> None:
+        await asyncio.to_thread(self._write, message, raw)
+
+    def _write(self, message: Place, raw: bytes) -> None:
+        name, aside = self._file(message), self._aside(message)
+        descriptor = self._asides.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        try:
+            with open(descriptor, "wb") as handle:
+                handle.write(raw)
+                handle.flush()
+                self._dress(handle.fileno(), message)
+            self._asides.replace(aside, name, to=self._files)
+        except OSError:
+            self._asides.remove(aside)
+            raise
+        if not self._manifest.has(self._folder.owner, self._folder.path, message.message):
+            self._tell(message, name)
+
+    def _tell(self, message: Place, name: str) -> None:
+        self._manifest.add(line(self._folder, message, f"{self._within()}/{name}"))
+
+    def _within(self) -> str:
+        """The folder's place for its files, below the export's folder."""
+        return self._place
+
+    def _file(self, message: Place) -> str:
+        raise NotImplementedError
+
+    def _aside(self, message: Place) -> str:
+        raise NotImplementedError
+
+    def _dress(self, descriptor: int, message: Place) -> None:
+        """Give a file what belongs to it beside its bytes, of which none are still to be written."""
+
+    async def end(self) -> None:
+        """Each file is complete by itself."""
+        self._open.close()
+
+    def stop(self) -> None:
+        self._open.close()
+        self._manifest.flush()
+
+
+class Emls(_Files):
+    """``user/folder/00000017-0123456789abcdef.eml``: the message's number and the beginning of its SHA-256."""
+
+    def _file(self, message: Place) -> str:
+        return f"{message.message:08}-{message.sha256.hex()[:16]}.eml"
+
+    def _aside(self, message: Place) -> str:
+        return self._file(message).removesuffix(".eml") + ".part"
+
+
+class Maildirs(_Files):
+    """Maildir++: flags stand in the file's name, and its time is INTERNALDATE, as Dovecot and others read them."""
+
+    def _make(self) -> None:
+        # The folder at the top of a tree must be one itself.
+        tree = "/".join(self._place.split("/")[:2])
+        for place in dict.fromkeys((tree, self._place)):
+            self._opened(f"{place}/new")
+            self._asides, self._files = self._opened(f"{place}/tmp"), self._opened(f"{place}/cur")
+        if self._place != tree:
+            # So that programs know it for a folder of the tree above.
+            os.close(self._opened(self._place).open("maildirfolder", os.O_WRONLY | os.O_CREAT))
+        self._there = {name.partition(":2,")[0]: name for name in self._files.names()}
+
+    def _has(self, message: Place) -> bool:
+        # A mail program may have renamed it since.
+        name = self._there.get(self._name(message))
+        if name is not None and name != self._file(message):
+            return True
+        return super()._has(message)
+
+    def _name(self, message: Place) -> str:
+        digits = message.sha256.hex()[:16]
+        return f"{moment(message) or 0}.{message.message}_{digits}.archivar,S={message.size}"
+
+    def _within(self) -> str:
+        return f"{self._place}/cur"
+
+    def _file(self, message: Place) -> str:
+        return f"{self._name(message)}:2,{maildir_info(message.flags)}"
+
+    def _aside(self, message: Place) -> str:
+        return self._name(message)
+
+    def _dress(self, descriptor: int, message: Place) -> None:
+        if (when := moment(message)) is not None:
+            os.utime(descriptor, (when, when))
+
+
+def moment(message: Place) -> int | None:
+    """When a message arrived, or what its header says, in seconds since 1970; within what file systems can hold."""
+    when = message.arrived
+    return None if when is None else min(max(when, 0), 2**32)
+
+
+def line(folder: Folder, message: Place, file: str) -> Line:
+    """The manifest's line on a message that is a file of its own."""
+    of = (folder.owner, folder.user, folder.path)
+    return Line(file, message.sha256.hex(), message.size, *of, message.message, message.flags, message.internaldate)

@@ -1,0 +1,149 @@
+"""One mbox file for each folder, as mboxrd. It gets its name when it is whole; until then it grows, and is gone on with."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import BinaryIO
+
+from core.archive.read.selection import Folder, Place
+from core.archive.transfer.export_files import line, moment
+from core.archive.transfer.manifest import Line, Manifest, digest
+from core.errors import InputError
+from core.message import mbox
+from core.system.open_folder import OpenFolder
+
+#: So much is written before the manifest tells of it: what it tells of is on the disk.
+CHECKPOINT_BYTES = 16 * 1024 * 1024
+CHECKPOINT_MESSAGES = 500
+
+
+class Mboxes:
+    """``user/folder.mbox``, and ``folder.2.mbox`` for what comes in a later export."""
+
+    def __init__(self, target: OpenFolder, manifest: Manifest) -> None:
+        self._target = self._above = target
+        self._open_folders = ExitStack()
+        self._manifest = manifest
+        self._part: BinaryIO | None = None
+        self._lines: list[Line] = []
+        self._file = ""
+        self._position = self._told = 0
+
+    async def begin(self, folder: Folder, place: str) -> None:
+        self._folder, self._place = folder, place
+        await asyncio.to_thread(self._make)
+
+    def _make(self) -> None:
+        above = self._target.below(self._place.rpartition("/")[0], make=True)
+        self._above = self._open_folders.enter_context(above)
+
+    async def has(self, message: Place) -> bool:
+        return self._manifest.has(self._folder.owner, self._folder.path, message.message)
+
+    async def write(self, message: Place, raw: bytes) -> None:
+        await asyncio.to_thread(self._write, message, raw)
+
+    def _write(self, message: Place, raw: bytes) -> None:
+        part = self._part or self._open()
+        head, data = mbox.separator(moment(message)), mbox.quoted(raw)
+        for piece in (head, data, mbox.after(raw)):
+            part.write(piece)
+        told = line(self._folder, message, self._file)
+        self._lines.append(replace(told, offset=self._position + len(head), length=len(data)))
+        self._position += len(head) + len(data) + len(mbox.after(raw))
+        if len(self._lines) >= CHECKPOINT_MESSAGES or self._position - self._told >= CHECKPOINT_BYTES:
+            self._checkpoint()
+
+    def _open(self) -> BinaryIO:
+        """Go on with the file that was broken off, or begin one."""
+        self._file = self._next()
+        name = f"{_name(self._file)}.part"
+        part = os.fdopen(self._above.open(name, os.O_RDWR | os.O_CREAT), "r+b")
+        end = self._manifest.ends.get(self._file, 0)
+        if os.fstat(part.fileno()).st_size < end:
+            part.close()
+            raise InputError(f"{self._above.path / name} is shorter than the manifest says.", "Export to an empty folder.")
+        part.seek(end)
+        if end:
+            # What parts the last message from the next one may have been lost.
+            part.seek(end - 1)
+            part.write(mbox.after(part.read(1)))
+        part.truncate()
+        self._position = self._told = part.tell()
+        self._part = part
+        return part
+
+    def _next(self) -> str:
+        """The name that is free: files that are there are never added to."""
+        number, file = 1, f"{self._place}.mbox"
+        while self._above.facts(_name(file)) is not None:
+            number += 1
+            file = f"{self._place}.{number}.mbox"
+        return file
+
+    def _checkpoint(self) -> None:
+        if self._part is None or not self._lines:
+            return
+        self._part.flush()
+        os.fsync(self._part.fileno())
+        lines, self._lines = self._lines, []
+        for one in lines:
+            self._manifest.add(one)
+            self._manifest.ends[self._file] = (one.offset or 0) + (one.length or 0)
+        self._manifest.flush()
+        self._told = self._position
+
+    async def end(self) -> None:
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        if self._part is None and self._next() in self._manifest.ends:
+            # Broken off after its last message.
+            self._open()
+        if self._part is not None:
+            self._checkpoint()
+            self._close()
+            name = _name(self._file)
+            if self._above.facts(name) is not None:
+                raise InputError(f"{self._above.path / name} has come there meanwhile.", "Export to an empty folder.")
+            self._above.replace(f"{name}.part", name)
+        self._sum_up()
+        self._open_folders.close()
+
+    def _sum_up(self) -> None:
+        """Tell of files that are whole, those of a broken off export too."""
+        for file in [file for file in self._manifest.ends if file not in self._manifest.sums]:
+            try:
+                with self._target.below(file.rpartition("/")[0]) as folder:
+                    whole = digest(folder, _name(file)).hex()
+            except FileNotFoundError:
+                # Not begun anew yet, or taken away.
+                continue
+            self._manifest.whole(file, whole)
+
+    def stop(self) -> None:
+        if self._part is not None:
+            try:
+                self._checkpoint()
+            except OSError:
+                # Full: what the manifest does not tell of is written again next time.
+                self._lines = []
+            self._close()
+        self._open_folders.close()
+
+    def _close(self) -> None:
+        part, self._part = self._part, None
+        if part is not None:
+            try:
+                part.close()
+            except OSError:
+                # Its buffer goes nowhere any more; the manifest does not tell of what was in it.
+                return
+
+
+def _name(place: str) -> str:
+    """The file's name in its folder."""
+    return place.rpartition("/")[2]

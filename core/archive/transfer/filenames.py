@@ -1,0 +1,171 @@
+"""Names of folders, users and attachments as names of files, fit for any file system: pure computation.
+
+What holds here: no name is hidden, taken for an option, or kept by Windows for a device; the same folders get the same names
+each time, two folders never share one, not even where capital and small letters are the same, and no name is one that an
+export needs itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+from core.text.normal import normal
+from core.text.utf7 import modified_utf7
+
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+#: Letters that look like nothing, and so push out of sight what comes after them, or make two names look alike.
+_NOTHING = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0]")
+_BLANKS = re.compile(r"\s{2,}")
+#: Devices that Windows keeps for itself: an export ends up on all kinds of disks. Superscript digits count as digits.
+_DEVICES = frozenset(
+    (
+        *("con", "prn", "aux", "nul", "conin$", "conout$", "clock$"),
+        *(f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789"),
+    )
+)
+#: Ends of the names of an export's own files.
+_OWN = re.compile(r".*\.(eml|mbox|part|jsonl)|sha256sums", re.IGNORECASE)
+_MAX_NAME = 80
+#: Characters of a name that are looked at; digits of all of it keep two such names apart.
+_LOOKED_AT = 1000
+#: Bytes of what is taken for the kind of a file.
+_LONGEST_KIND = 24
+#: Bytes of a path below the export's folder; Linux takes 4096 with all that is before it.
+_MAX_PATH = 1000
+#: Bytes of a Maildir folder's name, which holds all its levels.
+_MAX_MAILDIR = 200
+
+
+def file_name(level: str) -> str:
+    """A folder's name fit for any file system; when that changes it, a few digits keep two such names apart."""
+    name = normal("NFC", level[:_LOOKED_AT])
+    name = "".join(
+        "_" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") else character for character in name
+    )
+    name = _trimmed(_BLANKS.sub(" ", _NOTHING.sub("_", _FORBIDDEN.sub("_", name)))).lstrip()
+    while len(name.encode()) > _MAX_NAME:
+        name = _trimmed(name[:-1])
+    if not name or name[0] in ".-" or is_device(name):
+        name = f"_{name}"
+    if name != level or _OWN.fullmatch(name):
+        name += f"~{_digits(level, 6)}"
+    return name
+
+
+def _trimmed(name: str) -> str:
+    """Without what Windows leaves out at the end: dots and blanks of any kind."""
+    end = len(name)
+    while end and (name[end - 1] == "." or name[end - 1].isspace()):
+        end -= 1
+    return name[:end]
+
+
+def is_device(name: str) -> bool:
+    """True for a name that Windows takes for a device, as it does whatever stands after a dot."""
+    return normal("NFKC", name.partition(".")[0]).strip().casefold() in _DEVICES
+
+
+def attachment_name(name: str) -> tuple[str, str]:
+    """The name of an attachment, fit for any file system, in two parts: what tells the kind of file stays at its end."""
+    # What comes from another system may have its folders before it.
+    name = _trimmed(name.replace("\\", "/").rpartition("/")[2].strip()) or "attachment"
+    stem, dot, kind = name.rpartition(".")
+    if stem and kind.isalnum() and len(kind.encode()) <= _LONGEST_KIND and _trimmed(stem):
+        return file_name(stem), dot + normal("NFC", kind)
+    return file_name(name), ""
+
+
+def _digits(text: str, count: int) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:count]
+
+
+def fold(name: str) -> str:
+    """What is equal of names that some file system takes for the same."""
+    return normal("NFC", normal("NFC", name).casefold())
+
+
+def unique(wanted: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """A name for each key of (key, name), the first who wants one gets it; others have digits of their key added."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for key, name in wanted:
+        candidate, count = name, 4
+        while fold(candidate) in taken:
+            count += 2
+            candidate = f"{name}~{_digits(key, count)}"
+        taken.add(fold(candidate))
+        found[key] = candidate
+    return found
+
+
+def tree(paths: Sequence[str]) -> dict[str, str]:
+    """The place of each folder of ``paths``, in the order in which they were made, below a folder of its own: ``a/b``.
+
+    Levels stay levels; what is nested too deep for a file system stands at the top.
+    """
+    children: dict[str, dict[str, None]] = {}
+    for path in paths:
+        levels = path.split("/")
+        for depth, level in enumerate(levels):
+            children.setdefault("/".join(levels[:depth]) + "/" * bool(depth), {})[level] = None
+    names = {parent: unique((level, file_name(level)) for level in levels) for parent, levels in children.items()}
+    places = {}
+    for path in paths:
+        levels = path.split("/")
+        parents = ["/".join(levels[:depth]) + "/" * bool(depth) for depth in range(len(levels))]
+        place = "/".join(names[parent][level] for parent, level in zip(parents, levels, strict=True))
+        places[path] = place if len(place.encode()) <= _MAX_PATH else ""
+    deep = [path for path, place in places.items() if not place]
+    taken = [(f"\0{name}", name) for name in names.get("", {}).values()]
+    moved = unique([*taken, *((path, f"{file_name(path)}~{_digits(path, 12)}") for path in deep)])
+    return places | {path: moved[path] for path in deep}
+
+
+def maildirs(paths: Sequence[str]) -> dict[str, str]:
+    """The place of each folder of ``paths`` as Maildir++, one tree for each folder at the top: ``top`` for its INBOX,
+    ``top/.Sent.2024`` for what is below it."""
+    tops = unique((top, file_name(top)) for top in dict.fromkeys(path.partition("/")[0] for path in paths))
+    places: dict[str, str] = {}
+    for top, group in groupby(sorted(paths, key=lambda path: path.partition("/")[0]), lambda path: path.partition("/")[0]):
+        # Sorting keeps the order in which they were made.
+        several = list(group)
+        inner = {path: path.partition("/")[2].split("/") for path in several}
+        wanted = [(path, _dotted(levels if levels != [""] else [top])) for path, levels in inner.items() if levels != ["INBOX"]]
+        below = unique(wanted)
+        places |= {path: f"{tops[top]}/{below[path]}" if path in below else tops[top] for path in several}
+    return places
+
+
+def _dotted(levels: Sequence[str]) -> str:
+    name = "." + ".".join(modified_utf7(_without_dots(level)) for level in levels)
+    return name if len(name) <= _MAX_MAILDIR else f"{name[:_MAX_MAILDIR]}~{_digits('/'.join(levels), 12)}"
+
+
+def _without_dots(level: str) -> str:
+    """A level's name in which no dot parts levels. ``~`` at its beginning is a home to some servers."""
+    name = file_name(level)
+    if "." in name or name.startswith("~"):
+        name = ("_" * name.startswith("~") + name.removeprefix("~")).replace(".", "_")
+        name = f"{name.partition('~')[0]}~{_digits(level, 6)}"
+    return name
+
+
+#: Letters of a Maildir file name's info for flags, in the order in which they must stand.
+MAILDIR_FLAGS: Mapping[str, str] = {
+    "D": "\\Draft",
+    "F": "\\Flagged",
+    "P": "$Forwarded",
+    "R": "\\Answered",
+    "S": "\\Seen",
+    "T": "\\Deleted",
+}
+
+
+def maildir_info(flags: str) -> str:
+    """``\\Seen $Forwarded`` as ``PS``; flags without a letter are left out."""
+    have = {flag.casefold() for flag in flags.split()}
+    return "".join(letter for letter, flag in MAILDIR_FLAGS.items() if flag.casefold() in have)

@@ -1,0 +1,265 @@
+"""Kerio Connect's own store, on the disk or in its backups: folders as IMAP shows them.
+
+A folder keeps its messages in ``#msgs`` and the folders below it beside that: ``DOMAIN/USER/INBOX/#msgs/00000001.eml``.
+A mailbox is the folder that holds such folders and has no messages itself; its name is the user's login, and that of the
+folder above it is the domain. Calendars, contacts, tasks and notes are kept in the same form; they are no mail. Flags and the
+times at which mail came are in files that are not read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.archive.transfer import file_kinds, packed
+from core.archive.transfer.mail_items import (
+    DEEPEST,
+    LARGEST,
+    TOO_DEEP,
+    Finding,
+    Format,
+    Found,
+    Item,
+    LeftOut,
+    Message,
+    Stranger,
+    Unusable,
+    below,
+    level,
+    text,
+)
+from core.archive.transfer.trees import Disk, Entry, Refused, Tree, look, open_regular
+from core.message import arrival
+from core.message.envelope import describe_header
+from core.message.splitter import header_end
+
+MESSAGES = "#msgs"
+#: So deep below what is given a mailbox is looked for.
+_DEEPEST = 8
+_HEADER = 256 * 1024
+#: Folders that hold many files and no mailbox.
+_LARGE = frozenset((MESSAGES, "cur", "new", "tmp"))
+_DOMAIN = re.compile(r"(?=.{3,253}\Z)[^@\s/#]+\.[^@\s/#.]+")
+#: Folders that are not for mail, in English and German; and what lies below them.
+_FOLDERS = {
+    "calendar": Item.CALENDAR,
+    "kalender": Item.CALENDAR,
+    "contacts": Item.CONTACT,
+    "suggested contacts": Item.CONTACT,
+    "kontakte": Item.CONTACT,
+    "vorgeschlagene kontakte": Item.CONTACT,
+    "tasks": Item.TASK,
+    "aufgaben": Item.TASK,
+    "notes": Item.NOTE,
+    "notizen": Item.NOTE,
+}
+_TYPE = re.compile(rb"\ncontent-type[ \t]*+:[ \t]*+([^\s;]++)")
+_CALENDAR, _CONTACT = (
+    frozenset((b"text/calendar", b"text/x-vcalendar")),
+    frozenset((b"text/vcard", b"text/x-vcard", b"text/directory")),
+)
+_ROUTED = re.compile(rb"\n(?:received|to|cc|delivered-to|return-path)[ \t]*+:")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Account:
+    """A mailbox in a store; ``domain`` is empty where no folder tells it."""
+
+    domain: str
+    user: str
+
+    @property
+    def address(self) -> str:
+        return f"{self.user}@{self.domain}" if self.domain else self.user
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The mailboxes in a store, each once, and the backups that cannot be read."""
+
+    found: tuple[Account, ...]
+    unusable: tuple[Unusable, ...]
+
+
+def accounts(path: Path) -> Accounts:
+    """The mailboxes at ``path``, by address: in folders, and in each backup."""
+    unusable: list[Unusable] = []
+    found = {account for tree, _, above in _trees(path, unusable) for account in mailboxes(tree, above).values()}
+    return Accounts(tuple(sorted(found)), tuple(unusable))
+
+
+def mail(path: Path, wanted: Account) -> Iterator[Finding]:
+    """The mail of one mailbox at ``path``, what lies there and is no mail, and backups that cannot be read."""
+    unusable: list[Unusable] = []
+    for tree, shown, above in _trees(path, unusable):
+        for root, account in mailboxes(tree, above).items():
+            if account == wanted:
+                yield from mailbox(tree, root, below(shown, text(root)))
+    yield from unusable
+
+
+def _trees(path: Path, unusable: list[Unusable] | None = None) -> Iterator[tuple[Tree, str, Sequence[str]]]:
+    """What lies at ``path`` as trees: itself, and each backup in it; what each is called, and the folders that lead to it."""
+    if not path.is_dir():
+        with _opened(path, text(path.name), unusable) as tree:
+            if tree is not None:
+                yield tree, text(path.name), ()
+        return
+    yield Disk(path), "", path.absolute().parts[1:]
+    for name in sorted(_backups(Disk(path))):
+        with _opened(path / name, text(name), unusable) as tree:
+            if tree is not None:
+                yield tree, text(name), ()
+
+
+@contextmanager
+def _opened(path: Path, shown: str, unusable: list[Unusable] | None) -> Iterator[Tree | None]:
+    try:
+        file = open_regular(path)
+    except OSError as error:
+        if unusable is not None:
+            unusable.append(Unusable(shown, f"it cannot be read: {error.strerror}"))
+        yield None
+        return
+    with file:
+        try:
+            context = packed.opened(file, look(path).size)
+            tree: Tree | None = context.__enter__()
+        except (Refused, OSError) as error:
+            if unusable is not None:
+                unusable.append(Unusable(shown, str(error)))
+            yield None
+            return
+        try:
+            if unusable is not None and tree is not None:
+                unusable.extend(Unusable(f"{shown}/{text(name)}", reason) for name, reason in tree.refused)
+            yield tree
+        finally:
+            context.__exit__(None, None, None)
+
+
+def _backups(tree: Tree, path: str = "", depth: int = 0) -> Iterator[str]:
+    try:
+        entries = tree.entries(path)
+    except OSError:
+        return
+    for entry in entries:
+        if entry.folder and depth < _DEEPEST and entry.name not in _LARGE:
+            yield from _backups(tree, below(path, entry.name), depth + 1)
+        elif not entry.folder and not entry.refusal and packed.is_packed_name(entry.name) and entry.size:
+            yield below(path, entry.name)
+
+
+def mailboxes(tree: Tree, above: Sequence[str]) -> dict[str, Account]:
+    """Whose the mailboxes in a tree are, by folder; ``above`` are the folders that lead to the tree."""
+    return {root: _account([*above, *root.split("/")] if root else above) for root in roots(tree)}
+
+
+def roots(tree: Tree, path: str = "", depth: int = 0) -> list[str]:
+    """The folders that are mailboxes: those next above folders with messages. Empty levels stand for the top."""
+    try:
+        entries = tree.entries(path)
+    except OSError:
+        return []
+    folders = [entry.name for entry in entries if entry.folder and entry.name not in _LARGE - {MESSAGES}]
+    if MESSAGES in folders:
+        # A folder with messages at the very top: no mailbox, but a folder of one.
+        return []
+    if any(_holds_messages(tree, below(path, name)) for name in folders):
+        return [path]
+    if depth == _DEEPEST:
+        return []
+    return [root for name in folders for root in roots(tree, below(path, name), depth + 1)]
+
+
+def _holds_messages(tree: Tree, path: str) -> bool:
+    try:
+        return any(entry.folder and entry.name == MESSAGES for entry in tree.entries(path))
+    except OSError:
+        return False
+
+
+def _account(levels: Sequence[str]) -> Account:
+    user = level(levels[-1]) if levels else ""
+    domain = level(levels[-2]) if len(levels) > 1 else ""
+    return Account(domain if _DOMAIN.fullmatch(domain) else "", user)
+
+
+def mailbox(tree: Tree, root: str, shown: str, folder: str = "") -> Iterator[Finding]:
+    """The messages of a mailbox, or of one ``folder`` of it, and what else lies there."""
+    yield from _folder(tree, root, shown, folder, None)
+
+
+def _folder(tree: Tree, path: str, shown: str, folder: str, item: Item | None) -> Iterator[Finding]:
+    if path.count("/") >= DEEPEST:
+        yield Unusable(shown, TOO_DEEP)
+        return
+    try:
+        entries = tree.entries(path)
+    except OSError as error:
+        yield Unusable(shown, f"the folder cannot be read: {error.strerror}")
+        return
+    for entry in entries:
+        name = below(shown, text(entry.name))
+        if entry.refusal:
+            yield Unusable(name, entry.refusal)
+        elif file_kinds.is_leftover(entry.name):
+            yield Stranger(name)
+        elif entry.folder and entry.name == MESSAGES:
+            yield from _messages(tree, below(path, entry.name), name, folder, item)
+        elif entry.folder and not entry.name.startswith("#"):
+            own = level(entry.name)
+            kind = item or (_FOLDERS.get(own.casefold()) if not folder else None)
+            yield from _folder(tree, below(path, entry.name), name, below(folder, own), kind)
+        elif not entry.name.endswith(".fld") and entry.name != ".fld":
+            yield Stranger(name)
+
+
+def _messages(tree: Tree, path: str, shown: str, folder: str, item: Item | None) -> Iterator[Finding]:
+    if path.count("/") >= DEEPEST:
+        yield Unusable(shown, TOO_DEEP)
+        return
+    try:
+        entries = tree.entries(path)
+    except OSError as error:
+        yield Unusable(shown, f"the folder cannot be read: {error.strerror}")
+        return
+    for entry in entries:
+        name = f"{shown}/{text(entry.name)}"
+        if entry.refusal:
+            yield Unusable(name, entry.refusal)
+        elif entry.folder and entry.name == MESSAGES:
+            # As somebody leaves it who copies such a folder into itself.
+            yield from _messages(tree, below(path, entry.name), name, folder, item)
+        elif file_kinds.is_leftover(entry.name) or entry.folder or not entry.name.casefold().endswith(".eml"):
+            yield Stranger(name)
+        elif item is not None:
+            yield LeftOut(name, item)
+        else:
+            yield _message(tree, f"{path}/{entry.name}", name, folder, entry)
+
+
+def _message(tree: Tree, path: str, name: str, folder: str, entry: Entry) -> Finding:
+    if not entry.size or entry.size > LARGEST:
+        return Unusable(name, "it is empty" if not entry.size else "it is too large")
+
+    def read() -> Message:
+        with tree.open(path) as source:
+            raw = source.read(LARGEST)
+        return Message(raw, "", arrival.arrived(raw), item=_item(raw))
+
+    return Found(name, Format.KERIO, folder, entry.size, read)
+
+
+def _item(raw: bytes) -> Item | None:
+    """What an appointment or a contact is that lies in a folder of another name: nothing that anybody sent."""
+    header = b"\n" + raw[: min(header_end(raw), _HEADER)].lower()
+    match = _TYPE.search(header)
+    if match is None or (match[1] not in _CALENDAR and match[1] not in _CONTACT):
+        return None
+    if _ROUTED.search(header) or describe_header(raw[:_HEADER]).sender:
+        return None
+    return Item.CALENDAR if match[1] in _CALENDAR else Item.CONTACT

@@ -1,0 +1,360 @@
+"""Finds mail in files and folders, on the disk or packed: .eml and .emlx files, mbox, Maildir, Kerio's store, and exports.
+
+Blocking. Nothing is read that is no regular file, and no link is followed. What cannot be used comes out by name, with the
+reason.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from core.archive.transfer import emlx, file_kinds, kerio, maildir_files, manifest, packed
+from core.archive.transfer.file_kinds import BEGINNING, Other
+from core.archive.transfer.kerio import Account
+from core.archive.transfer.mail_items import (
+    DEEPEST,
+    LARGEST,
+    TOO_DEEP,
+    Finding,
+    Format,
+    Found,
+    Message,
+    Stranger,
+    Unusable,
+    below,
+    level,
+    text,
+)
+from core.archive.transfer.manifest import Line
+from core.archive.transfer.trees import Disk, Entry, Refused, Tree, look
+from core.errors import InputError
+from core.message import arrival, gmail, mbox, separators
+from core.message.mbox import Before, Quoting
+
+#: Folders that mail programs name after an mbox file, for what is below it.
+_NEST = re.compile(r"\.(sbd|mbox|imapmbox)$", re.IGNORECASE)
+#: What Apple Mail keeps between the folder of a mailbox and its messages.
+_APPLE = re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}|Data|Messages|\d{1,3}", re.IGNORECASE)
+_ATTACHMENTS = "Attachments"
+#: The folders of Google Takeout above the mail.
+_TAKEOUT = re.compile(r"(^|/)Takeout(/(Mail|E-?Mail|Gmail))?$")
+_FLAG = re.compile(r"""[^\s(){%*"\]\x00-\x1f\x7f-\uffff]+""")
+#: Names of messages without an ending, as MH, Cyrus and others keep them.
+_NUMBERED = re.compile(r"\d+\.?")
+
+
+def owners(directory: Path) -> dict[str, str]:
+    """Whose archives an export holds: names by id. Raises ``InputError`` for a manifest that cannot be used."""
+    return {line.owner: line.user for line in manifest.read(directory)}
+
+
+def exported(directory: Path, owner: str) -> Iterator[Found | Unusable]:
+    """What the manifest in ``directory`` tells of the archive of ``owner``. Raises ``InputError`` on a line that is wrong."""
+    form = manifest.header(directory)
+    assert form is not None
+    tree = Disk(directory)
+    for line in manifest.read(directory):
+        if line.owner == owner:
+            yield _told(tree, line, Format.MBOX if line.offset is not None else Format(form.format))
+
+
+def _told(tree: Disk, line: Line, kind: Format) -> Found | Unusable:
+    folder = text(line.folder).strip("/")
+    name = line.file if line.offset is None else f"{line.file} at byte {line.offset}"
+    if not folder or "\0" in folder:
+        return Unusable(name, "the manifest names no folder for it")
+    try:
+        place = _place(tree, line, kind)
+        entry = tree.look(place)
+    except OSError as error:
+        return Unusable(name, f"it cannot be read: {error.strerror}")
+    if reason := entry.refusal or ("no regular file" if entry.folder else ""):
+        return Unusable(name, reason)
+    if line.offset is None and entry.size > LARGEST:
+        return Unusable(name, "it is too large")
+    flags = " ".join(flag for flag in line.flags.split() if _FLAG.fullmatch(flag))
+
+    def read() -> Message:
+        with tree.open(place) as file:
+            file.seek(line.offset or 0)
+            data = file.read(line.length if line.length is not None else LARGEST)
+        return Message(data if line.offset is None else mbox.unquoted(data), flags, line.internaldate)
+
+    return Found(name, kind, folder, line.size, read, line.sha256)
+
+
+def _place(tree: Disk, line: Line, kind: Format) -> str:
+    """The path at which the file of a line is by now. Raises ``OSError``."""
+    folder, _, name = line.file.rpartition("/")
+    try:
+        tree.look(line.file)
+    except FileNotFoundError:
+        if line.offset is not None:
+            # The export was broken off.
+            return f"{line.file}.part"
+        if kind is Format.MAILDIR:
+            # A mail program has changed its flags since.
+            same = f"{name.partition(':2,')[0]}:2,"
+            return next((below(folder, one.name) for one in tree.entries(folder) if one.name.startswith(same)), line.file)
+    return line.file
+
+
+def holds_folders(path: Path, form: Format) -> bool:
+    """Does what is at ``path`` have folders: a folder, or a packed one? Else it is a folder itself, or a message. Blocking."""
+    if path.is_dir():
+        return True
+    if form not in (Format.AUTO, Format.MAILDIR, Format.KERIO) or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return packed.is_packed(file.read(BEGINNING))
+
+
+def search(path: Path, form: Format, account: Account | None = None) -> Iterator[Finding]:
+    """The mail in a file or folder; of Kerio's store that of one ``account``. Raises ``InputError`` when nothing is there."""
+    if form is Format.KERIO and account is not None:
+        yield from kerio.mail(path, account)
+    elif path.is_file():
+        if not os.access(path, os.R_OK):
+            raise InputError(f"{path} cannot be read.", "Check its owner and mode.")
+        yield from _Search(Disk(path.parent), form, account, {}).file(look(path), path.name, text(path.name), "", alone=True)
+    elif path.is_dir():
+        tree = Disk(path)
+        if kerio.MESSAGES in {entry.name for entry in _listed(tree)}:
+            yield from kerio.mailbox(tree, "", "", level(path.absolute().name))
+            return
+        roots = kerio.mailboxes(tree, path.absolute().parts[1:]) if form is Format.AUTO else {}
+        yield from _Search(tree, form, account, roots).folder("", "", "")
+    else:
+        raise InputError(f"There is no {path}.", "Give a file or a folder with mail.")
+
+
+def _listed(tree: Tree) -> list[Entry]:
+    try:
+        return tree.entries("")
+    except OSError:
+        return []
+
+
+class _Search:
+    """Goes through one tree. ``inside``: the tree is a packed file, in which no other is opened."""
+
+    def __init__(
+        self, tree: Tree, form: Format, account: Account | None, roots: dict[str, Account], *, inside: bool = False
+    ) -> None:
+        self._tree = tree
+        self._form = form
+        self._account = account
+        self._roots = roots
+        self._inside = inside
+
+    def folder(self, path: str, name: str, place: str, *, apple: bool = False) -> Iterator[Finding]:
+        """``name`` of the folder for people, ``place`` in the archive; both below what is imported."""
+        tree, form = self._tree, self._form
+        if path in self._roots:
+            if self._account is None or self._roots[path] == self._account:
+                yield from kerio.mailbox(tree, path, name)
+            return
+        if path.count("/") >= DEEPEST:
+            yield Unusable(name, TOO_DEEP)
+            return
+        try:
+            entries = tree.entries(path)
+        except OSError as error:
+            yield Unusable(name or "this folder", f"the folder cannot be read: {error.strerror}")
+            return
+        maildir = form in (Format.AUTO, Format.MAILDIR) and maildir_files.is_maildir(tree, entries)
+        dotted = [entry.name for entry in entries if maildir and entry.folder and self._is_dotted(path, entry.name)]
+        if maildir:
+            inbox = below(place, "INBOX") if dotted or not place else place
+            yield from maildir_files.messages(tree, path, name, inbox)
+        for entry in entries:
+            shown = below(name, text(entry.name))
+            if entry.refusal:
+                yield Unusable(shown, entry.refusal)
+            elif entry.folder:
+                if maildir and (entry.name in maildir_files.PARTS or entry.name.startswith(".")):
+                    if entry.name in dotted:
+                        inner = below(place, maildir_files.place(entry.name))
+                        yield from maildir_files.messages(tree, below(path, entry.name), shown, inner)
+                elif file_kinds.is_leftover(entry.name):
+                    yield Stranger(shown)
+                elif not (apple and entry.name == _ATTACHMENTS):
+                    yield from self._below(path, entry.name, shown, place, apple)
+            elif not maildir and form is not Format.MAILDIR:
+                yield from self.file(entry, below(path, entry.name), shown, place)
+
+    def _below(self, path: str, name: str, shown: str, place: str, apple: bool) -> Iterator[Finding]:
+        if apple and _APPLE.fullmatch(name):
+            inner = place
+        else:
+            plain = _NEST.sub("", name) or name
+            inner = _TAKEOUT.sub("", below(place, level(plain)))
+        inside = apple or name.lower().endswith((".mbox", ".imapmbox"))
+        yield from self.folder(below(path, name), shown, inner, apple=inside)
+
+    def _is_dotted(self, path: str, name: str) -> bool:
+        if not name.startswith(".") or len(name) < 2:
+            return False
+        try:
+            return any(entry.name in ("cur", "new") for entry in self._tree.entries(below(path, name)))
+        except OSError:
+            return False
+
+    def file(self, entry: Entry, path: str, name: str, place: str, *, alone: bool = False) -> Iterator[Finding]:
+        """What one file is. A file that is imported by itself is the folder."""
+        try:
+            yield from self._file(entry, path, name, place, alone)
+        except Refused as error:
+            yield Unusable(name, str(error))
+        except OSError as error:
+            yield Unusable(name, f"it cannot be read: {error.strerror or error}")
+
+    def _file(self, entry: Entry, path: str, name: str, place: str, alone: bool) -> Iterator[Finding]:
+        form, auto = self._form, self._form is Format.AUTO
+        lower = entry.name.casefold()
+        mail = lower.endswith((".eml", ".emlx"))
+        if file_kinds.is_leftover(entry.name):
+            yield Unusable(name, "what macOS or Windows keeps beside files, and no mail") if alone else Stranger(name)
+        elif entry.refusal:
+            yield Unusable(name, entry.refusal)
+        elif not entry.size:
+            # An empty file may be anything.
+            yield Stranger(name) if auto and not mail else Unusable(name, "it is empty")
+        elif form is Format.EML or (auto and mail):
+            if auto and self._holds_several(path):
+                yield from self._several(path, name, place)
+            else:
+                yield self._message(entry, path, name, place)
+        else:
+            with self._tree.open(path) as file:
+                beginning = file.read(BEGINNING)
+                is_box = mbox.begins(beginning) or lower.endswith(".mbox")
+                if form in (Format.MBOX, Format.MBOXO) or (auto and is_box):
+                    yield from self._mbox(file, beginning, name, self._box_place(path, entry.name, place, alone))
+                elif packed.is_packed(beginning) and (alone or packed.is_packed_name(entry.name)):
+                    yield from self._packed(file, entry, name, place)
+                else:
+                    yield self._other(entry, path, name, place, beginning)
+
+    def _holds_several(self, path: str) -> bool:
+        """Is a file that is called a message an mbox with several? One with a line "From " before it is kept as it is."""
+        with self._tree.open(path) as file:
+            if not mbox.begins(file.read(BEGINNING)):
+                return False
+            return len(list(islice(mbox.scan(file), 2))) > 1
+
+    def _several(self, path: str, name: str, place: str) -> Iterator[Finding]:
+        with self._tree.open(path) as file:
+            yield from self._mbox(file, file.read(BEGINNING), name, place)
+
+    def _box_place(self, path: str, name: str, place: str, alone: bool) -> str:
+        # A file that is imported by itself is the folder; so is one whose folder has its name.
+        if alone or (name == "mbox" and re.search(r"\.mbox/mbox$", path)):
+            return place
+        return below(place, level(re.sub(r"\.mbox$", "", name, flags=re.IGNORECASE)))
+
+    def _packed(self, file: BinaryIO, entry: Entry, name: str, place: str) -> Iterator[Finding]:
+        if self._inside:
+            yield Unusable(name, "a packed file in a packed file, which is not opened: import it by itself")
+            return
+        with packed.opened(file, entry.size) as tree:
+            for refused, reason in tree.refused:
+                yield Unusable(f"{name}/{text(refused)}", reason)
+            roots = kerio.mailboxes(tree, ()) if self._form is Format.AUTO else {}
+            yield from _Search(tree, self._form, self._account, roots, inside=True).folder("", name, place)
+
+    def _mbox(self, file: BinaryIO, beginning: bytes, name: str, place: str) -> Iterator[Finding]:
+        kind = file_kinds.told(beginning)
+        if kind is not None and not mbox.begins(beginning):
+            yield Unusable(name, f"{kind.text}, and no mail")
+            return
+        quoting = Quoting.MBOXO if self._form is Format.MBOXO else Quoting.MBOXRD
+        count = 0
+        for one in mbox.scan(file):
+            if isinstance(one, Before):
+                yield Unusable(name, f'{one.size:,} bytes before its first line "From ..." belong to no message')
+                continue
+            count += 1
+            shown = f"{name}, message {count}"
+            size = one.end - one.start
+            if not 0 < size <= LARGEST:
+                yield Unusable(shown, "it is empty" if not size else "it is too large")
+            else:
+                read = _boxed(file, one, Quoting.NONE if one.plain else quoting)
+                yield Found(shown, Format.MBOX, place, size, read)
+        if not count:
+            yield Unusable(name, 'it has no line "From ..." with a message after it, so it is no mbox')
+
+    def _other(self, entry: Entry, path: str, name: str, place: str, beginning: bytes) -> Finding:
+        """What a file is whose name does not say that it is mail."""
+        kind = file_kinds.told(beginning)
+        if self._form is not Format.AUTO:
+            return Stranger(name)
+        if kind is not None and kind.other not in (Other.FOREIGN, Other.LEFTOVER, Other.BINARY):
+            return Unusable(name, f"{kind.text}, and no mail")
+        if store := file_kinds.named(entry.name):
+            return Unusable(name, f"{store.text}, and no mail")
+        if kind is None and separators.is_header(beginning):
+            if "." not in entry.name.rstrip(".") or _NUMBERED.fullmatch(entry.name):
+                return self._message(entry, path, name, place)
+            return Unusable(name, "it looks like a message, but its name does not end with .eml; --format eml takes it as one")
+        return Stranger(name)
+
+    def _message(self, entry: Entry, path: str, name: str, place: str) -> Finding:
+        if entry.size > LARGEST:
+            return Unusable(name, "it is too large")
+        if not entry.name.casefold().endswith(".emlx"):
+            return Found(name, Format.EML, place, entry.size, lambda: _plain(self._tree, path))
+        return Found(name, Format.EMLX, place, entry.size, lambda: _apple(self._tree, path))
+
+
+def _plain(tree: Tree, path: str) -> Message:
+    with tree.open(path) as file:
+        raw = file.read(LARGEST)
+    return Message(raw, "", arrival.arrived(raw))
+
+
+def _boxed(file: BinaryIO, found: mbox.Found, quoting: Quoting) -> Callable[[], Message]:
+    def read() -> Message:
+        file.seek(found.start)
+        raw = mbox.unquoted(file.read(found.end - found.start), quoting)
+        told = arrival.of_separator(found.date, found.sender, raw)
+        if filed := gmail.filed(raw):
+            return Message(raw, filed[1], arrival.arrived(raw, told), filed[0])
+        return Message(raw, mbox.flags(raw), arrival.arrived(raw, told))
+
+    return read
+
+
+def _apple(tree: Tree, path: str) -> Message:
+    """A message of Apple Mail; the attachments of a partial one lie beside the folder in which it is."""
+    with tree.open(path) as file:
+        apple = emlx.read(file.read(LARGEST))
+    raw, missing = apple.raw, list[str]()
+    folder, _, name = path.rpartition("/")
+    if name.casefold().endswith(".partial.emlx"):
+        number = name.partition(".")[0]
+        attachments = below(below(folder.rpartition("/")[0], _ATTACHMENTS), number)
+        raw, missing = emlx.completed(raw, lambda part: _attachment(tree, f"{attachments}/{part}"))
+    lacking = f"its attachments are not there (part {', '.join(missing[:5])})" if missing else ""
+    if apple.wrong_length is not None:
+        wrong = f"the file says that it has {apple.wrong_length:,} bytes, and it has {len(apple.raw):,}"
+        lacking = f"{lacking}; {wrong}" if lacking else wrong
+    return Message(raw, apple.flags, arrival.arrived(raw, apple.received), lacking=lacking)
+
+
+def _attachment(tree: Tree, folder: str) -> bytes | None:
+    """The one file in a folder; None when there is none, or more than one."""
+    try:
+        files = [entry for entry in tree.entries(folder) if not file_kinds.is_leftover(entry.name)]
+        if len(files) != 1 or files[0].folder or files[0].refusal:
+            return None
+        with tree.open(f"{folder}/{files[0].name}") as file:
+            return file.read(LARGEST)
+    except (OSError, Refused):
+        return None

@@ -1,0 +1,91 @@
+"""Maildir and Maildir++: messages with their flags and dates, also as Dovecot packs them (zlib plugin)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from core.archive.transfer import packed
+from core.archive.transfer.filenames import MAILDIR_FLAGS
+from core.archive.transfer.mail_items import LARGEST, Finding, Format, Found, Message, Unusable, below, level, text
+from core.archive.transfer.trees import Entry, Kept, Refused, Tree
+from core.message import arrival
+
+PARTS = frozenset(("cur", "new", "tmp"))
+#: What Maildir's servers keep beside the mail.
+_INFO = re.compile(r"[:;!]2,([A-Za-z,]*)$")
+#: A server, or an export, that knows a message to be empty puts its size into the name.
+_EMPTY = re.compile(r",S=0(?=[,:;!]|\Z)")
+_KEYWORD = re.compile(r"(\d{1,2}) (\S{1,100})")
+
+
+def is_maildir(tree: Tree, entries: Sequence[Entry]) -> bool:
+    """Is a folder with these entries a Maildir? A packed one may have lost folders that were empty."""
+    names = {entry.name for entry in entries if entry.folder}
+    return {"cur", "new"} <= names or (isinstance(tree, Kept) and bool(names & {"cur", "new"}))
+
+
+def place(name: str) -> str:
+    """``.Sent.2024`` as ``Sent/2024``; levels as people write them."""
+    return "/".join(level(one) for one in name[1:].split(".") if one)
+
+
+def messages(tree: Tree, path: str, name: str, folder: str) -> Iterator[Finding]:
+    """The messages of one Maildir at ``path``, which is called ``name``, for the ``folder`` of the archive."""
+    try:
+        entries = {entry.name: entry for entry in tree.entries(path)}
+    except OSError as error:
+        yield Unusable(name, f"the folder cannot be read: {error.strerror}")
+        return
+    keywords = _keywords(tree, path) if "dovecot-keywords" in entries else {}
+    for part in ("new", "cur"):
+        entry = entries.get(part)
+        if entry is None:
+            continue
+        if entry.refusal:
+            yield Unusable(below(name, part), entry.refusal)
+            continue
+        try:
+            files = [file for file in tree.entries(below(path, part)) if not file.name.startswith(".")]
+        except OSError as error:
+            yield Unusable(below(name, part), f"the folder cannot be read: {error.strerror}")
+            continue
+        for file in files:
+            yield _file(
+                tree, f"{below(path, part)}/{file.name}", below(name, f"{part}/{text(file.name)}"), folder, file, keywords
+            )
+
+
+def _file(tree: Tree, path: str, shown: str, folder: str, file: Entry, keywords: dict[str, str]) -> Finding:
+    if file.folder or file.refusal:
+        return Unusable(shown, file.refusal or "a folder where a message should be")
+    if not file.size and not _EMPTY.search(file.name):
+        return Unusable(shown, "it is empty")
+    if file.size > LARGEST:
+        return Unusable(shown, "it is too large")
+    info = _INFO.search(file.name)
+    letters = info[1] if info else ""
+    flags = [flag for letter, flag in MAILDIR_FLAGS.items() if letter in letters]
+    flags += [keywords[letter] for letter in letters if letter in keywords]
+
+    def read() -> Message:
+        with tree.open(path) as source:
+            raw = packed.unpacked(source.read(LARGEST), LARGEST)
+        told = arrival.of_file(file.name, file.modified, file.changed)
+        return Message(raw, " ".join(flags), arrival.of_copy(told, raw))
+
+    return Found(shown, Format.MAILDIR, folder, file.size, read)
+
+
+def _keywords(tree: Tree, path: str) -> dict[str, str]:
+    """Dovecot's keywords by the letter that stands for each."""
+    try:
+        with tree.open(below(path, "dovecot-keywords")) as source:
+            lines = source.read(64 * 1024).decode("utf-8", "replace").splitlines()
+    except (OSError, Refused):
+        return {}
+    found = (_KEYWORD.fullmatch(line.strip()) for line in lines)
+    flag = re.compile(r"""[^\s(){%*"\]\\\x00-\x1f\x7f-\uffff]+""")
+    return {
+        chr(ord("a") + int(match[1])): match[2] for match in found if match and int(match[1]) < 26 and flag.fullmatch(match[2])
+    }

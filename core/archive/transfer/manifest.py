@@ -1,0 +1,263 @@
+"""The manifest of an export: what is in its files, line by line, so that an import finds folders, flags and dates again.
+
+``manifest.jsonl`` begins with a line on the export and has a line for each message. It only grows: lines come after what they
+tell of, and a line that was cut off by a crash is cut away when the next export goes on. ``SHA256SUMS`` beside it is what
+``sha256sum -c`` takes, for every file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from core.errors import BusyError, InputError
+from core.system.open_folder import OpenFolder
+
+NAME, SUMS = "manifest.jsonl", "SHA256SUMS"
+VERSION = 1
+#: Lines that are kept back at most before they are written.
+BUFFERED = 500
+_LONGEST_LINE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the first line says of an export: its format, and the id of the archive that it is of."""
+
+    format: str
+    archive: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message in an export. ``file`` is below the export's folder, with ``/``; sizes in bytes.
+
+    In an mbox file it is the ``length`` bytes from ``offset`` on, quoted, after its "From " line; else the whole file.
+    """
+
+    file: str
+    sha256: str
+    size: int
+    owner: str
+    user: str
+    folder: str
+    id: int
+    flags: str = ""
+    internaldate: int | None = None
+    offset: int | None = None
+    length: int | None = None
+
+
+class Manifest:
+    """The manifest that an export writes, locked while it is open. ``ends``: up to where each mbox file is told of."""
+
+    def __init__(self, directory: OpenFolder, header: Header) -> None:
+        self._directory = directory
+        self._header = header
+        self._done: dict[tuple[str, str], array[int]] = {}
+        self._waiting: list[str] = []
+        self.ends: dict[str, int] = {}
+        self.sums: dict[str, str] = {}
+
+    @classmethod
+    def open(cls, directory: OpenFolder, header: Header) -> Manifest:
+        """Begin a manifest in ``directory``, or go on with the one that is there. Raises ``InputError``, ``BusyError``."""
+        manifest = cls(directory, header)
+        path = directory.path / NAME
+        if directory.facts(NAME) is None and directory.facts(SUMS) is not None:
+            raise InputError(f"{directory.path / SUMS} is there already and is of no export.", "Export to an empty folder.")
+        manifest._file = os.fdopen(directory.open(NAME, os.O_RDWR | os.O_CREAT | os.O_APPEND), "r+b")
+        try:
+            manifest._begin(path)
+        except BaseException:
+            manifest._file.close()
+            raise
+        return manifest
+
+    _file: BinaryIO
+
+    def _begin(self, path: Path) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(f"Another export to {self._directory.path} is under way.", "Wait for it.") from None
+        end = 0
+        for number, text in enumerate(self._file, 1):
+            if not text.endswith(b"\n"):
+                if number == 1 and not self._first.startswith(text):
+                    raise InputError(f"{path} is there already and is of no export.", "Export to an empty folder.")
+                break
+            if number == 1:
+                self._check(path, _header(text, path))
+            else:
+                self._know(text, path, number)
+            end += len(text)
+        self._file.truncate(end)
+        for ids in self._done.values():
+            ids[:] = array("q", sorted(ids))
+        if not end:
+            self._waiting.append(self._first.decode("ascii"))
+            self.flush()
+
+    @property
+    def _first(self) -> bytes:
+        """The line on the export."""
+        return (json.dumps({"archivar": VERSION, **asdict(self._header)}) + "\n").encode("ascii")
+
+    def _check(self, path: Path, found: Header) -> None:
+        if found.archive != self._header.archive:
+            raise InputError(f"{path} is of an export of another archive.", "Export to an empty folder.")
+        if found.format != self._header.format:
+            raise InputError(f"{path} is of an export as {found.format}.", "Export to an empty folder.")
+
+    def _know(self, text: bytes, path: Path, number: int) -> None:
+        value = _object(text, path, number)
+        if "whole" in value:
+            self.sums[str(value["whole"])] = str(value["sha256"])
+            return
+        line = _line(value, path, number)
+        self._done.setdefault((line.owner, line.folder), array("q")).append(line.id)
+        if line.offset is not None and line.length is not None:
+            self.ends[line.file] = line.offset + line.length
+
+    def has(self, owner: str, folder: str, message: int) -> bool:
+        """Was the message written by an earlier export to this folder?"""
+        ids = self._done.get((owner, folder))
+        if ids is None:
+            return False
+        position = bisect_left(ids, message)
+        return position < len(ids) and ids[position] == message
+
+    def add(self, line: Line) -> None:
+        """Tell of a message whose file is written."""
+        value = {key: item for key, item in asdict(line).items() if item is not None}
+        self._waiting.append(json.dumps(value, separators=(",", ":")) + "\n")
+        if line.offset is None and len(self._waiting) >= BUFFERED:
+            self.flush()
+
+    def whole(self, file: str, sha256: str) -> None:
+        """Tell that an mbox file is complete."""
+        self.sums[file] = sha256
+        self._waiting.append(json.dumps({"whole": file, "sha256": sha256}) + "\n")
+        self.flush()
+
+    def flush(self) -> None:
+        """Write all lines."""
+        data, self._waiting = "".join(self._waiting).encode("ascii"), []
+        if data:
+            self._file.write(data)
+            self._file.flush()
+
+    def finish(self) -> None:
+        """Write the sums of all files that are whole, in the place of older ones."""
+        self.flush()
+        os.fsync(self._file.fileno())
+        directory, aside = self._directory, f"{SUMS}.part"
+        with open(directory.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as sums:
+            for file, sha256 in self._listed():
+                sums.write(f"{sha256}  {file}\n".encode())
+            sums.write(f"{digest(directory, NAME).hex()}  {NAME}\n".encode())
+            sums.flush()
+            os.fsync(sums.fileno())
+        directory.replace(aside, SUMS)
+        directory.sync()
+
+    def _listed(self) -> Iterator[tuple[str, str]]:
+        yield from sorted(self.sums.items())
+        with self._directory.read(NAME) as lines:
+            next(lines)
+            for text in lines:
+                value = json.loads(text)
+                if "whole" not in value and "offset" not in value:
+                    yield value["file"], value["sha256"]
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def digest(folder: OpenFolder, name: str) -> bytes:
+    """SHA-256 of a file. Raises ``OSError``."""
+    with folder.read(name) as handle:
+        return hashlib.file_digest(handle, "sha256").digest()  # type: ignore[arg-type]
+
+
+def header(directory: Path) -> Header | None:
+    """What the manifest in ``directory`` is of; None when there is none. Raises ``InputError`` for one that cannot be used."""
+    path = directory / NAME
+    if not path.is_file():
+        return None
+    with path.open("rb") as lines:
+        return _header(lines.readline(_LONGEST_LINE), path)
+
+
+def read(directory: Path) -> Iterator[Line]:
+    """The lines of the manifest in ``directory``. Raises ``InputError`` with the number of a line that cannot be used."""
+    path = directory / NAME
+    with path.open("rb") as lines:
+        number = 0
+        while text := lines.readline(_LONGEST_LINE):
+            number += 1
+            if number == 1:
+                _header(text, path)
+                continue
+            if not text.endswith(b"\n"):
+                if lines.read(1):
+                    raise _wrong(path, number, "it is too long")
+                # Cut off by a crash: what it would have told of is simply not known.
+                return
+            value = _object(text, path, number)
+            if "whole" not in value:
+                yield _line(value, path, number)
+
+
+def _header(text: bytes, path: Path) -> Header:
+    value = _object(text, path, 1)
+    if value.get("archivar") != VERSION:
+        raise InputError(f"{path} is no manifest of an export that this version knows.", "Choose another folder.")
+    if not all(isinstance(value.get(key), str) for key in ("format", "archive")):
+        raise _wrong(path, 1, "format and archive are missing")
+    return Header(value["format"], value["archive"])
+
+
+def _object(text: bytes, path: Path, number: int) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise _wrong(path, number, "it is no JSON object")
+    return value
+
+
+_TEXTS, _NUMBERS = ("file", "sha256", "owner", "user", "folder", "flags"), ("size", "id", "internaldate", "offset", "length")
+_NEEDED = frozenset(("file", "sha256", "size", "owner", "user", "folder", "id"))
+
+
+def _line(value: dict[str, Any], path: Path, number: int) -> Line:
+    found = {key: value[key] for key in (*_TEXTS, *_NUMBERS) if value.get(key) is not None}
+    if lacking := _NEEDED - found.keys():
+        raise _wrong(path, number, f"{min(lacking)} is missing")
+    for key, item in found.items():
+        fits = isinstance(item, str) if key in _TEXTS else type(item) is int and abs(item) < 2**62
+        if not fits:
+            raise _wrong(path, number, f"{key} is wrong")
+    place = PurePosixPath(found["file"])
+    if place.is_absolute() or ".." in place.parts or "\0" in found["file"] or not place.parts:
+        raise _wrong(path, number, "file is not below the export")
+    if len(found["sha256"]) != 64 or not set(found["sha256"]) <= set("0123456789abcdef"):
+        raise _wrong(path, number, "sha256 is wrong")
+    if ("offset" in found) != ("length" in found) or min(found.get("offset", 0), found.get("length", 0), found["size"]) < 0:
+        raise _wrong(path, number, "offset and length are wrong")
+    return Line(**found)
+
+
+def _wrong(path: Path, number: int, what: str) -> InputError:
+    return InputError(f"{path}, line {number}: {what}.", "Take the line out, or import the folder as what it holds (--format).")

@@ -1,0 +1,282 @@
+"""Zip and tar files as trees of files: listed once, each file read by itself, nothing unpacked to a place that others see.
+
+What holds here: names that lead out of the file, links and devices are refused by name; what is unpacked is bounded by what
+is read of it, and a file that unpacks to far more than its size is given up as a bomb. Larger files, and a packed tar, go
+through a temporary file without a name.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import stat
+import sys
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import BinaryIO, Protocol, cast
+
+from core.archive.transfer.file_kinds import BEGINNING
+from core.archive.transfer.trees import Entry, Kept, Refused
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+#: Beyond so many bytes nothing may unpack to more than so many times its size.
+_FREE, _RATIO = 256 * 1024 * 1024, 200
+_BOMB = f"it unpacks to more than {_RATIO} times its size, as no mail does"
+#: Larger ones are kept on the disk while they are read.
+_IN_MEMORY = 8 * 1024 * 1024
+_PIECE = 1024 * 1024
+_MOST_NAMES = 5_000_000
+#: Folders in one another that a name may lead through.
+_MOST_LEVELS = 100
+_UTF8_NAMES = 0x800
+_ENCRYPTED = 0x1
+#: What the standard library raises on damage, beside OSError.
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    tarfile.TarError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    zstd.ZstdError,
+)
+
+
+class _Source(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def is_packed(beginning: bytes) -> bool:
+    """Is it a zip file, a tar file, or something packed that may be one?"""
+    return beginning.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")) or _is_tar(beginning)
+
+
+def _is_tar(beginning: bytes) -> bool:
+    return len(beginning) > 262 and beginning[257:262] == b"ustar"
+
+
+@contextmanager
+def opened(file: BinaryIO, size: int) -> Iterator[Kept]:
+    """The tree in a packed ``file`` of ``size`` bytes. Raises ``Refused`` for one that cannot be used, ``OSError``."""
+    with ExitStack() as stack:
+        try:
+            tree = _tree(stack, file, size)
+        except DAMAGE as error:
+            raise Refused(f"it is damaged, or packed in a way that is not known ({type(error).__name__})") from error
+        yield tree
+
+
+def _tree(stack: ExitStack, file: BinaryIO, size: int) -> Kept:
+    file.seek(0)
+    beginning = file.read(BEGINNING)
+    file.seek(0)
+    if beginning.startswith(b"PK"):
+        return _zip(stack.enter_context(zipfile.ZipFile(file)), size)
+    if not is_packed(beginning):
+        raise Refused("it is no packed file that is known")
+    if not _is_tar(beginning):
+        plain = stack.enter_context(tempfile.TemporaryFile(prefix="archivar-"))  # noqa: SIM115
+        unpack(_decompressor(file, beginning), size, plain.write)
+        plain.seek(0)
+        if not _is_tar(plain.read(BEGINNING)):
+            raise Refused("it is packed, and what is in it is no tar file: unpack it, and import what comes out")
+        plain.seek(0)
+        file = cast(BinaryIO, plain)
+    return _tar(stack.enter_context(tarfile.open(fileobj=file, mode="r:")), file)
+
+
+def _decompressor(file: BinaryIO, beginning: bytes) -> _Source:
+    if beginning.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=file)
+    return bz2.BZ2File(file) if beginning.startswith(b"BZh") else lzma.LZMAFile(file)
+
+
+def unpack(source: _Source, packed: int, write: Callable[[bytes], object]) -> int:
+    """Unpack all of a source that holds ``packed`` bytes; how many it gave. Raises ``Refused`` for a bomb."""
+    total = 0
+    while piece := source.read(_PIECE):
+        total += len(piece)
+        if total > _FREE and total > packed * _RATIO:
+            raise Refused(_BOMB)
+        write(piece)
+    return total
+
+
+class _Names:
+    """Collects what a packed file holds, by folder."""
+
+    def __init__(self) -> None:
+        self.folders: dict[str, dict[str, Entry]] = {"": {}}
+        self.refused: list[tuple[str, str]] = []
+        self.files: dict[str, object] = {}
+
+    def folder(self, path: str) -> bool:
+        """Make a folder and those above it; False where a file is in the way."""
+        if path in self.folders:
+            return True
+        parent, _, name = path.rpartition("/")
+        if path in self.files or not self.folder(parent):
+            return False
+        self.folders[path] = {}
+        self.folders[parent][name] = Entry(name, folder=True)
+        return True
+
+    def add(self, name: str, size: int, modified: float | None, member: object) -> None:
+        if len(self.files) >= _MOST_NAMES:
+            raise Refused(f"it holds more than {_MOST_NAMES:,} files")
+        path = self.path(name)
+        if path is None:
+            return
+        parent, _, last = path.rpartition("/")
+        if path in self.files or path in self.folders:
+            self.refused.append((path, "the packed file holds two of this name"))
+        elif not self.folder(parent):
+            self.refused.append((path, "it lies in a file, as the packed file has it"))
+        else:
+            self.files[path] = member
+            self.folders[parent][last] = Entry(last, size=size, modified=modified)
+
+    def path(self, name: str) -> str | None:
+        """A name without what does not count; None, and told, when it leads out of the packed file."""
+        levels = [level for level in name.replace("\\", "/").split("/") if level not in ("", ".")]
+        if name.startswith(("/", "\\")) or ".." in levels or (levels and levels[0].endswith(":")) or "\0" in name:
+            self.refused.append((name, "its name leads out of the packed file"))
+            return None
+        if len(levels) > _MOST_LEVELS:
+            self.refused.append(("/".join(levels[:3]), f"it lies in more than {_MOST_LEVELS} folders in one another"))
+            return None
+        return "/".join(levels) or None
+
+
+def _zip(archive: zipfile.ZipFile, size: int) -> Kept:
+    names = _Names()
+    # A member never gives more than it says; members that lie on each other say it together.
+    total = sum(info.file_size for info in archive.infolist())
+    if total > _FREE and total > size * _RATIO:
+        raise Refused(_BOMB)
+    for info in archive.infolist():
+        name = _name(info)
+        kind = info.external_attr >> 16
+        if stat.S_ISLNK(kind) or (stat.S_IFMT(kind) and not stat.S_ISREG(kind) and not stat.S_ISDIR(kind)):
+            names.refused.append((name, "a link or no regular file, which is not followed"))
+        elif info.is_dir():
+            if path := names.path(name):
+                names.folder(path)
+        elif info.flag_bits & _ENCRYPTED:
+            names.refused.append((name, "it is encrypted: unpack it with its password first"))
+        else:
+            names.add(name, info.file_size, None, info)
+
+    def read(path: str) -> BinaryIO:
+        info = cast(zipfile.ZipInfo, names.files[path])
+        with archive.open(info) as source:
+            return _spooled(source, info.compress_size)
+
+    return Kept(names.folders, names.refused, _translated(read))
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """A name in a zip file. Many programs write UTF-8 without saying so."""
+    if info.flag_bits & _UTF8_NAMES:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode()
+    except UnicodeError:
+        return info.filename
+
+
+def _tar(tar: tarfile.TarFile, file: BinaryIO) -> Kept:
+    names = _Names()
+    for member in tar:
+        if member.isdir():
+            if path := names.path(member.name):
+                names.folder(path)
+        elif not member.isreg() or member.issparse():
+            names.refused.append((member.name, "a link or no regular file, which is not followed"))
+        else:
+            names.add(member.name, member.size, float(member.mtime) or None, (member.offset_data, member.size))
+        # The library keeps all of them otherwise.
+        tar.members = []  # type: ignore[attr-defined]
+
+    def read(path: str) -> BinaryIO:
+        offset, size = cast(tuple[int, int], names.files[path])
+        file.seek(offset)
+        return _spooled(_Span(file, size), size)
+
+    return Kept(names.folders, names.refused, _translated(read))
+
+
+class _Span:
+    """The next ``size`` bytes of a file."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._left = size
+
+    def read(self, size: int, /) -> bytes:
+        piece = self._file.read(min(size, self._left))
+        if not piece and self._left:
+            raise EOFError
+        self._left -= len(piece)
+        return piece
+
+
+def _spooled(source: _Source, packed: int) -> BinaryIO:
+    # Closed by whoever reads it.
+    spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, prefix="archivar-")  # noqa: SIM115
+    try:
+        unpack(source, packed, spool.write)
+        spool.seek(0)
+    except BaseException:
+        spool.close()
+        raise
+    return cast(BinaryIO, spool)
+
+
+def _translated(read: Callable[[str], BinaryIO]) -> Callable[[str], BinaryIO]:
+    def opened(path: str) -> BinaryIO:
+        try:
+            return read(path)
+        except DAMAGE as error:
+            raise Refused(f"it is damaged in the packed file ({type(error).__name__})") from error
+
+    return opened
+
+
+def unpacked(raw: bytes, largest: int) -> bytes:
+    """A message that Dovecot packed with gzip, bzip2, xz or zstd; any other as it is. Raises ``Refused``."""
+    if raw.startswith(b"\x28\xb5\x2f\xfd"):
+        source: _Source = cast(_Source, zstd.ZstdFile(io.BytesIO(raw)))
+    elif raw.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")):
+        source = _decompressor(io.BytesIO(raw), raw)
+    else:
+        return raw
+    found = io.BytesIO()
+
+    def write(piece: bytes) -> None:
+        if found.tell() + len(piece) > largest:
+            raise Refused("it is too large")
+        found.write(piece)
+
+    try:
+        unpack(source, len(raw), write)
+    except (*DAMAGE, OSError) as error:
+        raise Refused("it is packed and damaged") from error
+    return found.getvalue()
+
+
+def is_packed_name(name: str) -> bool:
+    """Is the name one that packed folders have?"""
+    return name.casefold().endswith((".zip", ".tar", ".tgz", ".tar.gz", ".tbz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz"))

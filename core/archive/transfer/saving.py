@@ -1,0 +1,63 @@
+"""Writes an attachment to a file: never over another one, for the owner's eyes alone, in a folder of its message alone.
+
+What a message calls its attachments is up to whoever wrote it. In a folder that holds nothing else no name does any harm, since
+no program looks there for its settings, and ``*`` in it names nothing but attachments.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from core.archive.transfer.filenames import attachment_name, fold
+from core.errors import InputError, StorageError
+from core.system.open_folder import OpenFolder
+
+#: Names that are tried before it is given up: a folder with so many files of one name is no place for one more.
+TRIES = 1000
+
+
+def save(folder: Path, message: int, name: str, data: bytes) -> Path:
+    """Write ``data`` to a new file, mode 0600, in the folder of ``message`` (its number) below ``folder``; where it is.
+
+    When there is one of that ``name``, a number goes before the suffix. Raises ``InputError`` (no such folder, or the one of
+    the message is not ours), ``StorageError`` (it cannot be written; then nothing is left of it).
+    """
+    try:
+        if not folder.is_dir():
+            raise InputError(f"There is no folder {folder}.", "Make it first, or name another one.")
+        with OpenFolder.own(folder / place(message)) as opened:
+            return opened.path / _write(opened, name, data)
+    except ValueError as error:
+        raise InputError(f"{folder!s} is no folder: {error}.", "Name a folder on this machine.") from error
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be written: {error.strerror}.", "Make space or choose another folder.") from error
+
+
+def place(message: int) -> str:
+    """The folder for the attachments of a message, below the one that a person names."""
+    return f"attachments-of-message-{message}"
+
+
+def _write(folder: OpenFolder, name: str, data: bytes) -> str:
+    """The name under which it is written: free, also where capital and small letters are the same."""
+    stem, kind = attachment_name(name)
+    taken = {fold(there) for there in folder.names()}
+    for number in range(1, TRIES + 1):
+        free = f"{stem}{f' ({number})' if number > 1 else ''}{kind}"
+        if fold(free) in taken:
+            continue
+        try:
+            descriptor = folder.open(free, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        except FileExistsError:
+            # Made meanwhile.
+            continue
+        try:
+            with open(descriptor, "wb") as handle:
+                handle.write(data)
+        except BaseException:
+            folder.remove(free)
+            raise
+        return free
+    raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))

@@ -1,0 +1,103 @@
+"""The mail of a whole domain out of Kerio Connect's store or its backups: each mailbox to the user whose it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.archive.archive import Archive
+from core.archive.registry import users
+from core.archive.transfer import kerio
+from core.archive.transfer.importing import Failure, Imported, belongs, import_mail, refuse_own
+from core.archive.transfer.kerio import Account
+from core.archive.transfer.mail_items import Format, Found
+from core.errors import InputError
+from core.model import User
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A mailbox that was not imported: no user has its address, or several have. ``messages`` lie in it."""
+
+    mailbox: str
+    messages: int
+    reason: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"mailbox": self.mailbox, "messages": self.messages, "reason": self.reason}
+
+
+@dataclass(slots=True)
+class Filled:
+    """What came to whom, by (user, mailbox), and what came to none."""
+
+    imported: dict[tuple[str, str], Imported] = field(default_factory=dict)
+    unknown: list[Unknown] = field(default_factory=list)
+    problems: list[Failure] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        return not self.unknown and not self.problems and not any(one.problems for one in self.imported.values())
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "users": [{"user": user, "mailbox": mailbox, **one.as_json()} for (user, mailbox), one in self.imported.items()],
+            "unknown": [one.as_json() for one in self.unknown],
+            "problems": [one.as_json() for one in self.problems],
+        }
+
+
+async def import_store(
+    archive: Archive,
+    path: Path,
+    *,
+    dry_run: bool = False,
+    actor: str = "archivar",
+    tick: Callable[[str, Imported], None] = lambda user, imported: None,
+) -> Filled:
+    """Import every mailbox at ``path`` whose user is known, to where a run files it. ``tick`` gets the user's name.
+
+    Raises ``InputError`` where there is no store, ``StorageError``.
+    """
+    refuse_own(archive.home, path)
+    if not dry_run:
+        archive.check_usable()
+    if not path.exists():
+        raise InputError(f"There is no {path}.", "Give the folder with DOMAIN/USER, or the one with the backups.")
+    store = await asyncio.to_thread(kerio.accounts, path)
+    filled = Filled(problems=[Failure(one.name, one.reason) for one in store.unusable])
+    if not store.found:
+        said = f" {store.unusable[0].name}: {store.unusable[0].reason}." if store.unusable else ""
+        raise InputError(
+            f"There is no mailbox of Kerio Connect at {path}.{said}",
+            "Give the folder with DOMAIN/USER, or the one with the backups.",
+        )
+    everybody = await users.all_users(archive)
+    for account in store.found:
+        fitting = [user for user in everybody if belongs(account, user)]
+        if len(fitting) != 1:
+            filled.unknown.append(await asyncio.to_thread(_unknown, path, account, fitting))
+            continue
+        name = fitting[0].name
+
+        def told(imported: Imported, name: str = name) -> None:
+            tick(name, imported)
+
+        filled.imported[name, account.address] = await import_mail(
+            archive, fitting[0], path, form=Format.KERIO, account=account, dry_run=dry_run, actor=actor, tick=told
+        )
+    return filled
+
+
+def _unknown(path: Path, account: Account, fitting: list[User]) -> Unknown:
+    messages = sum(isinstance(found, Found) for found in kerio.mail(path, account))
+    if fitting:
+        reason = f"several users have it: {', '.join(user.name for user in fitting)}"
+    elif account.user.startswith("#"):
+        reason = "it is no user's: folders that all share"
+    else:
+        reason = "no user has this address"
+    return Unknown(account.address, messages, reason)

@@ -1,0 +1,147 @@
+"""Files in folders, wherever they lie: on the disk, or in a packed file. Blocking; nothing is read that is no regular file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from core.errors import InputError
+from core.system.open_folder import OpenFolder
+
+
+class Refused(Exception):
+    """A file that cannot be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a folder holds: a folder, a file, or neither (``refusal`` says why). Size in bytes, times in seconds since 1970."""
+
+    name: str
+    folder: bool = False
+    size: int = 0
+    modified: float | None = None
+    changed: float | None = None
+    refusal: str = ""
+
+
+class Tree(Protocol):
+    """Paths are below the tree's top, with ``/`` between the levels; the top is empty."""
+
+    #: What is refused without being looked at: names and reasons.
+    refused: Sequence[tuple[str, str]]
+
+    def entries(self, path: str) -> list[Entry]:
+        """What is in a folder, by name. Raises ``OSError``."""
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """A file that can be sought in. Raises ``OSError``, ``Refused``."""
+        ...
+
+
+class Disk:
+    """A folder of the disk. No link is followed below it, at no level; the folder that was read last stays open."""
+
+    refused: Sequence[tuple[str, str]] = ()
+
+    def __init__(self, top: Path) -> None:
+        self.top = top
+        self._opened = ExitStack()
+        self._last: tuple[str, OpenFolder] | None = None
+        weakref.finalize(self, self._opened.close)
+
+    def entries(self, path: str) -> list[Entry]:
+        return sorted((_entry(one) for one in self._folder(path).scan()), key=lambda entry: entry.name)
+
+    def open(self, path: str) -> BinaryIO:
+        folder, _, name = path.rpartition("/")
+        with _links():
+            return self._folder(folder).read(name)
+
+    def look(self, path: str) -> Entry:
+        """A file or folder by itself. Raises ``OSError``."""
+        folder, _, name = path.rpartition("/")
+        facts = self._folder(folder).facts(name)
+        if facts is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return _told(name, facts)
+
+    def _folder(self, path: str) -> OpenFolder:
+        if self._last is None or self._last[0] != path:
+            self._last = None
+            self._opened.close()
+            with _links():
+                top = self._opened.enter_context(OpenFolder.at(self.top))
+                self._last = path, self._opened.enter_context(top.below(path))
+        return self._last[1]
+
+
+@contextmanager
+def _links() -> Iterator[None]:
+    """A link is one thing of many that cannot be read."""
+    try:
+        yield
+    except InputError:
+        raise OSError(errno.ELOOP, "it is a link, or lies behind one, which is not followed") from None
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A file that was looked at a while ago: what has become a link since is not followed, a pipe not waited for."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no regular file any more")
+    return file
+
+
+def look(path: Path) -> Entry:
+    """A file or folder of the disk by itself. Raises ``OSError``."""
+    return _told(path.name, path.lstat())
+
+
+def _entry(found: os.DirEntry[str]) -> Entry:
+    try:
+        return _told(found.name, found.stat(follow_symlinks=False))
+    except OSError as error:
+        return Entry(found.name, refusal=f"it cannot be read: {error.strerror}")
+
+
+def _told(name: str, facts: os.stat_result) -> Entry:
+    if stat.S_ISDIR(facts.st_mode):
+        return Entry(name, folder=True)
+    if stat.S_ISLNK(facts.st_mode):
+        return Entry(name, refusal="a link, which is not followed")
+    if not stat.S_ISREG(facts.st_mode):
+        return Entry(name, refusal="no regular file")
+    return Entry(name, size=facts.st_size, modified=facts.st_mtime, changed=facts.st_ctime)
+
+
+class Kept:
+    """A tree whose names are known at once: a packed file."""
+
+    def __init__(
+        self,
+        folders: Mapping[str, Mapping[str, Entry]],
+        refused: Sequence[tuple[str, str]],
+        read: Callable[[str], BinaryIO],
+    ) -> None:
+        self._folders = folders
+        self._read = read
+        self.refused = refused
+
+    def entries(self, path: str) -> list[Entry]:
+        found = self._folders.get(path)
+        if found is None:
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return sorted(found.values(), key=lambda entry: entry.name)
+
+    def open(self, path: str) -> BinaryIO:
+        return self._read(path)

@@ -1,0 +1,65 @@
+"""Archives what a comparison of a mailbox found to differ: by a visit as a run makes it, which deletes nothing.
+
+Of a UID that names another message the old record vanishes, its history is kept, and what the server has is archived beside
+it. Numbers that the server computed anew are recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from core.archive.archive import Archive
+from core.archive.registry import settings
+from core.engine.run.mailbox import MailboxArchiver, archive_mailbox
+from core.engine.visit import catchall
+from core.engine.visit.catchall import SortedFiling
+from core.engine.visit.filing import NO_RUN, Destination, Filing, OwnFiling
+from core.engine.visit.limits import Budget
+from core.engine.visit.link import Link
+from core.engine.visit.mailbox_lock import alone
+from core.engine.visit.progress import MailboxProgress
+from core.engine.visit.server import KnownServer
+from core.engine.visit.visit import Rules, Visit
+from core.model import MailboxResult, now
+from core.profiles.deletion import When
+from core.profiles.mailboxes import Mailbox
+from core.profiles.profile import Profile
+
+Doubted = Mapping[tuple[str, int], Iterable[int]]
+
+
+async def amend(
+    archive: Archive, profile: Profile, mailbox: Mailbox, link: Link, server: KnownServer, budget: Budget, doubted: Doubted
+) -> str:
+    """Archive all that a mailbox has and the archive has not, and read the UIDs that are ``doubted`` by folder and UIDVALIDITY.
+
+    Why it failed as a whole; empty when it did not. Raises ``BusyError`` when a restore fills the mailbox, ``StorageError``.
+    """
+    with alone(archive.home, profile.server.source(mailbox.login.casefold()), mailbox.top):
+        to = Destination(NO_RUN, mailbox.source(profile.server), mailbox.user.id, mailbox.top, mailbox.everybody, mailbox.login)
+        progress = MailboxProgress(MailboxResult(mailbox.top, mailbox.user.name), source=to.source)
+        visit = Visit(
+            archive,
+            link,
+            to,
+            await _filing(archive, profile, to),
+            Rules(
+                profile.folders, profile.filter, replace(profile.deletion, when=When.NEVER, age=None, trash_too=False), now()
+            ),
+            budget,
+            server,
+            await settings.read(archive),
+            progress,
+            # What differs still is found by the comparison that follows.
+            lambda kind, text: None,
+        )
+        archiver = MailboxArchiver(visit, {place: frozenset(uids) for place, uids in doubted.items()})
+        error = await archive_mailbox(archiver, progress)
+    return str(error) if error else ""
+
+
+async def _filing(archive: Archive, profile: Profile, to: Destination) -> Filing:
+    if profile.catchall:
+        return SortedFiling(archive, to, await catchall.sorting(archive, profile))
+    return OwnFiling(archive, to)

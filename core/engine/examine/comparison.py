@@ -1,0 +1,372 @@
+"""Compares folders of a mailbox with the archive: by numbers, as a run does, or deep, by the bytes of every message.
+
+By numbers a UID is known only with the size and INTERNALDATE that were recorded for it. A deep comparison reads every body and
+compares its SHA-256 with that of the archived message, which is read back from the disk as well. It changes nothing on the
+server; what was equal is noted batch by batch, so that a comparison that was stopped goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from core.archive.archive import Archive
+from core.archive.proof import damage
+from core.archive.read import sources
+from core.archive.read.sources import Kept, Recorded
+from core.archive.registry import comparisons
+from core.archive.registry.comparisons import Place
+from core.archive.store.ledger import Draft
+from core.engine.examine.differences import Depth, Differing, MissingFolder, What
+from core.engine.run import filtering
+from core.engine.run.retrieval import read_as, reads_as
+from core.engine.visit import filing, looking
+from core.engine.visit.download import Batch, Download, Wanted
+from core.engine.visit.filing import NO_RUN, Destination
+from core.engine.visit.limits import Budget, Grant
+from core.engine.visit.link import Link
+from core.engine.visit.looking import Look
+from core.engine.visit.pipeline import Pipeline
+from core.engine.visit.server import MANY, KnownServer
+from core.errors import ConnectError, DamagedError, Dropped, ProtocolError
+from core.imap.names import Folder, Status
+from core.model import ProblemCode, now
+from core.profiles.profile import Profile
+from core.text.format import counted, number
+
+#: What a message of unknown length is taken for when memory is shared out.
+UNTOLD = 1024 * 1024
+
+
+@dataclass(slots=True)
+class Compared:
+    """The progress of a deep comparison. ``total`` grows as folders are listed."""
+
+    done: int = 0
+    total: int = 0
+    bytes: int = 0
+    differing: int = 0
+    where: str = ""
+
+
+async def _at_once() -> None:
+    """For comparisons beside which nothing is run."""
+
+
+@dataclass(slots=True)
+class Deep:
+    """A deep comparison of a profile. ``repair`` archives what differs, ``anew`` forgets what an earlier one found.
+
+    ``tick`` is told how far it is, ``warn`` what should be known of the server. ``quiet`` waits until no run of the profile is
+    under way. ``started`` is when the comparison was begun, which may be long ago.
+    """
+
+    repair: bool = False
+    anew: bool = False
+    actor: str = "archivar"
+    tick: Callable[[Compared], None] = lambda compared: None
+    warn: Callable[[str], None] = lambda text: None
+    quiet: Callable[[], Awaitable[None]] = _at_once
+    budget: Budget = field(default_factory=Budget)
+    progress: Compared = field(default_factory=Compared)
+    started: datetime = field(default_factory=now)
+
+    def settled(self, messages: int, bytes_: int, differing: int) -> None:
+        """So many messages are done."""
+        self.progress.done += messages
+        self.progress.bytes += bytes_
+        self.progress.differing += differing
+        self.tick(self.progress)
+
+
+@dataclass(slots=True)
+class Scope:
+    """A mailbox that is compared. ``lost`` is set when its server cannot be reached any more."""
+
+    archive: Archive
+    link: Link
+    profile: Profile
+    source: str
+    server: KnownServer
+    deep: Deep | None = None
+    lost: ConnectError | None = None
+    #: Known UIDs that must be read again when what differs is archived, by folder name and UIDVALIDITY.
+    doubted: dict[tuple[str, int], set[int]] = field(default_factory=dict)
+    #: UIDs that were found equal, by folder.
+    equal: dict[str, set[int]] = field(default_factory=dict)
+    _folders: dict[str, Folder] = field(default_factory=dict)
+
+    async def folder(self, folder: Folder) -> MissingFolder:
+        """Compare a folder; one that cannot be opened or listed says so. Raises ``ConnectError`` when nothing can be had."""
+        self._folders[folder.path] = folder
+        try:
+            return await self._compare(folder)
+        except (Dropped, ProtocolError) as error:
+            # One folder that cannot be had says nothing about the next.
+            self.link.progressed()
+            return self.unread(folder, error.message)
+        except ConnectError as error:
+            if len(self._folders) == 1:
+                raise
+            self.lost = error
+            return self.unread(folder, error.message)
+
+    def unread(self, folder: Folder, error: str) -> MissingFolder:
+        """A folder of which nothing could be compared."""
+        return MissingFolder(folder.path, 0, 0, "", error=error, depth=Depth(left_over=1) if self.deep else None)
+
+    async def again(self, before: MissingFolder) -> MissingFolder:
+        """Compare a folder once more after what differed was archived: only what was not equal is read."""
+        after = await self.folder(self._folders[before.path])
+        if before.depth is None or after.depth is None or not after.done:
+            return replace(before, error="; ".join(filter(None, (before.error, after.error))))
+        left, equal = {one.uid for one in after.differences}, self.equal[before.path]
+        repaired = tuple(one for one in before.differences if one.uid in equal and one.uid not in left)
+        return replace(after, depth=replace(before.depth, repaired=before.depth.repaired + repaired))
+
+    async def _compare(self, folder: Folder) -> MissingFolder:
+        look = await self.link.again(lambda: looking.look(self.archive, self.link, self.source, folder, Status()))
+        self.link.progressed()
+        recorded = await sources.recorded(self.archive, self.source, folder.name, look.uidvalidity)
+        left_out = await self._left_out(look)
+        if self.deep is not None:
+            return await _DeepFolder(self, self.deep, look, recorded, left_out).run()
+        same = look.plan.known - set(look.changed)
+        found = {uid: What.NOT_ARCHIVED for uid in look.plan.new if uid not in left_out}
+        found |= dict.fromkeys(look.changed, What.OTHER_NUMBERS)
+        differing = [_differing(look, uid, what) for uid, what in found.items()] + _odd(self.server, look, recorded, same)
+        path = look.folder.path
+        return MissingFolder(path, len(look.listed), len(same), "", _sorted(differing), _doubts(look), len(left_out))
+
+    async def _left_out(self, look: Look) -> set[int]:
+        """What is new and not wanted: by the filter, in a view, or left in a catch-all mailbox for want of a user."""
+        found = await filtering.excluded(
+            self.profile.filter,
+            look.plan.new,
+            look.listed,
+            lambda chunk: self.link.again(lambda: looking.headers(self.link, look, chunk)),
+            now(),
+        )
+        if look.folder.view:
+            # What it shows of folders that are not archived.
+            before = (await sources.complete(self.archive, self.source)).get(look.folder.name)
+            if before is not None and before.signature.startswith(f"{look.uidvalidity}:"):
+                found |= looking.left_out_before(before, look.listed) & set(look.plan.new)
+        return found | (look.left_before.keys() & set(look.plan.new))
+
+
+def _differing(look: Look, uid: int, what: What, reason: str = "") -> Differing:
+    return Differing(uid, look.listed[uid].size, look.listed[uid].internaldate, what, reason)
+
+
+def _sorted(found: Iterable[Differing]) -> tuple[Differing, ...]:
+    return tuple(sorted(found, key=lambda one: one.uid))
+
+
+def _odd(server: KnownServer, look: Look, recorded: Mapping[int, Recorded], same: Iterable[int]) -> list[Differing]:
+    """Those of known messages that have another length than announced, on a server whose sizes are right otherwise."""
+    uids = list(same)
+    lengths = {uid: recorded[uid].length for uid in uids if not look.listed[uid].sizeless}
+    odd = {uid: length for uid, length in lengths.items() if length != look.listed[uid].size}
+    if server.inexact or (len(odd) >= MANY and len(odd) * 2 >= len(lengths)):
+        return []
+    return [
+        _differing(
+            look,
+            uid,
+            What.OTHER_LENGTH,
+            f"announced with {number(look.listed[uid].size)} bytes, and archived with {number(length)}",
+        )
+        for uid, length in odd.items()
+    ]
+
+
+def _doubts(look: Look) -> str:
+    """Why a folder's list is not the whole truth; empty when it adds up."""
+    found = []
+    if look.unlisted:
+        found.append(f"the server counts {number(look.unlisted)} more messages here than it lists")
+    if look.twice:
+        found.append(f"the server names {counted(len(look.twice), 'UID')} for several messages each")
+    return "; ".join(found)
+
+
+@dataclass(slots=True)
+class _Verdict:
+    """A batch that was compared: SHA-256 by UID of what is equal, and what differs or was repaired."""
+
+    equal: dict[int, bytes] = field(default_factory=dict)
+    differing: list[Differing] = field(default_factory=list)
+    repaired: list[Differing] = field(default_factory=list)
+
+
+class _DeepFolder:
+    """The deep comparison of one folder, as it was looked at."""
+
+    def __init__(self, scope: Scope, deep: Deep, look: Look, recorded: Mapping[int, Recorded], left_out: set[int]) -> None:
+        self._scope = scope
+        self._deep = deep
+        self._look = look
+        self._recorded = recorded
+        self._left_out = left_out
+        self._changed = frozenset(look.changed)
+        self._place = Place(scope.profile.name, scope.source, look.folder.name, look.uidvalidity)
+        self._equal: set[int] = set()
+        self._differing: list[Differing] = []
+        self._repaired: list[Differing] = []
+        self._gone: set[int] = set()
+        self._bytes = 0
+
+    async def run(self) -> MissingFolder:
+        """Read and compare all that was not found equal before."""
+        deep, look = self._deep, self._look
+        deep.progress.where = look.folder.path
+        kept = await self._kept()
+        self._equal |= kept.keys()
+        wanted = [uid for uid in sorted(look.listed) if uid not in self._left_out and uid not in kept]
+        deep.progress.total += len(kept) + len(wanted)
+        deep.settled(len(kept), 0, 0)
+        error = await self._read(wanted)
+        left_over = len(wanted) - len(self._equal) + len(kept) - len(self._differing) - len(self._gone)
+        differing = [*self._differing, *_odd(self._scope.server, look, self._recorded, self._equal)]
+        depth = Depth(
+            len(wanted) - left_over - len(self._gone),
+            self._bytes,
+            len(kept),
+            min(kept.values(), default=None),
+            len(self._equal & self._changed),
+            left_over,
+            _sorted(self._repaired),
+        )
+        found = len(look.listed) - len(self._gone)
+        doubts = "; ".join(filter(None, (_doubts(look), error)))
+        path, left_out = look.folder.path, len(self._left_out)
+        self._doubt(differing)
+        return MissingFolder(path, found, len(self._equal), "", _sorted(differing), doubts, left_out, depth)
+
+    def _doubt(self, differing: Iterable[Differing]) -> None:
+        look = self._look
+        self._scope.equal[look.folder.path] = self._equal
+        doubted = {one.uid for one in differing}
+        self._scope.doubted[look.folder.name, look.uidvalidity] = doubted & look.plan.known
+
+    async def _kept(self) -> dict[int, datetime]:
+        """When what was found equal before this comparison was stopped was read, by UID; as far as that still counts."""
+        before = await comparisons.equal(self._scope.archive, self._place)
+        uids = sorted(before.keys() & (self._look.plan.known - self._changed))
+        kept = await self._archived(uids)
+        return {uid: before[uid].at for uid in uids if uid in kept and before[uid].is_of(kept[uid].sha256)}
+
+    async def _archived(self, uids: list[int]) -> dict[int, Kept]:
+        place = self._place
+        return await sources.kept(self._scope.archive, place.source, place.name, place.uidvalidity, uids)
+
+    async def _read(self, wanted: list[int]) -> str:
+        """Download and compare; why not all of it could be had."""
+        look, stream = self._look, Pipeline(self._compare, self._note)
+
+        def submit(batch: Batch, grant: Grant) -> Awaitable[None]:
+            return stream.submit(batch, sum(len(raw) for _, raw, _ in batch), grant.release)
+
+        sizes = {uid: replace(look.listed[uid], size=self._expected(uid)) for uid in wanted}
+        download = Download(
+            self._scope.link,
+            Wanted(look.folder, look.uidvalidity, sizes, wanted),
+            submit,
+            self._not_given,
+            self._expunged,
+            self._deep.budget,
+        )
+        try:
+            try:
+                await download.run()
+            finally:
+                await stream.drain()
+        except ConnectError as error:
+            self._scope.lost = error
+            return error.message
+        except ProtocolError as error:
+            return error.message
+        return ""
+
+    def _expected(self, uid: int) -> int:
+        """The bytes that a message may have: the server's numbers alone must not decide how much memory is taken."""
+        listed, recorded = self._look.listed[uid].size, self._recorded.get(uid)
+        return max(listed, recorded.length) if recorded else listed or UNTOLD
+
+    def _not_given(self, uid: int, reason: str, code: ProblemCode = ProblemCode.UNNAMED) -> None:
+        self._differing.append(_differing(self._look, uid, What.NOT_GIVEN, reason))
+        self._deep.settled(1, 0, 1)
+
+    def _expunged(self, uid: int) -> None:
+        """Another client deleted it meanwhile: it is not on the server, so it is not missing."""
+        self._gone.add(uid)
+        self._deep.settled(1, 0, 0)
+
+    # What a message is ---------------------------------------------------------------------------------------------------
+
+    async def _compare(self, batch: Batch) -> _Verdict:
+        found, look = _Verdict(), self._look
+        kept = await self._archived([uid for uid, _, _ in batch if uid in look.plan.known])
+        damaged = await self._damaged({one.sha256 for one in kept.values()})
+        for uid, raw, _ in batch:
+            one = kept.get(uid)
+            if one is None:
+                found.differing.append(_differing(look, uid, What.NOT_ARCHIVED))
+            elif not reads_as(raw, one):
+                found.differing.append(_differing(look, uid, What.OTHER_BYTES))
+            elif one.sha256 in damaged:
+                differing = _differing(look, uid, What.DAMAGED, damaged[one.sha256].message)
+                if self._deep.repair and await self._renew(one, raw):
+                    found.repaired.append(differing)
+                    found.equal[uid] = one.sha256
+                else:
+                    found.differing.append(differing)
+            else:
+                found.equal[uid] = one.sha256
+        return found
+
+    async def _damaged(self, digests: set[bytes]) -> dict[bytes, DamagedError]:
+        """Those of archived messages that cannot be read back from the disk."""
+        found: dict[bytes, DamagedError] = {}
+        seen: set[bytes] = set()
+        try:
+            async for sha256, got in self._scope.archive.read_back(digests):
+                seen.add(sha256)
+                if isinstance(got, DamagedError):
+                    found[sha256] = got
+        except DamagedError as error:
+            # A volume that cannot be opened: all that lies in it, or was not reached, counts as unread.
+            found |= dict.fromkeys(digests - seen, error)
+        return found
+
+    async def _renew(self, kept: Kept, raw: bytes) -> bool:
+        """Store the good bytes of a message anew; can they be read back?"""
+        good, archive = read_as(raw, kept), self._scope.archive
+        origin = f"{self._look.folder.path} of {self._scope.source.partition(' -> ')[0]}"
+        payload = {"messages": [[kept.sha256.hex(), len(good), origin]]}
+        await archive.renew(Draft("repaired", payload, self._deep.actor), [good])
+        if await self._damaged({kept.sha256}):
+            return False
+        async with archive.database.transaction() as transaction:
+            await damage.mended(transaction, [kept.sha256])
+        return True
+
+    async def _relist(self, equal: Iterable[int]) -> None:
+        """Record the numbers that the server names now for messages whose bytes are the same."""
+        look, archive = self._look, self._scope.archive
+        renumbered = [(uid, look.listed[uid]) for uid in equal if uid in self._changed]
+        to = Destination(NO_RUN, self._scope.source, "", "")
+        await filing.record_relisted(archive, to, look.folder.name, look.uidvalidity, renumbered)
+
+    async def _note(self, batch: Batch, found: _Verdict) -> None:
+        await comparisons.note(self._scope.archive, self._place, found.equal)
+        if self._deep.repair:
+            await self._relist(found.equal)
+        self._equal |= found.equal.keys()
+        self._differing += found.differing
+        self._repaired += found.repaired
+        size = sum(len(raw) for _, raw, _ in batch)
+        self._bytes += size
+        self._deep.settled(len(batch), size, len(found.differing))

@@ -1,0 +1,187 @@
+"""Findings of a comparison of a mailbox with the archive: values, and the JSON that the command line contract promises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from core.model import now, timestamp
+from core.text.format import counted, size, when
+
+
+class What(StrEnum):
+    """The difference between a message on the server and its archived record."""
+
+    NOT_ARCHIVED = "not-archived"
+    #: Known, and listed with another size or date than was recorded: it may be another message. Only bytes tell.
+    OTHER_NUMBERS = "other-numbers"
+    #: The server has another message there than the one that was archived.
+    OTHER_BYTES = "other-bytes"
+    #: The archived message has another length than the server announces, on a server whose sizes are right.
+    OTHER_LENGTH = "other-length"
+    #: Listed, and not given when it was asked for.
+    NOT_GIVEN = "not-given"
+    #: The server has the right bytes; the archive cannot read its own any more.
+    DAMAGED = "damaged"
+
+    @property
+    def words(self) -> str:
+        """The same for people."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    What.NOT_ARCHIVED: "not archived",
+    What.OTHER_NUMBERS: "listed with another size or date than recorded: it may be another message",
+    What.OTHER_BYTES: "another message than the one that was archived",
+    What.OTHER_LENGTH: "of another length than announced",
+    What.NOT_GIVEN: "not given by the server",
+    What.DAMAGED: "the archived copy is damaged",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """A message that differs. ``size`` in bytes and ``internaldate`` in seconds (or None) as the server lists them."""
+
+    uid: int
+    size: int
+    internaldate: int | None
+    what: What
+    reason: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "uid": self.uid,
+            "size": self.size,
+            "internaldate": self.internaldate,
+            "what": self.what.value,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """The work of a deep comparison in a folder.
+
+    ``compared`` messages were read now, ``kept`` are known from before this comparison was stopped: the oldest of them were
+    read at ``kept_since``. ``renumbered``: equal, and listed with other numbers than were recorded. ``left_over`` messages
+    were not read, since the folder could not be had any more.
+    """
+
+    compared: int = 0
+    bytes: int = 0
+    kept: int = 0
+    kept_since: datetime | None = None
+    renumbered: int = 0
+    left_over: int = 0
+    repaired: tuple[Differing, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "compared": self.compared,
+            "bytes": self.bytes,
+            "kept": self.kept,
+            "kept_since": timestamp(self.kept_since) if self.kept_since else None,
+            "renumbered": self.renumbered,
+            "left_over": self.left_over,
+            "repaired": [one.as_json() for one in self.repaired],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MissingFolder:
+    """A folder compared with the archive. ``archived`` messages of those ``found`` are there, and as they are on the server.
+
+    ``error`` says why not all of it could be compared. ``left_out`` counts messages that the profile's filter excludes, and
+    those of a catch-all mailbox that were left there. ``depth`` is None where only numbers were compared.
+    """
+
+    path: str
+    found: int
+    archived: int
+    excluded: str
+    differences: tuple[Differing, ...] = ()
+    error: str = ""
+    left_out: int = 0
+    depth: Depth | None = None
+
+    @property
+    def missing(self) -> tuple[tuple[int, int, int | None], ...]:
+        """(UID, size in bytes, INTERNALDATE in seconds or None) of what differs."""
+        return tuple((one.uid, one.size, one.internaldate) for one in self.differences)
+
+    @property
+    def done(self) -> bool:
+        """Was all of it read that could be asked for?"""
+        return self.depth is None or not self.depth.left_over
+
+    def as_json(self) -> dict[str, Any]:
+        value = {
+            "folder": self.path,
+            "found": self.found,
+            "archived": self.archived,
+            "excluded": self.excluded,
+            "left_out": self.left_out,
+            "error": self.error,
+            "missing": [one.as_json() for one in self.differences],
+        }
+        return value | ({"deep": self.depth.as_json()} if self.depth else {})
+
+
+@dataclass(frozen=True, slots=True)
+class MissingMailbox:
+    """A mailbox compared with the archive; ``error`` says why it could not be, or not wholly, or not be repaired.
+
+    ``unfinished``: a later comparison has something to go on with.
+    """
+
+    mailbox: str
+    user: str
+    folders: tuple[MissingFolder, ...] = ()
+    error: str = ""
+    unfinished: bool = False
+
+    @property
+    def missing(self) -> int:
+        """How many messages differ."""
+        return sum(len(folder.differences) for folder in self.folders)
+
+    @property
+    def errors(self) -> int:
+        """How many things could not be compared."""
+        return bool(self.error) + sum(bool(folder.error) for folder in self.folders)
+
+    @property
+    def repaired(self) -> int:
+        """How many messages differed and do not any more."""
+        return sum(len(folder.depth.repaired) for folder in self.folders if folder.depth)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "mailbox": self.mailbox,
+            "user": self.user,
+            "error": self.error,
+            "missing": self.missing,
+            "folders": [folder.as_json() for folder in self.folders],
+        }
+
+
+def account(found: Sequence[MissingMailbox]) -> list[str]:
+    """What a deep comparison did, and how old what it says is, in sentences."""
+    depths = [folder.depth for one in found for folder in one.folders if folder.depth]
+    compared, read = sum(depth.compared for depth in depths), sum(depth.bytes for depth in depths)
+    told = [f"{counted(compared, 'message')} read and compared, {size(read)}."]
+    if kept := sum(depth.kept for depth in depths):
+        oldest = min(depth.kept_since for depth in depths if depth.kept_since)
+        told.append(f"{counted(kept, 'message')} read earlier (the first of them: {when(oldest, now())}), and not again.")
+    if renumbered := sum(depth.renumbered for depth in depths):
+        told.append(f"{counted(renumbered, 'message')} listed with other numbers than recorded, with the same bytes: no loss.")
+    if repaired := sum(one.repaired for one in found):
+        told.append(f"{counted(repaired, 'message')} repaired: what the server has is archived beside what was there.")
+    if any(one.unfinished for one in found):
+        told.append("Not all of it could be read: the same again goes on from there.")
+    return told

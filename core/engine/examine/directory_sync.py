@@ -1,0 +1,159 @@
+"""Users brought in step with the directory: asked, compared, shown, done."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.archive.archive import Archive
+from core.archive.registry import last_attempt, saved_directory, saved_profiles, users
+from core.archive.registry.last_attempt import Outcome
+from core.directory.diff import compare, in_order
+from core.directory.difference import Difference, What
+from core.directory.entry import DirectoryEntry
+from core.directory.group_notes import GroupNote
+from core.directory.people import people
+from core.errors import ArchivarError, BusyError, DamagedError, DirectoryError, StorageError
+from core.network import Report
+from core.profiles.directory import Directory
+from core.secrets import Secret
+from core.system.actor import PERSONAL, signed
+
+#: Who changes users in a synchronisation, in the ledger.
+ACTOR = "directory"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What a synchronisation found and, unless it was a dry run, did. ``groups`` are those that do not lead to all members."""
+
+    difference: Difference
+    done: bool
+    warnings: tuple[str, ...] = ()
+    groups: tuple[GroupNote, ...] = ()
+
+    @property
+    def refusal(self) -> DirectoryError | None:
+        """Why users who left were not disabled or removed, when too many would have been."""
+        if not self.difference.withheld:
+            return None
+        hint = "If that is right: archivar directory sync --force. Else look at [search] and at the directory."
+        return DirectoryError(self.difference.withheld, hint)
+
+    def sentence(self) -> str:
+        """The numbers, for people."""
+        counts = self.difference.counts()
+        words = [f"{counts[what.value]:,} {what.value}" for what in What if counts[what.value]]
+        gone = counts["left"] - counts["disabled"] - counts["removed"]
+        parts = [*words, f"{counts['unchanged']:,} unchanged", *([f"{gone:,} no longer in the directory"] if gone > 0 else [])]
+        if counts["conflicts"]:
+            parts.append(f"{counts['conflicts']:,} {'conflict' if counts['conflicts'] == 1 else 'conflicts'}")
+        return f"{self.difference.entries:,} in the directory: {', '.join(parts)}."
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **self.difference.as_json(),
+            "done": self.done,
+            "warnings": list(self.warnings),
+            "groups": [one.as_json() for one in self.groups],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """Settings, and their password, that are to count once the directory has answered by them; ``save`` makes them count."""
+
+    directory: Directory
+    password: Secret
+    save: Callable[[], Awaitable[object]]
+
+
+async def plan(
+    archive: Archive, directory: Directory, password: Secret, report: Report = lambda step, text: None, *, force: bool = False
+) -> SyncResult:
+    """What a synchronisation by these settings, saved or not, would do; writes nothing.
+
+    Raises ``ConnectError``, ``DirectoryError``.
+    """
+    groups: list[GroupNote] = []
+    found = await people(directory, password, report, groups.append)
+    difference = await _compare(archive, directory, found, force=force)
+    return SyncResult(difference, False, tuple(directory.warnings()), tuple(groups))
+
+
+async def sync(
+    archive: Archive,
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+    agreed: frozenset[str] = frozenset(),
+    asked_by: str = "",
+    report: Report = lambda step, text: None,
+    unsaved: Unsaved | None = None,
+) -> SyncResult:
+    """Synchronise by the saved settings, or by ``unsaved`` ones, which are saved as soon as the directory has answered.
+
+    Every change is in the ledger. ``asked_by``: the channel, or the run, that wants it.
+
+    ``force`` lets any number of users go; ``agreed`` only these (ids): if others would go as well, too many are too many.
+
+    How it went is remembered as the last attempt, unless it was a dry run, or one by ``unsaved`` settings that failed: then
+    all is as it was.
+
+    Raises ``InputError`` (no settings, no password), ``ConnectError`` and ``DirectoryError`` (then nothing is changed).
+    """
+    asked_by = signed(asked_by) if asked_by in PERSONAL else asked_by
+    if not dry_run:
+        archive.check_usable()
+    directory = unsaved.directory if unsaved is not None else await saved_directory.find(archive)
+    try:
+        password = unsaved.password if unsaved is not None else await saved_directory.password(archive, directory)
+        if dry_run:
+            return await plan(archive, directory, password, report, force=force)
+        groups: list[GroupNote] = []
+        found = await people(directory, password, report, groups.append)
+        if unsaved is not None:
+            await unsaved.save()
+        result = await _carry_out(archive, directory, found, force=force, agreed=agreed, asked_by=asked_by)
+        result = replace(result, groups=tuple(groups))
+    except (BusyError, DamagedError, StorageError):
+        # Of the archive, not of the directory: the next attempt may well succeed, or somebody is told otherwise.
+        raise
+    except ArchivarError as error:
+        if not dry_run and unsaved is None:
+            # Why it failed is told all the same.
+            with suppress(BusyError, StorageError):
+                await last_attempt.remember(archive, Outcome.FAILED, str(error), asked_by=asked_by)
+        raise
+    withheld = result.difference.withheld
+    outcome = Outcome.WITHHELD if withheld else Outcome.DONE
+    with suppress(BusyError, StorageError):
+        await last_attempt.remember(archive, outcome, withheld, asked_by=asked_by)
+    return result
+
+
+async def _carry_out(
+    archive: Archive,
+    directory: Directory,
+    found: tuple[DirectoryEntry, ...],
+    *,
+    force: bool,
+    agreed: frozenset[str],
+    asked_by: str,
+) -> SyncResult:
+    async with archive.changing():
+        # By the users as they are now, not as they were when the directory was asked.
+        difference = await _compare(archive, directory, found, force=force)
+        if difference.kept and {user.id for user in difference.kept} <= agreed:
+            difference = await _compare(archive, directory, found, force=True)
+        saved = in_order(difference.changes)
+        await saved_directory.write(archive, saved, difference.counts(), actor=ACTOR, asked_by=asked_by)
+    return SyncResult(difference, True, tuple(directory.warnings()))
+
+
+async def _compare(archive: Archive, directory: Directory, found: tuple[DirectoryEntry, ...], *, force: bool) -> Difference:
+    everybody = await users.all_users(archive, removed=True)
+    mailboxes = await saved_profiles.catchall_mailboxes(archive)
+    return compare(found, everybody, left=directory.left, guard=directory.guard, force=force, mailboxes=mailboxes)

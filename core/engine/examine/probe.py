@@ -1,0 +1,171 @@
+"""Finds out what a server does with deleted mail (SPEC F3): with a message of our own, in a folder of our own.
+
+Kerio Connect moves deleted mail to Deleted Items, unless AutoExpungeOnDelete is 0 in its mailserver.cfg; nothing in the
+protocol tells which. Whether it moves at STORE or at EXPUNGE is told as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from core.engine.visit.roster import credentials
+from core.errors import Dropped, ProtocolError
+from core.imap import appending, deleting
+from core.imap.login import Known
+from core.imap.names import Folder
+from core.imap.session import Session
+from core.profiles.filter import DELETED, has_flag
+from core.profiles.mailboxes import Mailbox
+from core.profiles.profile import Profile
+from core.profiles.rules import PROBE, is_trash
+from core.secrets import Secret
+
+#: Some servers have all folders below INBOX.
+_PREFIXES = ("", "INBOX/", "INBOX.")
+#: The server may move a moment later.
+_LOOKS, _LOOK_SECONDS = 5, 0.2
+
+
+class Mode(StrEnum):
+    FINAL = "final"
+    TRASH = "trash"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of the probe. ``at`` is the command that took it away; ``left`` names what could not be cleaned up."""
+
+    mode: Mode
+    at: str
+    trash: str = ""
+    left: tuple[str, ...] = ()
+
+    def sentences(self) -> list[str]:
+        """The verdict and the remedy, for people."""
+        if self.mode is Mode.FINAL:
+            found = [f"Deleted mail is gone for good, at {self.at} (on Kerio Connect: AutoExpungeOnDelete is 0)."]
+        elif self.mode is Mode.UNKNOWN:
+            found = [f"Deleted mail goes at {self.at}, which no standard knows, and was found in no trash: see where it is."]
+        else:
+            found = [
+                f"The server moves deleted mail to {self.trash}, at {self.at} (on Kerio Connect: AutoExpungeOnDelete is 1).",
+                "The archive keeps its folders all the same: what was deleted by this program is known there and is no move.",
+                "To have it removed there too, set trash_too = true in [delete]. To have the server delete at once instead, "
+                "for all its IMAP clients: stop Kerio Connect, set AutoExpungeOnDelete to 0 in mailserver.cfg, start it "
+                "(it is in /opt/kerio/mailserver, /usr/local/kerio/mailserver or C:\\Program Files\\Kerio\\MailServer).",
+            ]
+        return found + [f"Left behind: {one}." for one in self.left]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"mode": self.mode.value, "at": self.at, "trash": self.trash, "left": list(self.left)}
+
+
+async def probe(profile: Profile, mailbox: Mailbox, password: Secret) -> Verdict:
+    """Try it out in ``mailbox``. Raises ``ConnectError``, ``ProtocolError`` (no folder of our own can be made there)."""
+    session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()))
+    try:
+        return await _Probe(session, secrets.token_hex(6)).run()
+    finally:
+        await session.close()
+
+
+class _Probe:
+    def __init__(self, session: Session, word: str) -> None:
+        self._session = session
+        self._word = word
+        self._id = f"<{word}@probe.archivar.invalid>"
+        self._message = (
+            f"From: Archivar <probe@archivar.invalid>\r\nSubject: Archivar tries out what happens to deleted mail\r\n"
+            f"Message-ID: {self._id}\r\n\r\nThis message can be deleted.\r\n"
+        ).encode()
+        self._left: list[str] = []
+
+    async def run(self) -> Verdict:
+        name = await self._create()
+        try:
+            await appending.append(self._session, name, self._message)
+            at = await self._delete(Folder(name, name))
+            found = await self._find()
+        finally:
+            try:
+                await deleting.delete_folder(self._session, name)
+            except ProtocolError as error:
+                self._left.append(f"the folder {name} ({error.message})")
+        if found is None:
+            # At STORE nothing goes by the standard: it was moved to where we cannot find it.
+            return Verdict(Mode.UNKNOWN if at == "STORE" else Mode.FINAL, at, left=tuple(self._left))
+        trash, uid = found
+        await self._clean(trash, uid)
+        return Verdict(Mode.TRASH, at, trash.path, tuple(self._left))
+
+    async def _create(self) -> str:
+        refusal = ProtocolError("no folder can be made")
+        for prefix in _PREFIXES:
+            name = f"{prefix}{PROBE}{self._word}"
+            try:
+                await appending.create_folder(self._session, name)
+            except Dropped:
+                raise
+            except ProtocolError as error:
+                refusal = error
+            else:
+                return name
+        raise ProtocolError(f"The probe needs a folder of its own, and the server makes none: {refusal.message}")
+
+    async def _delete(self, folder: Folder) -> str:
+        """Delete the message; the command after which it was no longer there."""
+        await deleting.select(self._session, folder)
+        uids = set((await self._session.listing()).messages)
+        if len(uids) != 1:
+            raise ProtocolError(f"The probe found {len(uids)} messages in its folder instead of its own one.")
+        await deleting.mark(self._session, uids)
+        if not await self._there(folder):
+            return "STORE"
+        await deleting.expunge_all(self._session)
+        if not await self._there(folder):
+            return "EXPUNGE"
+        raise ProtocolError("The server does not delete: the message is there after EXPUNGE.")
+
+    async def _there(self, folder: Folder) -> bool:
+        return (await deleting.select(self._session, folder)).exists > 0
+
+    async def _find(self) -> tuple[Folder, int] | None:
+        for look in range(_LOOKS):
+            if look:
+                await asyncio.sleep(_LOOK_SECONDS)
+            # Some servers make their trash when they first need it.
+            folders = await self._session.folders()
+            for trash in (one for one in folders if one.selectable and is_trash(one.path, one.attributes)):
+                if uid := await self._find_in(trash):
+                    return trash, uid
+        return None
+
+    async def _find_in(self, trash: Folder) -> int | None:
+        selected = await self._session.examine(trash)
+        listed = (await self._session.listing()).messages if selected.exists else {}
+        same = [uid for uid, item in listed.items() if item.size == len(self._message)]
+        headers = await self._session.headers(same) if same else {}
+        return next((uid for uid, header in headers.items() if header and self._id.encode() in header), None)
+
+    async def _clean(self, trash: Folder, uid: int) -> None:
+        """Remove the probe, and only that, from the trash."""
+        try:
+            await deleting.select(self._session, trash)
+            if deleting.has_uidplus(self._session):
+                await deleting.mark(self._session, [uid])
+                await deleting.expunge(self._session, [uid])
+                return
+            marked = {one for one, item in (await self._session.listing()).messages.items() if has_flag(item.flags, DELETED)}
+            if not marked:
+                await deleting.mark(self._session, [uid])
+                await deleting.expunge_all(self._session)
+                return
+            reason = "the server has no UIDPLUS, and other messages are marked there"
+        except ProtocolError as error:
+            reason = error.message
+        self._left.append(f"the probe's message in {trash.path} ({reason})")

@@ -1,0 +1,1 @@
+"""Mail of the archive put back on servers, and damaged messages repaired from them."""

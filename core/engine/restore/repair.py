@@ -1,0 +1,283 @@
+"""Repair of damaged messages: good bytes are looked for nearby, then on the server, and stored anew.
+
+What is damaged stays where it is, since volumes are never changed; the good copy goes into the open volume, and a ledger entry
+says so. A message counts as repaired when its SHA-256 was matched before it was written, and again after it was read back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.archive.archive import Archive
+from core.archive.catalog.restated import Restated
+from core.archive.catalog.twins import FROM_FILES
+from core.archive.proof import damage, takeover
+from core.archive.proof.damage import Named
+from core.archive.proof.salvage import Salvaged, damaged, from_home, from_other_form, from_other_volumes
+from core.archive.proof.volume_check import check_volume
+from core.archive.registry import saved_profiles
+from core.archive.store.ledger import Draft
+from core.config import Home
+from core.engine.visit.link import Link
+from core.engine.visit.renamed_logins import RenamedLogins
+from core.engine.visit.roster import credentials, roster
+from core.errors import ArchivarError, ConnectError, DamagedError, InputError, ProtocolError
+from core.imap.login import Known
+from core.imap.names import Folder
+from core.model import now
+from core.profiles import journal
+from core.profiles.mailboxes import Mailbox
+from core.profiles.profile import Profile
+
+GONE = "the server does not have it any more"
+NO_PROFILE = "no profile leads to the mailbox that it came from"
+NOWHERE = "it came from no server"
+FILES = "it came from files; archivar import stores it again from them"
+
+logger = logging.getLogger("archivar.repair")
+
+#: Told how many of how many messages are settled, and what is being done.
+Tell = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A damaged message: where its good bytes were had (``origin``), or why they could not be (``reason``)."""
+
+    message: Named
+    origin: str = ""
+    reason: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {**self.message.as_json(), "from": self.origin, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What became of the messages that were damaged, and what still stands of all damage that is no message's."""
+
+    dry_run: bool
+    repaired: tuple[Settled, ...] = ()
+    lost: tuple[Settled, ...] = ()
+    standing: tuple[str, ...] = ()
+    #: Is any of that in the catalog, and in the volumes?
+    in_catalog: bool = False
+    in_volumes: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "dry_run": self.dry_run,
+            "repaired": [one.as_json() for one in self.repaired],
+            "lost": [one.as_json() for one in self.lost],
+            "standing": list(self.standing),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Where a message came from; ``gone`` says that it was not there any more when its server was last looked at."""
+
+    source: str
+    folder: str
+    uidvalidity: int
+    uid: int
+    gone: bool
+
+
+@dataclass(slots=True)
+class _Work:
+    archive: Archive
+    dry_run: bool
+    actor: str
+    tell: Tell
+    total: int = 0
+    open: dict[bytes, Named] = field(default_factory=dict)
+    #: Of those, what a salvage lost: with all that was known of them, since the catalog does not list them any more.
+    lost: dict[bytes, Restated] = field(default_factory=dict)
+    reasons: dict[bytes, str] = field(default_factory=dict)
+    repaired: list[Settled] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        self.tell(len(self.repaired), self.total, text)
+
+    async def take(self, found: Salvaged) -> None:
+        """Store good bytes, and read them back from the disk."""
+        message = self.open.pop(found.sha256)
+        if not self.dry_run:
+            payload: dict[str, Any] = {"messages": [[found.sha256.hex(), len(found.raw), found.origin]]}
+            if found.sha256 in self.lost:
+                payload["placed"] = [self.lost[found.sha256]]
+            await self.archive.renew(Draft("repaired", payload, self.actor), [found.raw])
+            async for _, back in self.archive.read_back([found.sha256]):
+                if isinstance(back, DamagedError):
+                    self.open[found.sha256] = message
+                    self.reasons[found.sha256] = f"what was written cannot be read back: {back.message}"
+                    return
+        self.repaired.append(Settled(message, found.origin))
+        self.say("repaired")
+
+
+async def repair(
+    archive: Archive,
+    *,
+    dry_run: bool = False,
+    others: Sequence[Home] = (),
+    actor: str = "archivar",
+    tell: Tell = lambda done, total, text: None,
+) -> Repair:
+    """Repair what verifications found damaged. With ``dry_run`` good bytes are looked for, and nothing is written.
+
+    ``others``: homes, such as backups, that may have them. Raises ``StorageError``, ``BusyError``; each message that was
+    repaired until then stays so.
+    """
+    work = _Work(archive, dry_run, actor, tell)
+    found = await damaged(archive, lambda done, total: tell(done, total, "looking for damage"))
+    work.open = {one.sha256: one for one in found}
+    work.lost = await takeover.lost(archive)
+    work.open |= await takeover.names(archive, list(work.lost))
+    if work.open and not dry_run:
+        archive.check_writable()
+    work.total = len(work.open)
+    for sha256 in list(work.open):
+        work.say("looking in volumes")
+        salvaged = await from_other_volumes(archive, sha256) or await from_other_form(archive, sha256)
+        for other in others:
+            salvaged = salvaged or await from_home(other, sha256)
+        if salvaged is not None:
+            await work.take(salvaged)
+    if work.open:
+        await _from_servers(work)
+    lost = tuple(Settled(one, reason=work.reasons.get(sha256, NOWHERE)) for sha256, one in work.open.items())
+    if not dry_run:
+        work.say("looking at the damaged volumes again")
+        await _look_again(archive, [one.message.sha256 for one in work.repaired])
+        if work.repaired:
+            await _index(archive)
+    findings = [one.finding for one in await damage.known(archive) if not one.finding.sha256]
+    standing = tuple(f"{one.where}: {one.text}" for one in findings)
+    kinds = {one.where == "catalog" for one in findings}
+    return Repair(dry_run, tuple(work.repaired), lost, standing, True in kinds, False in kinds)
+
+
+async def _look_again(archive: Archive, repaired: Iterable[bytes]) -> None:
+    """Look at the volumes with damage once more: what was repaired is known as such now, and stands no longer."""
+    async with archive.database.transaction() as transaction:
+        await transaction.many("DELETE FROM damage WHERE sha256 = ?", [(sha256,) for sha256 in repaired])
+    standing = {one.finding.where for one in await damage.known(archive)}
+    for number in archive.home.volume_numbers():
+        name = archive.home.volume(number).name
+        if name in standing:
+            verdict = await check_volume(archive.home, number)
+            found = [one for one in verdict.findings if one.where == name]
+            async with archive.database.transaction() as transaction:
+                await damage.keep(transaction, found, now(), instead_of=f"place = '{name}'")
+
+
+async def _index(archive: Archive) -> None:
+    """What could not be read when it was indexed can be found by its text now."""
+    # Here alone: with the index comes all that reads mail.
+    from core.archive.search.search_index import Index
+
+    try:
+        index = await Index.open(archive)
+        try:
+            await index.again()
+        finally:
+            await index.close()
+    except ArchivarError as error:
+        # The repair is done; whoever indexes next tries them again.
+        logger.warning("repaired messages are not indexed yet: %s", error)
+
+
+async def _from_servers(work: _Work) -> None:
+    """Ask every mailbox that had one of them."""
+    wanted: dict[str, list[tuple[bytes, _At]]] = {}
+    for sha256 in work.open:
+        had = await _had_by(work.archive, sha256, work.lost.get(sha256))
+        of_files = [one for one in had if one.source.startswith(FROM_FILES)]
+        there = [one for one in had if not one.gone and one not in of_files]
+        for at in there:
+            wanted.setdefault(at.source, []).append((sha256, at))
+        if there:
+            work.reasons[sha256] = NO_PROFILE
+        elif had:
+            work.reasons[sha256] = FILES if of_files else GONE
+    if not wanted:
+        return
+    for profile in await saved_profiles.all_profiles(work.archive):
+        try:
+            mailboxes = (await roster(work.archive, profile, removed=True)).mailboxes
+        except InputError:
+            # Its user is no more: what it came from no other profile names either.
+            continue
+        for mailbox in mailboxes:
+            here = [(sha256, at) for sha256, at in wanted.get(mailbox.source(profile.server), ()) if sha256 in work.open]
+            if here:
+                await _from_mailbox(work, profile, mailbox, here)
+
+
+async def _had_by(archive: Archive, sha256: bytes, lost: Restated | None) -> list[_At]:
+    if lost is not None:
+        return [_At(one[0], one[1], one[2], one[3], bool(one[10])) for one in lost[2]]
+    rows = await archive.database.read(
+        "SELECT f.source, f.name, f.uidvalidity, s.uid, s.gone_seq IS NOT NULL FROM message m "
+        "JOIN source_message s ON s.message_id = m.id JOIN source_folder f ON f.id = s.source_folder_id "
+        "WHERE m.sha256 = ? ORDER BY f.id, s.uid",
+        (sha256,),
+    )
+    return [_At(source, folder, uidvalidity, uid, bool(gone)) for source, folder, uidvalidity, uid, gone in rows]
+
+
+async def _from_mailbox(work: _Work, profile: Profile, mailbox: Mailbox, wanted: list[tuple[bytes, _At]]) -> None:
+    work.say(f"asking {mailbox.login}")
+    try:
+        password = await saved_profiles.password(work.archive, profile)
+        opened_by = credentials(profile, mailbox, password, Known())
+    except ArchivarError as error:
+        work.reasons |= {sha256: f"{profile.name}: {error.message}" for sha256, _ in wanted}
+        return
+    renamed = RenamedLogins(work.archive)
+    link = Link(lambda: renamed.open(profile, mailbox, opened_by))
+    try:
+        for sha256, at in wanted:
+            if sha256 not in work.open:
+                continue
+            try:
+                raw = await link.again(lambda at=at: _fetch(link, at))  # type: ignore[misc]
+            except (ConnectError, ProtocolError) as error:
+                work.reasons[sha256] = f"{mailbox.login}: {error.message}"
+                if isinstance(error, ConnectError) and not error.retry:
+                    break
+                continue
+            good = next((one for one in _readings(raw) if _matches(one, sha256)), None)
+            if good is None:
+                work.reasons[sha256] = GONE if not raw else "the server has another message in its place"
+                continue
+            await work.take(Salvaged(sha256, good, f"{mailbox.login} on {profile.server.host}"))
+    finally:
+        await link.close()
+
+
+async def _fetch(link: Link, at: _At) -> bytes:
+    """The message that the server has there now; empty when there is none. Reads only."""
+    session, selected = await link.examine(Folder(at.folder, at.folder))
+    if selected.uidvalidity != at.uidvalidity or not selected.exists:
+        return b""
+    fetched = await session.bodies([at.uid])
+    link.progressed()
+    return fetched.bodies.get(at.uid) or b""
+
+
+def _readings(raw: bytes) -> Iterator[bytes]:
+    """What the server has, as it is; and the message in it, if it is a journal report."""
+    yield raw
+    if report := journal.unwrap(raw):
+        yield report.content
+
+
+def _matches(raw: bytes, sha256: bytes) -> bool:
+    return hashlib.sha256(raw).digest() == sha256

@@ -1,0 +1,203 @@
+"""Which folder on a server is meant by a path of the archive, and whose it is: decided on what LIST and NAMESPACE tell.
+
+What holds here: folders are made among the user's own ones alone, below the prefix that the server has for these (``INBOX.`` as
+Courier, Cyrus and many Dovecots have it). A folder of others, or a shared one, is used only if it is there and was meant: named
+by a person, or the very folder where the mail was. A server that does not tell its prefix shows it: it makes no folder beside
+INBOX, and all of its folders lie below INBOX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.errors import ProtocolError
+from core.imap import appending, names
+from core.imap.names import Folder
+from core.imap.namespaces import Namespaces
+from core.imap.session import Busy, Session
+from core.profiles.ownership import Standing, Whose
+from core.text.format import counted
+
+INBOX = "INBOX"
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A folder on a server: ``path`` for people, ``name`` as on the wire; ``folder`` is None as long as it is not there.
+
+    ``made``: it was not there before. ``remark`` says what is not as it should be, or cannot be known. ``whose`` is None where
+    the server does not tell. ``refusal`` says why nothing can be put there.
+    """
+
+    path: str
+    name: str = ""
+    folder: Folder | None = None
+    whose: Whose | None = None
+    refusal: str = ""
+    made: bool = False
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A folder on the server that a restore used: ``name`` as on the wire, ``wished`` the path that was asked for.
+
+    ``whose`` is None where the server does not tell. ``messages`` were put there, or would be by a dry run, in which a folder
+    that is not there yet is ``created`` too. ``folders`` are those of the archive, each with whose it is.
+    """
+
+    path: str
+    name: str
+    wished: str
+    whose: Whose | None
+    created: bool
+    messages: int
+    folders: tuple[tuple[str, str], ...]
+
+    @property
+    def odd(self) -> bool:
+        """Is it another folder than was asked for, or one that others read?"""
+        return self.wished != self.path or bool(self.whose and self.whose.foreign)
+
+    def sentence(self) -> str:
+        """Where the mail went, for people."""
+        whose = f", {self.whose.reason}" if self.whose and self.whose.foreign else ""
+        instead = f" (for {self.wished})" if self.wished != self.path else ""
+        return f"{self.path}{instead}{whose}: {counted(self.messages, 'message')}"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "folder": self.path,
+            "name": self.name,
+            "wished": self.wished,
+            "whose": self.whose.standing.value if self.whose else None,
+            "owner": self.whose.owner if self.whose else "",
+            "created": self.created,
+            "messages": self.messages,
+            "from": [{"user": user, "folder": path} for user, path in self.folders],
+        }
+
+
+class ServerFolders:
+    """The folders of a mailbox as its server tells them. ``delimiter`` parts the levels of names."""
+
+    def __init__(self, listed: Sequence[Folder], namespaces: Namespaces | None, delimiter: str) -> None:
+        self._namespaces = namespaces
+        own = [one for one in namespaces.spaces if one.standing is Standing.OWN] if namespaces is not None else []
+        # Without a prefix, where that can be, names are parted as the server says when it is asked about all of them.
+        home = next(iter(own), None) if all(one.prefix for one in own) else None
+        self._delimiter = home.delimiter if home is not None else delimiter
+        self._root = home.prefix if home is not None else ""
+        if self._root and not self._root.endswith(self._delimiter):
+            self._root += self._delimiter
+        self._listed = {one.path: one for one in reversed(listed)}
+        others = [one.path for one in listed if one.path != INBOX]
+        self._below_inbox = all(path.startswith(f"{INBOX}/") for path in others)
+        self._prefix_told = namespaces is not None
+
+    @classmethod
+    async def read(cls, session: Session) -> ServerFolders:
+        """Ask a server. Raises ``ProtocolError``, ``Dropped``."""
+        # The namespaces are asked for together with the list.
+        folders = await session.folders()
+        return cls(folders, session.namespaces, await appending.delimiter(session))
+
+    def listed(self, path: str) -> Folder | None:
+        """The folder of this path that can be opened."""
+        found = self._listed.get(path)
+        return found if found is not None and found.selectable else None
+
+    def whose(self, name: str) -> Whose | None:
+        """Whose the folder ``name`` is; None when the server does not tell."""
+        return self._namespaces.whose(name) if self._namespaces is not None else None
+
+    def is_foreign(self, folder: Folder) -> bool:
+        """Is it a folder of others, or a shared one?"""
+        whose = self.whose(folder.name)
+        return whose is not None and whose.foreign
+
+    def spot(self, path: str, *, meant: bool) -> Spot:
+        """The folder for ``path``; ``meant``: also if it is one of others, since this very one is wanted."""
+        there = self.listed(path)
+        if there is not None and (meant or not self.is_foreign(there)):
+            return self._found(there)
+        root = self._readable_root()
+        if root and path != INBOX and path != root and not path.startswith(f"{root}/"):
+            # Also for what is named like a folder of others: the mail is the user's own.
+            path = f"{root}/{path}"
+            if (there := self.listed(path)) is not None and not self.is_foreign(there):
+                return self._found(there)
+        return self._new(path)
+
+    def below_inbox(self, path: str) -> Spot | None:
+        """Where ``path`` lies on a server that has all folders below INBOX without telling so; None if it is no such server."""
+        if self._prefix_told or not self._below_inbox or not self._delimiter or path.split("/")[0] == INBOX:
+            return None
+        below = f"{INBOX}/{path}"
+        there = self.listed(below)
+        return self._found(there) if there is not None else self._new(below)
+
+    def foreseen(self, spot: Spot) -> Spot:
+        """What a restore would use for a spot that is not there, or make, as far as that can be told without trying."""
+        below, unless = self.below_inbox(spot.path), "if the server makes no folders beside INBOX"
+        if below is None or below.refusal:
+            return replace(spot, made=True)
+        if below.folder is not None:
+            return replace(below, remark=f"{below.path} is meant for {spot.path} {unless}")
+        return replace(spot, made=True, remark=f"{spot.path} becomes {below.path} {unless}")
+
+    def _found(self, folder: Folder) -> Spot:
+        return Spot(folder.path, folder.name, folder, self.whose(folder.name))
+
+    def _readable_root(self) -> str:
+        """The path below which the user's own folders lie; empty for none."""
+        return names.path(self._root.removesuffix(self._delimiter), self._delimiter) if self._root else ""
+
+    def _new(self, path: str) -> Spot:
+        name = self._name(path)
+        if name is None or names.needs_literal(name):
+            refusal = (
+                f'The server can have no folder of this name, since it parts levels by "{self._delimiter}".'
+                if self._delimiter
+                else "The server can have no folder within another one."
+            )
+            return Spot(path, refusal=f"{refusal} Choose another folder for it.")
+        whose = self.whose(name)
+        if whose is not None and whose.foreign:
+            refusal = f"On this server that would be {whose.reason}, which is not made: others would read the mail."
+            return Spot(path, name, whose=whose, refusal=f"{refusal} Choose another folder for it.")
+        return Spot(path, name, whose=whose)
+
+    def _name(self, path: str) -> str | None:
+        root = self._readable_root()
+        if root and path.startswith(f"{root}/"):
+            below = names.wire(path.removeprefix(f"{root}/"), self._delimiter)
+            return None if below is None else self._root + below
+        return names.wire(path, self._delimiter)
+
+
+async def make(session: Session, server: ServerFolders, spot: Spot, path: str) -> Spot:
+    """Make the folder of a spot that is not there, and subscribe to it; where it is then. ``path`` is what was wished.
+
+    Raises ``ProtocolError`` when the server refuses.
+    """
+    try:
+        await appending.create_folder(session, spot.name)
+    except Busy:
+        raise
+    except ProtocolError:
+        below = server.below_inbox(path)
+        if below is None or below.refusal:
+            raise
+        if below.folder is not None:
+            return below
+        spot = below
+        await appending.create_folder(session, spot.name)
+    remark = ""
+    try:
+        await appending.subscribe(session, spot.name)
+    except ProtocolError as error:
+        remark = f"{spot.path} was made, but mail programs may not show it: {error.message}"
+    return replace(spot, folder=Folder(spot.name, spot.path), made=True, remark=remark)

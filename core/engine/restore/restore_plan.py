@@ -1,0 +1,162 @@
+"""What a restore would put where, before anybody is asked or any server is: which messages, into whose mailbox, what of it."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from core.archive.archive import Archive
+from core.archive.read import selection as selecting
+from core.archive.read.selection import Folder, Selection
+from core.archive.registry import users
+from core.engine.visit.roster import Roster, roster
+from core.errors import InputError
+from core.model import now
+from core.profiles import rules
+from core.profiles.mailboxes import Mailbox
+from core.profiles.profile import Profile
+from core.text.format import number
+
+#: A folder's path on a server is never longer.
+LONGEST = 1000
+
+
+class At(StrEnum):
+    """What of a wish cannot be followed: another profile, mailbox or folder on the server is needed."""
+
+    PROFILE = "profile"
+    MAILBOX = "mailbox"
+    FOLDER = "folder"
+
+
+class PlanError(InputError):
+    """A restore that cannot be; ``at`` says what is to be changed."""
+
+    def __init__(self, at: At, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.at = at
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePlan:
+    """Messages of ``folders`` of the archive go into ``mailbox``: into the folder ``to`` of it, or where they were.
+
+    ``doomed`` counts those that the profile's deletion rule would delete there again.
+    """
+
+    profile: Profile
+    mailbox: Mailbox
+    folders: tuple[Folder, ...]
+    to: str = ""
+    doomed: int = 0
+
+    @property
+    def messages(self) -> int:
+        return sum(folder.messages for folder in self.folders)
+
+    @property
+    def bytes(self) -> int:
+        return sum(folder.bytes for folder in self.folders)
+
+    @property
+    def filled(self) -> str:
+        """The mailbox on its server, by one name whatever profile leads there: it is filled by one restore at a time."""
+        return self.profile.server.source(self.mailbox.login.casefold())
+
+    def path(self, folder: Folder) -> str:
+        """Where a folder's messages go, on the server."""
+        return self.to or folder.path.removeprefix(f"{self.mailbox.top}/")
+
+    def warnings(self) -> list[str]:
+        """What should be known before it is done."""
+        found = list(self.profile.warnings())
+        if self.doomed:
+            what = "1 of these messages" if self.doomed == 1 else f"{number(self.doomed)} of these messages"
+            found.append(
+                f"The next run of {self.profile.name} deletes {what} on the server again, by its deletion rule. "
+                "Change the rule first, if they are to stay."
+            )
+        return found
+
+
+async def plan(archive: Archive, profile: Profile, selection: Selection, *, user: str = "", to: str = "") -> RestorePlan:
+    """What a restore of ``selection`` through ``profile`` comes to; ``user`` says whose mailbox, in a profile for many.
+
+    Without a user of its own the selection is of that mailbox's user. Raises ``InputError``: for a catch-all profile, no such
+    mailbox, no such mail, or mail that has no folder on the server to go back to; ``PlanError`` tells what is to be changed.
+    """
+    mailbox, found = await _mailbox(archive, profile, user)
+    path = _target(to) if to else ""
+    chosen = selection if selection.user else replace(selection, user=mailbox.user.id)
+    folders = tuple(await selecting.select(archive, chosen))
+    if not path:
+        _refuse_strange(mailbox, folders)
+    whole = RestorePlan(profile, mailbox, folders, path)
+    shared = mailbox.login.casefold() in found.shared
+    return replace(whole, doomed=0 if shared else await _doomed(archive, whole))
+
+
+async def _mailbox(archive: Archive, profile: Profile, user: str) -> tuple[Mailbox, Roster]:
+    if profile.catchall is not None:
+        raise PlanError(
+            At.PROFILE,
+            f"{profile.name} is for a catch-all mailbox, which is nobody's own, so nothing is restored through it.",
+            "Name a profile that archives the user's mailbox.",
+        )
+    if profile.target is not None:
+        found = await roster(archive, profile, removed=True)
+        return found.mailboxes[0], found
+    if not user:
+        raise PlanError(At.MAILBOX, f"{profile.name} is for many mailboxes: say whose is meant.", "Give --user NAME.")
+    found = await roster(archive, profile)
+    wanted = await users.find(archive, user)
+    for mailbox in found.mailboxes:
+        if mailbox.user.id == wanted.id:
+            return mailbox, found
+    raise PlanError(
+        At.MAILBOX,
+        f"{wanted.name} is not among the users of {profile.name}, or has no e-mail address.",
+        "archivar profile show tells who is.",
+    )
+
+
+def _target(to: str) -> str:
+    """A folder on the server that somebody named. Raises ``InputError``."""
+    path = to.strip()
+    levels = path.split("/")
+    if not all(level.strip() for level in levels) or len(path) > LONGEST:
+        hint = "Name it like Restored/2024, with / between its levels."
+        raise PlanError(At.FOLDER, f'--to: "{to}" cannot be a folder.', hint)
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Cf") for character in path):
+        hint = "Name it with letters, digits and signs."
+        raise PlanError(At.FOLDER, "--to: the name of the folder holds a control character.", hint)
+    if levels[0].upper() == "INBOX":
+        levels[0] = "INBOX"
+    return "/".join(levels)
+
+
+def _refuse_strange(mailbox: Mailbox, folders: tuple[Folder, ...]) -> None:
+    """Mail that this mailbox never had has no place there to go back to."""
+    for folder in folders:
+        if folder.owner != mailbox.user.id or not folder.path.startswith(f"{mailbox.top}/"):
+            raise PlanError(
+                At.FOLDER,
+                f"{folder.path} of {folder.user} was no folder of the mailbox {mailbox.top}.",
+                "Say with --to which folder on the server its mail goes to, or choose another one with --folder.",
+            )
+
+
+async def _doomed(archive: Archive, whole: RestorePlan) -> int:
+    """How many messages the profile would archive, and delete by its rule, once they are there."""
+    profile, count, moment = whole.profile, 0, now()
+    if not profile.deletion.active:
+        return 0
+    for folder in whole.folders:
+        path = whole.path(folder)
+        if profile.folders.reason_to_exclude(path, ()) or rules.is_trash(path, ()) or rules.is_drafts(path, ()):
+            continue
+        async for place in selecting.places(archive, folder):
+            kept = profile.deletion.reason_to_keep(place.flags, place.arrived, moment)
+            count += not (kept or profile.filter.reason(place.flags, place.arrived, place.size, moment))
+    return count

@@ -1,0 +1,79 @@
+"""Through which profiles mail of the archive can be put back, and which of them is meant if nobody says so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from core.archive.archive import Archive
+from core.archive.read import sources
+from core.archive.read.selection import Folder
+from core.archive.registry import saved_profiles, users
+from core.errors import InputError
+from core.model import User
+from core.profiles.mailboxes import Mailbox, of_target, of_user
+from core.profiles.profile import Profile
+from core.profiles.selection import select
+
+
+class Fit(IntEnum):
+    """How near a mailbox is to the mail: it came from there, has a place there, is its owner's, or is somebody else's."""
+
+    ORIGIN = 0
+    BACK = 1
+    OWN = 2
+    OTHER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A profile through which mail can be put into a mailbox; None where it must be said whose that is."""
+
+    profile: Profile
+    mailbox: Mailbox | None
+    fit: Fit
+
+
+async def owner_of(archive: Archive, folders: Sequence[Folder]) -> User:
+    """Whose mail the folders are, or most of it."""
+    count: Counter[str] = Counter()
+    for folder in folders:
+        count[folder.owner] += folder.messages
+    return await users.of_id(archive, count.most_common(1)[0][0])
+
+
+async def ways(archive: Archive, folders: Sequence[Folder], owner: User) -> list[Way]:
+    """All profiles through which the mail of ``owner`` in ``folders`` can be restored, the nearest first; not catch-alls.
+
+    No server is asked.
+    """
+    own = [folder for folder in folders if folder.owner == owner.id]
+    largest = max(own, key=lambda folder: folder.messages)
+    origins = set(await sources.origins(archive, largest.id, largest.chosen))
+    found = []
+    for profile in await saved_profiles.all_profiles(archive):
+        if profile.catchall is None:
+            mailbox = await _mailbox(archive, profile, owner)
+            found.append(Way(profile, mailbox, _fit(profile, mailbox, owner, own, origins)))
+    return sorted(found, key=lambda way: (way.fit, way.profile.name))
+
+
+async def _mailbox(archive: Archive, profile: Profile, owner: User) -> Mailbox | None:
+    if profile.target is not None:
+        try:
+            return of_target(profile, await users.find(archive, profile.target.user, removed=True))
+        except InputError:
+            return None
+    assert profile.selection is not None
+    listed = not owner.removed and select(profile.selection, [owner]).users
+    return of_user(profile, owner) if listed else None
+
+
+def _fit(profile: Profile, mailbox: Mailbox | None, owner: User, folders: Sequence[Folder], origins: set[str]) -> Fit:
+    if mailbox is None or mailbox.user.id != owner.id:
+        return Fit.OTHER
+    if all(folder.path.startswith(f"{mailbox.top}/") for folder in folders):
+        return Fit.ORIGIN if mailbox.source(profile.server) in origins else Fit.BACK
+    return Fit.OWN

@@ -1,0 +1,1 @@
+"""Runs of profiles: mailboxes archived, moves followed, messages deleted by rule."""

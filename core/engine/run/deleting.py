@@ -1,0 +1,252 @@
+"""Deletes on the server what the profile's rule says, after a whole mailbox has been archived (P3).
+
+A message goes only if all of this holds, asked in this order and as late as can be:
+
+1. nothing in this run says that the server's answers do not add up: not about the message, not about its folder, which lists
+   as many messages as it counts, each UID once; and the server was not found to be inexact in this run;
+2. it is archived, known at this UID, unflagged, no draft, old enough, and passes the filter, by a FETCH of this very session;
+3. it was read back from the disk just now and matched with its SHA-256, and the catalog stands where the ledger ends;
+4. the server sent it just now, whole, in the selected state in which it goes, and its SHA-256 is the same; one that has
+   another length than announced was sent alike on an earlier connection, too;
+5. of a catch-all mailbox: everybody in our domains whom it concerns has it, or the catch-all archive has a copy for them;
+6. the ledger says, durably, that it is about to be deleted.
+
+Then it is marked, what was flagged in between is unmarked, exactly these are expunged, and the folder is looked at again:
+what counts as deleted is what is gone. A connection that breaks in between leaves an entry without an end, which the next look
+at the folder settles.
+
+The trash is left alone. What appears in it while we delete, and is what we deleted, is written down as such: so it is no move
+for the next run, and only that is removed there too, if the rule says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from core.archive.read import sources
+from core.engine.run.moves import Moves
+from core.engine.run.removal import NAMED, Asked, FolderDeletion, Gone, Holds, Keep
+from core.engine.visit import filing, looking
+from core.engine.visit.download import Batch, Download, Wanted, ignore
+from core.engine.visit.filing import Move
+from core.engine.visit.limits import Grant
+from core.engine.visit.looking import Look
+from core.engine.visit.plan import FolderPlan
+from core.engine.visit.visit import Visit
+from core.errors import Dropped, ProtocolError
+from core.imap.names import Folder, Status
+from core.imap.replies import Listed
+from core.model import ProblemCode
+from core.profiles import rules
+from core.profiles.filter import FLAGGED, has_flag
+from core.profiles.ownership import Evidence
+from core.text.format import number
+
+
+class Deleting:
+    """The deletions of one mailbox in one run."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._postponed: set[str] = set()
+        self.holds = Holds(visit)
+
+    def keep(self, listed: Listed) -> str:
+        """Why a message stays, by what the listing says of it; empty when it is to go."""
+        if listed.flagless:
+            return "its flags are not known"
+        rules = self._visit.rules
+        return rules.deletion.reason_to_keep(listed.flags, listed.internaldate, rules.now) or rules.filter.reason(
+            listed.flags, listed.internaldate, listed.size, rules.now
+        )
+
+    def spares(self, folder: Folder) -> bool:
+        """Is the rule not for this folder? It may be somebody else's, or show what lies in others; drafts are not finished, and
+        what lies in the trash was put there by somebody."""
+        if folder.view or not (folder.whose.own or self._visit.rules.deletion.shared):
+            return True
+        if self._visit.early and folder.path != "INBOX" and folder.whose.evidence is not Evidence.RIGHTS:
+            self._postponed.add(folder.path)
+            return True
+        return rules.is_trash(folder.path, folder.attributes) or rules.is_drafts(folder.path, folder.attributes)
+
+    def remarks(self) -> list[str]:
+        """What should be known of this run, in sentences."""
+        more = len(self._postponed) - NAMED
+        names = ", ".join(sorted(self._postponed)[:NAMED]) + (f" and {number(more)} more" if more > 0 else "")
+        told = [
+            f"Nothing is deleted yet in {names}: other mailboxes of the profile were not looked at before, and the server does "
+            "not tell whose folders are. The next run deletes there."
+        ]
+        return [*self.holds.remarks(), *(told if self._postponed else [])]
+
+    async def run(self, looks: Sequence[Look], folders: Iterable[Folder]) -> None:
+        """Delete in all folders, then in the trash. Raises ``DamagedError`` (catalog and ledger disagree), ``ConnectError``."""
+        visit = self._visit
+        await visit.archive.catch_up()
+        work = [(look, self._wanted(look)) for look in looks if not self.spares(look.folder)]
+        trashes = _trashes(folders)
+        deletes = any(uids for _, uids in work)
+        for look, uids in work:
+            # All of it is read once more.
+            visit.progress.messages_total += len(uids)
+            visit.progress.bytes_total += sum(look.listed[uid].size for uid in uids)
+        before = {trash.name: seen for trash in trashes if deletes and (seen := await self._look(trash))}
+        for look, uids in work:
+            await self._in_folder(look, uids, self.keep, self._deleted)
+        if deletes:
+            # Some servers make their trash when they first need it.
+            known = bool(trashes)
+            trashes = trashes or await self._new_trashes()
+            for trash in trashes:
+                if trash.name in before or not known:
+                    await self._recognise(trash, before.get(trash.name))
+        if self._visit.rules.deletion.trash_too:
+            for trash in trashes:
+                await self._in_trash(trash)
+
+    def _wanted(self, look: Look) -> list[int]:
+        """UIDs that are to go by the rule, ascending; nothing in a folder, and no message, that is named as a problem."""
+        problems = self._visit.problems(look.folder)
+        named = {problem.uid for problem in problems}
+        if None in named or self._visit.server.learnt or any(one.code is ProblemCode.COUNT for one in problems):
+            return []
+        return [uid for uid, listed in sorted(look.listed.items()) if uid not in named and not self.keep(listed)]
+
+    async def _in_folder(self, look: Look, uids: Sequence[int], keep: Keep, gone: Gone) -> None:
+        visit = self._visit
+        doubtful = await sources.doubtful(visit.archive, visit.source, look.folder.name, look.uidvalidity)
+        if not uids and not doubtful:
+            return
+        firsts = await self._read_first(look, uids)
+        try:
+            await visit.link.again(lambda: FolderDeletion(visit, look, Asked(keep, self.holds), gone, firsts).delete(uids))
+        except (Dropped, ProtocolError) as error:
+            visit.fail(look.folder, None, f"not everything was deleted here: {error.message}")
+        # One folder that cannot be had says nothing about the next.
+        visit.link.progressed()
+
+    async def _read_first(self, look: Look, uids: Sequence[int]) -> dict[int, bytes]:
+        """SHA-256 of those of ``uids`` that have another length than announced, read on a connection that is closed then."""
+        visit, found = self._visit, dict[int, bytes]()
+        odd = [uid for uid in uids if uid in look.unsized or uid in look.odd or look.listed[uid].sizeless]
+
+        async def note(batch: Batch, grant: Grant) -> None:
+            found.update({uid: hashlib.sha256(raw).digest() for uid, raw, _ in batch})
+            grant.release()
+
+        if odd:
+            wanted = Wanted(look.folder, look.uidvalidity, look.listed, odd)
+            try:
+                await Download(visit.link, wanted, note, ignore, ignore, visit.budget).run()
+            except ProtocolError:
+                # Without a first reading they stay.
+                visit.link.progressed()
+            await visit.link.drop()
+        return found
+
+    async def _look(self, trash: Folder) -> Look | None:
+        visit = self._visit
+        try:
+            return await visit.link.again(lambda: looking.look(visit.archive, visit.link, visit.source, trash, Status()))
+        except (Dropped, ProtocolError) as error:
+            visit.fail(trash, None, f"the trash could not be looked at: {error.message}")
+            visit.link.progressed()
+            return None
+
+    async def _new_trashes(self) -> list[Folder]:
+        try:
+            folders = await self._visit.link.again(self._folders)
+        except (Dropped, ProtocolError):
+            # The next run will see what came there.
+            return []
+        return _trashes(folders)
+
+    async def _folders(self) -> list[Folder]:
+        return await (await self._visit.link.session()).folders()
+
+    async def _recognise(self, trash: Folder, before: Look | None) -> None:
+        """Write down what of that which we deleted has come into a trash since ``before``, when it had been looked at."""
+        visit = self._visit
+        now = await self._look(trash)
+        if now is None or (before is not None and now.uidvalidity != before.uidvalidity):
+            return
+        came = tuple(uid for uid in now.plan.new if before is None or uid not in before.listed)
+        now.plan = FolderPlan(came, now.plan.known)
+        moves = Moves(visit.archive, visit.link, visit.to, (trash,))
+        found = [move for _, move in await moves.find([now], deleted_only=True)]
+        found += await self._read_in_trash(now, moves, set(came) - {move.place.uid for move in found})
+        await filing.record_moves(visit.archive, visit.to, [move for move in found if move.ours])
+
+    async def _read_in_trash(self, look: Look, moves: Moves, uids: Iterable[int]) -> list[Move]:
+        """Moves into the trash that bytes alone tell: without a Message-ID, or one of several with the same."""
+        visit, found = self._visit, list[Move]()
+        sizes = {look.listed[uid].size for uid in uids}
+        ours = {one.size for one in await sources.deleted(visit.archive, visit.source, sizes)}
+
+        async def compare(batch: Batch, grant: Grant) -> None:
+            try:
+                digests = {uid: hashlib.sha256(visit.filing.content(raw)).digest() for uid, raw, _ in batch}
+                found.extend((await moves.by_content(look, digests, deleted_only=True, just_now=True)).values())
+            finally:
+                grant.release()
+
+        if likely := sorted(uid for uid in uids if look.listed[uid].size in ours):
+            wanted = Wanted(look.folder, look.uidvalidity, look.listed, likely)
+            try:
+                await Download(visit.link, wanted, compare, ignore, ignore, visit.budget).run()
+            except ProtocolError as error:
+                visit.fail(look.folder, None, f"what came into the trash could not be read: {error.message}")
+        return found
+
+    async def forecast(self, folders: Iterable[Folder]) -> list[tuple[Folder, tuple[int, ...]]]:
+        """What ``trash_too`` would remove of what earlier runs left in the trash."""
+        found = []
+        for trash in _trashes(folders) if self._visit.rules.deletion.trash_too else []:
+            if look := await self._look(trash):
+                uids = await self._ours(look)
+                found.append((trash, tuple(sorted(uid for uid in uids if not _flagged(look.listed[uid])))))
+        return found
+
+    async def _ours(self, look: Look) -> list[int]:
+        visit = self._visit
+        known = await sources.kept(visit.archive, visit.source, look.folder.name, look.uidvalidity, list(look.listed))
+        return [uid for uid, kept in known.items() if kept.ours]
+
+    async def _in_trash(self, trash: Folder) -> None:
+        """What we deleted and the server moved here goes for good; nothing else does."""
+        named = {problem.uid for problem in self._visit.problems(trash)}
+        if None in named or self._visit.server.learnt:
+            return
+        look = await self._look(trash)
+        if look is None:
+            return
+        if look.changed:
+            # The UIDs may be those of other mail by now.
+            self._visit.fail(trash, None, "nothing is removed here: the server names other numbers for known messages")
+            return
+        ours = [uid for uid in await self._ours(look) if uid not in named]
+        await self._in_folder(look, ours, _flagged, self._removed)
+
+    # What is told --------------------------------------------------------------------------------------------------------
+
+    def _deleted(self, folder: Folder, count: int) -> None:
+        self._visit.tally.deleted += count
+        # A correction is told as a problem.
+        if count > 0:
+            self._visit.emit("deleted", f"{folder.path}: {number(count)} deleted on the server")
+
+    def _removed(self, folder: Folder, count: int) -> None:
+        if count > 0:
+            self._visit.emit("deleted", f"{folder.path}: {number(count)} that were deleted before removed for good")
+
+
+def _trashes(folders: Iterable[Folder]) -> list[Folder]:
+    # What others threw away is none of ours, whatever the rule says.
+    own = (folder for folder in folders if folder.selectable and folder.whose.own)
+    return [folder for folder in own if rules.is_trash(folder.path, folder.attributes)]
+
+
+def _flagged(listed: Listed) -> str:
+    return "flagged, or nobody knows" if listed.flagless or has_flag(listed.flags, FLAGGED) else ""

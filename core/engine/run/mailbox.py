@@ -1,0 +1,396 @@
+"""Archives one mailbox: look at all folders, follow moves, download what is new, count what is left, delete what may go.
+
+Takes values and writes to the archive; knows no queue, no schedule and no other mailbox.
+
+    folders and STATUS -> listing of changed folders -> plan -> returned, vanished, moved (ledger) -> filter -> download
+    -> count -> delete
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from core.archive.read import sources
+from core.archive.read.sources import Complete, Known
+from core.engine.run import filtering, views
+from core.engine.run.deleting import Deleting
+from core.engine.run.moves import Moves
+from core.engine.run.retrieval import Retrieval, count_moves
+from core.engine.run.sameness import Sameness
+from core.engine.run.views import Views
+from core.engine.visit import filing, looking, refusals, whose
+from core.engine.visit.looking import Look
+from core.engine.visit.progress import MailboxProgress
+from core.engine.visit.visit import Visit
+from core.engine.visit.whose import Holder
+from core.errors import ArchivarError, ConnectError, Dropped, ProtocolError, Spent
+from core.imap.names import Folder, Status, Unused
+from core.model import Forecast, Phase, Problem, ProblemCode, RunStatus, moment, now
+from core.profiles.rules import is_trash
+from core.text import sequence
+from core.text.format import counted, number
+from core.text.format import size as human
+
+#: Reasons that a remark names.
+NAMED = 5
+#: So many messages must be gone from a folder at once before that is told.
+SHRUNK = 50
+
+logger = logging.getLogger("archivar.engine")
+
+
+class MailboxArchiver:
+    """One mailbox in one run.
+
+    ``doubted``: known UIDs by (folder name, UIDVALIDITY) of which a comparison found that they name other messages. With it,
+    even if it is empty, every folder is listed whole, and nothing is deleted.
+    """
+
+    def __init__(self, visit: Visit, doubted: Mapping[tuple[str, int], frozenset[int]] | None = None) -> None:
+        self._visit = visit
+        self._doubted = doubted
+        self._deleting = Deleting(visit)
+        self._same = Sameness(visit)
+        self._looks: list[Look] = []
+        self._doubts: set[str] = set()
+        #: What was known of folders that are not on the server any more.
+        self._lost: dict[str, list[Known]] = {}
+
+    async def run(self, *, dry_run: bool = False) -> None:
+        """Archive the mailbox. Raises ``ConnectError`` when the server cannot be reached (any more), ``StorageError``."""
+        visit, progress = self._visit, self._visit.progress
+        progress.phase = Phase.CONNECTING
+        await visit.link.session()
+        progress.phase = Phase.LISTING
+        folders, statuses, unreadable = await visit.link.again(self._list_folders)
+        for line in unreadable:
+            visit.fail(Folder(line, line), None, line.reason)
+        ordinary, shown = views.apart(folders)
+        await self._look_at(ordinary, statuses)
+        moves = Moves(visit.archive, visit.link, visit.to, folders, visit.rules.deletion.on_trash)
+        await self._welcome(moves, dry_run=dry_run)
+        if dry_run:
+            await self._leave_out(self._looks)
+            await self._look_into_views(shown, folders, statuses, moves, dry_run=True)
+            await self._count_dry(folders)
+        else:
+            await self._record_vanished(None if unreadable else folders)
+            await self._follow_moves(moves)
+            await self._leave_out(self._looks)
+            progress.phase = Phase.ARCHIVING
+            await self._same.download(self._looks, Retrieval(visit, moves))
+            await self._look_into_views(shown, folders, statuses, moves)
+            await self._tell_lost()
+            progress.phase = Phase.CHECKING
+            await self._check()
+            if self._doubted is None and (visit.rules.deletion.active or self._doubts):
+                progress.phase = Phase.DELETING
+                await self._deleting.run(self._looks, folders)
+        remarks = (
+            *whose.remarks(folders, visit.rules.folders),
+            *views.remarks(shown, visit.rules.folders, visit.rules.deletion),
+        )
+        for text in (*visit.filing.remarks(), *self._deleting.remarks(), *remarks):
+            visit.warn(text)
+        self._finish()
+
+    async def _list_folders(self) -> tuple[list[Folder], dict[str, Status], list[Unused]]:
+        visit, session = self._visit, await self._visit.link.session()
+        folders, statuses, unreadable = await session.folders_with_status()
+        # Where the server tells whose folders are, no other mailbox need be known for that.
+        visit.early = visit.early and whose.names_count(session)
+        holder = Holder(visit.to.owner, visit.to.login, visit.to.everybody, visit.source)
+        return await whose.settled(visit.archive, holder, session, folders, statuses), statuses, unreadable
+
+    # Looking -----------------------------------------------------------------------------------------------------------
+
+    async def _look_at(self, folders: list[Folder], statuses: dict[str, Status]) -> None:
+        visit = self._visit
+        complete = await sources.complete(visit.archive, visit.source)
+        trash = {folder.name for folder in folders if is_trash(folder.path, folder.attributes)}
+        self._doubts = await sources.doubtful_folders(visit.archive, visit.source) - trash
+        if not folders:
+            raise ProtocolError("The server lists no folders at all, not even INBOX.", "See the server's log.")
+        for folder in folders:
+            status = statuses.get(folder.name, Status())
+            if not folder.selectable:
+                continue
+            if reason := visit.rules.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose):
+                messages = status.items.get("MESSAGES", 0)
+                visit.tally.found += messages
+                visit.tally.excluded += messages
+                visit.progress.result.excluded_folders[folder.path] = reason
+                continue
+            before = complete.get(folder.name, Complete(""))
+            if self._unchanged(folder, status, before):
+                self._pass_over(status.items["MESSAGES"], len(before.excluded))
+                continue
+            visit.progress.folder = folder.path
+            try:
+                await visit.link.again(
+                    lambda folder=folder, status=status, before=before: self._look(folder, status, before)  # type: ignore[misc]
+                )
+            except (Dropped, ProtocolError) as error:
+                visit.fail(folder, None, error.message, refusals.code(error))
+                # One folder that cannot be had says nothing about the next.
+                visit.link.progressed()
+
+    def _unchanged(self, folder: Folder, status: Status, before: Complete) -> bool:
+        """Need the folder not be listed? STATUS numbers that are equal are believed for some days only."""
+        if self._doubted is not None or not status.signature or before.signature != self._signed(status.signature):
+            return False
+        # What is to be deleted depends on flags and on time, of which STATUS says nothing.
+        if self._visit.rules.deletion.active or folder.name in self._doubts or not before.listed:
+            return False
+        return timedelta(0) <= now() - moment(before.listed) < timedelta(days=self._visit.settings.relist)
+
+    def _pass_over(self, messages: int, excluded: int) -> None:
+        """Count a folder in which nothing came and nothing went."""
+        tally = self._visit.tally
+        tally.found += messages
+        tally.known += messages - excluded
+        tally.excluded += excluded
+        # A folder with a message of another length is not passed over, unless the server is known to be inexact.
+        self._visit.server.saw_exact(messages - excluded)
+
+    def _signed(self, signature: str) -> str:
+        """A folder's signature together with the filter's: under another filter other messages may be wanted."""
+        return f"{signature}/{self._visit.rules.filter.digest}" if signature else ""
+
+    async def _look(self, folder: Folder, status: Status, before: Complete) -> None:
+        visit, progress = self._visit, self._visit.progress
+        seen = await looking.look(visit.archive, visit.link, visit.source, folder, status)
+        uidvalidity, _, digest = before.signature.partition("/")
+        if uidvalidity.partition(":")[0] == str(seen.uidvalidity) and digest == visit.rules.filter.digest:
+            seen.excluded_before = looking.left_out_before(before, seen.listed)
+        if self._doubted:
+            doubted = self._doubted.get((folder.name, seen.uidvalidity), frozenset())
+            seen.doubted = sorted(doubted & seen.plan.known)
+        self._looks.append(seen)
+        visit.tally.found += len(seen.listed)
+        visit.tally.known += len(seen.plan.known)
+        progress.messages_total += len(seen.plan.new)
+        progress.bytes_total += sum(seen.listed[uid].size for uid in seen.plan.new)
+        if seen.twice:
+            what = f"the server names {counted(len(seen.twice), 'UID')} for several messages each"
+            visit.fail(folder, None, what, ProblemCode.UID_TWICE)
+        self._tell_shrunk(folder, seen.before, seen.before - len(seen.listed))
+        visit.archive.expect(progress.bytes_total)
+        visit.link.progressed()
+
+    def _tell_shrunk(self, folder: Folder, before: int, gone: int) -> None:
+        there = before - gone
+        if (
+            gone >= SHRUNK
+            and gone * 100 >= before * self._visit.settings.shrunk
+            and not is_trash(folder.path, folder.attributes)
+        ):
+            left = f"{number(there)} are left" if there else "it is empty"
+            what = f"{folder.path} had {counted(before, 'message')} when it was last looked at, and {left} on the server"
+            self._visit.warn(f"{what}. What was archived of them is kept.")
+
+    async def _leave_out(self, looks: Sequence[Look]) -> None:
+        """Apply the filter to what is new and no move; what was left before for want of a known address is left again."""
+        visit = self._visit
+        for look in looks:
+            if not look.left and not visit.rules.filter.digest:
+                continue
+            if visit.rules.filter.digest:
+                look.excluded = await self._left_out(look, look.wanted)
+            left = visit.filing.still_left(look.wanted, look.left_before)
+            look.excluded |= left
+            look.undecided |= left
+            visit.tally.excluded += len(look.excluded)
+            visit.progress.messages_total -= len(look.excluded)
+            visit.progress.bytes_total -= sum(look.listed[uid].size for uid in look.excluded)
+            visit.link.progressed()
+
+    async def _left_out(self, look: Look, uids: Sequence[int]) -> set[int]:
+        visit = self._visit
+        return await filtering.excluded(
+            visit.rules.filter,
+            uids,
+            look.listed,
+            lambda chunk: visit.link.again(lambda: looking.headers(visit.link, look, chunk)),
+            visit.rules.now,
+            look.excluded_before,
+        )
+
+    # Views -------------------------------------------------------------------------------------------------------------
+
+    async def _look_into_views(
+        self,
+        shown: list[Folder],
+        folders: list[Folder],
+        statuses: dict[str, Status],
+        moves: Moves,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        """Archive what lies in a view alone; all other folders are done."""
+        if not shown:
+            return
+        visit = self._visit
+        found = Views(visit, folders, self._same)
+        others, doubts, self._looks = self._looks, self._doubts, []
+        await self._look_at(shown, views.beside(statuses, found.left_out()))
+        self._doubts = doubts
+        await self._welcome(moves, dry_run=dry_run)
+        for look in self._looks:
+            if dry_run:
+                self._same.spared(look, await views.shown_before(visit, look, others))
+                continue
+            await filing.record_vanished(visit.archive, visit.to, look.folder.name, look.vanished)
+            await found.sift(look)
+            await self._leave_out_too(look)
+            await self._same.download([look], Retrieval(visit, moves))
+        self._looks = [*others, *self._looks]
+
+    async def _leave_out_too(self, look: Look) -> None:
+        """Apply the filter to what was not left out of a view for other reasons, and count both."""
+        left, look.excluded = look.excluded, set()
+        look.moved |= left
+        await self._leave_out([look])
+        look.moved -= left
+        look.excluded |= left
+        self._visit.tally.excluded += len(left)
+        self._visit.progress.messages_total -= len(left)
+        self._visit.progress.bytes_total -= sum(look.listed[uid].size for uid in left)
+
+    # Moves -------------------------------------------------------------------------------------------------------------
+
+    async def _welcome(self, moves: Moves, *, dry_run: bool) -> None:
+        """Take messages for known that vanished from a folder and are there again, at their UIDs and with their headers."""
+        visit = self._visit
+        for look in self._looks:
+            returned = await moves.returned(look) if look.back else set()
+            if not returned:
+                continue
+            if not dry_run:
+                await filing.record_returned(visit.archive, visit.to, look.folder.name, look.uidvalidity, returned)
+            visit.tally.known += len(returned)
+            visit.progress.messages_total -= len(returned)
+            visit.progress.bytes_total -= sum(look.listed[uid].size for uid in returned)
+            look.take_for_known(returned)
+
+    async def _record_vanished(self, folders: list[Folder] | None) -> None:
+        """``folders`` is None when not all of them could be read: then none is taken for gone."""
+        archive, to = self._visit.archive, self._visit.to
+        for look in self._looks:
+            await filing.record_vanished(archive, to, look.folder.name, look.vanished)
+        if folders is None:
+            return
+        there = {folder.name for folder in folders if folder.selectable}
+        for name in sorted(await sources.inhabited(archive, to.source) - there):
+            self._lost[name] = await sources.known(archive, to.source, name)
+            left = await sources.left(archive, to.source, name)
+            vanished = {item.uidvalidity: (*item.uids, *left.get(item.uidvalidity, ())) for item in self._lost[name]}
+            await filing.record_vanished(archive, to, name, vanished)
+            await sources.remember(archive, to.source, name, "", 0)
+
+    async def _tell_lost(self) -> None:
+        """Tell of folders that the server does not list any more and whose messages turned up nowhere else."""
+        archive, source = self._visit.archive, self._visit.source
+        for name, known in self._lost.items():
+            left = [await sources.vanished(archive, source, name, one.uidvalidity, one.uids) for one in known]
+            self._tell_shrunk(Folder(name, name), sum(len(one.uids) for one in known), sum(map(len, left)))
+
+    async def _follow_moves(self, moves: Moves) -> None:
+        """Match new UIDs with messages that vanished from other folders: those need no download."""
+        visit = self._visit
+        found = await moves.find(self._looks)
+        await filing.record_moves(visit.archive, visit.to, [move for _, move in found])
+        for seen, move in found:
+            seen.moved.add(move.place.uid)
+            visit.progress.messages_total -= 1
+            visit.progress.bytes_total -= move.listed.size
+        if moved := count_moves(visit, [move for _, move in found]):
+            visit.emit("moved", f"{moved} messages moved on the server; the archive follows, nothing was downloaded again")
+
+    # Counting ----------------------------------------------------------------------------------------------------------
+
+    async def _check(self) -> None:
+        """Promise P2: what the folder has = what the archive knows + named failures. The difference is reported."""
+        visit = self._visit
+        for look in self._looks:
+            known = await sources.known(visit.archive, visit.source, look.folder.name)
+            archived = next((item.uids for item in known if item.uidvalidity == look.uidvalidity), frozenset())
+            missing = set(look.listed) - archived - look.failed - look.expunged - look.excluded
+            if missing and not visit.blamed(look.folder):
+                visit.fail(look.folder, None, "not archived completely")
+            for uid in sorted(missing):
+                look.failed.add(uid)
+                visit.tally.failed += 1
+                visit.fail(look.folder, uid, "not archived in this run")
+            if look.unlisted:
+                what = f"the server counts {look.unlisted} more messages here than it lists"
+                visit.fail(look.folder, None, what, ProblemCode.COUNT)
+            # What the filter leaves out for now only must be decided anew next time.
+            lasting = not (look.undecided or (look.excluded and visit.rules.filter.changes))
+            signature = self._signed(look.signature) if lasting else ""
+            name, messages = look.folder.name, len(look.listed)
+            excluded = {uid: (look.listed[uid].size, look.listed[uid].internaldate) for uid in look.excluded}
+            await sources.remember(visit.archive, visit.source, name, signature, messages, excluded)
+
+    async def _count_dry(self, folders: list[Folder]) -> None:
+        """Say what a run would do; of what is new, or listed with other numbers, some may turn out to be known."""
+        visit, result = self._visit, self._visit.progress.result
+        result.forecast = []
+        trash = {folder.name: (folder, uids) for folder, uids in await self._deleting.forecast(folders)}
+        for look in sorted(self._looks, key=lambda look: (look.folder.path != "INBOX", look.folder.path.casefold())):
+            going: tuple[int, ...] = ()
+            if visit.rules.deletion.active and not self._deleting.spares(look.folder):
+                out = await self._left_out(look, sorted(look.plan.known))
+                uids = {*look.plan.known, *look.wanted} - out
+                may = [uid for uid in uids if not self._deleting.keep(look.listed[uid])]
+                going = tuple(sorted(set(may) - (await self._deleting.holds.of(look, may)).keys()))
+            left = trash.pop(look.folder.name, None)
+            going += left[1] if left else ()
+            size = sum(look.listed[uid].size for uid in (*look.wanted, *look.changed))
+            self._forecast(Forecast(look.folder.path, len(look.wanted) + len(look.changed), size, len(look.excluded), going))
+        for folder, ours in trash.values():
+            self._forecast(Forecast(folder.path, 0, 0, 0, ours))
+
+    def _forecast(self, one: Forecast) -> None:
+        forecast = self._visit.progress.result.forecast
+        assert forecast is not None
+        forecast.append(one)
+        parts = [f"{number(one.new)} new, {human(one.bytes)}"] if one.new else []
+        parts += [f"{number(one.excluded)} left out by the filter"] if one.excluded else []
+        if one.delete:
+            parts.append(f"{number(len(one.delete))} would be deleted on the server (UID {sequence.pack(one.delete)})")
+        if parts:
+            self._visit.emit("plan", f"{one.folder}: {'; '.join(parts)}")
+
+    def _finish(self) -> None:
+        progress = self._visit.progress
+        result = progress.result
+        result.status = RunStatus.WITH_ERRORS if result.problems else RunStatus.SUCCEEDED
+        progress.phase = Phase.DONE
+        progress.folder = ""
+
+
+async def archive_mailbox(
+    archiver: MailboxArchiver, progress: MailboxProgress, *, dry_run: bool = False
+) -> ArchivarError | None:
+    """Run ``archiver``; a mailbox whose connection fails is that mailbox's problem, named in its result and returned."""
+    try:
+        await archiver.run(dry_run=dry_run)
+    except (ConnectError, Dropped, ProtocolError) as error:
+        progress.result.problems.append(Problem(progress.folder, None, str(error), refusals.code(error)))
+        # A day's share that is used up is no failure of the mailbox: a run of the next day goes on.
+        progress.result.status = RunStatus.WITH_ERRORS if isinstance(error, Spent) else RunStatus.FAILED
+        progress.phase = Phase.DONE
+        return error
+    except ArchivarError:
+        # The archive's own trouble is everybody's.
+        raise
+    except Exception as error:
+        logger.exception("mailbox %s failed by an error of the program", progress.result.mailbox)
+        reason = f"An error of the program ended this mailbox ({type(error).__name__}). See the service's log."
+        progress.result.problems.append(Problem(progress.folder, None, reason))
+        progress.result.status = RunStatus.FAILED
+        progress.phase = Phase.DONE
+    return None

@@ -1,0 +1,284 @@
+"""Deletes in one folder: from opening it for changes to the last look at what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.archive.read import sources
+from core.engine.run.proof import CHUNK, Partial, Proof
+from core.engine.visit import filing, looking
+from core.engine.visit.looking import Look
+from core.engine.visit.visit import Visit
+from core.errors import Dropped, ProtocolError
+from core.imap import deleting as server
+from core.imap.names import Folder
+from core.imap.replies import Listed, Listing
+from core.imap.session import Busy, Selected, Session
+from core.model import ProblemCode
+from core.profiles import rules
+from core.profiles.filter import DELETED, FLAGGED, has_flag
+from core.text.format import number
+from core.text.sequence import pack
+
+#: Says why a message stays although it is archived; empty when it may go.
+Keep = Callable[[Listed], str]
+#: Is told how many messages of a folder are gone.
+Gone = Callable[[Folder, int], None]
+#: Reasons that a remark names.
+NAMED = 5
+#: How often a folder is listed until it lists as many messages as it counts.
+LISTINGS = 3
+
+
+class Holds:
+    """The messages of a catch-all mailbox that stay for somebody who is not known yet."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        self._counts: dict[str, int] = {}
+
+    async def of(self, look: Look, uids: Sequence[int]) -> dict[int, str]:
+        """Those of ``uids`` that stay, with the reason."""
+        visit = self._visit
+        if not visit.to.everybody:
+            return {}
+        return await sources.held(visit.archive, visit.source, look.folder.name, look.uidvalidity, uids)
+
+    def count(self, held: Mapping[int, str]) -> None:
+        """Count what stayed, by UID with the reason."""
+        for reason in held.values():
+            self._counts[reason] = self._counts.get(reason, 0) + 1
+
+    def remarks(self) -> list[str]:
+        """What should be known of this run, in sentences."""
+        if not self._counts:
+            return []
+        count = sum(self._counts.values())
+        names = ", ".join(sorted(self._counts, key=lambda reason: -self._counts[reason])[:NAMED])
+        more = f" and {number(len(self._counts) - NAMED)} more" if len(self._counts) > NAMED else ""
+        what = "1 message is" if count == 1 else f"{number(count)} messages are"
+        return [f"{what} archived and not deleted on the server yet: not resolved ({names}{more}). See archivar unknown list."]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Conditions that are asked before a message goes: the rule, by what the listing says, and who may be waiting for it."""
+
+    keep: Keep
+    holds: Holds
+
+
+class FolderDeletion:
+    """One folder, from opening it for changes to the last look."""
+
+    def __init__(self, visit: Visit, look: Look, asked: Asked, gone: Gone, firsts: Mapping[int, bytes]) -> None:
+        self._visit = visit
+        self._asked = asked
+        self._look = look
+        self._folder = look.folder
+        self._gone = gone
+        self._proof = Proof(visit, look, firsts)
+        self._went: set[int] = set()
+        self._there: set[int] = set()
+
+    async def delete(self, uids: Sequence[int]) -> None:
+        """Delete those of ``uids`` of which everything can be shown. May be called again when the connection broke in it."""
+        visit = self._visit
+        session, selected = await visit.link.select(self._folder)
+        if reason := self._reason_not_to(selected):
+            visit.fail(self._folder, None, f"nothing is deleted here: {reason}")
+            return
+        await self._settle(session)
+        if selected.exists == 0 or not uids:
+            return
+        if not server.has_uidplus(session) and not visit.rules.deletion.without_uidplus:
+            _refuse_plain_expunge(visit)
+            return
+        try:
+            listed = await self._whole(session)
+        except Partial as error:
+            visit.fail(self._folder, None, f"nothing is deleted here: {error.message}", ProblemCode.COUNT)
+            return
+        self._there = set(listed)
+        if not server.has_uidplus(session) and _marked(listed):
+            visit.fail(self._folder, None, f"nothing is deleted here: {_STRANGERS}")
+            return
+        for start in range(0, len(uids), CHUNK):
+            if not await self._delete_chunk(session, uids[start : start + CHUNK]):
+                break
+            visit.link.progressed()
+        if self._went:
+            await self._look_again(session)
+
+    async def _whole(self, session: Session) -> dict[int, Listed]:
+        """All messages of the folder, opened anew. Raises ``Partial`` where it counts others than it lists."""
+        for _ in range(LISTINGS):
+            selected = await self._select()
+            listing = await session.listing() if selected.exists else Listing({})
+            # What comes or goes in between makes a difference once, and none the next time.
+            if len(listing.messages) == selected.exists and not listing.twice:
+                return listing.messages
+        counts = f"counts {number(selected.exists)} messages here and lists {number(len(listing.messages))}"
+        raise Partial(f"the server {counts}" if not listing.twice else "the server names a UID for several messages")
+
+    async def _look_again(self, session: Session) -> None:
+        """List the whole folder once more: only what it does not have any more counts as deleted."""
+        _, selected = await self._visit.link.select(self._folder)
+        try:
+            listed = (await session.listing()).messages
+        except Dropped:
+            raise
+        except ProtocolError:
+            if selected.exists:
+                raise
+            # Kerio answers FETCH in an empty folder with BAD.
+            listed = {}
+        if still := self._went & listed.keys():
+            await server.mark(session, still, deleted=False)
+            self._gone(self._folder, -len(still))
+            self._visit.fail(self._folder, None, f"{len(still)} messages were not deleted: the server said that they are gone")
+        elif len(listed) < selected.exists:
+            short = selected.exists - len(listed)
+            # Which of them it hides nobody knows: what may still be there is not counted as gone, and not left marked.
+            await server.mark(session, self._went, deleted=False)
+            self._gone(self._folder, -min(short, len(self._went)))
+            what = f"the server counts {short} more messages here than it lists after deleting"
+            self._visit.fail(self._folder, None, what, ProblemCode.COUNT)
+        elif not server.has_uidplus(session) and (strangers := self._there - self._went - listed.keys()):
+            # A plain EXPUNGE took them, or another client did: which of the two the server does not tell.
+            taken = f"{len(strangers)} more messages are gone since the deletion began (UID {pack(strangers)})"
+            what = f"{taken}: somebody else marked or removed them"
+            self._visit.fail(self._folder, None, what, ProblemCode.FOREIGN_MARK)
+
+    def _reason_not_to(self, selected: Selected) -> str:
+        if selected.uidvalidity != self._look.uidvalidity:
+            return "the folder was made anew on the server (UIDVALIDITY changed) since it was archived"
+        if selected.read_only or not selected.keeps_deleted:
+            return "the server lets us only read this folder"
+        return ""
+
+    async def _settle(self, session: Session) -> None:
+        """Find out how deletions ended that broke off, in this run or in one before."""
+        doubtful = await sources.doubtful(self._visit.archive, self._visit.source, self._folder.name, self._look.uidvalidity)
+        if rules.is_trash(self._folder.path, self._folder.attributes) or not doubtful:
+            # In the trash this mark means that it lies there because of us.
+            return
+        # A listing that leaves something out must not count as the end of it.
+        present = doubtful & (await self._whole(session)).keys()
+        if present:
+            await server.mark(session, present, deleted=False)
+        await self._record(doubtful - present, present)
+
+    async def _delete_chunk(self, session: Session, uids: Sequence[int]) -> bool:
+        """False when the folder is better left alone after this."""
+        there = await self._present(session, uids)
+        if (hidden := (set(uids) & self._there) - there) and not hidden.isdisjoint(await self._whole(session)):
+            raise Partial(f"the server names {len(there)} of {len(uids)} messages")
+        listed = (await session.listing(pack(there))).messages if there else {}
+        if len(listed) != len(there):
+            raise Partial(f"the server lists {len(listed)} of {len(there)} messages")
+        wanted = [uid for uid in uids if uid in listed and not self._asked.keep(listed[uid])]
+        if held := await self._asked.holds.of(self._look, wanted):
+            self._asked.holds.count(held)
+            wanted = [uid for uid in wanted if uid not in held]
+        proved = await self._proof.of(session, wanted, listed)
+        if not proved:
+            return True
+        await filing.record_deleting(self._visit.archive, self._visit.to, self._folder.name, self._look.uidvalidity, proved)
+        marked: set[int] = set(proved)
+        refusal = ""
+        try:
+            marked, refusal = await self._mark_and_expunge(session, proved)
+        except Dropped:
+            raise
+        except ProtocolError as error:
+            refusal = error.message
+        present = await self._present(session, proved)
+        if not refusal and present & marked:
+            refusal = "the server says that they are gone, and still has them"
+        listed = (await session.listing(pack(present))).messages if present else {}
+        # What the list leaves out may be marked.
+        left = (present - listed.keys()) | _marked(listed)
+        if left:
+            # What we could not delete must not be deleted by whoever expunges next.
+            await server.mark(session, left, deleted=False)
+        await self._record(set(proved) - present, present)
+        if refusal:
+            self._visit.fail(self._folder, None, f"{len(present)} of {len(proved)} messages were not deleted: {refusal}")
+        return not refusal
+
+    async def _mark_and_expunge(self, session: Session, uids: Sequence[int]) -> tuple[set[int], str]:
+        """What was to be expunged in the end, and why it was not; empty when it was. Raises ``ProtocolError``."""
+        await server.mark(session, uids)
+        listed = await self._still(session, uids)
+        flagged = [uid for uid, item in listed.items() if has_flag(item.flags, FLAGGED)]
+        if flagged:
+            await server.mark(session, flagged, deleted=False)
+        left = listed.keys() - set(flagged)
+        if not left:
+            return left, ""
+        if server.has_uidplus(session):
+            await server.expunge(session, left)
+            return left, ""
+        if _marked(await self._whole(session)) - left:
+            return left, _STRANGERS
+        await server.expunge_all(session)
+        return left, ""
+
+    async def _still(self, session: Session, uids: Sequence[int]) -> dict[int, Listed]:
+        """Those of ``uids`` that are still there, in the selected state in which they were read and marked."""
+        try:
+            listed = (await session.listing(pack(uids))).messages
+        except (Dropped, Busy):
+            raise
+        except ProtocolError:
+            # The server may have moved all of them to its trash by now; Kerio answers FETCH in an empty folder with BAD.
+            present = await self._present(session, uids)
+            listed = (await session.listing(pack(present))).messages if present else {}
+        if (hidden := set(uids) - listed.keys()) and listed and await session.present(hidden):
+            raise Partial(f"the server lists {len(listed)} of {len(uids)} messages")
+        return {uid: listed[uid] for uid in uids if uid in listed}
+
+    async def _present(self, session: Session, uids: Iterable[int]) -> set[int]:
+        """Those of ``uids`` that the folder has now, opened anew. Raises ``Changed`` when it is another folder by now."""
+        selected = await self._select()
+        # Kerio answers FETCH in an empty folder with BAD.
+        return await session.present(uids) if selected.exists else set()
+
+    async def _select(self) -> Selected:
+        _, selected = await self._visit.link.select(self._folder)
+        if selected.uidvalidity != self._look.uidvalidity:
+            raise looking.Changed("the folder was made anew on the server while messages were being deleted")
+        return selected
+
+    async def _record(self, gone: set[int], kept: set[int]) -> None:
+        self._went |= gone
+        if rules.is_trash(self._folder.path, self._folder.attributes):
+            # It is still there because of us, and will be tried again.
+            kept = set()
+        await filing.record_deleted(self._visit.archive, self._visit.to, self._folder.name, self._look.uidvalidity, gone, kept)
+        if gone:
+            self._gone(self._folder, len(gone))
+
+
+_STRANGERS = (
+    "somebody else has marked messages as \\Deleted, and this server can only expunge all that are marked (it has no UIDPLUS)"
+)
+
+
+def _refuse_plain_expunge(visit: Visit) -> None:
+    """Name, once a mailbox, that this server cannot delete exactly what is named."""
+    mailbox = Folder("", "")
+    if not visit.blamed(mailbox):
+        visit.fail(
+            mailbox,
+            None,
+            "nothing is deleted: this server has no UIDPLUS, so EXPUNGE removes whatever is marked, also what somebody else "
+            "marks in the same moment. If that is acceptable, set without_uidplus in [delete] of the profile",
+            ProblemCode.NO_UIDPLUS,
+        )
+
+
+def _marked(listed: dict[int, Listed]) -> set[int]:
+    return {uid for uid, item in listed.items() if has_flag(item.flags, DELETED)}

@@ -1,0 +1,378 @@
+"""Gets the messages that a visit wants, and decides what each of them is, by its bytes.
+
+For each folder: known UIDs that are listed with other numbers are read again; then what is new is read. A message that is
+sent with another length than announced is read once more on a connection of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from core.archive.read import sources
+from core.archive.read.sources import Kept
+from core.engine.run.moves import Moves
+from core.engine.visit import filing, looking, refusals
+from core.engine.visit.download import Batch, Download, Wanted, ignore
+from core.engine.visit.filing import Move
+from core.engine.visit.limits import Grant
+from core.engine.visit.looking import Look, Sent
+from core.engine.visit.pipeline import Pipeline
+from core.engine.visit.visit import Visit
+from core.errors import Dropped, ProtocolError
+from core.imap.replies import Listed
+from core.model import ProblemCode
+from core.profiles import journal
+from core.text.format import counted, number
+
+#: Messages that are read before a server is believed to have computed its numbers anew, or to announce inexact sizes.
+SAMPLE = 50
+
+Stream = Pipeline[tuple[Look, Batch], Any]
+
+
+@dataclass(slots=True)
+class Sorted:
+    """A downloaded batch by what its messages are. ``prepared`` is what the filing made of the ``fresh`` ones."""
+
+    fresh: Batch = field(default_factory=list)
+    moved: list[Move] = field(default_factory=list)
+    #: What had vanished from this very place and is there again.
+    returned: set[int] = field(default_factory=set)
+    #: Recorded messages, with the numbers that are listed now.
+    same: list[tuple[int, Listed]] = field(default_factory=list)
+    #: Those of ``fresh`` whose UIDs named other messages before.
+    replaced: set[int] = field(default_factory=set)
+    prepared: Any = None
+
+
+class Retrieval:
+    """The downloads of one visit. ``moves`` follows what vanished elsewhere."""
+
+    def __init__(self, visit: Visit, moves: Moves) -> None:
+        self._visit = visit
+        self._moves = moves
+        self._follows = False
+
+    async def run(self, looks: Sequence[Look]) -> None:
+        """Download all that is wanted. Raises ``ConnectError``, ``StorageError``."""
+        visit = self._visit
+        self._follows = await sources.any_vanished(visit.archive)
+        # One for all folders: the next one is fetched while the last one is still being written.
+        stream: Stream = Pipeline(self._prepare, self._store)
+        try:
+            for look in looks:
+                if look.changed or look.doubted:
+                    await self._recheck(look, stream)
+                if look.wanted:
+                    await self._folder(look, look.wanted, stream)
+        finally:
+            await stream.drain()
+        for look in looks:
+            if look.stored:
+                await self._find_substitutes(look, looks)
+        await self._confirm(looks)
+
+    async def _folder(self, look: Look, uids: Sequence[int], stream: Stream) -> None:
+        visit = self._visit
+        visit.progress.folder = look.folder.path
+
+        def submit(batch: Batch, grant: Grant) -> Awaitable[None]:
+            return stream.submit((look, batch), sum(len(raw) for _, raw, _ in batch), grant.release)
+
+        download = Download(
+            visit.link,
+            Wanted(look.folder, look.uidvalidity, look.listed, uids),
+            submit,
+            lambda uid, reason, code=ProblemCode.UNNAMED: self._fail(look, uid, reason, code),
+            lambda uid: self._expunged(look, uid),
+            visit.budget,
+        )
+        try:
+            await download.run()
+        except ProtocolError as error:
+            visit.fail(look.folder, None, error.message, refusals.code(error))
+
+    # What a message is ---------------------------------------------------------------------------------------------------
+
+    async def _prepare(self, item: tuple[Look, Batch]) -> Sorted:
+        look, batch = item
+        found = await self._sort(look, batch)
+        if found.fresh:
+            found.prepared = await (look.filing or self._visit.filing).prepare(found.fresh)
+        return found
+
+    async def _sort(self, look: Look, batch: Batch) -> Sorted:
+        visit, found = self._visit, Sorted()
+        known = [uid for uid, _, _ in batch if uid in look.plan.known]
+        kept = await self._kept(look, known) if known else {}
+        new: dict[int, bytes] = {}
+        if self._follows:
+            # Where nothing is gone there is nothing to compare with, and hashing costs time.
+            new = {
+                uid: hashlib.sha256(visit.filing.content(raw)).digest() for uid, raw, _ in batch if uid not in look.plan.known
+            }
+        found.returned = {uid for uid, digest in new.items() if uid in look.back and look.back[uid].sha256 == digest}
+        left = {uid: digest for uid, digest in new.items() if uid not in found.returned}
+        moved = await self._moves.by_content(look, left) if left else {}
+        for uid, raw, listed in batch:
+            # What the server does not announce is known by now.
+            listed = replace(listed, size=len(raw), sizeless=False) if listed.sizeless else listed
+            if uid in found.returned:
+                continue
+            if uid in moved:
+                found.moved.append(replace(moved[uid], listed=listed))
+            elif uid in kept and reads_as(raw, kept[uid]):
+                found.same.append((uid, listed))
+            else:
+                found.fresh.append((uid, raw, listed))
+                if uid in look.plan.known:
+                    found.replaced.add(uid)
+        return found
+
+    async def _kept(self, look: Look, uids: Sequence[int]) -> dict[int, Kept]:
+        return await sources.kept(self._visit.archive, self._visit.source, look.folder.name, look.uidvalidity, uids)
+
+    async def _store(self, item: tuple[Look, Batch], found: Sorted) -> None:
+        (look, batch), visit = item, self._visit
+        if found.same:
+            await self._relist(look, found.same)
+        if found.replaced:
+            # What was archived from there stays; the UID is another message's from now on.
+            await self._forget(look, found.replaced)
+            look.replaced |= found.replaced
+        if found.returned:
+            await filing.record_returned(visit.archive, visit.to, look.folder.name, look.uidvalidity, found.returned)
+            look.take_for_known(found.returned)
+            visit.tally.known += len(found.returned)
+        if found.moved:
+            await filing.record_moves(visit.archive, visit.to, found.moved)
+            look.moved |= {move.place.uid for move in found.moved}
+            count_moves(visit, found.moved)
+        if found.fresh:
+            filer = look.filing or visit.filing
+            stored = await filer.store(look.folder, look.uidvalidity, found.fresh, found.prepared)
+            look.excluded |= stored.left
+            look.undecided |= stored.left
+            look.stored |= {uid for uid, _, _ in found.fresh} - stored.left
+            visit.tally.archived += len(found.fresh) - len(stored.left) - len(stored.known)
+            visit.tally.known += len(stored.known) - len(found.replaced)
+            visit.tally.excluded += len(stored.left)
+            visit.tally.bytes += stored.bytes
+        visit.progress.messages_done += len(batch)
+        visit.progress.bytes_done += sum(listed.size for _, _, listed in batch)
+        self._measure(look, batch)
+
+    def _measure(self, look: Look, batch: Batch) -> None:
+        unsized = {
+            uid: Sent(hashlib.sha256(raw).digest(), len(raw))
+            for uid, raw, listed in batch
+            if not listed.sizeless and len(raw) != listed.size
+        }
+        look.unsized |= unsized
+        self._visit.server.saw_exact(len(batch) - len(unsized))
+
+    async def _relist(self, look: Look, messages: Iterable[tuple[int, Listed]]) -> None:
+        await filing.record_relisted(self._visit.archive, self._visit.to, look.folder.name, look.uidvalidity, messages)
+
+    async def _forget(self, look: Look, uids: Iterable[int]) -> None:
+        await filing.record_vanished(
+            self._visit.archive, self._visit.to, look.folder.name, {look.uidvalidity: tuple(sorted(uids))}
+        )
+
+    # Known UIDs ----------------------------------------------------------------------------------------------------------
+
+    async def _recheck(self, look: Look, stream: Stream) -> None:
+        """Read what known UIDs name that are listed with other numbers than before, or are doubted."""
+        visit = self._visit
+        first = {*look.doubted, *look.changed[:SAMPLE]}
+        await self._again(look, sorted(first), stream)
+        rest = [uid for uid in look.changed if uid not in first]
+        read = set(look.changed[:SAMPLE]) - look.failed - look.expunged
+        # Bodies that were not sent do not speak for the others.
+        if rest and not look.replaced and len(read) * 2 >= SAMPLE:
+            differing = await self._other_headers(look, rest)
+            await self._relist(look, [(uid, look.listed[uid]) for uid in rest if uid not in differing])
+            visit.server.recomputes()
+            rest = sorted(differing)
+        await self._again(look, rest, stream)
+        if look.replaced:
+            # Where one UID names another message the numbers of all others prove nothing.
+            unchanged = sorted(look.plan.known - set(look.changed))
+            await self._again(look, sorted(await self._other_headers(look, unchanged)), stream)
+            what = f"{counted(len(look.replaced), 'UID')} of known mail {'names' if len(look.replaced) == 1 else 'name'} other"
+            visit.fail(
+                look.folder,
+                None,
+                f"{what} messages than before, although UIDVALIDITY is the same (was the server restored from a backup?): "
+                "archived as new mail; what was archived before is kept",
+                ProblemCode.UID_REUSED,
+            )
+
+    async def _again(self, look: Look, uids: Sequence[int], stream: Stream) -> None:
+        if uids:
+            self._visit.progress.messages_total += len(uids)
+            self._visit.progress.bytes_total += sum(look.listed[uid].size for uid in uids)
+            await self._folder(look, uids, stream)
+            await stream.drain()
+
+    async def _other_headers(self, look: Look, uids: Sequence[int]) -> set[int]:
+        """Those of known ``uids`` for which the server does not give the header that was archived."""
+        found: set[int] = set()
+        for start in range(0, len(uids), looking.HEADERS_PER_FETCH):
+            chunk = uids[start : start + looking.HEADERS_PER_FETCH]
+            kept = await self._kept(look, chunk)
+            try:
+                headers = await self._visit.link.again(
+                    lambda chunk=chunk: looking.headers(self._visit.link, look, chunk)  # type: ignore[misc]
+                )
+            except (Dropped, ProtocolError):
+                headers = {}
+            self._visit.link.progressed()
+            found |= {uid for uid in kept if hashlib.sha256(headers.get(uid) or b"").digest() != kept[uid].header_sha256}
+        return found
+
+    async def _find_substitutes(self, look: Look, looks: Sequence[Look]) -> None:
+        """Find the texts that the server gave in place of several messages: one body, and headers that are not its own."""
+        visit = self._visit
+        twins = await sources.shared(visit.archive, visit.source, look.folder.name, look.uidvalidity, look.stored)
+        if not twins or not (differing := await self._other_headers(look, twins)):
+            return
+        digests = {kept.sha256 for kept in (await self._kept(look, sorted(differing))).values()}
+        for one in looks:
+            # It may have been given for another message in an earlier run, when it lay at that UID alone.
+            others = await sources.holding(visit.archive, visit.source, one.folder.name, one.uidvalidity, digests)
+            there = [uid for uid in others if uid in one.listed and not (one is look and uid in differing)]
+            found = await self._other_headers(one, there) | (differing if one is look else set())
+            if found:
+                await self._refuse_substitutes(one, found)
+
+    async def _refuse_substitutes(self, look: Look, uids: set[int]) -> None:
+        visit = self._visit
+        # They are asked for again in the next run; the text is kept.
+        await self._forget(look, uids)
+        for uid in sorted(uids):
+            visit.tally.archived -= uid in look.stored
+            visit.tally.known -= uid not in look.stored
+            visit.tally.failed += 1
+            look.failed.add(uid)
+            what = "the server gives the same text for several messages with different headers"
+            visit.fail(look.folder, uid, what, ProblemCode.SUBSTITUTE)
+        look.stored -= uids
+
+    # Lengths -------------------------------------------------------------------------------------------------------------
+
+    async def _confirm(self, looks: Sequence[Look]) -> None:
+        """Read what has another length than announced once more, on a fresh connection, and name what stays so."""
+        visit = self._visit
+        for look in looks:
+            visit.server.saw_exact(len(look.plan.known) - len(look.odd))
+        if visit.server.inexact:
+            return
+        fresh = False
+        for look in looks:
+            for uid, kept in (await self._kept(look, look.odd)).items():
+                if uid not in look.failed and uid not in look.replaced:
+                    look.unsized.setdefault(uid, Sent(kept.sha256, kept.length))
+            waiting = sorted(look.unsized)
+            while waiting and not visit.server.inexact:
+                if not fresh:
+                    await visit.link.drop()
+                    fresh = True
+                await self._confirm_some(look, waiting[:SAMPLE])
+                del waiting[:SAMPLE]
+        if visit.server.inexact:
+            return
+        for look in looks:
+            for uid in sorted(look.unsized):
+                self._name_length(look, uid)
+
+    async def _confirm_some(self, look: Look, uids: Sequence[int]) -> None:
+        visit, confirmed = self._visit, 0
+        kept = await self._kept(look, uids)
+
+        async def compare(batch: Batch, grant: Grant) -> None:
+            nonlocal confirmed
+            try:
+                for uid, raw, listed in batch:
+                    sent = Sent(hashlib.sha256(raw).digest(), len(raw))
+                    if look.unsized[uid] == sent or (uid in kept and reads_as(raw, kept[uid])):
+                        confirmed += len(raw) != listed.size
+                    else:
+                        await self._store_version(look, uid, raw, listed)
+                    look.unsized[uid] = sent
+                    if len(raw) == listed.size:
+                        del look.unsized[uid]
+            finally:
+                grant.release()
+
+        wanted = Wanted(look.folder, look.uidvalidity, look.listed, uids)
+        try:
+            await Download(visit.link, wanted, compare, ignore, ignore, visit.budget).run()
+        except ProtocolError:
+            # What could not be read a second time is named as what it was the first time.
+            visit.link.progressed()
+        await visit.server.saw_differing(confirmed)
+
+    async def _store_version(self, look: Look, uid: int, raw: bytes, listed: Listed) -> None:
+        """Keep what the server gave the second time beside what it gave first."""
+        batch, filer = [(uid, raw, listed)], look.filing or self._visit.filing
+        stored = await filer.store(look.folder, look.uidvalidity, batch, await filer.prepare(batch))
+        self._visit.tally.bytes += stored.bytes
+
+    def _name_length(self, look: Look, uid: int) -> None:
+        look.failed.add(uid)
+        self._visit.fail(
+            look.folder,
+            uid,
+            f"announced with {number(look.listed[uid].size)} bytes and sent with {number(look.unsized[uid].length)}; kept as "
+            "sent, and read again in the next run",
+            ProblemCode.LENGTH,
+        )
+
+    # What cannot be had --------------------------------------------------------------------------------------------------
+
+    def _expunged(self, look: Look, uid: int) -> None:
+        """Another client deleted it between our listing and our fetch: it is not on the server, so it is not missing."""
+        look.expunged.add(uid)
+        self._visit.tally.found -= 1
+        self._visit.tally.known -= uid in look.plan.known
+        self._done(look, uid)
+
+    def _fail(self, look: Look, uid: int, reason: str, code: ProblemCode) -> None:
+        look.failed.add(uid)
+        self._visit.tally.failed += 1
+        self._visit.tally.known -= uid in look.plan.known
+        self._done(look, uid)
+        self._visit.fail(look.folder, uid, reason, code)
+
+    def _done(self, look: Look, uid: int) -> None:
+        self._visit.progress.messages_done += 1
+        self._visit.progress.bytes_done += look.listed[uid].size
+
+
+def reads_as(raw: bytes, kept: Kept) -> bool:
+    """Is what the server sent the message that was archived from there, or the journal report that it came in?"""
+    return hashlib.sha256(read_as(raw, kept)).digest() == kept.sha256
+
+
+def read_as(raw: bytes, kept: Kept) -> bytes:
+    """What the server sent as it would be archived in place of ``kept``: without the journal report, if that came in one."""
+    report = journal.unwrap(raw) if kept.report else None
+    return report.content if report else raw
+
+
+def count_moves(visit: Visit, moves: Sequence[Move]) -> int:
+    """Count messages that moved on the server; how many of them somebody moved."""
+    moved = sum(not move.deleted for move in moves)
+    visit.tally.moved += moved
+    # What we deleted and the server put into its trash was moved by nobody.
+    visit.tally.known += len(moves) - moved
+    if visit.rules.deletion.trash_too and (found := sum(move.deleted and not move.ours for move in moves)):
+        what = "1 message that was deleted here lies" if found == 1 else f"{number(found)} messages that were deleted here lie"
+        visit.warn(
+            f"{what} in the trash. Who put it there was not seen, as after a broken-off deletion, so trash_too leaves it."
+        )
+    return moved

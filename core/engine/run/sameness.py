@@ -1,0 +1,172 @@
+"""Finds out which messages that a mailbox shows in several folders are one, so that each is downloaded and stored once.
+
+On Gmail a message has as many folders as it has labels, and the server's id tells that it is one. Where no id tells it, only
+bytes do: what a view (``views``) shows is downloaded once, and is known at its UID from then on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from core.archive.read import identities, sources
+from core.archive.read.identities import Identified
+from core.engine.run.retrieval import Retrieval
+from core.engine.visit import filing, looking
+from core.engine.visit.download import Batch, Download, Wanted, ignore
+from core.engine.visit.filing import Link as Linked
+from core.engine.visit.limits import Grant
+from core.engine.visit.link import Link
+from core.engine.visit.looking import Look
+from core.engine.visit.plan import FolderPlan
+from core.engine.visit.visit import Visit
+from core.errors import Dropped, ProtocolError
+from core.imap import gmail
+from core.imap.gmail import Known
+
+
+class Sameness:
+    """Messages that are the same in one mailbox in one run."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+        #: What Gmail told, by folder and UID.
+        self.told: dict[tuple[str, int], Known] = {}
+        #: UIDs by folder that wait for the same message from another one.
+        self._waiting: dict[str, list[int]] = {}
+
+    async def download(self, looks: Sequence[Look], retrieval: Retrieval) -> None:
+        """Download what is new; a message that is new in several folders in one of them only, where the server tells."""
+        await self.spare(looks)
+        while looks:
+            await retrieval.run(looks)
+            looks = await self.settle(looks)
+
+    def spared(self, look: Look, uids: Iterable[int]) -> None:
+        """Count messages that are known and need no download."""
+        visit, known = self._visit, set(uids)
+        look.moved |= known
+        visit.tally.known += len(known)
+        visit.progress.messages_total -= len(known)
+        visit.progress.bytes_total -= sum(look.listed[uid].size for uid in known)
+
+    async def spare(self, looks: Sequence[Look]) -> None:
+        """Ask for ids: what is archived is linked, and what is new in several folders is downloaded from the first only."""
+        seen: set[str] = set()
+        for look in looks:
+            if not look.folder.view:
+                # Of a view it was asked before.
+                await self.ask(look)
+                await self.link_identified(look)
+            aside = []
+            for uid in look.wanted:
+                one = self.told.get((look.folder.name, uid))
+                if one is not None and one.id in seen:
+                    aside.append(uid)
+                elif one is not None:
+                    seen.add(one.id)
+            self._waiting[look.folder.name] = aside
+            look.moved |= set(aside)
+
+    async def settle(self, looks: Sequence[Look]) -> list[Look]:
+        """Remember the ids of what was downloaded, and link what waited; what is still to be downloaded comes back."""
+        for look in looks:
+            await self._remember(look)
+        rest = []
+        for look in looks:
+            waited = self._waiting.pop(look.folder.name, [])
+            if not waited:
+                continue
+            look.moved -= set(waited)
+            # Of what is known there all has been said.
+            plan = FolderPlan(tuple(waited), frozenset())
+            missing = replace(look, plan=plan, changed=[], doubted=[], odd=[], back={}, unsized={})
+            await self.link_identified(missing)
+            # What is left had no luck in the other folder; it may have here.
+            if missing.wanted:
+                rest.append(missing)
+        return rest
+
+    async def ask(self, look: Look) -> None:
+        """Have Gmail tell ids and labels of what is wanted of a folder; on another server nothing is asked."""
+        wanted = look.wanted
+        if not wanted or not gmail.offers(await self._visit.link.session()):
+            return
+
+        async def asked() -> Mapping[int, Known]:
+            session, selected = await self._visit.link.examine(look.folder)
+            return await gmail.known(session, wanted) if selected.uidvalidity == look.uidvalidity else {}
+
+        try:
+            found = await self._visit.link.again(asked)
+        except (Dropped, ProtocolError):
+            # Then each is downloaded, which is always right.
+            found = {}
+        self.told |= {(look.folder.name, uid): one for uid, one in found.items()}
+        self._visit.link.progressed()
+
+    async def link_identified(self, look: Look) -> None:
+        """Link what is archived by its id, and of the same size."""
+        name = look.folder.name
+        ids = {uid: one.id for uid in look.wanted if (one := self.told.get((name, uid)))}
+        known = await identities.identified(self._visit.archive, self._visit.to.source, ids.values()) if ids else {}
+        same = {uid: known[id_] for uid, id_ in ids.items() if id_ in known and known[id_].size == look.listed[uid].size}
+        await self.record(look, {uid: one.sha256 for uid, one in same.items()})
+
+    async def record(self, look: Look, same: Mapping[int, bytes]) -> None:
+        """Write down that UIDs of a folder are messages that are archived. In a view they have no place of their own."""
+        if not same:
+            return
+        default = self._visit.to.path(look.folder)
+        placed: Mapping[bytes, str] = {}
+        if look.folder.view and default is not None:
+            placed = await identities.places(self._visit.archive, self._visit.to.owner, self._visit.to.top, same.values())
+        links = [Linked(sha256, uid, look.listed[uid], placed.get(sha256, default)) for uid, sha256 in sorted(same.items())]
+        await filing.record_links(self._visit.archive, self._visit.to, look.folder.name, look.uidvalidity, links)
+        self.spared(look, same)
+
+    async def _remember(self, look: Look) -> None:
+        name = look.folder.name
+        # What is named as a problem may not be the message that the id is of.
+        sound = look.listed.keys() - look.failed - look.unsized.keys()
+        ids = {uid: one.id for uid in sound if (one := self.told.get((name, uid)))}
+        if not ids:
+            return
+        kept = await sources.kept(self._visit.archive, self._visit.to.source, name, look.uidvalidity, list(ids))
+        found = {ids[uid]: Identified(look.listed[uid].size, one.sha256) for uid, one in kept.items()}
+        await identities.identify(self._visit.archive, self._visit.to.source, found)
+
+
+async def read_headers(link: Link, look: Look, uids: Sequence[int]) -> dict[int, bytes]:
+    """Header blocks of a folder as it was looked at; those that cannot be had are left out."""
+    found: dict[int, bytes] = {}
+    for start in range(0, len(uids), looking.HEADERS_PER_FETCH):
+        chunk = uids[start : start + looking.HEADERS_PER_FETCH]
+        try:
+            got = await link.again(lambda chunk=chunk: looking.headers(link, look, chunk))  # type: ignore[misc]
+        except (Dropped, ProtocolError):
+            continue
+        finally:
+            link.progressed()
+        found |= {uid: header for uid in chunk if (header := got.get(uid))}
+    return found
+
+
+async def read_digests(visit: Visit, look: Look, uids: Sequence[int]) -> dict[int, bytes]:
+    """SHA-256 of messages of a folder as it was looked at; of those that cannot be had there is none."""
+    found: dict[int, bytes] = {}
+
+    async def note(batch: Batch, grant: Grant) -> None:
+        found.update({uid: hashlib.sha256(raw).digest() for uid, raw, _ in batch})
+        grant.release()
+
+    if uids:
+        try:
+            await Download(
+                visit.link, Wanted(look.folder, look.uidvalidity, look.listed, uids), note, ignore, ignore, visit.budget
+            ).run()
+        except ProtocolError:
+            # What is not read proves nothing.
+            visit.link.progressed()
+    return found

@@ -1,0 +1,1 @@
+"""Seals on their way to the places where they are kept."""

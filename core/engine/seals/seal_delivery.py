@@ -1,0 +1,357 @@
+"""A seal on its way to one place: a line in a journal or file, a mail, a time stamp that comes back. Blocking, in a thread.
+
+Each either arrives or raises ``ArchivarError`` with the reason: nothing here takes silence for success.
+"""
+
+from __future__ import annotations
+
+import base64
+import email.policy
+import errno
+import hashlib
+import http.client
+import os
+import smtplib
+import socket
+import ssl
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from core.archive.proof import seal as seals
+from core.archive.proof import stamp
+from core.archive.proof.seal import Seal
+from core.archive.proof.seal_places import FOLDER, Standing, tokens
+from core.config import Home
+from core.db.database import durable
+from core.errors import ArchivarError, StorageError
+from core.masking import masked
+from core.network import certificate_error, tls_context
+from core.profiles.seal_place import PORTS, Access, Kind, Place
+from core.secrets import Secret
+
+#: Seconds for one answer of a server, and for all of one delivery.
+ANSWER_SECONDS, ALL_SECONDS = 20.0, 90.0
+#: Where the system's log listens: systemd's journal and every syslog daemon.
+LOG_SOCKET = "/dev/log"
+#: Facility daemon, severity notice (RFC 5424 section 6.2.1).
+_PRIORITY = 3 * 8 + 5
+_TYPE = "application/timestamp-query"
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A parcel: the seal, the id of its archive, and the home that it is of."""
+
+    seal: Seal
+    archive_id: str
+    home: Home
+
+    @property
+    def line(self) -> str:
+        return seals.line(self.archive_id, self.seal)
+
+
+def deliver(place: Place, parcel: Parcel, password: Secret) -> None:
+    """Send a seal to a place. Raises ``ArchivarError``; then it may be sent again."""
+    _WAYS[place.kind](place, parcel, password)
+
+
+# Journal and file --------------------------------------------------------------------------------------------------------
+
+
+def _to_journal(place: Place, parcel: Parcel, password: Secret) -> None:
+    path = place.target or LOG_SOCKET
+    text = f"<{_PRIORITY}>archivar[{os.getpid()}]: {parcel.line}".encode()
+    try:
+        for kind, ending in ((socket.SOCK_DGRAM, b""), (socket.SOCK_STREAM, b"\n")):
+            try:
+                with socket.socket(socket.AF_UNIX, kind) as connection:
+                    connection.settimeout(ANSWER_SECONDS)
+                    connection.connect(path)
+                    connection.sendall(text + ending)
+                return
+            except OSError as error:
+                # It may listen for the other kind of connection.
+                if kind == socket.SOCK_STREAM or error.errno != errno.EPROTOTYPE:
+                    raise
+    except OSError as error:
+        reason = error.strerror or "it does not take it"
+        raise ArchivarError(f"The log at {path} cannot be written: {reason}.", "Is a journal or a syslog running?") from error
+
+
+def _to_file(place: Place, parcel: Parcel, password: Secret) -> None:
+    path = Path(place.target)
+    new = not path.exists()
+    try:
+        with _appending(path) as (descriptor, glued):
+            data = (b"\n" if glued else b"") + parcel.line.encode() + b"\n"
+            if os.write(descriptor, data) != len(data):
+                raise StorageError(f"{path} took only a part of the seal.", "Make space there.")
+            os.fsync(descriptor)
+        if new:
+            durable(path.parent)
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror}.",
+            "Correct its owner and mode; a service that systemd keeps must be told of it: archivar service unit.",
+        ) from error
+
+
+@contextmanager
+def _appending(path: Path) -> Iterator[tuple[int, bool]]:
+    """A descriptor that appends to the file at ``path``, made if missing; and whether its last line has no end."""
+    flags = os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, os.O_RDWR | flags, 0o600)
+    except PermissionError:
+        # One that this account may only add to.
+        descriptor = os.open(path, os.O_WRONLY | flags, 0o600)
+    try:
+        there = os.fstat(descriptor)
+        if not stat.S_ISREG(there.st_mode):
+            raise StorageError(f"{path} is no file.", "Name another one.")
+        try:
+            glued = bool(there.st_size) and os.pread(descriptor, 1, there.st_size - 1) != b"\n"
+        except OSError:
+            glued = False
+        yield descriptor, glued
+    finally:
+        os.close(descriptor)
+
+
+def last_in_file(place: Place, archive_id: str) -> Seal | None:
+    """The last seal of this archive in a place's file; None when there is none, or it cannot be read."""
+    try:
+        with open(_read_from(place), "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - seals.LONGEST * 16, 0))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return None
+    lines = [line for line in text.splitlines() if f" {archive_id} " in line]
+    try:
+        return seals.find(lines[-1], archive_id)[-1] if lines else None
+    except ArchivarError:
+        return None
+
+
+def gone(one: Standing, archive_id: str, home: Home) -> str:
+    """The reason why a file, or the home's stamps, have no more what was sent last, in a sentence; empty when they have it.
+
+    A new seal would hide that.
+    """
+    if one.seal is None:
+        return ""
+    if one.place.kind is Kind.FILE and not _holds(one.place, archive_id, one.seal):
+        why = "it was changed, moved, or its disk is not there"
+        return f"{one.place.target} has not the seal any more that was sent there: {why}."
+    if one.place.kind is Kind.STAMP and not any(path.name.startswith(f"{one.seal.seq:012}-") for path in tokens(home)):
+        return f"The time stamp of entry {one.seal.seq} is not in {home.path / FOLDER} any more, where it was kept."
+    return ""
+
+
+def _holds(place: Place, archive_id: str, seal: Seal) -> bool:
+    """Has a place's file this seal of the archive still? One that may only be added to is believed to."""
+    if last_in_file(place, archive_id) == seal:
+        return True
+    wanted = seals.line(archive_id, seal)
+    try:
+        with open(_read_from(place), encoding="utf-8", errors="replace") as file:
+            return any(wanted in line for line in iter(lambda: file.readline(seals.LONGEST), ""))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+
+
+def _read_from(place: Place) -> int:
+    return os.open(place.target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+# Mail --------------------------------------------------------------------------------------------------------------------
+
+
+def _by_mail(place: Place, parcel: Parcel, password: Secret) -> None:
+    port = place.port or PORTS[place.access]
+    with _translated(place.host, port):
+        context = tls_context(place.ca_file, accept_all=False) if place.access is not Access.PLAIN else None
+        server: smtplib.SMTP
+        if place.access is Access.SSL:
+            server = smtplib.SMTP_SSL(place.host, port, timeout=ANSWER_SECONDS, context=context)
+        else:
+            server = smtplib.SMTP(place.host, port, timeout=ANSWER_SECONDS)
+        with closing(server):
+            if place.access is Access.TLS:
+                server.ehlo_or_helo_if_needed()
+                if not server.has_extn("starttls"):
+                    raise ArchivarError(
+                        f"{place.host} offers no TLS on port {port} (STARTTLS).", f"Choose {Access.SSL}, or another port."
+                    )
+                server.starttls(context=context)
+            if place.username:
+                _log_in(server, place, password)
+            server.send_message(_mail(place, parcel))
+            # It has the mail, however it takes leave.
+            with suppress(smtplib.SMTPException, OSError):
+                server.quit()
+
+
+def _log_in(server: smtplib.SMTP, place: Place, password: Secret) -> None:
+    """Raises ``ArchivarError``, ``smtplib.SMTPException``."""
+    server.ehlo_or_helo_if_needed()
+    offered = set(server.esmtp_features.get("auth", "").upper().split())
+    name, text = place.username, password.reveal()
+    # Of others the library knows ASCII alone; PLAIN is in UTF-8 (RFC 4616).
+    usable = {"PLAIN", "LOGIN", "CRAM-MD5"} if (plain := (name + text).isascii()) else {"PLAIN"}
+    if not offered & usable:
+        ways = f"only {', '.join(sorted(offered))} for logging in" if offered else "no login"
+        remedy = "Check server, port and access." if plain else "Take a name and password in ASCII, or another server."
+        raise ArchivarError(f"{place.host} offers {ways}; needed is {' or '.join(sorted(usable))}.", remedy)
+    if plain:
+        server.login(name, text)
+        return
+    token = base64.b64encode(f"\0{name}\0{text}".encode("utf-8", "surrogateescape")).decode()
+    code, answer = server.docmd("AUTH", f"PLAIN {token}")
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, answer)
+
+
+def _mail(place: Place, parcel: Parcel) -> EmailMessage:
+    sender = place.sender or f"archivar@{socket.getfqdn()}"
+    mail = EmailMessage(policy=email.policy.SMTP)
+    mail["From"] = sender
+    mail["To"] = place.target
+    mail["Subject"] = f"Seal of the mail archive at entry {parcel.seal.seq}"
+    mail["Date"] = formatdate()
+    mail["Message-ID"] = make_msgid(domain=sender.partition("@")[2])
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(
+        "Keep this mail. With the next line one can prove that nothing was taken out of the archive or changed up to there:\n"
+        f"\n{parcel.seal}\n\n"
+        f"Archive {parcel.archive_id}\n"
+        "To check it: save this mail as a file, then archivar ledger check FILE\n",
+        # Else the line of the seal would be broken in two.
+        cte="7bit",
+    )
+    return mail
+
+
+@contextmanager
+def _translated(host: str, port: int) -> Iterator[None]:
+    """The trouble with a server, in words; its own without the password that it may repeat."""
+    try:
+        yield
+    except ssl.SSLCertVerificationError as error:
+        raise ArchivarError(certificate_error(error, host).message, "Give its authority as ca_file.") from error
+    except smtplib.SMTPAuthenticationError as error:
+        raise ArchivarError(
+            f"{host} refuses the login: {_said(error.smtp_error)}.", "Set the place up with it anew."
+        ) from error
+    except smtplib.SMTPRecipientsRefused as error:
+        code, text = next(iter(error.recipients.values()))
+        raise ArchivarError(f"{host} refuses the address: {code} {_said(text)}.", "Correct it, or log in there.") from error
+    except smtplib.SMTPResponseException as error:
+        raise ArchivarError(f"{host} refuses the mail: {error.smtp_code} {_said(error.smtp_error)}.") from error
+    except (smtplib.SMTPException, http.client.HTTPException) as error:
+        raise ArchivarError(f"{host} gives no answer that can be read on port {port} ({type(error).__name__}).") from error
+    except TimeoutError as error:
+        raise ArchivarError(f"{host} does not answer on port {port}.", "Check the port and the firewall in between.") from error
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "the connection ended"
+        raise ArchivarError(f"{host} cannot be reached on port {port}: {reason}.", "Check server, port and network.") from error
+
+
+def _said(text: bytes | str) -> str:
+    plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return " ".join(masked(plain).split())[:200]
+
+
+# Time stamps -------------------------------------------------------------------------------------------------------------
+
+
+def _by_authority(place: Place, parcel: Parcel, password: Secret) -> None:
+    imprint = seals.imprint(parcel.archive_id, parcel.seal)
+    trusted = stamp.roots(Path(place.ca_file))
+    asked = stamp.request(imprint)
+    answer = _posted(place, asked.data)
+    try:
+        got = stamp.check(answer, trusted, asked.nonce)
+    except stamp.StampError as error:
+        raise ArchivarError(f"The answer of {place.target} proves nothing: {error.message}") from error
+    if got.imprint != imprint:
+        raise ArchivarError(f"The answer of {place.target} is about something else than what was sent.")
+    keep_token(parcel, answer)
+
+
+def _posted(place: Place, data: bytes) -> bytes:
+    url = urlsplit(place.target)
+    assert url.hostname is not None
+    port = url.port or (443 if url.scheme == "https" else 80)
+    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    with _translated(url.hostname, port):
+        connection = http.client.HTTPConnection(url.hostname, port, timeout=ANSWER_SECONDS)
+        if url.scheme == "https":
+            context = tls_context("", accept_all=False)
+            context.load_verify_locations(place.ca_file)
+            connection = http.client.HTTPSConnection(url.hostname, port, timeout=ANSWER_SECONDS, context=context)
+        try:
+            connection.request("POST", path, data, {"Content-Type": _TYPE, "Accept": "application/timestamp-reply"})
+            response = connection.getresponse()
+            if response.status != 200:
+                raise ArchivarError(
+                    f"{url.hostname} answers {response.status} {_said(response.reason)}.", "Is the address right?"
+                )
+            return _read(response, url.hostname)
+        finally:
+            connection.close()
+
+
+def _read(response: http.client.HTTPResponse, host: str) -> bytes:
+    """The body, of a bounded size and in bounded time."""
+    deadline = time.monotonic() + ALL_SECONDS
+    found = b""
+    while piece := response.read1(64 * 1024):
+        found += piece
+        if len(found) > stamp.LARGEST or time.monotonic() > deadline:
+            raise ArchivarError(f"{host} sends more than a time stamp, or too slowly.")
+    return found
+
+
+def keep_token(parcel: Parcel, token: bytes) -> Path:
+    """Keep a token in the home, under a name of its own that nothing has yet; it is there whole and on the disk, or not."""
+    folder = parcel.home.path / FOLDER
+    name = f"{parcel.seal.seq:012}-{hashlib.sha256(token).hexdigest()[:16]}.tsr"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        into = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+            with open(os.open(f".{name}.new", flags, 0o600, dir_fd=into), "wb") as file:
+                file.write(token)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(f".{name}.new", name, src_dir_fd=into, dst_dir_fd=into)
+            os.fsync(into)
+        finally:
+            os.close(into)
+        durable(parcel.home.path)
+    except OSError as error:
+        raise StorageError(
+            f"{folder} cannot be written: {error.strerror}.", "Make space, or correct its owner and mode."
+        ) from error
+    return folder / name
+
+
+_WAYS: dict[Kind, Callable[[Place, Parcel, Secret], None]] = {
+    Kind.JOURNAL: _to_journal,
+    Kind.FILE: _to_file,
+    Kind.MAIL: _by_mail,
+    Kind.STAMP: _by_authority,
+}

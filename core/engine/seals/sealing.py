@@ -1,0 +1,151 @@
+"""Seals leave the machine: the archive's present seal to every place that is set up, one after the other.
+
+Before a new seal is sent, the archive is compared with the last one that is known to have been sent, by the catalog and by
+the place itself where it can be read: an archive that was rolled back or chained anew gets no new seal unless a person says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Callable, Sequence
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+from core.archive.archive import Archive
+from core.archive.proof import seal as seals
+from core.archive.proof import seal_places, stamp
+from core.archive.proof.seal import Seal
+from core.archive.proof.seal_places import Standing
+from core.archive.registry import settings
+from core.engine.seals import seal_delivery
+from core.engine.seals.seal_delivery import ALL_SECONDS, Parcel
+from core.errors import ArchivarError, BusyError, DamagedError, StorageError
+from core.model import now
+from core.profiles.seal_place import Kind
+
+#: When the night's seal is due, in local time.
+NIGHT = time(2, 30)
+#: How long after a failure it is tried again: longer after each, up to the last.
+AGAIN, LONGEST = timedelta(minutes=10), timedelta(hours=3)
+#: When it is told that nothing was sent by itself although it should have been.
+OVERDUE = timedelta(days=2)
+#: A time that lies so far ahead was told by a wrong clock.
+FAST = timedelta(days=1)
+
+
+def due(one: Standing, moment: datetime, last_run: datetime | None) -> bool:
+    """True when it is time to send a seal there. ``last_run``: the end of the last run after which one is wanted."""
+    if one.at is None or one.at > moment + FAST:
+        return True
+    if one.failure:
+        wait: timedelta = min(AGAIN * (1 << min(one.failures - 1, 10)), LONGEST)
+        return moment >= one.at + wait
+    return one.at < max(last_night(moment), last_run or one.at)
+
+
+def last_night(moment: datetime) -> datetime:
+    """The last moment before ``moment`` at which the night's seal became due."""
+    local = moment.astimezone()
+    night = local.replace(hour=NIGHT.hour, minute=NIGHT.minute, second=0, microsecond=0)
+    return night if night <= local else night - timedelta(days=1)
+
+
+def overdue(found: Sequence[Standing], moment: datetime) -> str:
+    """The reason why nobody can rely on seals that should have been sent by themselves; empty when all is well."""
+    waiting = [one for one in found if not one.failure and (one.at is None or moment - one.at > OVERDUE)]
+    if not waiting:
+        return ""
+    name = waiting[0].place.name
+    return f"No seal was sent to {name} {'yet' if waiting[0].at is None else 'for days'}: no service is running that does it."
+
+
+async def troubles(archive: Archive, found: Sequence[Standing]) -> list[str]:
+    """The sentences of what is wrong with the places of ``found``, the worst first; none when all is well."""
+    late = overdue(found, now()) if (await settings.read(archive)).seal != "off" else ""
+    return [sentence for sentence in (seal_places.trouble(found), late) if sentence]
+
+
+async def send(
+    archive: Archive,
+    found: Sequence[Standing],
+    *,
+    accept: bool = False,
+    tell: Callable[[str], None] = lambda name: None,
+) -> list[Standing]:
+    """Send the present seal to the places of ``found``; how these stand then. What goes wrong with one stops no other.
+
+    ``accept``: although the archive has not what was sealed before. Raises ``BusyError``, ``StorageError`` when it cannot be
+    noted how it went.
+    """
+    for one in found:
+        tell(one.place.name)
+        await _send(archive, one, accept=accept)
+    names = {one.place.name for one in found}
+    return [one for one in await seal_places.standings(archive) if one.place.name in names]
+
+
+async def _send(archive: Archive, one: Standing, *, accept: bool) -> None:
+    try:
+        archive.check_usable()
+        parcel = Parcel(await seals.current(archive), archive.archive_id, archive.home)
+        if not accept and (lost := await _lost(archive, one)) is not None:
+            reason = (
+                f"The archive does not contain what was sealed at entry {lost.seq} and sent to {one.place.name}: it was "
+                "changed, or put back to an older state. archivar seal check tells more; archivar seal now --accept goes on."
+            )
+            await seal_places.failed(archive, one.place, reason, broken=True)
+            return
+        if not accept and (gone := await asyncio.to_thread(seal_delivery.gone, one, archive.archive_id, archive.home)):
+            name = shlex.quote(one.place.name)
+            await seal_places.failed(archive, one.place, f"{gone} archivar seal now {name} --accept begins it anew.")
+            return
+        if one.seal == parcel.seal and not one.failure and not accept:
+            await seal_places.arrived(archive, one.place, parcel.seal, sent=False)
+            return
+        secret = await seal_places.password(archive, one.place)
+        work = asyncio.to_thread(seal_delivery.deliver, one.place, parcel, secret)
+        await asyncio.wait_for(work, ALL_SECONDS * 2)
+        await seal_places.arrived(archive, one.place, parcel.seal, sent=True)
+    except TimeoutError:
+        await seal_places.failed(archive, one.place, f"{one.place.where} took too long.")
+    except DamagedError as error:
+        await seal_places.failed(archive, one.place, f"The archive is damaged: {error.message}")
+    except (BusyError, StorageError) as error:
+        if archive.refusal is not None:
+            raise
+        await seal_places.failed(archive, one.place, str(error))
+    except ArchivarError as error:
+        await seal_places.failed(archive, one.place, str(error))
+
+
+async def _lost(archive: Archive, one: Standing) -> Seal | None:
+    """A seal that was sent to a place, and of which the archive has not the entry any more; None when it has all."""
+    known = [one.seal] if one.seal is not None else []
+    if one.place.kind is Kind.FILE:
+        last = await asyncio.to_thread(seal_delivery.last_in_file, one.place, archive.archive_id)
+        known += [last] if last is not None else []
+    for seal in known:
+        if (here := await _entry(archive, seal.seq)) is None or here.hash != seal.hash:
+            return seal
+    if one.place.kind is Kind.STAMP and (newest := next(reversed(seal_places.tokens(archive.home)), None)) is not None:
+        # Its name says of which entry it is; whoever gives it another name makes it one that fits nothing.
+        seq = int(newest.name[:12])
+        here = await _entry(archive, seq)
+        if here is None or not await asyncio.to_thread(_is_stamped, newest, seals.imprint(archive.archive_id, here), one):
+            return Seal(seq, b"", "")
+    return None
+
+
+async def _entry(archive: Archive, seq: int) -> Seal | None:
+    """The seal of an entry as it is now."""
+    entries = await archive.entries_before(seq + 1, 1)
+    return Seal(seq, entries[0].hash, entries[0].at) if entries and entries[0].seq == seq else None
+
+
+def _is_stamped(token: Path, imprint: bytes, one: Standing) -> bool:
+    """True for a token of that imprint. One that cannot be read says nothing: ``archivar seal check`` names it."""
+    try:
+        return stamp.check(token.read_bytes(), stamp.roots(Path(one.place.ca_file))).imprint == imprint
+    except (ArchivarError, OSError):
+        return True

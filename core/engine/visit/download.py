@@ -1,0 +1,298 @@
+"""Brings the new messages of one folder into the archive: batches bounded by bytes, the next fetched while others are stored.
+
+A batch that the server answers only in part, or refuses, or breaks off, is taken apart until the message is found that cannot
+be had; that one is named, and the rest goes on (P6).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.engine.visit import refusals
+from core.engine.visit.limits import Budget, Grant
+from core.engine.visit.link import Link
+from core.engine.visit.looking import Changed
+from core.engine.visit.plan import batches
+from core.errors import Dropped, Exhausted, ProtocolError, Sluggish
+from core.imap.names import Folder
+from core.imap.replies import Listed
+from core.imap.session import Busy, Fetched, Session
+from core.model import ProblemCode
+
+BATCH_BYTES = 8 * 1024 * 1024
+BATCH_MESSAGES = 500
+#: A message that breaks the connection, or is refused for now, is asked for so often in all.
+REQUESTS = 3
+#: When so many messages in a row cannot be had for want of a connection, it is hardly the messages' fault.
+GIVE_UP_AFTER = 10
+#: How often a folder is listed once more to tell what another client deleted from what the server does not give.
+RECOUNTS = 3
+
+Batch = list[tuple[int, bytes, Listed]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The new messages of a folder, as it was listed under ``uidvalidity``."""
+
+    folder: Folder
+    uidvalidity: int
+    listed: Mapping[int, Listed]
+    uids: Sequence[int]
+
+
+class Fail(Protocol):
+    """Is told of a message that cannot be had, and why."""
+
+    def __call__(self, uid: int, reason: str, code: ProblemCode = ...) -> None: ...
+
+
+def ignore(uid: int, reason: str = "", code: ProblemCode = ProblemCode.UNNAMED) -> None:
+    """For downloads in which what cannot be had is of no account."""
+
+
+class Download:
+    """One folder's download, within ``budget``. ``submit`` gets a batch and its share of that, to be released when written.
+
+    ``fail(uid, reason)`` is told what cannot be had, ``expunged(uid)`` what is gone meanwhile.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        wanted: Wanted,
+        submit: Callable[[Batch, Grant], Awaitable[None]],
+        fail: Fail,
+        expunged: Callable[[int], None],
+        budget: Budget,
+    ) -> None:
+        self._link = link
+        self._budget = budget
+        self._wanted = wanted
+        self._submit = submit
+        self._fail = fail
+        self._expunged = expunged
+        self._given_up = self._slow = 0
+        #: How often a message was the one that did not come, and sizes that were announced with bodies.
+        self._strikes: dict[int, int] = {}
+        self._larger: dict[int, int] = {}
+        #: One was refused to the last try, and none has come since.
+        self._probing = False
+        self._recounts = 0
+        #: What the folder had when it was last listed in this download; None where that is not known.
+        self._still: frozenset[int] | None = None
+        # One of size 0 is asked for like any other: the number may be wrong, and what comes decides.
+        sizes = [(uid, self._size(uid)) for uid in wanted.uids]
+        self._queue = deque(batches(sizes, max_bytes=BATCH_BYTES, max_messages=BATCH_MESSAGES))
+
+    async def run(self) -> None:
+        """Fetch all that can be had and submit it. Raises ``Changed``, ``ConnectError`` (no connection any more), and what
+        ``submit`` raises."""
+        while self._queue:
+            await self._next(self._queue.popleft())
+
+    async def _next(self, uids: list[int]) -> None:
+        uids = self._at_once(uids)
+        sizes = [self._size(uid) for uid in uids]
+        allowance = self._link.reckoning.allowance
+        grant = await self._budget.take(sum(sizes))
+        reserved = 0
+        try:
+            if (allowed := allowance.take(sizes)) < len(uids):
+                self._queue.appendleft(uids[allowed:])
+                uids, sizes = uids[:allowed], sizes[:allowed]
+            reserved = sum(sizes)
+            session = await self._opened()
+            fetched = await session.download(uids, reserved)
+        except Dropped as error:
+            # No message is to blame.
+            grant.release()
+            await self._link.drop()
+            if self._link.exhausted:
+                raise
+            await self._later(uids, error)
+            return
+        except Busy as error:
+            grant.release()
+            await self._refused(uids, error)
+            return
+        except BaseException:
+            grant.release()
+            raise
+        finally:
+            allowance.settle(reserved)
+        await self._take(uids, fetched, grant)
+
+    def _at_once(self, uids: list[int]) -> list[int]:
+        """Those of a batch that fit into one answer by what is known of sizes by now; the others come next."""
+        fitting = next(batches([(uid, self._size(uid)) for uid in uids], max_bytes=BATCH_BYTES, max_messages=BATCH_MESSAGES))
+        if rest := uids[len(fitting) :]:
+            self._queue.appendleft(rest)
+        return fitting
+
+    def _size(self, uid: int) -> int:
+        return max(self._larger.get(uid, 0), self._link.reckoning.size(self._wanted.listed[uid].size))
+
+    async def _take(self, uids: list[int], fetched: Fetched, grant: Grant) -> None:
+        # An empty message is a message.
+        got = [(uid, body, self._wanted.listed[uid]) for uid in uids if (body := fetched.bodies.get(uid)) is not None]
+        sizes = [len(body) for _, body, _ in got]
+        grant.settle(sum(sizes))
+        await self._link.reckoning.allowance.save()
+        if got:
+            self._link.progressed()
+            self._link.served()
+            self._link.reckoning.learn([listed.size for _, _, listed in got], sizes)
+            self._given_up = self._slow = 0
+            self._probing = False
+            # Whoever writes it releases it.
+            await self._submit(got, grant)
+        missing = [uid for uid in uids if fetched.bodies.get(uid) is None]
+        if fetched.broken:
+            await self._link.drop()
+            if missing and fetched.oversized:
+                self._larger_than_told(missing, *fetched.oversized)
+            elif missing:
+                await self._dropped(missing, fetched.broken)
+        elif missing and fetched.busy:
+            await self._refused(missing, Busy(f"The server refused: {fetched.refusal}."))
+        elif missing:
+            await self._look_into(missing, len(uids), fetched)
+
+    async def _opened(self) -> Session:
+        session, selected = await self._link.examine(self._wanted.folder)
+        if selected.uidvalidity != self._wanted.uidvalidity:
+            raise Changed("the folder was made anew on the server (UIDVALIDITY changed) while it was being archived")
+        return session
+
+    async def _dropped(self, missing: list[int], error: Dropped) -> None:
+        """The connection broke within an answer: the first that did not come is asked for alone the last time, and then
+        given up."""
+        suspect = missing[0]
+        strikes = self._strike(suspect)
+        self._slow += isinstance(error, Sluggish)
+        if self._slow > REQUESTS:
+            # One message alone may be to blame; not one after the other.
+            raise Exhausted(f"{error.message} What is left waits for the next run.", error.hint) from error
+        if strikes >= REQUESTS:
+            # Whether it is the message or the server shows when the next one is asked for.
+            await self._link.session()
+            reason = f"the connection broke each time it was fetched: {error.message}"
+            self._give_up(suspect, reason, refusals.code(error))
+            if missing[1:]:
+                self._queue.appendleft(missing[1:])
+            return
+        if strikes == REQUESTS - 1 and len(missing) > 1:
+            self._queue.appendleft(missing[1:])
+            missing = missing[:1]
+        await self._later(missing, error)
+
+    def _larger_than_told(self, missing: list[int], uid: int, size: int) -> None:
+        """A message has far more bytes than reckoned with: it is asked for alone, and as large as it is."""
+        uid = uid if uid in missing else missing[0]
+        self._link.reckoning.doubt()
+        self._larger[uid] = size
+        if rest := [other for other in missing if other != uid]:
+            self._queue.appendleft(rest)
+        if self._strike(uid) >= REQUESTS:
+            self._give_up(uid, f"it comes with another size each time, last with {size} bytes", ProblemCode.ENDLESS)
+        else:
+            self._queue.appendleft([uid])
+
+    async def _refused(self, missing: list[int], error: Busy) -> None:
+        """The server has too much to do: asked for twice more, the last time one message alone, which tells whether it is
+        about that one. When the next one is refused too it is about all of them. Raises ``Busy``, ``Exhausted``."""
+        first, rest = missing[0], missing[1:]
+        if self._probing:
+            self._link.refuse(error)
+            raise error
+        strikes = self._strike(first)
+        if strikes < REQUESTS:
+            if strikes == REQUESTS - 1 and rest:
+                self._halve(rest)
+                missing = [first]
+            await self._later(missing, error)
+            return
+        self._fail(first, f"the server would not give it now, after {REQUESTS} requests: {error.message}", ProblemCode.BUSY)
+        self._probing = True
+        if len(rest) > 1:
+            self._queue.appendleft(rest[1:])
+        if rest:
+            self._queue.appendleft(rest[:1])
+        elif self._queue and len(self._queue[0]) > 1:
+            one, *others = self._queue.popleft()
+            self._queue.extendleft(([*others], [one]))
+
+    def _halve(self, uids: list[int]) -> None:
+        # A thousand good messages and one bad cost ten more round trips, not a thousand.
+        middle = (len(uids) + 1) // 2
+        self._queue.extendleft(half for half in (uids[middle:], uids[:middle]) if half)
+
+    def _strike(self, uid: int) -> int:
+        self._strikes[uid] = self._strikes.get(uid, 0) + 1
+        return self._strikes[uid]
+
+    async def _later(self, uids: list[int], why: Dropped | Busy) -> None:
+        self._queue.appendleft(uids)
+        await self._link.wait(why)
+
+    def _give_up(self, uid: int, reason: str, code: ProblemCode = ProblemCode.UNNAMED) -> None:
+        """Name a message that failed after all tries; too many of these in a row end the folder for this run."""
+        self._fail(uid, reason, code)
+        self._given_up += 1
+        self._link.progressed()
+        if self._given_up >= GIVE_UP_AFTER:
+            raise ProtocolError(f"{self._given_up} messages in a row could not be had ({reason}); the rest waits")
+
+    async def _look_into(self, missing: list[int], asked: int, fetched: Fetched) -> None:
+        if not fetched.refusal:
+            missing = await self._without_expunged(missing)
+        if asked > 1:
+            if not fetched.refusal and len(missing) < asked // 2:
+                # It answers a set in part: the rest is asked for as long as some of it comes.
+                self._queue.extendleft([missing] if missing else [])
+            else:
+                self._halve(missing)
+            return
+        for uid in missing:
+            left_out = not fetched.refusal and uid not in fetched.bodies and uid not in fetched.twice
+            self._fail(uid, _why(uid, fetched), ProblemCode.COUNT if left_out else ProblemCode.UNNAMED)
+        self._link.progressed()
+
+    async def _without_expunged(self, missing: list[int]) -> list[int]:
+        """Those of ``missing`` that the folder still has: what is gone meanwhile is told as that.
+
+        A FETCH that leaves something out proves nothing: gone is what a whole listing does not have that is as long as the
+        server counts.
+        """
+        if self._recounts < RECOUNTS and (self._still is None or not self._still.isdisjoint(missing)):
+            self._recounts += 1
+            self._still = await self._recount()
+        if self._still is None:
+            return missing
+        for uid in missing:
+            if uid not in self._still:
+                self._expunged(uid)
+        return [uid for uid in missing if uid in self._still]
+
+    async def _recount(self) -> frozenset[int] | None:
+        """The UIDs that the folder has, listed once more; None where that does not add up."""
+        try:
+            session, selected = await self._link.examine(self._wanted.folder, anew=True)
+            found = (await session.listing()).messages if selected.exists else {}
+        except (Dropped, ProtocolError):
+            await self._link.drop()
+            return None
+        whole = selected.uidvalidity == self._wanted.uidvalidity and len(found) >= selected.exists
+        return frozenset(found) if whole else None
+
+
+def _why(uid: int, fetched: Fetched) -> str:
+    if fetched.refusal:
+        return f"the server would not give it: {fetched.refusal}"
+    if uid in fetched.twice:
+        return "the server gives several contents for it"
+    return "the server sent no content" if uid in fetched.bodies else "the server left it out of its answer"

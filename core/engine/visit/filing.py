@@ -1,0 +1,253 @@
+"""Writes what was fetched into the archive: one ledger entry and one transaction a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from core.archive.archive import Archive
+from core.archive.read.sources import Gone, Left
+from core.archive.store.ledger import Draft
+from core.archive.store.preparation import Ready
+from core.engine.visit.plan import Place
+from core.imap.names import Folder
+from core.imap.replies import Listed
+from core.text import sequence
+
+#: What entries of the ledger have for a run when it was a comparison that archived.
+NO_RUN = 0
+#: Moves in one entry: keeps an entry's payload under a megabyte.
+MOVES_PER_ENTRY = 2000
+#: A row of a ``moved`` entry has one column more when we deleted the message ourselves.
+MOVE_COLUMNS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Whose archive a mailbox goes to: the owner's id, the top folder, and the mailbox's name in the ledger.
+
+    ``everybody``: each message goes to whom it concerns, so that the server's folders have no places in the archive.
+    ``login`` is the name that opens the mailbox.
+    """
+
+    run: int
+    source: str
+    owner: str
+    top: str
+    everybody: bool = False
+    login: str = ""
+
+    def path(self, folder: Folder) -> str | None:
+        """The folder's place in the owner's archive: ``anna@example.test/INBOX/Projekte``; of one that is somebody else's a
+        place that says whose it is."""
+        return None if self.everybody else f"{self.top}/{folder.whose.place(folder.path)}"
+
+
+#: (UID, raw bytes, listing) of messages of one folder.
+Batch = Sequence[tuple[int, bytes, Listed]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a batch: the raw bytes stored or found known, and the UIDs that are left on the server, not archived.
+
+    ``known``: UIDs whose messages lay in the mailbox's part of the archive already.
+    """
+
+    bytes: int
+    left: frozenset[int] = frozenset()
+    known: frozenset[int] = frozenset()
+
+
+class Filing(Protocol):
+    """What a mailbox's messages go through when they have been fetched."""
+
+    def content(self, raw: bytes) -> bytes:
+        """A message of the server as it would be archived."""
+
+    def still_left(self, uids: Iterable[int], left: Mapping[int, Left]) -> set[int]:
+        """Those of ``uids`` that were ``left`` on the server before, and would be left again."""
+
+    async def prepare(self, messages: Batch) -> Any:
+        """Do all that can be done before a batch is written."""
+
+    async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Any) -> Stored:
+        """Archive a batch; durable when this returns. ``prepared`` is what ``prepare`` gave for it."""
+
+    def remarks(self) -> list[str]:
+        """What should be known of this run, in sentences."""
+
+
+class OwnFiling:
+    """Files a mailbox into its owner's archive, folder by folder."""
+
+    def __init__(self, archive: Archive, destination: Destination) -> None:
+        self._archive = archive
+        self._to = destination
+
+    def content(self, raw: bytes) -> bytes:
+        return raw
+
+    def still_left(self, uids: Iterable[int], left: Mapping[int, Left]) -> set[int]:
+        return set()
+
+    async def prepare(self, messages: Batch) -> Ready:
+        return await self._archive.prepare([raw for _, raw, _ in messages])
+
+    async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Ready) -> Stored:
+        return Stored(await store(self._archive, self._to, folder, uidvalidity, messages, prepared))
+
+    def remarks(self) -> list[str]:
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A message that vanished at ``origin``, is at ``place`` on the server now, and at ``path`` in the archive.
+
+    ``path`` is None where that does not depend on where it is on the server.
+    ``deleted``: we deleted it there, and it is in the trash now. ``ours``: we saw it come there when we deleted it.
+    """
+
+    origin: Gone
+    place: Place
+    listed: Listed
+    path: str | None
+    deleted: bool = False
+    ours: bool = False
+
+
+async def store(
+    archive: Archive,
+    destination: Destination,
+    folder: Folder,
+    uidvalidity: int,
+    messages: Sequence[tuple[int, bytes, Listed]],
+    ready: Ready,
+) -> int:
+    """Archive (UID, raw bytes, listing) of one folder; durable when this returns. The raw bytes stored or found known.
+
+    ``ready`` holds the same messages in the same order (``Archive.prepare``).
+    """
+    if not messages:
+        return 0
+    rows = [
+        [message.sha256.hex(), uid, listed.size, listed.internaldate, listed.flags]
+        for message, (uid, _, listed) in zip(ready.messages, messages, strict=True)
+    ]
+    payload = origin(destination) | {
+        "owner": destination.owner,
+        "folder": destination.path(folder),
+        "server_folder": folder.name,
+        "uidvalidity": uidvalidity,
+        "messages": rows,
+    }
+    await archive.append([Draft("archived", payload)], ready)
+    return sum(len(raw) for _, raw, _ in messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A message that is archived, and is at ``uid`` of a folder as well; ``path`` is its place in the archive.
+
+    Without a ``uid`` it has one place more in the archive, and no other on the server.
+    """
+
+    sha256: bytes
+    uid: int | None
+    listed: Listed
+    path: str | None
+
+
+async def record_links(archive: Archive, destination: Destination, name: str, uidvalidity: int, links: Iterable[Link]) -> None:
+    """Note that messages of a folder are archived already, and have these places."""
+    by_path: dict[str | None, list[Link]] = {}
+    for link in links:
+        by_path.setdefault(link.path, []).append(link)
+    drafts = []
+    for path, several in by_path.items():
+        for start in range(0, len(several), MOVES_PER_ENTRY):
+            rows = [
+                [one.sha256.hex(), one.uid, one.listed.size, one.listed.internaldate, one.listed.flags]
+                for one in several[start : start + MOVES_PER_ENTRY]
+            ]
+            place = {"owner": destination.owner, "folder": path, "server_folder": name, "uidvalidity": uidvalidity}
+            drafts.append(Draft("linked", origin(destination) | place | {"messages": rows}))
+    if drafts:
+        await archive.append(drafts)
+
+
+async def record_vanished(archive: Archive, destination: Destination, name: str, vanished: Mapping[int, Sequence[int]]) -> None:
+    """Note that messages are no longer where they were; what was archived of them stays."""
+    drafts = [
+        Draft(
+            "vanished",
+            origin(destination) | {"server_folder": name, "uidvalidity": uidvalidity, "uids": sequence.pack(uids)},
+        )
+        for uidvalidity, uids in sorted(vanished.items())
+        if uids
+    ]
+    if drafts:
+        await archive.append(drafts)
+
+
+async def record_relisted(
+    archive: Archive, destination: Destination, name: str, uidvalidity: int, messages: Iterable[tuple[int, Listed]]
+) -> None:
+    """Note the numbers that the server names now for messages that are known to be the same."""
+    rows = [[uid, listed.size, listed.internaldate, listed.flags] for uid, listed in messages]
+    for start in range(0, len(rows), MOVES_PER_ENTRY):
+        place = {"server_folder": name, "uidvalidity": uidvalidity, "messages": rows[start : start + MOVES_PER_ENTRY]}
+        await archive.append([Draft("relisted", origin(destination) | place)])
+
+
+async def record_returned(archive: Archive, destination: Destination, name: str, uidvalidity: int, uids: Iterable[int]) -> None:
+    """Note that messages are again where they vanished from."""
+    place = {"server_folder": name, "uidvalidity": uidvalidity, "uids": sequence.pack(uids)}
+    await archive.append([Draft("returned", origin(destination) | place)])
+
+
+async def record_moves(
+    archive: Archive,
+    destination: Destination,
+    moves: Sequence[Move],
+) -> None:
+    """Note that vanished messages turned up elsewhere."""
+    for start in range(0, len(moves), MOVES_PER_ENTRY):
+        rows: list[list[Any]] = [
+            [
+                *(move.origin.name, move.origin.uidvalidity, move.origin.uid, move.path),
+                *(move.place.folder, move.place.uidvalidity, move.place.uid),
+                *(move.listed.size, move.listed.internaldate, move.listed.flags),
+                *((move.ours,) if move.deleted else ()),
+            ]
+            for move in moves[start : start + MOVES_PER_ENTRY]
+        ]
+        payload = origin(destination) | {"owner": destination.owner, "moves": rows}
+        await archive.append([Draft("moved", payload)])
+
+
+def followed(rows: Sequence[Sequence[Any]]) -> int:
+    """How many rows of a ``moved`` entry are moves, and not what lies in the trash because we deleted it."""
+    return sum(len(row) == MOVE_COLUMNS for row in rows)
+
+
+async def record_deleting(archive: Archive, destination: Destination, name: str, uidvalidity: int, uids: Sequence[int]) -> None:
+    """Say what is about to be deleted on the server, durably: a crash then leaves a question, and no forgotten deletion."""
+    place = {"server_folder": name, "uidvalidity": uidvalidity}
+    await archive.append([Draft("deleting", origin(destination) | place | {"uids": sequence.pack(uids)})])
+
+
+async def record_deleted(
+    archive: Archive, destination: Destination, name: str, uidvalidity: int, gone: Iterable[int], kept: Iterable[int]
+) -> None:
+    """Say what is gone of what was to be deleted, and what is there in spite of it."""
+    place = {"server_folder": name, "uidvalidity": uidvalidity}
+    uids = {"uids": sequence.pack(gone), "kept": sequence.pack(kept)}
+    await archive.append([Draft("deleted", origin(destination) | place | uids)])
+
+
+def origin(destination: Destination) -> dict[str, Any]:
+    """Run and mailbox, as every entry about a mailbox has them."""
+    return {"run": destination.run, "source": destination.source}

@@ -1,0 +1,163 @@
+"""A mailbox's connection that is made again when it breaks: with pauses, three tries without progress, then no more.
+
+A server that has too much to do is waited for longer, and is asked for the same message three times at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from core.engine.visit.reckoning import Reckoning
+from core.errors import Boundless, ConnectError, Dropped, Exhausted, ProtocolError, Sluggish
+from core.imap import deleting
+from core.imap.names import Folder
+from core.imap.session import Busy, Selected, Session
+from core.model import now
+
+T = TypeVar("T")
+
+#: Seconds to wait before each try to connect again, and before each of a server that has too much to do.
+BACKOFF = (1.0, 4.0, 10.0)
+PAUSES = (3.0, 15.0, 60.0)
+#: When so many things were refused, or came too slowly, to the last try, it is the whole mailbox that is not served now.
+TURNED_AWAY = 2
+
+#: Told why it is waited, and until when; nothing and None when that is over.
+Hold = Callable[[str, datetime | None], None]
+
+
+class Link:
+    """The session of one mailbox. ``progressed`` is called when something was gained, so that tries count anew.
+
+    ``worked`` tells whether the server has taken any connection of this run; ``hold`` is told of each wait, ``crowded`` that
+    the server has too much to do.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Session]],
+        backoff: tuple[float, ...] = BACKOFF,
+        hold: Hold = lambda why, until: None,
+        worked: Callable[[], bool] = lambda: False,
+        *,
+        pauses: tuple[float, ...] | None = None,
+        crowded: Callable[[], None] = lambda: None,
+        reckoning: Reckoning | None = None,
+    ) -> None:
+        self._connect = connect
+        self._hold = hold
+        self._worked = worked
+        self._crowded = crowded
+        self._was_open = False
+        self._backoff = backoff
+        self._pauses = pauses or (PAUSES if backoff == BACKOFF else backoff)
+        self._failures = self._turned_away = self._slow = 0
+        self._session: Session | None = None
+        self._open: tuple[Folder, Selected] | None = None
+        #: How large messages of this mailbox are, and how many may come today.
+        self.reckoning = reckoning or Reckoning()
+
+    async def session(self) -> Session:
+        """The session, connected if it is not. Raises ``ConnectError`` after the last try."""
+        while self._session is None:
+            try:
+                self._session = await self._connect()
+                self._was_open = True
+            except ConnectError as error:
+                # The first try tells what is wrong with the settings; what is tried again is what a server says that has
+                # too much to do, and what broke after it had worked.
+                hopeful = error.busy or isinstance(error, Dropped) or self._was_open or self._worked()
+                if not error.retry or not hopeful or self._failures >= len(self._backoff):
+                    raise
+                await self.wait(error)
+        return self._session
+
+    async def wait(self, why: ConnectError | ProtocolError) -> None:
+        """One more failure: wait longer each time, and longest for a server that has too much to do."""
+        busy = isinstance(why, Busy) or (isinstance(why, ConnectError) and why.busy)
+        if busy and isinstance(why, Busy):
+            self._crowded()
+        delays = self._pauses if busy else self._backoff
+        delay = delays[min(self._failures, len(delays) - 1)]
+        self._failures += 1
+        self._hold(why.message, now() + timedelta(seconds=delay))
+        try:
+            await asyncio.sleep(delay)
+        finally:
+            self._hold("", None)
+
+    def progressed(self) -> None:
+        self._failures = 0
+
+    def served(self) -> None:
+        """The server did what it was asked for."""
+        self._turned_away = 0
+
+    def refuse(self, error: Busy) -> None:
+        """What the server refused to the last try is not asked for any more in this run. Raises ``Exhausted`` when that
+        happened again and again: then nothing more is asked for."""
+        self._turned_away += 1
+        if self._turned_away >= TURNED_AWAY:
+            raise Exhausted(f"{error.message} What is left waits for the next run.", busy=True) from error
+
+    @property
+    def exhausted(self) -> bool:
+        return self._failures >= len(self._backoff)
+
+    async def examine(self, folder: Folder, *, anew: bool = False) -> tuple[Session, Selected]:
+        """The session with ``folder`` open; unless ``anew`` it is not opened twice in a row."""
+        session = await self.session()
+        if anew or self._open is None or self._open[0] != folder:
+            self._open = None
+            self._open = (folder, await session.examine(folder))
+        return session, self._open[1]
+
+    async def select(self, folder: Folder) -> tuple[Session, Selected]:
+        """The session with ``folder`` open for changes."""
+        session = await self.session()
+        self._open = None
+        return session, await deleting.select(session, folder)
+
+    async def again(self, action: Callable[[], Awaitable[T]]) -> T:
+        """Do ``action``; when the connection breaks in it, connect again and repeat; when the server is busy, repeat.
+
+        Raises ``Dropped`` or ``Busy`` in the end, ``Exhausted`` when nothing more is to be hoped for in this mailbox.
+        """
+        while True:
+            why: Dropped | Busy
+            try:
+                found = await action()
+            except Dropped as error:
+                await self.drop()
+                if self.exhausted and isinstance(error, Sluggish):
+                    self._slow += 1
+                    if self._slow >= TURNED_AWAY:
+                        # One folder alone may be to blame; not one after the other.
+                        raise Exhausted(error.message, error.hint) from error
+                if self.exhausted or isinstance(error, Boundless):
+                    raise
+                why = error
+            except Busy as error:
+                if self.exhausted:
+                    self.refuse(error)
+                    raise
+                why = error
+            else:
+                self.served()
+                return found
+            await self.wait(why)
+
+    async def drop(self) -> None:
+        """Forget a broken session."""
+        session, self._session, self._open = self._session, None, None
+        if session is not None:
+            session.abort()
+            await session.close()
+
+    async def close(self) -> None:
+        session, self._session, self._open = self._session, None, None
+        if session is not None:
+            await session.close()

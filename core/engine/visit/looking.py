@@ -1,0 +1,183 @@
+"""One look at a folder: what is there now, compared with what the archive knows. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from core.archive.archive import Archive
+from core.archive.read import sources
+from core.archive.read.sources import Complete, Gone, Left
+from core.engine.visit import plan
+from core.engine.visit.filing import Filing
+from core.engine.visit.link import Link
+from core.engine.visit.plan import FolderPlan
+from core.errors import ProtocolError
+from core.imap.names import Folder, Status
+from core.imap.replies import Listed, Listing
+from core.imap.session import Busy
+from core.profiles import rules
+
+#: Headers asked for at once.
+HEADERS_PER_FETCH = 200
+
+
+class Changed(ProtocolError):
+    """The folder is not the one that was listed any more; what is left waits for the next run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message as the server sent it last: SHA-256, and length in bytes."""
+
+    sha256: bytes
+    length: int
+
+
+@dataclass(slots=True)
+class Look:
+    """A folder as it was found in this run. ``unlisted`` messages are counted by the server but missing in its list."""
+
+    folder: Folder
+    uidvalidity: int
+    listed: dict[int, Listed]
+    plan: FolderPlan
+    status: Status
+    unlisted: int = 0
+    #: UIDs that the list names more than once, for different messages.
+    twice: frozenset[int] = frozenset()
+    #: Known UIDs for which the list names other numbers than were recorded, ascending.
+    changed: list[int] = field(default_factory=list)
+    #: Known UIDs of which a comparison found that they name other messages, ascending: they are read again.
+    doubted: list[int] = field(default_factory=list)
+    #: Known UIDs whose messages have another length than was announced, ascending.
+    odd: list[int] = field(default_factory=list)
+    #: What vanished from this very place before, and is listed again with the same numbers, by UID.
+    back: dict[int, Gone] = field(default_factory=dict)
+    #: How many messages the folder had when it was last looked at.
+    before: int = 0
+    #: What the same filter left out when this folder was last complete.
+    excluded_before: frozenset[int] = frozenset()
+    #: What was left here by UIDVALIDITY, since no user had any of the addresses.
+    left: Mapping[int, Mapping[int, Left]] = field(default_factory=dict)
+    #: Excluded for now: users who come may change that.
+    undecided: set[int] = field(default_factory=set)
+    moved: set[int] = field(default_factory=set)
+    excluded: set[int] = field(default_factory=set)
+    failed: set[int] = field(default_factory=set)
+    expunged: set[int] = field(default_factory=set)
+    #: UIDs archived in this run.
+    stored: set[int] = field(default_factory=set)
+    #: Known UIDs that name other messages than were recorded for them.
+    replaced: set[int] = field(default_factory=set)
+    #: Messages that were sent with another length than announced, by UID.
+    unsized: dict[int, Sent] = field(default_factory=dict)
+    #: What its messages go through instead of what all others do.
+    filing: Filing | None = None
+
+    @property
+    def in_trash(self) -> bool:
+        """Is it where deleted mail goes?"""
+        return rules.is_trash(self.folder.path, self.folder.attributes)
+
+    @property
+    def wanted(self) -> list[int]:
+        """New messages that are to be downloaded, ascending."""
+        return [uid for uid in self.plan.new if uid not in self.moved and uid not in self.excluded]
+
+    def take_for_known(self, uids: set[int]) -> None:
+        """Count ``uids``, which looked new, among those that are known."""
+        new = tuple(uid for uid in self.plan.new if uid not in uids)
+        self.plan = replace(self.plan, new=new, known=self.plan.known | uids)
+
+    @property
+    def left_before(self) -> dict[int, Left]:
+        """Messages that were left here before and are listed with the same numbers now, by UID."""
+        left = self.left.get(self.uidvalidity, {})
+        there = {uid: self.listed[uid] for uid in left.keys() & self.listed.keys()}
+        return {
+            uid: left[uid]
+            for uid, item in there.items()
+            if left[uid].size is None or (left[uid].size, left[uid].internaldate) == (item.size, item.internaldate)
+        }
+
+    @property
+    def vanished(self) -> dict[int, tuple[int, ...]]:
+        """UIDs by UIDVALIDITY that are gone of what was known or left here."""
+        found = {validity: set(uids) for validity, uids in self.plan.vanished.items()}
+        for validity, uids in self.left.items():
+            if validity != self.uidvalidity:
+                found.setdefault(validity, set()).update(uids)
+            elif not self.unlisted:
+                found.setdefault(validity, set()).update(uids.keys() - self.listed.keys())
+        return {validity: tuple(sorted(uids)) for validity, uids in found.items() if uids}
+
+    @property
+    def signature(self) -> str:
+        """What must be the same for the folder to be passed over next time; empty when it must be looked at again."""
+        if self.failed or self.unlisted or self.expunged or self.twice:
+            return ""
+        # STATUS and listing may not be of one moment, and may not be of one mind.
+        if self.status.items.get("MESSAGES") != len(self.listed):
+            return ""
+        # UIDNEXT that is not above every UID tells nothing about what comes.
+        return self.status.signature if self.status.items.get("UIDNEXT", 0) > max(self.listed, default=0) else ""
+
+
+async def look(archive: Archive, link: Link, source: str, folder: Folder, status: Status) -> Look:
+    """Open and list ``folder``. Raises ``ProtocolError`` when the server refuses, ``Dropped``."""
+    for again in (False, True):
+        session, selected = await link.examine(folder, anew=True)
+        try:
+            # Kerio answers FETCH in an empty folder with BAD.
+            listing = await session.listing() if selected.exists else Listing({})
+        except Busy:
+            raise
+        except ProtocolError:
+            if again:
+                raise
+            # Emptied by somebody else just now, perhaps: opening it again tells.
+            continue
+        if len(listing.messages) >= selected.exists:
+            break
+    found = listing.messages
+    here, changed, odd = set[int](), list[int](), list[int]()
+    async for uid, recorded in sources.each_recorded(archive, source, folder.name, selected.uidvalidity):
+        here.add(uid)
+        if uid in found and plan.differs(found[uid], recorded):
+            changed.append(uid)
+        if uid in found and recorded.size != recorded.length:
+            odd.append(uid)
+    others = await sources.known(archive, source, folder.name, apart_from=selected.uidvalidity)
+    known = {item.uidvalidity: item.uids for item in others} | {selected.uidvalidity: frozenset(here)}
+    unlisted = max(selected.exists - len(found), 0)
+    planned = plan.folder_plan(found, selected.uidvalidity, known, complete=not unlisted)
+    gone = await sources.vanished(archive, source, folder.name, selected.uidvalidity, planned.new)
+    return Look(
+        folder,
+        selected.uidvalidity,
+        found,
+        planned,
+        status,
+        unlisted,
+        listing.twice,
+        changed=changed,
+        odd=odd,
+        back={uid: one for uid, one in gone.items() if not plan.differs(found[uid], one)},
+        before=max((len(uids) for uids in known.values()), default=0),
+        left=await sources.left(archive, source, folder.name),
+    )
+
+
+def left_out_before(before: Complete, listed: Mapping[int, Listed]) -> frozenset[int]:
+    """UIDs that the filter left out before and that name the same numbers: a UID is known only with what it named."""
+    there = {uid: listed[uid] for uid in before.excluded.keys() & listed.keys()}
+    return frozenset(uid for uid, one in there.items() if before.excluded[uid] == (one.size, one.internaldate))
+
+
+async def headers(link: Link, look: Look, uids: Iterable[int]) -> dict[int, bytes | None]:
+    """Header blocks of a folder as it was looked at. Raises ``Changed`` when it is another one by now."""
+    session, selected = await link.examine(look.folder)
+    if selected.uidvalidity != look.uidvalidity:
+        raise Changed("the folder was made anew on the server while it was being archived")
+    return await session.headers(uids)

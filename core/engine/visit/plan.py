@@ -1,0 +1,111 @@
+"""What is to be done with a mailbox: pure decisions on UID sets. No input or output, no clock.
+
+Promise P2 is decided here: of every folder each UID on the server is known, new, or excluded, and nothing else; no date, no
+SEARCH result and no highest UID has a say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from core.archive.read.sources import Gone, Recorded
+from core.imap.replies import Listed
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPlan:
+    """What one look at a folder says. ``vanished`` holds UIDs by UIDVALIDITY, ``new`` UIDs in ascending order."""
+
+    new: tuple[int, ...]
+    known: frozenset[int]
+    vanished: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A message in a folder of the mailbox: the folder's name as on the wire, UIDVALIDITY, UID."""
+
+    folder: str
+    uidvalidity: int
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Facts by which two messages are the same without their bodies: size, INTERNALDATE, header block and Message-ID."""
+
+    size: int
+    internaldate: int | None
+    header_sha256: bytes
+    message_id: str
+
+    def undated(self) -> Fingerprint:
+        """The same without the INTERNALDATE."""
+        return replace(self, internaldate=None)
+
+
+def folder_plan(
+    listed: Iterable[int], uidvalidity: int, known: Mapping[int, frozenset[int]], *, complete: bool = True
+) -> FolderPlan:
+    """Compare the UIDs that a folder has now with those ``known`` by UIDVALIDITY.
+
+    Under another UIDVALIDITY the old UIDs mean nothing any more (RFC 3501 section 2.3.1.1): all of them vanished, and all that
+    is listed is new. What is not in a list that is not ``complete`` may still be there, so it has not vanished.
+    """
+    now = frozenset(listed)
+    before = known.get(uidvalidity, frozenset())
+    vanished = {validity: tuple(sorted(uids)) for validity, uids in known.items() if validity != uidvalidity and uids}
+    if complete and before - now:
+        vanished[uidvalidity] = tuple(sorted(before - now))
+    return FolderPlan(tuple(sorted(now - before)), before & now, vanished)
+
+
+def differs(listed: Listed, recorded: Recorded | Gone) -> bool:
+    """Does a folder list other numbers for a UID than were recorded? What the list does not tell is no difference."""
+    dated = listed.internaldate is not None and listed.internaldate != recorded.internaldate
+    return dated or (not listed.sizeless and listed.size != recorded.size)
+
+
+def match_moves(
+    vanished: Sequence[tuple[Place, Fingerprint]], arrived: Sequence[tuple[Place, Fingerprint]]
+) -> list[tuple[Place, Place]]:
+    """Pairs (from, to) of messages that are the same.
+
+    Only a Message-ID that is once among the vanished and once among the arrived ones tells which is which.
+    """
+    origins = _once(vanished)
+    return [
+        (origins[message_id][0], place)
+        for message_id, (place, fingerprint) in _once(arrived).items()
+        if message_id in origins and origins[message_id][1] == fingerprint and may_move(origins[message_id][0], place)
+    ]
+
+
+def _once(items: Sequence[tuple[Place, Fingerprint]]) -> dict[str, tuple[Place, Fingerprint]]:
+    counts = Counter(fingerprint.message_id for _, fingerprint in items)
+    return {one.message_id: (place, one) for place, one in items if one.message_id and counts[one.message_id] == 1}
+
+
+def may_move(origin: Place, place: Place) -> bool:
+    """Can a message move from ``origin`` to ``place``?
+
+    A new UID in the folder that it vanished from, under the same UIDVALIDITY, is no move: there programs save a changed
+    message in place of the old one.
+    """
+    return (origin.folder, origin.uidvalidity) != (place.folder, place.uidvalidity)
+
+
+def batches(sizes: Sequence[tuple[int, int]], *, max_bytes: int, max_messages: int) -> Iterator[list[int]]:
+    """UIDs of (UID, size) pairs in batches within both bounds; a message over ``max_bytes`` is a batch of its own."""
+    batch: list[int] = []
+    total = 0
+    for uid, size in sizes:
+        if batch and (total + size > max_bytes or len(batch) >= max_messages):
+            yield batch
+            batch, total = [], 0
+        batch.append(uid)
+        total += size
+    if batch:
+        yield batch

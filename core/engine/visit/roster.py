@@ -1,0 +1,79 @@
+"""Which mailboxes a profile comes to now, and what must be said about those that it does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.archive.archive import Archive
+from core.archive.registry import saved_profiles, users
+from core.imap.login import Credentials, Known
+from core.model import MailboxResult, Problem, RunStatus
+from core.profiles.mailboxes import Mailbox, of_everybody, of_target, of_user
+from core.profiles.profile import Profile
+from core.profiles.selection import Mode, select
+from core.secrets import Secret
+from core.text.format import number
+
+#: Names that are told in a warning; the rest is a number.
+NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """``mailboxes`` to archive, results of those of which that is known to be impossible, and warnings."""
+
+    mailboxes: tuple[Mailbox, ...]
+    impossible: tuple[MailboxResult, ...] = ()
+    warnings: tuple[str, ...] = ()
+    #: Login names (case folded) that several users have: nothing is deleted there, or the others would never get it.
+    shared: frozenset[str] = frozenset()
+
+
+async def roster(archive: Archive, profile: Profile, *, removed: bool = False) -> Roster:
+    """The mailboxes of ``profile``. Raises ``InputError`` when its one user is no more (unless ``removed`` ones count)."""
+    if profile.target is not None:
+        return Roster((of_target(profile, await users.find(archive, profile.target.user, removed=removed)),))
+    if profile.catchall is not None:
+        # Users change: what was refused when it was saved must be refused when it is run.
+        await saved_profiles.refuse_own_address(archive, profile)
+        wanted = profile.catchall.archive
+        return Roster((of_everybody(profile, await users.find(archive, wanted, removed=removed) if wanted else users.NOBODY),))
+    assert profile.selection is not None
+    selected = select(profile.selection, await users.all_users(archive))
+    warnings = []
+    impossible = []
+    if profile.selection.mode is Mode.ONLY:
+        # Who is listed by name was to be archived: that this did not happen is no mere warning.
+        impossible += [
+            _impossible(name, "there is no such user any more; correct users.list of the profile") for name in selected.unknown
+        ]
+        impossible += [
+            _impossible(user.name, "the user has no e-mail address; archivar user edit adds one")
+            for user in selected.without_address
+        ]
+    else:
+        if selected.unknown:
+            warnings.append(f"users.list names users who are no more: {_names(selected.unknown)}.")
+        if selected.without_address:
+            names = _names([user.name for user in selected.without_address])
+            warnings.append(f"Without an e-mail address, so not archived: {names}.")
+    warnings += saved_profiles.shared_logins(profile, selected.users)
+    shared = saved_profiles.shared(profile, selected.users)
+    if shared and profile.deletion.active:
+        warnings.append("In mailboxes that several users have nothing is deleted: the others would never get it.")
+    mailboxes = tuple(of_user(profile, user) for user in selected.users)
+    return Roster(mailboxes, tuple(impossible), tuple(warnings), frozenset(shared))
+
+
+def credentials(profile: Profile, mailbox: Mailbox, password: Secret, known: Known) -> Credentials:
+    """What opens ``mailbox``; ``known`` is shared by all mailboxes of the profile."""
+    return Credentials(profile.login.method, mailbox.login, password, profile.login.username, known)
+
+
+def _impossible(name: str, reason: str) -> MailboxResult:
+    return MailboxResult(name, name, RunStatus.FAILED, problems=[Problem("", None, reason)])
+
+
+def _names(names: list[str] | tuple[str, ...]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {number(more)} more" if more > 0 else "")

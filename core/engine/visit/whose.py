@@ -1,0 +1,142 @@
+"""Settles whose the folders of a mailbox are: by what the server tells, and where it does not, by names (Kerio Connect) and by
+other mailboxes that have the same folder (``lent``).
+
+Names are asked only where the server has told no place for what is not the mailbox's own. Elsewhere than on Kerio Connect a
+name is a doubt and no more; a mailbox for everybody may well be sorted into folders that are called after people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from core.archive.archive import Archive
+from core.archive.registry import users
+from core.engine.visit import lent
+from core.imap.names import Folder, Status
+from core.imap.session import Session
+from core.model import User
+from core.profiles import rules
+from core.profiles.ownership import Evidence, Neighbours, Standing, Whose
+from core.profiles.rules import FolderRules
+
+#: Folders that a remark names.
+NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose mailbox is looked at: the id of its user, and the login that opens it; ``everybody``: it gets all people's mail.
+
+    ``source`` is the mailbox's name in the ledger.
+    """
+
+    user: str
+    login: str
+    everybody: bool = False
+    source: str = ""
+
+
+async def settled(
+    archive: Archive, holder: Holder, session: Session, folders: Sequence[Folder], statuses: Mapping[str, Status]
+) -> list[Folder]:
+    """``folders`` of a session with whose they are. Raises ``Dropped``."""
+    found = among(await users.all_users(archive), holder, session, folders)
+    if holder.everybody:
+        return found
+    # Where nothing else tells it, no comparison is too much.
+    most = 0 if names_count(session) else lent.CROWD
+    return await lent.settled(archive, holder.source, session, found, statuses, most)
+
+
+def among(people: Iterable[User], holder: Holder, session: Session, folders: Sequence[Folder]) -> list[Folder]:
+    """``folders`` of a session with whose they are, among these people."""
+    public = [public_by_name(folder) for folder in folders]
+    if not names_count(session):
+        return public
+    neighbours = Neighbours.of(holder.user, holder.login, people)
+    sure = session.is_kerio and not (session.namespaces and session.namespaces.tells_others)
+    return by_name(neighbours, public, sure=sure, everybody=holder.everybody)
+
+
+def names_count(session: Session) -> bool:
+    """Do names tell whose a folder is? Not where the server tells it, except on Kerio Connect: there what others share stands
+    in one's own tree."""
+    return session.is_kerio or session.namespaces is None or not session.namespaces.spaces
+
+
+def public_by_name(folder: Folder) -> Folder:
+    """A folder with whose it is by a name that only folders for everybody have."""
+    top = folder.path.removeprefix("INBOX/").split("/", 1)[0]
+    if folder.whose.foreign or not rules.is_public(top):
+        return folder
+    root = folder.path[: folder.path.index(top) + len(top)]
+    return replace(folder, whose=Whose(Standing.SHARED, evidence=Evidence.NAME, root=root))
+
+
+def by_name(
+    neighbours: Neighbours,
+    folders: Sequence[Folder],
+    *,
+    sure: bool,
+    everybody: bool = False,
+) -> list[Folder]:
+    """``folders`` with whose they are by the names of their top folders, or of those just below INBOX, where names are a doubt
+    and no more. ``sure``: the server shows others' in this way."""
+    if everybody and not sure:
+        return list(folders)
+    trees: dict[str, list[Folder]] = {}
+    for folder in folders:
+        trees.setdefault(_root(folder.path), []).append(folder)
+    found = {}
+    for root, tree in trees.items():
+        if root != "INBOX":
+            below, name = "/" in root, root.rsplit("/", 1)[-1]
+            found[root] = neighbours.named(name, mailbox=_is_mailbox(root, tree), sure=sure and not everybody and not below)
+    settled = []
+    for folder in folders:
+        named = found.get(_root(folder.path))
+        # Who may administer a folder as the INBOX has it for one's own, unless the server is known to lend it like that.
+        granted = folder.whose.evidence is Evidence.RIGHTS and folder.whose.own
+        if named is None or named.own or folder.whose.foreign or (granted and not sure):
+            settled.append(folder)
+        else:
+            settled.append(replace(folder, whose=named))
+    return settled
+
+
+def _root(path: str) -> str:
+    """The top folder of a path; below INBOX, where some servers keep all folders, that with INBOX before it."""
+    levels = path.split("/")
+    return "/".join(levels[: 2 if levels[0] == "INBOX" else 1])
+
+
+def _is_mailbox(top: str, tree: Sequence[Folder]) -> bool:
+    """Does a tree look like somebody's mailbox: folders below it that mailboxes have, or any where it can hold no mail itself?
+
+    One's own folder with folders below it can hold mail, though it may be empty.
+    """
+    below = [folder.path.removeprefix(f"{top}/").split("/")[0] for folder in tree if folder.path != top]
+    if any(rules.is_usual(name) for name in below):
+        return True
+    root = next((folder for folder in tree if folder.path == top), None)
+    return bool(below) and (root is None or not root.selectable)
+
+
+def remarks(folders: Sequence[Folder], chosen: FolderRules) -> list[str]:
+    """What should be known of folders that are archived and may be somebody else's, in sentences."""
+    found: dict[str, list[str]] = {}
+    for folder in folders:
+        archived = not chosen.reason_to_exclude(folder.path, folder.attributes, folder.whose)
+        if folder.selectable and folder.whose.doubt and archived:
+            found.setdefault(folder.whose.doubt, []).append(folder.path)
+    return [
+        f"{_names(paths)}: may be somebody else's, since {doubt}; archived here, and nothing is deleted there "
+        "unless delete.shared says so."
+        for doubt, paths in found.items()
+    ]
+
+
+def _names(paths: Sequence[str]) -> str:
+    more = len(paths) - NAMED
+    return ", ".join(paths[:NAMED]) + (f" and {more} more" if more > 0 else "")
