@@ -16,9 +16,8 @@ from pathlib import Path
 
 from core import config
 from core.archive import mending, opening
-from core.archive.catalog import catalog, changes
+from core.archive.catalog import catalog, changes, settings
 from core.archive.catalog.catalog import Detail
-from core.archive.registry import settings
 from core.archive.store import intake
 from core.archive.store.appending import Appending, Request
 from core.archive.store.intake import Part, Prepared
@@ -561,7 +560,7 @@ class Archive:
 
     async def volume_bytes(self) -> int:
         """The size at which a volume is sealed (setting ``volume_bytes``)."""
-        return (await settings.read(self)).volume_bytes
+        return (await settings.read(self.database)).volume_bytes
 
     async def _apply(self, entries: Sequence[Entry], number: int, details: Mapping[bytes, Detail]) -> None:
         async with self.database.transaction() as transaction:

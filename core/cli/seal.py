@@ -38,12 +38,12 @@ def list_places() -> None:
     """Show the places, and the last seal that arrived at each; exit code 1 if the last one did not."""
 
     async def work() -> int:
+        from core.archive.catalog import settings
         from core.archive.proof import seal_places
-        from core.archive.registry import settings
 
         async with context.archive() as archive:
             found = await seal_places.standings(archive)
-            often = (await settings.read(archive)).seal
+            often = (await settings.read(archive.database)).seal
         if output.json_wanted:
             output.json({"when": often, "places": [one.as_json() for one in found]})
         elif not found:

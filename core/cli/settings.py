@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from core.archive.registry import settings
+from core.archive.catalog import settings
+from core.archive.registry import saved_settings
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
@@ -28,7 +29,7 @@ def list_settings(asked: typer.Context) -> None:
 
     async def work() -> None:
         async with context.archive() as archive:
-            found = await settings.read(archive)
+            found = await settings.read(archive.database)
         if output.json_wanted:
             output.json({"settings": found.as_json()})
             return
@@ -44,7 +45,7 @@ def set_one(name: NAME, value: Annotated[str, typer.Argument(metavar="VALUE", he
 
     async def work() -> None:
         async with context.archive() as archive:
-            changed = await settings.change(archive, name, value, actor=actor())
+            changed = await saved_settings.change(archive, name, value, actor=actor())
         if output.json_wanted:
             output.json({"settings": changed.as_json()})
         output.note(f"{name} is {settings.shown(changed)[name]} now.")

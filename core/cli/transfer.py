@@ -9,8 +9,9 @@ import typer
 
 from core.archive.archive import Archive
 from core.archive.read import reading
-from core.archive.read.selection import Selection, found_by
+from core.archive.read.selection import Selection
 from core.archive.registry import users
+from core.archive.search.found import found_by
 from core.archive.transfer import export as exporting
 from core.archive.transfer.export import Exported
 from core.archive.transfer.export import Format as As

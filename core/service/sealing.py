@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 from core.archive.archive import Archive
+from core.archive.catalog import settings
 from core.archive.proof import seal_places
 from core.archive.proof.seal_places import Standing
-from core.archive.registry import settings
 from core.config import Home, find
 from core.engine.seals import sealing
 from core.errors import ArchivarError
@@ -76,7 +76,7 @@ class Sealing:
 async def due(archive: Archive) -> list[Standing]:
     """The places to which a seal is to be sent now."""
     found = await seal_places.standings(archive)
-    wish = (await settings.read(archive)).seal if found else "off"
+    wish = (await settings.read(archive.database)).seal if found else "off"
     if wish == "off":
         return []
     sql = "SELECT max(finished) FROM run WHERE dry_run = 0"

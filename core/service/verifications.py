@@ -15,8 +15,8 @@ from typing import Any
 
 from core.archive import opening
 from core.archive.archive import Archive
+from core.archive.catalog import settings
 from core.archive.proof import last_verification
-from core.archive.registry import settings
 from core.db import kept
 from core.db.database import Transaction
 from core.model import moment, now, timestamp
@@ -171,7 +171,7 @@ async def standing(archive: Archive) -> Standing:
     asked, progress = _request(texts.get(REQUEST)), _progress(texts.get(PROGRESS))
     if asked is None or progress is None or progress.id != asked.id:
         progress = None
-    rhythm = Rhythm.parse((await settings.read(archive)).verify)
+    rhythm = Rhythm.parse((await settings.read(archive.database)).verify)
     return Standing(asked, progress, _ended(texts.get(ENDED)), rhythm, await due(archive, rhythm))
 
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from core.archive import opening
 from core.archive.archive import Archive
-from core.archive.registry import clock, settings
+from core.archive.catalog import settings
+from core.archive.registry import clock
 from core.config import Home
 from core.engine.run.run import result
 from core.engine.visit.limits import Limits
@@ -197,7 +198,7 @@ class Service:
         """Go by the settings as they are now; another process changes them, so the file's version tells when to look."""
         version = await self._queue.version()
         if version != self._version:
-            self._settings = await settings.read(self._archive)
+            self._settings = await settings.read(self._archive.database)
             self._limits.allow(self._settings.connections)
             self._version = version
 

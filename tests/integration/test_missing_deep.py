@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from core.archive.registry import saved_profiles, settings, users
+from core.archive.catalog import settings
+from core.archive.registry import saved_profiles, users
 from core.engine.examine import comparison, examine
 from core.engine.examine.comparison import Compared, Deep
 from core.engine.examine.differences import MissingFolder, MissingMailbox, What
@@ -386,7 +387,7 @@ async def test_what_is_kept_never_stands_for_something_else(box: Sandbox, why: s
         elif why == "other server":
             await comparisons_of_another_server(box)
         else:
-            days = (await settings.read(box.archive)).relist
+            days = (await settings.read(box.archive.database)).relist
             at = now() - timedelta(days=days, hours=1) if why == "old" else now() + timedelta(days=1)
             async with box.archive.database.transaction() as transaction:
                 await transaction.execute("UPDATE compared SET at = ?", (timestamp(at),))

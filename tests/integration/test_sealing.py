@@ -20,7 +20,7 @@ from core.archive.archive import Archive
 from core.archive.proof import seal, seal_check, seal_places, stamp
 from core.archive.proof.seal import Seal
 from core.archive.proof.seal_places import Standing
-from core.archive.registry import settings
+from core.archive.registry import saved_settings
 from core.archive.transfer import backup
 from core.config import Home
 from core.engine.seals import seal_delivery, sealing
@@ -245,12 +245,12 @@ async def test_when_the_service_sends_them(world: World) -> None:
     async with world.archive.database.transaction() as transaction:
         sql = "INSERT INTO run (profile, status, requested, finished, dry_run) VALUES ('Staff', 'succeeded', '', ?, ?)"
         await transaction.execute(sql, (timestamp(now()), 1))
-    await settings.change(world.archive, "seal", "runs")
+    await saved_settings.change(world.archive, "seal", "runs")
     assert await due(world.archive) == []
     async with world.archive.database.transaction() as transaction:
         await transaction.execute(sql, (timestamp(now()), 0))
     assert len(await due(world.archive)) == 4
-    await settings.change(world.archive, "seal", "off")
+    await saved_settings.change(world.archive, "seal", "off")
     assert await due(world.archive) == []
 
 

@@ -20,7 +20,7 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.proof import damage, last_verification, verification
 from core.archive.proof.findings import Verdict
-from core.archive.registry import settings
+from core.archive.registry import saved_settings
 from core.config import Home
 from core.db import kept
 from core.errors import HomeError
@@ -402,19 +402,19 @@ async def test_when_the_next_is_due(archive: Archive) -> None:
     standing = await verifications.standing(archive)
     began = (await archive.entry_times([1]))[1]
     assert standing.due == standing.rhythm.following(moment(began))
-    await settings.change(archive, "verify", "weekly")
+    await saved_settings.change(archive, "verify", "weekly")
     await last_verification.remember(archive.home, Verdict())
     last = await last_verification.last(archive)
     assert last is not None
     assert (await verifications.standing(archive)).due == last.at + timedelta(days=7)
-    await settings.change(archive, "verify", "off")
+    await saved_settings.change(archive, "verify", "off")
     assert (await verifications.standing(archive)).due is None
 
 
 async def test_one_that_was_cancelled_or_failed_is_not_begun_again_at_once(archive: Archive) -> None:
     """The schedule leaves out the cancelled one, and tries a failed one an hour later."""
     homes.change(archive.home.catalog, f"INSERT OR REPLACE INTO setting VALUES ('{verifications.SHARE}', '{LONG_AGO}')")
-    await settings.change(archive, "verify", "5%")
+    await saved_settings.change(archive, "verify", "5%")
     before = (await verifications.standing(archive)).due
     assert before is not None
     assert before.year == 2020
@@ -434,7 +434,7 @@ async def test_one_that_was_cancelled_or_failed_is_not_begun_again_at_once(archi
 async def test_a_clock_that_was_fast_for_a_while_ends_no_schedule(archive: Archive, rhythm: str) -> None:
     """What was verified, cancelled or failed years ahead is not waited for."""
     ahead = timestamp(now() + timedelta(days=4_000))
-    await settings.change(archive, "verify", rhythm)
+    await saved_settings.change(archive, "verify", rhythm)
     await last_verification.remember(archive.home, Verdict())
     for outcome in (Outcome.CLEAN, Outcome.CANCELLED, Outcome.FAILED):
         async with archive.database.transaction() as transaction:
@@ -450,7 +450,7 @@ async def test_a_clock_that_was_fast_for_a_while_ends_no_schedule(archive: Archi
 async def test_a_switched_off_schedule_lets_go_of_what_it_wanted(archive: Archive) -> None:
     """But not of what a person asked for."""
     for actor, stays in ((verifications.SCHEDULE, False), ("root", True)):
-        await settings.change(archive, "verify", "off")
+        await saved_settings.change(archive, "verify", "off")
         await verifications.ask(archive, actor=actor)
         verifying = Verifying(archive)
         try:

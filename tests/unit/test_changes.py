@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.archive.archive import Archive
-from core.archive.catalog import changes
+from core.archive.catalog import changes, settings
 from core.archive.catalog.changes import Change, between
 from core.archive.read import audit
-from core.archive.registry import saved_directory, saved_profiles, settings, unknown, user_import, users
+from core.archive.registry import saved_directory, saved_profiles, saved_settings, unknown, user_import, users
 from core.archive.store.ledger import Draft
 from core.archive.store.volume import Volume
 from core.errors import StorageError
@@ -29,7 +29,7 @@ from core.profiles.users_csv import UserRow
 from core.secrets import Secret
 from tests import homes
 
-CORE = Path(changes.__file__).parents[1]
+CORE = Path(changes.__file__).parents[2]
 WORD = "geheim-4711"
 DIRECTORY = Directory(Source.LDAP, DirectoryServer("dc1", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x")
 LEAVES = st.one_of(st.none(), st.booleans(), st.integers(0, 9), st.text("ab", max_size=2), st.lists(st.text("ab", max_size=2)))
@@ -206,7 +206,7 @@ async def test_directory_addresses_and_settings_say_what_was_changed(archive: Ar
     await unknown.set_ours(archive, "example.org", True)
     assert await _last(archive) == [{"field": "ours", "old": False, "new": True}]
     head = await archive.head()
-    await settings.change(archive, "runs", "4")
+    await saved_settings.change(archive, "runs", "4")
     assert await archive.head() == head, "as it was before"
     for name in settings.DESCRIBED:
         value = {
@@ -217,8 +217,8 @@ async def test_directory_addresses_and_settings_say_what_was_changed(archive: Ar
             "volume_bytes": "1 GB",
             "verify": "weekly",
         }.get(name, "7")
-        before = settings.shown(await settings.read(archive))[name]
-        after = settings.shown(await settings.change(archive, name, value))[name]
+        before = settings.shown(await settings.read(archive.database))[name]
+        after = settings.shown(await saved_settings.change(archive, name, value))[name]
         if before != after:
             assert await _last(archive) == [{"field": name, "old": before, "new": after}]
 

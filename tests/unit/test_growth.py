@@ -53,7 +53,7 @@ INSIDE = frozenset(
             "core.archive.search.query_values",
             "core.profiles.seal_place",
             "core.archive.proof.seal",
-            "core.archive.registry.settings",
+            "core.archive.catalog.settings",
             "core.archive.registry.unknown",
             "core.archive.registry.user_import",
         ),

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from core import config
 from core.archive.archive import Archive
-from core.archive.read.selection import Selection, found_by, select
+from core.archive.read.selection import Selection, select
 from core.archive.registry import users
 from core.archive.search import folding, search_index
 from core.archive.search import search as finding
+from core.archive.search.found import found_by
 from core.archive.search.index_document import Lack
 from core.archive.search.query import QueryError, parse
 from core.archive.search.search import Cursor, Order, Search

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from core.archive.archive import Archive
-from core.archive.registry import settings
-from core.archive.registry.settings import DESCRIBED, Settings
+from core.archive.catalog import settings
+from core.archive.catalog.settings import DESCRIBED, Settings
+from core.archive.registry import saved_settings
 from core.config import Home
 from core.db.database import Database
 from core.errors import InputError
@@ -56,7 +57,7 @@ REFUSED = [
 
 async def test_an_archive_without_settings_has_the_defaults(archive: Archive) -> None:
     """Nothing is stored until something is changed; every setting is described."""
-    assert await settings.read(archive) == Settings() == settings.glance(archive.home)
+    assert await settings.read(archive.database) == Settings() == settings.glance(archive.home)
     assert await archive.volume_bytes() == 4 * 1024**3
     assert [one.name for one in fields(Settings)] == list(DESCRIBED) == list(Settings().as_json())
 
@@ -66,10 +67,10 @@ async def test_what_is_allowed_is_kept_and_shown_as_it_can_be_given(
     archive: Archive, name: str, text: str, value: object
 ) -> None:
     """Read back the same by the command line and by the console's glance; what is listed can be set again."""
-    changed = await settings.change(archive, name, text)
+    changed = await saved_settings.change(archive, name, text)
     assert getattr(changed, name) == value
-    assert await settings.read(archive) == changed == settings.glance(archive.home)
-    assert await settings.change(archive, name, settings.shown(changed)[name]) == changed
+    assert await settings.read(archive.database) == changed == settings.glance(archive.home)
+    assert await saved_settings.change(archive, name, settings.shown(changed)[name]) == changed
 
 
 @pytest.mark.parametrize(("name", "texts"), REFUSED)
@@ -77,12 +78,12 @@ async def test_what_is_not_allowed_is_refused_and_named(archive: Archive, name: 
     """The setting, the value and what is allowed; the setting stays."""
     for text in texts:
         with pytest.raises(InputError) as error:
-            await settings.change(archive, name, text)
+            await saved_settings.change(archive, name, text)
         assert error.value.message.startswith(f'{name}: "{text[:40]}')
         assert DESCRIBED[name].allowed in error.value.hint
     with pytest.raises(InputError, match="no setting"):
-        await settings.change(archive, "colour", "red")
-    assert await settings.read(archive) == Settings()
+        await saved_settings.change(archive, "colour", "red")
+    assert await settings.read(archive.database) == Settings()
 
 
 async def test_values_that_cannot_be_read_count_as_not_set(archive: Archive) -> None:
@@ -99,7 +100,7 @@ async def test_values_that_cannot_be_read_count_as_not_set(archive: Archive) -> 
                 ("connections", "3"),
             ],
         )
-    assert await settings.read(archive) == Settings(connections=3) == settings.glance(archive.home)
+    assert await settings.read(archive.database) == Settings(connections=3) == settings.glance(archive.home)
 
 
 async def test_volumes_are_sealed_by_the_setting(archive: Archive) -> None:
@@ -122,7 +123,7 @@ async def test_a_glance_makes_no_file_and_takes_no_time(tmp_path: Path) -> None:
     assert settings.glance(home) == Settings()
     assert not home.path.exists()
     archive = await homes.begin(home.path)
-    await settings.change(archive, "runs", "7")
+    await saved_settings.change(archive, "runs", "7")
     before = _everything(home)
     assert (settings.glance(home).runs, _everything(home)) == (7, before)
     copy = Home(tmp_path / "copy")
@@ -174,7 +175,7 @@ async def test_the_service_starts_no_more_runs_than_the_setting_says(archive: Ar
         await end.wait()
 
     monkeypatch.setattr(Service, "_work", work)
-    await settings.change(archive, "runs", "1")
+    await saved_settings.change(archive, "runs", "1")
     service = Service(archive, until_idle=True)
     for name in ("a", "b", "c"):
         async with archive.database.transaction() as transaction:
@@ -190,7 +191,7 @@ async def test_the_service_starts_no_more_runs_than_the_setting_says(archive: Ar
     assert await look() == [1]
     assert await look() == [1]
     other = await Archive.open(archive.home)
-    await settings.change(other, "runs", "3")
+    await saved_settings.change(other, "runs", "3")
     await other.close()
     assert await look() == [1, 2, 3]
     end.set()
@@ -201,10 +202,10 @@ async def test_what_is_unknown_is_refused_with_what_may_be_meant(archive: Archiv
     """A name that is nearly one, and a theme that is none; nothing is kept."""
     for name, value, near in (("refesh", "1", '"refresh"'), ("Theme", "dark", '"theme"'), ("theme", "drak", '"dark"')):
         with pytest.raises(InputError) as refused:
-            await settings.change(archive, name, value)
+            await saved_settings.change(archive, name, value)
         assert f"Is {near} meant?" in refused.value.hint
     with pytest.raises(InputError, match='There is no setting "x') as refused:
-        await settings.change(archive, "x" * 10_000, "1")
+        await saved_settings.change(archive, "x" * 10_000, "1")
     assert "meant" not in refused.value.hint
     assert len(str(refused.value)) < 500
-    assert await settings.read(archive) == Settings()
+    assert await settings.read(archive.database) == Settings()

@@ -15,7 +15,7 @@ from core.archive.proof import seal, seal_check, seal_places
 from core.archive.proof.seal import Seal
 from core.archive.proof.seal_check import Check
 from core.archive.proof.stamp import Stamp
-from core.archive.registry import settings
+from core.archive.registry import saved_settings
 from core.archive.search.search_index import Index
 from core.archive.store.ledger import Draft
 from core.archive.store.volume import SCHEMA, Volume
@@ -195,7 +195,7 @@ async def test_a_trigger_in_the_catalog_never_runs_and_a_rebuild_leaves_it_behin
     try:
         change(sealed.home.catalog, script)
         with pytest.raises(DamagedError, match="trigger quiet on setting does not belong there"):
-            await settings.change(archive, "runs", "3")
+            await saved_settings.change(archive, "runs", "3")
     finally:
         await archive.close()
     with pytest.raises(DamagedError, match="is damaged: in its schema trigger quiet"):

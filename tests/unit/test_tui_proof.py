@@ -13,11 +13,12 @@ from unittest.mock import AsyncMock
 import pytest
 
 from core.archive.archive import Archive
+from core.archive.catalog import settings
 from core.archive.proof import damage, last_verification, verification
 from core.archive.proof.findings import Verdict
 from core.archive.proof.last_verification import LastVerification
 from core.archive.proof.verify import verify
-from core.archive.registry import settings
+from core.archive.registry import saved_settings
 from core.config import Home
 from core.model import now, timestamp
 from core.profiles.rhythm import Rhythm
@@ -223,7 +224,7 @@ async def test_a_repair_goes_on_when_the_page_is_left(archive: Archive, monkeypa
 
 async def test_the_schedule_is_chosen_from_a_list(archive: Archive) -> None:
     """It counts at once, and what was set by hand is among what can be chosen."""
-    await settings.change(archive, "verify", "7%")
+    await saved_settings.change(archive, "verify", "7%")
     async with console_on(archive.home) as screen:
         await at_proof(screen)
         await screen.until_shown("7 % of everything, daily")
@@ -231,7 +232,7 @@ async def test_the_schedule_is_chosen_from_a_list(archive: Archive) -> None:
         await screen.until_shown("▸ 7% a day", "everything, once a week", "never by itself")
         await screen.press("end", "enter")
         await screen.until_shown("Next    ○ never by itself")
-    assert (await settings.read(archive)).verify == "off"
+    assert (await settings.read(archive.database)).verify == "off"
 
 
 async def test_a_backup_is_only_looked_at(archive: Archive) -> None:
@@ -254,7 +255,7 @@ async def test_home_tells_of_an_archive_that_is_not_proved(archive: Archive) -> 
             await gateway.close()
 
     assert await told() == []
-    await settings.change(archive, "verify", "off")
+    await saved_settings.change(archive, "verify", "off")
     assert await told() == ["The archive was never verified, and does not verify itself."]
     await last_verification.remember(archive.home, Verdict())
     assert await told() == []
@@ -279,7 +280,7 @@ async def test_home_tells_of_an_archive_that_is_not_proved(archive: Archive) -> 
 async def test_an_empty_archive_has_nothing_to_prove(tmp_path: Path) -> None:
     """However its schedule is."""
     archive = await homes.begin(tmp_path / "empty")
-    await settings.change(archive, "verify", "off")
+    await saved_settings.change(archive, "verify", "off")
     await archive.close()
     gateway = await open_gateway(archive.home.path)
     try:

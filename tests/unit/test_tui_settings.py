@@ -10,9 +10,9 @@ from unittest.mock import AsyncMock
 import pytest
 
 from core.archive.archive import Archive
+from core.archive.catalog import settings
 from core.archive.proof import last_verification
 from core.archive.proof.verify import Finding, Verdict
-from core.archive.registry import settings
 from tests import homes
 from tests.terminal.consoles import console_on
 from tests.unit.test_tui_screens import Shown, straight
@@ -62,10 +62,10 @@ async def test_a_theme_is_seen_while_it_is_chosen_and_kept_when_taken(archive: A
         await screen.until_shown("▸ dark")
         await screen.press("end")
         await screen.until(lambda: screen.console.theme == "light")
-        assert (await settings.read(archive)).theme == "dark"
+        assert (await settings.read(archive.database)).theme == "dark"
         await screen.press("escape")
         await screen.until(lambda: screen.console.theme == "dark")
-        assert (await settings.read(archive)).theme == "dark"
+        assert (await settings.read(archive.database)).theme == "dark"
         await screen.press("enter", "end", "enter")
         await screen.until_shown("▸ Theme         light")
     assert glance(archive.home.path).theme == "light"
@@ -101,10 +101,10 @@ async def test_what_the_core_refuses_stands_beside_the_line(archive: Archive) ->
         await screen.press("end", "0", "enter")
         await screen.until_shown('! connections: "160" is not allowed.')
         assert isinstance(screen.console.screen, SettingForm)
-        assert (await settings.read(archive)).connections == 16
+        assert (await settings.read(archive.database)).connections == 16
         await screen.press("backspace", "backspace", "2", "enter")
         await screen.until_shown("▸ Connections   12")
-    assert (await settings.read(archive)).connections == 12
+    assert (await settings.read(archive.database)).connections == 12
 
 
 async def test_the_mouse_is_switched_by_enter(archive: Archive) -> None:

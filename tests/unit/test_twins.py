@@ -19,6 +19,7 @@ from core.archive.store.ledger import Draft
 from core.archive.transfer.export import Format as As
 from core.archive.transfer.export import export
 from core.archive.transfer.importing import Imported, import_mail
+from core.message.canonical import canonical
 from tests import homes
 from tests.homes import ALICE, message
 
@@ -161,8 +162,8 @@ async def test_a_move_on_the_server_moves_what_stands_for_it(tmp_path: Path) -> 
 def test_only_other_line_ends_make_a_form_of_its_own() -> None:
     """CRLF has none; LF, CR and mixed ones are compared as if they had it; a message of any bytes takes linear time."""
     wanted = hashlib.sha256(CRLF[1]).digest()
-    assert twins.canonical(CRLF[1]) is None
-    assert twins.canonical(b"") is None
-    assert twins.canonical(b"no line end") is None
-    assert twins.canonical(LF[1]) == twins.canonical(MIXED[1]) == wanted
-    assert twins.canonical(CRLF[1].replace(b"\r\n", b"\r")) == wanted
+    assert canonical(CRLF[1]) is None
+    assert canonical(b"") is None
+    assert canonical(b"no line end") is None
+    assert canonical(LF[1]) == canonical(MIXED[1]) == wanted
+    assert canonical(CRLF[1].replace(b"\r\n", b"\r")) == wanted

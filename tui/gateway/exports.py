@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.archive.archive import Archive
 from core.archive.read import selection as selecting
-from core.archive.read.selection import found_by
+from core.archive.search.found import found_by
 from core.archive.search.query import parse
 from core.archive.search.search_index import bring_up
 from core.archive.transfer import export as exporting

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from core.archive.archive import Archive
+from core.archive.catalog import settings
 from core.archive.opening import refuse_backup
 from core.archive.proof import seal_places
 from core.archive.proof.seal_places import Standing
-from core.archive.registry import settings
 from core.engine.seals import sealing
 from core.model import now
 from core.profiles.seal_place import FIELDS, TARGETS, Access, Kind, Place, PlaceError
@@ -39,7 +39,7 @@ class SealDesk:
     async def view(self) -> SealsView:
         with translated():
             found = await seal_places.standings(self._archive)
-            often = (await settings.read(self._archive)).seal
+            often = (await settings.read(self._archive.database)).seal
         return SealsView([seal_row(one) for one in found], _OFTEN[often], not self._archive.home.is_backup)
 
     def fields(self, kind: str) -> Sequence[str]:

@@ -6,9 +6,10 @@ import asyncio
 import os
 
 from core.archive.archive import Archive
+from core.archive.catalog import settings
 from core.archive.proof import damage, last_verification
 from core.archive.proof.last_verification import LastVerification
-from core.archive.registry import settings
+from core.archive.registry import saved_settings
 from core.archive.store import space
 from core.archive.store.space import DiskUse
 from core.archive.transfer import exposures
@@ -47,7 +48,7 @@ class MachineSetup:
 
     async def view(self) -> SettingsView:
         with translated():
-            values = settings.shown(await settings.read(self._archive))
+            values = settings.shown(await settings.read(self._archive.database))
             use = await asyncio.to_thread(space.use, self._home)
             verified = await last_verification.last(self._archive)
             damaged = (await damage.count(self._archive))[0]
@@ -88,7 +89,7 @@ class MachineSetup:
 
     async def change(self, name: str, text: str) -> None:
         with translated():
-            await settings.change(self._archive, name, text, actor="console")
+            await saved_settings.change(self._archive, name, text, actor="console")
 
     async def write_keymap(self, text: str) -> str:
         path = self._home.keymap

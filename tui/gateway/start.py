@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import config
-from core.archive.registry import settings
+from core.archive.catalog import settings
 from core.config import Home
 from core.errors import ArchivarError
 from core.system import locales

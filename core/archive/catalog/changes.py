@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.archive.registry import settings
+from core.archive.catalog import settings
 from core.archive.store.ledger import Draft
 from core.db.database import Database
 
@@ -277,7 +277,7 @@ def _setting_after(payload: Record) -> tuple[str, Record | None]:
 
 
 async def _setting_before(database: Database, name: str) -> Record | None:
-    return {name: settings.shown(await settings.of(database)).get(name)}
+    return {name: settings.shown(await settings.read(database)).get(name)}
 
 
 def _place_after(payload: Record) -> tuple[str, Record | None]:

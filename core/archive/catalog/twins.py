@@ -10,16 +10,14 @@ of two kinds, stays two messages, also in its export.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from core.db.database import Database, Row, Transaction
+from core.message.canonical import canonical
 
-#: So much of a message tells whether its line ends are those of the wire: nearly nothing, beside hashing all of it.
-_LOOKED_AT = 2048
 _CHUNK = 500
 #: Where an entry of the ledger tells it of its messages: SHA-256 of one, and of the same as it is with CRLF.
 KEY = "canonical"
@@ -27,20 +25,6 @@ KEY = "canonical"
 FROM_FILES = "import -> "
 #: The message that stands for the one whose row this is.
 STANDING = "coalesce(twin_of, id)"
-
-
-def canonical(raw: bytes, *, whole: bool = False) -> bytes | None:
-    """SHA-256 of a message as it is with CRLF; None when it has CRLF itself, as far as its beginning, or all of it, tells.
-
-    To look at all of it takes as long as to hash it: for files, which may have been put together from several.
-    """
-    beginning = raw if whole else raw[:_LOOKED_AT]
-    lines = beginning.count(b"\n")
-    if lines != beginning.count(b"\r\n"):
-        return hashlib.sha256(raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")).digest()
-    if not lines and b"\r" in beginning and b"\n" not in raw:
-        return hashlib.sha256(raw.replace(b"\r", b"\r\n")).digest()
-    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.errors import InputError
@@ -82,25 +82,6 @@ async def select(archive: Archive, selection: Selection) -> list[Folder]:
     if not found:
         raise InputError("There is no mail that fits.", "archivar folders USER shows the folders.")
     return found
-
-
-async def found_by(archive: Archive, selection: Selection, query: str) -> Selection:
-    """Of ``selection`` what ``query`` finds, where it asks for it; all when that is empty. What is not indexed is not found.
-
-    Raises ``QueryError``, and ``InputError`` when nothing is found: nothing is not all.
-    """
-    if not query.strip():
-        return selection
-    # Here alone: with the index comes all that reads mail.
-    from core.archive.search.search import matching
-
-    chosen = set(selection.ids)
-    numbers, folders = await matching(archive, query)
-    found = [number for number in numbers if not chosen or number in chosen]
-    if not found:
-        raise InputError(f"Nothing is found by {query}.", "archivar search shows what a query finds.")
-    # The very message may lie in folders, and in archives of others, that were not asked for.
-    return replace(selection, ids=tuple(found), folders=folders)
 
 
 async def places(archive: Archive, folder: Folder, after: int = 0) -> AsyncIterator[Place]:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from core.archive.catalog import twins
+from core.message.canonical import canonical
 from core.message.envelope import Envelope, describe, undescribed
 from core.message.splitter import parts as scan_parts
 from core.message.splitter import split
@@ -78,7 +78,7 @@ def prepare(raw: bytes) -> Prepared:
     else:
         view = memoryview(raw)
         pieces = tuple(Piece(hashlib.sha256(view[start:end]).digest(), start, end) for start, end in segments)
-    return Prepared(raw, sha256, pieces, envelope, twins.canonical(raw))
+    return Prepared(raw, sha256, pieces, envelope, canonical(raw))
 
 
 def covers(segments: Sequence[tuple[int, int]], size: int) -> bool:

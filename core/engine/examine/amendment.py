@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from core.archive.archive import Archive
-from core.archive.registry import settings
+from core.archive.catalog import settings
 from core.engine.run.mailbox import MailboxArchiver, archive_mailbox
 from core.engine.visit import catchall
 from core.engine.visit.catchall import SortedFiling
@@ -49,7 +49,7 @@ async def amend(
             ),
             budget,
             server,
-            await settings.read(archive),
+            await settings.read(archive.database),
             progress,
             # What differs still is found by the comparison that follows.
             lambda kind, text: None,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.archive.archive import Archive
-from core.archive.registry import comparisons, settings
+from core.archive.catalog import settings
+from core.archive.registry import comparisons
 from core.engine.examine.amendment import amend
 from core.engine.examine.comparison import Deep, Scope
 from core.engine.examine.differences import MissingFolder, MissingMailbox
@@ -125,7 +126,7 @@ async def missing(
     breaker = Breaker()
     server = await KnownServer.load(archive, profile.server, deep.warn if deep else lambda text: None)
     if deep is not None:
-        name, days = profile.name, (await settings.read(archive)).relist
+        name, days = profile.name, (await settings.read(archive.database)).relist
         deep.started = await comparisons.begin(archive, name, anew=deep.anew, ended_too=deep.repair, days=days)
     work = MailboxComparison(archive, profile, password, server, deep, backoff, RenamedLogins(archive))
     found = [

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.archive.archive import Archive
+from core.archive.catalog import settings
+from core.archive.catalog.settings import Settings
 from core.archive.read import siblings
-from core.archive.registry import settings, unknown
-from core.archive.registry.settings import Settings
+from core.archive.registry import unknown
 from core.archive.store.ledger import Draft
 from core.engine.run.mailbox import MailboxArchiver, archive_mailbox
 from core.engine.visit import allowance, catchall
@@ -117,7 +118,7 @@ class ProfileRun:
         may = await allowance.of_profile(archive, job.profile.name, job.profile.server.megabytes_a_day)
         sources = {mailbox.source(job.profile.server) for mailbox in found.mailboxes}
         unseen = await siblings.unseen(archive, sources) if job.profile.deletion.active else set()
-        return cls(archive, job, found, server, await settings.read(archive), sorting, may, unseen)
+        return cls(archive, job, found, server, await settings.read(archive.database), sorting, may, unseen)
 
     async def execute(self) -> None:
         """Archive. Raises ``StorageError`` and other errors of the archive; problems of mailboxes are in the results."""

@@ -13,11 +13,11 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from core.archive.archive import Archive
+from core.archive.catalog import settings
 from core.archive.proof import seal as seals
 from core.archive.proof import seal_places, stamp
 from core.archive.proof.seal import Seal
 from core.archive.proof.seal_places import Standing
-from core.archive.registry import settings
 from core.engine.seals import seal_delivery
 from core.engine.seals.seal_delivery import ALL_SECONDS, Parcel
 from core.errors import ArchivarError, BusyError, DamagedError, StorageError
@@ -62,7 +62,7 @@ def overdue(found: Sequence[Standing], moment: datetime) -> str:
 
 async def troubles(archive: Archive, found: Sequence[Standing]) -> list[str]:
     """The sentences of what is wrong with the places of ``found``, the worst first; none when all is well."""
-    late = overdue(found, now()) if (await settings.read(archive)).seal != "off" else ""
+    late = overdue(found, now()) if (await settings.read(archive.database)).seal != "off" else ""
     return [sentence for sentence in (seal_places.trouble(found), late) if sentence]
 
 

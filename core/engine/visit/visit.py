@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.archive.archive import Archive
-from core.archive.registry.settings import Settings
+from core.archive.catalog.settings import Settings
 from core.engine.visit.filing import Destination, Filing
 from core.engine.visit.limits import Budget
 from core.engine.visit.link import Link

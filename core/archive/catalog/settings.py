@@ -9,18 +9,13 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from core.archive.store.ledger import Draft
 from core.config import Home
-from core.db import glimpse, kept
+from core.db import glimpse
 from core.db.database import Database
-from core.errors import InputError
 from core.profiles import rhythm, sizes
 from core.profiles.rhythm import Rhythm
-
-if TYPE_CHECKING:
-    from core.archive.archive import Archive
 
 DEFAULT_VOLUME_BYTES = 4 * 1024**3
 _WORDS = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}
@@ -173,51 +168,9 @@ def shown(settings: Settings) -> dict[str, str]:
     return {name: one.show(getattr(settings, name)) for name, one in DESCRIBED.items()}
 
 
-async def read(archive: Archive) -> Settings:
+async def read(database: Database) -> Settings:
     """The settings now."""
-    return await of(archive.database)
-
-
-async def of(database: Database) -> Settings:
-    """The settings in a catalog."""
     return _settings(await database.read("SELECT name, value FROM setting"))
-
-
-async def change(archive: Archive, name: str, text: str, *, actor: str = "archivar") -> Settings:
-    """Set one; the settings then. One that is as before leaves no trace in the ledger.
-
-    Raises ``InputError`` that names what is allowed.
-    """
-    described = DESCRIBED.get(name)
-    if described is None:
-        raise InputError(f'There is no setting "{_short(name)}".', f"{_near(name, DESCRIBED)}Settings: {', '.join(DESCRIBED)}.")
-    try:
-        value = described.parse(text.strip())
-    except ValueError:
-        near, allowed = "", described.allowed
-        if name == "theme":
-            near, allowed = _near(text, themes()), f"{allowed}: {', '.join(themes())}"
-        raise InputError(f'{name}: "{_short(text)}" is not allowed.', f"{near}Allowed: {allowed}.") from None
-    stored = str(value) if isinstance(value, int) and not isinstance(value, bool) else described.show(value)
-    async with archive.changing():
-        if value != getattr(await read(archive), name):
-            # First, so that no setting is ever another one without an entry that says so.
-            await archive.append([Draft("settings.saved", {"name": name, "value": described.show(value)}, actor)])
-        async with archive.database.transaction() as transaction:
-            await kept.keep(transaction, name, stored)
-    return await read(archive)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:59]}…"
-
-
-def _near(text: str, known: Iterable[str]) -> str:
-    """The name that may be meant, as a sentence with a blank behind it; empty when none is like it."""
-    from difflib import get_close_matches
-
-    found = get_close_matches(text.strip().lower()[:60], list(known), n=1)
-    return f'Is "{found[0]}" meant? ' if found else ""
 
 
 def glance(home: Home) -> Settings:

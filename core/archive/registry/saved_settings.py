@@ -1,0 +1,48 @@
+"""Changes of settings, one by one, each an entry of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core.archive.archive import Archive
+from core.archive.catalog.settings import DESCRIBED, Settings, read, themes
+from core.archive.store.ledger import Draft
+from core.db import kept
+from core.errors import InputError
+
+
+async def change(archive: Archive, name: str, text: str, *, actor: str = "archivar") -> Settings:
+    """Set one; the settings then. One that is as before leaves no trace in the ledger.
+
+    Raises ``InputError`` that names what is allowed.
+    """
+    described = DESCRIBED.get(name)
+    if described is None:
+        raise InputError(f'There is no setting "{_short(name)}".', f"{_near(name, DESCRIBED)}Settings: {', '.join(DESCRIBED)}.")
+    try:
+        value = described.parse(text.strip())
+    except ValueError:
+        near, allowed = "", described.allowed
+        if name == "theme":
+            near, allowed = _near(text, themes()), f"{allowed}: {', '.join(themes())}"
+        raise InputError(f'{name}: "{_short(text)}" is not allowed.', f"{near}Allowed: {allowed}.") from None
+    stored = str(value) if isinstance(value, int) and not isinstance(value, bool) else described.show(value)
+    async with archive.changing():
+        if value != getattr(await read(archive.database), name):
+            # First, so that no setting is ever another one without an entry that says so.
+            await archive.append([Draft("settings.saved", {"name": name, "value": described.show(value)}, actor)])
+        async with archive.database.transaction() as transaction:
+            await kept.keep(transaction, name, stored)
+    return await read(archive.database)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _near(text: str, known: Iterable[str]) -> str:
+    """The name that may be meant, as a sentence with a blank behind it; empty when none is like it."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(text.strip().lower()[:60], list(known), n=1)
+    return f'Is "{found[0]}" meant? ' if found else ""
