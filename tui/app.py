@@ -26,8 +26,8 @@ def run(home: Path | None = None) -> None:
         # Where a shell exports them, Textual would believe them for ever and not the window.
         os.environ.pop(name, None)
     from tui.console import Console
-    from tui.gateway.core import begin_archive, note_fault, open_gateway
-    from tui.gateway.start import glance, locale_doubt
+    from tui.desk.core import begin_archive, note_fault, open_gateway
+    from tui.desk.start import glance, locale_doubt
     from tui.terminal import Found, TerminalDriver, end_on_signals
 
     if doubt := locale_doubt():

@@ -21,27 +21,27 @@ from textual.widgets import Input, Static
 
 from tui import keymap, palette
 from tui.actions import EVERYWHERE, Action, bindings, shown_key
+from tui.desk.settings_views import SettingsView
+from tui.desk.start import DEFAULTS, Start, safe
+from tui.desk.views import Gateway, Refused
 from tui.failing import GONE, Failing
-from tui.gateway.settings_views import SettingsView
-from tui.gateway.start import DEFAULTS, Start, safe
-from tui.gateway.views import Gateway, Refused
 from tui.keymap import Keymap
-from tui.screens.activity import ActivityPlace
-from tui.screens.archive import ArchivePlace
-from tui.screens.confirm import Confirm
-from tui.screens.directory import DirectoryPlace
-from tui.screens.guide import Guides
-from tui.screens.help import Help
-from tui.screens.home import HomePlace
-from tui.screens.place import Place
-from tui.screens.proof import ProofPlace
-from tui.screens.saving import SavingForm
-from tui.screens.seals import SealsPlace
-from tui.screens.settings import SettingsPlace
-from tui.screens.start import StartPlace
-from tui.screens.synchronising import SyncPlace
-from tui.screens.unknown import UnknownPlace
-from tui.screens.users import UsersPlace
+from tui.places.archive.archive import ArchivePlace
+from tui.places.confirm import Confirm
+from tui.places.directory.directory import DirectoryPlace
+from tui.places.directory.synchronising import SyncPlace
+from tui.places.guide import Guides
+from tui.places.help import Help
+from tui.places.home.home import HomePlace
+from tui.places.home.start import StartPlace
+from tui.places.place import Place
+from tui.places.proof.proof import ProofPlace
+from tui.places.proof.seals import SealsPlace
+from tui.places.runs.activity import ActivityPlace
+from tui.places.settings.settings import SettingsPlace
+from tui.places.transfer.saving import SavingForm
+from tui.places.users.unknown import UnknownPlace
+from tui.places.users.users import UsersPlace
 from tui.terminal import TerminalDriver
 from tui.typeahead import Settled, TypeAhead
 

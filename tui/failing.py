@@ -15,9 +15,9 @@ from textual.dom import DOMNode, NoScreen
 from textual.widget import MountError
 from textual.worker import Worker, WorkerState
 
-from tui.gateway.faults import fault, way
-from tui.gateway.views import Refused
-from tui.screens.trouble import Trouble
+from tui.desk.faults import fault, way
+from tui.desk.views import Refused
+from tui.places.trouble import Trouble
 
 #: A worker tells the widget that it belongs to, which knows no answer to a fault: the application has to hear of it.
 Worker.StateChanged.bubble = True

@@ -59,30 +59,16 @@ class Keymap:
 
 def tables() -> dict[str, Sequence[Action]]:
     """All actions that can be given other keys, by the places in which they are."""
-    from tui.screens import (
-        activity,
-        archive,
-        archive_mail,
-        archive_message,
-        directory,
-        home,
-        importing,
-        job,
-        ledger,
-        problems,
-        profile,
-        proof,
-        restoring,
-        run,
-        seals,
-        searching,
-        settings,
-        start,
-        synchronising,
-        unknown,
-        users,
-    )
-    from tui.screens.wizard import place as wizard
+    from tui.places.archive import archive, archive_mail, archive_message, searching
+    from tui.places.directory import directory, synchronising
+    from tui.places.home import home, start
+    from tui.places.profiles import profile
+    from tui.places.proof import ledger, proof, seals
+    from tui.places.runs import activity, job, problems, run
+    from tui.places.settings import settings
+    from tui.places.transfer import restoring
+    from tui.places.users import importing, unknown, users
+    from tui.places.wizard import place as wizard
 
     return {
         "everywhere": EVERYWHERE,

@@ -28,7 +28,7 @@ from tests.benchmarks.contestant import Home
 from tests.benchmarks.server import fill
 from tests.servers.dovecot import Dovecot
 from tests.terminal.consoles import add_users
-from tui.gateway.core import open_gateway
+from tui.desk.core import open_gateway
 
 Row = tuple[str, ...]
 FAST = tuple(f"fast{number}@example.test" for number in range(4))

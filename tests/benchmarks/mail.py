@@ -16,7 +16,7 @@ from core import config
 from core.archive.archive import Archive
 from core.archive.registry import users
 from tests.benchmarks.console import Row, Screen, row
-from tui.gateway.core import CoreGateway, open_gateway
+from tui.desk.core import CoreGateway, open_gateway
 
 SEED = 6
 #: Messages of the folders. Growth is told from the second to the fourth.

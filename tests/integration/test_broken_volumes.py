@@ -21,8 +21,8 @@ from core.config import Home
 from core.service.salvaging import salvage_if_needed
 from tests import homes
 from tests.homes import message, profile, rows
-from tui.gateway.core import open_gateway
-from tui.gateway.views import Refused
+from tui.desk.core import open_gateway
+from tui.desk.views import Refused
 
 PAGE = 16384
 Harm = Callable[[Path], None]

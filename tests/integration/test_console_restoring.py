@@ -19,11 +19,11 @@ from tests.integration.test_restoring import BOB, fill, on_server, wipe
 from tests.servers.dovecot import Dovecot
 from tests.servers.proxy import Proxy
 from tests.support import ALICE, At, mail, many, profile, sandbox
-from tui.gateway.archive_views import Selection
-from tui.gateway.core import CoreGateway, open_gateway
-from tui.gateway.job_views import JobView
-from tui.gateway.transfer_views import Looking, RestoreWish
-from tui.gateway.views import Refused
+from tui.desk.archive_views import Selection
+from tui.desk.core import CoreGateway, open_gateway
+from tui.desk.job_views import JobView
+from tui.desk.transfer_views import Looking, RestoreWish
+from tui.desk.views import Refused
 
 pytestmark = pytest.mark.server
 

@@ -37,8 +37,8 @@ from tests.conftest import StartDovecot
 from tests.journals import report
 from tests.servers.scripted import Script, ScriptedServer, Stored
 from tests.support import ALICE, SHORT_BACKOFF, At, Sandbox, mail, many, profile, sandbox, sha256
-from tui.gateway.core import CoreGateway, open_gateway
-from tui.gateway.job_views import JobView
+from tui.desk.core import CoreGateway, open_gateway
+from tui.desk.job_views import JobView
 
 
 @pytest.fixture

@@ -34,8 +34,8 @@ from core.system.actor import Actor
 from core.system.tasks import spawn
 from tests import homes
 from tests.homes import rows, wait_for
-from tui.gateway.core import open_gateway
-from tui.gateway.views import Remedy
+from tui.desk.core import open_gateway
+from tui.desk.views import Remedy
 
 LONG_AGO = "2020-01-01T00:00:00.000Z"
 Hold = Callable[["subprocess.Popen[bytes]"], int]

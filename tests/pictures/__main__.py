@@ -22,7 +22,7 @@ from core.profiles.selection import Selection
 from tests.terminal.staged import StagedGateway, line, problem, profile, result, snapshot
 from tests.unit.test_tui_screens import Shown
 from tui.console import Console
-from tui.screens import place
+from tui.places import place
 
 #: One winter's evening, wherever and whenever the pictures are drawn.
 MOMENT = datetime(2026, 1, 30, 21, 29, tzinfo=UTC)

@@ -16,7 +16,7 @@ from core.model import COUNTERS, RunStatus, now, timestamp
 from core.service.queue import Queue
 from tests.unit.test_tui_screens import Shown
 from tui.console import Console
-from tui.gateway.core import open_gateway
+from tui.desk.core import open_gateway
 
 
 @asynccontextmanager

@@ -15,22 +15,22 @@ from core.message.content import Attachment, Content
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, User, now
 from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.profiles.selection import select
-from tui.gateway import archive, present
-from tui.gateway.activity_views import Activity
-from tui.gateway.archive_views import FolderRow, Mail, MessageRow, MessageView, OpenFolder, OwnerRow, PlaceRow, RawSource
-from tui.gateway.attention import Condition, attention
-from tui.gateway.described import facts
-from tui.gateway.directory_views import Directory
-from tui.gateway.job_views import Jobs, JobView
-from tui.gateway.people_views import Users
-from tui.gateway.profile_views import Profiles
-from tui.gateway.proof_views import Proof
-from tui.gateway.seal_views import Seals
-from tui.gateway.search_views import Searching
-from tui.gateway.settings_views import Setup
-from tui.gateway.transfer_views import Backups, Exports, Imports, Restores
-from tui.gateway.unknown_views import Unknowns
-from tui.gateway.views import HomeView, ProfileView, Refused, RunView
+from tui.desk import archive, present
+from tui.desk.activity_views import Activity
+from tui.desk.archive_views import FolderRow, Mail, MessageRow, MessageView, OpenFolder, OwnerRow, PlaceRow, RawSource
+from tui.desk.attention import Condition, attention
+from tui.desk.described import facts
+from tui.desk.directory_views import Directory
+from tui.desk.job_views import Jobs, JobView
+from tui.desk.people_views import Users
+from tui.desk.profile_views import Profiles
+from tui.desk.proof_views import Proof
+from tui.desk.seal_views import Seals
+from tui.desk.search_views import Searching
+from tui.desk.settings_views import Setup
+from tui.desk.transfer_views import Backups, Exports, Imports, Restores
+from tui.desk.unknown_views import Unknowns
+from tui.desk.views import HomeView, ProfileView, Refused, RunView
 
 #: Escapes that set a title, move, colour and clear; markup; direction and width tricks; and length.
 HOSTILE = (
@@ -407,7 +407,7 @@ class FaultyGateway(StagedGateway):
 
 def faulty() -> StagedGateway:
     """Running fails in the background, opening the last result fails in the screen itself."""
-    from tui.screens.home import HomePlace
+    from tui.places.home.home import HomePlace
 
     gateway = FaultyGateway(profile("Staff"))
     gateway.add_run("Staff", RunStatus.SUCCEEDED, run=1, finished=gateway.moment, result=result())
@@ -443,13 +443,13 @@ SCENES = {"ordinary": ordinary, "hostile": hostile, "empty": StagedGateway, "bus
 
 def main(scene: str) -> None:
     """The real start of the console, with a staged archive behind it."""
-    import tui.gateway.core
+    import tui.desk.core
     from tui.app import run
 
     async def open_gateway(_path: object = None) -> StagedGateway:
         return SCENES[scene]()
 
-    tui.gateway.core.open_gateway = open_gateway  # type: ignore[assignment]
+    tui.desk.core.open_gateway = open_gateway  # type: ignore[assignment]
     run()
 
 

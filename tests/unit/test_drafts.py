@@ -14,8 +14,8 @@ from core.archive.registry import saved_profiles
 from core.profiles.profile import Access, Profile, Target
 from core.secrets import Secret
 from tests import homes
-from tui.gateway.drafts import Drafts
-from tui.gateway.views import Refused
+from tui.desk.drafts import Drafts
+from tui.desk.views import Refused
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import tui.gateway.directory
+import tui.desk.directory
 from core.archive.archive import Archive
 from core.archive.registry import saved_directory, saved_profiles
 from core.engine.examine import directory_sync
@@ -20,13 +20,13 @@ from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer,
 from core.secrets import Secret
 from core.trial import Step
 from tests import homes
-from tui.gateway.archive_views import Selection
-from tui.gateway.core import CoreGateway
-from tui.gateway.directory_views import DirectoryDraft
-from tui.gateway.people_views import UserDraft
-from tui.gateway.profile_views import Draft
-from tui.gateway.transfer_views import RestoreWish
-from tui.gateway.views import Refused
+from tui.desk.archive_views import Selection
+from tui.desk.core import CoreGateway
+from tui.desk.directory_views import DirectoryDraft
+from tui.desk.people_views import UserDraft
+from tui.desk.profile_views import Draft
+from tui.desk.transfer_views import RestoreWish
+from tui.desk.views import Refused
 
 WORD = "geheim-4711"
 REFUSED = ConnectError("login", "The server refused the login.", "Check the password.")
@@ -46,7 +46,7 @@ async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
     monkeypatch.setattr(Session, "open", refuse)
     monkeypatch.setattr(directory_sync, "people", refuse)
-    monkeypatch.setattr(tui.gateway.directory, "connection_test", fail)
+    monkeypatch.setattr(tui.desk.directory, "connection_test", fail)
     archive = await homes.begin(tmp_path / "home")
     await homes.store(archive, {1: homes.message(1)})
     await saved_profiles.save(archive, homes.profile("mail.example.test", 993), Secret(WORD))

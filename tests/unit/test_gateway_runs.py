@@ -9,7 +9,7 @@ import pytest
 from core.model import RunEvent
 from core.service.queue import Queue
 from tests import homes
-from tui.gateway.core import RUNS_KEPT, open_gateway
+from tui.desk.core import RUNS_KEPT, open_gateway
 
 
 async def test_only_the_events_of_the_last_runs_that_were_looked_at_are_kept(

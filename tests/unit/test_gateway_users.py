@@ -13,7 +13,7 @@ from core.profiles.profile import Login, Method, Profile, Server
 from core.profiles.selection import Chosen, Selection
 from core.secrets import Secret
 from tests import homes
-from tui.gateway.core import open_gateway
+from tui.desk.core import open_gateway
 
 
 async def test_home_tells_of_changed_users_and_counts_no_more_than_it_must(

@@ -32,10 +32,10 @@ from core.text import normal, utf7
 from core.text.format import safe
 from tests import growth
 from tests.growth import LARGE, SMALL, Expression
-from tui import format as shapes
 from tui import keys
-from tui import mail as lines
-from tui.gateway.archive import Raw, message_view
+from tui.desk.archive import Raw, message_view
+from tui.text import format as shapes
+from tui.text import mail as lines
 
 #: Modules with patterns for what administrators write: their files, forms and command lines, and our own words.
 INSIDE = frozenset(
@@ -60,11 +60,11 @@ INSIDE = frozenset(
         *(
             "core.archive.registry.users",
             "core.archive.transfer.manifest",
-            "tui.gateway.people",
-            "tui.gateway.present",
-            "tui.gateway.wording",
+            "tui.desk.people",
+            "tui.desk.present",
+            "tui.desk.wording",
         ),
-        *("tui.keymap", "tui.prose", "core.profiles.age", "core.profiles.directory_form", "core.profiles.fields"),
+        *("tui.keymap", "tui.text.prose", "core.profiles.age", "core.profiles.directory_form", "core.profiles.fields"),
         *("core.profiles.form", "core.profiles.ldap_filter", "core.profiles.lines", "core.profiles.profile_file"),
         *("core.profiles.rhythm", "core.profiles.schedule", "core.profiles.settings_file", "core.profiles.sizes"),
         *("core.profiles.templates", "core.profiles.users_csv"),
@@ -277,8 +277,8 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     "core.directory.values": (TEXT, _text(values.dn_key)),
     "core.text.format": (TEXT, _text(lambda text: safe(text, len(text) + 1))),
     "core.cli.words": (TEXT, _text(lambda text: cli_words.wrapped(safe(text, len(text) + 1), 80))),
-    "tui.format": (TEXT, _text(lambda text: shapes.wrap(shapes.steady(safe(text, len(text) + 1)), 80))),
-    "tui.gateway.archive": (MAIL, lambda raw: len(Raw(raw, 80))),
+    "tui.text.format": (TEXT, _text(lambda text: shapes.wrap(shapes.steady(safe(text, len(text) + 1)), 80))),
+    "tui.desk.archive": (MAIL, lambda raw: len(Raw(raw, 80))),
 }
 
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from core.text.cells import cell_len
 from core.text.format import safe
 from tests.terminal.staged import HOSTILE
-from tui import prose
-from tui.format import Line, steady
-from tui.gateway.views import Tone
+from tui.desk.views import Tone
 from tui.guides import IDS, all_guides, load
-from tui.screens.wizard.people import SYNC_FIRST
+from tui.places.wizard.people import SYNC_FIRST
+from tui.text import prose
+from tui.text.format import Line, steady
 
 #: In English and, in brackets, as the German administration calls it.
 KERIO_NAMES = {

@@ -12,10 +12,10 @@ from core.config import Home, find_or_create
 from tests import homes
 from tests.terminal.consoles import console_on
 from tui.console import Console
-from tui.gateway.start import glance
+from tui.desk.start import glance
 from tui.keymap import read, tables, template
-from tui.screens.settings import SettingsPlace
-from tui.screens.users import UsersPlace
+from tui.places.settings.settings import SettingsPlace
+from tui.places.users.users import UsersPlace
 
 #: Files of administrators name these: none may go away. New ones are added here.
 IDS = """

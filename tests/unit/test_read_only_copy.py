@@ -32,8 +32,8 @@ from core.service.lock import is_running
 from core.service.queue import Queue
 from core.service.scheduler import Scheduler
 from tests import homes
-from tui.gateway.core import CoreGateway
-from tui.gateway.views import Refused
+from tui.desk.core import CoreGateway
+from tui.desk.views import Refused
 
 Said = Callable[..., tuple[int, str, str]]
 #: Commands that would change something; FILE is a profile file, MAIL one with a message.

@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 
 from tests.terminal.staged import StagedGateway, ordinary
 from tui.console import Console
-from tui.screens import place
+from tui.places import place
 
 MOMENT = datetime(2026, 1, 31, 14, 2, tzinfo=UTC)
 Compare = Callable[..., bool]

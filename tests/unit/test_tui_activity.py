@@ -20,16 +20,16 @@ from tests import homes
 from tests.terminal.consoles import add_run, console_on
 from tests.terminal.staged import HOSTILE, problem
 from tests.unit.test_tui_screens import Shown, straight
-from tui.gateway.activity import KINDS
-from tui.screens.activity import ActivityPlace
-from tui.screens.home import HomePlace
-from tui.screens.ledger import LedgerPlace
-from tui.screens.listing import Listing
-from tui.screens.page import Page
-from tui.screens.pick import Pick
-from tui.screens.place import Place
-from tui.screens.problems import ProblemsPlace
-from tui.screens.run import RunPlace
+from tui.desk.activity import KINDS
+from tui.places.home.home import HomePlace
+from tui.places.listing import Listing
+from tui.places.page import Page
+from tui.places.pick import Pick
+from tui.places.place import Place
+from tui.places.proof.ledger import LedgerPlace
+from tui.places.runs.activity import ActivityPlace
+from tui.places.runs.problems import ProblemsPlace
+from tui.places.runs.run import RunPlace
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 STRANGE = set("\x1b\x07\x9b\u202e\u2066\u200b\ufeff")
@@ -38,7 +38,7 @@ STRANGE = set("\x1b\x07\x9b\u202e\u2066\u200b\ufeff")
 @pytest.fixture
 async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Archive]:
     # The runs here are rows: no service shall take them up.
-    monkeypatch.setattr("tui.gateway.core.ensure_running", AsyncMock())
+    monkeypatch.setattr("tui.desk.core.ensure_running", AsyncMock())
     archive = await homes.begin(tmp_path / "home")
     yield archive
     await archive.close()

@@ -18,14 +18,14 @@ from tests.homes import ALICE, SOURCE
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_screens import Shown, straight
-from tui.gateway.archive import GLANCE, ArchivedMail
-from tui.gateway.archive_views import Selection
-from tui.gateway.core import open_gateway
-from tui.gateway.views import Refused
-from tui.screens.archive import ArchivePlace
-from tui.screens.archive_mail import MailPlace
-from tui.screens.archive_message import MessagePlace
-from tui.screens.home import HomePlace
+from tui.desk.archive import GLANCE, ArchivedMail
+from tui.desk.archive_views import Selection
+from tui.desk.core import open_gateway
+from tui.desk.views import Refused
+from tui.places.archive.archive import ArchivePlace
+from tui.places.archive.archive_mail import MailPlace
+from tui.places.archive.archive_message import MessagePlace
+from tui.places.home.home import HomePlace
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40), (170, 50)])
 STRANGE = set("\x1b\x07\x9b\u202e\u2066\u200b\ufeff")
@@ -33,7 +33,7 @@ STRANGE = set("\x1b\x07\x9b\u202e\u2066\u200b\ufeff")
 
 @pytest.fixture
 async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Archive]:
-    monkeypatch.setattr("tui.gateway.core.ensure_running", AsyncMock())
+    monkeypatch.setattr("tui.desk.core.ensure_running", AsyncMock())
     archive = await homes.begin(tmp_path / "home")
     yield archive
     await archive.close()
@@ -317,7 +317,7 @@ async def test_a_message_whose_reading_fails_is_told_as_such(archive: Archive, m
     def failing(raw: bytes) -> Any:
         raise RecursionError
 
-    monkeypatch.setattr("tui.gateway.archive.content.read", failing)
+    monkeypatch.setattr("tui.desk.archive.content.read", failing)
     async with console_on(archive.home) as screen:
         await in_inbox(screen)
         await screen.press("enter")

@@ -11,7 +11,7 @@ import pytest
 from textual.events import Key
 from textual.widgets import Input
 
-import tui.gateway.directory
+import tui.desk.directory
 from core.archive.archive import Archive
 from core.archive.registry import last_attempt, saved_directory, saved_profiles, users
 from core.directory.entry import DirectoryEntry
@@ -29,11 +29,11 @@ from tests import homes
 from tests.terminal.consoles import console_on, names
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_screens import Shown, straight
-from tui.gateway.directory import DirectoryDesk
-from tui.gateway.directory_views import DirectoryDraft
-from tui.screens.directory import DirectoryPlace
-from tui.screens.home import HomePlace
-from tui.screens.users import UsersPlace
+from tui.desk.directory import DirectoryDesk
+from tui.desk.directory_views import DirectoryDraft
+from tui.places.directory.directory import DirectoryPlace
+from tui.places.home.home import HomePlace
+from tui.places.users.users import UsersPlace
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 WORD = "geheim-4711"
@@ -94,7 +94,7 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
 def played(monkeypatch: pytest.MonkeyPatch) -> Played:
     played = Played()
     monkeypatch.setattr(directory_sync, "people", played.answer)
-    monkeypatch.setattr(tui.gateway.directory, "connection_test", played.test)
+    monkeypatch.setattr(tui.desk.directory, "connection_test", played.test)
     return played
 
 

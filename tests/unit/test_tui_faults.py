@@ -15,15 +15,15 @@ from core.config import Home
 from core.profiles.profile import Login, Profile, Server, Target
 from core.secrets import Secret
 from tests.terminal.consoles import console_on
-from tui.gateway.drafts import Drafts
+from tui.desk.drafts import Drafts
 from tui.keymap import read
-from tui.screens.confirm import Confirm
-from tui.screens.home import HomePlace
-from tui.screens.profile import ProfilePlace
-from tui.screens.settings import SettingsPlace
-from tui.screens.users import UsersPlace
-from tui.screens.wizard.place import WizardPlace
-from tui.screens.wizard.summary import SummaryStep
+from tui.places.confirm import Confirm
+from tui.places.home.home import HomePlace
+from tui.places.profiles.profile import ProfilePlace
+from tui.places.settings.settings import SettingsPlace
+from tui.places.users.users import UsersPlace
+from tui.places.wizard.place import WizardPlace
+from tui.places.wizard.summary import SummaryStep
 
 
 @pytest.fixture

@@ -18,8 +18,10 @@ from core.profiles.schedule import Schedule
 from core.text.cells import cell_len
 from core.text.format import safe
 from tests.terminal.staged import HOSTILE, StagedGateway, line, problem, profile, result, snapshot
-from tui.details import mailbox_details, problem_details
-from tui.format import (
+from tui.desk import present
+from tui.desk.views import HomeView, ProfileRow, RunView, Tone
+from tui.text.details import mailbox_details, problem_details
+from tui.text.format import (
     GAP,
     Line,
     MailboxTable,
@@ -38,8 +40,6 @@ from tui.format import (
     steady,
     wrap,
 )
-from tui.gateway import present
-from tui.gateway.views import HomeView, ProfileRow, RunView, Tone
 from tui.widgets.lines import changed_until
 
 WIDTHS = st.integers(1, 140)

@@ -21,22 +21,22 @@ from tests import homes
 from tests.terminal.consoles import console_on
 from tests.unit.test_tui_archive import fill, in_folders, in_inbox, mail
 from tests.unit.test_tui_screens import straight
-from tui.gateway.archive_views import Selection
-from tui.gateway.core import CoreGateway, open_gateway
-from tui.gateway.job_views import JobView
-from tui.gateway.jobs import Job, Outcome, OwnJobs, Stage
-from tui.gateway.views import Refused, Remedy
-from tui.screens.confirm import Confirm
-from tui.screens.exporting import ExportForm
-from tui.screens.home import HomePlace
-from tui.screens.job import JobPlace
+from tui.desk.archive_views import Selection
+from tui.desk.core import CoreGateway, open_gateway
+from tui.desk.job_views import JobView
+from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
+from tui.desk.views import Refused, Remedy
+from tui.places.confirm import Confirm
+from tui.places.home.home import HomePlace
+from tui.places.runs.job import JobPlace
+from tui.places.transfer.exporting import ExportForm
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
 
 @pytest.fixture
 async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Archive]:
-    monkeypatch.setattr("tui.gateway.core.ensure_running", AsyncMock())
+    monkeypatch.setattr("tui.desk.core.ensure_running", AsyncMock())
     monkeypatch.setenv("HOME", str(tmp_path))
     archive = await homes.begin(tmp_path / "home")
     yield archive

@@ -14,11 +14,11 @@ from core.message.content import read
 from core.model import now
 from core.text.cells import cell_len
 from tests.terminal.staged import HOSTILE
-from tui import mail
-from tui.format import Line
-from tui.gateway.archive import Raw, message_row, message_view, tree
-from tui.gateway.archive_views import AttachmentRow, MessageView, OwnerRow
-from tui.gateway.present import text as shown
+from tui.desk.archive import Raw, message_row, message_view, tree
+from tui.desk.archive_views import AttachmentRow, MessageView, OwnerRow
+from tui.desk.present import text as shown
+from tui.text import mail
+from tui.text.format import Line
 
 SUBJECTS = (
     HOSTILE,

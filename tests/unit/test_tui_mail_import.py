@@ -18,13 +18,13 @@ from tests.terminal.consoles import console_on
 from tests.unit.test_tui_archive import STRANGE, fill, mail
 from tests.unit.test_tui_jobs import over
 from tests.unit.test_tui_screens import Shown, straight
-from tui.gateway.core import CoreGateway, open_gateway
-from tui.gateway.transfer_views import ImportWish, Wrong
-from tui.gateway.views import Refused
-from tui.screens.archive import ArchivePlace
-from tui.screens.job import JobPlace
-from tui.screens.mail_import import ImportForm
-from tui.screens.users import UsersPlace
+from tui.desk.core import CoreGateway, open_gateway
+from tui.desk.transfer_views import ImportWish, Wrong
+from tui.desk.views import Refused
+from tui.places.archive.archive import ArchivePlace
+from tui.places.runs.job import JobPlace
+from tui.places.transfer.mail_import import ImportForm
+from tui.places.users.users import UsersPlace
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 AUTO = ImportWish("", "auto", "", "")

@@ -29,16 +29,16 @@ from tests import homes
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_screens import Shown, straight
-from tui.gateway.core import open_gateway
-from tui.gateway.proof import hint, last_sentence, short, under_way
-from tui.gateway.views import Remedy
-from tui.screens.ask import Ask
-from tui.screens.confirm import Confirm
-from tui.screens.home import HomePlace
-from tui.screens.job import JobPlace
-from tui.screens.page import Page
-from tui.screens.proof import ProofPlace
-from tui.screens.settings import SettingsPlace
+from tui.desk.core import open_gateway
+from tui.desk.proof import hint, last_sentence, short, under_way
+from tui.desk.views import Remedy
+from tui.places.ask import Ask
+from tui.places.confirm import Confirm
+from tui.places.home.home import HomePlace
+from tui.places.page import Page
+from tui.places.proof.proof import ProofPlace
+from tui.places.runs.job import JobPlace
+from tui.places.settings.settings import SettingsPlace
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
@@ -58,8 +58,8 @@ async def archive(home: Home) -> AsyncIterator[Archive]:
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service is there, as far as the console can see."""
-    monkeypatch.setattr("tui.gateway.proof.is_running", lambda _home: True)
-    monkeypatch.setattr("tui.gateway.proof.ensure_running", AsyncMock())
+    monkeypatch.setattr("tui.desk.proof.is_running", lambda _home: True)
+    monkeypatch.setattr("tui.desk.proof.ensure_running", AsyncMock())
 
 
 async def _damage(archive: Archive) -> str:
@@ -204,7 +204,7 @@ async def test_a_repair_goes_on_when_the_page_is_left(archive: Archive, monkeypa
         begun.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("tui.gateway.proof.mending.repair", wait)
+    monkeypatch.setattr("tui.desk.proof.mending.repair", wait)
     async with console_on(archive.home) as screen:
         await at_proof(screen)
         await screen.press("r", "y")

@@ -24,11 +24,11 @@ from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_archive import STRANGE, fill, in_folders, in_inbox, mail
 from tests.unit.test_tui_screens import Shown, straight
-from tui.gateway import archive_views
-from tui.gateway.core import CoreGateway, open_gateway
-from tui.gateway.views import Refused
-from tui.screens.ask import Ask
-from tui.screens.restoring import RestorePlace
+from tui.desk import archive_views
+from tui.desk.core import CoreGateway, open_gateway
+from tui.desk.views import Refused
+from tui.places.ask import Ask
+from tui.places.transfer.restoring import RestorePlace
 
 #: Nobody listens there.
 HOST, PORT = "127.0.0.1", 1

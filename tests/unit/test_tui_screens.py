@@ -20,20 +20,20 @@ from core.profiles.selection import Selection
 from core.text.cells import cell_len
 from tests.terminal.staged import HOSTILE, StagedGateway, hostile, line, many, ordinary, problem, profile, result, snapshot
 from tui.console import Console
-from tui.format import Line, MailboxTable, ProblemTable
-from tui.gateway.attention import Condition
-from tui.gateway.faults import fault
-from tui.gateway.profile_views import Draft
-from tui.gateway.views import NoArchive, Refused
+from tui.desk.attention import Condition
+from tui.desk.faults import fault
+from tui.desk.profile_views import Draft
+from tui.desk.views import NoArchive, Refused
 from tui.guides import load
-from tui.screens.confirm import Confirm
-from tui.screens.guide import GuidePage, Guides
-from tui.screens.help import Help
-from tui.screens.home import HomePlace
-from tui.screens.profile import ProfilePlace
-from tui.screens.run import RunPlace
-from tui.screens.start import StartPlace
-from tui.screens.trouble import Trouble
+from tui.places.confirm import Confirm
+from tui.places.guide import GuidePage, Guides
+from tui.places.help import Help
+from tui.places.home.home import HomePlace
+from tui.places.home.start import StartPlace
+from tui.places.profiles.profile import ProfilePlace
+from tui.places.runs.run import RunPlace
+from tui.places.trouble import Trouble
+from tui.text.format import Line, MailboxTable, ProblemTable
 from tui.widgets.keys import KeyBar
 from tui.widgets.lines import Choice
 

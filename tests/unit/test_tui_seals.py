@@ -17,13 +17,13 @@ from tests import homes
 from tests.homes import message
 from tests.terminal.consoles import console_on
 from tests.unit.test_tui_screens import Shown, straight
-from tui.screens.confirm import Confirm
-from tui.screens.home import HomePlace
-from tui.screens.job import JobPlace
-from tui.screens.pick import Pick
-from tui.screens.proof import ProofPlace
-from tui.screens.seals import SealForm, SealsPlace
-from tui.screens.settings import SettingsPlace
+from tui.places.confirm import Confirm
+from tui.places.home.home import HomePlace
+from tui.places.pick import Pick
+from tui.places.proof.proof import ProofPlace
+from tui.places.proof.seals import SealForm, SealsPlace
+from tui.places.runs.job import JobPlace
+from tui.places.settings.settings import SettingsPlace
 
 
 @pytest.fixture

@@ -21,23 +21,23 @@ from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_archive import BOTH_SIZES, STRANGE, fill, in_folders, mail
 from tests.unit.test_tui_screens import Shown, straight
-from tui import syntax
-from tui.gateway.archive_views import Selection
-from tui.gateway.core import CoreGateway, open_gateway
-from tui.gateway.search_views import BadQuery, Order, Question, Scope
-from tui.gateway.views import Refused
-from tui.screens.archive import ArchivePlace
-from tui.screens.archive_mail import MailPlace
-from tui.screens.archive_message import MessagePlace
-from tui.screens.home import HomePlace
-from tui.screens.searching import SearchPlace
+from tui.desk.archive_views import Selection
+from tui.desk.core import CoreGateway, open_gateway
+from tui.desk.search_views import BadQuery, Order, Question, Scope
+from tui.desk.views import Refused
+from tui.places.archive.archive import ArchivePlace
+from tui.places.archive.archive_mail import MailPlace
+from tui.places.archive.archive_message import MessagePlace
+from tui.places.archive.searching import SearchPlace
+from tui.places.home.home import HomePlace
+from tui.text import syntax
 
 
 @pytest.fixture
 def starts(monkeypatch: pytest.MonkeyPatch) -> AsyncMock:
     """What starts a service, and starts none."""
     starts = AsyncMock()
-    monkeypatch.setattr("tui.gateway.core.ensure_running", starts)
+    monkeypatch.setattr("tui.desk.core.ensure_running", starts)
     return starts
 
 

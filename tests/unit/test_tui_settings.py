@@ -16,9 +16,9 @@ from core.archive.proof.verify import Finding, Verdict
 from tests import homes
 from tests.terminal.consoles import console_on
 from tests.unit.test_tui_screens import Shown, straight
-from tui.gateway.start import glance
-from tui.screens.home import HomePlace
-from tui.screens.settings import SettingForm, SettingsPlace, ThemePick
+from tui.desk.start import glance
+from tui.places.home.home import HomePlace
+from tui.places.settings.settings import SettingForm, SettingsPlace, ThemePick
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
@@ -154,8 +154,8 @@ async def test_the_service_can_be_started(archive: Archive, monkeypatch: pytest.
         nonlocal running
         running = True
 
-    monkeypatch.setattr("tui.gateway.core.ensure_running", AsyncMock(side_effect=start))
-    monkeypatch.setattr("tui.gateway.settings.is_running", lambda _home: running)
+    monkeypatch.setattr("tui.desk.core.ensure_running", AsyncMock(side_effect=start))
+    monkeypatch.setattr("tui.desk.settings.is_running", lambda _home: running)
     from core.service.queue import Queue
 
     await Queue(archive.database).announce(4711)

@@ -19,11 +19,11 @@ from core.profiles.routing import AddressBook
 from tests import homes
 from tests.terminal.consoles import console_on
 from tests.unit.test_tui_screens import Shown, straight
-from tui.gateway.core import open_gateway
-from tui.gateway.unknown import UnknownAddresses, proposed
-from tui.gateway.views import Refused
-from tui.screens.home import HomePlace
-from tui.screens.unknown import UnknownPlace
+from tui.desk.core import open_gateway
+from tui.desk.unknown import UnknownAddresses, proposed
+from tui.desk.views import Refused
+from tui.places.home.home import HomePlace
+from tui.places.users.unknown import UnknownPlace
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 STRANGE = set("\x1b\x07\x9b\u202e\u2066\u200b\ufeff")
@@ -32,7 +32,7 @@ INBOX = Folder("INBOX", "INBOX")
 
 @pytest.fixture
 async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Archive]:
-    monkeypatch.setattr("tui.gateway.core.ensure_running", AsyncMock())
+    monkeypatch.setattr("tui.desk.core.ensure_running", AsyncMock())
     archive = await homes.begin(tmp_path / "home")
     await users.add(archive, "bob", ["bob@example.test"])
     yield archive

@@ -17,15 +17,15 @@ from tests import homes
 from tests.terminal.consoles import add_users, console_on, names
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_screens import Shown, straight
-from tui.gateway.people import People
-from tui.gateway.people_views import Saved, UserDraft
-from tui.screens.confirm import Confirm
-from tui.screens.home import HomePlace
-from tui.screens.importing import ImportPlace
-from tui.screens.user_form import UserForm
-from tui.screens.users import UsersPlace
-from tui.screens.wizard.people import TargetStep, UsersStep
-from tui.screens.wizard.place import WizardPlace
+from tui.desk.people import People
+from tui.desk.people_views import Saved, UserDraft
+from tui.places.confirm import Confirm
+from tui.places.home.home import HomePlace
+from tui.places.users.importing import ImportPlace
+from tui.places.users.user_form import UserForm
+from tui.places.users.users import UsersPlace
+from tui.places.wizard.people import TargetStep, UsersStep
+from tui.places.wizard.place import WizardPlace
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 

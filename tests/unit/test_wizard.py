@@ -28,15 +28,15 @@ from core.service.queue import Queue
 from tests import homes
 from tests.unit.test_tui_screens import Shown, straight
 from tui.console import Console
-from tui.gateway import everybody
-from tui.gateway.core import CoreGateway, open_gateway
-from tui.gateway.drafts import Drafts
-from tui.gateway.profile_views import Draft, ExampleRow, FolderRow, FolderTree, StepRow
-from tui.gateway.views import Refused, State, Tone
-from tui.screens.deletion import DeletionQuestion
-from tui.screens.home import HomePlace
-from tui.screens.wizard.filing import example_lines
-from tui.screens.wizard.place import WizardPlace
+from tui.desk import everybody
+from tui.desk.core import CoreGateway, open_gateway
+from tui.desk.drafts import Drafts
+from tui.desk.profile_views import Draft, ExampleRow, FolderRow, FolderTree, StepRow
+from tui.desk.views import Refused, State, Tone
+from tui.places.home.home import HomePlace
+from tui.places.profiles.deletion import DeletionQuestion
+from tui.places.wizard.filing import example_lines
+from tui.places.wizard.place import WizardPlace
 
 ROWS = (
     FolderRow("INBOX", (), "INBOX", 0, "5", True),

@@ -25,16 +25,16 @@ from core.profiles.keys import KEYS
 from core.secrets import Secret
 from core.trial import Step
 from tests import homes
-from tui.gateway import present, trial
-from tui.gateway.activity import run_row
-from tui.gateway.drafts import Drafts
-from tui.gateway.profile_views import Draft
-from tui.gateway.refusals import translated
-from tui.gateway.views import Refused
-from tui.gateway.wording import FIELDS, OF_MANY, advice, message, phrase, place
-from tui.screens.directory import DirectoryPlace
-from tui.screens.wizard.place import STEPS
-from tui.screens.wizard.step import RUN_NOW, TRY_WITH, FormStep
+from tui.desk import present, trial
+from tui.desk.activity import run_row
+from tui.desk.drafts import Drafts
+from tui.desk.profile_views import Draft
+from tui.desk.refusals import translated
+from tui.desk.views import Refused
+from tui.desk.wording import FIELDS, OF_MANY, advice, message, phrase, place
+from tui.places.directory.directory import DirectoryPlace
+from tui.places.wizard.place import STEPS
+from tui.places.wizard.step import RUN_NOW, TRY_WITH, FormStep
 
 MAILBOX = {"user": "anna", "status": "failed", **dict.fromkeys(COUNTERS, 0)}
 #: What nobody who fills in a page knows.

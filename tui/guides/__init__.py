@@ -1,6 +1,6 @@
 """Guides: what is to be set up on mail servers and on this machine. One text file each: its title, an empty line, the text.
 
-How the text is marked is said in ``tui.prose.page``.
+How the text is marked is said in ``tui.text.prose.page``.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from tui.format import cut
-from tui.gateway.cells import cell_len
+from tui.desk.cells import cell_len
+from tui.text.format import cut
 
 Values = Mapping[str, Any]
 #: Cells of the mark before an option.

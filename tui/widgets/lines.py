@@ -14,9 +14,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.format import Line, Span, fit
-from tui.gateway.cells import cell_len
-from tui.gateway.views import Tone
+from tui.desk.cells import cell_len
+from tui.desk.views import Tone
+from tui.text.format import Line, Span, fit
 
 
 class Source(Protocol):

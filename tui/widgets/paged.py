@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from tui.format import Line, Span
-from tui.gateway.views import Tone
+from tui.desk.views import Tone
+from tui.text.format import Line, Span
 from tui.widgets.lines import Choice
 
 R = TypeVar("R")

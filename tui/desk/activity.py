@@ -1,0 +1,275 @@
+"""Runs, problems and the ledger, in pages: there may be any number."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import datetime
+
+from core.archive.archive import Archive
+from core.archive.proof import seal, seal_check
+from core.archive.read import audit
+from core.archive.store.ledger import Entry
+from core.errors import DamagedError, InputError
+from core.model import Run, RunStatus, moment, now
+from core.service.queue import Queue, RunProblem
+from core.system.actor import Actor
+from core.text import format as texts
+from tui.desk import present
+from tui.desk.activity_views import EntryRow, EntryView, Named, PastProblem, RunRow, SealView
+from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
+from tui.desk.refusals import translated
+
+#: Problems that are listed; the run's own place has all of its own.
+PROBLEMS = 500
+#: Lines of a payload that are shown, and bytes of it that are read for that: some are a hundred megabytes.
+PAYLOAD_LINES = 400
+#: Letters of one change; lists of users may be long.
+CHANGE_LENGTH = 4000
+PAYLOAD_BYTES = 2_000_000
+
+SEAL_AGAIN = "Nothing was changed; it can be begun again at any time."
+
+STATES: dict[str, tuple[str, tuple[RunStatus, ...]]] = {
+    "": ("all states", ()),
+    "active": ("going on", (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.INTERRUPTED)),
+    "done": ("done", (RunStatus.SUCCEEDED,)),
+    "errors": ("with errors", (RunStatus.WITH_ERRORS,)),
+    "failed": ("failed", (RunStatus.FAILED,)),
+    "cancelled": ("cancelled", (RunStatus.CANCELLED,)),
+}
+KINDS = {
+    "": "all entries",
+    "archived": "archived mail",
+    "moved": "moves that were followed",
+    "linked": "mail that lies in several folders",
+    "vanished": "mail that is no longer on the server",
+    "relisted": "known mail with other numbers",
+    "returned": "mail that is on the server again",
+    "deleting": "deletions about to be made",
+    "deleted": "deletions at the source",
+    "run.finished": "runs",
+    "user.saved": "users",
+    "profile.saved": "profiles saved",
+    "profile.removed": "profiles removed",
+    "filed": "archived mail of everybody",
+    "left": "mail left on a server",
+    "refiled": "mail filed later",
+    "address.ours": "addresses that are (not) ours",
+    "exported": "exports",
+    "imported": "imported mail",
+    "restored": "restored mail",
+    "backed_up": "backups",
+    "key.rotated": "keys rotated",
+    "directory.saved": "directories set up",
+    "directory.synced": "users synchronised",
+    "directory.removed": "directories removed",
+    "settings.saved": "settings",
+    "seal.place.saved": "places for seals",
+    "seal.place.removed": "places for seals removed",
+    "verified": "verifications",
+    "repaired": "repairs",
+    "salvaged": "volumes that were salvaged",
+    "archive.created": "the beginning",
+}
+
+
+class PastActivity:
+    """``Activity`` on an archive."""
+
+    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
+        self._archive = archive
+        self._jobs = jobs
+        self._queue = Queue(archive.database)
+        self._seqs: dict[str, list[int]] = {}
+
+    # Runs ----------------------------------------------------------------------------------------------------------------
+
+    async def profiles(self) -> Sequence[Named]:
+        with translated():
+            names = await self._queue.profiles()
+        return [Named("", "all profiles"), *(Named(name, present.text(name)) for name in names)]
+
+    def states(self) -> Sequence[Named]:
+        return [Named(key, word) for key, (word, _) in STATES.items()]
+
+    async def count(self, profile: str, state: str) -> int:
+        with translated():
+            return await self._queue.count(profile, status=STATES[state][1])
+
+    async def runs(self, profile: str, state: str, offset: int, limit: int) -> Sequence[RunRow]:
+        with translated():
+            found = await self._queue.runs(profile, status=STATES[state][1], offset=offset, limit=limit, brief=True)
+        return [run_row(run, now()) for run in found]
+
+    async def position(self, profile: str, state: str, run: int) -> int:
+        with translated():
+            return await self._queue.count(profile, status=STATES[state][1], after=run)
+
+    async def problems(self) -> Sequence[PastProblem]:
+        with translated():
+            return [past_problem(one, now()) for one in await self._queue.problems(PROBLEMS)]
+
+    # The ledger ----------------------------------------------------------------------------------------------------------
+
+    def kinds(self) -> Sequence[Named]:
+        return [Named(kind, word) for kind, word in KINDS.items()]
+
+    async def entry_count(self, kind: str) -> int:
+        with translated():
+            if kind:
+                return len(await self._of_kind(kind))
+            newest = await self._archive.entries_before(None, 1)
+        # The first entry of an archive is number 1, and none is left out.
+        return newest[0].seq if newest else 0
+
+    async def _of_kind(self, kind: str) -> list[int]:
+        """The numbers of all entries of a kind; what was there before is not read again."""
+        seqs = self._seqs.setdefault(kind, [])
+        for seq in await self._archive.entry_seqs(kind, seqs[-1] if seqs else 0):
+            if not seqs or seq > seqs[-1]:
+                seqs.append(seq)
+        return seqs
+
+    async def entries(self, kind: str, offset: int, limit: int) -> Sequence[EntryRow]:
+        with translated():
+            if kind:
+                seqs = await self._of_kind(kind)
+                before = seqs[len(seqs) - 1 - offset] + 1 if offset < len(seqs) else 0
+            else:
+                before = await self.entry_count("") + 1 - offset
+            found = await self._archive.entries_before(before, limit, kind)
+            return await asyncio.to_thread(lambda: [entry_row(entry, now()) for entry in found])
+
+    async def entry_position(self, kind: str, seq: int) -> int:
+        with translated():
+            if kind:
+                seqs = await self._of_kind(kind)
+                return len(seqs) - bisect_right(seqs, seq)
+        return max(await self.entry_count("") - seq, 0)
+
+    async def entry(self, seq: int) -> EntryView:
+        with translated():
+            found = await self._archive.entries_before(seq + 1, 1)
+            if not found or found[0].seq != seq:
+                raise InputError(f"There is no entry {seq} in the ledger.")
+            return await asyncio.to_thread(entry_view, found[0])
+
+    # The seal ------------------------------------------------------------------------------------------------------------
+
+    async def seal(self) -> SealView:
+        with translated():
+            now_ = await seal.current(self._archive)
+        return SealView(str(now_), texts.number(now_.seq), now_.hash.hex(), present.text(now_.at, 60))
+
+    async def check_seal(self, text: str) -> int:
+        with translated():
+            typed = await asyncio.to_thread(seal.text, text.strip())
+            wanted = seal.find(typed, await seal_check.archive_id(self._archive.home))
+        last = texts.number(max(one.seq for one in wanted))
+
+        async def work(archive: Archive, job: Job) -> Outcome:
+            def tell(done: int, total: int, what: str) -> None:
+                job.stage = Stage(done, total, unit=what)
+
+            found = await seal_check.check(archive.home, wanted, tell=tell)
+            if found.difference:
+                return Outcome(("The archive is not as it was when the seal was made.",), (found.difference,), bad=True)
+            return Outcome((found.sentence(),))
+
+        what = f"Prove all up to entry {last} by {'its seal' if len(wanted) == 1 else present.count(len(wanted), 'seal')}"
+        return self._jobs.start("Seal", what, SEAL_AGAIN, work)
+
+
+# Values as views ---------------------------------------------------------------------------------------------------------
+
+
+def run_row(run: Run, moment: datetime) -> RunRow:
+    """A run in the list, and the sentences about it."""
+    totals = (run.result or {}).get("totals") or {}
+    counts = [int(totals.get(name, 0)) for name in ("archived", "failed", "deleted")]
+    begun, ended = run.started or run.requested, run.finished or moment
+    took = texts.duration(max((ended - begun).total_seconds(), 0)) if run.started else ""
+    how = "automatic" if run.automatic else "by hand"
+    what = "Dry run" if run.dry_run else "Run"
+    started = "started automatically" if run.automatic else "started by hand"
+    more = [f"{what} {run.id} of {present.text(run.profile, 100)}, {started}{f', took {took}' if took else ''}."]
+    if run.status.final:
+        archived, failed, deleted = map(texts.number, counts)
+        size = texts.size(int(totals.get("bytes", 0)))
+        said = f"{archived} archived ({size}), {failed} failed, {deleted} deleted at the source."
+        more.append(f"Nothing was archived or deleted; {failed} failed." if run.dry_run else said)
+    if run.reason:
+        more.append(present.text(run.reason))
+    return RunRow(
+        id=run.id,
+        profile=present.text(run.profile, 100),
+        state=present.state(run),
+        active=not run.status.final,
+        when=texts.when(run.finished or run.started or run.requested, moment),
+        took=took,
+        counts=tuple(texts.number(count) if count else "" for count in counts),  # type: ignore[arg-type]
+        how="dry run" if run.dry_run else how,
+        more=tuple(more),
+    )
+
+
+def past_problem(one: RunProblem, moment: datetime) -> PastProblem:
+    """A problem with where it was."""
+    folder, uid = one.problem.folder, one.problem.uid
+    parts = [folder, f"UID {uid}" if uid is not None else "", one.mailbox]
+    place = tuple(present.text(part) for part in parts if part) or ("the whole run",)
+    profile = present.text(one.profile, 100)
+    if one.dry_run:
+        place = ("dry run", *place)
+    return PastProblem(one.run, profile, texts.when(one.at, moment), place, present.text(one.problem.reason))
+
+
+def entry_row(entry: Entry, moment_: datetime) -> EntryRow:
+    """An entry in the list."""
+    who = present.text(Actor.of(entry.actor).short(), 100)
+    return EntryRow(entry.seq, _when(entry, moment_), who, present.text(audit.describe(entry)))
+
+
+def _when(entry: Entry, moment_: datetime) -> str:
+    try:
+        return texts.when(moment(entry.at), moment_)
+    except ValueError:
+        return present.text(entry.at, 40)
+
+
+def entry_view(entry: Entry) -> EntryView:
+    """All of an entry; the payload as it is, in lines that are cut only at the end."""
+    facts = (
+        ("Entry", str(entry.seq)),
+        ("Time", present.text(entry.at, 60)),
+        ("By", present.text(Actor.of(entry.actor).sentence(), 300)),
+        ("Kind", present.text(entry.kind, 100)),
+        ("Says", present.text(audit.describe(entry), 1000)),
+        ("Hash", entry.hash.hex()),
+        ("Payload", f"{texts.number(len(entry.plain))} bytes"),
+    )
+    lines = _payload(entry)
+    changes = tuple(present.text(text, CHANGE_LENGTH) for text in audit.details(entry))
+    return EntryView(entry.seq, facts, changes, tuple(lines[:PAYLOAD_LINES]), max(len(lines) - PAYLOAD_LINES, 0))
+
+
+def _payload(entry: Entry) -> list[str]:
+    """The payload as indented JSON; one that is too large, or is none, as the beginning of its text."""
+    if len(entry.plain) <= PAYLOAD_BYTES:
+        try:
+            written = json.dumps(entry.payload, indent=2, ensure_ascii=False)
+        except (DamagedError, RecursionError):
+            pass
+        else:
+            return [_indented(line) for line in written.split("\n")]
+    shown = entry.plain[: PAYLOAD_LINES * 200].decode("utf-8", "replace")
+    lines = [present.text(shown[start : start + 200]) for start in range(0, len(shown), 200)]
+    return [*lines, *(["…"] if len(entry.plain) > PAYLOAD_LINES * 200 else [])]
+
+
+def _indented(line: str) -> str:
+    text = line.lstrip(" ")
+    return " " * (len(line) - len(text)) + present.text(text, 1000)

@@ -1,0 +1,118 @@
+"""What an administrator should know, and where the remedy is. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from core.model import Run, RunStatus
+from core.profiles.profile import Profile
+from core.profiles.selection import Chosen, Selection
+from core.text import format as texts
+from tui.desk.job_views import JobView
+from tui.desk.present import count, failed_mailboxes, text, totals
+from tui.desk.views import Attention, Remedy
+
+_NOTHING: Mapping[Selection, Chosen] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How the archive is, beside its profiles. Texts are sentences, empty when there is nothing to say.
+
+    ``seals`` says which do not reach their places, or are not sent; ``strangers`` says how many addresses are unknown,
+    ``waiting`` why runs wait, ``stuck`` that the service does nothing; ``scheduled`` counts the profiles that start
+    by themselves. ``exposed`` says what others can read, and what mends it. ``unproved`` says why nobody knows whether it is
+    undamaged. ``directory`` says what went wrong when users were last synchronised; ``has_directory``: one is set up.
+    """
+
+    service_running: bool = True
+    scheduled: int = 0
+    waiting: str = ""
+    stuck: str = ""
+    damage: str = ""
+    unproved: str = ""
+    seals: str = ""
+    space: str = ""
+    exposed: str = ""
+    strangers: str = ""
+    directory: str = ""
+    has_directory: bool = True
+
+
+def attention(
+    profiles: Iterable[Profile],
+    latest: Mapping[str, Run],
+    chosen: Mapping[Selection, Chosen] = _NOTHING,
+    condition: Condition = Condition(),
+) -> tuple[Attention, ...]:
+    """The worst first: damage and space, what does not run, runs that went wrong, then what is not safe."""
+    found = [*_of_archive(condition)]
+    if condition.directory:
+        found.append(Attention(text(condition.directory, 400), Remedy.DIRECTORY, "", "look at the directory"))
+    warnings: list[Attention] = []
+    for profile in profiles:
+        run = latest.get(profile.name)
+        if run and (said := _of_run(text(profile.name, 60), run)):
+            found.append(Attention(said, Remedy.RESULT, str(run.id), "show it"))
+        warnings += [Attention(text(said), Remedy.EDIT, profile.name, "change it") for said in profile.warnings()]
+        if profile.sync_directory_first and not condition.has_directory:
+            said = f"{text(profile.name, 60)} is to synchronise users before each run, and no directory is set up."
+            warnings.append(Attention(said, Remedy.DIRECTORY, "", "set one up"))
+        if profile.selection is not None and (said := _without_address(profile, chosen.get(profile.selection))):
+            warnings.append(Attention(said, Remedy.USERS, "", "go to Users"))
+    if condition.strangers:
+        found.append(Attention(text(condition.strangers), Remedy.UNKNOWN, "", "see to it"))
+    if condition.unproved:
+        warnings.append(Attention(text(condition.unproved), Remedy.PROOF, "", "go to Proof"))
+    return (*found, *warnings)
+
+
+def told(job: JobView) -> Attention:
+    """A job of the console, in a line: how far it is, or how it ended."""
+    share = f" {job.fraction:.0%}" if job.active and job.fraction is not None else ""
+    said = f"{job.kind} {job.state.word}{share}: {job.title}"
+    return Attention(said, Remedy.JOB, str(job.key), "show it", job.state)
+
+
+def _of_archive(condition: Condition) -> Iterable[Attention]:
+    if condition.damage:
+        yield Attention(text(condition.damage, 400), Remedy.PROOF, "", "go to Proof")
+    if condition.seals:
+        yield Attention(text(condition.seals, 400), Remedy.SEALS, "", "go to Seals")
+    if condition.space:
+        yield Attention(text(condition.space, 400), Remedy.SETTINGS, "", "go to Settings")
+    if condition.exposed:
+        yield Attention(text(condition.exposed, 600), Remedy.SETTINGS, "", "go to Settings")
+    if condition.stuck:
+        yield Attention(text(condition.stuck, 400), Remedy.SETTINGS, "", "go to Settings")
+    if condition.waiting:
+        yield Attention(text(condition.waiting, 400), Remedy.SERVICE, "", "start the service")
+    elif condition.scheduled and not condition.service_running:
+        profiles = count(condition.scheduled, "profile")
+        verb = "starts" if condition.scheduled == 1 else "start"
+        said = f"The service is not running, so nothing starts by itself: {profiles} should {verb.removesuffix('s')}."
+        yield Attention(said, Remedy.SERVICE, "", "start the service")
+
+
+def _of_run(name: str, run: Run) -> str:
+    if run.status is RunStatus.FAILED:
+        return f"{name} failed: {text(run.reason, 160) or 'no reason is known'}"
+    if run.status is RunStatus.INTERRUPTED:
+        return f"{name} was interrupted; it carries on by itself."
+    if run.status is not RunStatus.WITH_ERRORS:
+        return ""
+    failed, mailboxes = totals(run)["failed"], failed_mailboxes(run)
+    what = f"{count(failed, 'message')} could not be archived" if failed else "something could not be done"
+    what = f"{count(mailboxes, 'mailbox', 'mailboxes')} could not be archived" if mailboxes else what
+    return f"{name}: {what}. The next run tries again."
+
+
+def _without_address(profile: Profile, chosen: Chosen | None) -> str:
+    """Users whom a profile for many leaves out for want of an address."""
+    if chosen is None or not chosen.without_address:
+        return ""
+    shown = chosen.without_names
+    more = chosen.without_address - len(shown)
+    names = ", ".join(text(name, 40) for name in shown) + (f" and {texts.number(more)} more" if more > 0 else "")
+    return f"{text(profile.name, 60)} leaves out {count(chosen.without_address, 'user')} without an e-mail address: {names}."

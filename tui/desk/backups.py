@@ -1,0 +1,55 @@
+"""A second home with the same archive, asked for in the console."""
+
+from __future__ import annotations
+
+import shlex
+
+from core.archive.archive import Archive
+from core.archive.store.volume import REPAIR
+from core.archive.transfer import backup
+from core.archive.transfer.backup import Backup
+from core.errors import DamagedError
+from core.model import now
+from core.text import format as texts
+from tui.desk import present, typed
+from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
+from tui.desk.refusals import translated
+
+AGAIN = "The next backup to the same folder carries on."
+
+
+class ArchiveBackups:
+    """``Backups`` of an archive."""
+
+    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
+        self._archive = archive
+        self._jobs = jobs
+
+    async def last(self) -> tuple[str, str]:
+        with translated():
+            last = await backup.last(self._archive)
+        return (present.text(last.directory), texts.when(last.at, now())) if last else ("", "")
+
+    async def begin(self, directory: str) -> int:
+        with translated():
+            target = typed.outside(self._archive.home, directory, "Choose a folder outside, best on another disk.")
+
+        async def work(archive: Archive, job: Job) -> Outcome:
+            def tick(done: Backup) -> None:
+                job.stage = Stage(done.bytes, max(done.total, done.bytes), done.bytes, done.where, unit="")
+
+            done = await backup.back_up(archive, target, actor="console", tick=tick)
+            if done.damaged:
+                raise DamagedError(f"All but this was copied: {' '.join(done.damaged)}", REPAIR)
+            unchanged = f" {present.count(done.already, 'volume')} unchanged since the last time." if done.already else ""
+            place = shlex.quote(str(target))
+            return Outcome(
+                (
+                    f"{present.count(done.volumes, 'volume')} copied ({texts.size(done.bytes)}) to {target}.{unchanged}",
+                    f"The copy has everything up to entry {texts.number(done.head.seq)} of the ledger.",
+                    f"To prove it: archivar verify --home {place}",
+                    "To restore: copy all that is in it to an empty folder HOME, then archivar rebuild --home HOME",
+                )
+            )
+
+        return self._jobs.start("Backup", f"The archive to {target}", AGAIN, work)

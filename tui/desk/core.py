@@ -1,0 +1,344 @@
+"""The gateway onto the archive on this machine. It reads and writes rows; the archiving itself is done by the service."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from core import config
+from core.archive.archive import Archive
+from core.archive.proof import seal_places
+from core.archive.registry import last_attempt, passwords, saved_directory, saved_profiles, unknown, users
+from core.archive.store import space
+from core.archive.store.space import DiskUse
+from core.archive.transfer import exposures
+from core.config import Home
+from core.engine.seals import sealing
+from core.errors import ArchivarError, InputError
+from core.model import Run, RunEvent, now
+from core.profiles.selection import Chosen, Selection
+from core.service import cancelling, liveness
+from core.service.detach import ensure_running
+from core.service.lock import is_running
+from core.service.queue import Queue
+from core.service.scheduler import next_starts
+from core.system import log
+from core.system.tasks import spawn
+from tui.desk import present
+from tui.desk.activity import PastActivity
+from tui.desk.activity_views import Activity
+from tui.desk.archive import ArchivedMail
+from tui.desk.archive_views import Mail
+from tui.desk.attention import Condition, attention, told
+from tui.desk.backups import ArchiveBackups
+from tui.desk.comparisons import Comparisons
+from tui.desk.described import facts
+from tui.desk.directory import DirectoryDesk, trouble
+from tui.desk.directory_views import Directory
+from tui.desk.drafts import Drafts
+from tui.desk.exports import MailExports
+from tui.desk.imports import MailImports
+from tui.desk.job_views import Jobs
+from tui.desk.jobs import OwnJobs
+from tui.desk.people import People
+from tui.desk.people_views import Users
+from tui.desk.profile_views import Profiles
+from tui.desk.proof import Brief, ProofDesk
+from tui.desk.proof_views import Proof
+from tui.desk.refusals import translated
+from tui.desk.restores import MailRestores
+from tui.desk.seal_views import Seals
+from tui.desk.seals import SealDesk
+from tui.desk.search import SearchDesk
+from tui.desk.search_views import Searching
+from tui.desk.settings import MachineSetup
+from tui.desk.settings_views import Setup
+from tui.desk.transfer_views import Backups, Exports, Imports, Restores
+from tui.desk.unknown import UnknownAddresses
+from tui.desk.unknown_views import Unknowns
+from tui.desk.views import HomeView, NoArchive, NoProfile, ProfileView, RunView
+
+#: Seconds before a service that could not be started is tried again.
+PATIENCE = 15.0
+EVENTS_AT_ONCE = 200
+#: Seconds for which what is known of the disk is good enough.
+SPACE_SECONDS = 10.0
+#: Runs that a profile's page lists; Activity has all.
+LAST_RUNS = 100
+#: Runs whose events are kept, since a page looks at them again and again.
+RUNS_KEPT = 4
+
+
+async def open_gateway(path: Path | None = None) -> CoreGateway:
+    """Open the archive in ``path`` or the default home. Raises ``NoArchive`` and ``Refused``; makes nothing."""
+    with translated():
+        home = Home((path or config.default_home()).absolute())
+        config.check(home)
+        if not home.exists:
+            where = present.text(str(home.path))
+            raise NoArchive(f"There is no archive in {where} yet.", where)
+        # While a service is alive, it is the one who brings the catalog up to the ledger.
+        return CoreGateway(await Archive.open(home, actor="console", follow=not is_running(home)))
+
+
+async def begin_archive(path: Path | None = None) -> None:
+    """Make a new archive in ``path`` or the default home. Raises ``Refused``; then nothing was made of it."""
+    with translated():
+        archive = await Archive.open(config.find_or_create(path), actor="console")
+        await archive.close()
+
+
+def note_fault(path: Path | None, text: str) -> None:
+    """Write where in the program a fault was to the archive's log, if there is an archive."""
+    home = Home((path or config.default_home()).absolute())
+    if home.exists:
+        log.note(home.console_log, "archivar.console", text)
+
+
+class CoreGateway:
+    """``Gateway`` on the core."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self.drafts: Profiles = Drafts(archive)
+        self.users: Users = People(archive)
+        self.unknown: Unknowns = UnknownAddresses(archive)
+        self.directory: Directory = DirectoryDesk(archive)
+        self.settings: Setup = MachineSetup(archive)
+        self._jobs = OwnJobs(archive.home)
+        self.activity: Activity = PastActivity(archive, self._jobs)
+        self.mail: Mail = ArchivedMail(archive)
+        self.exports: Exports = MailExports(archive, self._jobs)
+        self.restores: Restores = MailRestores(archive, self._jobs)
+        self.imports: Imports = MailImports(archive, self._jobs)
+        self.backups: Backups = ArchiveBackups(archive, self._jobs)
+        self._comparisons = Comparisons(archive, self._jobs)
+        self._proof = ProofDesk(archive, self._jobs, self._see_to_service)
+        self.seals: Seals = SealDesk(archive, self._jobs)
+        self.search: Searching = SearchDesk(archive, self._indexing_starts)
+        self._home = archive.home
+        self._queue = Queue(archive.database)
+        self._version = -1
+        self._users_version = ""
+        self._chosen: dict[Selection, Chosen] = {}
+        self._events: dict[int, list[RunEvent]] = {}
+        self._starting: asyncio.Task[None] | None = None
+        self._failed_at = -PATIENCE
+        self._trouble = self._fault = ""
+        self._strangers = (-1, "")
+        self._space: DiskUse | None = None
+        self._space_at = 0.0
+        self._modes = (float("-inf"), "")
+
+    @property
+    def jobs(self) -> Jobs:
+        return self._jobs
+
+    @property
+    def proof(self) -> Proof:
+        return self._proof
+
+    async def home(self) -> HomeView:
+        with translated():
+            profiles = await saved_profiles.all_profiles(self._archive)
+            chosen = await self._choose({one.selection for one in profiles if one.selection is not None})
+            latest = await self._queue.latest()
+            snapshots = {run.id: await self._queue.snapshot(run.id) for run in latest.values() if not run.status.final}
+            active = await self._queue.active()
+            busy, tried = len(active), {run.profile for run in active if run.dry_run}
+            starts = await next_starts(self._archive)
+        if busy:
+            self._see_to_service()
+        moment = now()
+        rows = [(profile, latest.get(profile.name)) for profile in profiles]
+        brief = await self._proof.brief()
+        condition = await self._condition(sum(profile.automatic for profile in profiles), busy, brief)
+        return HomeView(
+            path=present.text(str(self._home.path)),
+            service_running=condition.service_running,
+            service_stuck=bool(condition.stuck),
+            busy=busy,
+            scheduled=condition.scheduled,
+            profiles=tuple(
+                present.profile_row(
+                    profile,
+                    run,
+                    snapshots.get(run.id) if run else None,
+                    moment,
+                    chosen,
+                    starts.get(profile.name),
+                    tried=profile.name in tried,
+                )
+                for profile, run in rows
+            ),
+            attention=(*map(told, self._jobs.all()), *attention(profiles, latest, chosen, condition)),
+            verified=brief.verified,
+        )
+
+    async def _condition(self, scheduled: int, busy: int, brief: Brief) -> Condition:
+        """How the archive is, beside its profiles."""
+        with translated():
+            attempt = await last_attempt.last(self._archive)
+            has_directory = await saved_directory.load(self._archive) is not None
+            places = await seal_places.standings(self._archive)
+            of_seals = await sealing.troubles(self._archive, places)
+        disk = await self._disk()
+        return Condition(
+            service_running=is_running(self._home),
+            scheduled=scheduled,
+            waiting=self._trouble if busy else "",
+            stuck=f"{service.sentence()} {service.hint()}" if (service := liveness.look(self._home)).stuck else "",
+            damage=brief.damage,
+            unproved=brief.unproved,
+            seals=next(iter(of_seals), ""),
+            space=disk.sentence() if disk.low else "",
+            exposed=await self._exposed(),
+            strangers=await self._unknown_addresses(),
+            directory=trouble(attempt, now()) if attempt else "",
+            has_directory=has_directory,
+        )
+
+    async def _unknown_addresses(self) -> str:
+        """How many there are; counted again only when something happened in the archive, since Home is looked at often."""
+        with translated():
+            seq = int(await self._archive.database.value("SELECT seq FROM applied") or 0)
+            if seq != self._strangers[0]:
+                open_, since = await unknown.open_since(self._archive)
+                waiting = await unknown.to_be_filed(self._archive)
+                found = (
+                    [f"{present.count(open_, 'address', 'addresses')} unknown since {present.since(since)}."] if open_ else []
+                )
+                if waiting:
+                    found.append(f"{present.count(waiting, 'message')} can be filed for users who came later.")
+                self._strangers = (seq, " ".join(found))
+        return self._strangers[1]
+
+    async def _disk(self) -> DiskUse:
+        """What is used and free; looked at now and then, since Home is looked at twice a second."""
+        if self._space is None or time.monotonic() - self._space_at > SPACE_SECONDS:
+            self._space, self._space_at = await asyncio.to_thread(space.use, self._home), time.monotonic()
+        return self._space
+
+    async def _exposed(self) -> str:
+        """What other accounts can read, and a key that is not there; looked at as seldom as the disk."""
+        if time.monotonic() - self._modes[0] > SPACE_SECONDS:
+            with translated():
+                found = await exposures.look(self._archive)
+                keyless = await passwords.without_key(self._archive)
+            self._modes = (time.monotonic(), " ".join(filter(None, (keyless, *(one.sentence() for one in found)))))
+        return self._modes[1]
+
+    async def profile(self, key: str) -> ProfileView:
+        with translated():
+            try:
+                profile = await saved_profiles.find(self._archive, key)
+            except InputError as error:
+                raise NoProfile(f"There is no profile {present.text(key, 60)} any more.") from error
+            chosen = await self._choose({profile.selection} if profile.selection else set())
+            runs = await self._queue.runs(profile.name, limit=LAST_RUNS)
+            last = (await self._queue.latest(profile.name)).get(profile.name)
+            snapshots = {run.id: await self._queue.snapshot(run.id) for run in runs if not run.status.final}
+            starts = await next_starts(self._archive)
+        moment = now()
+        snapshot = snapshots.get(last.id) if last else None
+        tried = any(run.dry_run and not run.status.final for run in runs)
+        whose = f"{chosen[profile.selection].sentence()}." if profile.selection else ""
+        return ProfileView(
+            present.profile_row(profile, last, snapshot, moment, chosen, starts.get(profile.name), tried=tried),
+            tuple((label, present.text(value, 500)) for label, value in facts(profile, whose)),
+            tuple(present.text(warning, 500) for warning in profile.warnings()),
+            tuple(present.run_row(run, snapshots.get(run.id), moment) for run in runs),
+        )
+
+    async def set_automatic(self, key: str, on: bool) -> None:
+        with translated():
+            await saved_profiles.set_automatic(self._archive, key, on, actor="console")
+            if on:
+                # It is to start by itself, so somebody must be there to start it.
+                await ensure_running(self._home)
+
+    async def start_service(self) -> None:
+        with translated():
+            await ensure_running(self._home)
+        self._trouble = self._fault = ""
+
+    async def _choose(self, selections: set[Selection]) -> Mapping[Selection, Chosen]:
+        """What selections come to; counted again only when users were changed, since Home is looked at twice a second."""
+        if not selections:
+            return {}
+        version = await users.version(self._archive)
+        if version != self._users_version:
+            self._chosen, self._users_version = {}, version
+        self._chosen = {one: self._chosen.get(one) or await users.chosen(self._archive, one) for one in selections}
+        return self._chosen
+
+    async def run(self, run_id: int) -> RunView:
+        with translated():
+            run = await self._queue.run(run_id)
+            snapshot = await self._queue.snapshot(run_id)
+            events = await self._all_events(run_id)
+        if not run.status.final:
+            self._see_to_service()
+        view = present.run_view(run, snapshot, events, now())
+        return present.with_note(view, self._trouble) if self._trouble and view.active else view
+
+    async def _all_events(self, run_id: int) -> list[RunEvent]:
+        events = self._events[run_id] = self._events.pop(run_id, [])
+        while len(self._events) > RUNS_KEPT:
+            del self._events[next(iter(self._events))]
+        while more := await self._queue.events(run_id, after=events[-1].id if events else 0, limit=EVENTS_AT_ONCE):
+            events += more
+        return events
+
+    async def start(self, profile: str) -> int:
+        with translated():
+            self._archive.check_usable()
+            run: Run = (await self._queue.enqueue(profile))[0]
+        self._failed_at = -PATIENCE
+        self._see_to_service()
+        return run.id
+
+    async def compare(self, profile: str, how: str) -> int:
+        return await self._comparisons.begin(profile, how)
+
+    def comparing(self, profile: str) -> int | None:
+        return self._comparisons.active(profile)
+
+    async def cancel(self, run_id: int) -> None:
+        with translated():
+            await cancelling.cancel(self._archive, run_id)
+
+    async def changed(self) -> bool:
+        with translated():
+            before, self._version = self._version, await self._queue.version()
+        return before != self._version
+
+    async def close(self) -> None:
+        if self._starting:
+            self._starting.cancel()
+        await self._jobs.close()
+        with translated():
+            await self._archive.close()
+
+    def _see_to_service(self) -> None:
+        """A run waits or goes on, or mail is to be indexed, so a service must be alive: start one behind the scenes."""
+        busy = self._starting is not None and not self._starting.done()
+        if not busy and time.monotonic() - self._failed_at > PATIENCE and not is_running(self._home):
+            self._starting = spawn(self._start_service(), name="start service")
+
+    def _indexing_starts(self) -> str:
+        """See to it that somebody indexes; why nobody does, if that is so."""
+        self._see_to_service()
+        return self._fault
+
+    async def _start_service(self) -> None:
+        try:
+            await ensure_running(self._home)
+        except ArchivarError as error:
+            self._failed_at = time.monotonic()
+            self._fault = present.text(str(error))
+            self._trouble = present.text(f"Runs wait: {error}")
+        else:
+            self._trouble = self._fault = ""

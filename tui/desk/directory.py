@@ -1,0 +1,261 @@
+"""The directory that users come from: its settings as a draft, tried, previewed, saved; and users brought in step with it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from core.archive.archive import Archive
+from core.archive.registry import last_attempt, saved_directory, saved_profiles
+from core.archive.registry.last_attempt import Attempt, Outcome
+from core.directory.difference import Conflict, UserChange, What
+from core.directory.group_notes import GroupNote
+from core.directory.people import connection_test, steps
+from core.engine.examine import directory_sync
+from core.engine.examine.directory_sync import SyncResult, Unsaved
+from core.errors import InputError
+from core.model import now
+from core.profiles import directory, directory_form
+from core.profiles.directory import Left
+from core.profiles.settings_file import FieldError
+from core.secrets import Secret
+from core.text import format as texts
+from core.trial import STEP_NAMES
+from tui.desk import present, trial
+from tui.desk.directory_views import DirectoryDraft, SyncView
+from tui.desk.people_views import ImportRow, Mark
+from tui.desk.profile_views import StepRow
+from tui.desk.refusals import translated
+
+_WHO = "console"
+#: What needs a look first.
+_MARKS = {
+    What.REMOVED: Mark.GONE,
+    What.DISABLED: Mark.GONE,
+    What.BACK: Mark.BACK,
+    What.ADOPTED: Mark.CHANGED,
+    What.CHANGED: Mark.CHANGED,
+    What.CREATED: Mark.NEW,
+}
+_WITHHELD = "If they really left: f lets them go. If not, look at filter, groups and base DN, and at the directory."
+#: Names of those who would go that are told one by one.
+_NAMED = 8
+#: Notes on groups that a test tells.
+_NOTES = 3
+
+
+class DirectoryDesk:
+    """``Directory`` on an archive."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    async def is_set_up(self) -> bool:
+        with translated():
+            return await saved_directory.load(self._archive) is not None
+
+    async def draft(self) -> DirectoryDraft:
+        with translated():
+            saved = await saved_directory.load(self._archive)
+            if saved is None:
+                return DirectoryDraft(dict(directory_form.DEFAULTS))
+            kept = bool(saved.username) and await saved_directory.has_password(self._archive, saved)
+        return DirectoryDraft(directory_form.of_directory(saved), definition=saved.as_json(), kept=kept)
+
+    async def last(self) -> str:
+        with translated():
+            last = await saved_directory.last_sync(self._archive)
+            attempt = await last_attempt.last(self._archive)
+        failed = trouble(attempt, now()) if attempt else ""
+        failed = f"! {failed}" if failed else ""
+        if last is None:
+            return failed
+        counts = [f"{texts.number(last[1][what.value])} {what.value}" for what in What if last[1].get(what.value)]
+        when = texts.when(datetime.fromisoformat(last[0]), now())
+        done = f"Last synchronised {when}: {', '.join(counts) or 'nothing was changed'}."
+        return f"{done}\n{failed}" if failed else done
+
+    # The form ------------------------------------------------------------------------------------------------------------
+
+    def applies(self, name: str, fields: Mapping[str, object]) -> bool:
+        return directory_form.applies(name, fields)
+
+    def serves(self, draft: DirectoryDraft, fields: Mapping[str, object]) -> bool:
+        if not draft.kept:
+            return False
+        try:
+            return directory.from_json(draft.definition).same_account(directory_form.account(fields))
+        except InputError:
+            return False
+
+    def changed(self, draft: DirectoryDraft) -> bool:
+        if draft.password:
+            return True
+        try:
+            return directory_form.directory(draft.fields).as_json() != draft.definition
+        except InputError:
+            return True
+
+    async def problems(self, draft: DirectoryDraft) -> Mapping[str, str]:
+        fields = _fields(draft)
+        found = {name: present.text(problem, 400) for name, problem in directory_form.problems(fields).items()}
+        if draft.password:
+            if not str(fields.get("login.username") or "").strip():
+                found["login.username"] = "Say whose password it is, or leave the password out."
+        elif not found.keys() & {"server.host", "server.port", "server.ca_file", "login.username"}:
+            with translated():
+                if not await saved_directory.has_password(self._archive, directory_form.account(fields)):
+                    found["login.password"] = (
+                        "The server, the account or the encryption is another one now, so the password is needed."
+                        if draft.kept
+                        else "The password is needed."
+                    )
+        return found
+
+    # Trying --------------------------------------------------------------------------------------------------------------
+
+    def steps(self, draft: DirectoryDraft) -> Sequence[StepRow]:
+        with translated():
+            return trial.waiting(steps(_complete(draft)))
+
+    async def test(self, draft: DirectoryDraft, tick: Callable[[StepRow], None]) -> bool:
+        with translated():
+            settings = _complete(draft)
+            secret = await self._password(draft, settings)
+            notes: list[GroupNote] = []
+            found, _ = await connection_test(settings, secret, lambda step: tick(trial.row(step)), notes.append)
+        if notes:
+            tick(trial.row(replace(found[-1], hint=_lacking(notes))))
+        return all(step.ok for step in found)
+
+    async def plan(self, draft: DirectoryDraft, tell: Callable[[str], None]) -> SyncView:
+        with translated():
+            settings = _complete(draft)
+            secret = await self._password(draft, settings)
+            result = await directory_sync.plan(self._archive, settings, secret, _telling(tell))
+        return _view(result, settings.left)
+
+    async def synchronise(
+        self,
+        draft: DirectoryDraft,
+        tell: Callable[[str], None],
+        save: Callable[[], Awaitable[object]],
+        agreed: SyncView | None = None,
+    ) -> SyncView:
+        going = agreed.plan if agreed else frozenset()
+        unsaved: Unsaved | None = None
+        with translated():
+            if self.changed(draft):
+                settings = _complete(draft)
+                unsaved = Unsaved(settings, await self._password(draft, settings), save)
+            else:
+                settings = await saved_directory.find(self._archive)
+            report = _telling(tell)
+            result = await directory_sync.sync(self._archive, agreed=going, asked_by=_WHO, report=report, unsaved=unsaved)
+        return _view(result, settings.left)
+
+    async def _password(self, draft: DirectoryDraft, settings: directory.Directory) -> Secret:
+        """What was typed, or the kept one if it is for this very account."""
+        if draft.password:
+            return draft.password
+        if not await saved_directory.has_password(self._archive, settings):
+            raise InputError("The password is needed.", "Type it, then try again.")
+        return await saved_directory.password(self._archive, settings)
+
+    # Saving --------------------------------------------------------------------------------------------------------------
+
+    async def save(self, draft: DirectoryDraft) -> DirectoryDraft:
+        with translated():
+            settings = directory_form.directory(_fields(draft))
+            if settings.password_file:
+                # Read now, so that an empty or unreadable file is found here and not at night.
+                saved_profiles.read_password(Path(settings.password_file))
+            password = draft.password if draft.password else None
+            await saved_directory.save(self._archive, settings, password, actor=_WHO, expected=draft.definition)
+        return await self.draft()
+
+    async def remove(self) -> None:
+        with translated():
+            await saved_directory.remove(self._archive, actor=_WHO)
+
+
+def trouble(attempt: Attempt, moment: datetime) -> str:
+    """What went wrong in the last attempt to synchronise, in a sentence; empty if nothing did."""
+    if attempt.outcome is Outcome.DONE:
+        return ""
+    run = attempt.asked_by if attempt.asked_by.startswith("run ") else ""
+    when = texts.when(attempt.at, moment) + (f", before {run}" if run else "")
+    if attempt.outcome is Outcome.FAILED:
+        return present.text(f"Users could not be synchronised ({when}): {attempt.reason}", 380)
+    return present.text(f"Users were synchronised ({when}), but for those who left: {attempt.reason}", 380)
+
+
+class _Rows(Sequence[ImportRow]):
+    """The lines of a synchronisation, each made when it is looked at: there may be a hundred thousand."""
+
+    def __init__(self, result: SyncResult) -> None:
+        found = result.difference
+        going = {change.after.id for change in found.changes}
+        stay = [user.name for user in found.left if user.id not in going]
+        self._rows: list[tuple[Mark, UserChange | Conflict | str]] = [
+            *([(Mark.WRONG, f"{found.withheld} {_WITHHELD}")] if found.withheld else []),
+            *((Mark.WRONG, conflict) for conflict in found.conflicts),
+            *((Mark.WRONG, one.sentence()) for one in result.groups),
+            *((Mark.NOTE, text) for text in (*result.warnings, *found.notes)),
+            *((mark, change) for what, mark in _MARKS.items() for change in found.of(what)),
+            *((Mark.NOTE, f"{name}: no longer in the directory, stays as it is") for name in stay),
+        ]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> ImportRow:  # type: ignore[override]
+        mark, one = self._rows[index]
+        text = one.sentence() if isinstance(one, UserChange) else str(one)
+        return ImportRow(mark, present.text(text, 1000))
+
+
+def _lacking(notes: Sequence[GroupNote]) -> str:
+    """What groups lack, in as many words as there is room for; what would change shows all of it."""
+    more = f" {present.count(len(notes) - _NOTES, 'more note')} under what would change." if len(notes) > _NOTES else ""
+    return " ".join(present.text(one.sentence(), 150) for one in notes[:_NOTES]) + more
+
+
+def _view(result: SyncResult, left: Left) -> SyncView:
+    found = result.difference
+    counts = found.counts()
+    shown = [f"{texts.number(counts[name])} {name}" for name in (*What, "left") if counts[name]]
+    if counts["conflicts"]:
+        shown.append(present.count(counts["conflicts"], "conflict"))
+    return SyncView(
+        counts=(*shown, f"{texts.number(found.unchanged)} unchanged"),
+        sentence=present.text(result.sentence(), 400),
+        changes=len(found.changes),
+        rows=_Rows(result),
+        withheld=present.text(found.withheld, 400),
+        kept=tuple(present.text(user.name, 40) for user in found.kept[:_NAMED]),
+        kept_count=len(found.kept),
+        fate="disabled" if left is Left.DISABLE else "removed from the list",
+        plan=frozenset(user.id for user in found.kept),
+        done=result.done,
+    )
+
+
+def _telling(tell: Callable[[str], None]) -> Callable[[str, str], None]:
+    return lambda step, text: tell(present.text(f"{STEP_NAMES.get(step, step)}: {text}" if text else STEP_NAMES[step], 200))
+
+
+def _fields(draft: DirectoryDraft) -> dict[str, object]:
+    """Without the file that a password was read from, when another one was typed."""
+    gone = "login.password_file" if draft.password else ""
+    return {name: value for name, value in draft.fields.items() if name != gone}
+
+
+def _complete(draft: DirectoryDraft) -> directory.Directory:
+    """The draft as settings that can be tried. Raises ``InputError`` naming what must be filled in before."""
+    try:
+        return directory_form.directory(_fields(draft))
+    except FieldError as error:
+        raise InputError("This cannot be tried yet.", f"Correct first: {error.field}.") from error

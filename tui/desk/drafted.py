@@ -1,0 +1,68 @@
+"""What a draft is as a profile: whole, or as far as something that is asked of it needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import InputError
+from core.profiles import form
+from core.profiles.profile import Kind, Profile
+from core.profiles.selection import Mode
+from core.profiles.settings_file import FieldError
+from tui.desk.profile_views import Draft
+from tui.desk.wording import place
+
+
+def filled(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with what follows from others while it is left empty: the address is the user name."""
+    found = dict(fields)
+    if found.get("kind") == Kind.MAILBOX and not str(found.get("login.username") or "").strip():
+        found["login.username"] = found.get("target.folder") or ""
+    return found
+
+
+def stand_in(draft: Draft) -> Profile:
+    """The draft as a profile, with something in those fields that do not matter for a connection. Raises ``InputError``."""
+    fields = filled(draft.fields)
+    for name in form.problems(fields):
+        if name in ("name", "target.user", "target.folder") or name.partition(".")[0] in ("users", "schedule"):
+            fields.pop(name, None)
+        if name.startswith("schedule."):
+            fields[form.HOW] = "manual"
+    fields.setdefault("name", "new")
+    if fields.get("kind") == Kind.MAILBOX:
+        fields["target.user"] = fields.get("target.user") or "nobody"
+        fields["target.folder"] = fields.get("target.folder") or fields.get("login.username") or "x"
+    elif draft.many and not fields.get("users.list"):
+        fields["users.mode"] = Mode.ALL.value
+    fields.setdefault(form.HOW, "manual")
+    return form.profile(fields)
+
+
+def login_of(draft: Draft) -> Profile:
+    """The draft as a profile of which only server and login are true. Raises ``InputError`` when these are not right."""
+    fields = {
+        name: value for name, value in filled(draft.fields).items() if name.partition(".")[0] in ("kind", "server", "login")
+    }
+    return stand_in(Draft(fields))
+
+
+def complete(draft: Draft) -> Profile:
+    """The draft as a profile that can be tried. Raises ``InputError`` naming what must be filled in before."""
+    try:
+        return stand_in(draft)
+    except FieldError as error:
+        raise _refusal("tried", draft, error) from error
+
+
+def made(draft: Draft) -> Profile:
+    """The profile that the draft is. Raises ``InputError`` naming what must be corrected before."""
+    try:
+        return form.profile(filled(draft.fields))
+    except FieldError as error:
+        raise _refusal("saved", draft, error) from error
+
+
+def _refusal(what: str, draft: Draft, error: FieldError) -> InputError:
+    return InputError(f"This cannot be {what} yet.", f"Go back and correct: {place(error.field, many=draft.many)}.")

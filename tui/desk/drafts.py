@@ -1,0 +1,389 @@
+"""Profiles as drafts: made, tried, described and saved. The one place where a form becomes a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from core.archive.archive import Archive
+from core.archive.registry import saved_profiles, users
+from core.archive.registry.saved_profiles import Misfit
+from core.engine.examine import examine, examples, preview, probe
+from core.engine.visit.renamed_logins import RenamedLogins
+from core.engine.visit.roster import roster
+from core.errors import InputError
+from core.imap.connection import steps
+from core.model import User, now
+from core.profiles import catchall, form, routing, templates
+from core.profiles.deleting_more import SENTENCES, more
+from core.profiles.folder_choice import EVERYTHING, FolderChoice
+from core.profiles.mailboxes import Mailbox, login_name, of_everybody, of_target
+from core.profiles.profile import Access, Kind, Method, Profile, name_key
+from core.profiles.profile import from_json as saved
+from core.profiles.rules import Rule
+from core.profiles.selection import Mode, Selection
+from core.secrets import Secret
+from core.text import format as texts
+from tui.desk import everybody, present, trial
+from tui.desk.described import DELETION, facts
+from tui.desk.drafted import complete, filled, login_of, made, stand_in
+from tui.desk.profile_views import Draft, ExampleRow, FolderRow, FolderTree, StepRow, Summary, Turned
+from tui.desk.refusals import translated
+from tui.desk.wording import advice, phrase
+
+#: What stands in a form that nobody has filled in yet.
+_DEFAULTS = {
+    "server.access": Access.IMAP_SSL.value,
+    "server.timeout": "300",
+    "server.connections": "4",
+    "server.slowest_bytes_a_second": "1000",
+    "filter.seen": "any",
+    "filter.flagged": "any",
+    "delete.when": "never",
+    "delete.on_trash": "keep",
+    "catchall.incoming": templates.INCOMING,
+    "catchall.outgoing": templates.OUTGOING,
+    "catchall.unknown": catchall.Unknown.ARCHIVE.value,
+    "catchall.unknown_folder": catchall.UNKNOWN_FOLDER,
+    form.HOW: "manual",
+    "schedule.automatic": True,
+    "schedule.every": "15 minutes",
+    "schedule.daily": "02:00",
+}
+_MISFITS = {
+    Misfit.REMOVED: "{} was removed or renamed meanwhile, and its password with it, so the password is needed.",
+    Misfit.NOT_STORED: "No password is kept, so it is needed.",
+    Misfit.SERVER: "The server is another one now, so the password is needed.",
+    Misfit.ACCOUNT: "The account is another one now, so the password is needed.",
+    Misfit.ENCRYPTION: "The encryption is weaker or another one now, so the password is needed.",
+}
+
+
+_LIKEWISE = "That is one mailbox: the rule holds for every mailbox of the profile."
+#: Stands in the tree above what is not the mailbox's own.
+FOREIGN = FolderRow("", (), "Folders of others and shared ones", 0, "", False)
+
+
+class Drafts:
+    """``Profiles`` on an archive."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    async def new(self, kind: str) -> Draft:
+        method = Method.KERIO_MASTER if kind == Kind.MAILBOXES else Method.PASSWORD
+        fields = {**_DEFAULTS, "kind": kind, "login.method": method.value}
+        return Draft({**fields, "users.mode": Mode.ALL.value} if kind == Kind.MAILBOXES else fields)
+
+    async def edit(self, key: str) -> Draft:
+        with translated():
+            profile = await saved_profiles.find(self._archive, key)
+        fields = {**_DEFAULTS, **_shown(profile)}
+        return Draft(fields, replaces=profile.name, stored=profile.name, definition=profile.as_json())
+
+    async def copy(self, key: str) -> Draft:
+        with translated():
+            profile = await saved_profiles.find(self._archive, key)
+            names = {name_key(one.name) for one in await saved_profiles.all_profiles(self._archive)}
+        name, number = f"Copy of {profile.name}", 2
+        while name_key(name) in names:
+            name, number = f"Copy {number} of {profile.name}", number + 1
+        fields = {**_DEFAULTS, **_shown(profile), "name": name, form.HOW: "manual"}
+        return Draft(fields, stored=profile.name)
+
+    # Checking ------------------------------------------------------------------------------------------------------------
+
+    async def problems(self, draft: Draft) -> Mapping[str, str]:
+        found = {name: present.text(advice(problem), 400) for name, problem in form.problems(filled(draft.fields)).items()}
+        with translated():
+            found = {**await self._of_archive(draft), **found}
+        return found
+
+    async def _of_archive(self, draft: Draft) -> dict[str, str]:
+        """What only the archive can tell: names that are taken, users who are not there, a password that is missing."""
+        found: dict[str, str] = {}
+        name = str(draft.fields.get("name", "")).strip()
+        for one in await saved_profiles.all_profiles(self._archive):
+            if name_key(one.name) == name_key(name) != name_key(draft.replaces):
+                found["name"] = f"There is a profile {present.text(one.name, 60)} already. Choose another name."
+        if target := str(draft.fields.get("target.user", "")).strip() if not draft.many else "":
+            try:
+                await users.find(self._archive, target)
+            except InputError as error:
+                found["target.user"] = present.text(error.message)
+        if problem := await self._password_problem(draft):
+            found["login.password"] = problem
+        return found | (await everybody.problems(self._archive, draft) if draft.catchall else {})
+
+    async def _password_problem(self, draft: Draft) -> str:
+        """Why the password must be typed; empty when it need not be."""
+        if draft.password or draft.fields.get("login.password_file"):
+            return ""
+        if not draft.stored:
+            return "The password is needed."
+        try:
+            profile = login_of(draft)
+        except InputError:
+            # Something else is to be corrected first; what the password is for is not known until then.
+            return ""
+        misfit = await saved_profiles.password_misfit(self._archive, profile, draft.stored)
+        return _MISFITS[misfit].format(present.text(draft.stored, 60)) if misfit else ""
+
+    def applies(self, name: str, fields: Mapping[str, object]) -> bool:
+        return name == form.HOW or form.applies(name, fields)
+
+    def shown_name(self, draft: Draft) -> str:
+        return present.text(str(draft.fields.get("name", "")).strip(), 60)
+
+    # The parts of a draft ------------------------------------------------------------------------------------------------
+
+    def rule(self, draft: Draft) -> str:
+        try:
+            profile = stand_in(draft)
+            held = profile.held_back() if profile.deletion.active else ""
+            return f"{profile.deletion.sentence()} {held}".rstrip()
+        except InputError:
+            return "Say how old a message must be to be deleted."
+
+    def next_start(self, fields: Mapping[str, object]) -> str:
+        if any(name.startswith("schedule") for name in form.problems(fields)):
+            return ""
+        try:
+            schedule = stand_in(Draft({**fields})).schedule
+        except InputError:
+            return ""
+        if schedule is None:
+            return "Runs when somebody starts it."
+        start = schedule.next_start(now())
+        return f"Next start {texts.soon(start, now())}, by the service. The guide (^g) tells how that is kept running."
+
+    def automatic(self, draft: Draft) -> bool:
+        return made(draft).automatic
+
+    def goes_to(self, draft: Draft) -> str:
+        user, folder = draft.fields.get("target.user"), draft.fields.get("target.folder")
+        return f"Goes to the folder {present.text(str(folder))} in the archive of {present.text(str(user))}." if user else ""
+
+    async def selected(self, draft: Draft) -> str:
+        mode, names = Mode(str(draft.fields.get("users.mode", Mode.ALL))), tuple(draft.fields.get("users.list") or ())
+        if mode is Mode.ONLY and not names:
+            return "Nobody is ticked yet."
+        with translated():
+            chosen = await users.chosen(self._archive, Selection(mode, () if mode is Mode.ALL else names))
+        text = f"Archives {chosen.sentence()}."
+        if chosen.unknown:
+            text += f" No longer there: {', '.join(chosen.unknown[:5])}."
+        return present.text(text, 400)
+
+    def folders_only(self, draft: Draft) -> bool:
+        return _choice(draft).only
+
+    def folder_rules(self, draft: Draft) -> Sequence[str]:
+        choice = _choice(draft)
+        found = []
+        if named := [one for one in choice.include if one != EVERYTHING]:
+            found.append(f"{'Only' if choice.only else 'Also'}: {', '.join(named)}")
+        if choice.exclude:
+            found.append(f"Without: {', '.join(choice.exclude)}")
+        return [present.text(text, 500) for text in found]
+
+    def folder_reason(self, draft: Draft, row: FolderRow) -> str:
+        reason = _choice(draft).reason(row.path, row.uses, row.whose)
+        own = reason in (f"excluded by {row.path}", f"excluded by {row.path}/**", "not in the list of folders to include")
+        return "unticked" if own else present.text(reason, 100)
+
+    def tick_folder(self, draft: Draft, row: FolderRow, *, below: bool) -> str:
+        choice = _choice(draft)
+        if not Rule.valid(row.path):
+            return "No rule can name this folder: its name is too long, or has invisible characters. A pattern with * can."
+        if choice.reason(row.path, row.uses, row.whose):
+            choice = choice.tick(row.path, row.uses, row.whose, below=below)
+            if reason := choice.reason(row.path, row.uses, row.whose):
+                return present.text(f"Still left out: {reason}. Take that rule back first (x takes all back).")
+        else:
+            choice = choice.untick(row.path, row.uses, row.whose, below=below)
+            if not choice.reason(row.path, row.uses, row.whose):
+                return "It is the only folder: untick it after another one is ticked."
+        _keep(draft, choice)
+        return ""
+
+    def choose_folders(self, draft: Draft, tree: FolderTree, *, only: bool) -> bool:
+        listed = [(row.path, row.uses, row.whose) for row in tree.rows if row.selectable and Rule.valid(row.path)]
+        before = _choice(draft)
+        if before.only == only:
+            return True
+        if draft.turned is not None and draft.turned.now == before:
+            choice = draft.turned.before
+        else:
+            choice = before.only_ticked(listed) if only else before.all_but_unticked(listed)
+        _keep(draft, choice)
+        draft.turned = Turned(before, choice)
+        return choice.only == only
+
+    def add_pattern(self, draft: Draft, text: str) -> str:
+        sign, pattern = ("-", text.strip()) if text.strip()[:1] not in "+-" else (text.strip()[0], text.strip()[1:].strip())
+        try:
+            _keep(draft, _choice(draft).add(pattern, include=sign == "+"))
+        except ValueError:
+            return present.text(f"{pattern} is no pattern. Name, Name/**, Projects/* and **/Old are.")
+        return ""
+
+    def forget_rules(self, draft: Draft) -> None:
+        _keep(draft, FolderChoice())
+
+    # Trying --------------------------------------------------------------------------------------------------------------
+
+    def steps(self, draft: Draft) -> Sequence[StepRow]:
+        with translated():
+            profile = complete(draft)
+        return trial.waiting(steps(profile.server, profile.login.method))
+
+    async def test(self, draft: Draft, tick: Callable[[StepRow], None]) -> bool:
+        with translated():
+            profile, mailbox, secret = await self._opened(draft)
+            renamed = RenamedLogins(self._archive)
+            found = await examine.connection_test(profile, mailbox, secret, lambda step: tick(trial.row(step)), renamed=renamed)
+        return all(step.ok for step in found)
+
+    async def folders(self, draft: Draft) -> FolderTree:
+        with translated():
+            profile, mailbox, secret = await self._opened(draft)
+            found = await examine.folder_tree(profile, mailbox, secret, await users.all_users(self._archive))
+        own = [_folder(one) for one in found if not one.whose.foreign]
+        foreign = [_folder(one) for one in found if one.whose.foreign]
+        return FolderTree(present.text(mailbox.login), (*own, *([FOREIGN, *foreign] if foreign else [])))
+
+    async def examples(self, draft: Draft) -> Sequence[ExampleRow]:
+        with translated():
+            profile, mailbox, secret = await self._opened(draft)
+            found = await examples.examples(profile, self._archive, mailbox, secret)
+        return [everybody.example(one) for one in found]
+
+    async def preview(self, draft: Draft) -> Sequence[str]:
+        with translated():
+            profile, mailbox, secret = await self._opened(draft)
+            found = await preview.deletion(profile, mailbox, secret, await users.all_users(self._archive))
+        sentences = [*found.sentences(), *([_LIKEWISE] if draft.many and found.active else [])]
+        return [present.text(sentence, 500) for sentence in sentences]
+
+    async def deletes_more(self, draft: Draft) -> Sequence[str]:
+        with translated():
+            before = saved(draft.definition) if draft.definition is not None else None
+            return [SENTENCES[one] for one in more(before, made(draft), now())]
+
+    async def probe(self, draft: Draft) -> Sequence[str]:
+        with translated():
+            profile, mailbox, secret = await self._opened(draft)
+            verdict = await probe.probe(profile, mailbox, secret)
+        return [present.text(phrase(sentence), 500) for sentence in verdict.sentences()]
+
+    async def _opened(self, draft: Draft) -> tuple[Profile, Mailbox, Secret]:
+        """What opens a mailbox. Raises ``InputError``, also naming what must be filled in before."""
+        profile = complete(draft)
+        return profile, await self._mailbox(draft, profile), await self._password(draft, profile)
+
+    async def _mailbox(self, draft: Draft, profile: Profile) -> Mailbox:
+        if profile.target is not None:
+            return of_target(profile, User("", profile.target.user))
+        if profile.catchall is not None:
+            return of_everybody(profile, users.NOBODY)
+        wanted = draft.try_with.strip()
+        if not wanted:
+            found = (await roster(self._archive, profile)).mailboxes
+            if not found:
+                raise InputError("No user is selected whose mailbox could be tried.", "Name one on the page Login.")
+            return found[0]
+        try:
+            user = await users.find(self._archive, wanted)
+        except InputError:
+            # Nobody here yet: then it is the name to log in with.
+            user = User("", wanted, (wanted,))
+        if not user.addresses:
+            raise InputError(f"{user.name} has no e-mail address.", "Name another one to try with, on the page Login.")
+        return Mailbox(user, login_name(user, profile.login.method), user.addresses[0])
+
+    async def _password(self, draft: Draft, profile: Profile) -> Secret:
+        if draft.password:
+            return draft.password
+        if profile.login.password_file:
+            return saved_profiles.read_password(Path(profile.login.password_file))
+        if draft.stored and await saved_profiles.password_fits(self._archive, profile, draft.stored):
+            return await saved_profiles.password(self._archive, await saved_profiles.find(self._archive, draft.stored))
+        raise InputError("The password is not known.", "Type it on the page Login.")
+
+    # Saying and saving ---------------------------------------------------------------------------------------------------
+
+    async def summary(self, draft: Draft) -> Summary:
+        with translated():
+            profile = made(draft)
+            selected = await saved_profiles.check(self._archive, profile)
+            known = [*profile.advice(), *(profile.login.doubts(draft.password) if draft.password else ())]
+            if selected is not None:
+                known += saved_profiles.shared_logins(profile, selected.users)
+            doubts = await saved_profiles.case_doubts(self._archive, profile)
+        whose = f"{selected.sentence()}." if selected else ""
+        said = (profile.deletion.sentence(), profile.catchall.sentence() if profile.catchall else "")
+        return Summary(
+            tuple((label, present.text(value, 500)) for label, value in facts(profile, whose, run_now=draft.run_now)),
+            tuple(present.text(phrase(text), 500) for text in known if text not in said),
+            tuple(present.text(text, 500) for text in (*profile.warnings(), *doubts)),
+            DELETION if profile.deletion.active else "",
+        )
+
+    async def save(self, draft: Draft) -> str:
+        with translated():
+            profile = made(draft)
+            if problem := await self._password_problem(draft):
+                raise InputError(problem, "Type it on the page Login.")
+            secret = draft.password or None
+            if secret is None and draft.stored and not draft.replaces and not profile.login.password_file:
+                secret = await self._password(draft, profile)
+            await saved_profiles.save(
+                self._archive,
+                profile,
+                secret,
+                actor="console",
+                renames=draft.replaces,
+                new=not draft.replaces,
+                expected=draft.definition,
+            )
+        return profile.name
+
+    async def remove(self, key: str) -> None:
+        with translated():
+            await saved_profiles.remove(self._archive, key, actor="console")
+
+
+def _choice(draft: Draft) -> FolderChoice:
+    return FolderChoice(
+        tuple(draft.fields.get("folders.include") or ()),
+        tuple(draft.fields.get("folders.exclude") or ()),
+    )
+
+
+def _keep(draft: Draft, choice: FolderChoice) -> None:
+    draft.fields["folders.include"] = list(choice.include)
+    draft.fields["folders.exclude"] = list(choice.exclude)
+
+
+def _given(fields: Mapping[str, object]) -> dict[str, object]:
+    """Without what is empty, for which a default stands."""
+    return {name: value for name, value in fields.items() if value not in ("", None)}
+
+
+def _shown(profile: Profile) -> dict[str, object]:
+    """The fields of a profile as a form shows them: the usual header fields are those of an empty line."""
+    fields = _given(form.of_profile(profile))
+    if fields.get("catchall.headers") == ", ".join(routing.HEADERS):
+        del fields["catchall.headers"]
+    return fields
+
+
+def _folder(folder: examine.ServerFolder) -> FolderRow:
+    *above, name = folder.path.split("/")
+    messages = "" if folder.messages is None else texts.number(folder.messages)
+    whose = folder.whose
+    note = whose.reason or ("may be somebody else's" if whose.doubt else "")
+    depth = len(above) + whose.foreign
+    shown, note = present.text(name, 120), present.text(note, 100)
+    return FolderRow(folder.path, folder.uses, shown, depth, messages, folder.selectable, whose, note)

@@ -1,0 +1,67 @@
+"""What drafts of catch-all profiles need beside the others: what the archive says against them, and examples in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from core.archive.archive import Archive
+from core.archive.registry import saved_profiles, users
+from core.engine.examine.examples import Example
+from core.errors import InputError
+from core.text import format as texts
+from tui.desk import present
+from tui.desk.drafted import stand_in
+from tui.desk.profile_views import Draft, ExampleRow
+from tui.desk.wording import advice
+
+
+async def problems(archive: Archive, draft: Draft) -> dict[str, str]:
+    """What the archive can tell of a mailbox that gets everybody's mail: its address is nobody's."""
+    found: dict[str, str] = {}
+    if owner := str(draft.fields.get("catchall.archive", "")).strip():
+        try:
+            await users.find(archive, owner)
+        except InputError as error:
+            found["catchall.archive"] = present.text(error.message)
+    try:
+        profile = stand_in(draft)
+    except InputError:
+        # Something else is to be corrected first.
+        return found
+    try:
+        await saved_profiles.refuse_own_address(archive, profile)
+    except InputError as error:
+        field = "catchall.own_addresses" if profile.catchall and profile.catchall.own_addresses else "login.username"
+        found[field] = present.text(f"{error.message.removeprefix(f'{profile.name}: ')} {advice(error.hint)}", 500)
+    return found
+
+
+def example(one: Example) -> ExampleRow:
+    facts = [f"from {present.text(one.sender, 100)}" if one.sender else "from nobody"]
+    if one.date is not None:
+        facts.append(_day(one.date))
+    if one.journal:
+        facts.append("in a journal report")
+    notes = [f"no user has {present.text(address, 100)}" for address in one.unknown[:5]]
+    if len(one.unknown) > 5:
+        notes.append(f"and {texts.number(len(one.unknown) - 5)} more")
+    if one.left:
+        notes.append("stays in the mailbox")
+    places = (
+        ("the catch-all archive" if place.user == users.NOBODY.name else present.text(place.user, 60), place.folder)
+        for place in one.places
+    )
+    return ExampleRow(
+        present.text(one.subject, 200) or "(no subject)",
+        ", ".join(facts),
+        tuple(f"{whose}: {present.text(folder, 200)}" for whose, folder in places),
+        tuple(notes),
+    )
+
+
+def _day(seconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
+    except (ValueError, OverflowError, OSError):
+        # A year that no calendar has.
+        return "without a day"

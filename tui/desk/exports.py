@@ -1,0 +1,95 @@
+"""Mail as files, asked for in the console."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from core.archive.archive import Archive
+from core.archive.read import selection as selecting
+from core.archive.search.found import found_by
+from core.archive.search.query import parse
+from core.archive.search.search_index import bring_up
+from core.archive.transfer import export as exporting
+from core.archive.transfer.export import Exported, Format
+from core.text import format as texts
+from tui.desk import present, typed
+from tui.desk.archive_views import Selection
+from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
+from tui.desk.refusals import translated
+
+FORMATS = {
+    Format.EML: "EML: a file for each message",
+    Format.MBOX: "mbox: a file for each folder",
+    Format.MAILDIR: "Maildir: as mail servers keep it",
+}
+AGAIN = "The same export again carries on."
+
+
+class MailExports:
+    """``Exports`` of an archive."""
+
+    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
+        self._archive = archive
+        self._jobs = jobs
+
+    def formats(self) -> Sequence[tuple[str, str]]:
+        return [(form.value, words) for form, words in FORMATS.items()]
+
+    async def weigh(self, selection: Selection) -> str:
+        return await weigh(self._archive, selection)
+
+    async def begin(self, selection: Selection, directory: str, form: str) -> int:
+        with translated():
+            target = typed.outside(self._archive.home, directory, "Choose a folder outside of it.")
+            if selection.query:
+                parse(selection.query)
+
+        async def work(archive: Archive, job: Job) -> Outcome:
+            def tick(done: Exported) -> None:
+                job.stage = Stage(done.done, done.total, done.bytes, done.folder)
+
+            wanted = await resolved(archive, selection, lambda stage: setattr(job, "stage", stage))
+            done = await exporting.export(archive, wanted, target, Format(form), actor="console", tick=tick)
+            return _outcome(done, target)
+
+        return self._jobs.start("Export", f"{selection.words or 'All mail'} to {target} ({Format(form).value})", AGAIN, work)
+
+
+async def weigh(archive: Archive, selection: Selection) -> str:
+    """How much is selected; empty for a query, since what it finds is counted when the index has all. Raises ``Refused``."""
+    if selection.query:
+        return ""
+    with translated():
+        folders = await selecting.select(archive, core(selection))
+    messages, size = sum(one.messages for one in folders), sum(one.bytes for one in folders)
+    where = f"in {present.count(len(folders), 'folder')}" if len(folders) > 1 else f"in {present.text(folders[0].path)}"
+    return f"{present.count(messages, 'message')}, {texts.size(size)}, {where}."
+
+
+def core(selection: Selection) -> selecting.Selection:
+    """What is selected, without its query."""
+    return selecting.Selection(selection.user, selection.folder, selection.messages, selection.folders)
+
+
+async def resolved(archive: Archive, selection: Selection, tell: Callable[[Stage], None]) -> selecting.Selection:
+    """What is selected, for the core. For a query all mail is indexed first: what is not would be left out without a word."""
+    wanted = core(selection)
+    if not selection.query:
+        return wanted
+
+    await bring_up(archive, tell=lambda done, total: tell(Stage(done, total, 0, "the search index, so that all is found")))
+    tell(Stage(where="what the search finds"))
+    return await found_by(archive, wanted, selection.query)
+
+
+def _outcome(done: Exported, target: Path) -> Outcome:
+    sentences = [f"{present.count(done.messages, 'message')}, {texts.size(done.bytes)} written to {target}."]
+    if done.already:
+        sentences.append(f"{present.count(done.already, 'message')} {'was' if done.already == 1 else 'were'} there already.")
+    if done.damaged:
+        damaged = present.count(len(done.damaged), "message")
+        sentences.append(f"{damaged} could not be read from the archive; the reasons are below.")
+    else:
+        sentences.append("There, sha256sum -c SHA256SUMS proves that every file is as it was archived.")
+    return Outcome(tuple(sentences), tuple(done.damaged))

@@ -1,0 +1,158 @@
+"""Mail that people have as files, asked for in the console to be put into a user's archive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.archive.archive import Archive
+from core.archive.registry import users
+from core.archive.transfer import importing, mail_files
+from core.archive.transfer.importing import Imported
+from core.archive.transfer.mail_items import Format, Stranger
+from core.errors import InputError
+from core.model import User
+from core.text import format as texts
+from tui.desk import present, typed
+from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
+from tui.desk.refusals import translated
+from tui.desk.transfer_views import ImportWish, Wrong
+from tui.desk.views import Refused
+from tui.desk.wording import advice, message
+
+FORMATS = {
+    Format.AUTO: "found out",
+    Format.EML: "EML",
+    Format.MBOX: "mbox",
+    Format.MBOXO: "mboxo",
+    Format.MAILDIR: "Maildir",
+    Format.KERIO: "Kerio's store",
+    Format.EMLX: "Apple Mail",
+}
+#: What cannot be asked for, but is found.
+FOUND = frozenset((Format.EMLX,))
+AGAIN = "The same import again carries on; what is there already is not put there again."
+#: Folders, and files that are no mail, that are named.
+NAMED = 5
+
+
+class MailImports:
+    """``Imports`` of an archive."""
+
+    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
+        self._archive = archive
+        self._jobs = jobs
+        #: The last job of each owner.
+        self._filling: dict[str, int] = {}
+
+    def formats(self) -> Sequence[tuple[str, str]]:
+        return [(form.value, words) for form, words in FORMATS.items() if form not in FOUND]
+
+    async def user_of(self, owner: str) -> str:
+        with translated():
+            name = (await users.of_id(self._archive, owner)).name
+            return (await users.find(self._archive, name)).name
+
+    async def begin(self, user: str, wish: ImportWish) -> int:
+        form, folder, of = Format(wish.form), wish.folder.strip().strip("/"), wish.of.strip()
+        with translated():
+            owner = await users.find(self._archive, user)
+        path = await asyncio.to_thread(_checked, self._archive, owner, wish.path, form, folder, of)
+
+        async def work(archive: Archive, job: Job) -> Outcome:
+            def tick(done: Imported) -> None:
+                where = f"{done.folder}: {present.count(done.done, 'message')}"
+                job.stage = Stage(done.read, done.bytes_total, done.bytes, where, unit="")
+
+            job.stage = Stage(where=str(path), unit="")
+            done = await importing.import_mail(
+                archive, owner, path, folder=folder, form=form, of=of, actor="console", tick=tick
+            )
+            return _outcome(done, owner)
+
+        if self._jobs.is_active(self._filling.get(owner.id, 0)):
+            raise Refused("An import into this archive is under way.", "Wait until it is done: Home (the key h) shows it.")
+        key = self._jobs.start("Import", f"{path} into the archive of {owner.name}", AGAIN, work)
+        self._filling[owner.id] = key
+        return key
+
+
+def _checked(archive: Archive, owner: User, text: str, form: Format, folder: str, of: str) -> Path:
+    """The path that is meant. Raises ``Wrong`` for what cannot be imported, as far as a glance tells. Blocking."""
+    path = _path(text)
+    try:
+        importing.refuse_own(archive.home, path)
+        if not path.is_dir():
+            # What is no folder is looked at: is it there, and can it be read?
+            first = next(mail_files.search(path, form), None)
+            if isinstance(first, Stranger):
+                raise Wrong(
+                    "path", f"{present.text(str(path))} does not look like mail.", "Say in which format it is, if it is mail."
+                )
+    except InputError as error:
+        raise _wrong("path", error) from error
+    except OSError as error:
+        raise Wrong(
+            "path", f"{present.text(str(path))} cannot be read: {error.strerror}.", "Check its owner and mode."
+        ) from error
+    try:
+        importing.check_folder(folder)
+    except InputError as error:
+        raise _wrong("folder", error) from error
+    try:
+        if not (form is Format.AUTO and importing.whose(path, of, owner)) and form in (Format.AUTO, Format.KERIO):
+            importing.account_of(path, of, owner, form)
+    except InputError as error:
+        raise _wrong("of", error) from error
+    return path
+
+
+def _path(text: str) -> Path:
+    text = text.strip()
+    if not text:
+        raise Wrong("path", "Nothing was named.", "Name a file or a folder on this machine.")
+    try:
+        return typed.path(text)
+    except ValueError as error:
+        raise Wrong(
+            "path", f"{present.text(text)} is no path: {present.text(str(error))}.", "Name a file or a folder."
+        ) from error
+
+
+def _wrong(field: str, error: InputError) -> Wrong:
+    return Wrong(field, present.text(message(error.message), 1000), present.text(advice(error.hint)))
+
+
+def _outcome(done: Imported, owner: User) -> Outcome:
+    alike = f", {texts.number(done.twins)} of them with other line ends" if done.twins else ""
+    already = f" {texts.number(done.already)} there already{alike}." if done.already else ""
+    where = f"the folder {next(iter(done.folders))}" if len(done.folders) == 1 else present.count(len(done.folders), "folder")
+    if done.messages:
+        what = f"{present.count(done.messages, 'message')}, {texts.size(done.bytes)}"
+        sentences = [f"{what}, imported into {where} of {owner.name}.{already}"]
+    elif done.already:
+        sentences = [f"Nothing new: {present.count(done.already, 'message')} there already, in {where} of {owner.name}."]
+    else:
+        sentences = ["Nothing was imported."]
+    if len(done.folders) > 1:
+        folders = sorted(done.folders)
+        sentences.append(f"Folders: {', '.join(folders[:NAMED])}{', …' if len(folders) > NAMED else ''}.")
+    if done.formats:
+        sentences.append(f"Found as: {', '.join(sorted(FORMATS[form] for form in done.formats))}.")
+    if done.problems:
+        sentences.append(
+            f"{present.count(len(done.problems), 'file or message', 'files or messages')} not imported, for the reasons below."
+        )
+    if done.repaired:
+        sentences.append(f"{present.count(done.repaired, 'message')} that the archive could not read any more: stored anew.")
+    if left := importing.left_out(done):
+        sentences.append(f"Left out, since it is no mail: {left}.")
+    if done.strangers:
+        names = ", ".join(done.strangers[:NAMED]) + (", …" if len(done.strangers) > NAMED else "")
+        sentences.append(f"No mail, so left alone: {present.count(len(done.strangers), 'file')} ({names}).")
+    return Outcome(
+        tuple(sentences),
+        tuple(f"{one.name}: {one.reason}" for one in done.problems),
+        bad=not done.messages and not done.already,
+    )

@@ -1,0 +1,195 @@
+"""Jobs of the console's own process: one task each, with an archive of its own so that nothing waits for it.
+
+They are none of the service's: each can be stopped at any moment and carries on when it is asked for again, so that nothing is
+lost when the console ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from core.archive.archive import Archive
+from core.config import Home
+from core.errors import ArchivarError
+from core.service.lock import is_running
+from core.system import log
+from core.system.tasks import spawn
+from core.text import format as texts
+from tui.desk import present
+from tui.desk.faults import fault, way
+from tui.desk.job_views import JobView
+from tui.desk.views import Refused, State, Tone
+from tui.desk.wording import advice, message
+
+#: Problems that are named one by one.
+NAMED = 500
+#: Jobs that are over and are remembered.
+KEPT = 20
+#: Seconds after which a rate means something.
+STEADY = 2.0
+
+
+@dataclass(slots=True)
+class Stage:
+    """How far a job is. ``done`` of ``total`` (0: unknown) are counted in ``unit``, or in bytes if that is empty.
+
+    ``bytes`` is how much that came to, 0 where that says nothing.
+    """
+
+    done: int = 0
+    total: int = 0
+    bytes: int = 0
+    where: str = ""
+    unit: str = "message"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended: ``sentences`` about it, and what went wrong, one by one. ``bad``: it is not what was wanted."""
+
+    sentences: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    bad: bool = False
+
+
+@dataclass(slots=True)
+class Job:
+    """What a job's work tells of itself is set here."""
+
+    key: int
+    kind: str
+    title: str
+    again: str
+    stage: Stage = field(default_factory=Stage)
+    started: float = field(default_factory=time.monotonic)
+    task: asyncio.Task[None] | None = None
+    outcome: Outcome | None = None
+    stopping: bool = False
+    stopped: bool = False
+    seen: bool = False
+
+
+Work = Callable[[Archive, Job], Awaitable[Outcome]]
+
+
+class OwnJobs:
+    """``Jobs`` of this process."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._jobs: dict[int, Job] = {}
+        self._last = 0
+
+    def start(self, kind: str, title: str, again: str, work: Work) -> int:
+        """Begin a job; its number. ``title`` is outside text and made safe here, as is all that the work tells."""
+        self._last += 1
+        job = Job(self._last, kind, title, again)
+        self._jobs[job.key] = job
+        job.task = spawn(self._do(job, work), name=kind)
+        for key in [key for key, one in self._jobs.items() if one.outcome is not None][:-KEPT]:
+            del self._jobs[key]
+        return job.key
+
+    async def _do(self, job: Job, work: Work) -> None:
+        try:
+            async with self.archive() as archive:
+                job.outcome = await work(archive, job)
+        except asyncio.CancelledError:
+            job.stopped = True
+            job.outcome = Outcome((f"It was stopped. {job.again}",))
+            raise
+        except ArchivarError as error:
+            job.outcome = Outcome((message(error.message), advice(error.hint)), bad=True)
+        except Exception as error:
+            log.note(self._home.console_log, "archivar.console", way(error))
+            job.outcome = Outcome((f"The console has a fault. {fault(error)}", job.again), bad=True)
+
+    @asynccontextmanager
+    async def archive(self) -> AsyncIterator[Archive]:
+        """The archive, opened once more for work that may take long."""
+        archive = await Archive.open(self._home, actor="console", follow=not is_running(self._home))
+        try:
+            yield archive
+        finally:
+            await archive.close()
+
+    def all(self) -> Sequence[JobView]:
+        return [self._shown(job) for job in reversed(self._jobs.values()) if job.outcome is None or not job.seen]
+
+    def view(self, key: int) -> JobView:
+        if (job := self._jobs.get(key)) is None:
+            raise Refused("This is not known any more.", "Activity, Ledger tells what was done.")
+        return self._shown(job)
+
+    def is_active(self, key: int) -> bool:
+        """Does the job of this number go on?"""
+        return (job := self._jobs.get(key)) is not None and job.outcome is None
+
+    def seen(self, key: int) -> None:
+        if (job := self._jobs.get(key)) is not None and job.outcome is not None:
+            job.seen = True
+
+    def stop(self, key: int) -> None:
+        if (job := self._jobs.get(key)) is not None and job.outcome is None and job.task is not None:
+            job.stopping = True
+            job.task.cancel()
+
+    async def close(self) -> None:
+        """Stop all of them, and wait until they have written down how far they came."""
+        tasks = [job.task for job in self._jobs.values() if job.task is not None and not job.task.done()]
+        for key in list(self._jobs):
+            self.stop(key)
+        if tasks:
+            await asyncio.wait(tasks)
+
+    @staticmethod
+    def _shown(job: Job) -> JobView:
+        stage, outcome = job.stage, job.outcome
+        return JobView(
+            key=job.key,
+            kind=job.kind,
+            title=present.text(job.title, 300),
+            state=_state(job),
+            active=outcome is None,
+            stopping=job.stopping,
+            fraction=min(stage.done / stage.total, 1.0) if stage.total else None,
+            facts=_facts(stage, time.monotonic() - job.started) if outcome is None else (),
+            where=present.text(stage.where, 300) if outcome is None else "",
+            result=tuple(present.text(one) for one in outcome.sentences if one) if outcome else (),
+            problems=tuple(present.text(one, 500) for one in outcome.problems[:NAMED]) if outcome else (),
+            problem_count=len(outcome.problems) if outcome else 0,
+            again=job.again,
+        )
+
+
+def _state(job: Job) -> State:
+    if job.outcome is None:
+        return State("●", "stopping" if job.stopping else "working", Tone.BUSY)
+    if job.stopped:
+        return State("■", "stopped", Tone.WARN)
+    if job.outcome.bad:
+        return State("✗", "failed", Tone.BAD)
+    return State("!", "with problems", Tone.WARN) if job.outcome.problems else State("✔", "done", Tone.GOOD)
+
+
+def _facts(stage: Stage, seconds: float) -> tuple[str, ...]:
+    """How much is done of how much, how fast, and how long it will take."""
+    many = f"{stage.unit}s" if stage.unit != "entry" else "entries"
+    if not stage.unit:
+        facts = [f"{texts.size(stage.done)} of {texts.size(max(stage.total, stage.done))}"]
+    elif stage.total:
+        facts = [f"{texts.number(stage.done)} of {present.count(stage.total, stage.unit, many)}"]
+    else:
+        facts = [present.count(stage.done, stage.unit, many)]
+    if stage.unit and stage.bytes:
+        facts.append(texts.size(stage.bytes))
+    if seconds >= STEADY and stage.done:
+        rate = stage.done / seconds
+        facts.append(f"{texts.number(round(rate))} {many}/s" if stage.unit else f"{texts.size(rate)}/s")
+        if stage.total > stage.done:
+            facts.append(f"{texts.duration((stage.total - stage.done) / rate)} left")
+    return tuple(facts)

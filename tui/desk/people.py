@@ -1,0 +1,215 @@
+"""Users, in pages: there may be a hundred thousand."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from core.archive.archive import Archive
+from core.archive.registry import user_import, users
+from core.archive.registry.user_import import Change, ImportPlan
+from core.errors import InputError
+from core.model import User
+from core.profiles import addresses as mail
+from core.profiles import people, users_csv
+from core.profiles.selection import Selection
+from core.profiles.users_csv import Fault, UserList
+from core.text.format import number
+from tui.desk import present
+from tui.desk.people_views import ImportRow, ImportView, Mark, Saved, UserDraft, UserRow
+from tui.desk.refusals import translated
+
+
+class People:
+    """``Users`` on an archive."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    async def version(self) -> str:
+        with translated():
+            return await users.version(self._archive)
+
+    async def count(self, contains: str) -> int:
+        with translated():
+            return await users.count(self._archive, contains=contains)
+
+    async def archivable(self) -> int:
+        with translated():
+            return (await users.chosen(self._archive, Selection())).users
+
+    async def page(self, contains: str, offset: int, limit: int) -> Sequence[UserRow]:
+        with translated():
+            found = await users.page(self._archive, contains=contains, offset=offset, limit=limit)
+        return [row(user) for user in found]
+
+    async def position(self, contains: str, key: str) -> int:
+        with translated():
+            return await users.count(self._archive, contains=contains, before=key)
+
+    async def of_address(self, address: str) -> UserRow | None:
+        if not address.strip():
+            return None
+        try:
+            return row(await users.find(self._archive, address.strip()))
+        except InputError:
+            return None
+
+    async def find(self, key: str) -> UserRow:
+        with translated():
+            return row(await users.find(self._archive, key))
+
+    async def draft(self, key: str) -> UserDraft:
+        with translated():
+            user = await users.find(self._archive, key)
+        full_name, login = _typed(user.full_name), _typed(user.login)
+        return UserDraft(user.name, _typed(user.name), full_name, ", ".join(map(_typed, user.addresses)), login)
+
+    async def problems(self, draft: UserDraft) -> Mapping[str, str]:
+        with translated():
+            own = (await users.find(self._archive, draft.key)).id if draft.key else ""
+            found = {
+                "name": _wrong(people.check_name, draft.name) if draft.name.strip() else "Every user needs a name.",
+                "full_name": _wrong(people.check_text, draft.full_name),
+                "login": _wrong(people.check_text, draft.login),
+                "addresses": next(filter(None, (_wrong(mail.check, one) for one in separate(draft.addresses))), ""),
+            }
+            if not found["name"] and (other := await self._found(draft.name.strip(), removed=True)) and other.id != own:
+                same = other.name.casefold() == draft.name.strip().casefold()
+                if same and not other.removed:
+                    found["name"] = f"There is a user {present.text(other.name, 100)} already."
+                elif same and own:
+                    found["name"] = "A removed user's archive is kept under this name. Choose another one."
+            for address in separate(draft.addresses) if not found["addresses"] else ():
+                other = await self._found(address)
+                if other and other.id != own and address.casefold() in map(str.casefold, other.addresses):
+                    whose = present.text(other.name, 100)
+                    found["addresses"] = f"{present.text(address)} belongs to {whose}; an address belongs to one user only."
+                    break
+        return {field: text for field, text in found.items() if text}
+
+    async def _found(self, name: str, *, removed: bool = False) -> User | None:
+        try:
+            return await users.find(self._archive, name, removed=removed)
+        except InputError:
+            return None
+
+    async def save(self, draft: UserDraft) -> Saved:
+        emails = separate(draft.addresses)
+        with translated():
+            if not draft.key:
+                user, back = await users.add(
+                    self._archive, draft.name, emails, login=draft.login, full_name=draft.full_name, actor="console"
+                )
+                return Saved(user.name, present.text(user.name, 100), back)
+            user = replace(
+                await users.find(self._archive, draft.key),
+                name=draft.name.strip(),
+                addresses=tuple(emails),
+                login=draft.login.strip(),
+                full_name=draft.full_name.strip(),
+            )
+            user = await users.edit(self._archive, user, actor="console")
+            return Saved(user.name, present.text(user.name, 100))
+
+    async def remove(self, key: str) -> None:
+        with translated():
+            await users.remove(self._archive, await users.find(self._archive, key), actor="console")
+
+    async def plan_import(self, path: str) -> ImportView:
+        with translated():
+            listed = await asyncio.to_thread(_read, path)
+            plan = await user_import.plan(self._archive, listed.rows)
+        wrong = (*listed.faults, *plan.conflicts)
+        counts = [
+            (len(plan.new), "new"),
+            (len(plan.back), "coming back"),
+            (len(plan.changed), "changed"),
+            (plan.unchanged, "unchanged"),
+            (len(wrong), "wrong"),
+        ]
+        return ImportView(
+            file=present.text(os.path.basename(path.strip())),
+            counts=tuple(f"{number(count)} {word}" for count, word in counts if count) or ("nobody is in it",),
+            wrong=len(wrong),
+            changes=len(plan.changes),
+            rows=_Rows(listed, plan),
+            plan=plan,
+        )
+
+    async def carry_out(self, view: ImportView) -> str:
+        plan: ImportPlan = view.plan
+        with translated():
+            await user_import.carry_out(self._archive, plan, "console")
+        counts = [(len(plan.new), "added"), (len(plan.back), "came back"), (len(plan.changed), "changed")]
+        return f"Users: {', '.join(f'{number(count)} {word}' for count, word in counts if count)}."
+
+
+class _Rows(Sequence[ImportRow]):
+    """The lines of an import, each made when it is looked at: there may be two hundred thousand."""
+
+    def __init__(self, listed: UserList, plan: ImportPlan) -> None:
+        notes = [f'The column "{name}" means nothing here and is left out.' for name in listed.ignored]
+        wrong = sorted((*listed.faults, *plan.conflicts), key=lambda fault: fault.line)
+        kinds: list[tuple[Mark, Sequence[Fault | Change | str]]] = [
+            (Mark.WRONG, wrong),
+            (Mark.NOTE, notes),
+            (Mark.BACK, plan.back),
+            (Mark.CHANGED, plan.changed),
+            (Mark.NEW, plan.new),
+        ]
+        self._rows = [(mark, one) for mark, ones in kinds for one in ones]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> ImportRow:  # type: ignore[override]
+        mark, one = self._rows[index]
+        text = one.sentence() if isinstance(one, Change) else str(one)
+        return ImportRow(mark, present.text(text, 1000))
+
+
+def _read(path: str) -> UserList:
+    try:
+        file = Path(path.strip()).expanduser()
+        with file.open("rb") as opened:
+            return users_csv.read(opened.read(users_csv.MOST_BYTES + 1))
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "this cannot be a file's name"
+        raise InputError(f"{path} cannot be read: {reason}.", "Type the path of a CSV file on this machine.") from error
+
+
+def _wrong(check: Callable[[str], str], text: str) -> str:
+    try:
+        check(text)
+    except InputError as error:
+        return present.text(str(error))
+    return ""
+
+
+def _typed(text: str) -> str:
+    """``text`` as it stands in a line to type into: the true one, unless that could do something to the terminal."""
+    return text if text.isprintable() else present.text(text)
+
+
+def separate(addresses: str) -> list[str]:
+    """Addresses as they are typed: blanks, commas or semicolons between them."""
+    return [part for part in re.split(r"[\s,;]+", addresses) if part]
+
+
+def row(user: User) -> UserRow:
+    """A user as it is shown."""
+    return UserRow(
+        key=user.name,
+        keys=user.addresses,
+        name=present.text(user.name, 100),
+        full_name=present.text(user.full_name, 200),
+        login=present.text(user.login, 200),
+        addresses=present.text(", ".join(user.addresses), 400),
+        from_directory=bool(user.directory_id),
+        disabled=user.disabled,
+    )

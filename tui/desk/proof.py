@@ -1,0 +1,327 @@
+"""Verifying as the console asks the service for it, what was found, and repairing as a job behind the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from core.archive.archive import Archive
+from core.archive.proof import damage, last_verification, takeover, verification
+from core.archive.proof.damage import Known, Named
+from core.archive.proof.findings import Finding
+from core.archive.proof.last_verification import LastVerification
+from core.archive.proof.salvage import check_home
+from core.archive.proof.verification import Round
+from core.archive.transfer import backup
+from core.config import Home
+from core.engine.restore import repair as mending
+from core.engine.restore.repair import Repair
+from core.model import now
+from core.profiles.rhythm import Often
+from core.service import verifications
+from core.service.detach import ensure_running
+from core.service.lock import is_running
+from core.service.queue import Queue
+from core.service.salvaging import salvage_if_needed
+from core.service.verifications import Outcome as End
+from core.service.verifications import Standing
+from core.text import format as texts
+from tui.desk import present, typed
+from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
+from tui.desk.proof_views import FindingRow, ProofView, UnderWay
+from tui.desk.refusals import translated
+from tui.desk.views import State, Tone
+
+_WHO = "console"
+#: Findings that are listed; all are counted.
+LISTED = 500
+#: Messages that were repaired and are named in the result of a repair.
+NAMED = 6
+#: A verification that is due for so long has nobody who does it.
+OVERDUE = timedelta(days=2)
+#: Without a schedule: the last verification is good for so long.
+GOOD_FOR = timedelta(days=90)
+AGAIN = "What was repaired stays so; repairing again carries on."
+_FETCH = "r looks for a good copy in the other volumes and on the mail server. f looks in a backup too."
+_VOLUME = (
+    "r repairs the messages that cannot be read. What then is still named is mended with a copy of this volume from a backup, "
+    "put in its place while no service runs."
+)
+_CATALOG = "Stop the service (archivar service stop), then archivar rebuild makes the catalog anew from the volumes."
+_LEDGER = "Put back the volumes from a backup. archivar ledger check tells whether a seal that you kept elsewhere still fits."
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What Home tells of it, each empty when there is nothing to say.
+
+    ``damage`` that stands, why the archive is ``unproved``, and in a few words when it was ``verified`` or how far that is.
+    """
+
+    damage: str
+    unproved: str
+    verified: str
+
+
+class ProofDesk:
+    """``Proof`` of an archive. ``see_to_service`` starts a service behind the scenes if there is none."""
+
+    def __init__(self, archive: Archive, jobs: OwnJobs, see_to_service: Callable[[], None]) -> None:
+        self._archive = archive
+        self._home = archive.home
+        self._jobs = jobs
+        self._see_to_service = see_to_service
+        self._repair = 0
+        self._rows: tuple[tuple[Known, ...], Sequence[FindingRow]] = ((), ())
+        self._opened = now()
+
+    async def view(self) -> ProofView:
+        with translated():
+            await self._archive.look_again()
+            standing = await verifications.standing(self._archive)
+            last = await last_verification.last(self._archive)
+            count, messages = await damage.count(self._archive)
+            known = sorted(await damage.known(self._archive), key=lambda one: not one.finding.sha256)
+            if unproved := self._of_the_open_volume(known):
+                known, count = [unproved, *known], count + 1
+            round_ = await verification.present_round(self._archive)
+            busy = len(await Queue(self._archive.database).active())
+            rows = await self._findings(tuple(known[:LISTED]))
+        running = self._see_to(standing)
+        moment = now()
+        repairing = self._repair if any(job.key == self._repair and job.active for job in self._jobs.all()) else None
+        return ProofView(
+            last=last_sentence(last, count, moment),
+            under_way=under_way(standing, running, busy),
+            facts=tuple(_facts(standing, round_, running, moment)),
+            findings=rows,
+            finding_count=count,
+            message_count=messages,
+            repair=repairing,
+            schedule=str(standing.rhythm),
+            usable=not self._home.is_backup,
+        )
+
+    def _of_the_open_volume(self, known: Sequence[Known]) -> Known | None:
+        """Damage that showed when the archive was opened and that no verification has found yet."""
+        name = self._home.volume(self._archive.last_volume).name
+        if self._archive.damage is None or any(one.finding.where in (name, "ledger") for one in known):
+            return None
+        return Known(Finding(name, self._archive.damage.message), self._opened)
+
+    async def brief(self) -> Brief:
+        """What Home tells; starts a service if a verification that somebody asked for waits for one."""
+        with translated():
+            await self._archive.look_again()
+            standing = await verifications.standing(self._archive)
+            last = await last_verification.last(self._archive)
+            count, messages = await damage.count(self._archive)
+            mail = await self._archive.database.value("SELECT 1 FROM message LIMIT 1") is not None
+        self._see_to(standing)
+        said = ""
+        if count:
+            which = f"; {present.count(messages, 'message is', 'messages are')} damaged" if messages else ""
+            said = f"DAMAGED: verification found {present.count(count, 'fault')}{which}."
+        if self._archive.damage is not None:
+            said = f"DAMAGED: {self._archive.damage.message} Nothing is added to the archive until it is repaired."
+        elif self._home.is_backup:
+            said = str(self._archive.refusal)
+        elif self._archive.refusal is not None:
+            said = f"Read only: {self._archive.refusal.message}"
+        moment = now()
+        unproved = hint(standing, last, moment) if mail and not count and not self._home.is_backup else ""
+        return Brief(said, unproved, short(standing, last, count, moment))
+
+    def _see_to(self, standing: Standing) -> bool:
+        """Is a service running? One is started if what somebody asked for waits for it."""
+        running = is_running(self._home)
+        if standing.request is not None and not standing.request.automatic and not running:
+            self._see_to_service()
+        return running
+
+    async def _findings(self, known: tuple[Known, ...]) -> Sequence[FindingRow]:
+        """Named by catalog and ledger, which are asked again only when others are known: a page looks again and again."""
+        if known != self._rows[0]:
+            digests = [bytes.fromhex(one.finding.sha256) for one in known if one.finding.sha256]
+            named = await takeover.names(self._archive, digests)
+            self._rows = (known, [finding_row(one, named.get(bytes.fromhex(one.finding.sha256))) for one in known])
+        return self._rows[1]
+
+    async def verify(self) -> None:
+        with translated():
+            await verifications.ask(self._archive, actor=_WHO)
+            await ensure_running(self._home)
+
+    async def cancel(self) -> None:
+        with translated():
+            await verifications.cancel(self._archive)
+
+    async def backup(self) -> str:
+        with translated():
+            last = await backup.last(self._archive)
+        return present.text(last.directory) if last else ""
+
+    async def repair(self, folder: str = "") -> int:
+        others: list[Home] = []
+        if folder:
+            with translated():
+                others = [Home(typed.folder(folder))]
+                check_home(self._archive, others[0])
+
+        async def work(archive: Archive, job: Job) -> Outcome:
+            def tell(done: int, total: int, text: str) -> None:
+                job.stage = Stage(done, total, where=text)
+
+            await salvage_if_needed(archive, others=others, actor=_WHO, tell=lambda text: tell(0, 0, text))
+            return repaired(await mending.repair(archive, others=others, actor=_WHO, tell=tell))
+
+        title = f"Damaged messages, also from {folder}" if folder else "Damaged messages"
+        self._repair = self._jobs.start("Repair", title, AGAIN, work)
+        return self._repair
+
+
+# What it is called -------------------------------------------------------------------------------------------------------
+
+
+def last_sentence(last: LastVerification | None, damaged: int, moment: datetime) -> tuple[State, str]:
+    """How the archive was found when all of it was last verified, and how it is now: ``damaged`` findings stand."""
+    if last is None:
+        state = State("✗", "DAMAGED", Tone.BAD) if damaged else State("○", "never verified", Tone.MUTED)
+        return state, f"{present.count(damaged, 'finding')} so far" if damaged else ""
+    looked = f"{present.count(last.messages, 'message')}, {texts.size(last.bytes)}"
+    sentence = f"{texts.when(last.at, moment)}: {looked}"
+    if damaged:
+        found = present.count(last.findings, "finding") if last.findings else "clean then"
+        left = "none mended yet" if damaged == last.findings else f"{texts.number(damaged)} not mended yet"
+        return State("✗", "DAMAGED", Tone.BAD), f"{sentence}; {found}, {left}"
+    if last.ok:
+        return State("✔", "clean", Tone.GOOD), sentence
+    return State("✔", "repaired", Tone.GOOD), f"{sentence}; {present.count(last.findings, 'finding')}, all mended"
+
+
+def under_way(standing: Standing, running: bool, busy: int) -> UnderWay | None:
+    """The verification that is waited for or goes on; ``busy`` runs are under way."""
+    request, progress = standing.request, standing.progress
+    if request is None:
+        return None
+    share = f"{request.percent} % of everything" if request.percent else ""
+    if not running:
+        said = "no service is running yet" if not request.automatic else "it goes on when a service runs"
+        return UnderWay(State("○", "waiting", Tone.BUSY), None, said, bool(share))
+    if progress is None:
+        said = "it begins when no run is under way, or a long one has been for 10 minutes" if busy else "it is about to begin"
+        return UnderWay(State("○", "waiting", Tone.BUSY), None, said, bool(share))
+    said = " · ".join(filter(None, (share, progress.sentence(), "resting beside a run" if busy else "")))
+    return UnderWay(State("●", "verifying", Tone.BUSY), progress.done, said, bool(share))
+
+
+def _facts(standing: Standing, round_: Round | None, running: bool, moment: datetime) -> Iterator[tuple[str, str]]:
+    ended, due = standing.ended, standing.due
+    if ended is not None and standing.request is None and ended.outcome in (End.CANCELLED, End.FAILED):
+        glyph = "✗" if ended.outcome is End.FAILED else "■"
+        reason = f": {present.text(ended.reason)}" if ended.reason else ""
+        yield "Ended", f"{glyph} {ended.outcome}, {texts.when(ended.at, moment)}{reason}"
+    if round_ is not None:
+        found = f"; {present.count(round_.findings, 'finding')} so far" if round_.findings else "; clean so far"
+        yield "Shares", f"{round_.done * 100:.0f} % of everything since {texts.when(round_.began, moment)}{found}"
+    if standing.rhythm.often is Often.OFF:
+        yield "Next", "○ never by itself"
+    elif due is None:
+        yield "Next", f"{standing.rhythm.sentence()}, once there is mail"
+    elif due > moment:
+        served = "" if running else ", if a service runs"
+        yield "Next", f"{texts.soon(due, moment)}{served} ({standing.rhythm.sentence()})"
+    elif running:
+        yield "Next", f"due ({standing.rhythm.sentence()}); done by a service that stays"
+    else:
+        yield "Next", f"! due since {texts.when(due, moment)} ({standing.rhythm.sentence()}), and no service is running"
+
+
+def hint(standing: Standing, last: LastVerification | None, moment: datetime) -> str:
+    """What an administrator should know of an archive that has mail and is not proved; empty when all is well."""
+    ended = standing.ended if standing.progress is None else None
+    if ended is not None and ended.outcome is End.FAILED and (last is None or last.at < ended.at):
+        # The schedule tries again every hour, so it never is overdue.
+        return f"The last verification, {texts.when(ended.at, moment)}, failed: {ended.reason or 'no reason is known.'}"
+    if standing.request is not None:
+        return ""
+    if standing.rhythm.often is not Often.OFF:
+        if standing.due is None or moment - standing.due < OVERDUE:
+            return ""
+        since = texts.when(standing.due, moment)
+        return f"A verification is due since {since}: no service stays to do it."
+    if last is None:
+        return "The archive was never verified, and does not verify itself."
+    if moment - last.at < GOOD_FOR:
+        return ""
+    return f"The archive was last verified {_ago(moment - last.at)} ago, and does not verify itself."
+
+
+def _ago(age: timedelta) -> str:
+    months = age.days // 30
+    return present.count(months // 12, "year") if months >= 24 else present.count(months, "month")
+
+
+def short(standing: Standing, last: LastVerification | None, damaged: int, moment: datetime) -> str:
+    """All of it in a few words, for Home."""
+    if standing.request is not None and standing.progress is not None:
+        return f"● verifying {standing.progress.done * 100:.0f} %"
+    if damaged or last is None:
+        return ""
+    return f"✔ verified {texts.when(last.at, moment)}"
+
+
+# What was found ----------------------------------------------------------------------------------------------------------
+
+
+def finding_row(one: Known, named: Named | None) -> FindingRow:
+    """A finding with the message that it is about, as the catalog knows it."""
+    finding = one.finding
+    where, reason = present.text(finding.where, 60), present.text(finding.text, 500)
+    found = ("Found", texts.when(one.found, now()))
+    if named is None:
+        place = where if where in ("ledger", "catalog") else f"volume {where}"
+        remedy = {"ledger": _LEDGER, "catalog": _CATALOG}.get(where, _VOLUME)
+        return FindingRow((place,), reason, (("Where", place), found), remedy)
+    places = tuple(f"{present.text(user, 60)}: {present.text(folder, 200)}" for user, folder in named.places)
+    subject, sender, date = present.text(named.subject), present.text(named.sender), _date(named.date)
+    # A message without a subject, or one that the catalog does not know, has its hash for a name.
+    called = subject or f"message {finding.sha256[:16]}"
+    facts = (
+        ("Subject", subject),
+        ("From", sender),
+        ("Date", date),
+        *(("Place", place) for place in places),
+        ("Volume", where),
+        ("SHA-256", finding.sha256),
+        found,
+    )
+    title = tuple(filter(None, (called, places[0] if places else "", date)))
+    return FindingRow(title, f"{where}: {reason}", tuple((label, value) for label, value in facts if value), _FETCH)
+
+
+def _date(seconds: int | None) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%Y-%m-%d %H:%M}" if seconds is not None else ""
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+def repaired(done: Repair) -> Outcome:
+    """The result of a repair: who was repaired, from where; and what is still damaged, with the reason."""
+    sentences = [f"{present.count(len(done.repaired), 'message')} repaired." if done.repaired else "Nothing was repaired."]
+    sentences += [f"✔ {_name(one.message)}: from {one.origin}" for one in done.repaired[:NAMED]]
+    if (more := len(done.repaired) - NAMED) > 0:
+        sentences.append(f"and {texts.number(more)} more, in the ledger")
+    problems = [f"{_name(one.message)}: {one.reason}" for one in done.lost]
+    problems += [f"{text} A copy of the volume from a backup mends it." for text in done.standing]
+    if done.lost:
+        sentences.append("What is left may be in a backup: f on the page before.")
+    elif not problems:
+        sentences.append("Nothing that is damaged is known any more. v on the page before verifies everything anew.")
+    return Outcome(tuple(sentences), tuple(problems))
+
+
+def _name(message: Named) -> str:
+    return message.sentence() or f"message {message.sha256.hex()[:16]}"

@@ -1,0 +1,135 @@
+"""The gateway's side of sending seals: places with how they stand, set up and removed; the sending as a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from core.archive.archive import Archive
+from core.archive.catalog import settings
+from core.archive.opening import refuse_backup
+from core.archive.proof import seal_places
+from core.archive.proof.seal_places import Standing
+from core.engine.seals import sealing
+from core.model import now
+from core.profiles.seal_place import FIELDS, TARGETS, Access, Kind, Place, PlaceError
+from core.secrets import Secret
+from core.text import format as texts
+from tui.desk import present
+from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
+from tui.desk.refusals import translated
+from tui.desk.seal_views import SealRow, SealsView
+from tui.desk.views import State, Tone
+
+_WHO = "console"
+AGAIN = "What arrived is there; sending again carries on."
+_OFTEN = {
+    "off": "never by themselves",
+    "nightly": "every night",
+    "runs": "every night and after each run",
+}
+
+
+class SealDesk:
+    """``Seals`` of an archive."""
+
+    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
+        self._archive = archive
+        self._jobs = jobs
+
+    async def view(self) -> SealsView:
+        with translated():
+            found = await seal_places.standings(self._archive)
+            often = (await settings.read(self._archive.database)).seal
+        return SealsView([seal_row(one) for one in found], _OFTEN[often], not self._archive.home.is_backup)
+
+    def fields(self, kind: str) -> Sequence[str]:
+        fields = list(FIELDS[Kind(kind)])
+        if "username" in fields:
+            fields.insert(fields.index("username") + 1, "password")
+        return fields
+
+    def target(self, kind: str) -> str:
+        return TARGETS[Kind(kind)]
+
+    async def values(self, name: str) -> Mapping[str, str]:
+        with translated():
+            place = (await seal_places.find(self._archive, name)).place
+        return {key: str(value or "") for key, value in place.as_json().items()}
+
+    async def save(self, kind: str, values: Mapping[str, str], *, new: bool) -> Mapping[str, str]:
+        password = values.get("password", "")
+        port = values.get("port", "").strip()
+        if port and not (port.isascii() and port.isdigit() and len(port) < 6):
+            return {"port": "Allowed: a number from 1 to 65535; nothing for the usual one."}
+        place = Place(
+            values["name"],
+            Kind(kind),
+            values["target"],
+            port=int(port or 0),
+            access=Access(values.get("access") or Access.TLS),
+            **{name: values.get(name, "") for name in ("host", "username", "password_file", "sender", "ca_file")},
+        )
+        with translated():
+            refuse_backup(self._archive.home)
+            try:
+                await seal_places.save(self._archive, place, Secret(password) if password else None, actor=_WHO, new=new)
+            except PlaceError as error:
+                return {error.field: present.text(f"{error.what} {error.hint}", 400)}
+        return {}
+
+    async def remove(self, name: str) -> None:
+        with translated():
+            refuse_backup(self._archive.home)
+            await seal_places.remove(self._archive, name, actor=_WHO)
+
+    async def send(self, *, accept: bool = False) -> int:
+        with translated():
+            refuse_backup(self._archive.home)
+
+        async def work(archive: Archive, job: Job) -> Outcome:
+            found = await seal_places.standings(archive)
+            done = 0
+
+            def tell(name: str) -> None:
+                nonlocal done
+                job.stage = Stage(done, len(found), where=name, unit="place")
+                done += 1
+
+            return sent(await sealing.send(archive, found, accept=accept, tell=tell))
+
+        return self._jobs.start("Seal", "The archive's seal, to all places", AGAIN, work)
+
+
+def sent(done: Sequence[Standing]) -> Outcome:
+    """How the sending ended: what arrived, and what did not with its reason."""
+    good = [one for one in done if not one.failure]
+    names = ", ".join(present.text(one.place.name, 60) for one in good)
+    sentences = (f"The seal is at {present.count(len(good), 'place')}: {names}." if good else "The seal arrived nowhere.",)
+    problems = tuple(f"{present.text(one.place.name, 60)}: {present.text(one.failure, 500)}" for one in done if one.failure)
+    return Outcome(sentences, problems, bad=any(one.broken for one in done))
+
+
+def seal_row(one: Standing) -> SealRow:
+    """A place in the list, and the sentences about it."""
+    place, moment = one.place, now()
+    state = State("○", "not yet", Tone.MUTED)
+    if one.broken:
+        state = State("✗", "DAMAGED", Tone.BAD)
+    elif one.failure:
+        state = State("!", "failed", Tone.WARN)
+    elif one.sent is not None:
+        state = State("✔", "sent", Tone.GOOD)
+    when = texts.when(one.sent, moment) if one.sent else ""
+    facts = [("Kind", place.kind.value), ("Where", present.text(place.where, 300)), ("State", str(state))]
+    if one.failure:
+        facts.append(("Reason", present.text(one.failure, 600)))
+    if one.at is not None:
+        facts.append(("Last tried", texts.when(one.at, moment)))
+    if one.seal is not None:
+        facts += [("Last arrived", when), ("Seal", present.text(str(one.seal), 200))]
+    if place.ca_file:
+        facts.append(("Authority", present.text(place.ca_file, 300)))
+    entry = texts.number(one.seal.seq) if one.seal is not None else ""
+    where = present.text(place.where, 200)
+    name, reason = present.text(place.name, 60), present.text(one.failure, 600)
+    return SealRow(name, place.kind.value, state, entry, when, where, reason, one.broken, tuple(facts))

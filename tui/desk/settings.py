@@ -1,0 +1,118 @@
+"""Settings of this machine, and what the archive takes and has been proved of."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from core.archive.archive import Archive
+from core.archive.catalog import settings
+from core.archive.proof import damage, last_verification
+from core.archive.proof.last_verification import LastVerification
+from core.archive.registry import saved_settings
+from core.archive.store import space
+from core.archive.store.space import DiskUse
+from core.archive.transfer import exposures
+from core.errors import InputError, StorageError
+from core.model import now
+from core.service.lock import is_running
+from core.service.queue import Queue
+from core.text import format as texts
+from tui.desk import present
+from tui.desk.proof import last_sentence
+from tui.desk.refusals import translated
+from tui.desk.settings_views import SettingRow, SettingsView
+
+#: What settings are called, and what they are for in words that a narrow line has room for. When seals are sent is set where
+#: their places are.
+LABELS = {
+    "theme": ("Theme", "the console's colours"),
+    "mouse": ("Mouse", "whether the console takes the mouse"),
+    "refresh": ("Refresh", "seconds between two looks"),
+    "connections": ("Connections", "most to one server, in all runs"),
+    "runs": ("Runs at once", "most at the same time"),
+    "volume_bytes": ("Volume size", "a volume of this size is sealed"),
+    "verify": ("Verify", "everything by itself, or a share a day"),
+    "relist": ("List whole", "each folder, after so many days"),
+    "shrunk": ("Tell shrunk", "folders that lost this many percent"),
+}
+
+
+class MachineSetup:
+    """``Setup`` on an archive."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._home = archive.home
+        self._queue = Queue(archive.database)
+
+    async def view(self) -> SettingsView:
+        with translated():
+            values = settings.shown(await settings.read(self._archive.database))
+            use = await asyncio.to_thread(space.use, self._home)
+            verified = await last_verification.last(self._archive)
+            damaged = (await damage.count(self._archive))[0]
+            running = is_running(self._home)
+            service = await self._service(running)
+            log = self._home.log
+            volumes = len(self._home.volume_numbers())
+            open_to_others = [one.sentence() for one in await exposures.look(self._archive)]
+        sealed = "; the last one is written to, the others are sealed" if volumes > 1 else ""
+        access = {"Access": present.text(" ".join(open_to_others), 600)} if open_to_others else {}
+        facts = {
+            "Home": present.text(str(self._home.path)),
+            **access,
+            "Disk": f"{texts.size(use.used)}: {_parts(use)}",
+            "Free": use.sentence(),
+            "Volumes": f"{texts.number(volumes)}, {texts.size(use.volumes)}{sealed}",
+            "Verified": _verified(verified, damaged),
+            "Service": service,
+            "Log": present.text(str(log)) if log.exists() else f"{present.text(str(log))} (none yet)",
+            "Keymap": present.text(str(self._home.keymap))
+            if self._home.keymap.exists()
+            else "none; K writes one, to change keys",
+        }
+        wrong = (("Free", use.low), ("Verified", bool(damaged)), ("Access", bool(open_to_others)))
+        warnings = {name for name, is_wrong in wrong if is_wrong}
+        rows = tuple(
+            SettingRow(name, LABELS[name][0], present.text(values[name]), one.what, LABELS[name][1], one.allowed)
+            for name, one in settings.DESCRIBED.items()
+            if name in LABELS
+        )
+        return SettingsView(rows, tuple(facts.items()), frozenset(warnings), running, self._home.keymap.exists())
+
+    async def _service(self, running: bool) -> str:
+        known = await self._queue.service()
+        if running and known:
+            return f"running since {texts.when(known[1], now())}, process {known[0]}"
+        return "running" if running else "not running; a run starts it"
+
+    async def change(self, name: str, text: str) -> None:
+        with translated():
+            await saved_settings.change(self._archive, name, text, actor="console")
+
+    async def write_keymap(self, text: str) -> str:
+        path = self._home.keymap
+        with translated():
+            try:
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+                    opened.write(text)
+            except FileExistsError:
+                raise InputError(f"There is a {path.name} already.", "It is left as it is.") from None
+            except OSError as error:
+                raise StorageError(f"{path} cannot be written: {error.strerror}.", "Make space and try again.") from error
+        return present.text(str(path))
+
+
+def _parts(use: DiskUse) -> str:
+    parts = (("volumes", use.volumes), ("catalog", use.catalog), ("log", use.log), ("other", use.other))
+    return ", ".join(f"{name} {texts.size(size)}" for name, size in parts if size)
+
+
+def _verified(last: LastVerification | None, damaged: int) -> str:
+    if last is None and not damaged:
+        return "never; p leads to it"
+    state, sentence = last_sentence(last, damaged, now())
+    first = f": {present.text(last.first[0])}" if damaged and last is not None and last.first else ""
+    return f"{state}, {sentence}{first}"

@@ -1,0 +1,133 @@
+"""Addresses that no user has, in pages: there may be any number in a mailbox that gets spam."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.archive.archive import Archive
+from core.archive.registry import refiling, unknown
+from core.archive.registry.refiling import Refiled
+from core.archive.registry.unknown import State as Known
+from core.archive.registry.unknown import UnknownAddress
+from core.errors import InputError
+from core.model import moment, now
+from core.profiles import people, routing
+from core.text import format as texts
+from tui.desk import present
+from tui.desk.people_views import UserDraft
+from tui.desk.refusals import translated
+from tui.desk.unknown_views import FilingView, UnknownRow
+from tui.desk.views import State, Tone
+
+_OPEN = (Known.OPEN, Known.WAITING)
+_STATES = {
+    Known.OPEN: State("!", "open", Tone.WARN),
+    Known.WAITING: State("…", "to be filed", Tone.BUSY),
+    Known.DONE: State("✔", "known", Tone.GOOD),
+    Known.NOT_OURS: State("·", "not ours", Tone.MUTED),
+}
+#: Users that are named one by one before and after filing.
+NAMED = 8
+
+
+class UnknownAddresses:
+    """``Unknowns`` on an archive."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    async def count(self, everything: bool) -> int:
+        with translated():
+            return await unknown.count(self._archive, states=_states(everything))
+
+    async def page(self, everything: bool, offset: int, limit: int) -> Sequence[UnknownRow]:
+        with translated():
+            found = await unknown.page(self._archive, states=_states(everything), offset=offset, limit=limit)
+        return [row(one) for one in found]
+
+    async def position(self, everything: bool, key: str) -> int:
+        with translated():
+            return await unknown.position(self._archive, key, states=_states(everything))
+
+    async def new_user(self, key: str) -> UserDraft:
+        with translated():
+            return UserDraft(name=proposed(_usable(key)), addresses=key)
+
+    async def make_alias(self, key: str, user: str) -> str:
+        with translated():
+            changed = await unknown.make_alias(self._archive, _usable(key), user, actor="console")
+        return f"{present.text(key, 100)} belongs to {present.text(changed.name, 100)} now. f files the mail that came before."
+
+    async def users_in(self, domain: str) -> int:
+        with translated():
+            return await unknown.users_in(self._archive, domain)
+
+    async def not_ours(self, what: str) -> str:
+        with translated():
+            return f"{present.text(await unknown.set_ours(self._archive, what, False, actor='console'), 100)} is not ours."
+
+    async def ours(self, what: str) -> str:
+        with translated():
+            return f"{present.text(await unknown.set_ours(self._archive, what, True, actor='console'), 100)} is ours again."
+
+    async def plan(self) -> FilingView:
+        with translated():
+            return _filing(await refiling.refile(self._archive, dry_run=True), "would be filed")
+
+    async def carry_out(self) -> FilingView:
+        with translated():
+            return _filing(await refiling.refile(self._archive, actor="console"), "filed")
+
+
+def proposed(address: str) -> str:
+    """A name for the user with this address: what stands before the @, or nothing if that cannot be one."""
+    try:
+        return people.check_name(address.rpartition("@")[0].strip('"'))
+    except InputError:
+        return ""
+
+
+def _usable(address: str) -> str:
+    if not address.isprintable():
+        raise InputError("This address has characters that cannot be seen, so no user can have it.", "x says it is not ours.")
+    return address
+
+
+def _states(everything: bool) -> tuple[Known, ...]:
+    return unknown.ALL if everything else _OPEN
+
+
+def row(one: UnknownAddress) -> UnknownRow:
+    """An address as it is shown."""
+    first, last = _when(one.first_seen), _when(one.last_seen)
+    messages = present.count(one.messages, "message")
+    waits = "none of them waits" if not one.open else f"{texts.number(one.open)} of them not filed for it"
+    more = [f"{present.text(one.address, 200)}: {messages}, {waits}.", f"First seen {first}, last seen {last}."]
+    if one.user:
+        more.append(f"It belongs to {present.text(one.user, 100)}." + (" f files the mail that waits." if one.open else ""))
+    elif one.ignored_by:
+        more.append(f"{present.text(one.ignored_by, 100)} was said to be not ours. z takes that back.")
+    return UnknownRow(
+        one.address,
+        routing.domain_of(one.address),
+        present.text(one.address, 200),
+        texts.number(one.messages),
+        texts.number(one.open),
+        first,
+        last,
+        _STATES[one.state],
+        bool(one.user),
+        "" if one.user else one.ignored_by,
+        tuple(more),
+    )
+
+
+def _when(time: str) -> str:
+    return texts.when(moment(time), now()) if time else "?"
+
+
+def _filing(done: Refiled, words: str) -> FilingView:
+    lines = [f"{present.text(name, 100)}: {present.count(count, 'message')}" for name, count in done.users.most_common(NAMED)]
+    if len(done.users) > NAMED:
+        lines.append(f"and {present.count(len(done.users) - NAMED, 'more user', 'more users')}")
+    return FilingView(done.messages, f"{present.count(done.messages, 'message')} {words}.", tuple(lines))

@@ -1,0 +1,1 @@
+"""Places for reading: archives, folders, lists, messages, and searching."""

@@ -1,0 +1,150 @@
+"""Archive: who has mail. From here one goes into somebody's folders."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from tui.actions import PLACES, Action, bindings
+from tui.desk.archive_views import OwnerRow
+from tui.places.archive.archive_list import SEARCH
+from tui.places.archive.archive_mail import MailPlace
+from tui.places.archive.searching import SearchPlace
+from tui.places.place import Place
+from tui.places.transfer.mail_import import IMPORT, ask_for_mail
+from tui.text.format import header
+from tui.text.mail import owner_line
+from tui.widgets.form import Search
+from tui.widgets.paged import PAGE, PagedChoice
+from tui.widgets.panel import Panel
+
+ACTIONS = (
+    Action("archive-open", "open", ("enter", "o"), "Open", "Open the chosen archive: its folders and their messages"),
+    SEARCH,
+    IMPORT,
+    Action("archive-find", "find", ("f",), "Find user", "Find somebody by name or address"),
+    Action("back", "back", ("escape", "q"), "Back", "Back to Home; while finding: everybody again"),
+    *PLACES,
+)
+NOTHING = (
+    "Nothing is archived yet. Each user's mail will stand here, in folders as on the server.\n\n"
+    "  h  leads to Home, where n makes a profile and r runs it\n"
+    "  u  leads to Users, where I imports mail that somebody has as files"
+)
+NOBODY = "Nobody who has mail has that in a name or an address. esc shows everybody again."
+
+
+class ArchivePlace(Place):
+    """Everybody who has mail."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    AUTO_FOCUS = "#owners"
+
+    DEFAULT_CSS = """
+    ArchivePlace #owners-panel { height: 1fr; }
+    ArchivePlace #owners { height: 1fr; }
+    ArchivePlace #none, ArchivePlace #finding { display: none; height: auto; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: tuple[object, ...] | None = None
+
+    def content(self) -> ComposeResult:
+        with Panel(id="owners-panel"):
+            yield Search("name or address", id="finding")
+            yield PagedChoice[OwnerRow](id="owners")
+            yield Static(id="none")
+
+    @property
+    def owners(self) -> PagedChoice[OwnerRow]:
+        return self.query_one("#owners", PagedChoice)
+
+    @property
+    def finding(self) -> Search:
+        return self.query_one("#finding", Search)
+
+    async def load(self) -> None:
+        mail, contains, at = self.console.gateway.mail, self.finding.value, self.owners.cursor
+        self.show_top(lambda width, clock: header(("Archivar", "Archive"), "", clock, width))
+        everybody = await mail.owner_count("")
+        total = await mail.owner_count(contains) if contains else everybody
+        known = await mail.owners(contains, at // PAGE * PAGE, PAGE) if total else ()
+        if contains != self.finding.value:
+            # What was typed meanwhile is looked for already.
+            return
+        shown = (contains, total, tuple(known))
+        if shown != self._shown:
+            self._shown = shown
+            self.owners.fill(
+                total, lambda offset, limit: mail.owners(contains, offset, limit), owner_line, known, at // PAGE if known else 0
+            )
+            self.owners.display = bool(total)
+            none = self.query_one("#none", Static)
+            none.display = not total
+            none.update(Content(NOBODY if contains else NOTHING))
+            self.refresh_bindings()
+        of = f"{total:,} of {everybody:,}" if contains else f"{everybody:,}"
+        self.panel("owners-panel").head(f"Whose mail ({of})")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing can be done to an archive where nobody has one, and nothing found."""
+        return action not in ("open", "import_mail", "search_archive") or bool(self.owners.total)
+
+    def label(self, action: str) -> str:
+        return "Everybody" if action == "back" and self.finding.display else ""
+
+    def action_search_archive(self) -> None:
+        self.app.push_screen(SearchPlace())
+
+    def action_open(self) -> None:
+        if row := self.owners.chosen:
+            self.app.push_screen(MailPlace(row))
+
+    def action_import_mail(self) -> None:
+        if row := self.owners.chosen:
+            self.console.work(self._import_mail(row), opens=True)
+
+    async def _import_mail(self, row: OwnerRow) -> None:
+        user = await self.console.gateway.imports.user_of(row.key)
+        await ask_for_mail(self, user, row.name)
+
+    # Finding -------------------------------------------------------------------------------------------------------------
+
+    def action_find(self) -> None:
+        self.finding.display = True
+        self.finding.line.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.owners.cursor = 0
+        # Quick typing looks once, for the last of it.
+        self.run_worker(self.load_or_say(), group="find", exclusive=True, exit_on_error=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self._shown is None or self._shown[0] != self.finding.value:
+            # Nobody is opened who is marked only until what was typed is found.
+            return
+        if self.owners.total == 1:
+            self.action_open()
+        self.owners.focus()
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "down" and isinstance(self.focused, Input) and self.owners.total:
+            event.stop()
+            self.owners.focus()
+
+    def action_back(self) -> None:
+        if self.finding.display:
+            self.finding.line.value = ""
+            self.finding.display = False
+            self.owners.focus()
+        else:
+            self.app.pop_screen()

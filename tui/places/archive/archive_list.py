@@ -1,0 +1,213 @@
+"""A list of messages with the beginning of the chosen one below it, or beside it where there is room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.actions import Action
+from tui.desk.archive_views import MessageRow, Selection
+from tui.desk.views import Refused, Tone
+from tui.places.archive.archive_message import MessagePlace
+from tui.places.archive.selected import SelectedPlace
+from tui.text.format import Line, Span, cut
+from tui.text.mail import message_heading, message_line, preview_lines
+from tui.widgets.lines import Compose, Lines
+from tui.widgets.paged import PAGE, PagedChoice
+from tui.widgets.panel import Panel
+
+#: From this width on the beginning of a message stands beside the list.
+BESIDE_FROM = 160
+#: Lines of it below the list.
+BELOW = 6
+#: Seconds for which one stays on a message before it is read: whoever hurries through a list reads none.
+PATIENCE = 0.05
+UNREADABLE = "! This message cannot be shown here. Opened, its raw source has all of it."
+OPEN = Action("mail-open", "open", ("enter", "o"), "Open", "Open the chosen folder or message")
+MARK = Action("mail-mark", "mark", ("space",), "Mark", "Mark the chosen message, or take its mark away")
+UNMARK = Action("mail-unmark", "unmark", ("x",), "Unmark", "Take away all marks")
+SEARCH = Action("search-archive", "search_archive", ("slash",), "Search", "Search archived mail: words, people, dates, files")
+
+
+class MessageList(SelectedPlace):
+    """``where``: whether it is told of each message where it lies."""
+
+    where: ClassVar[bool] = False
+
+    DEFAULT_CSS = """
+    MessageList #reading { layout: vertical; width: 1fr; height: 1fr; }
+    MessageList #list-panel { height: 1fr; width: 1fr; }
+    MessageList #rows-header { height: 1; }
+    MessageList #rows { height: 1fr; }
+    MessageList #no-rows { display: none; height: auto; }
+    MessageList #preview-panel { height: auto; width: 1fr; }
+    MessageList #preview { height: 6; }
+    MessageList.beside #reading { layout: horizontal; }
+    MessageList.beside #list-panel { width: 3fr; }
+    MessageList.beside #preview-panel { height: 1fr; width: 2fr; }
+    MessageList.beside #preview { height: 1fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._previewed = 0
+        self._empty_text = ""
+        #: Marked messages by number, with their subjects, in the order in which they were marked.
+        self._marks: dict[int, str] = {}
+
+    def list_panels(self) -> ComposeResult:
+        """The list and the beginning of a message."""
+        with Container(id="reading"):
+            with Panel(id="list-panel"):
+                yield Lines(id="rows-header", can_focus=False)
+                rows = PagedChoice[MessageRow](id="rows")
+                rows.keeps_mark = True
+                yield rows
+                yield Static(id="no-rows")
+            with Panel(id="preview-panel"):
+                yield Lines(id="preview", can_focus=False)
+
+    @property
+    def rows(self) -> PagedChoice[MessageRow]:
+        return self.query_one("#rows", PagedChoice)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= BESIDE_FROM, "beside")
+
+    def line(self, row: MessageRow, width: int) -> Line:
+        """A message in the list."""
+        return message_line(row, width, where=self.where, marked=self.is_marked(row))
+
+    def show_rows(self, empty: str) -> None:
+        """Show the list where it has messages, else ``empty``."""
+        total = self.rows.total
+        self.query_one("#rows-header", Lines).show(lambda width: [(Span("  "), *message_heading(width - 2, where=self.where))])
+        for name in ("#rows", "#rows-header"):
+            self.query_one(name).display = bool(total)
+        self.panel("preview-panel").display = bool(total)
+        none = self.query_one("#no-rows", Static)
+        none.display = not total
+        if empty != self._empty_text:
+            # What is written again is sent again.
+            self._empty_text = empty
+            none.update(Content(empty))
+        self.show_preview()
+
+    # The chosen message --------------------------------------------------------------------------------------------------
+
+    def on_choice_moved(self) -> None:
+        self.show_preview()
+
+    def show_preview(self) -> None:
+        """Show the beginning of the chosen message, soon."""
+        row = self.rows.chosen
+        if row is None or row.id == self._previewed:
+            return
+        self._previewed = row.id
+        self.run_worker(self._preview(row), group="preview", exclusive=True, exit_on_error=False)
+
+    async def _preview(self, row: MessageRow) -> None:
+        await asyncio.sleep(PATIENCE)
+        try:
+            view = await self.console.gateway.mail.preview(row.id)
+        except Exception:
+            # What stands there is of another message.
+            self._show_beginning(row, lambda width: [(Span(cut(UNREADABLE, width), Tone.WARN),)])
+            raise
+        self._show_beginning(row, lambda width: preview_lines(view, width, max(self.query_one("#preview").size.height, BELOW)))
+
+    def _show_beginning(self, row: MessageRow, compose: Compose) -> None:
+        """Show a text together with whose it is, so that no other ever stands below that title."""
+        if self.is_there and row.id == self._previewed:
+            date = f"no date, received {row.date}" if row.arrival else row.date
+            self.panel("preview-panel").head(row.subject, " · ".join(part for part in (row.where, date) if part))
+            self.query_one("#preview", Lines).show(compose)
+
+    def open_message(self) -> None:
+        """Open the chosen message; from there one goes on to those beside it."""
+        if row := self.rows.chosen:
+            self.app.push_screen(MessagePlace(row.id, self.neighbour, self.within()))
+
+    def within(self) -> Selection:
+        """As whose, and of which folder, the messages of the list are meant; empty where that is not clear."""
+        return Selection()
+
+    async def neighbour(self, step: int) -> int | None:
+        """Choose the message that is ``step`` lines further on; its number, or None at the end."""
+        at = self.rows.cursor + step
+        if not 0 <= at < self.rows.total:
+            return None
+        self.rows.choose(at)
+        row = self.rows.row(at)
+        if row is None:
+            found = await self.fetch(at // PAGE * PAGE, PAGE)
+            row = found[at % PAGE] if at % PAGE < len(found) else None
+        return row.id if row else None
+
+    async def fetch(self, offset: int, limit: int) -> Sequence[MessageRow]:
+        """Some of the messages of the list."""
+        raise NotImplementedError
+
+    # Marks ---------------------------------------------------------------------------------------------------------------
+
+    @property
+    def among_rows(self) -> bool:
+        """Do the keys go to the list?"""
+        return self.focused is self.rows
+
+    def is_marked(self, row: MessageRow) -> bool:
+        return row.id in self._marks
+
+    @property
+    def marked(self) -> str:
+        """How many are marked, in words; empty when none is."""
+        return f"{len(self._marks):,} marked" if self._marks else ""
+
+    def show_marks(self) -> None:
+        """Show what is marked now."""
+        self.rows.redraw()
+        self.refresh_bindings()
+
+    def action_mark(self) -> None:
+        if row := self.rows.chosen:
+            if row.id in self._marks:
+                del self._marks[row.id]
+            else:
+                self._marks[row.id] = row.subject
+            self.show_marks()
+
+    def action_unmark(self) -> None:
+        self._marks.clear()
+        self.show_marks()
+
+    def forget_marks(self) -> None:
+        """The list is another one now, in which nobody would see what was marked."""
+        if self.marked:
+            self.notify(f"{self.marked} in the list before: these marks are gone.", markup=False)
+        self._marks.clear()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Marks belong to messages."""
+        if action == "mark":
+            return self.among_rows and bool(self.rows.total)
+        return action != "unmark" or (self.among_rows and bool(self.marked))
+
+    def selection(self) -> Selection:
+        """What of the archive is meant where one stands: the marked messages, or else the chosen one.
+
+        Raises ``Refused`` when it is none: without any message everything would be meant.
+        """
+        marks = dict(self._marks)
+        if not marks and (chosen := self.rows.chosen):
+            marks[chosen.id] = chosen.subject
+        if not marks:
+            raise Refused("No message is chosen here.", "Choose one, or mark several.")
+        words = f"{len(marks):,} marked messages" if len(marks) > 1 else "".join(marks.values())
+        return Selection(messages=tuple(marks), words=words)

@@ -1,0 +1,252 @@
+"""Somebody's archive: the tree of folders, and the messages of the one that is open.
+
+Side by side where there is room; else one enters a folder and leaves it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.actions import PLACES, Action, bindings
+from tui.desk.archive_views import FolderRow, MessageRow, OpenFolder, OwnerRow, Selection
+from tui.desk.search_views import Scope
+from tui.places.archive.archive_list import MARK, OPEN, SEARCH, UNMARK, MessageList
+from tui.places.archive.searching import SearchPlace
+from tui.places.archive.selected import EXPORT, RESTORE
+from tui.text.format import header
+from tui.text.mail import folder_line, messages, unfolded
+from tui.widgets.lines import Choice
+from tui.widgets.panel import Panel
+
+#: From this width on folders and messages stand side by side.
+SPLIT_FROM = 110
+#: With more folders than this only the upper ones are unfolded at first.
+UNFOLDED = 40
+EMPTY = "There is no mail in this folder any more. The history of a message says where it went."
+NEWS = Action("mail-news", "show_news", ("full_stop",), "Show new", "List the folder anew, with what came since it was opened")
+ACTIONS = (
+    OPEN,
+    Action("mail-fold", "fold", ("space",), "Fold", "Hide or show the folders in the chosen one"),
+    MARK,
+    UNMARK,
+    SEARCH,
+    EXPORT,
+    RESTORE,
+    NEWS,
+    Action("back", "back", ("escape", "q"), "Back", "Back: from the messages to the folders, and to whose mail it is"),
+    *PLACES,
+)
+
+
+class MailPlace(MessageList):
+    """The folders of ``owner``."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    AUTO_FOCUS = "#folders"
+
+    DEFAULT_CSS = """
+    MailPlace #mail { height: 1fr; }
+    MailPlace #tree-panel { height: 1fr; width: 36; }
+    MailPlace #folders { height: 1fr; }
+    MailPlace.narrow #tree-panel { width: 1fr; }
+    MailPlace.narrow #reading { display: none; }
+    MailPlace.narrow.entered #tree-panel { display: none; }
+    MailPlace.narrow.entered #reading { display: block; }
+    """
+
+    def __init__(self, owner: OwnerRow) -> None:
+        super().__init__()
+        self._owner = owner
+        self._tree: Sequence[FolderRow] = ()
+        self._folded: set[str] | None = None
+        self._row: FolderRow | None = None
+        self._opened: OpenFolder | None = None
+        self._news = ""
+
+    def content(self) -> ComposeResult:
+        with Horizontal(id="mail"):
+            with Panel(id="tree-panel"):
+                folders = Choice(id="folders")
+                folders.keeps_mark = True
+                yield folders
+            yield from self.list_panels()
+
+    @property
+    def folders(self) -> Choice:
+        return self.query_one("#folders", Choice)
+
+    @property
+    def entered(self) -> bool:
+        """Is one among the messages?"""
+        return self.has_class("entered")
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < SPLIT_FROM, "narrow")
+
+    async def load(self) -> None:
+        folder = (self._row.shown,) if self._row and self.entered else ()
+        self.show_top(lambda width, clock: header(("Archive", self._owner.name, *folder), "", clock, width))
+        tree = await self.console.gateway.mail.folders(self._owner.key)
+        if self._folded is None:
+            deep = {row.path for row in tree if row.inner and row.depth} if len(tree) > UNFOLDED else set()
+            self._folded = deep
+            # What is only part of a path is not what one came for.
+            self.folders.cursor = next((at for at, row in enumerate(unfolded(tree, deep)) if row.key), 0)
+        if tree != self._tree:
+            chosen = self.folder
+            self._tree = tree
+            if chosen is not None:
+                paths = [row.path for row in self._seen]
+                self.folders.cursor = paths.index(chosen.path) if chosen.path in paths else self.folders.cursor
+            self._show_folders()
+        self.panel("tree-panel").head(f"Folders of {self._owner.name}", messages(sum(row.messages for row in tree)))
+        if self._row is None:
+            self.query_one("#no-rows", Static).display = True
+            self.query_one("#no-rows", Static).update(Content("enter opens the chosen folder."))
+            for name in ("#rows", "#rows-header", "#preview-panel"):
+                self.query_one(name).display = False
+            self.panel("list-panel").head("Messages")
+        if self._opened is not None:
+            news = await self.console.gateway.mail.news(self._opened)
+            if news != self._news:
+                self._news = news
+                self.refresh_bindings()
+            self._head()
+
+    # Folders -------------------------------------------------------------------------------------------------------------
+
+    @property
+    def _seen(self) -> list[FolderRow]:
+        return unfolded(self._tree, self._folded or ())
+
+    @property
+    def folder(self) -> FolderRow | None:
+        """The folder under the cursor."""
+        seen = self._seen
+        return seen[min(self.folders.cursor, len(seen) - 1)] if seen else None
+
+    def _show_folders(self) -> None:
+        seen, closed = self._seen, self._folded or set()
+        self.folders.show(lambda width: [folder_line(row, row.path in closed, width) for row in seen])
+        self.refresh_bindings()
+
+    def action_fold(self) -> None:
+        row = self.folder
+        if row is not None and row.inner and self._folded is not None:
+            self._folded ^= {row.path}
+            self._show_folders()
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key in ("left", "right") and self.folders.has_focus:
+            event.stop()
+            row = self.folder
+            if row is not None and row.inner and self._folded is not None:
+                if (row.path in self._folded) == (event.key == "right"):
+                    self.action_fold()
+            elif row is not None and event.key == "left" and "/" in row.path:
+                above = row.path.rpartition("/")[0]
+                self.folders.choose([one.path for one in self._seen].index(above))
+
+    def on_choice_moved(self) -> None:
+        super().on_choice_moved()
+        self.refresh_bindings()
+
+    def on_descendant_focus(self) -> None:
+        self.set_class(self.rows.has_focus, "entered")
+        self.refresh_bindings()
+
+    # Messages ------------------------------------------------------------------------------------------------------------
+
+    def action_open(self) -> None:
+        if not self.folders.has_focus:
+            self.open_message()
+        elif row := self.folder:
+            if row.key:
+                self.console.work(self._enter(row), opens=True)
+            else:
+                self.action_fold()
+
+    async def _enter(self, row: FolderRow) -> None:
+        opened = await self.console.gateway.mail.open_folder(row.key)
+        known = await self.console.gateway.mail.page(opened, 0, 100) if opened.total else ()
+        if not self.is_there:
+            return
+        if self._row is None or row.key != self._row.key:
+            self.forget_marks()
+        self._row, self._opened, self._news = row, opened, ""
+        self.rows.cursor = 0
+        self.rows.fill(opened.total, self.fetch, self.line, known)
+        self.set_class(True, "entered")
+        self.show_rows(EMPTY)
+        self._head()
+        self.refresh_bindings()
+        (self.rows if opened.total else self.folders).focus()
+        self.reload()
+
+    def _head(self) -> None:
+        if self._row is not None and self._opened is not None:
+            news = f"{self._news}, {self.console.key(NEWS)} shows it" if self._news else ""
+            title = f"{self._row.shown} ({self._opened.total:,})"
+            self.panel("list-panel").head(f"{title}, {self.marked}" if self.marked else title, news)
+
+    def show_marks(self) -> None:
+        super().show_marks()
+        self._head()
+
+    async def fetch(self, offset: int, limit: int) -> Sequence[MessageRow]:
+        return await self.console.gateway.mail.page(self._opened, offset, limit) if self._opened else ()
+
+    def action_show_news(self) -> None:
+        if self._row is not None:
+            self.console.work(self._enter(self._row), opens=True)
+
+    def within(self) -> Selection:
+        """The open folder: a message of it is meant as it lies there."""
+        return Selection(user=self._owner.key, folder=self._row.path if self._row else "")
+
+    def selection(self) -> Selection:
+        """The marked messages or the chosen one, as they lie in the open folder; or the chosen folder with what is in it."""
+        if self.entered and self.rows.total:
+            within = self.within()
+            return replace(super().selection(), user=within.user, folder=within.folder)
+        folder = self.folder
+        words = f"{folder.shown} of {self._owner.name}" if folder else f"all of {self._owner.name}"
+        return Selection(user=self._owner.key, folder=folder.path if folder else "", words=words)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is done to a folder is done in the tree."""
+        if action == "fold":
+            return bool(self.folders.has_focus and self.folder and self.folder.inner)
+        if action == "show_news":
+            return bool(self._news)
+        return super().check_action(action, parameters)
+
+    def action_search_archive(self) -> None:
+        """Search in the open folder, or in all of this user's mail."""
+        name = self._owner.name
+        scope = Scope(self._owner.key, "", f"the mail of {name}", name)
+        if self.entered and self._row is not None:
+            shown = self._row.shown
+            scope = Scope(self._owner.key, self._row.path, f"{shown} of {name}", shown.rpartition("/")[2] or shown)
+        self.app.push_screen(SearchPlace(scope))
+
+    def label(self, action: str) -> str:
+        return "Folders" if action == "back" and self.entered else ""
+
+    def action_back(self) -> None:
+        if self.entered:
+            self.set_class(False, "entered")
+            self.folders.focus()
+            self.reload()
+        else:
+            self.app.pop_screen()

@@ -1,0 +1,216 @@
+"""A message to read: headers, text, attachments to be saved, all of its bytes, and where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from tui.actions import PLACES, Action, bindings
+from tui.desk.archive_views import MessageView, RawSource, Selection
+from tui.desk.views import Tone
+from tui.places.archive.selected import EXPORT, RESTORE, SelectedPlace
+from tui.places.ask import Ask
+from tui.places.page import Page
+from tui.text import prose
+from tui.text.format import Line, Span, header
+from tui.text.mail import attachment_line, history_lines, message_lines
+from tui.widgets.lines import Choice, Lines
+from tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from tui.console import Console
+
+UNREADABLE = "! Its text cannot be read. The raw source has all of it, and it can be exported."
+#: Columns of a screen that the text of a box cannot use: borders, padding and the scroll bar.
+AROUND = 5
+#: Goes so many messages on in the list; the number of the one there, or None.
+Neighbour = Callable[[int], Awaitable[int | None]]
+ACTIONS = (
+    Action("message-next", "step(1)", ("n",), "Next", "The next message of the list"),
+    Action("message-previous", "step(-1)", ("p",), "Previous", "The message before it"),
+    Action("message-headers", "headers", ("f",), "Headers", "All headers, or only the usual ones"),
+    Action("message-attachments", "attachments", ("a",), "Files", "The attachments; enter saves one to a file"),
+    Action("message-source", "source", ("r",), "Raw", "All of the message, byte for byte as it came"),
+    Action("message-history", "history", ("i",), "History", "Where the message was, and when"),
+    EXPORT,
+    RESTORE,
+    Action("back", "back", ("escape", "q"), "Back", "Back to the list"),
+    *PLACES,
+)
+
+
+class MessagePlace(SelectedPlace):
+    """The message with this number; ``within`` says as whose it is meant, and of which folder."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    AUTO_FOCUS = "#message"
+
+    DEFAULT_CSS = """
+    MessagePlace #message-panel { height: 1fr; }
+    MessagePlace #message { height: 1fr; }
+    """
+
+    def __init__(self, message: int, neighbour: Neighbour, within: Selection = Selection()) -> None:  # noqa: B008
+        super().__init__()
+        self._within = within
+        self._message = message
+        self._neighbour = neighbour
+        self._view: MessageView | None = None
+        #: A message that could not be read, and is not read again with every look.
+        self._failed: int | None = None
+        self._full = False
+
+    def content(self) -> ComposeResult:
+        with Panel(id="message-panel"):
+            yield Lines(id="message")
+
+    async def load(self) -> None:
+        self.show_top(lambda width, clock: header(("Archive", f"Message {self._message:,}"), "", clock, width))
+        if self._failed != self._message and (self._view is None or self._view.id != self._message):
+            # What is archived never changes, so it is read once.
+            self.panel("message-panel").head("Reading …")
+            self.run_worker(self._read(self._message), group="read", exclusive=True, exit_on_error=False)
+
+    async def _read(self, message: int) -> None:
+        try:
+            view = await self.console.gateway.mail.message(message)
+        except Exception:
+            self._failed = message
+            if self.is_there and message == self._message:
+                self.panel("message-panel").head("This message cannot be shown")
+                self.query_one("#message", Lines).show(lambda width: prose.paragraph(UNREADABLE, width, Tone.WARN))
+            raise
+        if self.is_there and message == self._message:
+            self._view = view
+            self._show()
+
+    def _show(self) -> None:
+        if (view := self._view) is None:
+            return
+        full = self._full
+        text = self.query_one("#message", Lines)
+        lines: dict[int, list[Line]] = {}
+
+        def composed(width: int) -> list[Line]:
+            if width not in lines:
+                lines.clear()
+                lines[width] = message_lines(view, width, full=full)
+            return lines[width]
+
+        text.show(composed)
+        facts = [view.size, *(["text made of HTML"] if view.from_html else [])]
+        self.panel("message-panel").head(view.subject, " · ".join(facts))
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Attachments are saved where there are any."""
+        if action == "attachments":
+            return bool(self._view and self._view.attachments)
+        return action != "headers" or self._view is not None
+
+    def label(self, action: str) -> str:
+        return "Short" if action == "headers" and self._full else ""
+
+    def selection(self) -> Selection:
+        """This message."""
+        return replace(self._within, messages=(self._message,), words=self._view.subject if self._view else "")
+
+    def action_step(self, step: int) -> None:
+        self.console.work(self._step(step))
+
+    async def _step(self, step: int) -> None:
+        message = await self._neighbour(step)
+        if message is None:
+            self.notify("This is the last one." if step > 0 else "This is the first one.", markup=False)
+        elif self.is_there:
+            self._message = message
+            # What stands there is of another message, and so are its files.
+            self._view = None
+            text = self.query_one("#message", Lines)
+            text.show(lambda width: [])
+            text.action_edge(0)
+            self.reload()
+
+    def action_headers(self) -> None:
+        self._full = not self._full
+        self._show()
+        self.query_one("#message", Lines).action_edge(0)
+
+    def action_source(self) -> None:
+        self.console.work(self._source(), opens=True)
+
+    async def _source(self) -> None:
+        raw = await self.console.gateway.mail.source(self._message, max(self.app.size.width - AROUND, 20))
+        await self.open(Source(f"Raw source, {self._view.size if self._view else ''}", raw))
+
+    def action_history(self) -> None:
+        self.console.work(self._history(), opens=True)
+
+    async def _history(self) -> None:
+        rows = await self.console.gateway.mail.history(self._message)
+        await self.open(Page("Where it was", lambda width: history_lines(rows, width)))
+
+    def action_attachments(self) -> None:
+        if self._view is not None:
+            self.app.push_screen(Attachments(self._view))
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+
+class Attachments(Page):
+    """The attachments of a message; enter saves one. They are opened never."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,s", "save", show=False), Binding("escape,q", "close", show=False)]
+
+    def __init__(self, view: MessageView) -> None:
+        self._view = view
+        title = f"Attachments ({len(view.attachments):,})"
+        super().__init__(
+            title, lambda width: [attachment_line(one, width) for one in view.attachments], ("enter  save to a file",)
+        )
+
+    def body(self) -> Choice:
+        return Choice(id="text")
+
+    def action_save(self) -> None:
+        row = self._view.attachments[self.query_one("#text", Choice).cursor]
+
+        def answered(folder: str | None) -> None:
+            if folder is not None:
+                self.run_worker(self._save(row.index, folder), exit_on_error=False)
+
+        text = f"{row.name} ({row.size})\n\nTo which folder on this machine? It goes to a folder of its message below that one."
+        self.app.push_screen(Ask("Save the attachment", text, str(Path.home())), answered)
+
+    async def _save(self, index: int, folder: str) -> None:
+        said = await cast("Console", self.app).gateway.mail.save_attachment(self._view.id, index, folder)
+        self.notify(said, markup=False)
+
+
+class Source(Page):
+    """All of a message as it came, as wide as the screen."""
+
+    DEFAULT_CSS = "Source .page { width: 100%; }"
+
+    def __init__(self, title: str, raw: RawSource) -> None:
+        super().__init__(title, lambda width: _RawLines(raw))
+
+
+class _RawLines:
+    """The lines of a raw source, made when they are seen."""
+
+    def __init__(self, raw: RawSource) -> None:
+        self._raw = raw
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def __getitem__(self, index: int) -> Line:
+        return (Span(self._raw[index]),)

@@ -1,0 +1,415 @@
+"""A search in the archive: a line for what to find, and below it what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from tui.actions import PLACES, Action, bindings
+from tui.desk.archive_views import MessageRow, Selection
+from tui.desk.cells import cell_len
+from tui.desk.search_views import EVERYTHING, BadQuery, Order, Progress, Question, Results, Scope
+from tui.desk.start import safe
+from tui.desk.views import Refused
+from tui.places.archive.archive_list import MARK, OPEN, SEARCH, UNMARK, MessageList
+from tui.places.archive.selected import EXPORT, RESTORE
+from tui.places.page import Page
+from tui.text.format import cut, header
+from tui.text.mail import messages
+from tui.text.syntax import syntax_lines
+from tui.widgets.form import Search, SearchLine
+from tui.widgets.paged import PAGE
+
+ACTIONS = (
+    OPEN,
+    MARK,
+    UNMARK,
+    SEARCH,
+    EXPORT,
+    RESTORE,
+    Action("search-all", "all", ("A",), "All found", "Mark all that is found, to export or to restore it"),
+    Action("search-again", "again", ("full_stop",), "Search again", "Search once more: more mail can be found now"),
+    Action("search-order", "order", ("ctrl+r",), "Relevance", "The newest first, or what fits best"),
+    Action("search-syntax", "syntax", ("ctrl+g",), "How to search", "Examples of all that can be asked"),
+    Action("search-widen", "widen", ("ctrl+l",), "Everywhere", "Search everybody's mail, or only where one came from"),
+    Action("back", "back", ("escape", "q"), "Back", "Back to the line; from there, to where one came from"),
+    *PLACES,
+)
+#: Cells of the label before the line.
+LABEL = 28
+BEGIN = (
+    "Type what to find, then press enter. A few words are enough:\n\n"
+    "    offer steel                 both words, anywhere in the mail\n"
+    "    from:anna after:2024-05     by whom, and when\n"
+    "    filename:pdf larger:5MB     attachments, and size\n\n"
+)
+
+
+class QueryLine(SearchLine):
+    """Enter stands at the foot, since nothing is sought before."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "Search")]
+
+
+class SearchPlace(MessageList):
+    """A search that begins within ``scope``."""
+
+    where = True
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    AUTO_FOCUS = "QueryLine"
+
+    DEFAULT_CSS = """
+    SearchPlace #wrong { display: none; height: auto; max-height: 4; padding: 0 1; }
+    """
+
+    def __init__(self, scope: Scope = EVERYTHING) -> None:
+        super().__init__()
+        self._begun_in = self._scope = scope
+        self._order = Order.NEWEST
+        #: What is sought just now, what was found last, and how far the index was then.
+        self._sought: Question | None = None
+        self._question: Question | None = None
+        self._results: Results | None = None
+        self._progress = Progress(0, 0)
+        self._reached = 0
+        self._all = False
+        #: Where in the text something is wrong.
+        self._at: int | None = None
+        self._trouble = ""
+        #: How far one went back in what was sought before, and what was being typed then.
+        self._back = 0
+        self._draft = ""
+
+    def content(self) -> ComposeResult:
+        yield Search("words, from:, subject:, after:2024-05 …", id="search", line=QueryLine)
+        yield Static(id="wrong", classes="wrong")
+        yield from self.list_panels()
+
+    @property
+    def search(self) -> Search:
+        return self.query_one("#search", Search)
+
+    @property
+    def typing(self) -> bool:
+        """Do the keys go to the line, or will they, once the place is in front?"""
+        return self.focused in (self.search.line, None)
+
+    async def load(self) -> None:
+        self.show_top(lambda width, clock: header(("Archive", "Search"), "", clock, width))
+        self.search.call(cut(f"Search {self._scope.short}", LABEL))
+        self._progress = await self.console.gateway.search.progress()
+        self._show_state()
+
+    @property
+    def restless(self) -> bool:
+        return bool(self._progress.behind)
+
+    # What is found -------------------------------------------------------------------------------------------------------
+
+    def _show_state(self) -> None:
+        """The head of the list, and what stands there while there is none."""
+        found = self._results
+        if self._sought is not None and (found is None or self._sought is not self._question):
+            title = "Searching …"
+        elif found is None:
+            title = "Search"
+        else:
+            title = self._count(found)
+            if self.marked:
+                title = f"{title}, {self.marked}"
+        self.panel("list-panel").head(title, " · ".join([f"in {self._scope.words}", *self._pending()]))
+        if not self.rows.total:
+            self.show_rows(self._empty())
+        self.refresh_bindings()
+
+    def _count(self, found: Results) -> str:
+        if not found.complete:
+            return f"{len(found):,} found so far, still searching"
+        if self._question is not None and self._question.order is Order.RELEVANCE:
+            best = f", the best {len(found):,} of them" if found.total > len(found) else ""
+            return f"{found.total:,} found{best}, by relevance"
+        return f"{found.total:,} found, newest first" if found.total else "Nothing found"
+
+    def _pending(self) -> list[str]:
+        """What cannot be found yet, or what could be found now."""
+        if self._progress.behind:
+            nobody = ", and nobody indexes them" if self._progress.fault else ""
+            return [f"{messages(self._progress.behind)} cannot be found yet{nobody}"]
+        if self._results is not None and self._progress.unreadable:
+            return [f"{messages(self._progress.unreadable)} not readable by search"]
+        key = "enter" if self.typing else self.console.key(AGAIN)
+        return [f"more came, {key} searches again"] if self._more else []
+
+    @property
+    def _more(self) -> bool:
+        """Was more indexed since it was searched?"""
+        return self._results is not None and self._results.complete and self._progress.reached > self._reached
+
+    def _empty(self) -> str:
+        syntax = f"  {self.console.key(SYNTAX)}  shows all that can be asked"
+        if self._sought is not None and self._sought is not self._question:
+            return "Searching …"
+        if self._results is None or self._question is None:
+            text = f"{BEGIN}{syntax}"
+        elif not self._results.complete:
+            return "Searching …"
+        else:
+            text = f"Nothing is found in {self._question.scope.words} for: {safe(self._question.text)}\n\n{syntax}"
+            if self._question.scope != EVERYTHING:
+                text += f"\n  {self.console.key(WIDEN)}  searches everybody's mail"
+        if self._progress.behind:
+            text += f"\n\n! {messages(self._progress.behind)} cannot be found yet: the index is being made."
+            if self._progress.fault:
+                text += f"\n! It is not being made: {self._progress.fault}"
+        return text
+
+    def _look(self, *, order: Order | None = None, scope: Scope | None = None) -> None:
+        """Search for what stands in the line; a search that goes on is given up."""
+        self._order, self._scope = order or self._order, scope or self._scope
+        self._sought = Question(self.search.value, self._scope, self._order)
+        self._say("")
+        self._show_state()
+        self.run_worker(self._find(self._sought), group="search", exclusive=True, exit_on_error=False)
+
+    async def _find(self, question: Question) -> None:
+        desk = self.console.gateway.search
+        try:
+            reached = (await desk.progress()).reached
+            async with aclosing(desk.find(question)) as found:
+                async for results in found:
+                    if not self.is_there:
+                        return
+                    if results is not self._results:
+                        await self._take(question, results, reached)
+                    else:
+                        self.rows.grow(len(results))
+                    self._show_state()
+        except Refused as trouble:
+            if self._sought is question and self.is_there:
+                self._refuse(question, trouble)
+
+    async def _take(self, question: Question, results: Results, reached: int) -> None:
+        """Show other results from now on."""
+        known = await results.page(0, PAGE)
+        if not self.is_there:
+            return
+        before = self._question
+        if before is not None and (before.text != question.text or question.scope not in (before.scope, EVERYTHING)):
+            self._all = False
+            self.forget_marks()
+        self._question, self._results, self._reached = question, results, reached
+        self.rows.cursor = 0
+        self.rows.fill(len(results), self.fetch, self.line, known)
+        self.show_rows(self._empty())
+
+    def _refuse(self, question: Question, trouble: Refused) -> None:
+        """Say what is wrong; what was found before stays, and is what it was."""
+        self._sought = None
+        if self._question is not None:
+            self._order, self._scope = self._question.order, self._question.scope
+            self.search.call(cut(f"Search {self._scope.short}", LABEL))
+        if isinstance(trouble, BadQuery):
+            line = self.search.line
+            # What is searched has no blanks at its beginning.
+            self._at = trouble.position + len(line.value) - len(line.value.lstrip())
+            at = cell_len(line.value[: self._at]) - line.scroll_offset.x
+            if not 0 <= at < line.size.width:
+                line.cursor_position = self._at
+            self.set_focus(line)
+        self._say(f"{trouble.message} {trouble.hint}".strip())
+        self._show_state()
+
+    def _say(self, trouble: str) -> None:
+        """Show below the line what is wrong, at its place if that is known."""
+        self._trouble = trouble
+        if not trouble:
+            self._at = None
+        # The line scrolls only when it is drawn.
+        self.call_after_refresh(self._show_wrong)
+
+    def _show_wrong(self) -> None:
+        wrong = self.query_one("#wrong", Static)
+        wrong.display = bool(self._trouble)
+        text = f"! {self._trouble}"
+        if self._at is not None:
+            line = self.search.line
+            at = line.region.x - wrong.content_region.x + cell_len(line.value[: self._at]) - line.scroll_offset.x
+            text = f"{' ' * max(min(at, self.size.width - 3), 0)}^\n{text}"
+        wrong.update(Content(text))
+
+    async def fetch(self, offset: int, limit: int) -> Sequence[MessageRow]:
+        return await self._results.page(offset, limit) if self._results is not None else ()
+
+    def on_resize(self, event: events.Resize) -> None:
+        if self._trouble:
+            self.call_after_refresh(self._show_wrong)
+
+    # The line ------------------------------------------------------------------------------------------------------------
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._at is not None and event.value != "":
+            # What is wrong is told until it is searched again, but its place has moved.
+            self._at = None
+            self._show_wrong()
+        self.refresh_bindings()
+
+    @property
+    def _shown_already(self) -> bool:
+        """Does the list have what stands in the line?"""
+        asked = self._question
+        same = asked is not None and asked.text == self.search.value and self._sought in (None, asked) and not self._trouble
+        return same and bool(self.rows.total) and not self._more
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self._shown_already:
+            self.set_focus(self.rows)
+        else:
+            self._back = 0
+            self._look()
+
+    def on_key(self, event: events.Key) -> None:
+        if not self.typing or event.key not in ("up", "down"):
+            return
+        event.stop()
+        if event.key == "down" and not self._back:
+            if self.rows.total:
+                self.set_focus(self.rows)
+            return
+        self._recall(1 if event.key == "up" else -1)
+
+    def _recall(self, step: int) -> None:
+        """Put into the line what was sought before."""
+        asked = self.console.gateway.search.asked
+        if not self._back:
+            self._draft = self.search.line.value
+            # Not what stands there already.
+            asked = asked[:-1] if asked and asked[-1] == self._draft.strip() else asked
+        self._back = min(max(self._back + step, 0), len(asked))
+        value = asked[-self._back] if self._back else self._draft
+        self.search.line.value = value
+        self.search.line.cursor_position = len(value)
+
+    # Doing ---------------------------------------------------------------------------------------------------------------
+
+    def on_descendant_focus(self) -> None:
+        self._show_state()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is done to messages is done in the list."""
+        if action in ("open", "export", "restore"):
+            return self.among_rows and bool(self.rows.total)
+        if action == "search_archive":
+            return not self.typing
+        if action == "all":
+            return self.among_rows and bool(self.rows.total) and not self._all
+        if action == "again":
+            return self.among_rows and self._more
+        if action == "widen":
+            return self._begun_in != EVERYTHING
+        return super().check_action(action, parameters)
+
+    def label(self, action: str) -> str:
+        """What the next press does."""
+        if action == "submit":
+            return "To the list" if self._shown_already else ""
+        if action == "order":
+            return "Newest first" if self._order is Order.RELEVANCE else ""
+        if action == "widen" and self._scope == EVERYTHING:
+            return f"Only {cut(self._begun_in.short, 12)}"
+        return "To the line" if action == "back" and self.among_rows else ""
+
+    def action_open(self) -> None:
+        self.open_message()
+
+    def action_search_archive(self) -> None:
+        self.search.line.cursor_position = len(self.search.line.value)
+        self.set_focus(self.search.line)
+
+    def action_syntax(self) -> None:
+        self.app.push_screen(Page("How to search", syntax_lines))
+
+    def action_order(self) -> None:
+        self._turn(order=Order.NEWEST if self._order is Order.RELEVANCE else Order.RELEVANCE)
+
+    def action_widen(self) -> None:
+        self._turn(scope=self._begun_in if self._scope == EVERYTHING else EVERYTHING)
+
+    def _turn(self, *, order: Order | None = None, scope: Scope | None = None) -> None:
+        """Search in another order or elsewhere from now on; at once, if there was a search."""
+        if self.search.value and self._question is not None:
+            self._look(order=order, scope=scope)
+        else:
+            self._order, self._scope = order or self._order, scope or self._scope
+            self._show_state()
+        self.search.call(cut(f"Search {self._scope.short}", LABEL))
+
+    def action_again(self) -> None:
+        if self._question is not None:
+            self.search.line.value = self._question.text
+            self._look()
+
+    def action_back(self) -> None:
+        if self.typing:
+            self.app.pop_screen()
+        else:
+            self.action_search_archive()
+
+    # Marks ---------------------------------------------------------------------------------------------------------------
+
+    def is_marked(self, row: MessageRow) -> bool:
+        return self._all or super().is_marked(row)
+
+    @property
+    def marked(self) -> str:
+        return f"all {self._results.total:,} marked" if self._all and self._results else super().marked
+
+    def show_marks(self) -> None:
+        super().show_marks()
+        self._show_state()
+
+    def action_all(self) -> None:
+        self._marks.clear()
+        self._all = True
+        self.show_marks()
+
+    def action_mark(self) -> None:
+        if self._all:
+            self._all = False
+            self.notify("All that was found was marked; now only this one is.", markup=False)
+        super().action_mark()
+
+    def action_unmark(self) -> None:
+        self._all = False
+        super().action_unmark()
+
+    def within(self) -> Selection:
+        """Where was searched: a hit of somebody's archive is meant as it lies there."""
+        if self._question is None or self._results is None:
+            return Selection()
+        scope = self._question.scope
+        return Selection(scope.user, scope.folder, folders=self._results.folders)
+
+    def selection(self) -> Selection:
+        """All that is found, or the marked messages, or the chosen one, as they lie where was searched."""
+        asked, found = self._question, self._results
+        if not self._all or asked is None or found is None:
+            within = self.within()
+            return replace(super().selection(), user=within.user, folder=within.folder, folders=within.folders)
+        words = f"{messages(found.total)} found in {asked.scope.words} for: {safe(asked.text)}"
+        return Selection(asked.scope.user, asked.scope.folder, asked.text, words=words)
+
+
+AGAIN, SYNTAX, WIDEN = (
+    next(one for one in ACTIONS if one.id == name) for name in ("search-again", "search-syntax", "search-widen")
+)

@@ -1,0 +1,1 @@
+"""The directory that users come from, and synchronising with it."""

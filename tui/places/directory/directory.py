@@ -1,0 +1,295 @@
+"""The directory that users come from: its settings as a form, tried, previewed and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.actions import Action, bindings
+from tui.desk.directory_views import DirectoryDraft, Secret
+from tui.guides import load
+from tui.places.confirm import Confirm
+from tui.places.directory.synchronising import SyncPlace
+from tui.places.guide import GuidePage
+from tui.places.place import Place
+from tui.places.profiles.testing import TestDialog
+from tui.text.format import header
+from tui.widgets.form import Check, Choices, Form, Spec, Text
+from tui.widgets.panel import Panel
+
+ACTIONS = (
+    Action("directory-save", "save", ("enter",), "Save", "Save the settings, if they are right", priority=True),
+    Action("directory-test", "test", ("ctrl+t",), "Test", "Try what stands here, step by step; changes nothing"),
+    Action("directory-preview", "preview", ("ctrl+r",), "Preview", "What synchronising would change; then it can be done"),
+    Action("directory-sync", "sync", ("ctrl+n",), "Sync now", "Bring users in step at once, and save if that works"),
+    Action("directory-guide", "guide", ("ctrl+g",), "Guide", "What the directory needs: an account, a base DN"),
+    Action("directory-forget", "forget", ("ctrl+l",), "Remove", "Forget settings and password. Asks first", footer=False),
+    Action("directory-back", "back", ("escape",), "Back", "Back; asks if something is not saved"),
+    Action("directory-help", "own_help", ("f1",), "Help", "The keys of this page"),
+)
+PASSWORD = "login.password"
+FILE = "login.password_file"
+TYPES = (("kerio", "Kerio Connect"), ("active-directory", "Active Directory"), ("ldap", "LDAP"))
+ACCESS = (("ldap-ssl", "LDAPS"), ("ldap-tls", "StartTLS"), ("ldap", "LDAP, not encrypted"))
+LEFT = (("keep", "nothing: they stay users"), ("disable", "they are disabled"), ("delete", "they are removed from the list"))
+REMOVED = "Settings and password are forgotten. The users who came from the directory stay, and so do all archives."
+
+
+class DirectoryPlace(Place):
+    """The settings. ``closed`` is called when the place is left."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    OWN_HELP = True
+
+    DEFAULT_CSS = """
+    DirectoryPlace #directory-panel { height: 1fr; }
+    DirectoryPlace #last { height: auto; display: none; margin-bottom: 1; }
+    DirectoryPlace Form { height: 1fr; }
+    """
+
+    def __init__(self, closed: Callable[[], object] = lambda: None) -> None:
+        super().__init__()
+        self._when_left = closed
+        self._draft: DirectoryDraft | None = None
+        #: None until the form stands.
+        self._before: DirectoryDraft | None = None
+        self._busy = False
+
+    def content(self) -> ComposeResult:
+        with Panel(id="directory-panel"):
+            yield Static(id="last")
+
+    async def load(self) -> None:
+        """The settings once; they are somebody's draft from then on."""
+        desk = self.console.gateway.directory
+        self.show_top(lambda width, clock: header(("Archivar", "Users", "Directory"), "", clock, width))
+        if self._draft is None:
+            await self._take(await desk.draft())
+        last = self.query_one("#last", Static)
+        said = await desk.last()
+        last.display = bool(said)
+        last.update(Content(said))
+
+    async def _take(self, draft: DirectoryDraft) -> None:
+        """Show these settings."""
+        self._draft = draft
+        panel = self.panel("directory-panel")
+        panel.head("Where users come from")
+        form = Form(self._specs(), {**draft.fields, PASSWORD: ""}, self._applies)
+        await panel.mount(form)
+        form.focus_first()
+        self._before = DirectoryDraft(self._typed(), definition=draft.definition)
+        self.refresh_bindings()
+
+    @property
+    def form(self) -> Form:
+        return self.query_one(Form)
+
+    @property
+    def draft(self) -> DirectoryDraft | None:
+        """The settings as they stand in the form."""
+        draft = self._draft if self._before is not None else None
+        if draft is not None:
+            draft.fields = {**draft.fields, **self._typed()}
+            draft.password = Secret(str(self.form.values[PASSWORD]))
+        return draft
+
+    def _typed(self) -> dict[str, Any]:
+        return {name: value for name, value in self.form.values.items() if name != PASSWORD}
+
+    # The form ------------------------------------------------------------------------------------------------------------
+
+    def _specs(self) -> Sequence[Spec]:
+        return [
+            Choices("type", "Directory", TYPES, _type_note),
+            Text("server.host", "Server name", hint="e.g. mail.example.com"),
+            Choices("server.access", "Access via", ACCESS, _access_note),
+            Text("server.port", "Port", lambda values: f"Empty: {_port(values)}, the usual one."),
+            Check("server.accept_all_certificates", "Certificates", "accept all certificates", _certificate_note),
+            Text("server.ca_file", "Own CA file", hint="e.g. /etc/ssl/our-ca.pem, if it is not a public one"),
+            Text("login.username", "Login", _login_note),
+            Text(PASSWORD, "Password", self._password_note, secret=True),
+            Text("search.base_dn", "Base DN", "Where to look. Empty: found by itself.", "e.g. dc=example,dc=com"),
+            Text("search.filter", "Filter", _filter_note),
+            Text("search.domains", "Domains", "Only these, with commas between. Empty: all."),
+            Text("search.groups", "Groups", _groups_note),
+            Text("attributes.user_name", "User name from", _usual("uid", "sAMAccountName")),
+            Text("attributes.full_name", "Full name from", _usual("cn", "displayName")),
+            Text("attributes.email", "Addresses from", _usual("mail", "mail, proxyAddresses")),
+            Text("attributes.login", "Login name from", "Only if it is another one. Empty: the address."),
+            Choices("users.left", "Who left", LEFT, _left_note, column=True),
+            Text("users.guard", "At most, in %", "If more would go at once, nobody does."),
+            Check("users.include_disabled", "Disabled", "take accounts that are disabled there too"),
+            Text("server.timeout", "Timeout", "Seconds to wait for an answer."),
+        ]
+
+    def _applies(self, name: str, values: Mapping[str, Any]) -> bool:
+        return name == PASSWORD or self.console.gateway.directory.applies(name, values)
+
+    def _password_note(self, values: Mapping[str, Any]) -> str:
+        draft = self._draft
+        if draft is None or values.get(PASSWORD):
+            return "Kept encrypted."
+        if draft.fields.get(FILE):
+            return f"Empty: read from {draft.fields[FILE]} as before."
+        if self.console.gateway.directory.serves(draft, values):
+            return "Empty: the one that is kept."
+        if draft.kept:
+            return "Needed: it is another server, account or encryption."
+        return "Kept encrypted. ^t tests all that was typed."
+
+    def on_form_edited(self, event: Form.Edited) -> None:
+        event.stop()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is not set up cannot be removed."""
+        return action != "forget" or (self._draft is not None and self._draft.is_set_up)
+
+    # Doing ---------------------------------------------------------------------------------------------------------------
+
+    def action_save(self) -> None:
+        self._do(self._save_and_tell)
+
+    def action_test(self) -> None:
+        desk, draft = self.console.gateway.directory, self.draft
+        if draft is not None:
+            self.app.push_screen(TestDialog(lambda: desk.steps(draft), lambda tick: desk.test(draft, tick)))
+
+    def action_preview(self) -> None:
+        self._do(self._preview)
+
+    def action_sync(self) -> None:
+        self._do(self._sync)
+
+    def _do(self, job: Callable[[DirectoryDraft], Any]) -> None:
+        """Do something with settings that are right; one thing at a time."""
+        if not self._busy and self._draft is not None:
+            self._busy = True
+            self.console.work(self._checked(job))
+
+    async def _checked(self, job: Callable[[DirectoryDraft], Any]) -> None:
+        try:
+            draft = self.draft
+            if draft is None:
+                return
+            errors = await self.console.gateway.directory.problems(draft)
+            if not self.form.show_errors(errors) and not errors:
+                await job(draft)
+            elif not any(name in errors for name in self.form.values):
+                self.notify(" ".join(errors.values()), severity="warning", markup=False)
+        finally:
+            self._busy = False
+
+    async def _save_and_tell(self, draft: DirectoryDraft) -> None:
+        await self._save()
+        self.notify("Directory saved. ^r shows what synchronising would change.", markup=False)
+
+    async def _save(self) -> None:
+        """Save what is not saved yet."""
+        desk, draft = self.console.gateway.directory, self.draft
+        if draft is None or not desk.changed(draft):
+            return
+        self._draft = await desk.save(draft)
+        self.form.set(PASSWORD, "")
+        # Notes tell of what is kept now.
+        self.form.show_errors({})
+        self._before = DirectoryDraft(self._typed())
+        self.refresh_bindings()
+
+    async def _preview(self, draft: DirectoryDraft) -> None:
+        await self.open(SyncPlace(draft, self._save))
+
+    async def _sync(self, draft: DirectoryDraft) -> None:
+        await self.open(SyncPlace(draft, self._save, at_once=True))
+
+    async def action_guide(self) -> None:
+        await self.app.push_screen(GuidePage(load("directory")))
+
+    def action_forget(self) -> None:
+        self.app.push_screen(Confirm("Remove the directory?", REMOVED, "remove it", "leave it as it is"), self._forget_answered)
+
+    def _forget_answered(self, yes: bool | None) -> None:
+        if yes:
+            self.console.work(self._forget())
+
+    async def _forget(self) -> None:
+        await self.console.gateway.directory.remove()
+        self.notify("Directory removed. Users stay as they are.", markup=False)
+        self._leave()
+
+    def action_back(self) -> None:
+        draft = self.draft
+        if draft is not None and self._before is not None and (draft.password or self._typed() != self._before.fields):
+            question = Confirm("Leave without saving?", "What was typed here is lost.", "leave", "go on")
+            self.app.push_screen(question, self._answered)
+        else:
+            self._leave()
+
+    def _answered(self, yes: bool | None) -> None:
+        if yes:
+            self._leave()
+
+    def _leave(self) -> None:
+        self.close_place()
+        self._when_left()
+
+    def action_own_help(self) -> None:
+        self.console.action_help()
+
+
+def _type_note(values: Mapping[str, Any]) -> str:
+    if values.get("type") == "kerio":
+        return "An account that may read users is needed, see ^g."
+    return "An account that may search is needed, see ^g."
+
+
+def _access_note(values: Mapping[str, Any]) -> str:
+    return {
+        "ldap-ssl": "TLS from the first byte. The usual choice.",
+        "ldap-tls": "Plain text first, TLS before anything is said.",
+    }.get(values["server.access"], "! Anyone in between can read and change all of it.")
+
+
+def _port(values: Mapping[str, Any]) -> int:
+    if values.get("type") == "kerio":
+        return 4040
+    return 636 if values.get("server.access") == "ldap-ssl" else 389
+
+
+def _certificate_note(values: Mapping[str, Any]) -> str:
+    if values.get("server.accept_all_certificates"):
+        return "! Anyone in between can read the password and make up users. Better: its CA file."
+    return ""
+
+
+def _login_note(values: Mapping[str, Any]) -> str:
+    return {
+        "kerio": "An administrator who may read accounts and domains.",
+        "active-directory": "user@domain, or a DN.",
+    }.get(str(values.get("type")), "A DN: cn=reader,dc=example,dc=com. Empty: none.")
+
+
+def _filter_note(values: Mapping[str, Any]) -> str:
+    return "An LDAP filter. Empty: people with an e-mail address."
+
+
+def _groups_note(values: Mapping[str, Any]) -> str:
+    what = "names" if values.get("type") == "kerio" else "names or DNs"
+    return f"Of these only: {what}, with ; between. Empty: all."
+
+
+def _usual(ldap: str, active: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda values: f"Empty: {active if values.get('type') == 'active-directory' else ldap}."
+
+
+def _left_note(values: Mapping[str, Any]) -> str:
+    return {
+        "keep": "They go on being archived.",
+        "disable": "Profiles for all pass them by. Their archive stays.",
+    }.get(str(values.get("users.left")), "Only who came from there. Their archive stays.")

@@ -1,0 +1,174 @@
+"""Bringing users in step with the directory: it is asked, what would change is shown, and only then is it done."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.actions import Action, bindings
+from tui.desk.directory_views import DirectoryDraft, SyncView
+from tui.desk.views import Refused
+from tui.places.confirm import Confirm
+from tui.places.place import Place
+from tui.places.users.importing import marked_lines
+from tui.text.format import header
+from tui.widgets.lines import Lines
+from tui.widgets.panel import Panel
+
+ACTIONS = (
+    Action(
+        "sync-do",
+        "do",
+        ("enter", "y"),
+        "Synchronise now",
+        "Do what is shown here, and save new settings if that works",
+    ),
+    Action("sync-force", "force", ("f",), "Let them go", "Do it although so many users would go. Asks first, and says who"),
+    Action("sync-again", "again", ("r",), "Ask again", "Ask the directory again, and show what would change now"),
+    Action("sync-leave", "leave", ("escape", "q", "n"), "Back", "Back to the settings; nothing more is changed"),
+)
+ASKING = "Asking the directory …"
+
+
+class SyncPlace(Place):
+    """What a synchronisation would do, and then what it did. ``at_once`` does it without showing it before.
+
+    ``save`` makes the settings those that count. It is asked once the directory has answered by them: settings that do not
+    work never take the place of those that do.
+    """
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    AUTO_FOCUS = "#sync"
+
+    DEFAULT_CSS = """
+    SyncPlace #sync-panel { height: 1fr; }
+    SyncPlace #sentence { height: auto; padding: 0 2; }
+    """
+
+    def __init__(self, draft: DirectoryDraft, save: Callable[[], Awaitable[object]], *, at_once: bool = False) -> None:
+        super().__init__()
+        self._draft, self._save, self._at_once = draft, save, at_once
+        self._view: SyncView | None = None
+        self._busy = False
+        self._doing = False
+        #: Whoever this view kept may go.
+        self._agreed: SyncView | None = None
+        self._saved = False
+
+    def content(self) -> ComposeResult:
+        yield Static(Content(ASKING), id="sentence")
+        with Panel(id="sync-panel"):
+            yield Lines(id="sync")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._begin(doing=self._at_once)
+
+    async def load(self) -> None:
+        """Nothing here changes by itself."""
+        self.show_top(lambda width, clock: header(("Archivar", "Directory", "Synchronise"), "", clock, width))
+
+    def _begin(self, *, doing: bool) -> None:
+        if not self._busy:
+            if not doing:
+                self._agreed = None
+            self._busy, self._doing = True, doing
+            self._view = None
+            self.refresh_bindings()
+            # It ends with the place: whoever leaves while the directory is asked waits for nobody.
+            self.run_worker(self._work(), exit_on_error=False)
+
+    async def _work(self) -> None:
+        desk = self.console.gateway.directory
+        self._tell(ASKING)
+        try:
+            if self._doing:
+                self._view = await desk.synchronise(self._draft, self._progress, self._keep, self._agreed)
+            else:
+                self._view = await desk.plan(self._draft, self._progress)
+        except Refused as trouble:
+            self._show(None)
+            kept = "The settings are saved; no user was changed." if self._saved else "Nothing was changed, nor saved."
+            self._tell(f"✗ {trouble.message} {trouble.hint} {kept}")
+        else:
+            self._show(self._view)
+            self._tell(_sentence(self._view))
+        finally:
+            self._busy = False
+            self.refresh_bindings()
+
+    async def _keep(self) -> None:
+        await self._save()
+        self._saved = True
+
+    def _progress(self, text: str) -> None:
+        self._tell(f"{ASKING} {text}")
+
+    def _tell(self, text: str) -> None:
+        self.query_one("#sentence", Static).update(Content(text))
+
+    def _show(self, view: SyncView | None) -> None:
+        self.panel("sync-panel").head(", ".join(view.counts) if view else "")
+        rows = view.rows if view else ()
+        self.query_one("#sync", Lines).show(lambda width: marked_lines(rows, width))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Done is only what was shown, and only once."""
+        if action == "do":
+            return self._view is not None and not self._view.done and bool(self._view.changes)
+        if action == "force":
+            return self._view is not None and bool(self._view.kept)
+        return action != "again" or not self._busy
+
+    def action_do(self) -> None:
+        self.console.work(self._do())
+
+    async def _do(self) -> None:
+        if not self._busy:
+            self._begin(doing=True)
+
+    def action_force(self) -> None:
+        view = self._view
+        if view is not None:
+            self.app.push_screen(_question(view), lambda yes: self._answered(view) if yes else None)
+
+    def _answered(self, view: SyncView) -> None:
+        self._agreed = view
+        self.action_do()
+
+    def action_again(self) -> None:
+        self._begin(doing=False)
+
+    def action_leave(self) -> None:
+        if self._busy and self._doing:
+            self.notify("It is being done. A moment.", markup=False)
+        else:
+            self.close_place()
+
+
+def _question(view: SyncView) -> Confirm:
+    """How many would go, and who: the first by name."""
+    more = view.kept_count - len(view.kept)
+    names = ", ".join(view.kept) + (f" and {more:,} more" if more else "")
+    users = "1 user" if view.kept_count == 1 else f"{view.kept_count:,} users"
+    text = f"No longer in the directory, and {view.fate} if you say yes: {names}.\n\nTheir archives stay."
+    return Confirm(f"Let {users} go?", text, "let them go", "leave them as they are")
+
+
+def _sentence(view: SyncView) -> str:
+    if view.done:
+        first = "! Done, but for those who left: too many would go. f lets them go." if view.withheld else "✔ Done."
+        return f"{first} {view.sentence}"
+    if view.withheld and not view.changes:
+        return f"! {view.sentence} Too many would go, so nobody does; f lets them go."
+    if view.withheld:
+        return f"! {view.sentence} Too many would go: enter does the rest without them, f does all of it."
+    if not view.changes:
+        return f"✔ There is nothing to do. {view.sentence}"
+    return f"{view.sentence} Nothing is changed yet: enter does it."

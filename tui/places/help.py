@@ -1,0 +1,33 @@
+"""Help: the keys of the place one comes from, and the way to the guides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from tui.actions import MOVING, Action
+from tui.places.guide import Guides
+from tui.places.page import Page
+from tui.text import prose
+
+GUIDES = ("g", "Guides: what to set up on Kerio Connect, on other servers and on this machine")
+
+
+class Help(Page):
+    """A list of keys and what they do."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1", "close", show=False),
+        # Before the list, in which it goes to the beginning.
+        Binding("g", "guides", show=False, priority=True),
+    ]
+
+    def __init__(self, actions: Sequence[Action]) -> None:
+        # What several actions say alike stands once.
+        rows = dict.fromkeys((action.shown_keys, action.help) for action in actions)
+        super().__init__("Keys", lambda width: [*prose.named((*rows, *MOVING), width), (), *prose.named([GUIDES], width)])
+
+    async def action_guides(self) -> None:
+        await self.app.switch_screen(Guides())

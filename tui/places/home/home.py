@@ -1,0 +1,215 @@
+"""Home: the saved profiles, their last runs, and what needs attention."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.actions import PLACES, Action, bindings
+from tui.desk.profile_views import Draft
+from tui.desk.views import Attention, HomeView, ProfileRow, Remedy, Tone
+from tui.places.archive.archive_list import SEARCH
+from tui.places.archive.searching import SearchPlace
+from tui.places.directory.directory import DirectoryPlace
+from tui.places.place import BESIDE
+from tui.places.profiles.profile import ProfilePlace
+from tui.places.profiles.profile_work import ProfileWork
+from tui.places.runs.job import JobPlace
+from tui.places.runs.run import RunPlace
+from tui.text.format import Line, ProfileTable, Span, fit, header, service, wrap
+from tui.widgets.lines import Choice, Lines
+from tui.widgets.panel import Panel
+
+#: What has a digit for a key; the rest of the list is reached with the cursor.
+DIGITS = 9
+ACTIONS = (
+    Action("home-open", "open", ("enter",), "Open", "Open the chosen profile, or the remedy in the lower panel"),
+    Action("new", "new", ("n",), "New", "Make a new profile"),
+    Action("run", "run_profile", ("r",), "Run", "Run the profile and watch it; watch it if it is running"),
+    Action("edit", "edit", ("e",), "Edit", "Change the profile"),
+    *(replace(place, footer=True) for place in PLACES if place.id == "go-archive"),
+    SEARCH,
+    Action("quit", "quit_console", ("q",), "Quit", "Leave the console; runs go on without it"),
+    *(replace(place, footer=True) for place in PLACES if place.id in ("go-users", "go-activity")),
+    Action("automatic", "automatic", ("a",), "Automatic", "Switch between automatic and by hand"),
+    Action("result", "result", ("o",), "Last result", "Open the profile's last run"),
+    Action("copy", "copy", ("c",), "Copy", "Make a new profile that is like this one"),
+    Action("delete", "delete", ("d",), "Delete", "Delete the profile; what it archived stays. Asks first"),
+    *(place for place in PLACES if place.id in ("go-home", "go-unknown", "go-settings")),
+    Action("home-remedy-1", "remedy(1)", ("1",), "Remedy", "1 to 9 lead to where what needs attention is mended", False),
+    *(
+        Action(f"home-remedy-{digit}", f"remedy({digit})", (str(digit),), "Remedy", "", footer=False)
+        for digit in range(2, DIGITS + 1)
+    ),
+)
+NO_PROFILES = (
+    "No profiles yet. A profile says which mailboxes are archived, and where to.",
+    "",
+    "    n  makes one: for a mailbox, for all of a server, or a catch-all one",
+    "    u  shows the users, each with an archive",
+    "",
+    "Nothing is changed on your mail server unless a profile is told to delete.",
+)
+
+
+class HomePlace(ProfileWork):
+    """The first place."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    AUTO_FOCUS = "#profiles"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._view: HomeView | None = None
+        self._usable = ""
+        #: What is being made or changed meanwhile, and the profiles that there were before.
+        self._expected: tuple[Draft, frozenset[str]] | None = None
+
+    def content(self) -> ComposeResult:
+        with Panel(id="profiles-panel"):
+            yield Lines(id="profiles-header", can_focus=False)
+            profiles = Choice(id="profiles")
+            # Most keys are about the chosen profile, wherever they go.
+            profiles.keeps_mark = True
+            yield profiles
+            yield Static(Content("\n".join(NO_PROFILES)), id="no-profiles")
+        with Panel(id="attention-panel"):
+            yield Choice(id="attention")
+
+    async def load(self) -> None:
+        self.show(await self.console.gateway.home())
+
+    def show(self, view: HomeView) -> None:
+        """Show ``view``; the chosen profile stays chosen wherever it now stands, unless one was saved that is new."""
+        chosen = self.chosen
+        key = self._saved(view) or (chosen.key if chosen else "")
+        self._view = view
+        self.show_top(lambda width, clock: header(("Archivar", view.path), f"service {service(view)}", clock, width))
+        profiles = self.query_one("#profiles", Choice)
+        keys = [row.key for row in view.profiles]
+        if key in keys:
+            profiles.cursor = keys.index(key)
+        profiles.show(lambda width: ProfileTable(view.profiles, width))
+        self.query_one("#profiles-header", Lines).show(lambda width: [_headed(ProfileTable(view.profiles, width - 2).header)])
+        self.panel("profiles-panel").head(f"Profiles ({len(view.profiles)})", view.verified)
+        for name in ("#profiles", "#profiles-header"):
+            self.query_one(name).display = bool(view.profiles)
+        self.query_one("#no-profiles").display = not view.profiles
+        self._show_attention(view.attention)
+        self._see_to_keys()
+
+    def expect(self, draft: Draft) -> None:
+        self._expected = (draft, frozenset(row.key for row in self._view.profiles) if self._view else frozenset())
+
+    def _saved(self, view: HomeView) -> str:
+        """The key of the profile that was made or renamed since Home was in front, or nothing."""
+        if self._expected is None:
+            return ""
+        draft, before = self._expected
+        name = str(draft.fields.get("name", "")).strip()
+        if name not in before and any(row.key == name for row in view.profiles):
+            self._expected = None
+            return name
+        if self.is_current:
+            # It was left without saving, or it is called as before.
+            self._expected = None
+        return ""
+
+    def _show_attention(self, found: tuple[Attention, ...]) -> None:
+        panel, attention = self.query_one("#attention", Choice), self.panel("attention-panel")
+        digits = f"1-{min(len(found), DIGITS)} lead there" if len(found) > 1 else "1 leads there" if found else ""
+        jobs = sum(item.job is not None for item in found)
+        title = f"Needs attention ({len(found) - jobs})" if len(found) > jobs else "Needs attention"
+        attention.head(f"Under way, or just over ({jobs})" if jobs == len(found) > 0 else title, digits)
+        panel.can_focus = bool(found)
+        panel.show(lambda width: [line for line, _ in attention_lines(found, width)] if found else [_NOTHING])
+        height = len(attention_lines(found, max(self.size.width - BESIDE - 2, 10)))
+        panel.styles.height = max(min(height, self.size.height // 3), 1)
+
+    def _see_to_keys(self) -> None:
+        row = self.chosen
+        usable = f"{row is not None} {row and row.last_run is not None}"
+        if usable != self._usable:
+            self._usable = usable
+            self.refresh_bindings()
+
+    def on_choice_moved(self) -> None:
+        self._see_to_keys()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is done to a profile needs one; and a result needs a run."""
+        row = self.chosen
+        if action in ("open", "run_profile", "edit", "automatic", "copy", "delete"):
+            return row is not None
+        if action == "go":
+            return parameters != ("home",)
+        return bool(row and row.last_run is not None) if action == "result" else True
+
+    @property
+    def restless(self) -> bool:
+        return self._view is not None and (self._view.busy > 0 or any(item.job for item in self._view.attention))
+
+    @property
+    def chosen(self) -> ProfileRow | None:
+        """The profile under the cursor."""
+        if self._view is None or not self._view.profiles:
+            return None
+        return self._view.profiles[min(self.query_one("#profiles", Choice).cursor, len(self._view.profiles) - 1)]
+
+    async def action_open(self) -> None:
+        attention = self.query_one("#attention", Choice)
+        if attention.has_focus and self._view:
+            owners = [index for _, index in attention_lines(self._view.attention, attention.text_width)]
+            if attention.cursor < len(owners):
+                await self.action_remedy(owners[attention.cursor] + 1)
+        elif row := self.chosen:
+            await self.app.push_screen(ProfilePlace(row.key))
+
+    async def action_remedy(self, number: int) -> None:
+        """Lead to where the attention item of this number (from 1) is mended."""
+        if self._view is None or not 1 <= number <= len(self._view.attention):
+            return
+        item = self._view.attention[number - 1]
+        if item.remedy is Remedy.RESULT:
+            await self.app.push_screen(RunPlace(int(item.key)))
+        elif item.remedy is Remedy.EDIT:
+            self.console.work(self._edit(item.key), opens=True)
+        elif item.remedy is Remedy.SERVICE:
+            self.console.work(self.start_service())
+        elif item.remedy is Remedy.DIRECTORY:
+            await self.open(DirectoryPlace())
+        elif item.remedy is Remedy.JOB:
+            await self.open(JobPlace(int(item.key)))
+        else:
+            await self.console.action_go(item.remedy.value)
+
+    def action_search_archive(self) -> None:
+        self.app.push_screen(SearchPlace())
+
+    async def action_quit_console(self) -> None:
+        self.console.leave(self._view.busy if self._view else 0)
+
+
+_NOTHING: Line = (Span("✔ ", Tone.GOOD), Span("Nothing."))
+
+
+def attention_lines(found: tuple[Attention, ...], width: int) -> list[tuple[Line, int]]:
+    """Each item after its digit, wrapped, with where it leads; beside each line the number of its item (from 0)."""
+    lines: list[tuple[Line, int]] = []
+    for index, item in enumerate(found):
+        key = str(index + 1) if index < DIGITS else " "
+        first, *rest = wrap(f"{item.text} → {item.words}", max(width - 4, 4))
+        glyph, tone = (item.job.glyph, item.job.tone) if item.job else ("!", Tone.WARN)
+        lines.append(((Span(f"{key} ", Tone.STRONG), Span(f"{glyph} ", tone), Span(fit(first, width - 4))), index))
+        lines += [((Span("    "), Span(fit(text, width - 4))), index) for text in rest]
+    return lines
+
+
+def _headed(line: Line) -> Line:
+    return (Span("  "), *line)

@@ -1,0 +1,97 @@
+"""The first start: there is no archive yet, or it cannot be opened. What to do, and looking again."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.actions import Action, bindings
+from tui.desk.views import NoArchive, Refused
+from tui.places.confirm import Confirm
+from tui.places.place import Place
+from tui.text.format import fit
+
+ACTIONS = (
+    Action("begin", "begin", ("b",), "Begin", "Make a new, empty archive here. Asks first"),
+    Action("again", "again", ("r",), "Look again", "See whether the archive is there now"),
+    Action("quit", "quit_console", ("q",), "Quit", "Leave the console"),
+)
+BEGINNING = """
+What to do first:
+
+  b  begins an archive here. The page after it leads to the first profile:
+     a single mailbox, or all mailboxes of a server.
+
+  q  leaves. If the archive lies elsewhere: archivar --home FOLDER.
+     If it lies on a disk of its own, is that mounted?
+
+To see how it works, with sample mailboxes and a mail server of its own:
+
+     archivar demo
+
+This page goes away by itself as soon as there is an archive.
+"""
+
+
+class StartPlace(Place):
+    """Shown instead of Home while there is nothing to show."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+
+    def __init__(self, trouble: Refused) -> None:
+        super().__init__()
+        self._trouble = trouble
+
+    def content(self) -> ComposeResult:
+        yield Static(id="page")
+
+    @property
+    def opening(self) -> bool:
+        """Nothing more comes while there is no archive."""
+        return False
+
+    async def load(self) -> None:
+        self.show(self._trouble)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is there and cannot be opened is not begun anew."""
+        if action == "begin":
+            return isinstance(self._trouble, NoArchive) and self.console.begin is not None
+        return True
+
+    def action_begin(self) -> None:
+        text = "A folder with mode 0700 is made, which nobody else can read. Everything that is archived will lie in it."
+        where = self._trouble.hint or "here"
+        self.app.push_screen(Confirm(f"Begin an archive in {where}?", text, "begin it", "leave it"), self._answered)
+
+    def _answered(self, yes: bool | None) -> None:
+        if yes:
+            self.console.work(self._begin())
+
+    async def _begin(self) -> None:
+        if self.console.begin is not None:
+            await self.console.begin()
+        self.reload()
+
+    def on_mount(self) -> None:
+        self.show(self._trouble)
+
+    def show(self, trouble: Refused) -> None:
+        """Why there is no Home, and what to do."""
+        if (type(trouble), trouble.message) != (type(self._trouble), self._trouble.message):
+            self._trouble = trouble
+            self.refresh_bindings()
+        self.show_top(lambda width, clock: fit(" Archivar", width - 7) + f" {clock} ")
+        text = f"{trouble.message}\n{BEGINNING}" if isinstance(trouble, NoArchive) else f"! {trouble.message}\n\n{trouble.hint}"
+        self.query_one("#page", Static).update(Content(text))
+
+    def action_again(self) -> None:
+        self.reload()
+
+    def action_quit_console(self) -> None:
+        self.console.leave(0)

@@ -1,0 +1,164 @@
+"""A place that is a long list: fetched in pages, with all about the chosen line below it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.actions import Action
+from tui.desk.views import Tone
+from tui.places.place import Place
+from tui.text.format import Line, Span, cut, fit, header, wrap
+from tui.widgets.lines import Lines
+from tui.widgets.paged import PAGE, PagedChoice
+from tui.widgets.panel import Panel
+
+R = TypeVar("R")
+
+#: The columns of a list: title, text of the cell, width, tone; numbers stand at the right.
+Cell = tuple[str, Tone, int, bool]
+
+
+class Listing(Place, Generic[R]):
+    """``EMPTY`` says what will stand here. What is chosen stays chosen while others come before it."""
+
+    EMPTY: ClassVar[str] = ""
+    DETAIL_LINES: ClassVar[int] = 4
+    #: The actions that need a line to be done to.
+    NEEDING: ClassVar[tuple[str, ...]] = ()
+    AUTO_FOCUS = "#rows"
+
+    DEFAULT_CSS = """
+    Listing #list-panel { height: 1fr; }
+    Listing #rows-header { height: 1; }
+    Listing #rows { height: 1fr; }
+    Listing #empty { display: none; height: auto; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: tuple[object, ...] = ()
+        self._filter: tuple[str, ...] = ()
+
+    def content(self) -> ComposeResult:
+        with Panel(id="list-panel"):
+            yield Lines(id="rows-header", can_focus=False)
+            yield PagedChoice[R](id="rows")
+            yield Static(id="empty")
+        with Panel(id="detail-panel"):
+            yield Lines(id="detail", can_focus=False)
+
+    # What a list is made of ----------------------------------------------------------------------------------------------
+
+    def words(self) -> Sequence[str]:
+        """What stands in the top line."""
+        return ()
+
+    def titles(self, total: int) -> tuple[str, str]:
+        """What stands on the panel, above and below."""
+        return "", ""
+
+    async def count(self) -> int:
+        raise NotImplementedError
+
+    async def page(self, offset: int, limit: int) -> Sequence[R]:
+        raise NotImplementedError
+
+    async def position(self, row: R) -> int:
+        """Where a row stands now."""
+        raise NotImplementedError
+
+    def heading(self, width: int) -> Line:
+        return ()
+
+    def line(self, row: R, width: int) -> Line:
+        raise NotImplementedError
+
+    def sentences(self, row: R) -> Sequence[str]:
+        """All about a row."""
+        return ()
+
+    def empty(self) -> str:
+        return self.EMPTY
+
+    # Showing it ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> PagedChoice[R]:
+        return self.query_one("#rows", PagedChoice)
+
+    async def load(self) -> None:
+        self.show_top(lambda width, clock: header(("Archivar", *self.words()), "", clock, width))
+        rows, cursor, asked = self.rows, self.rows.cursor, self._filter
+        total = await self.count()
+        at = await self.position(chosen) if (chosen := rows.chosen) is not None and self._shown else 0
+        # Keys that are pressed meanwhile move on from there.
+        at = min(max(at + rows.cursor - cursor, 0), max(total - 1, 0))
+        page = at // PAGE
+        known = await self.page(page * PAGE, PAGE)
+        if asked != self._filter:
+            return
+        shown = (total, page, tuple(known))
+        if shown != self._shown:
+            first, self._shown = not self._shown, shown
+            rows.cursor = at
+            rows.fill(total, self.page, self.line, known, page)
+            self.query_one("#rows-header", Lines).show(lambda width: [(Span("  "), *self.heading(width - 2))])
+            for name in ("#rows", "#rows-header"):
+                self.query_one(name).display = bool(total)
+            self.panel("detail-panel").display = bool(total)
+            empty = self.query_one("#empty", Static)
+            empty.display = not total
+            empty.update(Content(self.empty()))
+            if first and total:
+                rows.focus()
+            self.refresh_bindings()
+        self.panel("list-panel").head(*self.titles(total))
+        self._show_detail()
+
+    def look_anew(self, *filters: str) -> None:
+        """What is looked for is something else: begin at the first line."""
+        self._filter = filters
+        self._shown = ()
+        self.rows.cursor = 0
+        self.reload()
+
+    def on_choice_moved(self) -> None:
+        self._show_detail()
+
+    def _show_detail(self) -> None:
+        row = self.rows.chosen
+        sentences = self.sentences(row) if row is not None else ()
+        detail = self.query_one("#detail", Lines)
+        detail.styles.height = self.DETAIL_LINES
+        detail.show(lambda width: _at_most(self.DETAIL_LINES, [text for one in sentences for text in wrap(one, width)], width))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action not in self.NEEDING or bool(self.rows.total)
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+    def filter_words(self, *filters: tuple[Action, str]) -> str:
+        """The keys of filters with what they are set to."""
+        return " · ".join(f"{self.console.key(action)} {word}" for action, word in filters)
+
+
+def _at_most(count: int, texts: Sequence[str], width: int) -> list[Line]:
+    """``texts`` as lines; an ellipsis when there are more than ``count``."""
+    if len(texts) > count:
+        texts = [*texts[: count - 1], cut(texts[count - 1] + " " * width, width)]
+    return [(Span(text),) for text in texts]
+
+
+def cells(cells: Sequence[Cell]) -> Line:
+    """A line of cells, of which those of no width are left out."""
+    spans: list[Span] = []
+    for text, tone, width, right in cells:
+        if width:
+            spans.append(Span(f"{'  ' if spans else ''}{fit(text, width, right=right)}", tone))
+    return tuple(spans)

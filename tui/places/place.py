@@ -1,0 +1,165 @@
+"""What all places have in common: the top line, the footer, and loading their view."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+
+from textual.app import ComposeResult
+from textual.css.query import NoMatches
+from textual.screen import Screen
+
+from tui.actions import Action
+from tui.desk.views import Refused
+from tui.places.ask import Ask
+from tui.text.format import cut
+from tui.widgets.keys import KeyBar
+from tui.widgets.panel import Panel
+from tui.widgets.row import Row
+
+if TYPE_CHECKING:
+    from tui.console import Console
+
+
+R = TypeVar("R")
+#: Columns of a screen that a list in a panel cannot use: borders, padding and the scroll bar.
+BESIDE = 5
+
+
+class Place(Screen[None]):
+    """A screen between the top line and the footer. ``ACTIONS`` is all that can be done in it."""
+
+    ACTIONS: ClassVar[tuple[Action, ...]] = ()
+    #: Whether the place has a key of its own for help, since ? is typed in it.
+    OWN_HELP: ClassVar[bool] = False
+    #: Whether it was loaded, or what keeps it from that was said.
+    _shown_once = False
+
+    def compose(self) -> ComposeResult:
+        yield Row(id="top")
+        yield from self.content()
+        yield Row(id="trouble")
+        yield KeyBar(self)
+
+    def content(self) -> ComposeResult:
+        """The widgets of the place."""
+        yield from ()
+
+    def label(self, action: str) -> str:
+        """What an action is called at the foot just now; empty for its usual name."""
+        return ""
+
+    @property
+    def restless(self) -> bool:
+        """Whether something goes on here, so that times must run on."""
+        return False
+
+    @property
+    def opening(self) -> bool:
+        """True while a page of this place is on its way, which what is typed meanwhile belongs to: at first its own."""
+        return not self._shown_once
+
+    @property
+    def console(self) -> Console:
+        return cast("Console", self.app)
+
+    async def load(self) -> None:
+        """Get the view and show it. May raise ``Refused``."""
+
+    def on_mount(self) -> None:
+        self.reload()
+
+    def on_screen_resume(self) -> None:
+        self._stand_behind(False)
+        self.reload()
+
+    def on_screen_suspend(self) -> None:
+        self._stand_behind(True)
+
+    def _stand_behind(self, covered: bool) -> None:
+        for keys in self.query(KeyBar):
+            keys.covered = covered
+
+    def reload(self) -> None:
+        """Load soon, without waiting."""
+        self.console.reload()
+
+    async def load_or_say(self) -> None:
+        """Load; what the core refuses is said above the footer, and what was shown stays."""
+        if not self.is_mounted:
+            # It has no widgets yet; when it has, it asks again.
+            self.call_after_refresh(self.reload)
+            return
+        said = ""
+        try:
+            await self.load()
+        except Refused as trouble:
+            said = f"! {trouble.message} {trouble.hint}"
+        except NoMatches:
+            if self.is_there:
+                raise
+        finally:
+            if not self._shown_once:
+                self._shown_once = True
+                self.console.opened()
+        if self.is_there:
+            self.say(said)
+
+    @property
+    def is_there(self) -> bool:
+        """Is this place still one of those that are open? While it was loaded it may have been left, with all its widgets."""
+        return self.is_attached and self in self.app.screen_stack
+
+    def say(self, text: str) -> None:
+        """Show ``text`` above the footer, or nothing."""
+        row = self.query_one("#trouble", Row)
+        row.display = bool(text)
+        row.show(lambda width: cut(f" {text}", width))
+
+    def show_top(self, compose: Callable[[int, str], str]) -> None:
+        """The top line: ``compose`` gets width and time."""
+        clock = datetime.now().astimezone().strftime("%H:%M")
+        self.query_one("#top", Row).show(lambda width: compose(width, clock))
+
+    async def open(self, screen: Screen[R], callback: Callable[[R | None], None] | None = None) -> None:
+        """Open a screen over this place, unless somebody went on to another meanwhile."""
+        if self.is_there and self.app.screen is self:
+            await self.app.push_screen(screen, callback)
+
+    async def ask_until_taken(
+        self, question: str, text: str, take: Callable[[str], Awaitable[object]], value: str = "", wrong: str = ""
+    ) -> None:
+        """Ask for a line, and have ``take`` do what it says. What it refuses stands above the line, which stays."""
+
+        async def attempt(answer: str) -> None:
+            try:
+                await take(answer)
+            except Refused as trouble:
+                await self.ask_until_taken(question, text, take, answer, f"! {trouble.message} {trouble.hint}\n\n")
+
+        def answered(answer: str | None) -> None:
+            if answer and answer.strip():
+                self.console.work(attempt(answer))
+
+        await self.open(Ask(question, wrong + text, value), answered)
+
+    def close_place(self) -> None:
+        """Leave this place, and whatever lies over it."""
+        if self.is_there:
+            while self.app.screen is not self:
+                self.app.pop_screen()
+            self.app.pop_screen()
+
+    async def start_service(self) -> None:
+        """Start the service, and say that it runs."""
+        await self.console.gateway.start_service()
+        self.notify("The service is running.", markup=False)
+        self.reload()
+
+    async def action_go(self, name: str) -> None:
+        """Go to another place."""
+        await self.console.action_go(name)
+
+    def panel(self, id: str) -> Panel:
+        return self.query_one(f"#{id}", Panel)

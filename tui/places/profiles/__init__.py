@@ -1,0 +1,1 @@
+"""A profile: its page, what can be done with it, its trial."""

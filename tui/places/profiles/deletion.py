@@ -1,0 +1,87 @@
+"""The question before mail is deleted on a server that was not deleted before: what would go, and no by default."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui.actions import Action, bindings
+from tui.desk.views import Refused
+
+
+class Answer(Enum):
+    """Yes, no, or another choice than the one that is asked about."""
+
+    YES = "yes"
+    NO = "no"
+    NEXT = "next"
+    BEFORE = "before"
+
+
+#: Says in sentences what would go now, asking the server.
+Count = Callable[[], Awaitable[Sequence[str]]]
+ACTIONS = (
+    Action("deletion-yes", "answer('YES')", ("y",), "Yes", "Delete"),
+    Action("deletion-no", "answer('NO')", ("n", "escape", "enter"), "No", "Leave it as it is"),
+    Action("deletion-next", "answer('NEXT')", ("down",), "Next", "Ask about the next choice"),
+    Action("deletion-before", "answer('BEFORE')", ("up",), "Before", "Ask about the choice before"),
+)
+COUNTING = "Counting on the server what would go now …"
+
+
+class DeletionQuestion(ModalScreen[Answer]):
+    """``y`` alone is yes. ``count`` is asked meanwhile; without it nothing is said of a number.
+
+    ``choices``: up and down go on to the other choices.
+    """
+
+    DEFAULT_CSS = """
+    DeletionQuestion #said { height: auto; max-height: 70vh; scrollbar-size-vertical: 1; background: transparent; }
+    DeletionQuestion .danger { color: $error; text-style: bold; }
+    DeletionQuestion #count { margin: 1 0 0 0; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+
+    def __init__(
+        self, question: str, sentences: Sequence[str], yes: str, no: str, count: Count | None = None, *, choices: bool = False
+    ) -> None:
+        super().__init__()
+        self._question, self._sentences, self._yes, self._no = question, sentences, yes, no
+        self._count = count
+        self._choices = choices
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box") as box:
+            box.border_title = Content(self._question)
+            # However much is to be said, the answers stand below it; where arrows have another meaning it is little.
+            with VerticalScroll(id="said", can_focus=not self._choices):
+                yield Static(Content("\n".join(f"! {sentence}" for sentence in self._sentences)), classes="danger")
+                if self._count is not None:
+                    yield Static(Content(COUNTING), id="count")
+            others = "      ↑ ↓  other choice" if self._choices else ""
+            yield Static(Content(f"y  {self._yes}      n, enter  {self._no}{others}"), classes="keys")
+
+    def on_mount(self) -> None:
+        if self._count is not None:
+            self.run_worker(self._tell(self._count), exit_on_error=False)
+
+    async def _tell(self, count: Count) -> None:
+        try:
+            said = "\n".join(await count())
+        except Refused as trouble:
+            said = f"! What would go now could not be counted: {trouble.message} {trouble.hint}".rstrip()
+        self.query_one("#count", Static).update(Content(said))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self._choices or parameters[:1] not in (("NEXT",), ("BEFORE",))
+
+    def action_answer(self, name: str) -> None:
+        self.dismiss(Answer[name])

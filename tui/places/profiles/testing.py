@@ -1,0 +1,89 @@
+"""The connection test: its steps ticked off as they are known; escape ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui.desk.profile_views import StepRow
+from tui.desk.views import Refused, Tone
+from tui.text.format import Line, Span, fit, wrap
+from tui.widgets.lines import Lines
+
+NAME = 17
+Tick = Callable[[StepRow], None]
+
+
+class TestDialog(ModalScreen[None]):
+    """Shows ``steps`` and does ``test``, which tells of each step and whether all went well. Escape ends it."""
+
+    #: Not a class of tests.
+    __test__ = False
+
+    DEFAULT_CSS = "TestDialog .box { width: 100; } TestDialog Lines { height: auto; max-height: 18; }"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "close", show=False)]
+
+    def __init__(self, steps: Callable[[], Sequence[StepRow]], test: Callable[[Tick], Awaitable[bool]]) -> None:
+        super().__init__()
+        self._known, self._try = steps, test
+        self._steps: dict[str, StepRow] = {}
+        self._said = ""
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box") as box:
+            box.border_title = Content("Connection test")
+            yield Lines(id="steps")
+            yield Static(Content("esc  stop"), id="close", classes="keys")
+
+    def on_mount(self) -> None:
+        self.run_worker(self._test(), exit_on_error=False)
+
+    async def _test(self) -> None:
+        try:
+            self._steps = {step.key: step for step in self._known()}
+            self._show()
+            good = await self._try(self._tick)
+            self._said = "✔ All steps went well." if good else "✗ Not all steps went well."
+        except Refused as trouble:
+            self._said = f"✗ {trouble.message} {trouble.hint}"
+        self._show()
+        self.query_one("#close", Static).update(Content("esc  close"))
+
+    def _tick(self, step: StepRow) -> None:
+        self._steps[step.key] = step
+        self._show()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        # Only now is it known how wide the lines are.
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        steps = self.query_one("#steps", Lines)
+        steps.show(self._lines)
+        steps.styles.height = len(self._lines(steps.text_width))
+
+    def _lines(self, width: int) -> list[Line]:
+        lines: list[Line] = []
+        for step in self._steps.values():
+            state = fit(str(step.state), 10)
+            room = max(width - NAME - 10, 10)
+            first, *rest = wrap(step.text, room)
+            lines.append((Span(fit(step.name, NAME)), Span(state, step.state.tone), Span(first)))
+            lines += [(Span(" " * (NAME + 10)), Span(text)) for text in rest]
+            if step.hint:
+                lines += [(Span(" " * (NAME + 10)), Span(text, Tone.STRONG)) for text in wrap(step.hint, room)]
+        if self._said:
+            lines.append(())
+            lines += [(Span(text, Tone.STRONG),) for text in wrap(self._said, width)]
+        return lines
+
+    def action_close(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,1 @@
+"""Proof: verification and findings, seals, the ledger."""

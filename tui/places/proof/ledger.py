@@ -1,0 +1,130 @@
+"""The ledger as it can be audited: every entry in a sentence, the newest first, and each one in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from tui.actions import PLACES, Action, bindings
+from tui.desk.activity_views import EntryRow, EntryView, SealView
+from tui.desk.views import Tone
+from tui.places.listing import Listing, cells
+from tui.places.page import Page
+from tui.places.pick import Pick
+from tui.places.runs.job import JobPlace
+from tui.text import prose
+from tui.text.format import Line, Span, cut
+
+KIND = Action("ledger-kind", "pick_kind", ("f",), "Kind", "Only entries of one kind, or all", footer=False)
+SEAL = (
+    "Keep this elsewhere: on paper, or in a mail to somebody else. With it one can prove later that nothing up to this entry "
+    "was taken out or changed."
+)
+CHECK = (
+    "The seal as it was kept: number, hash and time in one line; or the path of a file on this machine that holds it. The "
+    "whole ledger is walked from the volumes, without the catalog."
+)
+ACTIONS = (
+    Action("ledger-open", "open", ("enter", "o"), "Open", "All of the entry: time, who, from what to what, hash"),
+    Action("ledger-seal", "seal", ("t",), "Seal", "The seal: a short text to keep elsewhere, which proves all up to here"),
+    Action("ledger-check", "check", ("c",), "Check seal", "Prove that the archive still has everything up to a seal"),
+    KIND,
+    Action("back", "back", ("escape", "q"), "Back", "Back to the runs"),
+    *PLACES,
+)
+
+
+class LedgerPlace(Listing[EntryRow]):
+    """All entries."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    EMPTY = "There is no entry of this kind. Everything that is archived, moved, deleted or changed will stand here."
+    NEEDING = ("open",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kind, self._kind_name = "", "all entries"
+
+    def words(self) -> Sequence[str]:
+        return ("Activity", "Ledger")
+
+    def titles(self, total: int) -> tuple[str, str]:
+        return f"Ledger ({total:,})", self.filter_words((KIND, self._kind_name))
+
+    async def count(self) -> int:
+        return await self.console.gateway.activity.entry_count(self._kind)
+
+    async def page(self, offset: int, limit: int) -> Sequence[EntryRow]:
+        return await self.console.gateway.activity.entries(self._kind, offset, limit)
+
+    async def position(self, row: EntryRow) -> int:
+        return await self.console.gateway.activity.entry_position(self._kind, row.seq)
+
+    def heading(self, width: int) -> Line:
+        return self._cells(("Entry", "When", "By", "What"), (Tone.MUTED,) * 4, width)
+
+    def line(self, row: EntryRow, width: int) -> Line:
+        tones = (Tone.PLAIN, Tone.PLAIN, Tone.MUTED, Tone.PLAIN)
+        return self._cells((str(row.seq), row.when, row.actor, row.sentence), tones, width)
+
+    def _cells(self, texts: Sequence[str], tones: Sequence[Tone], width: int) -> Line:
+        widths = (7, 16, 18 if width >= 90 else 13, 0)
+        widths = (*widths[:3], max(width - sum(widths) - 6, 8))
+        return cells([(text, tone, size, size == 7) for text, tone, size in zip(texts, tones, widths, strict=True)])
+
+    def sentences(self, row: EntryRow) -> Sequence[str]:
+        return (row.sentence,)
+
+    def action_open(self) -> None:
+        if row := self.rows.chosen:
+            self.console.work(self._open(row.seq), opens=True)
+
+    async def _open(self, seq: int) -> None:
+        view = await self.console.gateway.activity.entry(seq)
+        await self.app.push_screen(Page(f"Entry {seq} of the ledger", lambda width: entry_lines(view, width)))
+
+    def action_seal(self) -> None:
+        self.console.work(self._seal(), opens=True)
+
+    async def _seal(self) -> None:
+        view = await self.console.gateway.activity.seal()
+        await self.open(Page("The seal of all up to here", lambda width: seal_lines(view, width)))
+
+    async def action_check(self) -> None:
+        async def check(text: str) -> None:
+            await self.open(JobPlace(await self.console.gateway.activity.check_seal(text)))
+
+        await self.ask_until_taken("Check a seal", CHECK, check)
+
+    def action_pick_kind(self) -> None:
+        kinds = {one.key: one.name for one in self.console.gateway.activity.kinds()}
+
+        def taken(key: str | None) -> None:
+            if key is not None:
+                self._kind, self._kind_name = key, kinds[key]
+                self.look_anew(key)
+
+        self.app.push_screen(Pick("Entries of the ledger", list(kinds.items()), self._kind), taken)
+
+
+def seal_lines(view: SealView, width: int) -> list[Line]:
+    """What the seal is for, then number, hash and time; and how all of it is had in one line."""
+    lines = prose.paragraph(SEAL, width)
+    lines += [(), *prose.named((("Entry", view.seq), ("Hash", view.hash), ("Time", view.at)), width), ()]
+    return [*lines, *prose.paragraph("In one line, to be sent or written to a file: archivar ledger head", width)]
+
+
+def entry_lines(view: EntryView, width: int) -> list[Line]:
+    """Values with their names, then what was changed, then the payload, line by line."""
+    lines = [*prose.named(view.facts, width), ()]
+    if view.changes:
+        lines += prose.paragraph("Changes", width, Tone.STRONG)
+        lines += [line for text in view.changes for line in prose.paragraph(text, width)]
+        lines += [(), *prose.paragraph("As it stands in the ledger", width, Tone.STRONG)]
+    lines += [(Span(cut(text, width)),) for text in view.payload]
+    if view.more:
+        lines.append((Span(cut(f"… and {view.more:,} lines more: archivar ledger show --json", width), Tone.MUTED),))
+    return lines

@@ -1,0 +1,289 @@
+"""Proof: when the archive was last verified, how far that is now, what was found damaged, and its repair."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from tui.actions import PLACES, Action, bindings
+from tui.desk.cells import cell_len
+from tui.desk.proof_views import FindingRow, ProofView
+from tui.desk.views import State, Tone
+from tui.places.confirm import Confirm
+from tui.places.page import Page
+from tui.places.pick import Pick
+from tui.places.place import BESIDE, Place
+from tui.places.proof.seals import SealsPlace
+from tui.places.runs.job import JobPlace
+from tui.text import prose
+from tui.text.format import Line, Span, bar, fit, header, join, percent, wrap
+from tui.text.mail import messages
+from tui.widgets.lines import Choice, Lines
+from tui.widgets.panel import Panel
+
+ACTIONS = (
+    Action(
+        "proof-verify",
+        "verify",
+        ("v",),
+        "Verify",
+        "Verify everything now; the service does it, and goes on without the console",
+    ),
+    Action("proof-cancel", "cancel", ("c",), "Cancel", "End the verification; what it found is kept. Asks first"),
+    Action(
+        "proof-repair", "repair", ("r",), "Repair", "Fetch damaged messages from other volumes and the mail server. Asks first"
+    ),
+    Action("proof-backup", "repair_from", ("f",), "From backup", "Repair from a backup too; asks where it is"),
+    Action("proof-open", "details", ("enter", "o"), "Show", "All about the chosen damage, and what to do"),
+    Action("proof-schedule", "schedule", ("e",), "Schedule", "How often the archive verifies itself"),
+    Action("back", "back", ("escape", "q"), "Back", "Back to where you came from; a verification goes on without this place"),
+    # Where damage is listed there is no room for it at the foot of 80 columns.
+    Action("proof-seals", "seals", ("l",), "Seals", "The places outside that the archive's seal is sent to"),
+    *PLACES,
+)
+LABEL = 8
+RHYTHMS = (
+    ("monthly", "everything, once a month"),
+    ("weekly", "everything, once a week"),
+    ("10%", "10 % a day: everything in 10 days"),
+    ("5%", "5 % a day: everything in 20 days"),
+    ("2%", "2 % a day: everything in 50 days"),
+    ("1%", "1 % a day: everything in 100 days"),
+    ("off", "never by itself"),
+)
+REPAIR = (
+    "Good copies are looked for in the other volumes, and on the mail server that the messages came from. What has the "
+    "right SHA-256 is stored anew. Nothing is changed on a server, and the damaged copies stay where they are."
+)
+FOLDER = (
+    "In which folder on this machine is a backup of this archive, or another archive with the same mail? What is missing there "
+    "is looked for in the other volumes and on the mail server. Good copies are stored anew; nothing is written to that folder."
+)
+
+
+class ProofPlace(Place):
+    """Verifying and repairing."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    AUTO_FOCUS = "#findings"
+
+    DEFAULT_CSS = """
+    ProofPlace #proof { height: 3; }
+    ProofPlace #findings-panel { height: 1fr; }
+    ProofPlace #findings { height: 1fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._view: ProofView | None = None
+
+    def content(self) -> ComposeResult:
+        with Panel(id="proof-panel"):
+            yield Lines(id="proof", can_focus=False)
+        with Panel(id="findings-panel"):
+            yield Choice(id="findings")
+
+    @property
+    def restless(self) -> bool:
+        return self._view is not None and (self._view.under_way is not None or self._view.repair is not None)
+
+    async def load(self) -> None:
+        view = await self.console.gateway.proof.view()
+        before, self._view = self._view, view
+        self.show_top(lambda width, clock: header(("Archivar", "Proof"), str(view.last[0]), clock, width))
+        going = view.under_way is not None and view.usable
+        self.panel("proof-panel").head("Verification", "goes on without this window" if going else "")
+        proof = self.query_one("#proof", Lines)
+        proof.styles.height = len(proof_lines(view, max(self.size.width - BESIDE, 10)))
+        proof.show(lambda width: proof_lines(view, width))
+        findings = self.query_one("#findings", Choice)
+        more = view.finding_count - len(view.findings)
+        rest = f"and {more:,} more: archivar verify --json" if more > 0 else ""
+        self.panel("findings-panel").head(_found(view), rest)
+        findings.can_focus = bool(view.findings)
+        if view.findings:
+            findings.show(lambda width: FindingTable(view, width))
+            if self.focused is None:
+                findings.focus()
+        else:
+            findings.show(lambda width: [_nothing(view)])
+        if before is None or _keys(before) != _keys(view):
+            self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What can be done depends on what goes on and on what was found."""
+        view = self._view
+        if action not in ("verify", "cancel", "repair", "repair_from", "details", "schedule"):
+            return True
+        if view is None:
+            return False
+        if action == "details":
+            return bool(view.findings)
+        if action == "verify":
+            return view.usable and (view.under_way is None or view.under_way.share)
+        if action == "cancel":
+            return view.usable and view.under_way is not None
+        return view.usable and (action == "schedule" or bool(view.findings) or view.repair is not None)
+
+    # Verifying -----------------------------------------------------------------------------------------------------------
+
+    def action_verify(self) -> None:
+        self.console.work(self._verify())
+
+    async def _verify(self) -> None:
+        await self.console.gateway.proof.verify()
+        self.reload()
+
+    def action_cancel(self) -> None:
+        text = "What it found so far is kept. The next verification of everything begins anew."
+        question = Confirm("Cancel the verification?", text, "cancel it", "let it go on")
+        self.app.push_screen(question, lambda yes: self.console.work(self._cancel()) if yes else None)
+
+    async def _cancel(self) -> None:
+        await self.console.gateway.proof.cancel()
+        self.reload()
+
+    def action_schedule(self) -> None:
+        if self._view is None:
+            return
+        value = self._view.schedule
+        own = [] if value in dict(RHYTHMS) else [(value, f"{value} a day")]
+        self.app.push_screen(Pick("How often the archive verifies itself", [*own, *RHYTHMS], value), self._chosen)
+
+    def _chosen(self, value: str | None) -> None:
+        if value is not None:
+            self.console.work(self._set_schedule(value))
+
+    async def _set_schedule(self, value: str) -> None:
+        await self.console.gateway.settings.change("verify", value)
+        self.reload()
+
+    async def action_seals(self) -> None:
+        await self.open(SealsPlace())
+
+    # What was found ------------------------------------------------------------------------------------------------------
+
+    async def action_details(self) -> None:
+        view = self._view
+        if view is None or not view.findings:
+            return
+        row = view.findings[self.query_one("#findings", Choice).cursor]
+        await self.app.push_screen(Page(row.title[0], lambda width: finding_lines(row, width)))
+
+    # Repairing -----------------------------------------------------------------------------------------------------------
+
+    async def action_repair(self) -> None:
+        view = self._view
+        if view is None:
+            return
+        if view.repair is not None:
+            await self.open(JobPlace(view.repair))
+            return
+        question = f"Repair {messages(view.message_count)}?" if view.message_count else "Repair what is damaged?"
+        confirm = Confirm(question, REPAIR, "repair", "leave it as it is")
+        await self.open(confirm, lambda yes: self.console.work(self._repair()) if yes else None)
+
+    async def _repair(self) -> None:
+        await self.open(JobPlace(await self.console.gateway.proof.repair()))
+
+    async def action_repair_from(self) -> None:
+        if self._view is not None and self._view.repair is not None:
+            await self.open(JobPlace(self._view.repair))
+        else:
+            self.console.work(self._ask_for_folder(), opens=True)
+
+    async def _ask_for_folder(self) -> None:
+        proof = self.console.gateway.proof
+
+        async def begin(folder: str) -> None:
+            await self.open(JobPlace(await proof.repair(folder.strip())))
+
+        await self.ask_until_taken("Repair from a backup", FOLDER, begin, await proof.backup())
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+
+def _keys(view: ProofView) -> tuple[object, ...]:
+    """What decides about the keys."""
+    share = view.under_way is not None and view.under_way.share
+    return view.under_way is not None, share, bool(view.findings), view.repair is not None, view.usable
+
+
+def _found(view: ProofView) -> str:
+    """What is damaged, counted."""
+    if not view.finding_count:
+        return "Damaged"
+    what = f"{messages(view.message_count)}, " if view.message_count else ""
+    return f"Damaged: {what}{view.finding_count:,} {'finding' if view.finding_count == 1 else 'findings'}"
+
+
+def _nothing(view: ProofView) -> Line:
+    state, sentence = view.last
+    if not sentence:
+        return (Span("○ ", Tone.MUTED), Span("Nobody has looked yet: v verifies everything."))
+    return (Span("✔ ", state.tone), Span("Nothing that is damaged is known."))
+
+
+def proof_lines(view: ProofView, width: int) -> list[Line]:
+    """The last verification, the one under way, when the next one is."""
+    state, sentence = view.last
+    lines = _labelled("Last", sentence, width, state)
+    if going := view.under_way:
+        lines += _labelled("Now", going.sentence, width, going.state)
+        if going.fraction is not None:
+            share = fit(percent(going.fraction), 6, right=True)
+            lines.append((Span(" " * LABEL), Span(bar(going.fraction, max(width - LABEL - 6, 4)), Tone.BUSY), Span(share)))
+    for label, text in view.facts:
+        lines += _labelled(label, text, width)
+    if view.repair is not None:
+        lines += _labelled("Repair", "r shows it", width, State("●", "working", Tone.BUSY))
+    if not view.usable:
+        lines += _labelled("Backup", "This is a backup, which is only read. archivar verify proves it.", width)
+    return lines
+
+
+def _labelled(label: str, text: str, width: int, state: State | None = None) -> list[Line]:
+    """A state and a text after their label; a text that does not fit beside the state begins below it."""
+    head, room = Span(fit(label, LABEL), Tone.MUTED), max(width - LABEL, 10)
+    if state is not None and cell_len(f"{state}  {text}") <= room:
+        return [(head, Span(str(state), state.tone), Span(f"  {text}"))]
+    tone = Tone.WARN if text[:1] in ("!", "✗") else Tone.PLAIN
+    parts = [Span(part, tone) for part in wrap(text, room)]
+    first, *rest = parts if state is None else [Span(str(state), state.tone), *parts]
+    return [(head, first), *((Span(" " * LABEL), part) for part in rest)]
+
+
+class FindingTable:
+    """Damage in two lines each: what it is about, and what is wrong."""
+
+    per_item = 2
+
+    def __init__(self, view: ProofView, width: int) -> None:
+        self._rows, self._width = view.findings, max(width - 2, 4)
+
+    def __len__(self) -> int:
+        return len(self._rows) * self.per_item
+
+    def __getitem__(self, index: int) -> Line:
+        item, part = divmod(index, self.per_item)
+        row = self._rows[item]
+        if part:
+            return (Span("  "), Span(fit(row.reason, self._width), Tone.MUTED))
+        return (Span("✗ ", Tone.BAD), Span(fit(join(row.title, self._width, " · "), self._width), Tone.STRONG))
+
+
+def finding_lines(row: FindingRow, width: int) -> list[Line]:
+    """All about one finding, and what to do."""
+    return [
+        *prose.named(row.facts, width),
+        (),
+        *prose.paragraph("What is wrong", width, Tone.STRONG),
+        *prose.paragraph(row.reason, width),
+        (),
+        *prose.paragraph("What to do", width, Tone.STRONG),
+        *prose.paragraph(row.remedy, width),
+    ]

@@ -1,0 +1,1 @@
+"""Places for work that goes on or is over: runs, jobs, activity, problems."""

@@ -1,0 +1,139 @@
+"""Activity: past runs, the newest first; from here to their problems and to the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from tui.actions import PLACES, Action, bindings
+from tui.desk.activity_views import RunRow
+from tui.desk.cells import cell_len
+from tui.desk.views import Tone
+from tui.places.listing import Listing, cells
+from tui.places.pick import Pick
+from tui.places.proof.ledger import LedgerPlace
+from tui.places.runs.problems import ProblemsPlace
+from tui.places.runs.run import RunPlace
+from tui.text.format import Line, arranged
+
+PROFILE = Action("activity-profile", "pick_profile", ("f",), "Profile", "Only the runs of one profile, or all", footer=False)
+STATE = Action("activity-state", "pick_state", ("t",), "State", "Only runs in one state, or all", footer=False)
+ACTIONS = (
+    Action("activity-open", "open", ("enter", "o"), "Open", "Open the run: its result, mailbox by mailbox"),
+    Action("activity-problems", "problems", ("p",), "Problems", "The latest problems of all runs"),
+    Action("activity-ledger", "ledger", ("a",), "Ledger", "The ledger: everything that ever happened"),
+    PROFILE,
+    STATE,
+    Action("back", "back", ("escape", "q"), "Back", "Back to Home"),
+    *PLACES,
+)
+TITLES = ("Run", "Profile", "State", "When", "Took", "Archived", "Failed", "Deleted", "Started")
+NUMBERS = ("Run", "Archived", "Failed", "Deleted")
+#: Goes first, where there is no room for all, what is also said of the chosen run.
+LEAVING = ("Started", "Deleted", "Failed", "Took", "Archived", "When")
+#: As much of a profile's name is to be seen before a column is left out for it.
+LONG = 24
+
+
+class ActivityPlace(Listing[RunRow]):
+    """All runs."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    EMPTY = "No runs yet. Every run of a profile will stand here, with when it was, how it ended and what it archived."
+    NEEDING = ("open",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._profile, self._profile_name = "", "all profiles"
+        self._state, self._state_name = "", "all states"
+        #: The longest text of each column so far. Never less, or columns would move while one pages.
+        self._natural = {title: max(cell_len(title), 6 if title == "Run" else 0) for title in TITLES}
+
+    def words(self) -> Sequence[str]:
+        return ("Activity",)
+
+    def titles(self, total: int) -> tuple[str, str]:
+        return f"Runs ({total:,})", self.filter_words((PROFILE, self._profile_name), (STATE, self._state_name))
+
+    def empty(self) -> str:
+        return f"No run of {self._profile_name} is in {self._state_name}." if self._profile or self._state else self.EMPTY
+
+    @property
+    def restless(self) -> bool:
+        return any(row.active for row in map(self.rows.row, range(min(self.rows.total, 20))) if row)
+
+    async def count(self) -> int:
+        return await self.console.gateway.activity.count(self._profile, self._state)
+
+    async def page(self, offset: int, limit: int) -> Sequence[RunRow]:
+        rows = await self.console.gateway.activity.runs(self._profile, self._state, offset, limit)
+        for row in rows:
+            for title, text in _texts(row).items():
+                self._natural[title] = max(self._natural[title], cell_len(text))
+        return rows
+
+    async def position(self, row: RunRow) -> int:
+        return await self.console.gateway.activity.position(self._profile, self._state, row.id)
+
+    def heading(self, width: int) -> Line:
+        return self._cells({title: title for title in TITLES}, dict.fromkeys(TITLES, Tone.MUTED), width)
+
+    def line(self, row: RunRow, width: int) -> Line:
+        bad = Tone.BAD if row.counts[1] else Tone.PLAIN
+        tones = {"Profile": Tone.STRONG, "State": row.state.tone, "Failed": bad, "Started": Tone.MUTED}
+        return self._cells(_texts(row), tones, width)
+
+    def _cells(self, texts: Mapping[str, str], tones: Mapping[str, Tone], width: int) -> Line:
+        columns = {title: (size, min(size, LONG) if title == "Profile" else size) for title, size in self._natural.items()}
+        widths = arranged(columns, width, LEAVING)
+        # What is left goes to the names, so that numbers stay beside each other.
+        *_, last = widths
+        rest = widths[last] - self._natural[last]
+        widths[last] -= rest
+        widths["Profile"] += rest
+        return cells([(texts[title], tones.get(title, Tone.PLAIN), size, title in NUMBERS) for title, size in widths.items()])
+
+    def sentences(self, row: RunRow) -> Sequence[str]:
+        return row.more
+
+    def action_open(self) -> None:
+        if row := self.rows.chosen:
+            self.app.push_screen(RunPlace(row.id))
+
+    def action_problems(self) -> None:
+        self.app.push_screen(ProblemsPlace())
+
+    def action_ledger(self) -> None:
+        self.app.push_screen(LedgerPlace())
+
+    def action_pick_profile(self) -> None:
+        self.console.work(self._pick_profile(), opens=True)
+
+    async def _pick_profile(self) -> None:
+        profiles = {one.key: one.name for one in await self.console.gateway.activity.profiles()}
+
+        def taken(key: str | None) -> None:
+            if key is not None:
+                self._profile, self._profile_name = key, profiles[key]
+                self.look_anew(self._profile, self._state)
+
+        self.app.push_screen(Pick("Runs of", list(profiles.items()), self._profile), taken)
+
+    def action_pick_state(self) -> None:
+        states = {one.key: one.name for one in self.console.gateway.activity.states()}
+
+        def taken(key: str | None) -> None:
+            if key is not None:
+                self._state, self._state_name = key, states[key]
+                self.look_anew(self._profile, self._state)
+
+        self.app.push_screen(Pick("Runs in", list(states.items()), self._state), taken)
+
+
+def _texts(row: RunRow) -> dict[str, str]:
+    """What stands in the columns."""
+    texts = (str(row.id), row.profile, str(row.state), row.when, row.took, *row.counts, row.how)
+    return dict(zip(TITLES, texts, strict=True))

@@ -1,0 +1,107 @@
+"""A job of the console: how far it is, how it ended, and what went wrong in it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from tui.actions import PLACES, Action, bindings
+from tui.desk.job_views import JobView
+from tui.desk.views import Tone
+from tui.places.confirm import Confirm
+from tui.places.place import BESIDE, Place
+from tui.text import prose
+from tui.text.format import Line, Span, bar, bullets, fit, header, join, percent
+from tui.widgets.lines import Lines
+from tui.widgets.panel import Panel
+
+ACTIONS = (
+    Action("job-stop", "stop", ("c",), "Stop", "Stop it; what it did stays. Asks first"),
+    Action("back", "back", ("escape", "q"), "Back", "Back; what goes on goes on, and Home tells of it"),
+    *PLACES,
+)
+
+
+class JobPlace(Place):
+    """The job of this number."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    AUTO_FOCUS = "#troubles"
+
+    DEFAULT_CSS = """
+    JobPlace #job-panel { height: auto; }
+    JobPlace #job { height: 3; }
+    JobPlace #trouble-panel { height: 1fr; }
+    JobPlace #troubles { height: 1fr; }
+    """
+
+    def __init__(self, key: int) -> None:
+        super().__init__()
+        self._key = key
+        self._view: JobView | None = None
+
+    def content(self) -> ComposeResult:
+        with Panel(id="job-panel"):
+            yield Lines(id="job", can_focus=False)
+        with Panel(id="trouble-panel"):
+            yield Lines(id="troubles")
+
+    @property
+    def restless(self) -> bool:
+        return self._view is None or self._view.active
+
+    async def load(self) -> None:
+        jobs = self.console.gateway.jobs
+        view = jobs.view(self._key)
+        before, self._view = self._view, view
+        jobs.seen(self._key)
+        self.show_top(lambda width, clock: header(("Archivar", view.kind), str(view.state), clock, width))
+        self.panel("job-panel").head(view.kind, "goes on while the console is open" if view.active else "")
+        width = max(self.size.width - BESIDE, 10)
+        job = self.query_one("#job", Lines)
+        job.styles.height = len(job_lines(view, width))
+        job.show(lambda width: job_lines(view, width))
+        problems = self.panel("trouble-panel")
+        problems.display = bool(view.problems)
+        more = view.problem_count - len(view.problems)
+        problems.head(f"Problems ({view.problem_count:,})", f"and {more:,} more" if more > 0 else "")
+        self.query_one("#troubles", Lines).show(lambda width: bullets(view.problems, width))
+        if before is None or (before.active, before.stopping) != (view.active, view.stopping):
+            self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what goes on can be stopped, and only once."""
+        if action != "stop":
+            return True
+        if self._view is None or not self._view.active:
+            return False
+        return None if self._view.stopping else True
+
+    async def action_stop(self) -> None:
+        if view := self._view:
+            text = f"{view.title}\n\nWhat it did stays. {view.again}"
+            await self.app.push_screen(Confirm("Stop it?", text, "stop it", "let it go on"), self._answered)
+
+    def _answered(self, yes: bool | None) -> None:
+        if yes:
+            self.console.gateway.jobs.stop(self._key)
+            self.reload()
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+
+def job_lines(view: JobView, width: int) -> list[Line]:
+    """What is done and its state, then bar, numbers and where it is while it goes on, or how it ended."""
+    lines = [*prose.paragraph(view.title, width, Tone.STRONG), (Span(str(view.state), view.state.tone),)]
+    if view.active:
+        share = percent(view.fraction) if view.fraction is not None else ""
+        lines.append((Span(bar(view.fraction, width - 6), Tone.BUSY), Span(fit(share, 6, right=True), Tone.STRONG)))
+        lines.append((Span(join(view.facts, width, " · ")),))
+        lines.append((Span(fit(view.where, width), Tone.MUTED),))
+    for sentence in view.result:
+        lines += [(), *prose.paragraph(sentence, width)] if sentence == view.result[0] else prose.paragraph(sentence, width)
+    return lines

@@ -1,0 +1,73 @@
+"""Problems: what could not be archived, over all runs, the latest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from tui.actions import PLACES, Action, bindings
+from tui.desk.activity_views import PastProblem
+from tui.desk.views import Tone
+from tui.places.listing import Listing, cells
+from tui.places.runs.run import RunPlace
+from tui.text.format import Line, join
+
+ACTIONS = (
+    Action("problem-open", "open", ("enter", "o"), "Open the run", "Open the run with the problem"),
+    Action("back", "back", ("escape", "q"), "Back", "Back to the runs"),
+    *PLACES,
+)
+
+
+class ProblemsPlace(Listing[PastProblem]):
+    """The latest problems of all runs."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    EMPTY = "No problems. What a run cannot archive will stand here, with the folder, the message and the reason."
+    NEEDING = ("open",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._all: Sequence[PastProblem] = ()
+
+    def words(self) -> Sequence[str]:
+        return ("Activity", "Problems")
+
+    def titles(self, total: int) -> tuple[str, str]:
+        return f"Latest problems ({total:,})", ""
+
+    async def count(self) -> int:
+        self._all = await self.console.gateway.activity.problems()
+        return len(self._all)
+
+    async def page(self, offset: int, limit: int) -> Sequence[PastProblem]:
+        return self._all[offset : offset + limit]
+
+    async def position(self, row: PastProblem) -> int:
+        same = ((one.run, one.place, one.reason) == (row.run, row.place, row.reason) for one in self._all)
+        return next((index for index, found in enumerate(same) if found), 0)
+
+    def heading(self, width: int) -> Line:
+        return self._cells("Run", "Profile", "Where", "Why", width, (Tone.MUTED,) * 4)
+
+    def line(self, row: PastProblem, width: int) -> Line:
+        place = join(row.place, max(width // 3, 12), " · ")
+        tones = (Tone.PLAIN, Tone.STRONG, Tone.PLAIN, Tone.PLAIN)
+        return self._cells(str(row.run), row.profile, place, row.reason, width, tones)
+
+    def _cells(self, run: str, profile: str, place: str, reason: str, width: int, tones: Sequence[Tone]) -> Line:
+        name = max(min(width // 6, 24), 8)
+        where = max(width // 3, 12)
+        widths = (6, name, where, max(width - 6 - name - where - 6, 8))
+        texts = (run, profile, place, reason)
+        return cells([(text, tone, size, size == 6) for text, tone, size in zip(texts, tones, widths, strict=True)])
+
+    def sentences(self, row: PastProblem) -> Sequence[str]:
+        return (f"Run {row.run} of {row.profile}, {row.when}: {' · '.join(row.place)}", row.reason)
+
+    def action_open(self) -> None:
+        if row := self.rows.chosen:
+            self.app.push_screen(RunPlace(row.run))

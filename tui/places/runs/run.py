@@ -1,0 +1,208 @@
+"""Run: one run live, and its result when it is over. Leaving the place leaves the run alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from tui.actions import PLACES, Action, bindings
+from tui.desk.views import MailboxRow, ProblemRow, RunView, Tone
+from tui.places.confirm import Confirm
+from tui.places.page import Page
+from tui.places.place import BESIDE, Place
+from tui.text.details import mailbox_details, note_details, problem_details
+from tui.text.format import Line, MailboxTable, ProblemTable, Span, bar, fit, header, join, percent, wrap
+from tui.widgets.lines import Choice, Compose, Lines
+from tui.widgets.panel import Panel
+
+ACTIONS = (
+    Action("details", "details", ("enter", "o"), "Details", "All about the chosen mailbox or problem, and what to do"),
+    Action("cancel", "cancel", ("c",), "Cancel", "Stop this run; what it has archived is kept. Asks first"),
+    Action("back", "back", ("escape", "q"), "Back", "Back to where you came from; the run goes on without this place"),
+    *PLACES,
+)
+#: As many problems are searched for the one that was chosen.
+SEARCHED = 1000
+
+
+class RunPlace(Place):
+    """One run."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    AUTO_FOCUS = "#mailboxes"
+
+    def __init__(self, run: int) -> None:
+        super().__init__()
+        self._run = run
+        self._view: RunView | None = None
+        #: The mailboxes in the order in which they are shown.
+        self._rows: list[MailboxRow] = []
+        #: The details of a mailbox while they are shown.
+        self._details: tuple[Page, MailboxRow] | None = None
+
+    def content(self) -> ComposeResult:
+        with Panel(id="overall-panel"):
+            yield Lines(id="overall", can_focus=False)
+        with Panel(id="mailboxes-panel"):
+            yield Lines(id="mailboxes-header", can_focus=False)
+            yield Choice(id="mailboxes")
+        with Panel(id="problems-panel"):
+            yield Choice(id="problems")
+
+    @property
+    def restless(self) -> bool:
+        return self._view is not None and self._view.active
+
+    async def load(self) -> None:
+        self.show(await self.console.gateway.run(self._run))
+
+    def show(self, view: RunView) -> None:
+        """Show ``view``."""
+        before, self._view = self._view, view
+        self.show_top(lambda width, clock: header(("Archivar", f"run {view.id}", view.profile), str(view.state), clock, width))
+        width = max(self.size.width - BESIDE, 10)
+        overall = self.query_one("#overall", Lines)
+        overall.styles.height = len(overall_lines(view, width))
+        overall.show(lambda width: overall_lines(view, width))
+        self.panel("overall-panel").head(view.profile, "goes on without this window" if view.active else "")
+        self._show_mailboxes(view)
+        done = f" ({view.mailboxes_done})" if view.mailboxes_done else ""
+        self.panel("mailboxes-panel").head(f"Mailboxes{done}")
+        self._show_problems(view, before, width)
+        self._renew_details()
+        if before is None or _keys(before) != _keys(view):
+            self.refresh_bindings()
+
+    def _show_mailboxes(self, view: RunView) -> None:
+        """The chosen mailbox stays chosen wherever it now stands; as long as nobody chose one, the first is in sight."""
+        mailboxes = self.query_one("#mailboxes", Choice)
+        chosen = self._rows[mailboxes.cursor] if mailboxes.touched and mailboxes.cursor < len(self._rows) else None
+        self._rows = MailboxTable.order(view.mailboxes)
+        mailboxes.cursor = (_position(self._rows, chosen) if chosen else 0) or 0
+        mailboxes.show(lambda width: MailboxTable(view.mailboxes, width))
+        indent = Span(" " * len(Choice.MARK))
+        titles = self.query_one("#mailboxes-header", Lines)
+        titles.show(lambda width: [(indent, *MailboxTable(view.mailboxes, width - len(Choice.MARK)).header)])
+
+    def _show_problems(self, view: RunView, before: RunView | None, width: int) -> None:
+        """While the run goes on the newest is on top, so the chosen one moves down; it stays chosen."""
+        panel, problems = self.panel("problems-panel"), self.query_one("#problems", Choice)
+        if not problems.touched:
+            problems.cursor = 0
+        elif before and (chosen := _item(before, problems.cursor)) and chosen != _item(view, problems.cursor):
+            there = (at for at in range(SEARCHED) if _item(view, at) == chosen)
+            problems.cursor = next(there, problems.cursor)
+        table = ProblemTable(view.problems, view.notes, width)
+        panel.display = bool(len(table))
+        more = view.problem_count - len(view.problems)
+        rest = f"and {more:,} more: archivar watch {view.id} --json" if more > 0 else ""
+        panel.head(f"Problems ({view.problem_count:,})" if view.problem_count else "Warnings", rest)
+        # Many mailboxes need the room more.
+        most = self.size.height // (3 if len(view.mailboxes) <= MailboxTable.FEW else 5)
+        problems.styles.height = max(min(len(table), most), 1)
+        problems.show(lambda width: ProblemTable(view.problems, view.notes, width))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what goes on can be cancelled, and only once: the key is dim then, and gone when the run is over."""
+        view = self._view
+        if action == "details":
+            return view is not None and bool(view.mailboxes or view.problems or view.notes)
+        if action != "cancel":
+            return True
+        if view is None or not view.active:
+            return False
+        return None if view.cancelling else True
+
+    async def action_details(self) -> None:
+        """Open what is chosen in the panel that has the keys."""
+        view, problems = self._view, self.query_one("#problems", Choice)
+        if view is None:
+            return
+        # Not has_focus, which comes a moment later than the next key.
+        if self.focused is problems or not self._rows:
+            title, compose = _problem_page(view, problems.cursor)
+            await self.app.push_screen(Page(title, compose))
+            return
+        row = self._rows[self.query_one("#mailboxes", Choice).cursor]
+        page = Page(row.mailbox, self._mailbox_page(row))
+        self._details = (page, row)
+        await self.app.push_screen(page)
+
+    def _mailbox_page(self, row: MailboxRow) -> Compose:
+        view = self._view
+        assert view is not None
+        problems = row.problems or [problem for problem in view.problems if view.active and problem.key == row.key]
+        return lambda width: mailbox_details(row, problems, view.active, width)
+
+    def _renew_details(self) -> None:
+        """What is told of a mailbox moves on with the run."""
+        if self._details is None:
+            return
+        page, before = self._details
+        at = _position(self._rows, before)
+        if not page.is_attached or at is None:
+            self._details = None
+            return
+        page.show(self._mailbox_page(self._rows[at]))
+
+    async def action_cancel(self) -> None:
+        if view := self._view:
+            question = f"Cancel run {view.id} of {view.profile}?"
+            text = "What it has archived is kept, and the next run carries on where this one stops."
+            await self.app.push_screen(Confirm(question, text, "cancel the run", "let it go on"), self._answered)
+
+    def _answered(self, yes: bool | None) -> None:
+        if yes:
+            self.console.work(self._cancel())
+
+    async def _cancel(self) -> None:
+        await self.console.gateway.cancel(self._run)
+        self.reload()
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+
+def _keys(view: RunView) -> tuple[bool, ...]:
+    """What decides about the keys."""
+    return view.active, view.cancelling, bool(view.mailboxes or view.problems or view.notes)
+
+
+def _position(rows: Sequence[MailboxRow], one: MailboxRow) -> int | None:
+    """Where a mailbox now stands."""
+    return next((at for at, row in enumerate(rows) if (row.key, row.user) == (one.key, one.user)), None)
+
+
+def _item(view: RunView, index: int) -> str | ProblemRow | None:
+    """The warning or the problem in this place of the list."""
+    if index < len(view.notes):
+        return view.notes[index]
+    index -= len(view.notes)
+    return view.problems[index] if index < len(view.problems) else None
+
+
+def _problem_page(view: RunView, index: int) -> tuple[str, Compose]:
+    """Title and text of a warning or problem, as they stand in the list."""
+    item = _item(view, index)
+    if isinstance(item, ProblemRow):
+        return " · ".join(item.place), lambda width: problem_details(item, width)
+    return "Warning", lambda width: note_details(item or "", width)
+
+
+def overall_lines(view: RunView, width: int) -> list[Line]:
+    """The whole run: its state, then bar and numbers while it goes on, or how it ended."""
+    state = str(view.state)
+    lines: list[Line] = [
+        (Span(state, view.state.tone), Span("  "), Span(join(view.facts, width - len(state) - 2, " · "), Tone.PLAIN)),
+    ]
+    if view.active:
+        share = percent(view.fraction) if view.fraction is not None else ""
+        lines.append((Span(bar(view.fraction, width - 6), Tone.BUSY), Span(fit(share, 6, right=True), Tone.STRONG)))
+        lines.append((Span(join(view.counts or ("Waiting for the service to begin",), width, " · ")),))
+    for sentence in view.summary:
+        lines += [(Span(text),) for text in wrap(sentence, width)]
+    return lines

@@ -1,0 +1,219 @@
+"""Settings: how the console looks and how much is done at once; and how the archive, its disk and its service are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.actions import PLACES, Action, bindings
+from tui.desk.settings_views import SettingRow, SettingsView
+from tui.desk.views import Refused, Tone
+from tui.places.pick import Pick
+from tui.places.place import Place
+from tui.places.proof.proof import ProofPlace
+from tui.places.runs.job import JobPlace
+from tui.places.transfer.saving import SavingForm
+from tui.text.format import Line, Span, cut, fit, header, wrap
+from tui.widgets.form import Form, Text
+from tui.widgets.lines import Choice, Lines
+from tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from tui.console import Console
+
+ACTIONS = (
+    Action("setting-change", "change", ("enter", "e"), "Change", "Change the chosen setting"),
+    Action("backup", "backup", ("b",), "Backup", "Copy the archive to a folder, best on another disk; runs go on meanwhile"),
+    Action("proof", "proof", ("p",), "Proof", "Verify the archive, and repair what is damaged"),
+    Action("service-start", "start_service", ("S",), "Start service", "Start the service, which does the runs"),
+    Action(
+        "keymap-write", "write_keymap", ("K",), "Keymap file", "Make a file in which every key can be changed", footer=False
+    ),
+    Action("back", "back", ("escape", "q"), "Back", "Back to Home"),
+    *PLACES,
+)
+BACKUP = (
+    "To which folder on this machine? Best on another disk. Of an earlier backup there only what is new is copied, and runs go "
+    "on meanwhile. The key to stored passwords is in it, so keep it as safe as the archive."
+)
+LABEL = 14
+VALUE = 15
+FACT = 10
+
+
+class SettingsPlace(Place):
+    """All settings."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    AUTO_FOCUS = "#settings"
+
+    DEFAULT_CSS = """
+    SettingsPlace #settings { height: 9; }
+    SettingsPlace #archive-panel { height: 1fr; }
+    SettingsPlace #archive { height: 1fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._view: SettingsView | None = None
+
+    def content(self) -> ComposeResult:
+        with Panel(id="settings-panel"):
+            yield Choice(id="settings")
+        with Panel(id="archive-panel"):
+            yield Lines(id="archive")
+
+    async def load(self) -> None:
+        view = await self.console.gateway.settings.view()
+        before, self._view = self._view, view
+        self.show_top(lambda width, clock: header(("Archivar", "Settings"), "", clock, width))
+        self.panel("settings-panel").head("Settings")
+        self.panel("archive-panel").head("Archive")
+        self.query_one("#settings", Choice).show(lambda width: [self._line(row, width) for row in view.rows])
+        troubles = self.console.keymap_troubles
+        self.query_one("#archive", Lines).show(lambda width: fact_lines(view, troubles, width))
+        self.console.follow(view)
+        if before is None or (before.service_running, before.has_keymap) != (view.service_running, view.has_keymap):
+            self.refresh_bindings()
+
+    def _line(self, row: SettingRow, width: int) -> Line:
+        value = row.value
+        if row.name == "theme" and self.console.few_colours:
+            value = "terminal's own"
+        rest = max(width - LABEL - VALUE - 2, 8)
+        what = f"{row.what} Allowed: {row.allowed}." if rest > 100 else row.few
+        return (
+            Span(fit(row.label, LABEL)),
+            Span(fit(value, VALUE), Tone.STRONG),
+            Span(f"  {cut(what, rest)}", Tone.MUTED),
+        )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A service that runs is not started, a file that is there is not made."""
+        if action == "start_service":
+            return self._view is not None and not self._view.service_running
+        return action != "write_keymap" or (self._view is not None and not self._view.has_keymap)
+
+    # Changing ------------------------------------------------------------------------------------------------------------
+
+    def action_change(self) -> None:
+        if self._view is None:
+            return
+        row = self._view.rows[self.query_one("#settings", Choice).cursor]
+        if row.name == "theme":
+            self._choose_theme(row)
+        elif row.name == "mouse":
+            self.console.work(self._switch(row))
+        else:
+            self.app.push_screen(SettingForm(row), self._changed)
+
+    def _choose_theme(self, row: SettingRow) -> None:
+        if self.console.few_colours:
+            self.notify("This terminal has few colours, so its own are used.", markup=False)
+            return
+        self.app.push_screen(ThemePick(sorted(self.console.available_themes), self.console.theme), self._theme)
+
+    def _theme(self, name: str | None) -> None:
+        self.console.end_preview(name)
+        self.reload()
+
+    async def _switch(self, row: SettingRow) -> None:
+        await self.console.gateway.settings.change(row.name, "off" if row.value == "on" else "on")
+        self.reload()
+
+    def _changed(self, changed: bool | None) -> None:
+        if changed:
+            self.reload()
+
+    # Doing ---------------------------------------------------------------------------------------------------------------
+
+    def action_start_service(self) -> None:
+        self.console.work(self.start_service())
+
+    def action_write_keymap(self) -> None:
+        self.console.work(self._write_keymap())
+
+    async def _write_keymap(self) -> None:
+        path = await self.console.gateway.settings.write_keymap(self.console.keymap_template())
+        self.notify(f"Written: {path}. It counts from the next start.", markup=False)
+        self.reload()
+
+    async def action_proof(self) -> None:
+        await self.open(ProofPlace())
+
+    def action_backup(self) -> None:
+        self.console.work(self._ask_for_backup(), opens=True)
+
+    async def _ask_for_backup(self) -> None:
+        backups = self.console.gateway.backups
+        where, when = await backups.last()
+        last = f"\n\nThe last one was made {when}, to {where}." if where else ""
+
+        async def begin(directory: str) -> None:
+            await self.open(JobPlace(await backups.begin(directory)))
+
+        await self.ask_until_taken("Backup", BACKUP + last, begin, where)
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+
+class ThemePick(Pick):
+    """Themes; the one under the cursor is shown at once."""
+
+    def __init__(self, names: list[str], value: str) -> None:
+        super().__init__("Theme", [(name, name) for name in names], value)
+
+    def on_choice_moved(self) -> None:
+        cast("Console", self.app).preview_theme(self.value)
+
+
+class SettingForm(SavingForm[bool]):
+    """One setting in a line; True when it was changed."""
+
+    DEFAULT_CSS = "SettingForm Form { height: auto; max-height: 8; }"
+    AUTO_FOCUS = "Form Line"
+
+    def __init__(self, row: SettingRow) -> None:
+        super().__init__()
+        self._row = row
+
+    def compose(self) -> ComposeResult:
+        row = self._row
+        with Vertical(classes="box") as box:
+            box.border_title = Content(row.label)
+            yield Static(Content(f"{row.what}\n"))
+            yield Form([Text(row.name, row.label, f"Allowed: {row.allowed}.")], {row.name: row.value})
+            yield Static(Content("enter  save      esc  leave it"), classes="keys")
+
+    def action_save(self) -> None:
+        self.attempt(lambda: self._save(str(self.query_one(Form).values[self._row.name])))
+
+    async def _save(self, text: str) -> bool | None:
+        try:
+            await self.console.gateway.settings.change(self._row.name, text)
+        except Refused as trouble:
+            self.query_one(Form).show_errors({self._row.name: f"{trouble.message} {trouble.hint}"})
+            return None
+        return True
+
+    def action_close(self) -> None:
+        self.dismiss(False)
+
+
+def fact_lines(view: SettingsView, troubles: tuple[str, ...], width: int) -> list[Line]:
+    """The archive's facts, then what of the keymap could not be followed."""
+    lines: list[Line] = []
+    facts = [*view.facts, *(("", f"! {text}") for text in troubles)]
+    for label, text in facts:
+        tone = Tone.WARN if label in view.warnings or not label else Tone.PLAIN
+        first, *rest = wrap(text, max(width - FACT, 10))
+        lines.append((Span(fit(label, FACT), Tone.MUTED), Span(first, tone)))
+        lines += [(Span(" " * FACT), Span(part, tone)) for part in rest]
+    return lines

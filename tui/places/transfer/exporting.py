@@ -1,0 +1,50 @@
+"""Exporting what is selected: in which format, and to which folder on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.desk.archive_views import Selection
+from tui.desk.views import Refused
+from tui.places.runs.job_form import JobForm
+from tui.widgets.form import Choices, Form, Text
+
+NOTE = "A folder on this machine. Nothing that is there is written over; the same export again carries on."
+
+
+class ExportForm(JobForm):
+    """``weight`` says how much is selected."""
+
+    DEFAULT_CSS = """
+    ExportForm .box { width: 78; }
+    ExportForm Form { height: auto; max-height: 12; margin-top: 1; }
+    """
+    AUTO_FOCUS = "Form Options"
+
+    def __init__(self, selection: Selection, weight: str, formats: list[tuple[str, str]]) -> None:
+        super().__init__()
+        self._selection, self._weight, self._formats = selection, weight, formats
+
+    def compose(self) -> ComposeResult:
+        values = {"form": self._formats[0][0], "directory": str(Path.home() / "archivar-export")}
+        with Vertical(classes="box") as box:
+            box.border_title = Content("Export")
+            yield Static(Content(f"{self._selection.words}\n{self._weight}".rstrip()))
+            yield Form(
+                [Choices("form", "Format", self._formats, column=True), Text("directory", "To the folder", NOTE)],
+                values,
+            )
+            yield Static(Content("enter  export      tab  next field      esc  leave it"), classes="keys")
+
+    async def begin(self, form: Form) -> int | None:
+        values = form.values
+        try:
+            return await self.console.gateway.exports.begin(self._selection, str(values["directory"]), str(values["form"]))
+        except Refused as trouble:
+            form.show_errors({"directory": f"{trouble.message} {trouble.hint}"})
+            return None

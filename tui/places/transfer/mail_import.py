@@ -1,0 +1,84 @@
+"""Importing mail that somebody has as files: where it is, in which format, and to which folder of the archive it goes."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.actions import Action
+from tui.desk.transfer_views import ImportWish, Wrong
+from tui.desk.views import Refused
+from tui.places.place import Place
+from tui.places.runs.job_form import JobForm, ask_for_job
+from tui.widgets.form import Choices, Form, Spec, Text
+
+IMPORT = Action(
+    "mail-import",
+    "import_mail",
+    ("I",),
+    "Import mail",
+    "Import mail from files: EML, mbox, Maildir, Kerio's store, or an export",
+)
+NOTES = {
+    "auto": "Looked at file by file. mbox counts as mboxrd.",
+    "eml": "Every file is a message, whatever its name.",
+    "mbox": "mboxrd: >From and >>From have lost one > each.",
+    "mboxo": "The older one: only From became >From.",
+    "maildir": "Only folders with cur and new in them.",
+    "kerio": "Folders with #msgs, and backups; goes where a run files it.",
+}
+
+
+class ImportForm(JobForm):
+    """``user`` is the true name of the owner, ``shown`` the safe one."""
+
+    DEFAULT_CSS = """
+    ImportForm .box { width: 78; }
+    ImportForm Form { height: auto; max-height: 14; }
+    ImportForm #said { height: auto; display: none; margin-bottom: 1; }
+    """
+    AUTO_FOCUS = "Form Line"
+
+    def __init__(self, user: str, shown: str, formats: list[tuple[str, str]]) -> None:
+        super().__init__()
+        self._user, self._shown, self._formats = user, shown, formats
+
+    def compose(self) -> ComposeResult:
+        specs: list[Spec] = [
+            Text("path", "From", "A file, or a folder with all that is below it.", "e.g. /srv/old-mail"),
+            Choices("form", "Format", self._formats, lambda values: NOTES.get(str(values.get("form")), "")),
+            Text("folder", "To the folder", "Empty: Imported, or the folders of an export."),
+            Text("of", "Archive of", "Of an export or store of several people: whose."),
+        ]
+        with Vertical(classes="box") as box:
+            box.border_title = Content(f"Import mail into the archive of {self._shown}")
+            yield Static(id="said", classes="wrong")
+            yield Form(specs, {"form": self._formats[0][0]})
+            yield Static(Content("enter  import      tab  next field      esc  leave it"), classes="keys")
+
+    def on_form_edited(self, event: Form.Edited) -> None:
+        event.stop()
+        self._say("")
+
+    async def begin(self, form: Form) -> int | None:
+        values = form.values
+        wish = ImportWish(*(str(values.get(name) or "") for name in ("path", "form", "folder", "of")))
+        try:
+            return await self.console.gateway.imports.begin(self._user, wish)
+        except Wrong as trouble:
+            form.show_errors({trouble.field: f"{trouble.message} {trouble.hint}"})
+        except Refused as trouble:
+            self._say(f"! {trouble.message} {trouble.hint}")
+        return None
+
+    def _say(self, text: str) -> None:
+        place = self.query_one("#said", Static)
+        place.display = bool(text)
+        place.update(Content(text))
+
+
+async def ask_for_mail(place: Place, user: str, shown: str) -> None:
+    """Ask from ``place`` what is to be imported, and show the job when it has begun."""
+    await ask_for_job(place, ImportForm(user, shown, list(place.console.gateway.imports.formats())))

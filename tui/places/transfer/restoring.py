@@ -1,0 +1,323 @@
+"""Mail back into a mailbox: through which profile, into which folder, what that comes to, a look, a question, and a job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from tui.actions import PLACES, Action, bindings
+from tui.desk.archive_views import Selection
+from tui.desk.people_views import UserRow
+from tui.desk.transfer_views import Looking, LookView, RestoreView, RestoreWish
+from tui.desk.views import Refused, Tone
+from tui.places.ask import Ask
+from tui.places.confirm import Confirm
+from tui.places.pick import Pick
+from tui.places.place import Place
+from tui.places.runs.job import JobPlace
+from tui.places.users.pick_user import PickUser
+from tui.text import prose
+from tui.text.format import Line, Span, bar, bullets, cut, fit, header, percent
+from tui.text.mail import messages
+from tui.widgets.lines import Choice, Lines
+from tui.widgets.panel import Panel
+
+LOOK = Action("restore-look", "look", ("l",), "Look", "Look into the mailbox: what is missing there; changes nothing")
+RESTORE = Action("restore-do", "restore", ("r",), "Restore", "Look, and put back what is missing. Asks first")
+ACTIONS = (
+    Action(
+        "restore-change", "change", ("enter", "e"), "Change", "Change the chosen line: profile, mailbox, folder on the server"
+    ),
+    LOOK,
+    RESTORE,
+    Action("back", "back", ("escape", "q"), "Back", "Back; a look that goes on is stopped"),
+    *PLACES,
+)
+FOLDER = (
+    "Into which folder on the server? With / between its levels, such as Restored/2024; it is made if it is not there. "
+    "Empty: to the folders where the mail was."
+)
+WHERE_IT_WAS = "where the mail was"
+PROFILE, MAILBOX, INTO = range(3)
+#: The lines in which what cannot be is changed.
+SPOTS = {"profile": PROFILE, "mailbox": MAILBOX, "folder": INTO}
+LABEL = 18
+COUNT, SIZE = 9, 10
+#: Warnings that the question repeats, and cells of each.
+WARNINGS, WARNING = 3, 180
+
+
+class RestorePlace(Place):
+    """What is to become of ``selection``."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    AUTO_FOCUS = "#wish"
+
+    DEFAULT_CSS = """
+    RestorePlace #wish { height: 3; }
+    RestorePlace #plan-panel { height: 1fr; }
+    RestorePlace #plan { height: 1fr; }
+    """
+
+    def __init__(self, selection: Selection) -> None:
+        super().__init__()
+        self._selection = selection
+        self._wish: RestoreWish | None = None
+        self._view: RestoreView | None = None
+        self._look: LookView | None = None
+        self._looking: Looking | None = None
+        self._trouble = ""
+        self._busy = False
+
+    def content(self) -> ComposeResult:
+        with Panel(id="wish-panel"):
+            yield Choice(id="wish")
+        with Panel(id="plan-panel"):
+            yield Lines(id="plan")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._do(self._prepare())
+
+    async def load(self) -> None:
+        self.show_top(lambda width, clock: header(("Archive", "Restore"), "", clock, width))
+        self._show()
+
+    # What is asked of the gateway ----------------------------------------------------------------------------------------
+
+    def _do(self, job: object) -> None:
+        """Do one thing at a time; what is begun later counts."""
+        self.run_worker(job, group="restore", exclusive=True, exit_on_error=False)  # type: ignore[arg-type]
+
+    def _tell(self, looking: Looking) -> None:
+        self._looking = looking
+        if self.is_there:
+            self._show()
+
+    async def _prepare(self) -> None:
+        self._busy = True
+        try:
+            wish = await self.console.gateway.restores.prepare(self._selection, self._tell)
+            await self._plan(wish)
+        except Refused as trouble:
+            self._trouble = f"{trouble.message} {trouble.hint}"
+        finally:
+            self._busy, self._looking = False, None
+            if self.is_there:
+                self._show()
+
+    async def _plan(self, wish: RestoreWish) -> None:
+        """Show what this wish comes to; what a look found out about another one counts no more."""
+        view = await self.console.gateway.restores.plan(wish)
+        if wish != self._wish or view != self._view:
+            self._look, self._trouble = None, ""
+        self._wish, self._view = wish, view
+
+    async def _replan(self, wish: RestoreWish) -> None:
+        try:
+            await self._plan(wish)
+        except Refused as trouble:
+            self._trouble = f"{trouble.message} {trouble.hint}"
+        if self.is_there:
+            self._show()
+
+    async def _look_there(self, wish: RestoreWish, *, restore: bool) -> None:
+        self._busy, self._look, self._trouble, self._looking = True, None, "", Looking(None, "Looking …")
+        self._show()
+        try:
+            self._look = await self.console.gateway.restores.look(wish, self._tell)
+        except Refused as trouble:
+            self._trouble = f"{trouble.message} {trouble.hint}"
+        finally:
+            self._busy, self._looking = False, None
+            if self.is_there:
+                self._show()
+        if restore and self.is_there:
+            self._ask()
+
+    # Showing -------------------------------------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        view = self._view
+        self.panel("wish-panel").head(f"Restore {self._selection.words}".rstrip())
+        self.query_one("#wish", Choice).show(lambda width: wish_lines(view, width) if view else [])
+        self.panel("plan-panel").head("What will happen")
+        hint = f"{self.console.key(LOOK)} looks how much of it is missing there."
+        self.query_one("#plan", Lines).show(
+            lambda width: plan_lines(view, self._look, self._looking, self._trouble, hint, width)
+        )
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What cannot be is neither looked for nor done."""
+        if action == "change":
+            return self._view is not None
+        if action in ("look", "restore"):
+            possible = self._view is not None and not self._view.trouble
+            return (None if self._busy else True) if possible else False
+        return True
+
+    # Changing ------------------------------------------------------------------------------------------------------------
+
+    def action_change(self) -> None:
+        if (wish := self._wish) is None or (view := self._view) is None:
+            return
+        line = self.query_one("#wish", Choice).cursor
+        if line == PROFILE:
+            self.console.work(self._pick_profile(wish), opens=True)
+        elif line == MAILBOX and view.many:
+            self.app.push_screen(PickUser("Into whose mailbox"), self._picked)
+        elif line == MAILBOX:
+            self.notify(f"{view.profile} is for this mailbox alone. Another profile leads to another mailbox.", markup=False)
+        else:
+            self._ask_folder(wish.to)
+
+    async def _pick_profile(self, wish: RestoreWish) -> None:
+        options = list(await self.console.gateway.restores.profiles(wish))
+
+        def answered(profile: str | None) -> None:
+            if profile is not None:
+                self._do(self._replan(replace(wish, profile=profile)))
+
+        await self.open(Pick("Through which profile", options, wish.profile), answered)
+
+    def _picked(self, user: UserRow | None) -> None:
+        if user is not None and self._wish is not None:
+            self._do(self._replan(replace(self._wish, user=user.key)))
+
+    def _ask_folder(self, to: str, wrong: str = "") -> None:
+        def answered(to: str | None) -> None:
+            if to is not None and self._wish is not None:
+                self._do(self._into(replace(self._wish, to=to.strip())))
+
+        self.app.push_screen(Ask("Into the folder", wrong + FOLDER, to), answered)
+
+    async def _into(self, wish: RestoreWish) -> None:
+        view = await self.console.gateway.restores.plan(wish)
+        if wish.to and view.at == "folder":
+            # The line stays as it was typed, to be corrected.
+            self._ask_folder(wish.to, f"! {view.trouble}\n\n")
+        else:
+            await self._replan(wish)
+
+    # Doing ---------------------------------------------------------------------------------------------------------------
+
+    def action_look(self) -> None:
+        if self._wish is not None:
+            self._do(self._look_there(self._wish, restore=False))
+
+    def action_restore(self) -> None:
+        if self._wish is None:
+            return
+        if self._look is None:
+            self._do(self._look_there(self._wish, restore=True))
+        else:
+            self._ask()
+
+    def _ask(self) -> None:
+        """Ask before anything is put there; where nothing is missing there is nothing to ask."""
+        wish, view, look = self._wish, self._view, self._look
+        if wish is None or view is None or look is None:
+            return
+        if not look.missing:
+            self.notify("There is nothing to restore.", markup=False)
+            return
+        where = f"{view.to} of {view.mailbox}" if view.to else view.mailbox
+        made = f" {look.created:,} {'folder' if look.created == 1 else 'folders'} will be made there." if look.created else ""
+        # All of it is on the page behind; a question must never be longer than the screen.
+        warnings = "".join(f"\n\n! {cut(warning, WARNING)}" for warning in view.warnings[:WARNINGS])
+        text = f"Into {cut(where, WARNING)}, by the profile {view.profile}.\n\n{look.sentences[0]}{made}{warnings}"
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._do(self._begin(wish))
+
+        if self.app.screen is self:
+            self.app.push_screen(Confirm(f"Restore {messages(look.missing)}?", text, "restore", "leave it"), answered)
+
+    async def _begin(self, wish: RestoreWish) -> None:
+        try:
+            job = await self.console.gateway.restores.begin(wish)
+        except Refused as trouble:
+            self._look, self._trouble = None, f"{trouble.message} {trouble.hint}"
+            self._show()
+        else:
+            self.close_place()
+            await self.app.push_screen(JobPlace(job))
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        self.call_after_refresh(self._show)
+
+
+def wish_lines(view: RestoreView, width: int) -> list[Line]:
+    """Profile, mailbox and folder; what must be changed is marked."""
+    values = (
+        ("Profile", view.profile),
+        ("Mailbox", view.mailbox if view.many else f"{view.mailbox} (the profile's)"),
+        ("Into the folder", view.to or WHERE_IT_WAS),
+    )
+    wrong = SPOTS.get(view.at)
+    return [
+        (
+            Span(fit(f"{'!' if index == wrong else ' '} {label}", LABEL), Tone.BAD if index == wrong else Tone.MUTED),
+            Span(fit(value, max(width - LABEL, 1)), Tone.STRONG),
+        )
+        for index, (label, value) in enumerate(values)
+    ]
+
+
+def plan_lines(
+    view: RestoreView | None, look: LookView | None, looking: Looking | None, trouble: str, hint: str, width: int
+) -> list[Line]:
+    """What will happen: all of it in sentences, what a look found out, warnings, and folder by folder."""
+    lines: list[Line] = []
+
+    def say(text: str, tone: Tone = Tone.PLAIN) -> None:
+        lines.extend(prose.paragraph(text, width, tone))
+
+    if view is None or view.trouble:
+        if wrong := trouble or (view.trouble if view else ""):
+            say(f"! {wrong}", Tone.BAD)
+        else:
+            say(looking.words if looking else "Looking what that is …", Tone.MUTED)
+        return lines
+    for sentence in view.sentences:
+        say(sentence, Tone.STRONG if sentence == view.sentences[0] else Tone.PLAIN)
+    lines.append(())
+    if trouble:
+        say(f"! {trouble}", Tone.BAD)
+    elif looking is not None:
+        share = percent(looking.fraction) if looking.fraction is not None else ""
+        lines.append((Span(bar(looking.fraction, max(width - 6, 1)), Tone.BUSY), Span(fit(share, 6, right=True), Tone.STRONG)))
+        lines.append((Span(fit(looking.words, width), Tone.MUTED),))
+    elif look is not None:
+        say(f"✔ {look.sentences[0]}", Tone.GOOD)
+        for sentence in look.sentences[1:]:
+            say(sentence)
+        lines.extend(bullets(look.problems, width))
+    else:
+        say(hint, Tone.MUTED)
+    for warning in view.warnings:
+        say(f"! {warning}", Tone.WARN)
+    lines.append(())
+    # What goes back to where it was has the same name at both ends; else the other end is the same for all.
+    heading = "From the archive" if view.to else "Into the folder"
+    lines.append(_folder_line(heading, "Messages", "Size", width, Tone.MUTED))
+    lines.extend(_folder_line(one.path if view.to else one.into, one.messages, one.size, width) for one in view.folders)
+    return lines
+
+
+def _folder_line(name: str, count: str, size: str, width: int, tone: Tone = Tone.PLAIN) -> Line:
+    room = max(width - COUNT - SIZE - 4, 8)
+    return (
+        Span(f"{fit(name, room)}  ", tone),
+        Span(f"{fit(count, COUNT, right=True)}  {fit(size, SIZE, right=True)}", tone),
+    )

@@ -1,0 +1,1 @@
+"""Users and addresses that no user has."""

@@ -1,0 +1,216 @@
+"""Unknown addresses: of our domains, seen in catch-all mailboxes, and no user has them. Settled by one key each."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from tui.actions import PLACES, Action, bindings
+from tui.desk.people_views import UserRow
+from tui.desk.unknown_views import FilingView, UnknownRow
+from tui.desk.views import Tone
+from tui.places.confirm import Confirm
+from tui.places.listing import Listing, cells
+from tui.places.page import Page
+from tui.places.pick import Pick
+from tui.places.users.pick_user import PickUser
+from tui.places.users.user_form import UserForm
+from tui.text.format import Line, Span, cut, wrap
+
+STATE = Action("unknown-state", "switch_state", ("t",), "State", "Only open addresses, or also those that are settled", False)
+ACTIONS = (
+    Action("unknown-open", "open", ("enter", "o"), "Details", "All about the chosen address"),
+    Action("unknown-alias", "alias", ("a",), "Alias", "Give the address to a user, who has others"),
+    Action("unknown-user", "new_user", ("n",), "New user", "Add a user with the address"),
+    Action("unknown-not-ours", "not_ours", ("x",), "Not ours", "The address or its whole domain is not ours. Asks which"),
+    Action("unknown-ours", "ours", ("z",), "Ours again", "Take back that it is not ours", footer=False),
+    Action("unknown-file", "file", ("f",), "File now", "File the mail that waits for users. Shown before, and asks"),
+    STATE,
+    Action("back", "back", ("escape", "q"), "Back", "Back to where you came from"),
+    *PLACES,
+)
+#: What is done to an address.
+SETTLING = ("alias", "new_user", "not_ours", "ours")
+NOTHING_WAITS = "No mail waits for a user. Make an address an alias (a) or a new user (n) first."
+#: What a domain costs that is said to be not ours.
+NOBODY_WAITS = (
+    "Mail to anybody there who is not a user yet then waits for nobody: it is not listed here, and a profile that deletes on "
+    "the server deletes it."
+)
+
+
+class UnknownPlace(Listing[UnknownRow]):
+    """All of them, or those that are open."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    EMPTY = (
+        "No unknown addresses. Addresses of our domains that no user has will stand here when mail with them comes to a "
+        "catch-all mailbox. t shows those that are settled."
+    )
+    NEEDING = ("open",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._everything = False
+
+    def words(self) -> Sequence[str]:
+        return ("Unknown addresses",)
+
+    def titles(self, total: int) -> tuple[str, str]:
+        which = "all" if self._everything else "open"
+        return f"Unknown addresses ({total:,})", self.filter_words((STATE, which))
+
+    def empty(self) -> str:
+        return "No unknown address has been seen." if self._everything else self.EMPTY
+
+    async def count(self) -> int:
+        return await self.console.gateway.unknown.count(self._everything)
+
+    async def page(self, offset: int, limit: int) -> Sequence[UnknownRow]:
+        return await self.console.gateway.unknown.page(self._everything, offset, limit)
+
+    async def position(self, row: UnknownRow) -> int:
+        return await self.console.gateway.unknown.position(self._everything, row.key)
+
+    def heading(self, width: int) -> Line:
+        return self._cells(("Address", "Mail", "First seen", "Last seen", "State"), (Tone.MUTED,) * 5, width)
+
+    def line(self, row: UnknownRow, width: int) -> Line:
+        texts = (row.address, row.messages, row.first_seen, row.last_seen, str(row.state))
+        return self._cells(texts, (Tone.STRONG, Tone.PLAIN, Tone.MUTED, Tone.PLAIN, row.state.tone), width)
+
+    def _cells(self, texts: Sequence[str], tones: Sequence[Tone], width: int) -> Line:
+        widths = (0, 7, 12 if width >= 70 else 0, 12, 13)
+        rest = max(width - sum(size + 2 for size in widths[1:] if size), 10)
+        widths = (rest, *widths[1:])
+        return cells(
+            [(text, tone, size, at == 1) for at, (text, tone, size) in enumerate(zip(texts, tones, widths, strict=True))]
+        )
+
+    def sentences(self, row: UnknownRow) -> Sequence[str]:
+        return row.more
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is settled is not settled again."""
+        if action not in SETTLING:
+            return super().check_action(action, parameters)
+        row = self.rows.chosen
+        if row is None:
+            return False
+        if action == "ours":
+            return bool(row.not_ours)
+        return not row.taken and (action != "not_ours" or not row.not_ours)
+
+    def on_choice_moved(self) -> None:
+        super().on_choice_moved()
+        self.refresh_bindings()
+
+    # Looking -------------------------------------------------------------------------------------------------------------
+
+    def action_open(self) -> None:
+        if row := self.rows.chosen:
+            more = row.more
+
+            def lines(width: int) -> list[Line]:
+                return [(Span(text),) for one in more for text in wrap(one, width)]
+
+            self.app.push_screen(Page("Unknown address", lines))
+
+    def action_switch_state(self) -> None:
+        self._everything = not self._everything
+        self.look_anew(str(self._everything))
+
+    # Settling ------------------------------------------------------------------------------------------------------------
+
+    def action_alias(self) -> None:
+        if row := self.rows.chosen:
+            key = row.key
+
+            def taken(user: UserRow | None) -> None:
+                if user is not None:
+                    self.console.work(self._say_done(self.console.gateway.unknown.make_alias(key, user.key)))
+
+            self.app.push_screen(PickUser(f"Who has {cut_address(row)}?"), taken)
+
+    def action_new_user(self) -> None:
+        if row := self.rows.chosen:
+            self.console.work(self._new_user(row.key), opens=True)
+
+    async def _new_user(self, key: str) -> None:
+        draft = await self.console.gateway.unknown.new_user(key)
+
+        def saved(name: str | None) -> None:
+            if name and self.is_there:
+                self.reload()
+
+        await self.open(UserForm(draft), saved)
+
+    def action_not_ours(self) -> None:
+        if row := self.rows.chosen:
+            domain = f"@{row.domain}"
+            options = [(row.key, f"only {row.address}"), (domain, f"all of {row.address.rpartition('@')[2]}")]
+
+            def taken(what: str | None) -> None:
+                if what == domain:
+                    self.console.work(self._domain_not_ours(row))
+                elif what is not None:
+                    self.console.work(self._say_done(self.console.gateway.unknown.not_ours(what)))
+
+            self.app.push_screen(Pick("What is not ours?", options, row.key), taken)
+
+    async def _domain_not_ours(self, row: UnknownRow) -> None:
+        """A domain that users have is asked about once more."""
+        desk = self.console.gateway.unknown
+        what = f"@{row.domain}"
+        count = await desk.users_in(row.domain)
+        if not count:
+            await self._say_done(desk.not_ours(what))
+            return
+        shown = row.address.rpartition("@")[2]
+        users = "1 user has an address" if count == 1 else f"{count:,} users have addresses"
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.console.work(self._say_done(desk.not_ours(what)))
+
+        text = f"{users} in {shown}. {NOBODY_WAITS}"
+        await self.open(Confirm("Is the whole domain not ours?", text, "it is not ours", "leave it as it is"), answered)
+
+    def action_ours(self) -> None:
+        if row := self.rows.chosen:
+            self.console.work(self._say_done(self.console.gateway.unknown.ours(row.not_ours)))
+
+    async def _say_done(self, job: Awaitable[str]) -> None:
+        self.notify(await job, markup=False)
+        self.reload()
+
+    # Filing --------------------------------------------------------------------------------------------------------------
+
+    def action_file(self) -> None:
+        self.console.work(self._plan())
+
+    async def _plan(self) -> None:
+        view = await self.console.gateway.unknown.plan()
+        if not view.messages:
+            self.notify(NOTHING_WAITS, markup=False)
+            return
+        text = "\n".join([view.sentence, *view.lines, "", "It is in the archive already; the server is not asked."])
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.console.work(self._file())
+
+        await self.open(Confirm("File the mail that waits?", text, "file it", "leave it"), answered)
+
+    async def _file(self) -> None:
+        view: FilingView = await self.console.gateway.unknown.carry_out()
+        self.notify(view.sentence, markup=False)
+        self.reload()
+
+
+def cut_address(row: UnknownRow) -> str:
+    """The address as it fits into a title."""
+    return cut(row.address, 50)

@@ -1,0 +1,87 @@
+"""A user in a form: to be added, or to be changed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.desk.people_views import UserDraft
+from tui.desk.views import Refused
+from tui.places.confirm import Confirm
+from tui.places.transfer.saving import SavingForm
+from tui.widgets.form import Form, Text
+
+FIELDS = (
+    Text("name", "User name", "Names the archive. It can be changed later."),
+    Text("full_name", "Full name"),
+    Text("addresses", "E-mail addresses", "The first is the primary one; aliases after it, with blanks or commas between."),
+    Text("login", "Login name", "Only if the server knows the mailbox by another name than the first address."),
+)
+
+
+class UserForm(SavingForm[str | None]):
+    """The key of the user that was saved, or None."""
+
+    DEFAULT_CSS = """
+    UserForm .box { width: 78; }
+    UserForm Form { height: auto; max-height: 16; }
+    UserForm .wrong { display: none; height: auto; margin-bottom: 1; }
+    """
+    AUTO_FOCUS = "Form Line"
+
+    def __init__(self, draft: UserDraft) -> None:
+        super().__init__()
+        self._draft = draft
+
+    def compose(self) -> ComposeResult:
+        values = asdict(self._draft)
+        with Vertical(classes="box") as box:
+            box.border_title = Content("Change a user" if self._draft.key else "New user")
+            yield Static(id="wrong", classes="wrong")
+            yield Form(FIELDS, {field.name: values[field.name] for field in FIELDS})
+            yield Static(Content("enter  save      tab  next field      esc  leave"), classes="keys")
+
+    @property
+    def _typed(self) -> UserDraft:
+        values = self.query_one(Form).values
+        return UserDraft(self._draft.key, **{field.name: str(values[field.name]) for field in FIELDS})
+
+    def on_form_edited(self) -> None:
+        self._say("")
+
+    def action_save(self) -> None:
+        self.attempt(lambda: self._save(self._typed))
+
+    async def _save(self, draft: UserDraft) -> str | None:
+        desk = self.console.gateway.users
+        try:
+            if problems := await desk.problems(draft):
+                self.query_one(Form).show_errors(problems)
+                return None
+            saved = await desk.save(draft)
+        except Refused as trouble:
+            self._say(f"! {trouble.message} {trouble.hint}")
+            return None
+        back = " The archive that was kept under this name is back." if saved.back else ""
+        self.app.notify(f"User {saved.name} {'changed' if draft.key else 'added'}.{back}", markup=False)
+        return saved.key
+
+    def _say(self, text: str) -> None:
+        place = self.query_one("#wrong", Static)
+        place.display = bool(text)
+        place.update(Content(text))
+
+    def action_close(self) -> None:
+        if self._typed == self._draft:
+            self.dismiss(None)
+        else:
+            question = Confirm("Leave without saving?", "What was typed here is lost.", "leave", "go on")
+            self.app.push_screen(question, self._answered)
+
+    def _answered(self, yes: bool | None) -> None:
+        if yes:
+            self.dismiss(None)

@@ -1,0 +1,241 @@
+"""Users: whose mail is archived. Searched, added, changed, removed, imported."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from tui.actions import PLACES, Action, bindings
+from tui.desk.people_views import UserDraft, UserRow
+from tui.desk.views import Tone
+from tui.places.confirm import Confirm
+from tui.places.directory.directory import DirectoryPlace
+from tui.places.place import Place
+from tui.places.transfer.mail_import import IMPORT, ask_for_mail
+from tui.places.users.importing import ask_for_file
+from tui.places.users.user_form import UserForm
+from tui.text.format import Line, Span, fit, header
+from tui.widgets.form import Search
+from tui.widgets.lines import Lines
+from tui.widgets.paged import PAGE, PagedChoice
+from tui.widgets.panel import Panel
+
+ACTIONS = (
+    Action("user-new", "new", ("n",), "New", "Add a user"),
+    Action("user-edit", "edit", ("enter", "e"), "Edit", "Change the chosen user: name, addresses, login name"),
+    Action("user-remove", "remove", ("d", "delete"), "Remove", "Take the chosen user from the list. Asks first"),
+    Action("user-import", "import_users", ("i",), "Import", "Add and change many users by a CSV file; shown before it is done"),
+    Action("user-directory", "directory", ("t",), "Directory", "The directory that users come from: settings, synchronise"),
+    Action("search", "search", ("slash",), "Search", "Search in names, addresses and login names", footer=False),
+    Action("back", "back", ("escape", "q"), "Back", "Back to Home; in the search: all users again"),
+    replace(IMPORT, footer=False),
+    *PLACES,
+)
+NOBODY = (
+    "There are no users yet. Each mailbox that is archived belongs to a user,\n"
+    "and each user has an archive.\n\n"
+    "  n  adds a user by hand\n"
+    "  i  imports a CSV file with names and e-mail addresses\n"
+    "  t  takes them from a directory: Kerio Connect, Active Directory, LDAP"
+)
+REMOVED = (
+    "The archive stays, and stays readable under this name. Profiles do not archive the mailbox any more. "
+    "Adding a user of the same name again gives the archive back."
+)
+COMES_BACK = " While the directory has this user, the next synchronisation brings the user back."
+#: Columns beside the list: borders, padding, the scroll bar, the mark of the chosen line.
+MARGIN = 2
+#: Columns for where a user comes from.
+ORIGIN = 9
+
+
+class UsersPlace(Place):
+    """All users."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    AUTO_FOCUS = "#people"
+
+    DEFAULT_CSS = """
+    UsersPlace #users-panel { height: 1fr; }
+    UsersPlace #people-header { height: 1; }
+    UsersPlace #people { height: 1fr; }
+    UsersPlace #nobody, UsersPlace #nothing { display: none; height: auto; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: tuple[str, str] | None = None
+        self._path = ""
+        self._wanted = ""
+
+    def content(self) -> ComposeResult:
+        with Panel(id="users-panel"):
+            yield Search("/  name or address")
+            yield Lines(id="people-header", can_focus=False)
+            yield PagedChoice[UserRow](id="people")
+            yield Static(Content(NOBODY), id="nobody")
+            yield Static(id="nothing")
+
+    @property
+    def people(self) -> PagedChoice[UserRow]:
+        return self.query_one("#people", PagedChoice)
+
+    @property
+    def search(self) -> Input:
+        return self.query_one(Search).line
+
+    async def load(self) -> None:
+        desk = self.console.gateway.users
+        self.show_top(lambda width, clock: header(("Archivar", "Users"), "", clock, width))
+        contains = self.search.value.strip()
+        version = await desk.version()
+        if self._shown == (version, contains) and not self._wanted:
+            return
+        cursor = self.people.cursor
+        chosen = self._wanted or (row.key if (row := self.people.chosen) else "")
+        everybody = await desk.count("")
+        total = await desk.count(contains) if contains else everybody
+        at = min(await desk.position(contains, chosen), max(total - 1, 0)) if chosen else 0
+        # Keys that are pressed meanwhile move on from there.
+        at = min(max(at + self.people.cursor - cursor, 0), max(total - 1, 0))
+        known = await desk.page(contains, at // PAGE * PAGE, PAGE)
+        if contains != self.search.value.strip():
+            # What was typed meanwhile is looked for already.
+            return
+        self._shown, self._wanted = (version, contains), ""
+        self.people.cursor = at
+        self.people.fill(total, lambda offset, limit: desk.page(contains, offset, limit), user_line, known, at // PAGE)
+        self.query_one("#people-header", Lines).show(lambda width: [heading(width - MARGIN)])
+        of = f"{total:,} of {everybody:,}" if contains else f"{everybody:,}"
+        hint = f"{self.console.key(IMPORT)} imports mail for the chosen user"
+        self.panel("users-panel").head(f"Users ({of})", hint if total else "")
+        self._show_emptiness(everybody, total)
+        self.refresh_bindings()
+
+    def _show_emptiness(self, everybody: int, total: int) -> None:
+        self.query_one("#nobody").display = not everybody
+        self.query_one(Search).display = bool(everybody)
+        self.people.display = self.query_one("#people-header").display = bool(total)
+        nothing = self.query_one("#nothing", Static)
+        nothing.display = bool(everybody and not total)
+        nothing.update(Content("Nobody has that in a name, an address or a login name. esc shows all users again."))
+        if total and self.focused is None:
+            self.people.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is done to a user needs one; the search needs anybody."""
+        if action in ("edit", "remove", "import_mail"):
+            return bool(self.people.total)
+        return action != "search" or bool(self.people.total or self.search.value)
+
+    def label(self, action: str) -> str:
+        return "All users" if action == "back" and isinstance(self.focused, Input) else ""
+
+    # Searching -----------------------------------------------------------------------------------------------------------
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        # Quick typing looks once, for the last of it.
+        self.run_worker(self.load_or_say(), group="search", exclusive=True, exit_on_error=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.people.focus()
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "down" and isinstance(self.focused, Input) and self.people.total:
+            event.stop()
+            self.people.focus()
+
+    def action_search(self) -> None:
+        self.search.focus()
+
+    def action_back(self) -> None:
+        if isinstance(self.focused, Input):
+            self.search.value = ""
+            self.people.focus()
+        else:
+            self.app.pop_screen()
+
+    # Changing ------------------------------------------------------------------------------------------------------------
+
+    def action_new(self) -> None:
+        self.app.push_screen(UserForm(UserDraft()), self._saved)
+
+    def action_edit(self) -> None:
+        if row := self.people.chosen:
+            self.console.work(self._edit(row.key), opens=True)
+
+    async def _edit(self, key: str) -> None:
+        draft = await self.console.gateway.users.draft(key)
+        await self.open(UserForm(draft), self._saved)
+
+    def _saved(self, key: str | None) -> None:
+        if key and self.is_there:
+            self._wanted = key
+            self.search.value = ""
+            self.people.focus()
+            self.reload()
+
+    def action_remove(self) -> None:
+        if row := self.people.chosen:
+            key, name = row.key, row.name
+
+            def answered(yes: bool | None) -> None:
+                if yes:
+                    self.console.work(self._remove(key, name))
+
+            text = REMOVED + (COMES_BACK if row.from_directory else "")
+            self.app.push_screen(Confirm(f"Remove {name}?", text, "remove the user", "leave it as it is"), answered)
+
+    async def _remove(self, key: str, name: str) -> None:
+        await self.console.gateway.users.remove(key)
+        self.notify(f"User {name} removed. The archive is kept.", markup=False)
+        self.reload()
+
+    async def action_import_users(self) -> None:
+        await ask_for_file(self, self.reload)
+
+    def action_import_mail(self) -> None:
+        if row := self.people.chosen:
+            self.console.work(ask_for_mail(self, row.key, row.name), opens=True)
+
+    async def action_directory(self) -> None:
+        await self.open(DirectoryPlace())
+
+
+def _columns(width: int) -> list[int]:
+    """The widths of user, full name, addresses, login name and origin; 0 for what the width has no room for."""
+    name = max(min(24, width // 4), 8)
+    full = max(min(26, width // 4), 8) if width >= 60 else 0
+    login = 24 if width >= 110 else 0
+    rest = width - name - sum(size + 2 for size in (full, login, ORIGIN) if size) - 2
+    return [name, full, max(rest, 8), login, ORIGIN]
+
+
+def _spans(parts: list[tuple[str, Tone]], width: int) -> Line:
+    spans: list[Span] = []
+    for (text, tone), size in zip(parts, _columns(width), strict=True):
+        if size:
+            spans.append(Span(f"{'  ' if spans else ''}{fit(text, size)}", tone))
+    return tuple(spans)
+
+
+def heading(width: int) -> Line:
+    """What the columns are."""
+    titles = ("User", "Full name", "Addresses", "Login name", "From")
+    return (Span("  "), *_spans([(title, Tone.MUTED) for title in titles], width))
+
+
+def user_line(row: UserRow, width: int) -> Line:
+    """A user as a line."""
+    addresses = (row.addresses, Tone.PLAIN) if row.addresses else ("! no e-mail address", Tone.WARN)
+    origin = ("disabled", Tone.WARN) if row.disabled else ("directory" if row.from_directory else "", Tone.MUTED)
+    return _spans([(row.name, Tone.STRONG), (row.full_name, Tone.PLAIN), addresses, (row.login, Tone.MUTED), origin], width)

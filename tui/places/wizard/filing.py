@@ -1,0 +1,120 @@
+"""The page on which a catch-all profile says where the mail of everybody goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.desk.profile_views import ExampleRow
+from tui.desk.views import Refused, Tone
+from tui.places.page import Page
+from tui.places.wizard.step import FormStep
+from tui.text.format import Line, Span, wrap
+from tui.widgets.form import Check, Choices, Spec, Text
+
+UNKNOWN = (
+    ("archive", "into the catch-all archive"),
+    ("leave", "stays in the mailbox"),
+)
+NOBODY = "! No user has an e-mail address yet: ^o takes them from a directory."
+WAITING = "Asking the server …"
+NONE = "There is no message in the mailbox yet, or no folder of it is archived."
+
+
+class FilingStep(FormStep):
+    """Where messages go."""
+
+    word = "Filing"
+    heading = "Where does each message go?"
+    owns = ("catchall", "users")
+    offers = ("examples", "take_users", "guide")
+    _doubted = False
+
+    DEFAULT_CSS = "FilingStep #nobody { height: auto; display: none; }"
+
+    def text(self) -> str:
+        return "{u-email}: the user's first address. {h-email}: the one in the message."
+
+    def specs(self) -> Sequence[Spec]:
+        return [
+            Text("catchall.incoming", "Received mail", hint="{u-email}/INBOX"),
+            Text("catchall.outgoing", "Sent mail", hint="{u-email}/Sent Items"),
+            Choices("catchall.unknown", "Unknown people", UNKNOWN, self._unknown),
+            Text("catchall.unknown_folder", "Folder", hint="Unknown addresses"),
+            Text("catchall.archive", "Archive of", hint="a user's name; empty: an archive that is nobody's"),
+            Text("catchall.own_addresses", "Own addresses", hint="the mailbox's; empty: the user name"),
+            Text("catchall.domains", "Our domains", hint="empty: those of the users' addresses"),
+            Text("catchall.headers", "Header fields", hint="empty: the usual ones, From, To, Cc, Delivered-To and more"),
+            Check("users.sync_directory_first", "Directory", "synchronise the users before each run"),
+        ]
+
+    @staticmethod
+    def _unknown(values: Mapping[str, Any]) -> str:
+        if values.get("catchall.unknown") == "leave":
+            return "Mail to addresses that no user has is not archived, and never deleted."
+        return "Mail to addresses that no user has is kept, and can be filed when they have one."
+
+    def content(self) -> ComposeResult:
+        yield Static(Content(NOBODY), id="nobody", classes="wrong")
+        yield from super().content()
+
+    def start(self) -> None:
+        super().start()
+        self.load()
+
+    def load(self) -> None:
+        """Look whether anybody is known whom mail could be for."""
+        self.work(self._load())
+
+    async def _load(self) -> None:
+        self.query_one("#nobody").display = not await self.gateway.users.archivable()
+
+    async def doubt(self) -> str:
+        if self._doubted or await self.gateway.users.archivable():
+            return ""
+        self._doubted = True
+        return "No user has an e-mail address yet, so all mail would be for unknown people."
+
+    @property
+    def guide(self) -> str:
+        return "kerio-archive"
+
+    def examples(self) -> None:
+        """Show where messages would go by what stands here now."""
+        self.collect()
+        page = Page("Examples", lambda width: [(Span(text),) for text in wrap(WAITING, width)])
+        self.app.push_screen(page)
+        self.work(self._look(page))
+
+    async def _look(self, page: Page) -> None:
+        try:
+            found = await self.gateway.drafts.examples(self.draft)
+        except Refused as trouble:
+            said = f"! {trouble.message} {trouble.hint}"
+            page.show(lambda width: [(Span(text),) for text in wrap(said, width)])
+        else:
+            page.show(lambda width: example_lines(found, width))
+
+
+def example_lines(found: Sequence[ExampleRow], width: int) -> list[Line]:
+    """Each message with where it goes below it."""
+    if not found:
+        return [(Span(text),) for text in wrap(NONE, width)]
+    lines: list[Line] = []
+    for row in found:
+        parts = (
+            ("", row.subject, Tone.STRONG),
+            ("  ", row.facts, Tone.MUTED),
+            *(("→ ", place, Tone.PLAIN) for place in row.places),
+            *(("! ", note, Tone.WARN) for note in row.notes),
+        )
+        lines += [()] if lines else []
+        for sign, text, tone in parts:
+            first, *rest = wrap(text, max(width - len(sign), 10))
+            lines.append((Span(f"{sign}{first}", tone),))
+            lines += [(Span(f"{' ' * len(sign)}{one}", tone),) for one in rest]
+    return lines

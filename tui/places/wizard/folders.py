@@ -1,0 +1,159 @@
+"""The page on which folders are ticked, in the tree that the server really has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.desk.profile_views import FolderRow, FolderTree, Profiles
+from tui.desk.views import Refused, Tone
+from tui.places.ask import Ask
+from tui.places.confirm import Confirm
+from tui.places.wizard.forms import FOR_ALL
+from tui.places.wizard.step import Step
+from tui.text.format import Line, Span, cut, fit
+from tui.widgets.form import Changed, Marked, Options
+from tui.widgets.lines import Choice
+
+WAYS = (("all", "all but the unticked"), ("only", "only the ticked"))
+
+
+class FoldersStep(Step):
+    """Which folders."""
+
+    word = "Folders"
+    heading = "Which folders?"
+    owns = ("folders",)
+    offers = ("pattern",)
+
+    DEFAULT_CSS = """
+    FoldersStep #folders { height: 1fr; }
+    FoldersStep #rules { height: auto; max-height: 3; }
+    FoldersStep #said { height: auto; }
+    FoldersStep #wrong { height: auto; display: none; }
+    """
+
+    def content(self) -> ComposeResult:
+        yield Marked(Options(WAYS, "only" if self.desk.folders_only(self.draft) else "all"))
+        yield Static(Content("Reading the folders …"), id="said")
+        yield Choice(id="folders")
+        yield Static(id="rules")
+        yield Static(id="wrong", classes="wrong")
+
+    def text(self) -> str:
+        return FOR_ALL if self.draft.many else ""
+
+    @property
+    def desk(self) -> Profiles:
+        return self.gateway.drafts
+
+    def start(self) -> None:
+        self._tree = FolderTree("", ())
+        self._without = "…"
+        self._show()
+        self.query_one("#folders", Choice).focus()
+        self.again()
+
+    def again(self) -> None:
+        """Read the folders from the server."""
+        self._without = "…"
+        self.query_one("#said", Static).update(Content("Reading the folders …"))
+        self.work(self._read())
+
+    def show_errors(self, errors: Mapping[str, str]) -> None:
+        wrong = self.query_one("#wrong", Static)
+        wrong.display = bool(errors)
+        wrong.update(Content("\n".join(f"! {text} x takes all rules back." for text in errors.values())))
+
+    async def _read(self) -> None:
+        said = self.query_one("#said", Static)
+        self._without = "No folders to tick."
+        try:
+            self._tree = await self.desk.folders(self.draft)
+        except Refused as trouble:
+            said.update(
+                Content(f"! The folders cannot be read: {trouble.message} {trouble.hint}\nPatterns can be written with p.")
+            )
+        else:
+            said.update(
+                Content(
+                    f"Folders of {self._tree.mailbox}. Left out unless ticked: junk, folders of others, all that is no mail."
+                )
+            )
+        self._show()
+        self.query_one("#folders", Choice).focus()
+
+    def _show(self) -> None:
+        rows = self._tree.rows
+        # With nothing to tick a line says so, on which it is seen that the keys go here.
+        without: list[Line] = [(Span(self._without, Tone.MUTED),)]
+        self.query_one("#folders", Choice).show(lambda width: [self._line(row, width) for row in rows] or without)
+        self.show_errors({})
+        rules = self.desk.folder_rules(self.draft)
+        ticking = ("tick", "tick_below") if rows else ("test",)
+        self.offer(*ticking, "pattern", "again", *(("forget",) if rules else ()))
+        self.query_one("#rules", Static).update(Content("\n".join(cut(text, max(self.size.width, 20)) for text in rules)))
+
+    def _line(self, row: FolderRow, width: int) -> Line:
+        name = "  " * row.depth + row.name
+        if not row.selectable:
+            return (Span(fit(f"    {name}", width), Tone.MUTED),)
+        reason = self.desk.folder_reason(self.draft, row)
+        right = f"{row.messages:>9}  " + fit(reason or row.note, 26)
+        mark = "[ ]" if reason else "[x]"
+        return (
+            Span(f"{mark} ", Tone.MUTED if reason else Tone.GOOD),
+            Span(fit(name, max(width - 4 - len(right), 8)), Tone.MUTED if reason else Tone.PLAIN),
+            Span(right, Tone.MUTED),
+        )
+
+    @property
+    def chosen(self) -> FolderRow | None:
+        rows = self._tree.rows
+        return rows[min(self.query_one("#folders", Choice).cursor, len(rows) - 1)] if rows else None
+
+    def tick(self, *, below: bool) -> None:
+        """Tick or untick the chosen folder."""
+        row = self.chosen
+        if row is None or not (row.selectable or below):
+            return
+        if refusal := self.desk.tick_folder(self.draft, row, below=below):
+            self.notify(refusal, markup=False)
+        self._show()
+
+    def on_changed(self, event: Changed) -> None:
+        event.stop()
+        wanted = self.query_one(Options).value
+        if not self.desk.choose_folders(self.draft, self._tree, only=wanted == "only"):
+            self.notify("Tick a folder first: with none ticked there is nothing to archive.", markup=False)
+            self.query_one(Options).choose("only" if self.desk.folders_only(self.draft) else "all")
+        self._show()
+
+    def pattern(self) -> None:
+        """Write a pattern."""
+        question = "A pattern for folders"
+        text = (
+            "Name, Name/** (with all below it), Projects/* (any one level), **/Old (at any depth).\n"
+            "Begin with + to archive what it matches, with - to leave it out."
+        )
+        self.app.push_screen(Ask(question, text, "- "), self._written)
+
+    def _written(self, text: str | None) -> None:
+        if text is None or not text.strip(" +-"):
+            return
+        if refusal := self.desk.add_pattern(self.draft, text):
+            self.notify(refusal, markup=False)
+        self._show()
+
+    def forget(self) -> None:
+        """Take all rules back; asks first."""
+        text = "What was ticked and unticked here and all patterns are forgotten: the folders are chosen as at first."
+        self.app.push_screen(Confirm("Take all folder rules back?", text, "take them back", "leave them"), self._forget)
+
+    def _forget(self, yes: bool | None) -> None:
+        if yes:
+            self.desk.forget_rules(self.draft)
+            self._show()

@@ -1,0 +1,413 @@
+"""The wizard's screen: the steps above, one of them below, and the way back and forth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import Input
+
+from tui.actions import Action, bindings
+from tui.desk.people_views import UserDraft
+from tui.desk.profile_views import Draft
+from tui.desk.views import Refused
+from tui.guides import load
+from tui.places.confirm import Confirm
+from tui.places.directory.directory import DirectoryPlace
+from tui.places.guide import GuidePage
+from tui.places.place import Place
+from tui.places.profiles.deletion import Answer, DeletionQuestion
+from tui.places.profiles.testing import TestDialog
+from tui.places.runs.run import RunPlace
+from tui.places.users.importing import ask_for_file
+from tui.places.users.user_form import UserForm
+from tui.places.wizard.filing import FilingStep
+from tui.places.wizard.folders import FoldersStep
+from tui.places.wizard.forms import DeleteStep, FilterStep, KindStep, LoginStep, NameStep, ServerStep
+from tui.places.wizard.people import PeopleStep, TargetStep, UsersStep
+from tui.places.wizard.step import Step
+from tui.places.wizard.summary import SummaryStep
+from tui.text.format import cut, header
+from tui.widgets.form import Form
+from tui.widgets.panel import Panel
+from tui.widgets.row import Row
+
+SINGLE: tuple[type[Step], ...] = (
+    KindStep,
+    ServerStep,
+    LoginStep,
+    FoldersStep,
+    FilterStep,
+    DeleteStep,
+    TargetStep,
+    NameStep,
+    SummaryStep,
+)
+MANY: tuple[type[Step], ...] = (
+    KindStep,
+    ServerStep,
+    UsersStep,
+    LoginStep,
+    FoldersStep,
+    FilterStep,
+    DeleteStep,
+    NameStep,
+    SummaryStep,
+)
+CATCHALL: tuple[type[Step], ...] = (
+    KindStep,
+    ServerStep,
+    LoginStep,
+    FoldersStep,
+    FilingStep,
+    FilterStep,
+    DeleteStep,
+    NameStep,
+    SummaryStep,
+)
+#: The way through the pages of each kind of profile.
+STEPS = {"mailbox": SINGLE, "mailboxes": MANY, "catchall": CATCHALL}
+
+ACTIONS = (
+    Action(
+        "wizard-next",
+        "next",
+        ("enter",),
+        "Next",
+        "To the next page, if this one is right; on the last one: save",
+        priority=True,
+    ),
+    Action("wizard-back", "back", ("escape",), "Back", "To the page before; nothing typed is lost"),
+    Action("wizard-test", "test", ("ctrl+t",), "Test", "Try the connection, step by step"),
+    Action("wizard-examples", "examples", ("ctrl+r",), "Examples", "Where three real messages of the mailbox would go"),
+    Action("wizard-preview", "preview", ("ctrl+r",), "Preview", "What the rule would delete in the mailbox now"),
+    Action("wizard-probe", "probe", ("ctrl+o",), "Try out", "What the server does with deleted mail, in a folder of our own"),
+    Action("wizard-tick", "tick", ("space",), "Tick", "Tick or untick the chosen line"),
+    Action("wizard-tick-below", "tick_below", ("s",), "With subfolders", "Tick or untick the folder with all below it"),
+    Action("wizard-pattern", "pattern", ("p",), "Pattern", "Write a pattern for folders"),
+    Action("wizard-forget", "forget", ("x",), "Reset", "Take all folder rules back. Asks first", footer=False),
+    Action("wizard-again", "again", ("r",), "Read again", "Read the folders from the server again"),
+    Action("wizard-add-user", "add_user", ("n",), "New user", "Add a user by hand"),
+    Action("wizard-import", "import_users", ("i",), "Import", "Import users from a CSV file"),
+    Action("wizard-directory", "directory", ("t",), "Directory", "Take users from a directory: settings, synchronise"),
+    Action("wizard-take", "take_users", ("ctrl+o",), "Directory", "Take users from a directory: settings, synchronise"),
+    Action("wizard-search", "search", ("slash",), "Search", "Search in the list", footer=False),
+    Action("wizard-guide", "guide", ("ctrl+g",), "Guide", "What to do on the server's side"),
+    Action("wizard-help", "own_help", ("f1",), "Help", "The keys of this page"),
+    Action(
+        "wizard-leave",
+        "leave",
+        ("ctrl+x",),
+        "Leave",
+        "Leave without saving; asks first",
+        footer=False,
+        # In a line it would cut.
+        priority=True,
+    ),
+)
+#: These have a meaning on every page.
+ALWAYS = ("next", "back", "own_help", "leave")
+
+
+class WizardPlace(Place):
+    """A profile being made, changed or copied."""
+
+    ACTIONS = ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    OWN_HELP = True
+
+    def __init__(self, draft: Draft, saved: Callable[[str], object] = lambda key: None, page: str = "") -> None:
+        """``saved`` is told the key of the profile when it was saved; ``page`` is the word of the one to begin with."""
+        super().__init__()
+        self.draft = draft
+        self._saved = saved
+        first = next((index for index, step in enumerate(self.steps) if step.word == page), 0)
+        self._at = first or (1 if draft.replaces else 0)
+        # Deep, since lists of ticks are changed in their place.
+        self._before = replace(draft, fields=deepcopy(draft.fields))
+        self._panel = Panel(id="step-panel")
+        #: The page in front is checked, or the next one is not there yet.
+        self._busy = True
+
+    def content(self) -> ComposeResult:
+        yield Row(id="steps")
+        yield self._panel
+
+    def on_mount(self) -> None:
+        self.console.work(self._begin())
+
+    async def _begin(self) -> None:
+        try:
+            await self._show()
+        finally:
+            self._free()
+
+    def _free(self) -> None:
+        """The page is there: what was typed meanwhile is for it."""
+        self._busy = False
+        self.console.opened()
+
+    @property
+    def opening(self) -> bool:
+        step = self.step
+        return self._busy or (step is not None and not step.ready)
+
+    @property
+    def steps(self) -> tuple[type[Step], ...]:
+        return STEPS[str(self.draft.fields["kind"])]
+
+    @property
+    def step(self) -> Step | None:
+        """The page in front. It is asked for with each key: among the panel's children, not in the whole tree."""
+        return next((child for child in self._panel.children if isinstance(child, Step)), None)
+
+    async def load(self) -> None:
+        """Nothing here changes by itself."""
+
+    async def _show(self) -> None:
+        panel = self._panel
+        await panel.remove_children()
+        step = self.steps[self._at](self.draft)
+        await panel.mount(step)
+        panel.head(step.heading)
+        title = "Change" if self.draft.replaces else "New profile"
+        name = self.console.gateway.drafts.shown_name(self.draft)
+        self.show_top(
+            lambda width, clock: header(("Archivar", title, *([name] if name else [])), self._step_of(), clock, width)
+        )
+        self.query_one("#steps", Row).show(self._steps)
+        step.start()
+        self.refresh_bindings()
+
+    def _step_of(self) -> str:
+        return f"step {self._at + 1} of {len(self.steps)}"
+
+    def _steps(self, width: int) -> str:
+        words = [
+            f"{'✔' if index < self._at else '●' if index == self._at else '·'} {step.word}"
+            for index, step in enumerate(self.steps)
+        ]
+        return cut(" " + " ".join(words), width)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what has a meaning on this page."""
+        if action in {one.name for one in ACTIONS} - set(ALWAYS):
+            if action == "guide":
+                return bool(self.step and self.step.guide)
+            return bool(self.step and action in self.step.offers)
+        return True
+
+    def label(self, action: str) -> str:
+        return "Save" if action == "next" and self._at == len(self.steps) - 1 else ""
+
+    # The way -------------------------------------------------------------------------------------------------------------
+
+    def on_form_done(self, event: Form.Done) -> None:
+        event.stop()
+        self.action_next()
+
+    def on_form_edited(self) -> None:
+        self.refresh_bindings()
+
+    def action_next(self) -> None:
+        if isinstance(self.step, PeopleStep) and isinstance(self.focused, Input):
+            # Enter in the search goes to what was found.
+            self.step.people.focus()
+        elif not self._busy:
+            self._busy = True
+            self.console.work(self._next())
+
+    async def _next(self) -> None:
+        try:
+            step = self.step
+            if step is None:
+                return
+            step.collect()
+            errors = await self.console.gateway.drafts.problems(self.draft)
+            last = self._at == len(self.steps) - 1
+            if last:
+                await self._save(errors)
+                return
+            if not self.is_there:
+                return
+            here = {field: text for field, text in errors.items() if step.checks(field)}
+            step.show_errors(here)
+            if not here and (doubt := await step.doubt()):
+                self.notify(f"{doubt} Enter again goes on all the same.", severity="warning", markup=False)
+            elif not here:
+                self._at += 1
+                await self._show()
+        finally:
+            self._free()
+
+    async def _save(self, errors: Mapping[str, str]) -> None:
+        """Save, or go to the first page on which something is wrong."""
+        for index, kind in enumerate(self.steps):
+            here = {field: text for field, text in errors.items() if kind(self.draft).checks(field)}
+            if here:
+                self._at = index
+                await self._show()
+                if self.step:
+                    self.step.show_errors(here)
+                return
+        if errors:
+            raise Refused("This cannot be saved.", " ".join(f"{field}: {text}" for field, text in errors.items()))
+        save, run_now = await self._sure()
+        if not save:
+            return
+        gateway, automatic = self.console.gateway, self.console.gateway.drafts.automatic(self.draft)
+        self._panel.head("Saving …")
+        try:
+            key = await gateway.drafts.save(self.draft)
+        finally:
+            if self.step:
+                self._panel.head(self.step.heading)
+        run, failed = None, ""
+        try:
+            if automatic:
+                # It is to start by itself, so somebody must be there to start it.
+                await gateway.start_service()
+            run = await gateway.start(key) if run_now else None
+        except Refused as trouble:
+            # Saved it is: the wizard must not stay as if it were not.
+            failed = f" It was not started: {trouble.message} {trouble.hint}"
+        self.close_place()
+        self._saved(key)
+        said = f"Profile {gateway.drafts.shown_name(self.draft)} saved.{failed}"
+        self.app.notify(said, severity="warning" if failed else "information", timeout=20 if failed else None, markup=False)
+        if run is not None:
+            await self.app.push_screen(RunPlace(run))
+
+    async def _sure(self) -> tuple[bool, bool]:
+        """Save, and run at once? Both are asked once more of a profile that deletes more than before."""
+        desk, run_now = self.console.gateway.drafts, self.draft.run_now
+        more = await desk.deletes_more(self.draft)
+        if not more:
+            return True, run_now
+        sentences, count = [*more, desk.rule(self.draft)], partial(desk.preview, self.draft)
+        title = "Save a profile that deletes more than before?"
+        if not await self._asked(DeletionQuestion(title, sentences, "save it", "go on editing", count)):
+            return False, False
+        if run_now:
+            title = "And run it as soon as it is saved?"
+            run_now = await self._asked(DeletionQuestion(title, sentences[-1:], "run it", "save it only", count))
+        return True, run_now
+
+    async def _asked(self, question: DeletionQuestion) -> bool:
+        answered = self.app.push_screen(question, wait_for_dismiss=True)
+        # What is typed is for the question, although the page is not done.
+        self.console.opened()
+        return (await answered) is Answer.YES
+
+    async def action_back(self) -> None:
+        if self._busy:
+            return
+        if self.step:
+            self.step.collect()
+        if self._at == 0:
+            self.action_leave()
+            return
+        self._at -= 1
+        self._busy = True
+        self.console.work(self._begin())
+
+    def action_leave(self) -> None:
+        if self._busy:
+            return
+        if self.step:
+            self.step.collect()
+        if self._changed():
+            question = Confirm("Leave without saving?", "What was typed here is lost.", "leave", "go on")
+            self.app.push_screen(question, self._answered)
+        else:
+            self.close_place()
+
+    def _changed(self) -> bool:
+        given = {name: value for name, value in self.draft.fields.items() if value not in ("", [], False, None)}
+        before = {name: value for name, value in self._before.fields.items() if value not in ("", [], False, None)}
+        beside = (self.draft.run_now, self.draft.try_with) != (self._before.run_now, self._before.try_with)
+        return given != before or beside or bool(self.draft.password)
+
+    def _answered(self, yes: bool | None) -> None:
+        if yes:
+            self.close_place()
+
+    # What pages offer ----------------------------------------------------------------------------------------------------
+
+    async def action_test(self) -> None:
+        if self.step:
+            self.step.collect()
+        desk, draft = self.console.gateway.drafts, self.draft
+        await self.app.push_screen(TestDialog(lambda: desk.steps(draft), lambda tick: desk.test(draft, tick)))
+
+    def action_examples(self) -> None:
+        if isinstance(self.step, FilingStep):
+            self.step.examples()
+
+    def action_preview(self) -> None:
+        if isinstance(self.step, DeleteStep):
+            self.step.look(probe=False)
+
+    def action_probe(self) -> None:
+        if isinstance(self.step, DeleteStep):
+            text = "A folder of our own is made in the mailbox, one message put in, deleted, looked for, and all of it removed."
+            self.app.push_screen(Confirm("Try out deletion on the server?", text, "try it", "leave it"), self._probe)
+
+    def _probe(self, yes: bool | None) -> None:
+        if yes and isinstance(self.step, DeleteStep):
+            self.step.look(probe=True)
+
+    def action_tick(self) -> None:
+        if isinstance(self.step, FoldersStep | UsersStep | TargetStep):
+            self.step.tick(below=False)
+
+    def action_tick_below(self) -> None:
+        if isinstance(self.step, FoldersStep):
+            self.step.tick(below=True)
+
+    def action_pattern(self) -> None:
+        if isinstance(self.step, FoldersStep):
+            self.step.pattern()
+
+    def action_forget(self) -> None:
+        if isinstance(self.step, FoldersStep):
+            self.step.forget()
+
+    def action_again(self) -> None:
+        if isinstance(self.step, FoldersStep):
+            self.step.again()
+
+    def action_search(self) -> None:
+        if isinstance(self.step, PeopleStep):
+            self.step.search()
+
+    def action_add_user(self) -> None:
+        # For a single mailbox the address is known by now.
+        address = str(self.draft.fields.get("target.folder", "")) if isinstance(self.step, TargetStep) else ""
+        self.app.push_screen(UserForm(UserDraft(addresses=address)), self._people_changed)
+
+    async def action_import_users(self) -> None:
+        await ask_for_file(self, lambda: self._people_changed("imported"))
+
+    async def action_directory(self) -> None:
+        await self.open(DirectoryPlace(lambda: self._people_changed("synchronised")))
+
+    async def action_take_users(self) -> None:
+        # On a page with lines to type in, t is typed.
+        await self.action_directory()
+
+    def _people_changed(self, key: str | None) -> None:
+        if key and isinstance(self.step, PeopleStep | FilingStep):
+            self.step.load()
+
+    async def action_guide(self) -> None:
+        if self.step and self.step.guide:
+            await self.app.push_screen(GuidePage(load(self.step.guide)))
+
+    def action_own_help(self) -> None:
+        self.console.action_help()

@@ -1,0 +1,150 @@
+"""What the pages of the wizard have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.desk.profile_views import Draft, Secret
+from tui.desk.views import Gateway
+from tui.widgets.form import Form, Spec, Text
+
+if TYPE_CHECKING:
+    from tui.console import Console
+
+#: The field in a form that is no part of a profile.
+PASSWORD = "login.password"
+TRY_WITH = "try_with"
+RUN_NOW = "run_now"
+
+
+class Step(Vertical):
+    """A page: ``word`` in the list of steps, ``heading`` above it, ``owns`` the fields that are checked when it is left.
+
+    ``offers`` are the names of those actions of the wizard that have a meaning here now; ``guide`` is explained by a key.
+    """
+
+    DEFAULT_CSS = "Step { height: 1fr; } Step > .intro { height: auto; margin-bottom: 1; }"
+
+    word: ClassVar[str] = ""
+    heading: ClassVar[str] = ""
+    intro: ClassVar[str] = ""
+    owns: ClassVar[tuple[str, ...]] = ()
+    offers: tuple[str, ...] = ()
+    #: Whether what is typed can be for this page: one that reads the archive first is not ready before.
+    ready = True
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__()
+        self.draft = draft
+
+    def compose(self) -> ComposeResult:
+        if text := self.text():
+            yield Static(Content(text), classes="intro")
+        yield from self.content()
+
+    def text(self) -> str:
+        """What is said above the fields."""
+        return self.intro
+
+    def content(self) -> ComposeResult:
+        yield from ()
+
+    @property
+    def console(self) -> Console:
+        return cast("Console", self.app)
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.console.gateway
+
+    @property
+    def guide(self) -> str:
+        """The guide of this page, or nothing."""
+        return ""
+
+    def collect(self) -> None:
+        """Take what was typed into the draft."""
+
+    def checks(self, field: str) -> bool:
+        """Is this field asked for here?"""
+        return field in self.owns or any(field.startswith(f"{one}.") for one in self.owns)
+
+    def show_errors(self, errors: Mapping[str, str]) -> None:
+        """Say what is wrong; ``errors`` are those of fields that this page checks."""
+
+    async def doubt(self) -> str:
+        """What is allowed here and hardly meant; said once, then nothing."""
+        return ""
+
+    def start(self) -> None:
+        """The page is in front."""
+
+    def offer(self, *actions: str) -> None:
+        """Other actions have a meaning from now on."""
+        if actions != self.offers:
+            self.offers = actions
+            self.screen.refresh_bindings()
+
+    def work(self, job: Coroutine[Any, Any, None]) -> None:
+        """Do something that takes time; it ends with the page."""
+        self.run_worker(job, exit_on_error=False)
+
+
+class FormStep(Step):
+    """A page that is a form."""
+
+    def specs(self) -> Sequence[Spec]:
+        return ()
+
+    def values(self) -> dict[str, Any]:
+        """What stands in the form at first."""
+        names = {spec.name for spec in self.specs()}
+        own = {TRY_WITH: self.draft.try_with, RUN_NOW: self.draft.run_now}
+        if PASSWORD in names:
+            own[PASSWORD] = self.draft.password.reveal()
+        return {name: value for name, value in {**self.draft.fields, **own}.items() if name in names}
+
+    def content(self) -> ComposeResult:
+        yield Form(self.specs(), self.values(), self.applies)
+
+    def applies(self, name: str, values: Mapping[str, Any]) -> bool:
+        return self.gateway.drafts.applies(name, {**self.draft.fields, **values})
+
+    @property
+    def form(self) -> Form:
+        return self.query_one(Form)
+
+    def collect(self) -> None:
+        names = {spec.name for spec in self.specs()}
+        for name, value in self.form.values.items():
+            if name not in names:
+                continue
+            if name == PASSWORD:
+                self.draft.password = Secret(str(value))
+            elif name == TRY_WITH:
+                self.draft.try_with = str(value)
+            elif name == RUN_NOW:
+                self.draft.run_now = bool(value)
+            else:
+                self.draft.fields[name] = value
+
+    def checks(self, field: str) -> bool:
+        return super().checks(field) or any(spec.name == field for spec in self.specs())
+
+    def show_errors(self, errors: Mapping[str, str]) -> None:
+        beside = {spec.name for spec in self.specs()}
+        if not self.form.show_errors(errors) and errors:
+            # Of a field that is not shown: said at the first line, so that it is not unsaid.
+            first = next((spec for spec in self.specs() if isinstance(spec, Text)), None)
+            rest = " ".join(text for name, text in errors.items() if name not in beside)
+            if first is not None and rest:
+                self.form.show_errors({first.name: rest})
+
+    def start(self) -> None:
+        self.form.focus_first()

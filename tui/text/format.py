@@ -1,0 +1,307 @@
+"""Views as lines of a given width: cells, columns, bars. Pure functions; a width is always counted in terminal cells.
+
+Nothing here can make a line wider than asked for, whatever the text: characters on whose width terminals disagree are
+replaced first (``steady``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tui.desk.cells import cell_len, chop_cells
+from tui.desk.views import HomeView, MailboxRow, ProblemRow, ProfileRow, State, Tone
+
+GAP = 2
+#: Terminals give these one or two columns, as their version of Unicode says: either shifts a line.
+_DISPUTED = re.compile(
+    "[\u2630-\u2637\u268a-\u268f\u302e\u302f\u3248-\u324f\u4dc0-\u4dff\U0001d300-\U0001d37f\U00016ff0-\U00016ff1]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a line in one tone."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+Line = tuple[Span, ...]
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """``text`` in exactly ``width`` cells: filled with blanks, or cut with an ellipsis."""
+    room = width - cell_len(text)
+    if room < 0:
+        text = cut(text, width)
+        room = width - cell_len(text)
+    return " " * room + text if right else text + " " * room
+
+
+def cut(text: str, width: int) -> str:
+    """``text`` in at most ``width`` cells; an ellipsis marks what is missing."""
+    if cell_len(text) <= width:
+        return text
+    if width <= 1:
+        return "…"[:width]
+    return chop_cells(text, width - 1)[0].rstrip() + "…"
+
+
+def join(texts: Sequence[str], width: int, separator: str = "  ") -> str:
+    """As many of ``texts`` as fit, the first first; only when not even that one fits is it cut."""
+    line = ""
+    for text in texts:
+        longer = f"{line}{separator}{text}" if line else text
+        if cell_len(longer) > width:
+            return line or cut(text, width)
+        line = longer
+    return line
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """``text`` in lines of at most ``width`` cells, broken between words where possible."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        if line and cell_len(line) + 1 + cell_len(word) <= width:
+            line = f"{line} {word}"
+            continue
+        if line:
+            lines.append(line)
+        *full, line = chop_cells(word, max(width, 2)) or [""]
+        lines += full
+    return [*lines, line] if line or not lines else lines
+
+
+def percent(fraction: float | None) -> str:
+    """``61 %`` in five cells; 100 only when nothing is left."""
+    if fraction is None:
+        return "    –"
+    return f"{int(min(max(fraction, 0.0), 1.0) * 100):3} %"
+
+
+def bar(fraction: float | None, width: int) -> str:
+    """A bar of block characters in ``width`` cells; one that is not full leaves its last cell."""
+    share = min(max(fraction or 0.0, 0.0), 1.0)
+    full = int(share * width)
+    return "█" * full + "░" * (width - full)
+
+
+def steady(text: str) -> str:
+    """``text`` without characters on whose width terminals disagree."""
+    return text if text.isascii() else _DISPUTED.sub("□", text)
+
+
+def shared(natural: Sequence[int], least: Sequence[int], width: int) -> list[int]:
+    """Widths of columns that together take ``width``: the widest gives way first, the last one takes what is left."""
+    widths = list(natural)
+    excess = sum(widths) + GAP * (len(widths) - 1) - width
+    while excess > 0:
+        index = max(range(len(widths)), key=lambda column: widths[column] - least[column])
+        if widths[index] <= least[index]:
+            break
+        widths[index] -= 1
+        excess -= 1
+    widths[-1] += -excess
+    return widths
+
+
+def arranged(columns: Mapping[str, tuple[int, int]], width: int, leaving: Sequence[str]) -> dict[str, int]:
+    """Widths, by title, of the columns that there is room for. ``columns`` has their natural widths and the least ones.
+
+    Those of ``leaving`` go whole, the first first, until the least widths of the others fit.
+    """
+    shown = dict(columns)
+    for title in leaving:
+        if sum(least for _, least in shown.values()) + GAP * (len(shown) - 1) <= width:
+            break
+        shown.pop(title, None)
+    natural, least = [size for size, _ in shown.values()], [size for _, size in shown.values()]
+    return dict(zip(shown, shared(natural, least, width), strict=True))
+
+
+class ProfileTable:
+    """The profiles of Home as lines; columns that the width has no room for are left out, the least telling first."""
+
+    LAST = "Last run"
+    #: As much of a text is to be seen before a column is left out for it.
+    LEAST = {"Profile": 24, "Mailbox": 12, "Schedule": 24}  # noqa: RUF012
+    #: Goes first what tells least.
+    LEAVING = ("Server", "Next", "Mailbox", "Schedule", LAST)
+
+    def __init__(self, rows: Sequence[ProfileRow], width: int) -> None:
+        self._rows = rows
+        columns = {
+            "Profile": [row.name for row in rows],
+            "Mailbox": [row.mailbox for row in rows],
+            "Server": [row.server for row in rows],
+            "Schedule": [row.schedule for row in rows],
+            "Next": [row.next_start for row in rows],
+            "State": [str(row.state) for row in rows],
+            self.LAST: ["  ".join(row.facts) for row in rows],
+        }
+        if not any(columns["Next"]):
+            del columns["Next"]
+        natural = {title: max(cell_len(text) for text in (title, *texts)) for title, texts in columns.items()}
+        wanted = {title: (size, min(size, self.LEAST.get(title, size))) for title, size in natural.items()}
+        # Without what runs now, so that columns do not come and go with every run.
+        when = max([cell_len("since 14:02"), *(cell_len(row.facts[0]) for row in rows if row.facts and not row.active)])
+        wanted[self.LAST] = (max(natural[self.LAST], when), when)
+        self._columns = arranged(wanted, width, self.LEAVING)
+        wanted = {title: wanted[title] for title in self._columns}
+        if self.LAST in wanted:
+            # Mailboxes give way to the time that is left.
+            spare = width - sum(least for _, least in wanted.values()) - GAP * (len(wanted) - 1)
+            size = wanted[self.LAST][0]
+            wanted[self.LAST] = (size, min(size, when + max(spare, 0), max(cell_len("61 %  3 min 20 s left"), when)))
+            self._columns = arranged(wanted, width, ())
+        while self._idle and any(size < natural[title] for title, size in self._columns.items() if title != self.LAST):
+            # Facts are left out whole; what is then empty is for those that are cut.
+            size = self._columns[self.LAST] - self._idle
+            wanted[self.LAST] = (size, min(size, when))
+            self._columns = arranged(wanted, width, ())
+
+    @property
+    def _idle(self) -> int:
+        """Cells of the last column that no line needs."""
+        if (width := self._columns.get(self.LAST)) is None:
+            return 0
+        return width - max(cell_len(text) for text in (self.LAST, *(join(row.facts, width) for row in self._rows)))
+
+    @property
+    def header(self) -> Line:
+        return _spaced([Span(fit(title, width), Tone.MUTED) for title, width in self._columns.items()])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Line:
+        row = self._rows[index]
+        texts = {
+            "Profile": (row.name, Tone.STRONG),
+            "Mailbox": (row.mailbox, Tone.PLAIN),
+            "Server": (row.server, Tone.MUTED),
+            "Schedule": (row.schedule, Tone.MUTED),
+            "Next": (row.next_start, Tone.MUTED),
+            "State": (str(row.state), row.state.tone),
+            self.LAST: (join(row.facts, self._columns.get(self.LAST, 0)), Tone.PLAIN),
+        }
+        return _spaced([Span(fit(texts[title][0], width), texts[title][1]) for title, width in self._columns.items()])
+
+
+class MailboxTable:
+    """The mailboxes of a run as lines: one each where there is room, else with the folder below it if they are few.
+
+    ``per_item`` is the number of lines that each of them has.
+    """
+
+    WIDE = 96
+    FEW = 3
+    STATE = 13
+
+    def __init__(self, rows: Sequence[MailboxRow], width: int) -> None:
+        self._rows = self.order(rows)
+        self._wide = width >= self.WIDE
+        one_line = self._wide or len(rows) > self.FEW or not any(row.folder for row in rows)
+        self.per_item = 1 if one_line else 2
+        self._bar = 12 if self._wide else 8
+        self._messages = max([8, *(len(row.messages) for row in rows)])
+        self._size = max([4, *(len(row.size) for row in rows)])
+        rest = max(width - (self.STATE + self._bar + 6 + self._messages + self._size + 4 * GAP), 8)
+        self._mailbox = (rest - GAP) // 2 if self._wide else rest
+        self._folder = rest - GAP - self._mailbox if self._wide else width - self.STATE - GAP
+
+    @staticmethod
+    def order(rows: Sequence[MailboxRow]) -> list[MailboxRow]:
+        """What runs first, then what went wrong, then the rest."""
+        return sorted(rows, key=lambda row: row.rank)
+
+    @property
+    def header(self) -> Line:
+        titles = [
+            fit("State", self.STATE),
+            fit("Mailbox", self._mailbox),
+            fit("Done", self._bar + 6),
+            fit("Messages", self._messages, right=True),
+            fit("Size", self._size, right=True),
+        ]
+        if self._wide:
+            titles.append(fit("Folder", self._folder))
+        return _spaced([Span(title, Tone.MUTED) for title in titles])
+
+    def __len__(self) -> int:
+        return len(self._rows) * self.per_item
+
+    def __getitem__(self, index: int) -> Line:
+        row = self._rows[index // self.per_item]
+        if index % self.per_item:
+            return (Span(" " * (self.STATE + GAP)), Span(fit(row.folder, self._folder), Tone.MUTED))
+        spans = [
+            Span(fit(str(row.state), self.STATE), row.state.tone),
+            Span(fit(row.mailbox, self._mailbox)),
+            Span(f"{bar(row.fraction, self._bar)} {percent(row.fraction)}", Tone.BUSY if row.rank == 0 else Tone.PLAIN),
+            Span(fit(row.messages, self._messages, right=True)),
+            Span(fit(row.size, self._size, right=True)),
+        ]
+        if self._wide:
+            spans.append(Span(fit(row.folder, self._folder), Tone.MUTED))
+        return _spaced(spans)
+
+
+class ProblemTable:
+    """Warnings, then problems, in two lines each: the place and the beginning of the reason. All of it is in the details."""
+
+    per_item = 2
+
+    def __init__(self, problems: Sequence[ProblemRow], notes: Sequence[str], width: int) -> None:
+        self._problems, self._notes, self._width = problems, notes, width - 2
+
+    def __len__(self) -> int:
+        return (len(self._notes) + len(self._problems)) * self.per_item
+
+    def __getitem__(self, index: int) -> Line:
+        item, part = divmod(index, self.per_item)
+        if item < len(self._notes):
+            first, *rest = wrap(self._notes[item], self._width)
+            # Cut within what is left, so that the ellipsis shows it.
+            text = " ".join(rest) if part else first
+            return (Span("  " if part else "! ", Tone.WARN), Span(fit(text, self._width)))
+        problem = self._problems[item - len(self._notes)]
+        if part:
+            return (Span("  "), Span(fit(problem.reason, self._width)))
+        return (Span("✗ ", Tone.BAD), Span(fit(join(problem.place, self._width, " · "), self._width), Tone.STRONG))
+
+
+def bullets(texts: Sequence[str], width: int) -> list[Line]:
+    """Each text after a ``!``, wrapped."""
+    lines: list[Line] = []
+    for text in texts:
+        first, *rest = wrap(text, width - 2)
+        lines.append((Span("! ", Tone.WARN), Span(fit(first, width - 2))))
+        lines += [(Span("  "), Span(fit(part, width - 2))) for part in rest]
+    return lines
+
+
+def header(left: Sequence[str], state: str, clock: str, width: int) -> str:
+    """The top line: ``left``, cut at its end if need be, and at the right the state and the time."""
+    right = f"  {state}  {clock} "
+    return fit(f" {' · '.join(left)}", width - cell_len(right)) + right
+
+
+def service(view: HomeView) -> State:
+    """The service in the header: it need not be alive while nothing is to be done."""
+    if view.service_stuck:
+        return State("!", "stopped", Tone.BAD)
+    if view.service_running:
+        return State("●", "running", Tone.GOOD)
+    return State("!", "not running", Tone.WARN) if view.busy else State("○", "idle", Tone.MUTED)
+
+
+def _spaced(spans: Sequence[Span]) -> Line:
+    """Columns with gaps between them. A gap takes the tone before it: every change of tone costs 25 bytes on the line."""
+    line: list[Span] = []
+    for span in spans:
+        line += [Span(" " * GAP, line[-1].tone), span] if line else [span]
+    return tuple(line)
