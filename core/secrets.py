@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from tempfile import mkstemp
 from typing import NoReturn
 
+from core import files
 from core.errors import HomeError, StorageError
 from core.masking import remember
 
@@ -80,8 +80,7 @@ class KeyFile:
     def finish_rotation(self) -> None:
         """Put the next key in the place of this one, which is gone then. Raises ``StorageError``."""
         try:
-            os.replace(self.next_path, self.path)
-            self._settle()
+            files.put(self.next_path, self.path)
         except OSError as error:
             raise StorageError(f"{self.path} cannot be written: {error.strerror}.", "Check the disk and try again.") from error
 
@@ -133,29 +132,11 @@ class KeyFile:
     def _make(self) -> None:
         """A new key, whole or not at all: cut short by a full disk it would lose every password stored with it."""
         try:
-            descriptor, name = mkstemp(prefix=f"{self.path.name}.", dir=self.path.parent)
-            temporary = Path(name)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(os.urandom(KEY_BYTES))
-                    file.flush()
-                    os.fsync(file.fileno())
-                # Never over a key that another process made meanwhile and has used already.
-                with suppress(FileExistsError):
-                    os.link(temporary, self.path)
-            finally:
-                temporary.unlink(missing_ok=True)
-            self._settle()
+            # Never over a key that another process made meanwhile and has used already.
+            with suppress(FileExistsError):
+                files.create_whole(self.path, os.urandom(KEY_BYTES))
         except OSError as error:
             raise StorageError(f"{self.path} cannot be written: {error.strerror}.", "Make space and try again.") from error
-
-    def _settle(self) -> None:
-        """Wait until the folder's list of names is on the disk."""
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _content(path: Path) -> bytes:

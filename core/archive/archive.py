@@ -7,14 +7,12 @@ between the two is mended before anybody looks.
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
-from core import config
+from core import config, files
 from core.archive import mending, opening
 from core.archive.catalog import catalog, changes, settings
 from core.archive.catalog.catalog import Detail
@@ -695,25 +693,11 @@ async def detail(volume: Volume, sha256: bytes) -> Detail:
 
 @asynccontextmanager
 async def _locked(folder: Path, busy: str = "Another process is making a volume.") -> AsyncIterator[None]:
-    """Hold the folder's flock; others in this process wait for it as well. Raises ``BusyError``."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        deadline = asyncio.get_running_loop().time() + LOCK_SECONDS
-        while not _try_lock(descriptor):
-            if asyncio.get_running_loop().time() > deadline:
-                raise BusyError(busy, "Try again in a moment.")
-            await asyncio.sleep(0.01)
+    """Hold the folder's lock; others in this process wait for it as well. Raises ``BusyError``."""
+    async with files.lock_within(folder, LOCK_SECONDS) as held:
+        if not held:
+            raise BusyError(busy, "Try again in a moment.")
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _protect(path: Path) -> None:

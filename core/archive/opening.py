@@ -8,9 +8,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from core import config
+from core import config, files
 from core.db import glimpse
-from core.db.database import Database, durable
+from core.db.database import Database
 from core.db.migrate import REBUILD, check, migrate, migrations, refuse_newer
 from core.errors import DamagedError, HomeError, ReadOnlyError, StorageError
 
@@ -160,5 +160,5 @@ async def set_aside_damaged(home: config.Home) -> Path | None:
         file = home.catalog.with_name(f"{home.catalog.name}{suffix}")
         if file.exists():
             file.rename(aside.with_name(f"{aside.name}{suffix}"))
-    durable(home.path)
+    files.durable(home.path)
     return aside

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from core import files
 from core.archive.registry import passwords
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
@@ -67,12 +67,7 @@ def rotate(
 def _keep(home: Home, file: Path) -> None:
     """Copy the key to a new file. Raises ``InputError``."""
     try:
-        content = home.key.path.read_bytes()
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as kept:
-            kept.write(content)
-            kept.flush()
-            os.fsync(kept.fileno())
+        files.create(file, home.key.path.read_bytes())
     except FileExistsError:
         raise InputError(f"--keep-old: {file} is there already.", "Name a new file.") from None
     except (OSError, ValueError) as error:

@@ -13,6 +13,7 @@ from typing import Any
 
 import aiosqlite
 
+from core import files
 from core.db.shape import QUESTION, Shape
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
 from core.system.tasks import spawn
@@ -263,9 +264,7 @@ class Database:
                 raise
             finally:
                 await copy.close()
-        durable(aside)
-        os.replace(aside, target)
-        durable(target.parent)
+        files.put(aside, target)
 
     async def script(self, sql: str) -> None:
         """Several statements; the caller says where the transaction begins and ends."""
@@ -311,7 +310,7 @@ def _make(path: Path) -> None:
     there, since closing that would take away the locks that this process has on it."""
     # Why it cannot be made, SQLite tells.
     with suppress(OSError):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.close(files.open_new(path))
 
 
 async def _connect(path: Path, how: str, patience: float) -> aiosqlite.Connection:
@@ -342,15 +341,6 @@ def _beside(path: Path) -> int:
         with suppress(OSError):
             found += path.with_name(f"{path.name}{suffix}").stat().st_size
     return found
-
-
-def durable(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 async def _to_the_end(work: Awaitable[Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import time
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from core import files
 from core.config import Home
 from core.errors import BusyError, StorageError
 
@@ -32,18 +32,13 @@ class ServiceLock:
             raise StorageError(f"{self._path} cannot be opened: {error.strerror}.", "Make the folder writable.") from error
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    self.release()
-                    raise BusyError(
-                        f"A service is running for {self._path.parent} already.", "archivar service status shows it."
-                    ) from None
-                time.sleep(0.01)
-            else:
+            if files.try_lock(self._descriptor):
                 self._sign()
                 return
+            if time.monotonic() > deadline:
+                self.release()
+                raise BusyError(f"A service is running for {self._path.parent} already.", "archivar service status shows it.")
+            time.sleep(0.01)
 
     def _sign(self) -> None:
         with suppress(OSError):
@@ -71,12 +66,9 @@ def is_running(home: Home) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not files.try_lock(descriptor, shared=True)
     finally:
         os.close(descriptor)
-    return False
 
 
 def end_holder(home: Home) -> bool:

@@ -38,6 +38,11 @@ class OpenFolder:
         return cls(os.open(path, _FOLDER), path)
 
     @classmethod
+    def itself(cls, path: Path) -> OpenFolder:
+        """The folder at ``path``, which is no link, for reading. Raises ``OSError``."""
+        return cls(os.open(path, _FOLDER | os.O_NOFOLLOW), path)
+
+    @classmethod
     def own(cls, path: Path, *, remedy: str = "Choose another one.") -> OpenFolder:
         """A folder to write to, made when it is missing. Raises ``OSError``, and ``InputError`` when it is a link, belongs to
         another account, or can be written by others: whoever can write to it leads what is written elsewhere."""
@@ -47,14 +52,13 @@ class OpenFolder:
             if not path.is_symlink():
                 raise InputError(f"{path} is no folder.", remedy) from None
         try:
-            descriptor = os.open(path, _FOLDER | os.O_NOFOLLOW)
+            folder = cls.itself(path)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENOTDIR):
                 raise _refused_link(path) from None
             raise
-        folder = cls(descriptor, path)
         try:
-            refuse_foreign(path, os.fstat(descriptor))
+            refuse_foreign(path, os.fstat(folder._descriptor))
         except BaseException:
             folder.close()
             raise
@@ -136,6 +140,23 @@ class OpenFolder:
         """Give ``name`` the name ``new``, in this folder or another one, in the place of what has it."""
         there = to if to is not None else self
         os.replace(name, new, src_dir_fd=self._descriptor, dst_dir_fd=there._descriptor)
+
+    @contextmanager
+    def replacing(self, name: str) -> Iterator[BinaryIO]:
+        """A new file, open for writing, that takes the place of ``name`` when the block ends, durably; nothing of it is
+        left after an error. Raises ``OSError``, and ``InputError`` for a link where it is written aside."""
+        new = f".{name}.new"
+        descriptor = self.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            self.replace(new, name)
+        except BaseException:
+            self.remove(new)
+            raise
+        self.sync()
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""

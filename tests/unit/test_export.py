@@ -287,7 +287,7 @@ async def test_nothing_is_written_through_a_link(form: Format, tmp_path: Path) -
         target = tmp_path / name.name
         place = Path(str(name).replace("/cur/", "/tmp/").partition(":2,")[0])
         link = target / (place.with_suffix(aside) if aside and name.suffix in (".eml", ".mbox") else place)
-        link = target / "SHA256SUMS.part" if name.name == "SHA256SUMS" else link
+        link = target / ".SHA256SUMS.new" if name.name == "SHA256SUMS" else link
         link.parent.mkdir(parents=True)
         link.symlink_to(strange)
         with pytest.raises(InputError, match="is a link, which is not followed"):

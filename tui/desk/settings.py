@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
+from core import files
 from core.archive.archive import Archive
 from core.archive.catalog import settings
 from core.archive.proof import damage, last_verification
@@ -95,9 +95,7 @@ class MachineSetup:
         path = self._home.keymap
         with translated():
             try:
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-                    opened.write(text)
+                files.create(path, text.encode())
             except FileExistsError:
                 raise InputError(f"There is a {path.name} already.", "It is left as it is.") from None
             except OSError as error:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core import files
 from core.archive import opening
 from core.archive.archive import Archive
 from core.archive.catalog import catalog, restated, twins
@@ -33,7 +34,6 @@ from core.archive.store import intake
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import LAST_SEQ, Meta, Volume, refuse_cut
 from core.config import Home
-from core.db.database import durable
 from core.errors import DamagedError, StorageError
 from core.model import now
 
@@ -329,7 +329,6 @@ async def _batches(found: _Found) -> AsyncGenerator[list[bytes]]:
 def _swap(fresh: Path, path: Path) -> str:
     """Give the damaged file another name and put the new one in its place; that other name."""
     try:
-        durable(fresh)
         aside = next(_free(path))
         journal = path.with_name(f"{path.name}-journal")
         # A file keeps its name until the very moment in which the new one takes it.
@@ -340,10 +339,9 @@ def _swap(fresh: Path, path: Path) -> str:
             path.rename(aside)
         if journal.exists():
             journal.rename(aside.with_name(f"{aside.name}-journal"))
-        os.replace(fresh, path)
-        # It is empty once the volume is closed, and the file that it belonged to has another name now.
+        # It is empty once the volume is closed, and would belong to no file.
         fresh.with_name(f"{fresh.name}-journal").unlink(missing_ok=True)
-        durable(path.parent)
+        files.put(fresh, path)
     except OSError as error:
         raise StorageError(f"{path.name} cannot be replaced: {error.strerror}.", "Check the folder's file system.") from error
     return aside.name if there else ""

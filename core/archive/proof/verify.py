@@ -6,7 +6,6 @@ damaged as closely as it can be known: volume, part, message (and where it lies)
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
+from core import files
 from core.archive.archive import detail
 from core.archive.catalog import catalog
 from core.archive.proof.findings import Finding, Verdict
@@ -75,7 +75,7 @@ async def check_rest(home: Home, verdict: Verdict) -> None:
 def _own_folder(home: Home) -> Iterator[Path]:
     """A folder for the replayed catalog; what a verify that was killed left behind goes first."""
     for leftover in home.path.glob(f"{FOLDER}*"):
-        with _claimed(leftover) as claimed:
+        with files.lock(leftover) as claimed:
             if claimed:
                 shutil.rmtree(leftover)
     try:
@@ -83,7 +83,7 @@ def _own_folder(home: Home) -> Iterator[Path]:
     except OSError as error:
         raise StorageError(f"{home.path} cannot be written: {error.strerror}.", "Make space and try again.") from error
     try:
-        with _claimed(folder):
+        with files.lock(folder):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -96,20 +96,6 @@ def _made(home: Home) -> Path:
     if os.access(home.path, os.W_OK) and status.f_bavail * status.f_frsize > room:
         return Path(mkdtemp(prefix=FOLDER, dir=home.path))
     return Path(mkdtemp(prefix=f"archivar-{FOLDER}"))
-
-
-@contextmanager
-def _claimed(folder: Path) -> Iterator[bool]:
-    """Hold the folder's flock; False when another process does."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-    else:
-        yield True
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from core import files
 from core.archive.store.intake import PLAIN, ZSTD, Part, Prepared
 from core.archive.store.ledger import Draft, Entry, Head, chain, compress, decompress, encode
-from core.db.database import Database, Row, Transaction, durable
+from core.db.database import Database, Row, Transaction
 from core.db.shape import Shape, made_by
 from core.errors import DamagedError, HomeError, StorageError
 from core.model import now, timestamp
@@ -246,7 +247,7 @@ class Volume:
     @classmethod
     async def create(cls, path: Path, meta: Meta) -> None:
         """Make an empty volume at ``path``: written aside, synced, renamed, so that it is there whole or not at all."""
-        temporary = path.with_name(f".{path.name}.new")
+        temporary = files.aside(path)
         for leftover in (temporary, temporary.with_name(f"{temporary.name}-journal")):
             leftover.unlink(missing_ok=True)
         database = await Database.open(temporary)
@@ -266,9 +267,7 @@ class Volume:
         finally:
             await database.close()
         try:
-            durable(temporary)
-            os.replace(temporary, path)
-            durable(path.parent)
+            files.put(temporary, path)
         except OSError as error:
             raise StorageError(f"{path.name} cannot be made: {error.strerror}.", "Make space and run again.") from error
 

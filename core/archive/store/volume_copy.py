@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core import files
 from core.archive.store.ledger import Head
 from core.archive.store.volume import Volume, unpack
-from core.db.database import Database, Row, durable
+from core.db.database import Database, Row
 from core.errors import DamagedError, InputError
 
 #: Bytes of parts that are read at once, and of a file.
@@ -183,18 +184,10 @@ def _protect(target: Path, wanted: Extent) -> None:
 
 async def _copy_file(source: Path, target: Path, tick: Tick) -> None:
     """Under its name only when it is whole and on the disk."""
-    aside = target.with_name(f".{target.name}.new")
-    aside.unlink(missing_ok=True)
-    try:
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-        with os.fdopen(descriptor, "wb") as writing, source.open("rb") as reading:
-            while piece := await asyncio.to_thread(reading.read, PIECE):
-                await asyncio.to_thread(writing.write, piece)
-                tick(len(piece))
-            writing.flush()
-            await asyncio.to_thread(os.fsync, writing.fileno())
-        os.replace(aside, target)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-    durable(target.parent)
+    with source.open("rb") as reading, files.replacing(target, 0o400) as writing:
+        while piece := await asyncio.to_thread(reading.read, PIECE):
+            await asyncio.to_thread(writing.write, piece)
+            tick(len(piece))
+        writing.flush()
+        # In a thread, so that little is left to wait for at the end of the block, which keeps everybody waiting.
+        await asyncio.to_thread(os.fsync, writing.fileno())

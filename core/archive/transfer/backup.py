@@ -8,7 +8,6 @@ and is not copied again. A folder that is anything else than a backup of this ar
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
 import stat
@@ -19,13 +18,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from core import files
 from core.archive.archive import Archive
 from core.archive.proof import seal_places
 from core.archive.store.ledger import ZERO_HASH, Draft, Head
 from core.archive.store.volume_copy import bring_up, refuse_damaged
 from core.config import Home
 from core.db import kept
-from core.db.database import Database, durable
+from core.db.database import Database
 from core.errors import ArchivarError, BusyError, DamagedError, HomeError, InputError, StorageError
 from core.model import moment, now, timestamp
 from core.system.open_folder import OpenFolder, account, refuse_unsafe_way
@@ -148,7 +148,7 @@ def release(home: Home) -> bool:
     if not home.is_backup:
         return False
     home.backup_note.unlink()
-    durable(home.path)
+    files.durable(home.path)
     return True
 
 
@@ -163,20 +163,16 @@ def _refuse_home(home: Home, place: Home) -> None:
 
 @contextmanager
 def _alone(place: Home) -> Iterator[None]:
-    descriptor = os.open(place.path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with files.lock(place.path) as held:
+        if not held:
+            raise BusyError(f"Another backup to {place.path} is under way.", "Wait for its end.")
         yield
-    except BlockingIOError:
-        raise BusyError(f"Another backup to {place.path} is under way.", "Wait for its end.") from None
-    finally:
-        os.close(descriptor)
 
 
 def _begin(place: Home, archive_id: str) -> None:
     """Make sure that the folder is a backup of this archive, or empty. Raises ``InputError`` before anything is written."""
     if not place.is_backup:
-        if strange := sorted(set(os.listdir(place.path)) - _NOTHING - {f"{place.backup_note.name}.new"}):
+        if strange := sorted(set(os.listdir(place.path)) - _NOTHING - _begun(place)):
             raise InputError(
                 f"{place.path} is no backup of this archive, and not empty ({strange[0]}).", "Choose an empty or a new folder."
             )
@@ -185,6 +181,11 @@ def _begin(place: Home, archive_id: str) -> None:
     else:
         _check_note(place, archive_id)
     place.volumes.mkdir(mode=0o700, exist_ok=True)
+
+
+def _begun(place: Home) -> set[str]:
+    """The names of a note that was never finished, as this version calls it and as those before did."""
+    return {files.aside(place.backup_note).name, f"{place.backup_note.name}.new"}
 
 
 def _check_note(place: Home, archive_id: str) -> None:
@@ -201,18 +202,7 @@ def _check_note(place: Home, archive_id: str) -> None:
 
 def _note(place: Home, archive_id: str, complete: dict[str, Any] | None = None) -> None:
     value = {"version": VERSION, "archive": archive_id, "complete": complete}
-    _write(place.backup_note, json.dumps(value).encode() + b"\n")
-
-
-def _write(path: Path, content: bytes) -> None:
-    aside = path.with_name(f"{path.name}.new")
-    aside.unlink(missing_ok=True)
-    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, path)
-    durable(path.parent)
+    files.write(place.backup_note, json.dumps(value).encode() + b"\n")
 
 
 async def _copy(home: Home, place: Home, done: Backup, tick: Tick, *, with_key: bool) -> None:
@@ -223,7 +213,7 @@ async def _copy(home: Home, place: Home, done: Backup, tick: Tick, *, with_key: 
     try:
         await _copy_volumes(home, place, done, tick)
         if home.keymap.exists():
-            _write(place.keymap, await asyncio.to_thread(home.keymap.read_bytes))
+            files.write(place.keymap, await asyncio.to_thread(home.keymap.read_bytes))
         await asyncio.to_thread(_copy_stamps, home, place)
         if with_key:
             await _put_with_key(state, keys, place)
@@ -238,10 +228,10 @@ async def _put_with_key(state: Path, keys: tuple[bytes, bytes], place: Home) -> 
     """Put the state in place, and the keys that its passwords are of. At every moment one of them fits what is there."""
     following, present = keys
     if newest := following or present:
-        _write(place.key.next_path, newest)
+        files.write(place.key.next_path, newest)
     await _put_state(state, place)
     if present:
-        _write(place.key.path, present)
+        files.write(place.key.path, present)
     if not following:
         place.key.next_path.unlink(missing_ok=True)
 
@@ -251,7 +241,7 @@ def _remove_key(place: Home) -> bool:
     there = [path for path in (place.key.path, place.key.next_path) if path.exists()]
     for path in there:
         path.unlink()
-    durable(place.path)
+    files.durable(place.path)
     return bool(there)
 
 
@@ -261,7 +251,7 @@ def _copy_stamps(home: Home, place: Home) -> None:
         target = place.path / seal_places.FOLDER / source.name
         if not target.exists():
             target.parent.mkdir(mode=0o700, exist_ok=True)
-            _write(target, source.read_bytes())
+            files.write(target, source.read_bytes())
 
 
 async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> None:
@@ -328,8 +318,7 @@ async def _put_state(state: Path, place: Home) -> None:
         except DamagedError:
             for suffix in ("-wal", "-shm", "-journal"):
                 place.catalog.with_name(f"{place.catalog.name}{suffix}").unlink(missing_ok=True)
-    os.replace(state, place.catalog)
-    durable(place.path)
+    files.put(state, place.catalog)
 
 
 async def _into_one_file(path: Path) -> None:
@@ -338,7 +327,7 @@ async def _into_one_file(path: Path) -> None:
         await database.configure(("journal_mode = DELETE",))
     finally:
         await database.close()
-    durable(path)
+    files.durable(path)
 
 
 async def _record(archive: Archive, place: Home, done: Backup, actor: str, *, with_key: bool) -> None:

@@ -7,7 +7,6 @@ tell of, and a line that was cut off by a crash is cut away when the next export
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from core import files
 from core.errors import BusyError, InputError
 from core.system.open_folder import OpenFolder
 
@@ -85,10 +85,8 @@ class Manifest:
     _file: BinaryIO
 
     def _begin(self, path: Path) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(f"Another export to {self._directory.path} is under way.", "Wait for it.") from None
+        if not files.try_lock(self._file.fileno()):
+            raise BusyError(f"Another export to {self._directory.path} is under way.", "Wait for it.")
         end = 0
         for number, text in enumerate(self._file, 1):
             if not text.endswith(b"\n"):
@@ -160,15 +158,10 @@ class Manifest:
         """Write the sums of all files that are whole, in the place of older ones."""
         self.flush()
         os.fsync(self._file.fileno())
-        directory, aside = self._directory, f"{SUMS}.part"
-        with open(directory.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as sums:
+        with self._directory.replacing(SUMS) as sums:
             for file, sha256 in self._listed():
                 sums.write(f"{sha256}  {file}\n".encode())
-            sums.write(f"{digest(directory, NAME).hex()}  {NAME}\n".encode())
-            sums.flush()
-            os.fsync(sums.fileno())
-        directory.replace(aside, SUMS)
-        directory.sync()
+            sums.write(f"{digest(self._directory, NAME).hex()}  {NAME}\n".encode())
 
     def _listed(self) -> Iterator[tuple[str, str]]:
         yield from sorted(self.sums.items())

@@ -24,17 +24,18 @@ from email.utils import formatdate, make_msgid
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from core import files
 from core.archive.proof import seal as seals
 from core.archive.proof import stamp
 from core.archive.proof.seal import Seal
 from core.archive.proof.seal_places import FOLDER, Standing, tokens
 from core.config import Home
-from core.db.database import durable
 from core.errors import ArchivarError, StorageError
 from core.masking import masked
 from core.network import certificate_error, tls_context
 from core.profiles.seal_place import PORTS, Access, Kind, Place
 from core.secrets import Secret
+from core.system.open_folder import OpenFolder
 
 #: Seconds for one answer of a server, and for all of one delivery.
 ANSWER_SECONDS, ALL_SECONDS = 20.0, 90.0
@@ -96,7 +97,7 @@ def _to_file(place: Place, parcel: Parcel, password: Secret) -> None:
                 raise StorageError(f"{path} took only a part of the seal.", "Make space there.")
             os.fsync(descriptor)
         if new:
-            durable(path.parent)
+            files.durable(path.parent)
     except OSError as error:
         raise StorageError(
             f"{path} cannot be written: {error.strerror}.",
@@ -330,18 +331,9 @@ def keep_token(parcel: Parcel, token: bytes) -> Path:
     name = f"{parcel.seal.seq:012}-{hashlib.sha256(token).hexdigest()[:16]}.tsr"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        into = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-            with open(os.open(f".{name}.new", flags, 0o600, dir_fd=into), "wb") as file:
-                file.write(token)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(f".{name}.new", name, src_dir_fd=into, dst_dir_fd=into)
-            os.fsync(into)
-        finally:
-            os.close(into)
-        durable(parcel.home.path)
+        with OpenFolder.itself(folder) as into, into.replacing(name) as file:
+            file.write(token)
+        files.durable(parcel.home.path)
     except OSError as error:
         raise StorageError(
             f"{folder} cannot be written: {error.strerror}.", "Make space, or correct its owner and mode."

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from core import files
 from core.config import Home
 from core.errors import BusyError, StorageError
 
@@ -20,16 +20,15 @@ def alone(home: Home, mailbox: str, name: str) -> Iterator[None]:
     try:
         while descriptor < 0:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not files.try_lock(descriptor):
+                os.close(descriptor)
+                raise BusyError(
+                    f"A restore into the mailbox {name}, or the repair of its archive, is under way.", "Wait for its end."
+                )
             if not path.exists() or not os.path.samestat(os.fstat(descriptor), path.stat()):
                 # Whoever held it took it away between the two.
                 os.close(descriptor)
                 descriptor = -1
-    except BlockingIOError:
-        os.close(descriptor)
-        raise BusyError(
-            f"A restore into the mailbox {name}, or the repair of its archive, is under way.", "Wait for its end."
-        ) from None
     except OSError as error:
         raise StorageError(f"{path} cannot be made: {error.strerror}.", "Make space and try again.") from error
     try:

@@ -1,0 +1,133 @@
+"""Files that are there whole or not at all, and locks that the kernel drops when their holder dies. Blocking.
+
+Raises ``OSError`` as the system does; which file it was and what to do about it, the caller says. Files are made for their
+owner alone (mode 0600) unless said otherwise, and a link in the place of a new file is not followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from tempfile import mkstemp
+from typing import BinaryIO
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+#: Seconds between two tries of a lock that another process holds.
+_AGAIN_SECONDS = 0.01
+
+
+def durable(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_new(path: Path, mode: int = 0o600) -> int:
+    """A descriptor of a file that was not there, for writing. Raises ``FileExistsError``, for a link too."""
+    return os.open(path, _NEW, mode)
+
+
+def aside(path: Path) -> Path:
+    """The name under which what takes the place of ``path`` is written: hidden, in the same folder."""
+    return path.with_name(f".{path.name}.new")
+
+
+def put(new: Path, path: Path) -> None:
+    """Give the file ``new`` the place of ``path``, once its bytes are on the disk; durable when this returns."""
+    durable(new)
+    os.replace(new, path)
+    durable(path.parent)
+
+
+@contextmanager
+def replacing(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """A new file, open for writing, that takes the place of ``path`` when the block ends, durably; after an error nothing of
+    it is left, and what is at ``path`` stays."""
+    new = aside(path)
+    new.unlink(missing_ok=True)
+    try:
+        with open(open_new(new, mode), "wb") as file:
+            yield file
+        put(new, path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole, in the place of what is there; durable when this returns."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def create(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet, under its own name; after an error it is gone again. Raises ``FileExistsError``.
+
+    Works on file systems without hard links too. For one that must never be seen half written: ``create_whole``.
+    """
+    with open(open_new(path), "wb") as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+    durable(path.parent)
+
+
+def create_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears under its name whole and durably, or not at all. Raises ``FileExistsError``."""
+    descriptor, name = mkstemp(prefix=f"{path.name}.", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # A link, unlike a rename, is never put over a file that another process made meanwhile.
+        os.link(name, path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+    durable(path.parent)
+
+
+def try_lock(descriptor: int, *, shared: bool = False) -> bool:
+    """Lock an open file or folder (flock(2)) until its descriptor is closed; False when another process holds it."""
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[bool]:
+    """The lock of a file or folder that is there, for the length of the block; False when another process holds it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@asynccontextmanager
+async def lock_within(path: Path, seconds: float) -> AsyncIterator[bool]:
+    """The same, waited for: by others of this process too. False when it was not to be had within ``seconds``."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while not (held := try_lock(descriptor)):
+            if asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(_AGAIN_SECONDS)
+        yield held
+    finally:
+        os.close(descriptor)
