@@ -9,14 +9,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine, Sequence
-from pathlib import Path
+from collections.abc import Coroutine
 from typing import Any
 
-import core
 from core.config import Home
 from core.errors import ArchivarError
-from core.system import guard
+from core.system import guard, launch
 from core.system.process import is_stopped
 from core.system.tasks import spawn
 
@@ -62,29 +60,16 @@ class Companion:
 
     def start(self, home: Home, *words: str) -> None:
         """Raises ``OSError``."""
-        source = str(Path(core.__file__).resolve().parent.parent)
-        path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
-        gently = GENTLY if shutil.which(GENTLY[0]) else ()
-        try:
-            self._process = self._launched(gently, home, words, guard.environment(PYTHONPATH=path))
-        except (MemoryError, subprocess.SubprocessError) as error:
-            raise OSError(f"{type(error).__name__}: {error}") from error
-        self._watching = spawn(self._watch(self._process), name="watch companion")
-
-    def _launched(
-        self, gently: Sequence[str], home: Home, words: Sequence[str], environment: dict[str, str]
-    ) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [*gently, sys.executable, "-P", "-m", self._module, str(home.path), *words],
-            env=environment,
-            cwd="/",
+        self._process = launch.beside(
+            self._module,
+            [str(home.path), *words],
+            by=GENTLY if shutil.which(GENTLY[0]) else (),
             # It ends when this pipe does.
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
             # Told at the end: two processes must not turn over one log file.
             stderr=subprocess.PIPE,
-            start_new_session=True,
         )
+        self._watching = spawn(self._watch(self._process), name="watch companion")
 
     async def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """End a process that was stopped: it may hold locks that everybody waits for, and what it did not finish is done

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
-from pathlib import Path
 
-import core
 from core.archive import opening
 from core.config import Home
 from core.errors import ArchivarError, StorageError
 from core.service.lock import is_running
-from core.system import guard
+from core.system import launch
 
 #: A service that did not take its lock in this time did not start.
 START_SECONDS = 20.0
-# A shell between us and the service: it ends at once, so the service is nobody's child and leaves no zombie.
-_LAUNCH = 'log=$1; shift; "$@" </dev/null >/dev/null 2>>"$log" &'
 
 
 async def ensure_running(home: Home) -> None:
@@ -42,16 +35,4 @@ def _launch(home: Home) -> None:
         home.log.parent.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise StorageError(f"{home.log.parent} cannot be made: {error.strerror}.", "Make space and try again.") from error
-    source = str(Path(core.__file__).resolve().parent.parent)
-    path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
-    # -P: a folder called "core" where the administrator happens to stand is not ours.
-    command = [sys.executable, "-P", "-m", "core.service", str(home.path)]
-    # Of what systemd told us, and of what a shell exports, nothing is for the service.
-    subprocess.run(
-        ["/bin/sh", "-c", _LAUNCH, "archivar", str(home.log), *command],
-        check=True,
-        cwd="/",
-        env=guard.environment(PYTHONPATH=path),
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    launch.detached("core.service", [str(home.path)], home.log)

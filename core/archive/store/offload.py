@@ -16,14 +16,12 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-import core
 from core.archive.store import intake
 from core.archive.store.intake import Part, Piece, Prepared
 from core.message.envelope import Envelope
-from core.system import guard
+from core.system import guard, launch
 from core.system.process import is_stopped
 
 #: Space for one batch each way. A batch that does not fit is prepared in the service itself.
@@ -49,17 +47,8 @@ class Offload:
                 os.ftruncate(file, BYTES)
             self._raw, self._packed = (mmap.mmap(file, BYTES) for file in files)
             passed = [theirs.fileno(), *files]
-            source = str(Path(core.__file__).resolve().parent.parent)
-            path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "core.archive.store.offload", *map(str, passed)],
-                pass_fds=passed,
-                env=guard.environment(PYTHONPATH=path),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                # It dies with the service when the socket closes, and not when a terminal does.
-                start_new_session=True,
-            )
+            # It ends when the socket closes.
+            self._process = launch.beside("core.archive.store.offload", [*map(str, passed)], pass_fds=passed)
         except BaseException:
             ours.close()
             raise
