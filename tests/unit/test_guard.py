@@ -33,13 +33,13 @@ def python(code: str, **variables: str) -> str:
 
 def test_a_protected_process_dumps_no_core_and_makes_private_files() -> None:
     """Its memory is written nowhere, and no umask of a shell counts."""
-    assert python(f"from core import guard\nguard.protect()\n{SHOW}") == f"0 0 0 {0o077}\n"
+    assert python(f"from core.system import guard\nguard.protect()\n{SHOW}") == f"0 0 0 {0o077}\n"
 
 
 def test_the_last_words_of_a_process_hold_no_password_that_it_knows() -> None:
     """A traceback shows what a library put into its error."""
     code = (
-        "from core import guard, secrets\n"
+        "from core import secrets\nfrom core.system import guard\n"
         f"guard.protect()\nsecret = secrets.Secret({WORD!r})\n"
         f"raise ValueError('refused ' + secret.reveal())\n"
     )
