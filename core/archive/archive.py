@@ -21,7 +21,7 @@ from core.archive.store.appending import Appending, Request
 from core.archive.store.intake import Part, Prepared
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.preparation import Fresh, Preparation, Ready
-from core.archive.store.volume import CHUNK, REPAIR, Incomplete, Meta, Sealed, Volume
+from core.archive.store.volume import REPAIR, Incomplete, Meta, Sealed, Volume
 from core.db.database import LOCK_SECONDS, Database
 from core.errors import BusyError, DamagedError, HomeError, StorageError
 from core.message.envelope import describe
@@ -322,13 +322,8 @@ class Archive:
 
     async def known(self, digests: Sequence[bytes]) -> set[bytes]:
         """Those of ``digests`` that are in the archive."""
-        found: set[bytes] = set()
-        for start in range(0, len(digests), CHUNK):
-            chunk = digests[start : start + CHUNK]
-            marks = ",".join("?" * len(chunk))
-            rows = await self.database.read(f"SELECT sha256 FROM message WHERE sha256 IN ({marks})", chunk)
-            found.update(bytes(row[0]) for row in rows)
-        return found
+        rows = await self.database.among("SELECT sha256 FROM message WHERE sha256 IN (??)", digests)
+        return {bytes(row[0]) for row in rows}
 
     async def rebuild(self) -> int:
         """Empty the projection and replay all volumes; the number of entries applied.

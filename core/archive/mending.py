@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from core.archive.store.ledger import Draft
-from core.archive.store.volume import CHUNK
 from core.errors import DamagedError, StorageError
 
 if TYPE_CHECKING:
@@ -18,16 +17,13 @@ if TYPE_CHECKING:
 
 async def lost(archive: Archive, digests: Sequence[bytes]) -> list[bytes]:
     """Those of ``digests`` that the archive lists and cannot give out. Only where damage is known is anything read."""
-    found: list[bytes] = []
-    for start in range(0, len(digests), CHUNK):
-        chunk = digests[start : start + CHUNK]
-        marks = ",".join("?" * len(chunk))
-        rows = await archive.database.read(f"SELECT sha256, volume FROM message WHERE sha256 IN ({marks})", chunk)
-        broken = {number for number in {row[1] for row in rows} if await archive.is_unusable(number)}
-        named = await archive.database.read(f"SELECT sha256 FROM damage WHERE sha256 IN ({marks})", chunk) if rows else []
-        doubtful = {bytes(row[0]) for row in rows if row[1] in broken} | {bytes(row[0]) for row in named}
-        found += [sha256 for sha256 in chunk if sha256 in doubtful and not await _readable(archive, sha256)]
-    return found
+    rows = await archive.database.among("SELECT sha256, volume FROM message WHERE sha256 IN (??)", digests)
+    if not rows:
+        return []
+    broken = {number for number in {row[1] for row in rows} if await archive.is_unusable(number)}
+    named = await archive.database.among("SELECT sha256 FROM damage WHERE sha256 IN (??)", digests)
+    doubtful = {bytes(row[0]) for row in rows if row[1] in broken} | {bytes(row[0]) for row in named}
+    return [sha256 for sha256 in digests if sha256 in doubtful and not await _readable(archive, sha256)]
 
 
 async def mend(archive: Archive, raws: Mapping[bytes, bytes], origin: str, actor: str = "archivar") -> int:

@@ -20,6 +20,8 @@ from core.system.tasks import spawn
 
 Row = tuple[Any, ...]
 LOCK_SECONDS = 30.0
+#: SQLite takes up to 32,766 parameters a statement since 3.32; this keeps statements short.
+PIECE = 500
 #: How long locks are waited for where it is not said; less while their holder is known to do nothing.
 PATIENCE: ContextVar[float] = ContextVar("patience", default=LOCK_SECONDS)
 
@@ -222,6 +224,13 @@ class Database:
         row = await self.one(sql, parameters)
         return row[0] if row else None
 
+    async def among(self, sql: str, values: Sequence[Any], before: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a query in which ``IN (??)`` stands for the list of ``values``, asked for in short pieces.
+
+        ``before``: the parameters that come before that list. An ORDER BY orders the rows of one piece.
+        """
+        return [row for some, piece in _pieces(sql, values) for row in await self.read(some, (*before, *piece))]
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """A write transaction: committed at the end, rolled back when anything is raised.
@@ -296,6 +305,10 @@ class Transaction:
     async def read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
         return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
 
+    async def among(self, sql: str, values: Sequence[Any]) -> list[Row]:
+        """As ``Database.among``."""
+        return [row for some, piece in _pieces(sql, values) for row in await self.read(some, piece)]
+
     async def one(self, sql: str, parameters: Iterable[Any] = ()) -> Row | None:
         rows = await self.read(sql, parameters)
         return rows[0] if rows else None
@@ -303,6 +316,13 @@ class Transaction:
     async def value(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
         row = await self.one(sql, parameters)
         return row[0] if row else None
+
+
+def _pieces(sql: str, values: Sequence[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
+    """The statements, with their values, that together ask for all ``values``; none for no values."""
+    for start in range(0, len(values), PIECE):
+        piece = values[start : start + PIECE]
+        yield sql.replace("(??)", f"({','.join('?' * len(piece))})"), piece
 
 
 def _make(path: Path) -> None:

@@ -166,3 +166,18 @@ async def test_a_backup_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch
     assert (tmp_path / "copy").stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(tmp_path / "copy")) as copy:
         assert copy.execute("SELECT value FROM number").fetchall() == [(1,)]
+
+
+async def test_rows_among_many_values_are_asked_for_in_pieces(tmp_path: Path) -> None:
+    """More values than a statement takes; what stands before the list keeps its place; no values ask for nothing."""
+    database = await Database.open(tmp_path / "file.sqlite")
+    async with database.transaction() as transaction:
+        await transaction.execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)")
+        await transaction.many(
+            "INSERT INTO t VALUES (?, ?)", [(number, ["even", "odd"][number % 2]) for number in range(40_000)]
+        )
+        assert await transaction.among("SELECT a FROM t WHERE a IN (??)", [3, 50_000]) == [(3,)]
+    sql = "SELECT a FROM t WHERE b = ? AND a IN (??)"
+    assert await database.among(sql, list(range(40_000)), ("odd",)) == [(number,) for number in range(1, 40_000, 2)]
+    assert await database.among("SELECT nothing FROM nowhere WHERE a IN (??)", []) == []
+    await database.close()

@@ -18,7 +18,6 @@ from typing import Any
 from core.db.database import Database, Row, Transaction
 from core.message.canonical import canonical
 
-_CHUNK = 500
 #: Where an entry of the ledger tells it of its messages: SHA-256 of one, and of the same as it is with CRLF.
 KEY = "canonical"
 #: How the source of what came from files begins; the id of the owner follows.
@@ -46,16 +45,12 @@ async def there(database: Database, owner: str, folder: str, raws: Mapping[bytes
     """
     place = (
         "FROM message m JOIN folder f ON f.owner = ? AND f.path = ? JOIN placement p ON p.folder_id = f.id "
-        "AND p.message_id = coalesce(m.twin_of, m.id) AND p.until_seq IS NULL WHERE m.{} IN ({})"
+        "AND p.message_id = coalesce(m.twin_of, m.id) AND p.until_seq IS NULL WHERE m.{0} IN (??)"
     )
 
     async def lying(column: str, values: Sequence[bytes]) -> set[bytes]:
-        found: set[bytes] = set()
-        for start in range(0, len(values), _CHUNK):
-            chunk = values[start : start + _CHUNK]
-            sql = f"SELECT m.{column} {place.format(column, ','.join('?' * len(chunk)))}"
-            found.update(bytes(row[0]) for row in await database.read(sql, (owner, folder, *chunk)))
-        return found
+        rows = await database.among(f"SELECT m.{column} {place.format(column)}", values, (owner, folder))
+        return {bytes(row[0]) for row in rows}
 
     same = await lying("sha256", list(raws))
     if exact:
@@ -102,10 +97,8 @@ async def link(
     new = [sha256 for sha256 in digests if sha256 in fresh]
     alike = [sha256 for sha256 in new if sha256 in told]
     await transaction.many("UPDATE message SET canonical = ? WHERE sha256 = ?", [(told[sha256], sha256) for sha256 in alike])
-    for start in range(0, len(new), _CHUNK):
-        chunk = new[start : start + _CHUNK]
-        sql = f"SELECT DISTINCT canonical FROM message WHERE canonical IN ({','.join('?' * len(chunk))})"
-        alike += [bytes(row[0]) for row in await transaction.read(sql, chunk)]
+    known = await transaction.among("SELECT DISTINCT canonical FROM message WHERE canonical IN (??)", new)
+    alike += [bytes(row[0]) for row in known]
     await transaction.many(
         "UPDATE message SET twin_of = (SELECT coalesce(o.twin_of, o.id) FROM message o WHERE o.id < message.id "
         f"AND (o.sha256 = ?1 OR o.canonical = ?1) {_MEETS[came]} ORDER BY o.id LIMIT 1) WHERE sha256 = ?2",
@@ -124,14 +117,9 @@ async def of(database: Database, message: int) -> list[Row]:
 
 async def others(database: Database, digests: Sequence[bytes]) -> dict[bytes, bytes]:
     """The other forms of messages, by SHA-256, with the one of ``digests`` that each is a form of."""
-    found: dict[bytes, bytes] = {}
-    for start in range(0, len(digests), _CHUNK):
-        chunk = digests[start : start + _CHUNK]
-        rows = await database.read(
-            "SELECT o.sha256, m.sha256 FROM message m JOIN message o "
-            "ON (o.id = m.twin_of OR o.twin_of = coalesce(m.twin_of, m.id)) "
-            f"WHERE o.id <> m.id AND m.sha256 IN ({','.join('?' * len(chunk))})",
-            chunk,
-        )
-        found |= {bytes(other): bytes(sha256) for other, sha256 in rows}
-    return found
+    rows = await database.among(
+        "SELECT o.sha256, m.sha256 FROM message m JOIN message o "
+        "ON (o.id = m.twin_of OR o.twin_of = coalesce(m.twin_of, m.id)) WHERE o.id <> m.id AND m.sha256 IN (??)",
+        digests,
+    )
+    return {bytes(other): bytes(sha256) for other, sha256 in rows}

@@ -18,7 +18,7 @@ from core.archive.proof.stamp import Stamp
 from core.archive.proof.strangers import Known, named
 from core.archive.proof.verify import ledger_end
 from core.archive.store.ledger import ZERO_HASH, Entry, Head, decompress
-from core.archive.store.volume import CHUNK, Volume, unpack
+from core.archive.store.volume import Volume, unpack
 from core.config import Home
 from core.db.database import Row
 from core.errors import DamagedError, InputError, StorageError
@@ -240,8 +240,7 @@ async def _look_at_messages(home: Home, found: Check, known: Known, tell: Tell) 
 async def _not_in(volume: Volume, digests: Sequence[bytes], *, deep: bool) -> list[bytes]:
     """Those of ``digests`` that the volume does not have whole: all parts, of the right length; ``deep``: the right bytes."""
     try:
-        marks = ",".join("?" * len(digests))
-        rows = await volume.database.read(f"SELECT sha256, size, recipe FROM message WHERE sha256 IN ({marks})", digests)
+        rows = await volume.database.among("SELECT sha256, size, recipe FROM message WHERE sha256 IN (??)", digests)
         if deep:
             whole = {sha256 for sha256, _, _ in rows if await _is_whole(volume, sha256)}
         else:
@@ -267,11 +266,7 @@ async def _complete(volume: Volume, rows: Sequence[Row]) -> set[bytes]:
         except DamagedError:
             continue
     wanted = [part for part in {part for _, parts in recipes.values() for part in parts} if part < 2**63]
-    sizes: dict[int, int] = {}
-    for start in range(0, len(wanted), CHUNK):
-        chunk = wanted[start : start + CHUNK]
-        sql = f"SELECT id, size FROM part WHERE id IN ({','.join('?' * len(chunk))})"
-        sizes.update({part: size for part, size in await volume.database.read(sql, chunk)})
+    sizes: dict[int, int] = dict(await volume.database.among("SELECT id, size FROM part WHERE id IN (??)", wanted))
     return {
         sha256
         for sha256, (size, parts) in recipes.items()

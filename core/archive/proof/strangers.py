@@ -11,9 +11,9 @@ from typing import TypeVar
 
 from core.archive.catalog import catalog
 from core.archive.store.ledger import Entry
-from core.archive.store.volume import CHUNK, Volume, unpack
+from core.archive.store.volume import Volume, unpack
 from core.config import Home
-from core.db.database import Database, Row
+from core.db.database import PIECE, Database, Row
 from core.errors import DamagedError, StorageError
 
 T = TypeVar("T", bytes, int)
@@ -68,16 +68,13 @@ class Known:
         """All digests in their order, some hundred at a time."""
         after = b""
         while rows := await self._database.read(
-            "SELECT sha256 FROM digest WHERE sha256 > ? ORDER BY sha256 LIMIT ?", (after, CHUNK)
+            "SELECT sha256 FROM digest WHERE sha256 > ? ORDER BY sha256 LIMIT ?", (after, PIECE)
         ):
             yield [row[0] for row in rows]
             after = rows[-1][0]
 
     async def _not_in(self, sql: str, wanted: Sequence[T]) -> list[T]:
-        found: set[T] = set()
-        for start in range(0, len(wanted), CHUNK):
-            chunk = wanted[start : start + CHUNK]
-            found.update(row[0] for row in await self._database.read(f"{sql} IN ({','.join('?' * len(chunk))})", chunk))
+        found = {row[0] for row in await self._database.among(f"{sql} IN (??)", wanted)}
         return [one for one in wanted if one not in found]
 
 
@@ -139,7 +136,7 @@ class Strangers:
         """Rows in the order of their first column, which must go up."""
         # SQLite has every text before every blob, the empty one too.
         after: bytes | str = ""
-        while rows := await self._volume.database.read(sql, (after, CHUNK)):
+        while rows := await self._volume.database.read(sql, (after, PIECE)):
             if not isinstance(rows[-1][0], bytes) or (isinstance(after, bytes) and rows[-1][0] <= after):
                 raise DamagedError(f"{self._volume.path.name}: a table is out of order.")
             yield rows

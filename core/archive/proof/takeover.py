@@ -150,8 +150,7 @@ async def _look(archive: Archive, wrecks: Mapping[int, list[Wreck]]) -> _Found:
             if entry.kind == "salvaged" and entry.payload.get("seen") == [seen.seq, seen.hash.hex()]:
                 # Salvaged already, when the catalog could not be made anew.
                 found.settled = True
-    marks = ",".join("?" * len(wrecks))
-    rows = await archive.database.read(f"SELECT sha256 FROM message WHERE volume IN ({marks}) ORDER BY id", list(wrecks))
+    rows = await archive.database.among("SELECT sha256 FROM message WHERE volume IN (??) ORDER BY id", list(wrecks))
     found.wanted = dict(found.named) | dict.fromkeys(bytes(row[0]) for row in rows)
     for wreck in last:
         found.wanted |= dict.fromkeys(await wreck.listed())

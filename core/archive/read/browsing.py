@@ -107,8 +107,7 @@ async def page(archive: Archive, folder: int, seq: int, total: int, *, offset: i
 
 async def stored(archive: Archive, messages: list[int]) -> list[Stored]:
     """Messages by their numbers, in that order; numbers that there are not are left out."""
-    marks = ",".join("?" * len(messages))
-    rows = await archive.database.read(f"SELECT {STORED} FROM message WHERE id IN ({marks})", messages)
+    rows = await archive.database.among(f"SELECT {STORED} FROM message WHERE id IN (??)", messages)
     found = {row[0]: Stored(*row) for row in rows}
     return [found[number] for number in messages if number in found]
 

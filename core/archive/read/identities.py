@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from core.archive.archive import Archive
 
-CHUNK = 500
-
 
 @dataclass(frozen=True, slots=True)
 class Identified:
@@ -51,15 +49,11 @@ async def known_shapes(archive: Archive, source: str, shapes: Iterable[tuple[int
 
 async def places(archive: Archive, owner: str, top: str, digests: Iterable[bytes]) -> dict[bytes, str]:
     """Present places of messages in the archive of ``owner`` below the folder ``top``, by SHA-256: the first of each."""
-    found: dict[bytes, str] = {}
-    wanted = list(dict.fromkeys(digests))
-    for start in range(0, len(wanted), CHUNK):
-        chunk = wanted[start : start + CHUNK]
-        rows = await archive.database.read(
-            "SELECT m.sha256, folder.path FROM message m JOIN placement p ON p.message_id = m.id AND p.until_seq IS NULL "
-            "JOIN folder ON folder.id = p.folder_id "
-            f"WHERE m.sha256 IN ({','.join('?' * len(chunk))}) AND folder.owner = ? ORDER BY p.id DESC",
-            (*chunk, owner),
-        )
-        found |= {bytes(sha256): path for sha256, path in rows if path == top or path.startswith(f"{top}/")}
-    return found
+    rows = await archive.database.among(
+        "SELECT m.sha256, folder.path FROM message m JOIN placement p ON p.message_id = m.id AND p.until_seq IS NULL "
+        "JOIN folder ON folder.id = p.folder_id WHERE folder.owner = ? AND m.sha256 IN (??) ORDER BY p.id DESC",
+        list(dict.fromkeys(digests)),
+        (owner,),
+    )
+    # The first of each is the last of its rows.
+    return {bytes(sha256): path for sha256, path in rows if path == top or path.startswith(f"{top}/")}

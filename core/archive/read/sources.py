@@ -174,18 +174,14 @@ async def deleted(archive: Archive, source: str, sizes: Iterable[int]) -> list[G
 
 async def gone_with(archive: Archive, source: str, digests: Iterable[bytes]) -> list[Gone]:
     """Vanished messages of a mailbox with a SHA-256 among ``digests``, the last to go first."""
-    found: list[Gone] = []
-    wanted = list(set(digests))
-    for start in range(0, len(wanted), CHUNK):
-        chunk = wanted[start : start + CHUNK]
-        rows = await archive.database.read(
-            f"SELECT {_GONE} FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NOT NULL "
-            "JOIN source_folder f ON f.id = s.source_folder_id AND f.source = ? LEFT JOIN folder ON folder.id = s.folder_id "
-            f"WHERE m.sha256 IN ({','.join('?' * len(chunk))}) ORDER BY s.gone_seq DESC, s.uid",
-            (source, *chunk),
-        )
-        found += [Gone(*row) for row in rows]
-    return found
+    rows = await archive.database.among(
+        f"SELECT {_GONE} FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NOT NULL "
+        "JOIN source_folder f ON f.id = s.source_folder_id AND f.source = ? LEFT JOIN folder ON folder.id = s.folder_id "
+        "WHERE m.sha256 IN (??) ORDER BY s.gone_seq DESC, s.uid",
+        list(set(digests)),
+        (source,),
+    )
+    return [Gone(*row) for row in rows]
 
 
 # The header of a journal report is known by its hash alone.
@@ -213,20 +209,18 @@ async def _gone(archive: Archive, source: str, pairs: Sequence[tuple[int, int | 
 
 async def kept(archive: Archive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, Kept]:
     """Those of ``uids`` that are archived and were there when the folder was last looked at, by UID."""
-    found: dict[int, Kept] = {}
-    for start in range(0, len(uids), CHUNK):
-        chunk = uids[start : start + CHUNK]
-        rows = await archive.database.read(
-            f"SELECT s.uid, m.sha256, coalesce(s.report_header, m.header_sha256), {_LENGTH}, s.delete_seq IS NOT NULL, "
-            "s.report_header IS NOT NULL FROM source_folder f "
-            "JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
-            "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? "
-            f"AND s.uid IN ({','.join('?' * len(chunk))})",
-            (source, name, uidvalidity, *chunk),
-        )
-        for uid, sha256, header, length, ours, report in rows:
-            found[uid] = Kept(uid, bytes(sha256), bytes(header), length, bool(ours), bool(report))
-    return found
+    rows = await archive.database.among(
+        f"SELECT s.uid, m.sha256, coalesce(s.report_header, m.header_sha256), {_LENGTH}, s.delete_seq IS NOT NULL, "
+        "s.report_header IS NOT NULL FROM source_folder f "
+        "JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
+        "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? AND s.uid IN (??)",
+        uids,
+        (source, name, uidvalidity),
+    )
+    return {
+        uid: Kept(uid, bytes(sha256), bytes(header), length, bool(ours), bool(report))
+        for uid, sha256, header, length, ours, report in rows
+    }
 
 
 async def shared(archive: Archive, source: str, name: str, uidvalidity: int, uids: Iterable[int]) -> list[int]:
@@ -245,18 +239,14 @@ async def shared(archive: Archive, source: str, name: str, uidvalidity: int, uid
 
 async def holding(archive: Archive, source: str, name: str, uidvalidity: int, digests: Iterable[bytes]) -> list[int]:
     """UIDs of a folder at which a message with a SHA-256 among ``digests`` was when it was last looked at, ascending."""
-    found: list[int] = []
-    wanted = list(set(digests))
-    for start in range(0, len(wanted), CHUNK):
-        chunk = wanted[start : start + CHUNK]
-        rows = await archive.database.read(
-            "SELECT s.uid FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NULL "
-            "JOIN source_folder f ON f.id = s.source_folder_id AND f.source = ? AND f.name = ? AND f.uidvalidity = ? "
-            f"WHERE m.sha256 IN ({','.join('?' * len(chunk))})",
-            (source, name, uidvalidity, *chunk),
-        )
-        found += [row[0] for row in rows]
-    return sorted(found)
+    rows = await archive.database.among(
+        "SELECT s.uid FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NULL "
+        "JOIN source_folder f ON f.id = s.source_folder_id AND f.source = ? AND f.name = ? AND f.uidvalidity = ? "
+        "WHERE m.sha256 IN (??)",
+        list(set(digests)),
+        (source, name, uidvalidity),
+    )
+    return sorted(row[0] for row in rows)
 
 
 async def held(archive: Archive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, str]:
@@ -264,30 +254,28 @@ async def held(archive: Archive, source: str, name: str, uidvalidity: int, uids:
 
     Somebody in one of our domains whom no user is may be waiting for them, and the catch-all archive has no copy.
     """
-    found: dict[int, str] = {}
-    for start in range(0, len(uids), CHUNK):
-        chunk = uids[start : start + CHUNK]
-        base = (
-            "FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
-            f"{{}} WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? AND s.uid IN ({','.join('?' * len(chunk))})"
-        )
-        parameters = (source, name, uidvalidity, *chunk)
-        nowhere = base.format("") + (
-            " AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.until_seq IS NULL AND p.message_id = "
-            f"(SELECT {STANDING} FROM message WHERE id = s.message_id))"
-        )
-        for (uid,) in await archive.database.read(f"SELECT s.uid {nowhere}", parameters):
-            found[uid] = "it lies in no folder of the archive"
-        waiting = base.format(
-            "JOIN unknown_message u ON u.message_id = s.message_id AND u.resolved_seq IS NULL "
-            "JOIN unknown_address a ON a.id = u.address_id AND a.ours"
-        ) + (
-            " AND NOT EXISTS (SELECT 1 FROM not_ours n WHERE n.pattern IN (a.address, '@' || a.domain))"
-            f" AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.folder_id = u.folder_id AND p.until_seq IS NULL "
-            f"AND p.message_id = (SELECT {STANDING} FROM message WHERE id = u.message_id)) GROUP BY s.uid"
-        )
-        found |= dict(await archive.database.read(f"SELECT s.uid, min(a.address) {waiting}", parameters))
-    return found
+    base = (
+        "FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
+        "{} WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? AND s.uid IN (??)"
+    )
+    nowhere = base.format("") + (
+        " AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.until_seq IS NULL AND p.message_id = "
+        f"(SELECT {STANDING} FROM message WHERE id = s.message_id))"
+    )
+    waiting = base.format(
+        "JOIN unknown_message u ON u.message_id = s.message_id AND u.resolved_seq IS NULL "
+        "JOIN unknown_address a ON a.id = u.address_id AND a.ours"
+    ) + (
+        " AND NOT EXISTS (SELECT 1 FROM not_ours n WHERE n.pattern IN (a.address, '@' || a.domain))"
+        f" AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.folder_id = u.folder_id AND p.until_seq IS NULL "
+        f"AND p.message_id = (SELECT {STANDING} FROM message WHERE id = u.message_id)) GROUP BY s.uid"
+    )
+    place = (source, name, uidvalidity)
+    found = {
+        uid: "it lies in no folder of the archive"
+        for (uid,) in await archive.database.among(f"SELECT s.uid {nowhere}", uids, place)
+    }
+    return found | dict(await archive.database.among(f"SELECT s.uid, min(a.address) {waiting}", uids, place))
 
 
 @dataclass(frozen=True, slots=True)

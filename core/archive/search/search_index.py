@@ -151,9 +151,8 @@ class Index:
             return "it is of another archive"
         step = max(state[2] // SAMPLES, 1)
         wanted = [*range(step, state[2] + 1, step), state[2]] if state[2] else []
-        marks = ",".join("?" * len(wanted))
-        ours = await database.read(f"SELECT message_id, digest FROM doc WHERE message_id IN ({marks})", wanted)
-        theirs = await catalog.read(f"SELECT id, sha256 FROM message WHERE id IN ({marks})", wanted)
+        ours = await database.among("SELECT message_id, digest FROM doc WHERE message_id IN (??)", wanted)
+        theirs = await catalog.among("SELECT id, sha256 FROM message WHERE id IN (??)", wanted)
         if dict(ours) != {number: digest(sha256) for number, sha256 in theirs}:
             return "the catalog has other numbers than it knows"
         return ""
@@ -210,9 +209,8 @@ class Index:
     async def again(self) -> int:
         """Try those that could not be read once more, since they may have been repaired; how many can be read now."""
         sql = "SELECT message_id FROM problem WHERE lack = 'damaged' LIMIT 1000"
-        numbers = [row[0] for row in await self.database.read(sql)]
-        marks = ",".join("?" * len(numbers))
-        rows = await self._archive.database.read(f"{_MESSAGES} WHERE m.id IN ({marks}) ORDER BY m.id", numbers)
+        numbers = sorted(row[0] for row in await self.database.read(sql))
+        rows = await self._archive.database.among(f"{_MESSAGES} WHERE m.id IN (??) ORDER BY m.id", numbers)
         repaired = [one for one in await self._documents(rows) if one.unread is None or one.unread.lack is not Lack.DAMAGED]
         async with self.database.transaction() as transaction:
             # Somebody else may have been there first.

@@ -38,14 +38,13 @@ PATIENCE_SECONDS = 600.0
 REPAIR = "archivar repair takes over what is whole, and fetches the rest again."
 #: SQLite reads of a file that is cut short what is there, instead of nothing.
 AS_FAR_AS_IT_GOES = "writable_schema = ON"
-#: SQLite takes up to 32,766 parameters a statement since 3.32; this keeps statements short.
-CHUNK = 500
 #: More than any ledger has.
 LAST_SEQ = 2**63 - 1
 #: SQLite keeps no value of 2 GB or more.
 LARGEST_PART = 2**31
 
 PAGE_BYTES = 16384
+_IDS = "SELECT sha256, id FROM part WHERE sha256 IN (??)"
 #: Where a volume grows: what is read of it before anything more is written there.
 _ENDS = (
     "SELECT id, size FROM part ORDER BY id DESC LIMIT 1",
@@ -366,12 +365,7 @@ class Volume:
 
     async def times(self, seqs: Sequence[int]) -> dict[int, str]:
         """The times of those entries of ``seqs`` that are in this volume."""
-        found: dict[int, str] = {}
-        for start in range(0, len(seqs), CHUNK):
-            chunk = seqs[start : start + CHUNK]
-            marks = ",".join("?" * len(chunk))
-            found.update(await self._database.read(f"SELECT seq, at FROM ledger WHERE seq IN ({marks})", chunk))
-        return found
+        return dict(await self._database.among("SELECT seq, at FROM ledger WHERE seq IN (??)", seqs))
 
     async def raw(self, sha256: bytes) -> bytes:
         """The message, put together and matched with its SHA-256. Raises ``DamagedError``, ``KeyError`` when not here."""
@@ -417,13 +411,7 @@ class Volume:
 
     async def known_parts(self, digests: Sequence[bytes]) -> dict[bytes, int]:
         """Ids of those parts that are in this volume already."""
-        found: dict[bytes, int] = {}
-        reader = await self._reader()
-        for start in range(0, len(digests), CHUNK):
-            chunk = digests[start : start + CHUNK]
-            marks = ",".join("?" * len(chunk))
-            found.update(await reader.read(f"SELECT sha256, id FROM part WHERE sha256 IN ({marks})", chunk))
-        return found
+        return dict(await (await self._reader()).among(_IDS, digests))
 
     async def spoils(self, messages: Sequence[Prepared]) -> bool:
         """Would any of ``messages`` be damaged if they were appended here? A copy of it, or a damaged part, would be kept."""
@@ -478,11 +466,7 @@ class Volume:
             ((part.sha256, part.codec, part.size, part.data) for part in parts),
         )
         wanted = list({piece.sha256 for message in messages for piece in message.pieces})
-        ids: dict[bytes, int] = {}
-        for start in range(0, len(wanted), CHUNK):
-            chunk = wanted[start : start + CHUNK]
-            marks = ",".join("?" * len(chunk))
-            ids.update(await transaction.read(f"SELECT sha256, id FROM part WHERE sha256 IN ({marks})", chunk))
+        ids: dict[bytes, int] = dict(await transaction.among(_IDS, wanted))
         if len(ids) < len(wanted):
             raise Incomplete
         await transaction.many(

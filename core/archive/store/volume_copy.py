@@ -156,8 +156,7 @@ async def _copy_messages(source: Database, target: Database, last_part: int) -> 
     while rows := await source.read(sql, (after, ROWS)):
         # What was archived since has parts that are not copied this time.
         whole = [row for row in rows if max(unpack(row[2]), default=0) <= last_part]
-        marks = ",".join("?" * len(whole))
-        found = await target.read(f"SELECT sha256 FROM message WHERE sha256 IN ({marks})", [row[0] for row in whole])
+        found = await target.among("SELECT sha256 FROM message WHERE sha256 IN (??)", [row[0] for row in whole])
         known = {row[0] for row in found}
         if fresh := [row for row in whole if row[0] not in known]:
             await _insert(target, "INSERT INTO message (sha256, size, recipe) VALUES (?, ?, ?)", fresh)
