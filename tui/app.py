@@ -26,7 +26,7 @@ def run(home: Path | None = None) -> None:
         # Where a shell exports them, Textual would believe them for ever and not the window.
         os.environ.pop(name, None)
     from tui.console import Console
-    from tui.desk.core import begin_archive, note_fault, open_gateway
+    from tui.desk.desk import begin_archive, note_fault, open_desk
     from tui.desk.start import glance, locale_doubt
     from tui.terminal import Found, TerminalDriver, end_on_signals
 
@@ -37,7 +37,7 @@ def run(home: Path | None = None) -> None:
     threading.Thread(target=_end_with_terminal, name="terminal", daemon=True).start()
     start = glance(home)
     console = Console(
-        lambda: open_gateway(home),
+        lambda: open_desk(home),
         lambda: begin_archive(home),
         few_colours=few_colours(),
         start=start,

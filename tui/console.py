@@ -21,9 +21,10 @@ from textual.widgets import Input, Static
 
 from tui import keymap, palette
 from tui.actions import EVERYWHERE, Action, bindings, shown_key
-from tui.desk.settings_views import SettingsView
+from tui.desk.desk import Desk
+from tui.desk.refusals import Refused
+from tui.desk.settings import SettingsView
 from tui.desk.start import DEFAULTS, Start, safe
-from tui.desk.views import Gateway, Refused
 from tui.failing import GONE, Failing
 from tui.keymap import Keymap
 from tui.places.archive.archive import ArchivePlace
@@ -54,7 +55,7 @@ AGAIN = 2.0
 
 
 class Console(Failing):
-    """The console. ``open_gateway`` opens the archive and may raise ``Refused``; ``begin`` makes one where there is none.
+    """The console. ``open_desk`` opens the archive and may raise ``Refused``; ``begin`` makes one where there is none.
 
     ``note`` writes where in the program a fault was to a log. ``doubt`` is what should be known of the terminal.
     """
@@ -65,7 +66,7 @@ class Console(Failing):
 
     def __init__(
         self,
-        open_gateway: Callable[[], Awaitable[Gateway]],
+        open_desk: Callable[[], Awaitable[Desk]],
         begin: Callable[[], Awaitable[None]] | None = None,
         *,
         few_colours: bool = False,
@@ -77,10 +78,10 @@ class Console(Failing):
         # Filters for colours are made in App.__init__, so it must know at once.
         super().__init__(note, driver_class=driver, ansi_color=True if few_colours else None)
         self._doubt = doubt
-        self._open_gateway = open_gateway
+        self._open_desk = open_desk
         self.begin = begin
         self.few_colours = few_colours
-        self._gateway: Gateway | None = None
+        self._desk: Desk | None = None
         self._wake = asyncio.Event()
         self._loaded = 0.0
         self._stale = False
@@ -111,11 +112,11 @@ class Console(Failing):
         return shown_key(binding.key)
 
     @property
-    def gateway(self) -> Gateway:
+    def desk(self) -> Desk:
         """The door to the archive; places exist only while it is open."""
-        if self._gateway is None:
+        if self._desk is None:
             raise Refused("The archive is not open.")
-        return self._gateway
+        return self._desk
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {"tone-muted": "ansi_default"}
@@ -156,7 +157,7 @@ class Console(Failing):
 
     async def _keep_theme(self, name: str) -> None:
         try:
-            await self.gateway.settings.change("theme", name)
+            await self.desk.settings.change("theme", name)
         except Refused as trouble:
             self.notify(f"This theme is for now only: {trouble.message} {trouble.hint}", markup=False)
 
@@ -215,12 +216,12 @@ class Console(Failing):
 
     async def _watch(self) -> None:
         while True:
-            woken = await self._tick_or_wake(TICK if self._gateway else AGAIN)
-            if self._gateway is None:
+            woken = await self._tick_or_wake(TICK if self._desk else AGAIN)
+            if self._desk is None:
                 await self._open()
             elif place := self.place:
                 try:
-                    changed = await self._gateway.changed()
+                    changed = await self._desk.changed()
                 except Refused as trouble:
                     place.say(f"! {trouble.message} {trouble.hint}")
                     continue
@@ -235,7 +236,7 @@ class Console(Failing):
         self.set_timer(AGAIN, lambda: self.run_worker(self._watch(), name="watch", exit_on_error=False))
 
     async def _tick_or_wake(self, seconds: float) -> bool:
-        if self._gateway is None and self.place is None:
+        if self._desk is None and self.place is None:
             return True
         try:
             await asyncio.wait_for(self._wake.wait(), seconds)
@@ -252,7 +253,7 @@ class Console(Failing):
     async def _open(self) -> None:
         start = self.place
         try:
-            self._gateway = await self._open_gateway()
+            self._desk = await self._open_desk()
         except Refused as trouble:
             if isinstance(start, StartPlace):
                 start.show(trouble)
@@ -267,8 +268,8 @@ class Console(Failing):
             self.opened()
 
     async def on_unmount(self) -> None:
-        if self._gateway:
-            await self._gateway.close()
+        if self._desk:
+            await self._desk.close()
 
     # Doing ---------------------------------------------------------------------------------------------------------------
 
@@ -294,7 +295,7 @@ class Console(Failing):
 
     def leave(self, busy: int) -> None:
         """Leave the console, saying what goes on without it; asks first when something would stop with it."""
-        jobs = [job for job in self._gateway.jobs.all() if job.active] if self._gateway else []
+        jobs = [job for job in self._desk.jobs.all() if job.active] if self._desk else []
         if not jobs:
             self._leave(busy)
         elif not isinstance(self.screen, Confirm):
@@ -311,7 +312,7 @@ class Console(Failing):
     async def action_go(self, name: str) -> None:
         """Go to a place; Home stays below all of them, so escape leads there."""
         kind = places().get(name)
-        if self._gateway is None or (kind is not None and type(self.screen) is kind):
+        if self._desk is None or (kind is not None and type(self.screen) is kind):
             return
         while len(self.screen_stack) > 2:
             await self.pop_screen()
@@ -355,9 +356,9 @@ class Console(Failing):
                 yield SystemCommand(action.label, action.help, self._command(screen, action.name))
             # Not over itself, and not twice where a key opens it.
             inside = isinstance(screen, DirectoryPlace | SyncPlace) or "directory" in {action.name for action in useful}
-            if self._gateway is not None and not inside:
+            if self._desk is not None and not inside:
                 yield SystemCommand("Directory", "The directory that users come from", self.action_directory)
-            if self._gateway is not None and not isinstance(screen, ProofPlace | SettingsPlace):
+            if self._desk is not None and not isinstance(screen, ProofPlace | SettingsPlace):
                 yield SystemCommand("Proof", "Verify the archive, and repair it", lambda: self.action_go("proof"))
             if not screen.OWN_HELP:
                 yield SystemCommand("Help", "The keys of this place", self.action_help)

@@ -15,8 +15,7 @@ from textual.dom import DOMNode, NoScreen
 from textual.widget import MountError
 from textual.worker import Worker, WorkerState
 
-from tui.desk.faults import fault, way
-from tui.desk.views import Refused
+from tui.desk.refusals import Refused, fault, way
 from tui.places.trouble import Trouble
 
 #: A worker tells the widget that it belongs to, which knows no answer to a fault: the application has to hear of it.

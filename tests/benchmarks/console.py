@@ -28,7 +28,7 @@ from tests.benchmarks.contestant import Home
 from tests.benchmarks.server import fill
 from tests.servers.dovecot import Dovecot
 from tests.terminal.consoles import add_users
-from tui.desk.core import open_gateway
+from tui.desk.desk import open_desk
 
 Row = tuple[str, ...]
 FAST = tuple(f"fast{number}@example.test" for number in range(4))
@@ -194,13 +194,13 @@ async def _home_with_many_users(path: Path) -> tuple[Sequence[float], float]:
     staff = Profile("Staff", Server("mail.example.test"), Login("", "", Method.KERIO_MASTER), selection=Selection())
     await saved_profiles.save(archive, staff, Secret("word"))
     await archive.close()
-    gateway = await open_gateway(path)
+    desk = await open_desk(path)
     times = []
     for _ in range(20):
         begun = time.perf_counter()
-        await gateway.home()
+        await desk.home()
         times.append(time.perf_counter() - begun)
-    await gateway.close()
+    await desk.close()
     return times[1:], times[0]
 
 

@@ -16,7 +16,7 @@ from core import config
 from core.archive.archive import Archive
 from core.archive.registry import users
 from tests.benchmarks.console import Row, Screen, row
-from tui.desk.core import CoreGateway, open_gateway
+from tui.desk.desk import Desk, open_desk
 
 SEED = 6
 #: Messages of the folders. Growth is told from the second to the fourth.
@@ -28,7 +28,7 @@ ROUNDS = 15
 def measure(path: Path) -> Iterator[Row]:
     """All rows about lists of messages."""
     asyncio.run(fill(path, SIZES))
-    opened, jumps = asyncio.run(_in_the_gateway(path))
+    opened, jumps = asyncio.run(_in_the_desk(path))
     low, high = SIZES[1], SIZES[3]
     for size in SIZES[1:]:
         growth = f"{opened[high] / opened[low]:.1f} from {low:,} to {high:,}" if size == high else ""
@@ -85,10 +85,10 @@ async def fill(path: Path, sizes: tuple[int, ...]) -> None:
     await archive.close()
 
 
-async def _in_the_gateway(path: Path) -> tuple[dict[int, float], dict[str, float]]:
+async def _in_the_desk(path: Path) -> tuple[dict[int, float], dict[str, float]]:
     """Seconds to open folders, by their sizes, and to get a page of the largest, by where it is."""
-    gateway: CoreGateway = await open_gateway(path)
-    mail = gateway.mail
+    desk: Desk = await open_desk(path)
+    mail = desk.mail
     [owner] = await mail.owners("", 0, 10)
     folders = {one.messages: one.key for one in await mail.folders(owner.key) if one.key}
 
@@ -100,7 +100,7 @@ async def _in_the_gateway(path: Path) -> tuple[dict[int, float], dict[str, float
     whole = await mail.open_folder(folders[SIZES[0]])
     places = {"at the beginning": 0, "in the middle": SIZES[0] // 2, "at the end": SIZES[0] - 100}
     jumps = {words: await _median(partial(mail.page, whole, at, 100)) for words, at in places.items()}
-    await gateway.close()
+    await desk.close()
     return seconds, jumps
 
 

@@ -21,8 +21,8 @@ from core.config import Home
 from core.service.salvaging import salvage_if_needed
 from tests import homes
 from tests.homes import message, profile, rows
-from tui.desk.core import open_gateway
-from tui.desk.views import Refused
+from tui.desk.desk import open_desk
+from tui.desk.refusals import Refused
 
 PAGE = 16384
 Harm = Callable[[Path], None]
@@ -382,32 +382,32 @@ async def test_the_console_tells_the_damage_and_goes_on_when_it_is_repaired(home
     good = rows(home.catalog, "SELECT id FROM message WHERE volume = 1")[0][0]
     bad = rows(home.catalog, "SELECT id FROM message WHERE volume = ?", last)[0][0]
     HARMS[harm](home.volume(last))
-    gateway = await open_gateway(home.path)
+    desk = await open_desk(home.path)
     try:
-        told = [one.text for one in (await gateway.home()).attention]
+        told = [one.text for one in (await desk.home()).attention]
         assert any(f"{last:06}" in text and "DAMAGED" in text for text in told), told
-        [owner] = await gateway.mail.owners("", 0, 10)
-        assert await gateway.mail.folders(owner.key)
-        assert (await gateway.mail.message(good)).subject
+        [owner] = await desk.mail.owners("", 0, 10)
+        assert await desk.mail.folders(owner.key)
+        assert (await desk.mail.message(good)).subject
         with suppress(Refused):
-            await gateway.mail.message(bad)
-        await gateway.activity.entries("", 0, 20)
+            await desk.mail.message(bad)
+        await desk.activity.entries("", 0, 20)
         # Proof, where Home leads for the remedy, offers it before anything was verified.
-        view = await gateway.proof.view()
+        view = await desk.proof.view()
         assert any(f"{last:06}" in text for row in view.findings for text in row.title), view
         assert view.finding_count == len(view.findings)
         with pytest.raises(Refused):
-            await gateway.start("Test")
+            await desk.start("Test")
         archive = await Archive.open(home)
         try:
             await salvage_if_needed(archive, others=[template], actor="test")
         finally:
             await archive.close()
-        told = [one.text for one in (await gateway.home()).attention]
+        told = [one.text for one in (await desk.home()).attention]
         assert not any("DAMAGED" in text for text in told), told
-        assert not (await gateway.proof.view()).findings
+        assert not (await desk.proof.view()).findings
     finally:
-        await gateway.close()
+        await desk.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another account")

@@ -37,8 +37,8 @@ from tests.conftest import StartDovecot
 from tests.journals import report
 from tests.servers.scripted import Script, ScriptedServer, Stored
 from tests.support import ALICE, SHORT_BACKOFF, At, Sandbox, mail, many, profile, sandbox, sha256
-from tui.desk.core import CoreGateway, open_gateway
-from tui.desk.job_views import JobView
+from tui.desk.desk import Desk, open_desk
+from tui.desk.jobs import JobView
 
 
 @pytest.fixture
@@ -592,9 +592,9 @@ async def test_sizes_that_are_not_told_do_not_lift_the_bound_on_memory(box: Sand
 # -- the console and the command line
 
 
-async def ended(gateway: CoreGateway, key: int) -> JobView:
-    await until(lambda: not gateway.jobs.view(key).active)
-    return gateway.jobs.view(key)
+async def ended(desk: Desk, key: int) -> JobView:
+    await until(lambda: not desk.jobs.view(key).active)
+    return desk.jobs.view(key)
 
 
 async def test_the_console_compares_and_repairs_as_jobs(box: Sandbox) -> None:
@@ -604,21 +604,21 @@ async def test_the_console_compares_and_repairs_as_jobs(box: Sandbox) -> None:
         await saved_profiles.save(box.archive, wanted, Secret("secret"))
         await box.run(wanted)
         exchange(server, 9)
-        gateway = await open_gateway(box.archive.home.path)
+        desk = await open_desk(box.archive.home.path)
         try:
-            view = await ended(gateway, await gateway.compare("Test", "numbers"))
+            view = await ended(desk, await desk.compare("Test", "numbers"))
             assert view.result[0] == "Nothing is missing in the archive: all of it is there, by its numbers."
-            key = await gateway.compare("Test", "deep")
-            assert gateway.comparing("Test") == key == await gateway.compare("test", "deep")
-            view = await ended(gateway, key)
+            key = await desk.compare("Test", "deep")
+            assert desk.comparing("Test") == key == await desk.compare("test", "deep")
+            view = await ended(desk, key)
             assert view.problem_count == 1
             assert view.problems[0].startswith("INBOX, UID 9, ")
-            assert gateway.comparing("Test") is None
-            view = await ended(gateway, await gateway.compare("Test", "repair"))
+            assert desk.comparing("Test") is None
+            view = await ended(desk, await desk.compare("Test", "repair"))
             assert (view.state.word, view.problems) == ("done", ())
             assert any("1 message repaired" in text for text in view.result)
         finally:
-            await gateway.close()
+            await desk.close()
 
 
 def apply(archivar: Archivar, server: ScriptedServer) -> None:

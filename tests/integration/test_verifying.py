@@ -34,8 +34,8 @@ from core.system.actor import Actor
 from core.system.tasks import spawn
 from tests import homes
 from tests.homes import rows, wait_for
-from tui.desk.core import open_gateway
-from tui.desk.views import Remedy
+from tui.desk.desk import open_desk
+from tui.desk.home import Remedy
 
 LONG_AGO = "2020-01-01T00:00:00.000Z"
 Hold = Callable[["subprocess.Popen[bytes]"], int]
@@ -323,11 +323,11 @@ def test_damage_that_the_schedule_finds_is_known(home: Home, start: Start) -> No
     assert (findings, messages >= 1) == (ended["findings"], True)
 
     async def on_home() -> list[str]:
-        gateway = await open_gateway(home.path)
+        desk = await open_desk(home.path)
         try:
-            return [item.text for item in (await gateway.home()).attention if item.remedy is Remedy.PROOF]
+            return [item.text for item in (await desk.home()).attention if item.remedy is Remedy.PROOF]
         finally:
-            await gateway.close()
+            await desk.close()
 
     [said] = asyncio.run(on_home())
     assert said.startswith(f"DAMAGED: verification found {findings} faults; ")

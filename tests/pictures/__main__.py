@@ -19,7 +19,7 @@ from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Access, Login, Method, Profile, Server
 from core.profiles.schedule import Schedule
 from core.profiles.selection import Selection
-from tests.terminal.staged import StagedGateway, line, problem, profile, result, snapshot
+from tests.terminal.staged import StagedDesk, line, problem, profile, result, snapshot
 from tests.unit.test_tui_screens import Shown
 from tui.console import Console
 from tui.places import place
@@ -39,7 +39,7 @@ class Standing(datetime):
         return cls.fromtimestamp(MOMENT.timestamp(), tz)
 
 
-def evening() -> StagedGateway:
+def evening() -> StagedDesk:
     """A server's staff are being archived; one mailbox has a schedule, one has problems, one has never run."""
     server = Server("mail.example.test", Access.IMAP_SSL, connections=4)
     staff = Profile(
@@ -51,8 +51,8 @@ def evening() -> StagedGateway:
         schedule=Schedule(daily="21:00"),
     )
     office = replace(profile("Office"), schedule=Schedule(every="15 minutes"))
-    gateway = StagedGateway(staff, office, profile("Journal", access=Access.IMAP_TLS), profile("Support"), moment=MOMENT)
-    gateway.people = [User(f"{number}", f"user{number}", (f"user{number}@example.test",)) for number in range(40)]
+    desk = StagedDesk(staff, office, profile("Journal", access=Access.IMAP_TLS), profile("Support"), moment=MOMENT)
+    desk.people = [User(f"{number}", f"user{number}", (f"user{number}@example.test",)) for number in range(40)]
     working = (("anna", "INBOX", 0.61), ("bob", "Sent Items", 0.34), ("carol", "Projects/2024", 0.87), ("dora", "INBOX", 0.05))
     lines = [line(f"{name}@example.test", folder=folder, done=done) for name, folder, done in working]
     lines += [line(f"{name}@example.test", phase=Phase.DONE, folder="", done=1.0) for name in ("eve", "finn", "greta")]
@@ -60,24 +60,24 @@ def evening() -> StagedGateway:
         problem("Archive/2019", 4711, "The server sent nothing for it."),
         problem("INBOX", 17, "It is longer than the server announces."),
     )
-    gateway.add_run("Staff", RunStatus.RUNNING, run=7)
-    gateway.snapshots[7] = snapshot(7, *lines, problems=lost)
+    desk.add_run("Staff", RunStatus.RUNNING, run=7)
+    desk.snapshots[7] = snapshot(7, *lines, problems=lost)
     fine = result(found=1240, archived=12, known=1228, bytes=3_400_000)
-    gateway.add_run("Office", RunStatus.SUCCEEDED, run=5, finished=MOMENT - timedelta(minutes=14), result=fine)
+    desk.add_run("Office", RunStatus.SUCCEEDED, run=5, finished=MOMENT - timedelta(minutes=14), result=fine)
     bad = result(
         [problem(), problem("Junk", 9)], status="completed_with_errors", found=312, archived=310, failed=2, bytes=44_000_000
     )
-    gateway.add_run("Journal", RunStatus.WITH_ERRORS, run=6, finished=MOMENT - timedelta(days=1), result=bad)
-    gateway.service_running = True
-    return gateway
+    desk.add_run("Journal", RunStatus.WITH_ERRORS, run=6, finished=MOMENT - timedelta(days=1), result=bad)
+    desk.service_running = True
+    return desk
 
 
 async def draw() -> Mapping[str, str]:
     """The pictures by their file names."""
-    gateway = evening()
+    desk = evening()
 
-    async def opened() -> StagedGateway:
-        return gateway
+    async def opened() -> StagedDesk:
+        return desk
 
     console = Console(opened)
     async with console.run_test(size=SIZE) as pilot:

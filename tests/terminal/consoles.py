@@ -16,13 +16,13 @@ from core.model import COUNTERS, RunStatus, now, timestamp
 from core.service.queue import Queue
 from tests.unit.test_tui_screens import Shown
 from tui.console import Console
-from tui.desk.core import open_gateway
+from tui.desk.desk import open_desk
 
 
 @asynccontextmanager
 async def console_on(home: Home, size: tuple[int, int] = (80, 24), **options: Any) -> AsyncIterator[Shown]:
     """A console on the archive in ``home``, with Home loaded."""
-    console = Console(lambda: open_gateway(home.path), **options)
+    console = Console(lambda: open_desk(home.path), **options)
     async with console.run_test(size=size, notifications=True) as pilot:
         screen = Shown(console, pilot)
         await screen.until_shown("Needs attention")

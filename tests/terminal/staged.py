@@ -1,4 +1,4 @@
-"""A gateway whose archive is made of values in memory, and a console on it: ``python -m tests.terminal.staged SCENE``."""
+"""A desk whose archive is made of values in memory, and a console on it: ``python -m tests.terminal.staged SCENE``."""
 
 from __future__ import annotations
 
@@ -15,22 +15,15 @@ from core.message.content import Attachment, Content
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, User, now
 from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.profiles.selection import select
-from tui.desk import archive, present
-from tui.desk.activity_views import Activity
-from tui.desk.archive_views import FolderRow, Mail, MessageRow, MessageView, OpenFolder, OwnerRow, PlaceRow, RawSource
-from tui.desk.attention import Condition, attention
+from tui.desk import archive, home, message, present, runs
+from tui.desk.archive import ArchiveDesk, ArchiveFolder, OpenFolder, OwnerRow
 from tui.desk.described import facts
-from tui.desk.directory_views import Directory
-from tui.desk.job_views import Jobs, JobView
-from tui.desk.people_views import Users
-from tui.desk.profile_views import Profiles
-from tui.desk.proof_views import Proof
-from tui.desk.seal_views import Seals
-from tui.desk.search_views import Searching
-from tui.desk.settings_views import Setup
-from tui.desk.transfer_views import Backups, Exports, Imports, Restores
-from tui.desk.unknown_views import Unknowns
-from tui.desk.views import HomeView, ProfileView, Refused, RunView
+from tui.desk.desk import Desk
+from tui.desk.home import Condition, HomeView, ProfileView, attention
+from tui.desk.jobs import Jobs, JobView
+from tui.desk.message import MessageRow, MessageView, PlaceRow, SourceLines, message_view
+from tui.desk.refusals import Refused
+from tui.desk.runs import RunView
 
 #: Escapes that set a title, move, colour and clear; markup; direction and width tricks; and length.
 HOSTILE = (
@@ -85,7 +78,7 @@ def problem(folder: str = "INBOX", uid: int | None = 17, reason: str = "The serv
     return {"mailbox": "anna@example.test", "folder": folder, "uid": uid, "reason": reason}
 
 
-class StagedMail:
+class StagedMail(ArchiveDesk):
     """Two people with a few folders, whose messages are made as they are asked for."""
 
     FOLDERS = (("INBOX", 1204), ("Projects/2024", 88), ("Projects/2025", 311), ("Sent Items", 640))
@@ -101,7 +94,7 @@ class StagedMail:
         people = [Owner(name, name, f"{name.title()} Example", f"{name}@example.test", False) for name in ("anna", "bob")]
         return [archive.owner_row(one) for one in people if contains in one.name]
 
-    async def folders(self, owner: str) -> Sequence[FolderRow]:
+    async def folders(self, owner: str) -> Sequence[ArchiveFolder]:
         return archive.tree(
             [FolderEntry(key, f"{owner}@example.test/{name}", count) for key, (name, count) in enumerate(self.FOLDERS, 1)]
         )
@@ -109,7 +102,7 @@ class StagedMail:
     async def open_folder(self, key: int) -> OpenFolder:
         return OpenFolder(key, 1, self.FOLDERS[key - 1][1])
 
-    def _stored(self, number: int) -> Stored:
+    def _made(self, number: int) -> Stored:
         subject = self.SUBJECTS[number % len(self.SUBJECTS)]
         date = int(self.moment_of(number).timestamp())
         return Stored(
@@ -130,18 +123,18 @@ class StagedMail:
 
     async def page(self, folder: OpenFolder, offset: int, limit: int) -> Sequence[MessageRow]:
         numbers = range(offset + 1, min(offset + limit, folder.total) + 1)
-        return [archive.message_row(self._stored(number), self._moment) for number in numbers]
+        return [message.message_row(self._made(number), self._moment) for number in numbers]
 
     async def news(self, folder: OpenFolder) -> str:
         return "3 new"
 
     async def message(self, message: int) -> MessageView:
-        stored = self._stored(message)
+        stored = self._made(message)
         date = f"{self.moment_of(message):%a, %d %b %Y %H:%M:%S} +0000"
         headers = (("From", stored.sender), ("To", stored.recipients), ("Date", date), ("Subject", stored.subject))
         attached = (Attachment(0, "figures.xlsx", "application/vnd.ms-excel", 48_000),) * stored.attachments
         text = f"Dear Anna,\n\nthis is message {message}.\n\nJörg"
-        return archive.message_view(stored, Content(headers, text, "text", attached, ()))
+        return message_view(stored, Content(headers, text, "text", attached, ()))
 
     async def preview(self, message: int) -> MessageView:
         return await self.message(message)
@@ -149,15 +142,18 @@ class StagedMail:
     async def history(self, message: int) -> Sequence[PlaceRow]:
         return [PlaceRow("anna: anna@example.test/INBOX", "yesterday 18:04", "")]
 
-    async def source(self, message: int, width: int) -> RawSource:
-        return archive.Raw(b"Subject: x\r\n\r\n", width)
+    async def source(self, message: int, width: int) -> SourceLines:
+        return SourceLines(b"Subject: x\r\n\r\n", width)
 
     async def save_attachment(self, message: int, index: int, folder: str) -> str:
         raise Refused("Nothing is saved on this stage.")
 
 
-class NoJobs:
+class NoJobs(Jobs):
     """Nothing is done behind the pages."""
+
+    def __init__(self) -> None:
+        pass
 
     def all(self) -> Sequence[JobView]:
         return ()
@@ -172,7 +168,7 @@ class NoJobs:
         raise Refused(f"There is no job {key} on this stage.")
 
 
-class StagedGateway:
+class StagedDesk(Desk):
     """Holds profiles, runs and snapshots; ``touch`` makes the console look again."""
 
     def __init__(self, *profiles: Profile, moment: datetime | None = None) -> None:
@@ -185,68 +181,13 @@ class StagedGateway:
         self.refusal: Refused | None = None
         self.condition = Condition()
         self.moment = moment or now()
+        self.mail = StagedMail(self.moment)
+        self.jobs = NoJobs()
         self.closed = False
         self._changed = True
 
-    @property
-    def drafts(self) -> Profiles:
-        raise Refused("No profile is made on this stage.")
-
-    @property
-    def users(self) -> Users:
-        raise Refused("There are no users on this stage.")
-
-    @property
-    def unknown(self) -> Unknowns:
-        raise Refused("There are no unknown addresses on this stage.")
-
-    @property
-    def directory(self) -> Directory:
-        raise Refused("There is no directory on this stage.")
-
-    @property
-    def settings(self) -> Setup:
-        raise Refused("Nothing can be set on this stage.")
-
-    @property
-    def activity(self) -> Activity:
-        raise Refused("Nothing was done on this stage.")
-
-    @property
-    def search(self) -> Searching:
-        raise Refused("Nothing can be found on this stage.")
-
-    @property
-    def mail(self) -> Mail:
-        return StagedMail(self.moment)
-
-    @property
-    def jobs(self) -> Jobs:
-        return NoJobs()
-
-    @property
-    def exports(self) -> Exports:
-        raise Refused("Nothing is exported on this stage.")
-
-    @property
-    def restores(self) -> Restores:
-        raise Refused("Nothing is restored on this stage.")
-
-    @property
-    def imports(self) -> Imports:
-        raise Refused("Nothing is imported on this stage.")
-
-    @property
-    def backups(self) -> Backups:
-        raise Refused("Nothing is backed up on this stage.")
-
-    @property
-    def proof(self) -> Proof:
-        raise Refused("Nothing is proved on this stage.")
-
-    @property
-    def seals(self) -> Seals:
-        raise Refused("Nothing is sealed on this stage.")
+    def __getattr__(self, name: str) -> Any:
+        raise Refused(f"There are no {name} on this stage.")
 
     def touch(self) -> None:
         self._changed = True
@@ -275,7 +216,7 @@ class StagedGateway:
             service_running=self.service_running,
             busy=sum(not run.status.final for run in latest.values()),
             profiles=tuple(
-                present.profile_row(each, run, self.snapshots.get(run.id) if run else None, self.moment, chosen)
+                home.profile_row(each, run, self.snapshots.get(run.id) if run else None, self.moment, chosen)
                 for each, run in rows
             ),
             attention=attention(self.profiles, latest, chosen, self.condition),
@@ -284,14 +225,14 @@ class StagedGateway:
     async def profile(self, key: str) -> ProfileView:
         self._ask()
         [found] = [each for each in self.profiles if each.name == key]
-        runs = sorted((run for run in self.runs.values() if run.profile == key), key=lambda run: -run.id)
+        last_runs = sorted((run for run in self.runs.values() if run.profile == key), key=lambda run: -run.id)
         chosen = {found.selection: select(found.selection, self.people).counted()} if found.selection else {}
-        last = runs[0] if runs else None
+        last = last_runs[0] if last_runs else None
         return ProfileView(
-            present.profile_row(found, last, self.snapshots.get(last.id) if last else None, self.moment, chosen),
+            home.profile_row(found, last, self.snapshots.get(last.id) if last else None, self.moment, chosen),
             tuple((label, present.text(value)) for label, value in facts(found)),
             tuple(present.text(warning) for warning in found.warnings()),
-            tuple(present.run_row(run, self.snapshots.get(run.id), self.moment) for run in runs),
+            tuple(runs.run_row(run, self.snapshots.get(run.id), self.moment) for run in last_runs),
         )
 
     async def set_automatic(self, key: str, on: bool) -> None:
@@ -309,7 +250,7 @@ class StagedGateway:
 
     async def run(self, run_id: int) -> RunView:
         self._ask()
-        return present.run_view(self.runs[run_id], self.snapshots.get(run_id), self.events, self.moment)
+        return runs.run_view(self.runs[run_id], self.snapshots.get(run_id), self.events, self.moment)
 
     async def start(self, profile: str) -> int:
         self._ask()
@@ -339,9 +280,9 @@ class StagedGateway:
         self.closed = True
 
 
-def ordinary(moment: datetime | None = None) -> StagedGateway:
+def ordinary(moment: datetime | None = None) -> StagedDesk:
     """A morning: one runs, one is fine, one has problems, one has never run."""
-    gateway = StagedGateway(
+    desk = StagedDesk(
         profile("Staff", "anna@example.test"),
         profile("Alice"),
         profile("Journal", access=Access.IMAP_TLS, accept_all_certificates=True),
@@ -349,31 +290,31 @@ def ordinary(moment: datetime | None = None) -> StagedGateway:
         moment=moment,
     )
     day = timedelta(days=1)
-    gateway.add_run("Staff", RunStatus.RUNNING, run=7)
-    gateway.snapshots[7] = snapshot(7, problems=(problem(), problem("Archive/2019", 4711, "It is not there any more.")))
+    desk.add_run("Staff", RunStatus.RUNNING, run=7)
+    desk.snapshots[7] = snapshot(7, problems=(problem(), problem("Archive/2019", 4711, "It is not there any more.")))
     fine = result(found=1240, archived=12, known=1228, bytes=3_400_000)
-    gateway.add_run("Alice", RunStatus.SUCCEEDED, run=5, finished=gateway.moment - day, result=fine)
+    desk.add_run("Alice", RunStatus.SUCCEEDED, run=5, finished=desk.moment - day, result=fine)
     bad = result(
         [problem(), problem("Junk", 9)], status="completed_with_errors", found=312, archived=310, failed=2, bytes=44_000_000
     )
-    gateway.add_run("Journal", RunStatus.WITH_ERRORS, run=6, finished=gateway.moment, result=bad)
-    gateway.service_running = True
-    return gateway
+    desk.add_run("Journal", RunStatus.WITH_ERRORS, run=6, finished=desk.moment, result=bad)
+    desk.service_running = True
+    return desk
 
 
-def hostile() -> StagedGateway:
+def hostile() -> StagedDesk:
     """Names, folders and reasons of somebody who wants the terminal."""
-    gateway = StagedGateway(profile(HOSTILE, HOSTILE, host=HOSTILE, accept_all_certificates=True), profile("Alice"))
-    gateway.add_run(HOSTILE, RunStatus.RUNNING, run=7)
+    desk = StagedDesk(profile(HOSTILE, HOSTILE, host=HOSTILE, accept_all_certificates=True), profile("Alice"))
+    desk.add_run(HOSTILE, RunStatus.RUNNING, run=7)
     problems = (problem(HOSTILE, 17, HOSTILE), problem())
-    gateway.snapshots[7] = snapshot(7, line(HOSTILE, folder=HOSTILE), line("bob@example.test"), problems=problems, name=HOSTILE)
-    gateway.events = [RunEvent(1, 7, gateway.moment, "warning", HOSTILE, HOSTILE)]
-    gateway.add_run("Alice", RunStatus.FAILED, run=6, finished=gateway.moment, reason=HOSTILE)
-    gateway.service_running = True
-    return gateway
+    desk.snapshots[7] = snapshot(7, line(HOSTILE, folder=HOSTILE), line("bob@example.test"), problems=problems, name=HOSTILE)
+    desk.events = [RunEvent(1, 7, desk.moment, "warning", HOSTILE, HOSTILE)]
+    desk.add_run("Alice", RunStatus.FAILED, run=6, finished=desk.moment, reason=HOSTILE)
+    desk.service_running = True
+    return desk
 
 
-class BusyGateway(StagedGateway):
+class BusyDesk(StagedDesk):
     """Four mailboxes at full speed: every look finds all of them further on."""
 
     looks = 0
@@ -389,15 +330,15 @@ class BusyGateway(StagedGateway):
         return await super().run(run_id)
 
 
-def busy() -> StagedGateway:
+def busy() -> StagedDesk:
     """One profile with four mailboxes at full speed."""
-    gateway = BusyGateway(profile("Staff"))
-    gateway.add_run("Staff", RunStatus.RUNNING)
-    gateway.snapshots[7] = snapshot(7)
-    return gateway
+    desk = BusyDesk(profile("Staff"))
+    desk.add_run("Staff", RunStatus.RUNNING)
+    desk.snapshots[7] = snapshot(7)
+    return desk
 
 
-class FaultyGateway(StagedGateway):
+class FaultyDesk(StagedDesk):
     """Has a mistake of the kind that nobody foresees; ``password`` is a local value that nobody must see."""
 
     async def start(self, profile: str) -> int:
@@ -405,26 +346,26 @@ class FaultyGateway(StagedGateway):
         raise KeyError(password + profile)
 
 
-def faulty() -> StagedGateway:
+def faulty() -> StagedDesk:
     """Running fails in the background, opening the last result fails in the screen itself."""
     from tui.places.home.home import HomePlace
 
-    gateway = FaultyGateway(profile("Staff"))
-    gateway.add_run("Staff", RunStatus.SUCCEEDED, run=1, finished=gateway.moment, result=result())
-    gateway.service_running = True
+    desk = FaultyDesk(profile("Staff"))
+    desk.add_run("Staff", RunStatus.SUCCEEDED, run=1, finished=desk.moment, result=result())
+    desk.service_running = True
 
     async def fail(self: HomePlace) -> None:
         password = "hunter2"
         raise KeyError(password + str(self))
 
     HomePlace.action_result = fail  # type: ignore[assignment, method-assign]
-    return gateway
+    return desk
 
 
-def many() -> StagedGateway:
+def many() -> StagedDesk:
     """A thousand mailboxes: four run, some went wrong, most are done or wait."""
-    gateway = StagedGateway(profile("Staff"))
-    gateway.add_run("Staff", RunStatus.RUNNING)
+    desk = StagedDesk(profile("Staff"))
+    desk.add_run("Staff", RunStatus.RUNNING)
     lines = []
     for number in range(1000):
         phase = Phase.DONE if number < 400 else Phase.ARCHIVING if number < 404 else Phase.WAITING
@@ -433,23 +374,23 @@ def many() -> StagedGateway:
             one = replace(one, status=RunStatus.FAILED.value)
         lines.append(replace(one, messages_total=0, messages_done=0, bytes_total=0, bytes_done=0) if number > 403 else one)
     problems = tuple(problem("", None, f"mail.example.test does not open person{number:04}.") for number in (50, 150, 250, 350))
-    gateway.snapshots[7] = replace(snapshot(7, *lines, problems=problems), seconds_left=None)
-    gateway.service_running = True
-    return gateway
+    desk.snapshots[7] = replace(snapshot(7, *lines, problems=problems), seconds_left=None)
+    desk.service_running = True
+    return desk
 
 
-SCENES = {"ordinary": ordinary, "hostile": hostile, "empty": StagedGateway, "busy": busy, "faulty": faulty, "many": many}
+SCENES = {"ordinary": ordinary, "hostile": hostile, "empty": StagedDesk, "busy": busy, "faulty": faulty, "many": many}
 
 
 def main(scene: str) -> None:
     """The real start of the console, with a staged archive behind it."""
-    import tui.desk.core
+    import tui.desk.desk
     from tui.app import run
 
-    async def open_gateway(_path: object = None) -> StagedGateway:
+    async def open_desk(_path: object = None) -> StagedDesk:
         return SCENES[scene]()
 
-    tui.desk.core.open_gateway = open_gateway  # type: ignore[assignment]
+    tui.desk.desk.open_desk = open_desk  # type: ignore[assignment]
     run()
 
 

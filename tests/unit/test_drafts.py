@@ -15,7 +15,7 @@ from core.profiles.profile import Access, Profile, Target
 from core.secrets import Secret
 from tests import homes
 from tui.desk.drafts import Drafts
-from tui.desk.views import Refused
+from tui.desk.refusals import Refused
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from core.archive.archive import Archive
 from core.profiles import folder_choice
 from core.profiles.folder_choice import FolderChoice
 from core.profiles.ownership import Evidence, Standing, Whose
+from tui.desk.draft import Draft, FolderRow, FolderTree
 from tui.desk.drafts import Drafts
-from tui.desk.profile_views import Draft, FolderRow, FolderTree
 
 TREE: list[tuple[str, tuple[str, ...]]] = [
     ("INBOX", ("\\inbox",)),

@@ -20,18 +20,18 @@ from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer,
 from core.secrets import Secret
 from core.trial import Step
 from tests import homes
-from tui.desk.archive_views import Selection
-from tui.desk.core import CoreGateway
-from tui.desk.directory_views import DirectoryDraft
-from tui.desk.people_views import UserDraft
-from tui.desk.profile_views import Draft
-from tui.desk.transfer_views import RestoreWish
-from tui.desk.views import Refused
+from tui.desk.archive import MailSelection
+from tui.desk.desk import Desk
+from tui.desk.directory import DirectoryDraft
+from tui.desk.draft import Draft
+from tui.desk.refusals import Refused
+from tui.desk.restores import RestoreWish
+from tui.desk.users import UserDraft
 
 WORD = "geheim-4711"
 REFUSED = ConnectError("login", "The server refused the login.", "Check the password.")
 LDAP = Directory(Source.LDAP, DirectoryServer("dc1.example.test", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x")
-Form = Callable[[CoreGateway, Archive], Awaitable[object]]
+Form = Callable[[Desk, Archive], Awaitable[object]]
 
 
 @pytest.fixture
@@ -55,72 +55,72 @@ async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     await archive.close()
 
 
-async def _profile(gateway: CoreGateway) -> Draft:
+async def _profile(desk: Desk) -> Draft:
     """The profile, being edited: another server and another password were typed."""
-    draft = await gateway.drafts.edit("Test")
+    draft = await desk.drafts.edit("Test")
     draft.fields |= {"server.host": "other.example.test", "delete.when": "immediately"}
     draft.password = Secret("wrong")
     return draft
 
 
-async def _directory(gateway: CoreGateway) -> DirectoryDraft:
-    draft = await gateway.directory.draft()
+async def _directory(desk: Desk) -> DirectoryDraft:
+    draft = await desk.directory.draft()
     draft.fields = {**draft.fields, "server.host": "dc2.example.test"}
     draft.password = Secret("wrong")
     return draft
 
 
-async def _test_profile(gateway: CoreGateway, archive: Archive) -> object:
-    return await gateway.drafts.test(await _profile(gateway), lambda step: None)
+async def _test_profile(desk: Desk, archive: Archive) -> object:
+    return await desk.drafts.test(await _profile(desk), lambda step: None)
 
 
 def _trying(name: str) -> Form:
-    async def work(gateway: CoreGateway, archive: Archive) -> object:
-        return await getattr(gateway.drafts, name)(await _profile(gateway))
+    async def work(desk: Desk, archive: Archive) -> object:
+        return await getattr(desk.drafts, name)(await _profile(desk))
 
     return work
 
 
-async def _save_profile_for_nobody(gateway: CoreGateway, archive: Archive) -> object:
-    draft = await _profile(gateway)
+async def _save_profile_for_nobody(desk: Desk, archive: Archive) -> object:
+    draft = await _profile(desk)
     draft.fields["target.user"] = "nobody"
-    return await gateway.drafts.save(draft)
+    return await desk.drafts.save(draft)
 
 
-async def _test_directory(gateway: CoreGateway, archive: Archive) -> object:
-    return await gateway.directory.test(await _directory(gateway), lambda step: None)
+async def _test_directory(desk: Desk, archive: Archive) -> object:
+    return await desk.directory.test(await _directory(desk), lambda step: None)
 
 
-async def _preview_directory(gateway: CoreGateway, archive: Archive) -> object:
-    return await gateway.directory.plan(await _directory(gateway), lambda text: None)
+async def _preview_directory(desk: Desk, archive: Archive) -> object:
+    return await desk.directory.plan(await _directory(desk), lambda text: None)
 
 
-async def _sync_directory(gateway: CoreGateway, archive: Archive) -> object:
-    draft = await _directory(gateway)
-    return await gateway.directory.synchronise(draft, lambda text: None, lambda: gateway.directory.save(draft))
+async def _sync_directory(desk: Desk, archive: Archive) -> object:
+    draft = await _directory(desk)
+    return await desk.directory.synchronise(draft, lambda text: None, lambda: desk.directory.save(draft))
 
 
-async def _save_user(gateway: CoreGateway, archive: Archive) -> object:
-    return await gateway.users.save(UserDraft("", "bob", "", "alice@example.test", ""))
+async def _save_user(desk: Desk, archive: Archive) -> object:
+    return await desk.users.save(UserDraft("", "bob", "", "alice@example.test", ""))
 
 
-async def _import_users(gateway: CoreGateway, archive: Archive) -> object:
+async def _import_users(desk: Desk, archive: Archive) -> object:
     file = archive.home.path.parent / "users.csv"
     file.write_text("name,email\nbob,alice@example.test\n")
-    return await gateway.users.carry_out(await gateway.users.plan_import(str(file)))
+    return await desk.users.carry_out(await desk.users.plan_import(str(file)))
 
 
 def _setting(name: str, value: str) -> Form:
-    return lambda gateway, archive: gateway.settings.change(name, value)
+    return lambda desk, archive: desk.settings.change(name, value)
 
 
-async def _look_restore(gateway: CoreGateway, archive: Archive) -> object:
-    return await gateway.restores.look(RestoreWish(Selection(), "Test", "alice"), lambda looking: None)
+async def _look_restore(desk: Desk, archive: Archive) -> object:
+    return await desk.restores.look(RestoreWish(MailSelection(), "Test", "alice"), lambda looking: None)
 
 
-async def _restore(gateway: CoreGateway, archive: Archive) -> object:
-    key = await gateway.restores.begin(RestoreWish(Selection(), "Test", "alice"))
-    task = gateway._jobs._jobs[key].task
+async def _restore(desk: Desk, archive: Archive) -> object:
+    key = await desk.restores.begin(RestoreWish(MailSelection(), "Test", "alice"))
+    task = desk.jobs._jobs[key].task
     assert task is not None
     await asyncio.wait([task])
     return False
@@ -155,10 +155,10 @@ FORMS: dict[str, Form] = {
 @pytest.mark.parametrize("form", list(FORMS))
 async def test_a_form_that_fails_leaves_what_was_saved_as_it_was(archive: Archive, form: str) -> None:
     """It says that it failed, and the next run still has the settings and the password that worked."""
-    gateway = CoreGateway(archive)
+    desk = Desk(archive)
     before = await _kept(archive)
     went_well = False
     with suppress(Refused):
-        went_well = bool(await FORMS[form](gateway, archive))
+        went_well = bool(await FORMS[form](desk, archive))
     assert not went_well
     assert await _kept(archive) == before

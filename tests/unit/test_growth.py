@@ -33,7 +33,8 @@ from core.text.format import safe
 from tests import growth
 from tests.growth import LARGE, SMALL, Expression
 from tui import keys
-from tui.desk.archive import Raw, message_view
+from tui.desk import present
+from tui.desk.message import SourceLines, message_view
 from tui.text import format as shapes
 from tui.text import mail as lines
 
@@ -60,8 +61,8 @@ INSIDE = frozenset(
         *(
             "core.archive.registry.users",
             "core.archive.transfer.manifest",
-            "tui.desk.people",
             "tui.desk.present",
+            "tui.desk.users",
             "tui.desk.wording",
         ),
         *("tui.keymap", "tui.text.prose", "core.profiles.age", "core.profiles.directory_form", "core.profiles.fields"),
@@ -277,8 +278,8 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     "core.directory.values": (TEXT, _text(values.dn_key)),
     "core.text.format": (TEXT, _text(lambda text: safe(text, len(text) + 1))),
     "core.cli.words": (TEXT, _text(lambda text: cli_words.wrapped(safe(text, len(text) + 1), 80))),
-    "tui.text.format": (TEXT, _text(lambda text: shapes.wrap(shapes.steady(safe(text, len(text) + 1)), 80))),
-    "tui.desk.archive": (MAIL, lambda raw: len(Raw(raw, 80))),
+    "tui.text.format": (TEXT, _text(lambda text: shapes.wrap(present.steady(safe(text, len(text) + 1)), 80))),
+    "tui.desk.message": (MAIL, lambda raw: len(SourceLines(raw, 80))),
 }
 
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from core.text.cells import cell_len
 from core.text.format import safe
 from tests.terminal.staged import HOSTILE
-from tui.desk.views import Tone
+from tui.desk.present import Tone, steady
 from tui.guides import IDS, all_guides, load
 from tui.places.wizard.people import SYNC_FIRST
 from tui.text import prose
-from tui.text.format import Line, steady
+from tui.text.format import Line
 
 #: In English and, in brackets, as the German administration calls it.
 KERIO_NAMES = {

@@ -15,7 +15,7 @@ from core.engine.run import progress_words
 from core.engine.visit.progress import SHOWN_PROBLEMS, MailboxProgress, Progress, Snapshot
 from core.model import COUNTERS, MailboxResult, Phase, Problem, RunStatus
 from core.text.format import clock
-from tui.desk.present import _live_mailbox
+from tui.desk.runs import _live_mailbox
 
 
 @dataclass

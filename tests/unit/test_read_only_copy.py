@@ -32,8 +32,8 @@ from core.service.lock import is_running
 from core.service.queue import Queue
 from core.service.scheduler import Scheduler
 from tests import homes
-from tui.desk.core import CoreGateway
-from tui.desk.views import Refused
+from tui.desk.desk import Desk
+from tui.desk.refusals import Refused
 
 Said = Callable[..., tuple[int, str, str]]
 #: Commands that would change something; FILE is a profile file, MAIL one with a message.
@@ -194,11 +194,11 @@ async def test_no_part_of_the_program_changes_a_backup(archive: Archive, copy: H
 async def test_the_console_says_on_home_that_it_is_a_backup(archive: Archive, copy: Home) -> None:
     """First of all that needs attention; a run, its end and a schedule are refused, and no service is started."""
     before = _kept(copy)
-    gateway = CoreGateway(archive)
-    view = await gateway.home()
+    desk = Desk(archive)
+    view = await desk.home()
     assert "is a backup, which is only read" in view.attention[0].text
-    assert not (await gateway.proof.view()).usable
-    for work in (gateway.start("Test"), gateway.cancel(1), gateway.set_automatic("Test", False), gateway.start_service()):
+    assert not (await desk.proof.view()).usable
+    for work in (desk.start("Test"), desk.cancel(1), desk.set_automatic("Test", False), desk.start_service()):
         with pytest.raises(Refused) as refused:
             await work
         assert "is a backup" in refused.value.message

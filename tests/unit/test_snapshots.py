@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.terminal.staged import StagedGateway, ordinary
+from tests.terminal.staged import StagedDesk, ordinary
 from tui.console import Console
 from tui.places import place
 
@@ -40,8 +40,8 @@ def _always_the_same(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def console() -> Console:
-    gateway: StagedGateway = ordinary(MOMENT)
-    return Console(lambda: asyncio.sleep(0, gateway))
+    desk: StagedDesk = ordinary(MOMENT)
+    return Console(lambda: asyncio.sleep(0, desk))
 
 
 async def _loaded(pilot: Pilot[None], text: str) -> None:

@@ -38,7 +38,7 @@ STRANGE = set("\x1b\x07\x9b\u202e\u2066\u200b\ufeff")
 @pytest.fixture
 async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Archive]:
     # The runs here are rows: no service shall take them up.
-    monkeypatch.setattr("tui.desk.core.ensure_running", AsyncMock())
+    monkeypatch.setattr("tui.desk.desk.ensure_running", AsyncMock())
     archive = await homes.begin(tmp_path / "home")
     yield archive
     await archive.close()

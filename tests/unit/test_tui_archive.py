@@ -18,10 +18,9 @@ from tests.homes import ALICE, SOURCE
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_screens import Shown, straight
-from tui.desk.archive import GLANCE, ArchivedMail
-from tui.desk.archive_views import Selection
-from tui.desk.core import open_gateway
-from tui.desk.views import Refused
+from tui.desk.archive import GLANCE, ArchiveDesk, MailSelection
+from tui.desk.desk import open_desk
+from tui.desk.refusals import Refused
 from tui.places.archive.archive import ArchivePlace
 from tui.places.archive.archive_mail import MailPlace
 from tui.places.archive.archive_message import MessagePlace
@@ -33,7 +32,7 @@ STRANGE = set("\x1b\x07\x9b\u202e\u2066\u200b\ufeff")
 
 @pytest.fixture
 async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Archive]:
-    monkeypatch.setattr("tui.desk.core.ensure_running", AsyncMock())
+    monkeypatch.setattr("tui.desk.desk.ensure_running", AsyncMock())
     archive = await homes.begin(tmp_path / "home")
     yield archive
     await archive.close()
@@ -281,14 +280,14 @@ async def test_a_large_message_is_read_only_when_it_is_opened(archive: Archive) 
 async def test_no_text_stands_under_the_title_of_another_message(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """A beginning and a message that cannot be read clear what stood there, and the next one is read again."""
     await fill(archive, 3)
-    whole = ArchivedMail.message
+    whole = ArchiveDesk.message
 
-    async def failing(mail: ArchivedMail, message: int) -> Any:
+    async def failing(mail: ArchiveDesk, message: int) -> Any:
         if message == 2:
             raise ValueError("no text")
         return await whole(mail, message)
 
-    monkeypatch.setattr(ArchivedMail, "message", failing)
+    monkeypatch.setattr(ArchiveDesk, "message", failing)
     async with console_on(archive.home) as screen:
         await in_inbox(screen)
         await screen.until_shown("Text of 3.")
@@ -372,7 +371,7 @@ async def test_a_selection_says_what_is_meant(archive: Archive) -> None:
     async with console_on(archive.home) as screen:
         place = await in_inbox(screen)
         owner = (await users.find(archive, "alice")).id
-        meant = Selection(owner, f"{ALICE}/INBOX", messages=(2,), words="number 2")
+        meant = MailSelection(owner, f"{ALICE}/INBOX", messages=(2,), words="number 2")
         assert place.selection() == meant
         await screen.press("enter")
         await screen.until_shown("Text of 2.")
@@ -382,20 +381,19 @@ async def test_a_selection_says_what_is_meant(archive: Archive) -> None:
         await screen.press("escape", "escape")
         await screen.until(lambda: place.folders.has_focus)
         owner = (await users.find(archive, "alice")).id
-        assert place.selection() == Selection(user=owner, folder=f"{ALICE}/INBOX", words=f"{ALICE}/INBOX of alice")
+        assert place.selection() == MailSelection(user=owner, folder=f"{ALICE}/INBOX", words=f"{ALICE}/INBOX of alice")
 
 
-async def test_the_gateway_refuses_what_is_not_there(archive: Archive) -> None:
+async def test_the_desk_refuses_what_is_not_there(archive: Archive) -> None:
     """In words, and without a traceback."""
     await fill(archive, 1)
-    gateway = await open_gateway(archive.home.path)
+    desk = await open_desk(archive.home.path)
     try:
-        desk: Any = gateway.mail
-        assert isinstance(desk, ArchivedMail)
-        for job in (desk.message(99), desk.source(99, 76), desk.save_attachment(1, 5, "/tmp"), desk.save_attachment(1, 0, " ")):
+        mail = desk.mail
+        for job in (mail.message(99), mail.source(99, 76), mail.save_attachment(1, 5, "/tmp"), mail.save_attachment(1, 0, " ")):
             with pytest.raises(Refused):
                 await job
         with pytest.raises(Refused):
-            await desk.save_attachment(1, 0, "~nobody-of-that-name/x")
+            await mail.save_attachment(1, 0, "~nobody-of-that-name/x")
     finally:
-        await gateway.close()
+        await desk.close()

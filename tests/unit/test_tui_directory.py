@@ -29,8 +29,7 @@ from tests import homes
 from tests.terminal.consoles import console_on, names
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_screens import Shown, straight
-from tui.desk.directory import DirectoryDesk
-from tui.desk.directory_views import DirectoryDraft
+from tui.desk.directory import DirectoryDesk, DirectoryDraft
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.home.home import HomePlace
 from tui.places.users.users import UsersPlace

@@ -99,13 +99,13 @@ async def test_a_form_does_not_open_over_another_place(home: Home, monkeypatch: 
     """Who asked for it and went on is left alone, and so is the place that is gone."""
     release = asyncio.Event()
     async with console_on(home) as screen:
-        draft = screen.console.gateway.users.draft
+        draft = screen.console.desk.users.draft
 
         async def slow(key: str) -> object:
             await release.wait()
             return await draft(key)
 
-        monkeypatch.setattr(screen.console.gateway.users, "draft", slow)
+        monkeypatch.setattr(screen.console.desk.users, "draft", slow)
         await screen.press("u")
         await screen.until(lambda: isinstance(screen.console.screen, UsersPlace))
         await screen.until_shown("▸ anna")

@@ -17,9 +17,11 @@ from core.model import Phase, RunStatus, now
 from core.profiles.schedule import Schedule
 from core.text.cells import cell_len
 from core.text.format import safe
-from tests.terminal.staged import HOSTILE, StagedGateway, line, problem, profile, result, snapshot
-from tui.desk import present
-from tui.desk.views import HomeView, ProfileRow, RunView, Tone
+from tests.terminal.staged import HOSTILE, StagedDesk, line, problem, profile, result, snapshot
+from tui.desk import home, present, run_words, runs
+from tui.desk.home import HomeView, ProfileRow
+from tui.desk.present import Tone, steady
+from tui.desk.runs import RunView
 from tui.text.details import mailbox_details, problem_details
 from tui.text.format import (
     GAP,
@@ -37,7 +39,6 @@ from tui.text.format import (
     percent,
     service,
     shared,
-    steady,
     wrap,
 )
 from tui.widgets.lines import changed_until
@@ -103,11 +104,10 @@ def test_columns_share_what_there_is(columns: list[tuple[int, int]], cells: int)
 
 
 def rows(*profiles: str) -> list[ProfileRow]:
-    gateway = StagedGateway(*(profile(name, name if name is HOSTILE else "") for name in profiles))
-    run = gateway.add_run(profiles[0], RunStatus.RUNNING)
+    desk = StagedDesk(*(profile(name, name if name is HOSTILE else "") for name in profiles))
+    run = desk.add_run(profiles[0], RunStatus.RUNNING)
     return [
-        present.profile_row(each, run if each.name == profiles[0] else None, snapshot(), gateway.moment)
-        for each in gateway.profiles
+        home.profile_row(each, run if each.name == profiles[0] else None, snapshot(), desk.moment) for each in desk.profiles
     ]
 
 
@@ -172,9 +172,9 @@ def test_mailbox_lines_fill_their_width(cells: int) -> None:
 
 
 def view(*lines: MailboxLine, status: RunStatus = RunStatus.RUNNING, **values: Any) -> RunView:
-    gateway = StagedGateway(profile("Staff"))
-    run = gateway.add_run("Staff", status, **values)
-    return present.run_view(run, snapshot(7, *lines), [], gateway.moment)
+    desk = StagedDesk(profile("Staff"))
+    run = desk.add_run("Staff", status, **values)
+    return runs.run_view(run, snapshot(7, *lines), [], desk.moment)
 
 
 def test_what_runs_is_on_top_and_what_is_done_is_last() -> None:
@@ -187,8 +187,8 @@ def test_what_runs_is_on_top_and_what_is_done_is_last() -> None:
 def test_problems_say_where_and_why() -> None:
     """Folder, UID and mailbox in one line and as much of the reason as fits in the next; all of it is in the details."""
     reason = "The server answered NO to the request for this message, three times in a row, with the text: internal error 17."
-    run = StagedGateway().add_run("Staff", RunStatus.RUNNING)
-    row = present.run_view(run, snapshot(7, problems=(problem(uid=4711, reason=reason),)), [], now()).problems[0]
+    run = StagedDesk().add_run("Staff", RunStatus.RUNNING)
+    row = runs.run_view(run, snapshot(7, problems=(problem(uid=4711, reason=reason),)), [], now()).problems[0]
     table = ProblemTable([row], ["A warning that is much longer than a line can be, and is cut in the second line " * 3], 60)
     assert {width(table[index]) for index in range(len(table))} == {60}
     assert plain(table[0]).startswith("! A warning")
@@ -220,22 +220,22 @@ def test_attention_is_wrapped_and_not_cut() -> None:
 @pytest.mark.parametrize("status", [*RunStatus])
 def test_every_state_is_a_glyph_and_a_word(status: RunStatus) -> None:
     """Nothing is said by colour alone."""
-    run = StagedGateway().add_run("Staff", status)
-    shown = present.state(run)
+    run = StagedDesk().add_run("Staff", status)
+    shown = run_words.state(run)
     assert len(shown.glyph) == 1
     assert shown.word.isascii()
 
 
 def test_states_that_mean_different_things_look_different() -> None:
     """No two states share their word."""
-    words = [present.state(StagedGateway().add_run("Staff", status)).word for status in RunStatus]
-    assert len({*words, present.STOPPING.word, present.NEVER.word}) == len(words) + 2
+    words = [run_words.state(StagedDesk().add_run("Staff", status)).word for status in RunStatus]
+    assert len({*words, run_words.STOPPING.word, home.NEVER.word}) == len(words) + 2
 
 
 def test_a_result_is_told_in_words() -> None:
     """Archived, known, moved, excluded, failed and bytes, in a sentence."""
     counts = result(found=1283, archived=1228, known=12, moved=3, excluded=40, bytes=137_000_000)
-    shown = view(status=RunStatus.SUCCEEDED, result=counts, finished=StagedGateway().moment)
+    shown = view(status=RunStatus.SUCCEEDED, result=counts, finished=StagedDesk().moment)
     assert shown.summary == (
         "Everything is archived.",
         "1,283 messages found: 1,228 archived now (137 MB), 12 known before, 3 moved, 40 excluded by rules, none failed.",
@@ -319,7 +319,7 @@ def test_a_profile_tells_how_it_is_started() -> None:
     schedule = Schedule(daily="02:00", time_zone="Europe/Berlin")
 
     def told(schedule: Schedule | None) -> str:
-        return present.profile_row(replace(profile("Office"), schedule=schedule), None, None, now()).schedule
+        return home.profile_row(replace(profile("Office"), schedule=schedule), None, None, now()).schedule
 
     assert told(None) == "manual"
     assert told(replace(schedule, automatic=False)) == "switched off"

@@ -21,11 +21,11 @@ from tests import homes
 from tests.terminal.consoles import console_on
 from tests.unit.test_tui_archive import fill, in_folders, in_inbox, mail
 from tests.unit.test_tui_screens import straight
-from tui.desk.archive_views import Selection
-from tui.desk.core import CoreGateway, open_gateway
-from tui.desk.job_views import JobView
-from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
-from tui.desk.views import Refused, Remedy
+from tui.desk.archive import MailSelection
+from tui.desk.desk import Desk, open_desk
+from tui.desk.home import Remedy
+from tui.desk.jobs import Job, Jobs, JobView, Outcome, Stage
+from tui.desk.refusals import Refused
 from tui.places.confirm import Confirm
 from tui.places.home.home import HomePlace
 from tui.places.runs.job import JobPlace
@@ -36,7 +36,7 @@ BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
 @pytest.fixture
 async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Archive]:
-    monkeypatch.setattr("tui.desk.core.ensure_running", AsyncMock())
+    monkeypatch.setattr("tui.desk.desk.ensure_running", AsyncMock())
     monkeypatch.setenv("HOME", str(tmp_path))
     archive = await homes.begin(tmp_path / "home")
     yield archive
@@ -44,19 +44,19 @@ async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 @pytest.fixture
-async def gateway(archive: Archive) -> AsyncIterator[CoreGateway]:
-    gateway = await open_gateway(archive.home.path)
-    yield gateway
-    await gateway.close()
+async def desk(archive: Archive) -> AsyncIterator[Desk]:
+    desk = await open_desk(archive.home.path)
+    yield desk
+    await desk.close()
 
 
-async def over(gateway: CoreGateway, key: int) -> JobView:
+async def over(desk: Desk, key: int) -> JobView:
     """The job, when it is over."""
-    await ended(gateway._jobs, key)
-    return gateway.jobs.view(key)
+    await ended(desk.jobs, key)
+    return desk.jobs.view(key)
 
 
-async def ended(jobs: OwnJobs, key: int) -> None:
+async def ended(jobs: Jobs, key: int) -> None:
     task = jobs._jobs[key].task
     assert task is not None
     await asyncio.wait([task], timeout=20)
@@ -66,24 +66,24 @@ def contents(folder: Path, pattern: str) -> set[bytes]:
     return {path.read_bytes() for path in folder.rglob(pattern)}
 
 
-# The gateway -------------------------------------------------------------------------------------------------------------
+# The desk -------------------------------------------------------------------------------------------------------------
 
 
-async def test_an_export_writes_what_is_selected_and_says_so(archive: Archive, gateway: CoreGateway, tmp_path: Path) -> None:
+async def test_an_export_writes_what_is_selected_and_says_so(archive: Archive, desk: Desk, tmp_path: Path) -> None:
     """A folder with what is below it; the ledger tells of it; the same again writes nothing."""
     await fill(archive, 3)
     await fill(archive, 2, "INBOX/Below", first=10)
     await fill(archive, 2, "Elsewhere", first=20)
     owner = (await users.find(archive, "alice")).id
-    selection = Selection(user=owner, folder="alice@example.test/INBOX", words="INBOX of alice")
-    assert await gateway.exports.weigh(selection) == f"5 messages, {_sum([*range(1, 4), 10, 11])}, in 2 folders."
-    view = await over(gateway, await gateway.exports.begin(selection, str(tmp_path / "out"), "eml"))
+    selection = MailSelection(user=owner, folder="alice@example.test/INBOX", words="INBOX of alice")
+    assert await desk.exports.weigh(selection) == f"5 messages, {_sum([*range(1, 4), 10, 11])}, in 2 folders."
+    view = await over(desk, await desk.exports.begin(selection, str(tmp_path / "out"), "eml"))
     assert (view.state.word, view.problems, view.fraction) == ("done", (), 1.0)
     assert view.result[0].startswith("5 messages")
     assert str(tmp_path / "out") in view.result[0]
     assert contents(tmp_path / "out", "*.eml") == {mail(number) for number in (1, 2, 3, 10, 11)}
-    assert (await gateway.activity.entries("exported", 0, 1))[0].actor.startswith("console")
-    again = await over(gateway, await gateway.exports.begin(selection, str(tmp_path / "out"), "eml"))
+    assert (await desk.activity.entries("exported", 0, 1))[0].actor.startswith("console")
+    again = await over(desk, await desk.exports.begin(selection, str(tmp_path / "out"), "eml"))
     assert again.result[0].startswith("0 messages")
     assert "5 messages were there already." in again.result
 
@@ -95,7 +95,7 @@ def _sum(numbers: list[int]) -> str:
 
 
 async def test_what_a_search_finds_is_exported_also_what_was_not_indexed_yet(
-    archive: Archive, gateway: CoreGateway, tmp_path: Path
+    archive: Archive, desk: Desk, tmp_path: Path
 ) -> None:
     await homes.store(archive, {1: mail(1, "about rhubarb"), 2: mail(2, "about nothing")})
     index = await Index.open(archive)
@@ -103,11 +103,11 @@ async def test_what_a_search_finds_is_exported_also_what_was_not_indexed_yet(
         pass
     await index.close()
     await homes.store(archive, {3: mail(3, "more rhubarb")})
-    assert await gateway.exports.weigh(Selection(query="rhubarb")) == ""
-    view = await over(gateway, await gateway.exports.begin(Selection(query="rhubarb"), str(tmp_path / "out"), "mbox"))
+    assert await desk.exports.weigh(MailSelection(query="rhubarb")) == ""
+    view = await over(desk, await desk.exports.begin(MailSelection(query="rhubarb"), str(tmp_path / "out"), "mbox"))
     assert view.state.word == "done"
     assert view.result[0].startswith("2 messages")
-    nothing = await over(gateway, await gateway.exports.begin(Selection(query="turnip"), str(tmp_path / "none"), "eml"))
+    nothing = await over(desk, await desk.exports.begin(MailSelection(query="turnip"), str(tmp_path / "none"), "eml"))
     assert nothing.state.word == "failed"
     assert "Nothing is found by turnip" in nothing.result[0]
     assert not (tmp_path / "none").exists()
@@ -123,29 +123,29 @@ async def test_what_a_search_finds_is_exported_also_what_was_not_indexed_yet(
     ],
 )
 async def test_a_folder_that_cannot_be_is_refused_before_anything_begins(
-    archive: Archive, gateway: CoreGateway, directory: str, said: str
+    archive: Archive, desk: Desk, directory: str, said: str
 ) -> None:
     await fill(archive, 1)
     with pytest.raises(Refused, match=said):
-        await gateway.exports.begin(Selection(), directory, "eml")
+        await desk.exports.begin(MailSelection(), directory, "eml")
     with pytest.raises(Refused, match=said):
-        await gateway.backups.begin(directory)
-    assert gateway.jobs.all() == []
+        await desk.backups.begin(directory)
+    assert desk.jobs.all() == []
 
 
 async def test_neither_a_file_nor_the_archive_itself_is_a_folder_to_write_to(
-    archive: Archive, gateway: CoreGateway, tmp_path: Path
+    archive: Archive, desk: Desk, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("x")
     for directory, said in ((tmp_path / "file", "is no folder"), (archive.home.path / "x", "own folder")):
         with pytest.raises(Refused, match=said):
-            await gateway.exports.begin(Selection(), str(directory), "eml")
+            await desk.exports.begin(MailSelection(), str(directory), "eml")
         with pytest.raises(Refused, match=said):
-            await gateway.backups.begin(str(directory))
+            await desk.backups.begin(str(directory))
 
 
 async def test_a_full_disk_ends_an_export_with_a_remedy(
-    archive: Archive, gateway: CoreGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    archive: Archive, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(archive, 3)
 
@@ -153,38 +153,38 @@ async def test_a_full_disk_ends_an_export_with_a_remedy(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(export_files.Emls, "write", full)
-    view = await over(gateway, await gateway.exports.begin(Selection(), str(tmp_path / "out"), "eml"))
+    view = await over(desk, await desk.exports.begin(MailSelection(), str(tmp_path / "out"), "eml"))
     assert (view.state.word, view.active) == ("failed", False)
     assert "No space left on device" in view.result[0]
     assert "Make space" in view.result[1]
 
 
-async def test_a_backup_is_a_home_that_can_be_proved(archive: Archive, gateway: CoreGateway, tmp_path: Path) -> None:
+async def test_a_backup_is_a_home_that_can_be_proved(archive: Archive, desk: Desk, tmp_path: Path) -> None:
     await fill(archive, 3)
-    assert await gateway.backups.last() == ("", "")
-    view = await over(gateway, await gateway.backups.begin(str(tmp_path / "copy")))
+    assert await desk.backups.last() == ("", "")
+    view = await over(desk, await desk.backups.begin(str(tmp_path / "copy")))
     assert view.state.word == "done"
     assert "archivar verify --home" in view.result[2]
     assert (await verify(Home(tmp_path / "copy"))).findings == []
-    where, when = await gateway.backups.last()
+    where, when = await desk.backups.last()
     assert where == str(tmp_path / "copy")
     assert when
     assert (await backup.last(archive)) is not None
 
 
-async def test_a_seal_is_checked_against_the_volumes(archive: Archive, gateway: CoreGateway, tmp_path: Path) -> None:
+async def test_a_seal_is_checked_against_the_volumes(archive: Archive, desk: Desk, tmp_path: Path) -> None:
     """The line as it was kept, or a file that holds it; one of another archive is no seal of this one."""
     await fill(archive, 3)
-    view = await gateway.activity.seal()
+    view = await desk.activity.seal()
     assert view.text == f"{view.seq} {view.hash} {view.at}" == str(await seal.current(archive))
     await fill(archive, 3, first=7)
     (tmp_path / "kept.txt").write_text(view.text)
     for given in (view.text, str(tmp_path / "kept.txt")):
-        found = await over(gateway, await gateway.activity.check_seal(given))
+        found = await over(desk, await desk.activity.check_seal(given))
         assert found.state.word == "done"
         assert f"up to entry {view.seq}" in found.result[0]
     wrong = f"{view.seq} {hashlib.sha256(b'x').hexdigest()}"
-    found = await over(gateway, await gateway.activity.check_seal(wrong))
+    found = await over(desk, await desk.activity.check_seal(wrong))
     assert found.state.word == "failed"
     assert "another hash" in found.problems[0]
     for given, said in (
@@ -193,12 +193,12 @@ async def test_a_seal_is_checked_against_the_volumes(archive: Archive, gateway: 
         (str(tmp_path), "no file"),
     ):
         with pytest.raises(Refused, match=said):
-            await gateway.activity.check_seal(given)
+            await desk.activity.check_seal(given)
 
 
 async def test_a_job_that_is_stopped_says_how_to_go_on_and_one_with_a_fault_does_not_hang(archive: Archive) -> None:
     """Also what the console closes over; and a fault's own text, in which there may be mail, is not told."""
-    jobs = OwnJobs(archive.home)
+    jobs = Jobs(archive.home)
     entered, left = asyncio.Event(), asyncio.Event()
 
     async def endless(archive: Archive, job: Job) -> Outcome:
@@ -242,10 +242,10 @@ async def test_a_job_that_is_stopped_says_how_to_go_on_and_one_with_a_fault_does
     assert "secret" not in log
 
 
-async def test_the_ledger_can_be_listed_by_every_kind_of_entry(gateway: CoreGateway) -> None:
+async def test_the_ledger_can_be_listed_by_every_kind_of_entry(desk: Desk) -> None:
     from core.archive.read import audit
 
-    assert set(audit._TELL) == {kind.key for kind in gateway.activity.kinds()} - {""}
+    assert set(audit._TELL) == {kind.key for kind in desk.activity.kinds()} - {""}
 
 
 # The pages ---------------------------------------------------------------------------------------------------------------
@@ -342,7 +342,7 @@ async def test_home_tells_of_what_goes_on_and_leaving_asks(
         await screen.press("h")
         go_on.set()
         await screen.until_shown("1 ✔ Export done")
-        view = await screen.console.gateway.home()
+        view = await screen.console.desk.home()
         assert [item.remedy for item in view.attention] == [Remedy.JOB]
         await screen.press("1")
         await screen.until_shown("3 messages, ")

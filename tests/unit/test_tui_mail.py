@@ -14,8 +14,8 @@ from core.message.content import read
 from core.model import now
 from core.text.cells import cell_len
 from tests.terminal.staged import HOSTILE
-from tui.desk.archive import Raw, message_row, message_view, tree
-from tui.desk.archive_views import AttachmentRow, MessageView, OwnerRow
+from tui.desk.archive import OwnerRow, tree
+from tui.desk.message import AttachmentRow, MessageView, SourceLines, message_row, message_view
 from tui.desk.present import text as shown
 from tui.text import mail
 from tui.text.format import Line
@@ -132,19 +132,19 @@ def test_a_tree_has_what_is_only_part_of_a_path() -> None:
 def test_a_raw_source_shows_every_byte_in_lines_that_fit() -> None:
     """Long lines are broken, not within a character; what is no text is shown as such."""
     raw = b"Subject: a\r\n\r\n" + "ü".encode() * 200 + b"\n" + b"\xff\x80" * 100 + b"\x1b]2;x\x07\nlast"
-    lines = [*Raw(raw, 76)]  # type: ignore[misc]
+    lines = [*SourceLines(raw, 76)]  # type: ignore[misc]
     assert lines[:2] == ["Subject: a", ""]
     assert "".join(lines).count("ü") == 200
     assert lines[-1] == "last"
     assert not any(set(line) & set("\x1b\x07") for line in lines)
     assert all(cell_len(line) <= 76 for line in lines)
-    assert list(Raw(b"", 76)) == []  # type: ignore[call-overload]
+    assert list(SourceLines(b"", 76)) == []  # type: ignore[call-overload]
 
 
 @given(st.binary(max_size=2000))
 def test_the_lines_of_a_raw_source_are_all_of_it(raw: bytes) -> None:
     """Whatever the bytes are, each of them is in exactly one line."""
-    source = Raw(raw, 76)
+    source = SourceLines(raw, 76)
     starts = [*source._starts, len(raw)]
     assert starts[0] == 0
     assert all(0 < after - before <= 76 + 2 for before, after in pairwise(starts))

@@ -18,9 +18,9 @@ from tests.terminal.consoles import console_on
 from tests.unit.test_tui_archive import STRANGE, fill, mail
 from tests.unit.test_tui_jobs import over
 from tests.unit.test_tui_screens import Shown, straight
-from tui.desk.core import CoreGateway, open_gateway
-from tui.desk.transfer_views import ImportWish, Wrong
-from tui.desk.views import Refused
+from tui.desk.desk import Desk, open_desk
+from tui.desk.imports import ImportWish, WrongField
+from tui.desk.refusals import Refused
 from tui.places.archive.archive import ArchivePlace
 from tui.places.runs.job import JobPlace
 from tui.places.transfer.mail_import import ImportForm
@@ -39,10 +39,10 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
 
 
 @pytest.fixture
-async def gateway(archive: Archive) -> AsyncIterator[CoreGateway]:
-    gateway = await open_gateway(archive.home.path)
-    yield gateway
-    await gateway.close()
+async def desk(archive: Archive) -> AsyncIterator[Desk]:
+    desk = await open_desk(archive.home.path)
+    yield desk
+    await desk.close()
 
 
 @pytest.fixture
@@ -69,19 +69,19 @@ def mbox(tmp_path: Path) -> Path:
     return path
 
 
-async def folders(gateway: CoreGateway, user: str) -> dict[str, int]:
+async def folders(desk: Desk, user: str) -> dict[str, int]:
     """Folders of somebody's archive with mail in them, as the console's Archive lists them."""
-    [row] = [row for row in await gateway.mail.owners(user, 0, 10) if row.name == user]
-    return {one.shown: one.messages for one in await gateway.mail.folders(row.key) if one.messages}
+    [row] = [row for row in await desk.mail.owners(user, 0, 10) if row.name == user]
+    return {one.shown: one.messages for one in await desk.mail.folders(row.key) if one.messages}
 
 
-# The gateway ---------------------------------------------------------------------------------------------------------------
+# The desk ---------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_folder_of_files_is_imported_once(gateway: CoreGateway, files: Path) -> None:
+async def test_a_folder_of_files_is_imported_once(desk: Desk, files: Path) -> None:
     """What was imported where, what is no mail, what could not be; a second time nothing is new."""
     wish = replace(AUTO, path=str(files))
-    view = await over(gateway, await gateway.imports.begin("bob", wish))
+    view = await over(desk, await desk.imports.begin("bob", wish))
     assert view.state.word == "with problems"
     assert view.result[0].startswith("4 messages, ")
     assert view.result[0].endswith("imported into 2 folders of bob.")
@@ -92,24 +92,24 @@ async def test_a_folder_of_files_is_imported_once(gateway: CoreGateway, files: P
         "No mail, so left alone: 1 file (photo.jpg).",
     )
     assert view.problems == ("empty.eml: it is empty", "link.eml: a link, which is not followed")
-    assert await folders(gateway, "bob") == {"Imported": 3, "Imported/Work": 1}
-    again = await over(gateway, await gateway.imports.begin("bob", wish))
+    assert await folders(desk, "bob") == {"Imported": 3, "Imported/Work": 1}
+    again = await over(desk, await desk.imports.begin("bob", wish))
     assert again.result[0] == "Nothing new: 4 messages there already, in 2 folders of bob."
-    assert await folders(gateway, "bob") == {"Imported": 3, "Imported/Work": 1}
+    assert await folders(desk, "bob") == {"Imported": 3, "Imported/Work": 1}
 
 
-async def test_an_mbox_goes_to_the_folder_that_was_named(gateway: CoreGateway, mbox: Path) -> None:
+async def test_an_mbox_goes_to_the_folder_that_was_named(desk: Desk, mbox: Path) -> None:
     """And the ledger tells from where to where."""
-    view = await over(gateway, await gateway.imports.begin("bob", ImportWish(f" {mbox} ", "mbox", "From/2019/", "")))
+    view = await over(desk, await desk.imports.begin("bob", ImportWish(f" {mbox} ", "mbox", "From/2019/", "")))
     assert view.state.word == "done"
     assert "imported into the folder From/2019 of bob." in view.result[0]
-    assert await folders(gateway, "bob") == {"From/2019": 5}
-    [entry] = await gateway.activity.entries("imported", 0, 10)
+    assert await folders(desk, "bob") == {"From/2019": 5}
+    [entry] = await desk.activity.entries("imported", 0, 10)
     assert entry.sentence.startswith("Imported 5 messages (")
     assert entry.sentence.endswith(f"from {mbox} into From/2019 of bob.")
 
 
-async def test_one_that_was_stopped_carries_on(gateway: CoreGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_was_stopped_carries_on(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What came stays, a second one into the same archive has to wait, and the same again brings the rest."""
     monkeypatch.setattr("core.archive.transfer.importing.BATCH_MESSAGES", 1)
     box = mailbox.mbox(tmp_path / "many.mbox")
@@ -117,24 +117,24 @@ async def test_one_that_was_stopped_carries_on(gateway: CoreGateway, tmp_path: P
         box.add(mail(1, f"number {number}"))
     box.close()
     wish = ImportWish(str(tmp_path / "many.mbox"), "mbox", "Many", "")
-    key = await gateway.imports.begin("bob", wish)
-    while (await folders(gateway, "bob") if await gateway.mail.owner_count("bob") else {}).get("Many", 0) < 2:
-        assert gateway.jobs.view(key).active
+    key = await desk.imports.begin("bob", wish)
+    while (await folders(desk, "bob") if await desk.mail.owner_count("bob") else {}).get("Many", 0) < 2:
+        assert desk.jobs.view(key).active
     with pytest.raises(Refused, match="is under way"):
-        await gateway.imports.begin("bob", wish)
-    gateway.jobs.stop(key)
-    view = await over(gateway, key)
+        await desk.imports.begin("bob", wish)
+    desk.jobs.stop(key)
+    view = await over(desk, key)
     assert view.state.word == "stopped"
     assert "The same import again carries on" in view.result[0]
-    before = (await folders(gateway, "bob"))["Many"]
+    before = (await folders(desk, "bob"))["Many"]
     assert 2 <= before < 200
-    again = await over(gateway, await gateway.imports.begin("bob", wish))
+    again = await over(desk, await desk.imports.begin("bob", wish))
     assert again.result[0].startswith(f"{200 - before} messages, ")
     assert again.result[0].endswith(f"of bob. {before} there already.")
-    assert await folders(gateway, "bob") == {"Many": 200}
+    assert await folders(desk, "bob") == {"Many": 200}
 
 
-async def test_whose_part_of_an_export_is_meant_is_asked(archive: Archive, gateway: CoreGateway, tmp_path: Path) -> None:
+async def test_whose_part_of_an_export_is_meant_is_asked(archive: Archive, desk: Desk, tmp_path: Path) -> None:
     """The user's own without asking; of a stranger's export one of the names, which are told beside the field."""
     await fill(archive, 3)
     bob = await users.find(archive, "bob")
@@ -144,13 +144,13 @@ async def test_whose_part_of_an_export_is_meant_is_asked(archive: Archive, gatew
     target = tmp_path / "export"
     await export.export(archive, Selection(), target, export.Format.MAILDIR)
     wish = replace(AUTO, path=str(target))
-    with pytest.raises(Wrong, match="holds the archives of: alice, bob") as wrong:
-        await gateway.imports.begin("carol", wish)
+    with pytest.raises(WrongField, match="holds the archives of: alice, bob") as wrong:
+        await desk.imports.begin("carol", wish)
     assert (wrong.value.field, "--" in wrong.value.hint) == ("of", False)
-    view = await over(gateway, await gateway.imports.begin("carol", replace(wish, of="Alice")))
+    view = await over(desk, await desk.imports.begin("carol", replace(wish, of="Alice")))
     assert view.result[0].startswith("3 messages, ")
-    assert await folders(gateway, "carol") == {f"{homes.ALICE}/INBOX": 3}
-    own = await over(gateway, await gateway.imports.begin("bob", wish))
+    assert await folders(desk, "carol") == {f"{homes.ALICE}/INBOX": 3}
+    own = await over(desk, await desk.imports.begin("bob", wish))
     assert own.result[0].startswith("Nothing new: 2 messages there already")
 
 
@@ -170,36 +170,36 @@ async def test_whose_part_of_an_export_is_meant_is_asked(archive: Archive, gatew
     ],
 )
 async def test_what_cannot_be_imported_is_said_beside_its_field(
-    archive: Archive, gateway: CoreGateway, files: Path, wish: ImportWish, field: str, said: str
+    archive: Archive, desk: Desk, files: Path, wish: ImportWish, field: str, said: str
 ) -> None:
     """Before anything begins, with a remedy, and in words that move nothing."""
     path = wish.path.replace("HOME", str(archive.home.path)).replace("FILES", str(files))
-    with pytest.raises(Wrong, match=said) as wrong:
-        await gateway.imports.begin("bob", replace(wish, path=path))
+    with pytest.raises(WrongField, match=said) as wrong:
+        await desk.imports.begin("bob", replace(wish, path=path))
     assert wrong.value.field == field
     assert wrong.value.hint
     assert not set(wrong.value.message) & STRANGE
-    assert gateway.jobs.all() == []
+    assert desk.jobs.all() == []
 
 
-async def test_a_folder_without_mail_is_a_failure_in_words(gateway: CoreGateway, tmp_path: Path) -> None:
+async def test_a_folder_without_mail_is_a_failure_in_words(desk: Desk, tmp_path: Path) -> None:
     """Known only when all of it was looked at."""
     (tmp_path / "none").mkdir()
-    view = await over(gateway, await gateway.imports.begin("bob", replace(AUTO, path=str(tmp_path / "none"))))
+    view = await over(desk, await desk.imports.begin("bob", replace(AUTO, path=str(tmp_path / "none"))))
     assert view.state.word == "failed"
     assert view.result == (f"There is no mail at {tmp_path}/none.", "Say in which format it is, if it is mail.")
 
 
-async def test_into_the_archive_of_nobody_nothing_is_imported(archive: Archive, gateway: CoreGateway) -> None:
+async def test_into_the_archive_of_nobody_nothing_is_imported(archive: Archive, desk: Desk) -> None:
     """A removed user, and the archive of unknown addresses."""
     bob = await users.find(archive, "bob")
-    assert await gateway.imports.user_of(bob.id) == "bob"
+    assert await desk.imports.user_of(bob.id) == "bob"
     await users.remove(archive, bob)
     with pytest.raises(Refused, match="was removed") as refused:
-        await gateway.imports.user_of(bob.id)
+        await desk.imports.user_of(bob.id)
     assert "in Users" in refused.value.hint
     with pytest.raises(Refused, match="is the archive of mail to unknown addresses"):
-        await gateway.imports.user_of((await users.nobody(archive)).id)
+        await desk.imports.user_of((await users.nobody(archive)).id)
 
 
 # The console ---------------------------------------------------------------------------------------------------------------

@@ -29,9 +29,9 @@ from tests import homes
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_screens import Shown, straight
-from tui.desk.core import open_gateway
+from tui.desk.desk import open_desk
+from tui.desk.home import Remedy
 from tui.desk.proof import hint, last_sentence, short, under_way
-from tui.desk.views import Remedy
 from tui.places.ask import Ask
 from tui.places.confirm import Confirm
 from tui.places.home.home import HomePlace
@@ -248,11 +248,11 @@ async def test_home_tells_of_an_archive_that_is_not_proved(archive: Archive) -> 
     """Only when the schedule is off and it has mail; an old proof counts for a while."""
 
     async def told() -> list[str]:
-        gateway = await open_gateway(archive.home.path)
+        desk = await open_desk(archive.home.path)
         try:
-            return [item.text for item in (await gateway.home()).attention if item.remedy is Remedy.PROOF]
+            return [item.text for item in (await desk.home()).attention if item.remedy is Remedy.PROOF]
         finally:
-            await gateway.close()
+            await desk.close()
 
     assert await told() == []
     await saved_settings.change(archive, "verify", "off")
@@ -282,11 +282,11 @@ async def test_an_empty_archive_has_nothing_to_prove(tmp_path: Path) -> None:
     archive = await homes.begin(tmp_path / "empty")
     await saved_settings.change(archive, "verify", "off")
     await archive.close()
-    gateway = await open_gateway(archive.home.path)
+    desk = await open_desk(archive.home.path)
     try:
-        assert (await gateway.home()).attention == ()
+        assert (await desk.home()).attention == ()
     finally:
-        await gateway.close()
+        await desk.close()
 
 
 def _last(*, ok: bool = True, findings: int = 0) -> LastVerification:

@@ -24,9 +24,9 @@ from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_archive import STRANGE, fill, in_folders, in_inbox, mail
 from tests.unit.test_tui_screens import Shown, straight
-from tui.desk import archive_views
-from tui.desk.core import CoreGateway, open_gateway
-from tui.desk.views import Refused
+from tui.desk.archive import MailSelection
+from tui.desk.desk import Desk, open_desk
+from tui.desk.refusals import Refused
 from tui.places.ask import Ask
 from tui.places.transfer.restoring import RestorePlace
 
@@ -43,10 +43,10 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
 
 
 @pytest.fixture
-async def gateway(archive: Archive) -> AsyncIterator[CoreGateway]:
-    gateway = await open_gateway(archive.home.path)
-    yield gateway
-    await gateway.close()
+async def desk(archive: Archive) -> AsyncIterator[Desk]:
+    desk = await open_desk(archive.home.path)
+    yield desk
+    await desk.close()
 
 
 def alone(name: str, *, user: str = "alice", login: str = ALICE, host: str = HOST) -> Profile:
@@ -66,8 +66,8 @@ async def save(archive: Archive, *profiles: Profile) -> None:
         await saved_profiles.save(archive, one, Secret("secret"))
 
 
-async def selected(archive: Archive, user: str = "alice", folder: str = "") -> archive_views.Selection:
-    return archive_views.Selection((await users.find(archive, user, removed=True)).id, folder, words="what is meant")
+async def selected(archive: Archive, user: str = "alice", folder: str = "") -> MailSelection:
+    return MailSelection((await users.find(archive, user, removed=True)).id, folder, words="what is meant")
 
 
 async def archived_by(archive: Archive, profile: Profile, folder: str = "INBOX", count: int = 2) -> None:
@@ -87,7 +87,7 @@ def nothing(_: object) -> None:
 # Which profile is meant ----------------------------------------------------------------------------------------------------
 
 
-async def test_the_profile_that_archived_the_mail_is_meant(archive: Archive, gateway: CoreGateway) -> None:
+async def test_the_profile_that_archived_the_mail_is_meant(archive: Archive, desk: Desk) -> None:
     """Before others of the same mailbox, those of the same user, and those of somebody else; a catch-all is none at all."""
     origin = alone("Zuletzt")
     await users.add(archive, "bob", ["bob@example.test"])
@@ -103,9 +103,9 @@ async def test_the_profile_that_archived_the_mail_is_meant(archive: Archive, gat
         replace(alone("Journal", login="journal@example.test"), target=None, catchall=CatchAll()),
     )
     await archived_by(archive, origin)
-    wish = await gateway.restores.prepare(await selected(archive), nothing)
+    wish = await desk.restores.prepare(await selected(archive), nothing)
     assert (wish.profile, wish.user, wish.to) == ("Zuletzt", "alice", "")
-    profiles = await gateway.restores.profiles(wish)
+    profiles = await desk.restores.profiles(wish)
     assert [name for name, _ in profiles] == ["Zuletzt", "Another server", "Another top", "Bob", "Nobody we know"]
     words = dict(profiles)
     assert "the mail came from there" in words["Zuletzt"]
@@ -115,61 +115,59 @@ async def test_the_profile_that_archived_the_mail_is_meant(archive: Archive, gat
     assert "many mailboxes" in words["Nobody we know"]
 
 
-async def test_without_a_profile_the_way_to_one_is_told(archive: Archive, gateway: CoreGateway) -> None:
+async def test_without_a_profile_the_way_to_one_is_told(archive: Archive, desk: Desk) -> None:
     """None at all, and one for a catch-all mailbox, which is nobody's own."""
     await fill(archive, 1)
     meant = await selected(archive)
     with pytest.raises(Refused, match="no profile"):
-        await gateway.restores.prepare(meant, nothing)
+        await desk.restores.prepare(meant, nothing)
     await save(archive, replace(alone("Journal", login="journal@example.test"), target=None, catchall=CatchAll()))
     with pytest.raises(Refused) as refused:
-        await gateway.restores.prepare(meant, nothing)
+        await desk.restores.prepare(meant, nothing)
     assert "the key n on Home" in refused.value.hint
 
 
-async def test_of_a_profile_for_many_the_owners_mailbox_is_meant(archive: Archive, gateway: CoreGateway) -> None:
+async def test_of_a_profile_for_many_the_owners_mailbox_is_meant(archive: Archive, desk: Desk) -> None:
     """And may be another one, when a folder is named there."""
     await users.add(archive, "bob", ["bob@example.test"])
     await save(archive, staff("Staff"))
     await fill(archive, 3)
-    wish = await gateway.restores.prepare(await selected(archive), nothing)
-    view = await gateway.restores.plan(wish)
+    wish = await desk.restores.prepare(await selected(archive), nothing)
+    view = await desk.restores.plan(wish)
     assert (view.many, view.mailbox, view.trouble) == (True, f"{ALICE} on {HOST}", "")
-    view = await gateway.restores.plan(replace(wish, user="bob"))
+    view = await desk.restores.plan(replace(wish, user="bob"))
     assert view.at == "folder"
     assert "was no folder of the mailbox bob@example.test" in view.trouble
     assert "--" not in view.trouble
-    view = await gateway.restores.plan(replace(wish, user="bob", to="From alice"))
+    view = await desk.restores.plan(replace(wish, user="bob", to="From alice"))
     assert (view.trouble, view.folders[0].into, view.folders[0].messages) == ("", "From alice", "3")
     assert view.warnings[0] == "This is mail of alice, and bob will be able to read it."
 
 
-async def test_what_is_found_is_restored(archive: Archive, gateway: CoreGateway) -> None:
+async def test_what_is_found_is_restored(archive: Archive, desk: Desk) -> None:
     """A query is looked up once, with all mail indexed before; one that finds nothing, or cannot be read, is refused."""
     await save(archive, alone("Alice"))
     await fill(archive, 5)
-    meant = archive_views.Selection(
-        (await users.find(archive, "alice")).id, query="subject:number before:2024-01-03", words="found"
-    )
-    wish = await gateway.restores.prepare(meant, nothing)
+    meant = MailSelection((await users.find(archive, "alice")).id, query="subject:number before:2024-01-03", words="found")
+    wish = await desk.restores.prepare(meant, nothing)
     assert (wish.selection.query, sorted(wish.selection.messages)) == ("", [1, 2])
-    assert (await gateway.restores.plan(wish)).folders[0].messages == "2"
+    assert (await desk.restores.plan(wish)).folders[0].messages == "2"
     for query in ("subject:nowhere", 'subject:"open'):
         with pytest.raises(Refused):
-            await gateway.restores.prepare(replace(meant, query=query), nothing)
+            await desk.restores.prepare(replace(meant, query=query), nothing)
 
 
 # What it comes to ----------------------------------------------------------------------------------------------------------
 
 
-async def test_folders_counts_and_warnings_are_told(archive: Archive, gateway: CoreGateway) -> None:
+async def test_folders_counts_and_warnings_are_told(archive: Archive, desk: Desk) -> None:
     """Where each folder goes, how much of it there is, and that a rule would delete it again."""
     rule = Deletion(When.OLDER_THAN, Age(1, "day"))
     await save(archive, replace(alone("Alice"), deletion=rule))
     await fill(archive, 3)
     await fill(archive, 2, "Work/Plans", first=4)
-    wish = await gateway.restores.prepare(await selected(archive), nothing)
-    view = await gateway.restores.plan(wish)
+    wish = await desk.restores.prepare(await selected(archive), nothing)
+    view = await desk.restores.plan(wish)
     assert [(one.path, one.into, one.messages) for one in view.folders] == [
         (f"{ALICE}/INBOX", "INBOX", "3"),
         (f"{ALICE}/Work/Plans", "Work/Plans", "2"),
@@ -178,54 +176,54 @@ async def test_folders_counts_and_warnings_are_told(archive: Archive, gateway: C
     assert f"into the mailbox {ALICE} on {HOST}" in view.sentences[0]
     assert any("deletes 5 of these messages" in warning for warning in view.warnings)
     assert any("without TLS" in warning for warning in view.warnings)
-    elsewhere = await gateway.restores.plan(replace(wish, to=" Back/2024 "))
+    elsewhere = await desk.restores.plan(replace(wish, to=" Back/2024 "))
     assert {one.into for one in elsewhere.folders} == {"Back/2024"}
 
 
-async def test_mail_of_others_stays_out_and_that_is_said(archive: Archive, gateway: CoreGateway) -> None:
+async def test_mail_of_others_stays_out_and_that_is_said(archive: Archive, desk: Desk) -> None:
     """Messages chosen by number lie with two people: only one of them is given hers."""
     bob, _ = await users.add(archive, "bob", ["bob@example.test"])
     await save(archive, alone("Alice"))
     await fill(archive, 3)
     messages = {9: mail(9)}
     await archive.append([homes.archived(messages, owner=bob.id)], await archive.prepare(list(messages.values())))
-    wish = await gateway.restores.prepare(archive_views.Selection(messages=(1, 2, 3, 4)), nothing)
-    view = await gateway.restores.plan(wish)
+    wish = await desk.restores.prepare(MailSelection(messages=(1, 2, 3, 4)), nothing)
+    view = await desk.restores.plan(wish)
     assert view.folders[0].messages == "3"
     assert any("1 message of other users stay out" in warning for warning in view.warnings)
 
 
-async def test_what_cannot_be_is_said_where_it_is_changed(archive: Archive, gateway: CoreGateway) -> None:
+async def test_what_cannot_be_is_said_where_it_is_changed(archive: Archive, desk: Desk) -> None:
     """A folder that can be none, a user who is not among those of the profile, mail that was moved away meanwhile."""
     await users.add(archive, "bob", ["bob@example.test"])
     await save(archive, staff("Staff", "alice"))
     await fill(archive, 1)
-    wish = await gateway.restores.prepare(await selected(archive), nothing)
+    wish = await desk.restores.prepare(await selected(archive), nothing)
     for to in ("a//b", "/", "x" * 2000, "a\x1bb"):
-        view = await gateway.restores.plan(replace(wish, to=to))
+        view = await desk.restores.plan(replace(wish, to=to))
         assert view.at == "folder"
         assert "--to" not in view.trouble
         assert not set(view.trouble) & STRANGE
-    view = await gateway.restores.plan(replace(wish, user="bob"))
+    view = await desk.restores.plan(replace(wish, user="bob"))
     assert view.at == "mailbox"
     assert "not among the users of Staff" in view.trouble
     assert "archivar" not in view.trouble
-    view = await gateway.restores.plan(replace(wish, selection=await selected(archive, "alice", "none")))
+    view = await desk.restores.plan(replace(wish, selection=await selected(archive, "alice", "none")))
     assert "There is no mail that fits" in view.trouble
 
 
-async def test_without_a_password_nothing_begins(archive: Archive, gateway: CoreGateway) -> None:
+async def test_without_a_password_nothing_begins(archive: Archive, desk: Desk) -> None:
     """The remedy is a page of the console."""
     await saved_profiles.save(archive, alone("Alice"), Secret("secret"))
     async with archive.database.transaction() as transaction:
         await transaction.execute("DELETE FROM password")
     await fill(archive, 1)
-    wish = await gateway.restores.prepare(await selected(archive), nothing)
-    for ask in (gateway.restores.begin(wish), gateway.restores.look(wish, nothing)):
+    wish = await desk.restores.prepare(await selected(archive), nothing)
+    for ask in (desk.restores.begin(wish), desk.restores.look(wish, nothing)):
         with pytest.raises(Refused, match="No password is stored for Alice") as refused:
             await ask
         assert "Change the profile and enter it" in refused.value.hint
-    assert gateway.jobs.all() == []
+    assert desk.jobs.all() == []
 
 
 # The place -----------------------------------------------------------------------------------------------------------------
@@ -306,7 +304,7 @@ async def test_a_server_that_is_not_there_is_said_on_the_page(archive: Archive) 
             await screen.press(key)
             await screen.until_shown(f"! {HOST} refused the connection", "Is the IMAP service running")
             assert screen.console.screen is place
-            assert screen.console.gateway.jobs.all() == []
+            assert screen.console.desk.jobs.all() == []
         assert straight(screen.lines, (80, 24))
 
 

@@ -18,12 +18,11 @@ from core.profiles.profile import Login, Method, Profile, Server
 from core.profiles.schedule import Schedule
 from core.profiles.selection import Selection
 from core.text.cells import cell_len
-from tests.terminal.staged import HOSTILE, StagedGateway, hostile, line, many, ordinary, problem, profile, result, snapshot
+from tests.terminal.staged import HOSTILE, StagedDesk, hostile, line, many, ordinary, problem, profile, result, snapshot
 from tui.console import Console
-from tui.desk.attention import Condition
-from tui.desk.faults import fault
-from tui.desk.profile_views import Draft
-from tui.desk.views import NoArchive, Refused
+from tui.desk.draft import Draft
+from tui.desk.home import Condition
+from tui.desk.refusals import NoArchive, Refused, fault
 from tui.guides import load
 from tui.places.confirm import Confirm
 from tui.places.guide import GuidePage, Guides
@@ -77,13 +76,13 @@ class Shown:
 
 
 @asynccontextmanager
-async def shown(gateway: StagedGateway, size: tuple[int, int] = (80, 24), *, few_colours: bool = False) -> AsyncIterator[Shown]:
-    """The console over ``gateway``, with Home loaded."""
+async def shown(desk: StagedDesk, size: tuple[int, int] = (80, 24), *, few_colours: bool = False) -> AsyncIterator[Shown]:
+    """The console over ``desk``, with Home loaded."""
 
-    async def open_gateway() -> StagedGateway:
-        return gateway
+    async def open_desk() -> StagedDesk:
+        return desk
 
-    console = Console(open_gateway, few_colours=few_colours)
+    console = Console(open_desk, few_colours=few_colours)
     async with console.run_test(size=size, notifications=True) as pilot:
         screen = Shown(console, pilot)
         await screen.until_shown("Needs attention")
@@ -113,7 +112,7 @@ async def test_the_keys_of_a_place_stand_at_its_foot() -> None:
 
 async def test_without_profiles_home_says_what_to_do() -> None:
     """An empty archive names the key for the first profile, and offers no key that has no sense."""
-    async with shown(StagedGateway()) as screen:
+    async with shown(StagedDesk()) as screen:
         await screen.until_shown("No profiles yet.", "n  makes one", "✔ Nothing.", "q Quit")
         assert "r Run" not in screen.text
         assert "enter Open" not in screen.text
@@ -121,20 +120,20 @@ async def test_without_profiles_home_says_what_to_do() -> None:
 
 async def test_running_a_profile_shows_its_run() -> None:
     """r asks for a run of the chosen profile and opens it."""
-    gateway = ordinary()
-    async with shown(gateway) as screen:
+    desk = ordinary()
+    async with shown(desk) as screen:
         await screen.press("down", "r")
         await screen.until_shown("run 8", "Alice", "○ queued", "Waiting for the service to begin")
-        assert gateway.runs[8].profile == "Alice"
+        assert desk.runs[8].profile == "Alice"
 
 
 async def test_a_profile_that_runs_is_watched_and_not_run_twice() -> None:
     """Enter on a running profile opens the run that goes on."""
-    gateway = ordinary()
-    async with shown(gateway) as screen:
+    desk = ordinary()
+    async with shown(desk) as screen:
         await screen.press("r")
         await screen.until_shown("run 7", "1,238 of 2,030 messages", "84 of 137 MB", "1,240 msg/s", "● archiving", "INBOX")
-        assert len(gateway.runs) == 3
+        assert len(desk.runs) == 3
 
 
 async def test_the_last_result_is_one_key_away() -> None:
@@ -156,14 +155,14 @@ async def test_a_profile_without_a_run_has_no_result() -> None:
 
 async def test_a_profile_that_deletes_asks_before_it_runs() -> None:
     """Nothing goes from a server because of a key that was pressed by habit."""
-    gateway = ordinary()
-    gateway.profiles[1] = replace(gateway.profiles[1], deletion=Deletion(When.IMMEDIATELY))
-    async with shown(gateway) as screen:
+    desk = ordinary()
+    desk.profiles[1] = replace(desk.profiles[1], deletion=Deletion(When.IMMEDIATELY))
+    async with shown(desk) as screen:
         await screen.press("down", "r")
         await screen.until_shown("Run Alice?", "every archived message is deleted on the server", "y  run it")
         await screen.press("enter", "n")
         await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
-        assert len(gateway.runs) == 3
+        assert len(desk.runs) == 3
         await screen.press("r", "y")
         await screen.until_shown("run 8", "Alice")
 
@@ -195,9 +194,9 @@ async def test_a_digit_leads_to_what_needs_attention() -> None:
 
 async def test_automatic_is_switched_where_there_is_a_schedule() -> None:
     """a changes what has a schedule, and offers one to what has none."""
-    gateway = ordinary()
-    gateway.profiles[0] = replace(gateway.profiles[0], schedule=Schedule(every="15 minutes"))
-    async with shown(gateway) as screen:
+    desk = ordinary()
+    desk.profiles[0] = replace(desk.profiles[0], schedule=Schedule(every="15 minutes"))
+    async with shown(desk) as screen:
         await screen.until_shown("every 15 min")
         await screen.press("a")
         await screen.until_shown("switched off", "Staff is started by hand")
@@ -205,54 +204,54 @@ async def test_automatic_is_switched_where_there_is_a_schedule() -> None:
         await screen.until_shown("Give Alice a schedule?", "y  choose one")
         await screen.press("n")
         await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
-        assert not any(each.automatic for each in gateway.profiles)
+        assert not any(each.automatic for each in desk.profiles)
 
 
 async def test_a_service_that_should_run_is_started_from_home() -> None:
     """Something is scheduled and nobody is there to start it: one key helps."""
-    gateway = StagedGateway(profile("Staff"))
-    gateway.profiles[0] = replace(gateway.profiles[0], schedule=Schedule(daily="02:00"))
-    gateway.condition = Condition(service_running=False, scheduled=1)
-    async with shown(gateway) as screen:
+    desk = StagedDesk(profile("Staff"))
+    desk.profiles[0] = replace(desk.profiles[0], schedule=Schedule(daily="02:00"))
+    desk.condition = Condition(service_running=False, scheduled=1)
+    async with shown(desk) as screen:
         await screen.until_shown("1 ! The service is not running", "start the service")
         await screen.press("1")
         await screen.until_shown("✔ Nothing.")
-        assert gateway.service_running
+        assert desk.service_running
 
 
 @BOTH_SIZES
 async def test_a_run_is_shown_live(size: tuple[int, int]) -> None:
     """What the service writes is on the screen within a moment, and so is the end."""
-    gateway = ordinary()
-    async with shown(gateway, size) as screen:
+    desk = ordinary()
+    async with shown(desk, size) as screen:
         await screen.press("r")
         await screen.until_shown("61 %")
-        gateway.snapshots[7] = snapshot(7, line(done=0.83, folder="Archive/2024"))
-        gateway.touch()
+        desk.snapshots[7] = snapshot(7, line(done=0.83, folder="Archive/2024"))
+        desk.touch()
         await screen.until_shown("83 %", "Archive/2024", "1,684")
         done = result(found=2030, archived=2030, bytes=137_000_000)
-        gateway.add_run("Staff", RunStatus.SUCCEEDED, run=7, finished=gateway.moment, result=done)
+        desk.add_run("Staff", RunStatus.SUCCEEDED, run=7, finished=desk.moment, result=done)
         await screen.until_shown("✔ done", "Everything is archived.", "2,030 archived now (137 MB), none failed")
         assert straight(screen.lines, size)
 
 
 async def test_problems_come_as_they_happen() -> None:
     """The panel appears with the first problem and names folder, UID and reason."""
-    gateway = ordinary()
-    gateway.snapshots[7] = snapshot(7)
-    async with shown(gateway) as screen:
+    desk = ordinary()
+    desk.snapshots[7] = snapshot(7)
+    async with shown(desk) as screen:
         await screen.press("r")
         await screen.until_shown("INBOX")
         assert "Problems" not in screen.text
-        gateway.snapshots[7] = snapshot(7, problems=(problem("Drafts", 3, "The server sent an empty message."),))
-        gateway.touch()
+        desk.snapshots[7] = snapshot(7, problems=(problem("Drafts", 3, "The server sent an empty message."),))
+        desk.touch()
         await screen.until_shown("Problems (1)", "✗ Drafts · UID 3", "The server sent an empty message.")
 
 
 async def test_cancelling_asks_first() -> None:
     """c asks, n lets the run go on, y stops it; enter is no answer."""
-    gateway = ordinary()
-    async with shown(gateway) as screen:
+    desk = ordinary()
+    async with shown(desk) as screen:
         await screen.press("r")
         await screen.until_shown("c Cancel")
         await screen.press("c")
@@ -260,30 +259,30 @@ async def test_cancelling_asks_first() -> None:
         await screen.press("enter")
         assert isinstance(screen.console.screen, Confirm)
         await screen.press("n")
-        assert not gateway.runs[7].cancel_requested
+        assert not desk.runs[7].cancel_requested
         await screen.press("c", "y")
-        await screen.until(lambda: gateway.runs[7].cancel_requested)
+        await screen.until(lambda: desk.runs[7].cancel_requested)
         await screen.until_shown("■ stopping")
 
 
 async def test_leaving_a_run_leaves_it_alone() -> None:
     """Escape goes back to Home, where the run is still going on."""
-    gateway = ordinary()
-    async with shown(gateway) as screen:
+    desk = ordinary()
+    async with shown(desk) as screen:
         await screen.press("r")
         await screen.until_shown("goes on without this window")
         await screen.press("escape")
         await screen.until_shown("Profiles (4)", "● running")
-        assert not gateway.runs[7].cancel_requested
+        assert not desk.runs[7].cancel_requested
 
 
 async def test_leaving_the_console_closes_the_archive() -> None:
     """q leaves; whatever was opened is closed."""
-    gateway = ordinary()
-    async with shown(gateway) as screen:
+    desk = ordinary()
+    async with shown(desk) as screen:
         await screen.press("q")
         await screen.until(lambda: screen.console._exit)
-    assert gateway.closed
+    assert desk.closed
 
 
 async def test_help_lists_the_keys_of_the_place() -> None:
@@ -412,24 +411,24 @@ async def test_hostile_texts_leave_run_alone(size: tuple[int, int]) -> None:
 
 async def test_hostile_texts_in_a_refusal_are_harmless() -> None:
     """What the core says is shown as it is, without markup."""
-    gateway = ordinary()
-    async with shown(gateway) as screen:
-        gateway.refusal = Refused("archive.sqlite [/b][red]is locked", "Try again in a moment.")
+    desk = ordinary()
+    async with shown(desk) as screen:
+        desk.refusal = Refused("archive.sqlite [/b][red]is locked", "Try again in a moment.")
         await screen.until_shown("! archive.sqlite [/b][red]is locked Try again in a moment.")
-        gateway.refusal = None
-        gateway.touch()
+        desk.refusal = None
+        desk.touch()
         await screen.until(lambda: "is locked" not in screen.text)
 
 
 async def test_an_action_that_is_refused_says_why() -> None:
     """A run that cannot be asked for opens a message with what to do, and the console goes on."""
-    gateway = ordinary()
+    desk = ordinary()
 
     async def refuse(profile: str) -> int:
         raise Refused("The disk is full.", "Make space and run again.")
 
-    gateway.start = refuse  # type: ignore[method-assign]
-    async with shown(gateway) as screen:
+    desk.start = refuse  # type: ignore[method-assign]
+    async with shown(desk) as screen:
         await screen.press("r")
         await screen.until_shown("The disk is full.", "Make space and run again.")
         await screen.press("escape")
@@ -438,14 +437,14 @@ async def test_an_action_that_is_refused_says_why() -> None:
 
 async def test_a_fault_in_an_action_becomes_a_message() -> None:
     """An error that nobody foresaw names its kind and place, nothing of its values, and the console goes on."""
-    gateway = ordinary()
+    desk = ordinary()
 
     async def fail(profile: str) -> int:
         password = "hunter2"
         raise KeyError(password)
 
-    gateway.start = fail  # type: ignore[method-assign]
-    async with shown(gateway) as screen:
+    desk.start = fail  # type: ignore[method-assign]
+    async with shown(desk) as screen:
         await screen.press("r")
         await screen.until(lambda: isinstance(screen.console.screen, Trouble))
         await screen.until_shown("KeyError in test_tui_screens.py")
@@ -463,8 +462,8 @@ async def test_a_fault_behind_a_key_is_told_and_logged_and_the_console_goes_on(m
         raise KeyError(password)
 
     monkeypatch.setattr(HomePlace, "action_result", fail)
-    gateway = ordinary()
-    console = Console(lambda: asyncio.sleep(0, gateway), note=noted.append)
+    desk = ordinary()
+    console = Console(lambda: asyncio.sleep(0, desk), note=noted.append)
     async with console.run_test(size=(80, 24)) as pilot:
         screen = Shown(console, pilot)
         await screen.until_shown("Needs attention")
@@ -488,15 +487,15 @@ def test_a_fault_tells_where_but_not_what() -> None:
 
 async def test_the_first_start_says_what_to_do_and_goes_away() -> None:
     """Without an archive the console shows how to begin one, and Home as soon as there is one."""
-    gateway = ordinary()
+    desk = ordinary()
     there = False
 
-    async def open_gateway() -> StagedGateway:
+    async def open_desk() -> StagedDesk:
         if not there:
             raise NoArchive("There is no archive in /var/lib/archivar yet.")
-        return gateway
+        return desk
 
-    console = Console(open_gateway)
+    console = Console(open_desk)
     async with console.run_test(size=(80, 24)) as pilot:
         screen = Shown(console, pilot)
         commands = ("archivar demo", "What to do first", "archivar --home FOLDER")
@@ -509,10 +508,10 @@ async def test_the_first_start_says_what_to_do_and_goes_away() -> None:
 async def test_an_archive_that_cannot_be_opened_says_why() -> None:
     """Not the first start, but the trouble and its remedy."""
 
-    async def open_gateway() -> StagedGateway:
+    async def open_desk() -> StagedDesk:
         raise Refused("Volume 000002 is missing.", "Put it back from the backup; nothing was changed.")
 
-    console = Console(open_gateway)
+    console = Console(open_desk)
     async with console.run_test(size=(80, 24)) as pilot:
         screen = Shown(console, pilot)
         await screen.until_shown("! Volume 000002 is missing.", "Put it back from the backup; nothing was changed.")
@@ -522,11 +521,11 @@ async def test_an_archive_that_cannot_be_opened_says_why() -> None:
 
 async def test_the_chosen_profile_stays_chosen() -> None:
     """A profile that is saved meanwhile moves the others, not the choice."""
-    gateway = ordinary()
-    async with shown(gateway) as screen:
+    desk = ordinary()
+    async with shown(desk) as screen:
         await screen.press("down")
-        gateway.profiles.insert(0, profile("Accounting"))
-        gateway.touch()
+        desk.profiles.insert(0, profile("Accounting"))
+        desk.touch()
         await screen.until_shown("Profiles (5)")
         place = screen.console.screen
         assert isinstance(place, HomePlace)
@@ -537,8 +536,8 @@ async def test_the_chosen_profile_stays_chosen() -> None:
 
 async def test_a_profile_that_was_saved_is_chosen() -> None:
     """The next key is about the copy and not about the original; one that others save meanwhile moves nothing."""
-    gateway = ordinary()
-    async with shown(gateway) as screen:
+    desk = ordinary()
+    async with shown(desk) as screen:
         home = screen.console.screen
         assert isinstance(home, HomePlace)
         draft = Draft({"kind": "mailbox", "name": "Copy"})
@@ -546,12 +545,12 @@ async def test_a_profile_that_was_saved_is_chosen() -> None:
         for name, chosen in (("", "Alice"), ("Alice", "Alice"), ("Copy", "Copy")):
             home.expect(draft)
             await screen.console.push_screen(ProfilePlace("Alice"))
-            gateway.profiles.append(profile("By others " + name))
+            desk.profiles.append(profile("By others " + name))
             if name and name != "Alice":
-                gateway.profiles.append(profile(name))
+                desk.profiles.append(profile(name))
             draft.fields["name"] = name
             await screen.press("escape")
-            await screen.until_shown(f"Profiles ({len(gateway.profiles)})", f"▸ {chosen}")
+            await screen.until_shown(f"Profiles ({len(desk.profiles)})", f"▸ {chosen}")
             assert home.chosen is not None
             assert home.chosen.key == chosen
 
@@ -575,7 +574,7 @@ async def test_only_the_widget_with_the_keys_is_marked() -> None:
 
 async def test_a_thousand_profiles_can_be_walked_through() -> None:
     """The list scrolls with the cursor and back."""
-    async with shown(StagedGateway(*(profile(f"Box {number:04}") for number in range(1000)))) as screen:
+    async with shown(StagedDesk(*(profile(f"Box {number:04}") for number in range(1000)))) as screen:
         await screen.press("end")
         await screen.until_shown("▸ Box 0999")
         await screen.press("pageup", "home")
@@ -597,10 +596,10 @@ def lines_made(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 
 async def test_of_ten_thousand_mailboxes_only_what_is_seen_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run over all mailboxes of a large server: the one at work is on top, and a look makes a few lines."""
-    gateway = ordinary()
+    desk = ordinary()
     waiting = [line(f"box{number}@example.test", phase=Phase.WAITING) for number in range(10_000)]
-    gateway.snapshots[7] = snapshot(7, *waiting, line("busy@example.test"))
-    async with shown(gateway) as screen:
+    desk.snapshots[7] = snapshot(7, *waiting, line("busy@example.test"))
+    async with shown(desk) as screen:
         await screen.press("r")
         await screen.until_shown("busy@example.test", "0 of 10,001 done")
         made = lines_made(monkeypatch)
@@ -622,9 +621,9 @@ async def test_a_smaller_window_is_laid_out_anew() -> None:
 
 async def test_a_run_that_ended_elsewhere_keeps_its_words() -> None:
     """A cancelled run says that what it had is kept."""
-    gateway = ordinary()
-    gateway.runs[5] = replace(gateway.runs[5], status=RunStatus.CANCELLED, reason=HOSTILE)
-    async with shown(gateway) as screen:
+    desk = ordinary()
+    desk.runs[5] = replace(desk.runs[5], status=RunStatus.CANCELLED, reason=HOSTILE)
+    async with shown(desk) as screen:
         await screen.press("down", "o")
         await screen.until_shown("■ cancelled", "What was archived is kept; the next run carries on from")
 
@@ -647,12 +646,12 @@ async def test_of_a_thousand_mailboxes_what_runs_and_what_went_wrong_is_on_top(s
 async def test_a_profile_for_many_says_how_many_and_who_is_left_out() -> None:
     """Home counts the mailboxes, the failed ones of the last run, and names users without an address."""
     staff = Profile("Staff", Server("mail.example.test"), Login("", "", Method.KERIO_MASTER), selection=Selection())
-    gateway = StagedGateway(staff)
-    gateway.people = [User("1", "anna", ("anna@example.test",)), User("2", "bob", ("bob@example.test",)), User("3", HOSTILE)]
+    desk = StagedDesk(staff)
+    desk.people = [User("1", "anna", ("anna@example.test",)), User("2", "bob", ("bob@example.test",)), User("3", HOSTILE)]
     done = result(status="completed_with_errors", found=10, archived=10)
     done["mailboxes"].append(done["mailboxes"][0] | {"mailbox": "bob@example.test", "status": "failed"})
-    gateway.add_run("Staff", RunStatus.WITH_ERRORS, finished=gateway.moment, result=done)
-    async with shown(gateway) as screen:
+    desk.add_run("Staff", RunStatus.WITH_ERRORS, finished=desk.moment, result=done)
+    async with shown(desk) as screen:
         await screen.until_shown("2 mailboxes", "1 mailbox failed", "1 mailbox could not be archived")
         await screen.until_shown("leaves out 1 user without an e-mail address")
         assert straight(screen.lines, (80, 24))
@@ -660,18 +659,18 @@ async def test_a_profile_for_many_says_how_many_and_who_is_left_out() -> None:
 
 async def test_the_rows_of_many_mailboxes_move_on_with_the_run() -> None:
     """Also when panels change their size between two looks: what is shown of each mailbox is never older than the head."""
-    gateway = StagedGateway(profile("Staff"))
-    gateway.add_run("Staff", RunStatus.RUNNING)
+    desk = StagedDesk(profile("Staff"))
+    desk.add_run("Staff", RunStatus.RUNNING)
     names = [f"person{number:02}@example.test" for number in range(18)]
-    async with shown(gateway) as screen:
+    async with shown(desk) as screen:
         await screen.press("r")
         await screen.until_shown("Waiting for the service to begin")
         for step in range(14):
             phases = [Phase.DONE] * step + [Phase.ARCHIVING] * 4 + [Phase.WAITING] * (14 - step)
             lines = [line(name, phase=phase, done=step / 20) for name, phase in zip(names, phases, strict=True)]
             problems = tuple(problem(uid=uid) for uid in range(step // 3))
-            gateway.snapshots[7] = snapshot(7, *lines, problems=problems)
-            gateway.touch()
+            desk.snapshots[7] = snapshot(7, *lines, problems=problems)
+            desk.touch()
             await screen.until_shown(f"{step} of 18 done")
             await screen.until_shown(*(name[:8] for name in names[step : step + 4]))
             assert screen.text.count("archiving") == 4
@@ -680,10 +679,10 @@ async def test_the_rows_of_many_mailboxes_move_on_with_the_run() -> None:
 @BOTH_SIZES
 async def test_a_problem_opens_with_its_reason_in_full_and_what_to_do(size: tuple[int, int]) -> None:
     """Tab goes to the problems, enter opens the chosen one, escape comes back to it."""
-    gateway = ordinary()
+    desk = ordinary()
     long = "The connection was lost " + "and " * 40 + "(peer)."
-    gateway.snapshots[7] = snapshot(7, problems=(problem("Archive/2019", 4711, long), problem("Junk", 9)))
-    async with shown(gateway, size) as screen:
+    desk.snapshots[7] = snapshot(7, problems=(problem("Archive/2019", 4711, long), problem("Junk", 9)))
+    async with shown(desk, size) as screen:
         await screen.press("r")
         await screen.until_shown("✗ Archive/2019 · UID 4711", "enter Details")
         await screen.press("tab", "down", "enter")
@@ -697,8 +696,8 @@ async def test_a_problem_opens_with_its_reason_in_full_and_what_to_do(size: tupl
 @BOTH_SIZES
 async def test_hostile_problems_are_read_to_their_end(size: tuple[int, int]) -> None:
     """Ten thousand characters with escapes and markup move nothing; title and way out stay in sight."""
-    gateway = hostile()
-    async with shown(gateway, size) as screen:
+    desk = hostile()
+    async with shown(desk, size) as screen:
         await screen.press("r")
         await screen.until_shown("Problems (2)")
         await screen.press("tab", "end", "o")
@@ -719,21 +718,21 @@ async def test_hostile_problems_are_read_to_their_end(size: tuple[int, int]) -> 
 @BOTH_SIZES
 async def test_the_details_of_a_mailbox_move_on_with_the_run(size: tuple[int, int]) -> None:
     """What it has so far, then how it ended with all counts, and its own problems."""
-    gateway = ordinary()
+    desk = ordinary()
     lines = (line("bob@example.test"), line())
-    gateway.snapshots[7] = snapshot(7, *lines, problems=(problem(), problem("Junk", 9) | {"mailbox": "bob@example.test"}))
-    async with shown(gateway, size) as screen:
+    desk.snapshots[7] = snapshot(7, *lines, problems=(problem(), problem("Junk", 9) | {"mailbox": "bob@example.test"}))
+    async with shown(desk, size) as screen:
         await screen.press("r")
         await screen.until_shown("▸ ● archiving    bob@example.test")
         await screen.press("enter")
         await screen.until_shown("━ bob@example.test ━", "● archiving", "61 %", "1,238/2,030", "✗ Junk · UID 9", "What to do:")
         assert "UID 17" not in screen.text.split("━ bob@example.test ━")[1].split("esc  close")[0]
-        gateway.snapshots[7] = snapshot(7, replace(lines[0], messages_done=2000, folder="Sent Items"), lines[1])
-        gateway.touch()
+        desk.snapshots[7] = snapshot(7, replace(lines[0], messages_done=2000, folder="Sent Items"), lines[1])
+        desk.touch()
         await screen.until_shown("━ bob@example.test ━", "2,000/2,030", "Sent Items")
         done = result([problem()], found=2030, archived=1999, known=20, moved=10, failed=1, deleted=1500, bytes=137_000_000)
         done["mailboxes"][0] |= {"mailbox": "bob@example.test", "status": "completed_with_errors"}
-        gateway.add_run("Staff", RunStatus.WITH_ERRORS, run=7, finished=gateway.moment, result=done)
+        desk.add_run("Staff", RunStatus.WITH_ERRORS, run=7, finished=desk.moment, result=done)
         await screen.until_shown("Found", "2,030", "Archived now", "1,999", "Known before", "Moved", "Excluded by rules")
         await screen.until_shown("Failed", "Deleted at the source", "1,500", "Size", "137 MB", "! with errors", "UID 17")
         assert all(cell_len(text) == size[0] for text in screen.lines)
@@ -741,44 +740,44 @@ async def test_the_details_of_a_mailbox_move_on_with_the_run(size: tuple[int, in
 
 async def test_the_chosen_mailbox_stays_chosen_when_the_rows_are_sorted_anew() -> None:
     """It goes down when it is done, and the choice with it; back at the beginning the first is in sight again."""
-    gateway = StagedGateway(profile("Staff"))
-    gateway.add_run("Staff", RunStatus.RUNNING)
+    desk = StagedDesk(profile("Staff"))
+    desk.add_run("Staff", RunStatus.RUNNING)
     names = [f"person{number:02}@example.test" for number in range(40)]
-    gateway.snapshots[7] = snapshot(7, *(line(name) for name in names))
-    async with shown(gateway) as screen:
+    desk.snapshots[7] = snapshot(7, *(line(name) for name in names))
+    async with shown(desk) as screen:
         await screen.press("r")
         await screen.until_shown("▸ ● archiving    person00")
         await screen.press("down", "down")
         await screen.until_shown("▸ ● archiving    person02")
         done = [line(name, phase=Phase.DONE if name < "person20" else Phase.ARCHIVING) for name in names]
-        gateway.snapshots[7] = snapshot(7, *done)
-        gateway.touch()
+        desk.snapshots[7] = snapshot(7, *done)
+        desk.touch()
         await screen.until_shown("▸ ✔ done         person02", "20 of 40 done")
         await screen.press("home")
         await screen.until_shown("▸ ● archiving    person20")
-        gateway.snapshots[7] = snapshot(7, *done[:20], line(names[20], phase=Phase.DONE), *done[21:])
-        gateway.touch()
+        desk.snapshots[7] = snapshot(7, *done[:20], line(names[20], phase=Phase.DONE), *done[21:])
+        desk.touch()
         await screen.until_shown("▸ ● archiving    person21")
 
 
 async def test_the_chosen_problem_stays_chosen_when_others_come() -> None:
     """New ones come on top; whoever reads one keeps it, and whoever chose none sees the newest."""
-    gateway = ordinary()
+    desk = ordinary()
     problems = tuple(problem(uid=uid) for uid in range(1, 9))
-    gateway.snapshots[7] = snapshot(7, problems=problems[:3])
-    async with shown(gateway) as screen:
+    desk.snapshots[7] = snapshot(7, problems=problems[:3])
+    async with shown(desk) as screen:
         await screen.press("r", "tab")
         await screen.until_shown("▸ ✗ INBOX · UID 3 ")
-        gateway.snapshots[7] = snapshot(7, problems=problems[:4])
-        gateway.touch()
+        desk.snapshots[7] = snapshot(7, problems=problems[:4])
+        desk.touch()
         await screen.until_shown("▸ ✗ INBOX · UID 4 ")
         await screen.press("down")
         await screen.until_shown("▸ ✗ INBOX · UID 3 ")
-        gateway.snapshots[7] = snapshot(7, problems=problems)
-        gateway.touch()
+        desk.snapshots[7] = snapshot(7, problems=problems)
+        desk.touch()
         await screen.until_shown("▸ ✗ INBOX · UID 3 ", "Problems (8)")
         bad = result(list(problems), status="completed_with_errors", found=8, failed=8)
-        gateway.add_run("Staff", RunStatus.WITH_ERRORS, run=7, finished=gateway.moment, result=bad)
+        desk.add_run("Staff", RunStatus.WITH_ERRORS, run=7, finished=desk.moment, result=bad)
         await screen.until_shown("▸ ✗ INBOX · UID 3 ", "Finished, but")
 
 
@@ -806,10 +805,10 @@ def barred(choice: Choice) -> list[int]:
 
 async def test_fifty_thousand_problems_can_be_walked_through(monkeypatch: pytest.MonkeyPatch) -> None:
     """All of a result are listed, the last one is a key away, and a look makes a few lines."""
-    gateway = ordinary()
+    desk = ordinary()
     bad = result([problem(uid=uid) for uid in range(50_000)], status="completed_with_errors", found=50_000, failed=50_000)
-    gateway.add_run("Journal", RunStatus.WITH_ERRORS, run=6, finished=gateway.moment, result=bad)
-    async with shown(gateway) as screen:
+    desk.add_run("Journal", RunStatus.WITH_ERRORS, run=6, finished=desk.moment, result=bad)
+    async with shown(desk) as screen:
         await screen.press("down", "down", "o")
         await screen.until_shown("Problems (50,000)")
         await screen.press("tab", "end")
@@ -825,10 +824,10 @@ async def test_fifty_thousand_problems_can_be_walked_through(monkeypatch: pytest
 
 async def test_problems_beyond_those_at_hand_are_counted() -> None:
     """While the run goes on only the newest are at hand; the command that has all is named."""
-    gateway = ordinary()
+    desk = ordinary()
     many_failed = snapshot(7, problems=(problem(),))
-    gateway.snapshots[7] = replace(many_failed, totals=many_failed.totals | {"failed": 9501})
-    async with shown(gateway) as screen:
+    desk.snapshots[7] = replace(many_failed, totals=many_failed.totals | {"failed": 9501})
+    async with shown(desk) as screen:
         await screen.press("r")
         await screen.until_shown("Problems (9,501)", "and 9,500 more: archivar watch 7 --json")
         assert straight(screen.lines, (80, 24))
@@ -836,11 +835,11 @@ async def test_problems_beyond_those_at_hand_are_counted() -> None:
 
 async def test_before_there_is_anything_to_open_no_key_is_offered() -> None:
     """A run that waits has neither mailboxes nor problems."""
-    gateway = ordinary()
-    async with shown(gateway) as screen:
+    desk = ordinary()
+    async with shown(desk) as screen:
         await screen.press("down", "r")
         await screen.until_shown("Waiting for the service to begin", "c Cancel")
         assert "enter Details" not in screen.text
-        gateway.snapshots[8] = snapshot(8)
-        gateway.touch()
+        desk.snapshots[8] = snapshot(8)
+        desk.touch()
         await screen.until_shown("enter Details")

@@ -21,10 +21,10 @@ from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_archive import BOTH_SIZES, STRANGE, fill, in_folders, mail
 from tests.unit.test_tui_screens import Shown, straight
-from tui.desk.archive_views import Selection
-from tui.desk.core import CoreGateway, open_gateway
-from tui.desk.search_views import BadQuery, Order, Question, Scope
-from tui.desk.views import Refused
+from tui.desk.archive import MailSelection
+from tui.desk.desk import Desk, open_desk
+from tui.desk.refusals import Refused
+from tui.desk.search import BadQuery, Question, Scope, SearchOrder
 from tui.places.archive.archive import ArchivePlace
 from tui.places.archive.archive_mail import MailPlace
 from tui.places.archive.archive_message import MessagePlace
@@ -37,7 +37,7 @@ from tui.text import syntax
 def starts(monkeypatch: pytest.MonkeyPatch) -> AsyncMock:
     """What starts a service, and starts none."""
     starts = AsyncMock()
-    monkeypatch.setattr("tui.desk.core.ensure_running", starts)
+    monkeypatch.setattr("tui.desk.desk.ensure_running", starts)
     return starts
 
 
@@ -327,7 +327,7 @@ async def test_messages_are_marked_in_a_folder(archive: Archive) -> None:
         await screen.until_shown("▸ + alice@example.test")
         await screen.press("space", "down", "enter")
         await screen.until_shown("1 marked in the list before: these marks are gone.", "number 5")
-        assert place.selection() == Selection(user=alice, folder=f"{ALICE}/INBOX", messages=(5,), words="number 5")
+        assert place.selection() == MailSelection(user=alice, folder=f"{ALICE}/INBOX", messages=(5,), words="number 5")
 
 
 async def test_hits_are_marked_and_all_that_is_found(archive: Archive) -> None:
@@ -339,13 +339,13 @@ async def test_hits_are_marked_and_all_that_is_found(archive: Archive) -> None:
         await screen.until_shown("5 found")
         await screen.press("down", "space", "down", "space")
         await screen.until_shown("5 found, newest first, 2 marked")
-        assert place.selection() == Selection(user=alice, messages=(10, 9), words="2 marked messages")
+        assert place.selection() == MailSelection(user=alice, messages=(10, 9), words="2 marked messages")
         await screen.press("ctrl+r")
         await screen.until_shown("5 found, by relevance, 2 marked")
         await screen.press("A")
         await screen.until_shown("all 5 marked")
         words = "5 messages found in the mail of alice for: steel"
-        assert place.selection() == Selection(user=alice, query="steel", words=words)
+        assert place.selection() == MailSelection(user=alice, query="steel", words=words)
         await screen.press("space")
         await screen.until_shown("1 marked", "now only this one is")
         assert len(place.selection().messages) == 1
@@ -367,14 +367,14 @@ async def test_hits_are_marked_and_all_that_is_found(archive: Archive) -> None:
         await screen.press("space", "slash")
         await seek(screen, place, "number")
         await screen.until_shown("5 found", "these marks are gone")
-        assert place.selection() == Selection(user=alice, messages=(5,), words="number 5")
+        assert place.selection() == MailSelection(user=alice, messages=(5,), words="number 5")
         await screen.press("enter")
         await screen.until(lambda: place.among_rows)
         await screen.press("enter")
         await screen.until_shown("Subject  number 5")
         message = screen.console.screen
         assert isinstance(message, MessagePlace)
-        assert message.selection() == Selection(user=alice, messages=(5,), words="number 5")
+        assert message.selection() == MailSelection(user=alice, messages=(5,), words="number 5")
 
 
 async def test_nothing_found_means_nothing(archive: Archive) -> None:
@@ -437,17 +437,17 @@ async def test_hostile_mail_and_a_hostile_query(archive: Archive, size: tuple[in
         assert not set(screen.text) & STRANGE
 
 
-# The gateway, and an index that breaks -----------------------------------------------------------------------------------
+# The desk, and an index that breaks -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
-async def gateway(archive: Archive) -> AsyncIterator[CoreGateway]:
-    gateway = await open_gateway(archive.home.path)
-    yield gateway
-    await gateway.close()
+async def desk(archive: Archive) -> AsyncIterator[Desk]:
+    desk = await open_desk(archive.home.path)
+    yield desk
+    await desk.close()
 
 
-async def test_a_search_that_is_left_is_not_gone_on_with(archive: Archive, gateway: CoreGateway) -> None:
+async def test_a_search_that_is_left_is_not_gone_on_with(archive: Archive, desk: Desk) -> None:
     """The index is closed at once; what was listed can still be looked at."""
     await homes.store(archive, {uid: mail(1, f"many {uid:04}") for uid in range(1, 301)}, folder="Many")
     await index(archive)
@@ -456,7 +456,7 @@ async def test_a_search_that_is_left_is_not_gone_on_with(archive: Archive, gatew
         return any("search.sqlite" in os.readlink(file) for file in Path("/proc/self/fd").iterdir() if file.is_symlink())
 
     assert not opened()
-    async with aclosing(gateway.search.find(Question("many"))) as found:
+    async with aclosing(desk.search.find(Question("many"))) as found:
         results = await anext(found)
         assert (len(results), results.complete) == (100, False)
         assert opened()
@@ -464,28 +464,28 @@ async def test_a_search_that_is_left_is_not_gone_on_with(archive: Archive, gatew
     assert [row.subject for row in await results.page(99, 5)] == ["many 0201"]
 
 
-async def test_all_that_is_found_is_counted_by_relevance_too(archive: Archive, gateway: CoreGateway) -> None:
+async def test_all_that_is_found_is_counted_by_relevance_too(archive: Archive, desk: Desk) -> None:
     """The list has the best 1,000, the count all."""
     await homes.store(archive, {uid: mail(1, f"many {uid:04}") for uid in range(1, 1103)}, folder="Many")
     await index(archive)
-    async with aclosing(gateway.search.find(Question("many", order=Order.RELEVANCE))) as found:
+    async with aclosing(desk.search.find(Question("many", order=SearchOrder.RELEVANCE))) as found:
         [*_, results] = [results async for results in found]
     assert (len(results), results.total, results.complete) == (1000, 1102, True)
 
 
-async def test_an_error_has_its_place_and_no_words_of_the_command_line(archive: Archive, gateway: CoreGateway) -> None:
+async def test_an_error_has_its_place_and_no_words_of_the_command_line(archive: Archive, desk: Desk) -> None:
     """The position is the one in the text; what was wrong is not kept among what was sought."""
     with pytest.raises(BadQuery) as caught:
-        await anext(gateway.search.find(Question("steel user:nobody")))
+        await anext(desk.search.find(Question("steel user:nobody")))
     assert caught.value.position == 11
     assert "archivar" not in caught.value.hint
-    assert list(gateway.search.asked) == []
+    assert list(desk.search.asked) == []
 
 
-async def test_a_scope_that_is_gone_finds_nothing(archive: Archive, gateway: CoreGateway) -> None:
+async def test_a_scope_that_is_gone_finds_nothing(archive: Archive, desk: Desk) -> None:
     """A folder that does not exist any more is no fault."""
     alice = (await users.find(archive, "alice")).id
-    async with aclosing(gateway.search.find(Question("steel", Scope(alice, "none")))) as found:
+    async with aclosing(desk.search.find(Question("steel", Scope(alice, "none")))) as found:
         [results] = [results async for results in found]
     assert (len(results), results.complete) == (0, True)
 

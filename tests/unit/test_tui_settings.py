@@ -154,7 +154,7 @@ async def test_the_service_can_be_started(archive: Archive, monkeypatch: pytest.
         nonlocal running
         running = True
 
-    monkeypatch.setattr("tui.desk.core.ensure_running", AsyncMock(side_effect=start))
+    monkeypatch.setattr("tui.desk.desk.ensure_running", AsyncMock(side_effect=start))
     monkeypatch.setattr("tui.desk.settings.is_running", lambda _home: running)
     from core.service.queue import Queue
 

@@ -19,9 +19,9 @@ from core.profiles.routing import AddressBook
 from tests import homes
 from tests.terminal.consoles import console_on
 from tests.unit.test_tui_screens import Shown, straight
-from tui.desk.core import open_gateway
-from tui.desk.unknown import UnknownAddresses, proposed
-from tui.desk.views import Refused
+from tui.desk.desk import open_desk
+from tui.desk.refusals import Refused
+from tui.desk.unknown import UnknownDesk, proposed
 from tui.places.home.home import HomePlace
 from tui.places.users.unknown import UnknownPlace
 
@@ -32,7 +32,7 @@ INBOX = Folder("INBOX", "INBOX")
 
 @pytest.fixture
 async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Archive]:
-    monkeypatch.setattr("tui.desk.core.ensure_running", AsyncMock())
+    monkeypatch.setattr("tui.desk.desk.ensure_running", AsyncMock())
     archive = await homes.begin(tmp_path / "home")
     await users.add(archive, "bob", ["bob@example.test"])
     yield archive
@@ -179,7 +179,7 @@ async def test_hostile_addresses_are_shown_and_obeyed_nowhere(archive: Archive) 
             await screen.until_shown("━ Who has")
             assert not set(screen.text) & STRANGE
             await screen.press("escape", "down")
-    desk = UnknownAddresses(archive)
+    desk = UnknownDesk(archive)
     for job in (desk.new_user(hostile), desk.make_alias(hostile, "bob")):
         with pytest.raises(Refused, match="cannot be seen"):
             await job
@@ -189,7 +189,7 @@ async def test_a_place_in_the_list_is_that_of_the_page(archive: Archive) -> None
     """Whatever stands before an address, in both lists; 0 for what is in neither."""
     await arrive(archive, "b@example.test", "b@example.test, c@example.test", "a@example.test, bob2@example.test")
     await unknown.set_ours(archive, "c@example.test", False)
-    desk = UnknownAddresses(archive)
+    desk = UnknownDesk(archive)
     for everything in (False, True):
         rows = await desk.page(everything, 0, 100)
         assert len(rows) == await desk.count(everything) == (4 if everything else 3)
@@ -200,15 +200,15 @@ async def test_a_place_in_the_list_is_that_of_the_page(archive: Archive) -> None
 async def test_home_counts_only_after_something_happened(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """Home is looked at twice a second: with nothing new in the ledger nothing is counted."""
     await arrive(archive, "carl@example.test")
-    gateway = await open_gateway(archive.home.path)
+    desk = await open_desk(archive.home.path)
     try:
         asked = AsyncMock(side_effect=unknown.open_since)
         monkeypatch.setattr("core.archive.registry.unknown.open_since", asked)
         for _ in range(3):
-            assert "1 address unknown" in (await gateway.home()).attention[0].text
+            assert "1 address unknown" in (await desk.home()).attention[0].text
         assert asked.await_count == 1
         await unknown.set_ours(archive, "carl@example.test", False)
-        assert (await gateway.home()).attention == ()
+        assert (await desk.home()).attention == ()
         assert asked.await_count == 2
     finally:
-        await gateway.close()
+        await desk.close()

@@ -17,8 +17,7 @@ from tests import homes
 from tests.terminal.consoles import add_users, console_on, names
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_screens import Shown, straight
-from tui.desk.people import People
-from tui.desk.people_views import Saved, UserDraft
+from tui.desk.users import SavedUser, UserDraft, UsersDesk
 from tui.places.confirm import Confirm
 from tui.places.home.home import HomePlace
 from tui.places.users.importing import ImportPlace
@@ -96,16 +95,16 @@ async def test_letters_in_the_search_are_no_commands(archive: Archive) -> None:
 
 async def test_keys_typed_while_a_form_saves_are_for_what_comes_then(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """The form saves once and closes itself alone, whatever was typed behind enter."""
-    gate, saved = asyncio.Event(), People.save
+    gate, saved = asyncio.Event(), UsersDesk.save
     begun = 0
 
-    async def save(desk: People, draft: UserDraft) -> Saved:
+    async def save(desk: UsersDesk, draft: UserDraft) -> SavedUser:
         nonlocal begun
         begun += 1
         await gate.wait()
         return await saved(desk, draft)
 
-    monkeypatch.setattr(People, "save", save)
+    monkeypatch.setattr(UsersDesk, "save", save)
     async with console_on(archive.home) as screen:
         await at_users(screen)
         for key in ("n", *"zoe", "enter", "escape", "u", "slash", *"zo"):
@@ -368,7 +367,7 @@ async def test_users_are_added_and_imported_on_the_way_through_a_profile(archive
     """n and i open the same form and the same import on the page with users, and what they brought is in the list there."""
     (tmp_path / "list.csv").write_text("name,email\neve,eve@example.test\n", encoding="utf-8")
     async with console_on(archive.home) as screen:
-        place = WizardPlace(await screen.console.gateway.drafts.new("mailboxes"))
+        place = WizardPlace(await screen.console.desk.drafts.new("mailboxes"))
         place._at = place.steps.index(UsersStep)
         await screen.console.push_screen(place)
         await screen.until_shown("Whose mailboxes?", "[x] bob")
@@ -389,7 +388,7 @@ async def test_users_are_added_and_imported_on_the_way_through_a_profile(archive
 async def test_for_a_single_mailbox_the_new_user_has_its_address(archive: Archive) -> None:
     """It was typed two pages before."""
     async with console_on(archive.home) as screen:
-        draft = await screen.console.gateway.drafts.new("mailbox")
+        draft = await screen.console.desk.drafts.new("mailbox")
         draft.fields["target.folder"] = "zoe@example.test"
         place = WizardPlace(draft)
         place._at = place.steps.index(TargetStep)

@@ -29,10 +29,12 @@ from tests import homes
 from tests.unit.test_tui_screens import Shown, straight
 from tui.console import Console
 from tui.desk import everybody
-from tui.desk.core import CoreGateway, open_gateway
+from tui.desk.desk import Desk, open_desk
+from tui.desk.draft import Draft, ExampleRow, FolderRow, FolderTree
 from tui.desk.drafts import Drafts
-from tui.desk.profile_views import Draft, ExampleRow, FolderRow, FolderTree, StepRow
-from tui.desk.views import Refused, State, Tone
+from tui.desk.present import Badge, Tone
+from tui.desk.refusals import Refused
+from tui.desk.trial import StepRow
 from tui.places.home.home import HomePlace
 from tui.places.profiles.deletion import DeletionQuestion
 from tui.places.wizard.filing import example_lines
@@ -65,7 +67,7 @@ class PlayedDrafts(Drafts):
 
     async def test(self, draft: Draft, tick: Callable[[StepRow], None]) -> bool:
         for step in self.steps(draft):
-            tick(StepRow(step.key, step.name, State("✔", "ok", Tone.GOOD), "as it should be"))
+            tick(StepRow(step.key, step.name, Badge("✔", "ok", Tone.GOOD), "as it should be"))
         self._answer("test", draft)
         return True
 
@@ -90,8 +92,8 @@ class PlayedDrafts(Drafts):
 class Stage:
     """An archive with alice, bob and carol, who has no address, and the console's drafts on it."""
 
-    def __init__(self, archive: Archive, gateway: CoreGateway, drafts: PlayedDrafts, screen: Shown) -> None:
-        self.archive, self.gateway, self.drafts, self.screen = archive, gateway, drafts, screen
+    def __init__(self, archive: Archive, desk: Desk, drafts: PlayedDrafts, screen: Shown) -> None:
+        self.archive, self.desk, self.drafts, self.screen = archive, desk, drafts, screen
 
     async def write(self, text: str) -> None:
         """As if pasted: key by key takes long, and is done in a real terminal elsewhere."""
@@ -161,17 +163,17 @@ async def staged(path: Path, size: tuple[int, int] = (80, 24)) -> AsyncIterator[
     try:
         await users.add(archive, "bob", ["bob@example.test"])
         await users.add(archive, "carol", [])
-        gateway = await open_gateway(archive.home.path)
-        gateway.drafts = drafts = PlayedDrafts(gateway._archive)
+        desk = await open_desk(archive.home.path)
+        desk.drafts = drafts = PlayedDrafts(desk._archive)
 
-        async def opened() -> CoreGateway:
-            return gateway
+        async def opened() -> Desk:
+            return desk
 
         console = Console(opened)
         async with console.run_test(size=size, notifications=True) as pilot:
             screen = Shown(console, pilot)
             await screen.until_shown("Needs attention", "n New")
-            yield Stage(archive, gateway, drafts, screen)
+            yield Stage(archive, desk, drafts, screen)
     finally:
         await archive.close()
 

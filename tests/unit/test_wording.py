@@ -25,12 +25,11 @@ from core.profiles.keys import KEYS
 from core.secrets import Secret
 from core.trial import Step
 from tests import homes
-from tui.desk import present, trial
+from tui.desk import run_words, runs, trial
 from tui.desk.activity import run_row
+from tui.desk.draft import Draft
 from tui.desk.drafts import Drafts
-from tui.desk.profile_views import Draft
-from tui.desk.refusals import translated
-from tui.desk.views import Refused
+from tui.desk.refusals import Refused, translated
 from tui.desk.wording import FIELDS, OF_MANY, advice, message, phrase, place
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.wizard.place import STEPS
@@ -157,12 +156,12 @@ async def test_what_comes_from_outside_is_shown_as_it_is(archive: Archive, outsi
     problem = {"mailbox": outside, "folder": outside, "uid": 1, "reason": f"The server answered: {outside}"}
     run = Run(7, "Staff", RunStatus.FAILED, moment, moment, moment, reason=f"The server answered: {outside}", result=None)
     result = {"warnings": [], "totals": {}, "mailboxes": [{**MAILBOX, "mailbox": outside, "problems": [problem]}]}
-    with_problem = present.run_view(replace(run, result=result), None, [], moment).problems[0]
+    with_problem = runs.run_view(replace(run, result=result), None, [], moment).problems[0]
     said = [
         with_problem.reason,
         with_problem.folder,
         with_problem.mailbox,
-        " ".join(present.summary(run)),
+        " ".join(run_words.summary(run)),
         run_row(run, moment).more[-1],
         trial.row(Step("login", False, f"The server answered: {outside}")).text,
     ]

@@ -1,6 +1,6 @@
-"""The only door from the console to the core.
+"""The only door from the console to the core: one file for each subject, with its values and the class that supplies them.
 
-``views`` says what the console can ask and what it gets: frozen values with finished texts. ``present`` turns the core's values
-into them, ``core`` is the door itself. What holds here: every text from outside has passed ``present.text`` before it is
-part of a view; errors of the core leave as ``views.Refused``.
+``desk`` opens the archive and holds one object for each subject; ``present`` makes texts that are safe to show. What holds
+here: values are frozen and have finished texts, and every text from outside has passed ``present.text`` before it is part of
+one; errors of the core leave as ``refusals.Refused``.
 """

@@ -1,4 +1,4 @@
-"""Runs, problems and the ledger, in pages: there may be any number."""
+"""What was done: past runs with their problems, and the ledger."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from core.archive.archive import Archive
@@ -17,10 +18,79 @@ from core.model import Run, RunStatus, moment, now
 from core.service.queue import Queue, RunProblem
 from core.system.actor import Actor
 from core.text import format as texts
-from tui.desk import present
-from tui.desk.activity_views import EntryRow, EntryView, Named, PastProblem, RunRow, SealView
-from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
+from tui.desk import present, run_words
+from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.present import Badge
 from tui.desk.refusals import translated
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A run in a list. ``counts`` are archived, failed, deleted; ``more`` are sentences with what a line has no room for."""
+
+    id: int
+    profile: str
+    state: Badge
+    active: bool
+    when: str
+    took: str
+    counts: tuple[str, str, str]
+    how: str
+    more: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PastProblem:
+    """A problem of a run that is over: ``place`` is mailbox, folder and UID."""
+
+    run: int
+    profile: str
+    when: str
+    place: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """An entry of the ledger, in a sentence."""
+
+    seq: int
+    when: str
+    actor: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """All of an entry of the ledger: ``facts`` are values with their names, ``payload`` its lines, but for ``more``.
+
+    ``changes``: what it changed from what to what, a line each.
+    """
+
+    seq: int
+    facts: tuple[tuple[str, str], ...]
+    changes: tuple[str, ...]
+    payload: tuple[str, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What can be chosen: ``key`` is true and for the desk only, ``name`` is shown."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealView:
+    """The end of the ledger's chain, which stands for all before it: ``text`` is what is to be kept elsewhere."""
+
+    text: str
+    seq: str
+    hash: str
+    at: str
+
 
 #: Problems that are listed; the run's own place has all of its own.
 PROBLEMS = 500
@@ -29,9 +99,7 @@ PAYLOAD_LINES = 400
 #: Letters of one change; lists of users may be long.
 CHANGE_LENGTH = 4000
 PAYLOAD_BYTES = 2_000_000
-
 SEAL_AGAIN = "Nothing was changed; it can be begun again at any time."
-
 STATES: dict[str, tuple[str, tuple[RunStatus, ...]]] = {
     "": ("all states", ()),
     "active": ("going on", (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.INTERRUPTED)),
@@ -76,10 +144,10 @@ KINDS = {
 }
 
 
-class PastActivity:
-    """``Activity`` on an archive."""
+class ActivityDesk:
+    """Past runs, and the ledger. Every method may raise ``Refused``; empty keys mean all."""
 
-    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
+    def __init__(self, archive: Archive, jobs: Jobs) -> None:
         self._archive = archive
         self._jobs = jobs
         self._queue = Queue(archive.database)
@@ -88,36 +156,44 @@ class PastActivity:
     # Runs ----------------------------------------------------------------------------------------------------------------
 
     async def profiles(self) -> Sequence[Named]:
+        """The profiles that have runs."""
         with translated():
             names = await self._queue.profiles()
         return [Named("", "all profiles"), *(Named(name, present.text(name)) for name in names)]
 
     def states(self) -> Sequence[Named]:
+        """The states that runs can be looked for in."""
         return [Named(key, word) for key, (word, _) in STATES.items()]
 
     async def count(self, profile: str, state: str) -> int:
+        """How many runs there are."""
         with translated():
             return await self._queue.count(profile, status=STATES[state][1])
 
-    async def runs(self, profile: str, state: str, offset: int, limit: int) -> Sequence[RunRow]:
+    async def runs(self, profile: str, state: str, offset: int, limit: int) -> Sequence[PastRun]:
+        """Some of them, the newest first."""
         with translated():
             found = await self._queue.runs(profile, status=STATES[state][1], offset=offset, limit=limit, brief=True)
         return [run_row(run, now()) for run in found]
 
     async def position(self, profile: str, state: str, run: int) -> int:
+        """How many of them are newer than this one."""
         with translated():
             return await self._queue.count(profile, status=STATES[state][1], after=run)
 
     async def problems(self) -> Sequence[PastProblem]:
+        """The latest problems of all runs, the newest first."""
         with translated():
             return [past_problem(one, now()) for one in await self._queue.problems(PROBLEMS)]
 
     # The ledger ----------------------------------------------------------------------------------------------------------
 
     def kinds(self) -> Sequence[Named]:
+        """The kinds of entries."""
         return [Named(kind, word) for kind, word in KINDS.items()]
 
     async def entry_count(self, kind: str) -> int:
+        """How many entries the ledger has."""
         with translated():
             if kind:
                 return len(await self._of_kind(kind))
@@ -134,6 +210,7 @@ class PastActivity:
         return seqs
 
     async def entries(self, kind: str, offset: int, limit: int) -> Sequence[EntryRow]:
+        """Some of them, the newest first."""
         with translated():
             if kind:
                 seqs = await self._of_kind(kind)
@@ -144,6 +221,7 @@ class PastActivity:
             return await asyncio.to_thread(lambda: [entry_row(entry, now()) for entry in found])
 
     async def entry_position(self, kind: str, seq: int) -> int:
+        """How many of them are newer than this one."""
         with translated():
             if kind:
                 seqs = await self._of_kind(kind)
@@ -151,6 +229,7 @@ class PastActivity:
         return max(await self.entry_count("") - seq, 0)
 
     async def entry(self, seq: int) -> EntryView:
+        """All of one entry."""
         with translated():
             found = await self._archive.entries_before(seq + 1, 1)
             if not found or found[0].seq != seq:
@@ -160,11 +239,13 @@ class PastActivity:
     # The seal ------------------------------------------------------------------------------------------------------------
 
     async def seal(self) -> SealView:
+        """The end of the ledger's chain."""
         with translated():
             now_ = await seal.current(self._archive)
         return SealView(str(now_), texts.number(now_.seq), now_.hash.hex(), present.text(now_.at, 60))
 
     async def check_seal(self, text: str) -> int:
+        """Begin to prove that the archive has everything up to a seal, or to one in a file; the number of the job."""
         with translated():
             typed = await asyncio.to_thread(seal.text, text.strip())
             wanted = seal.find(typed, await seal_check.archive_id(self._archive.home))
@@ -186,7 +267,7 @@ class PastActivity:
 # Values as views ---------------------------------------------------------------------------------------------------------
 
 
-def run_row(run: Run, moment: datetime) -> RunRow:
+def run_row(run: Run, moment: datetime) -> PastRun:
     """A run in the list, and the sentences about it."""
     totals = (run.result or {}).get("totals") or {}
     counts = [int(totals.get(name, 0)) for name in ("archived", "failed", "deleted")]
@@ -203,10 +284,10 @@ def run_row(run: Run, moment: datetime) -> RunRow:
         more.append(f"Nothing was archived or deleted; {failed} failed." if run.dry_run else said)
     if run.reason:
         more.append(present.text(run.reason))
-    return RunRow(
+    return PastRun(
         id=run.id,
         profile=present.text(run.profile, 100),
-        state=present.state(run),
+        state=run_words.state(run),
         active=not run.status.final,
         when=texts.when(run.finished or run.started or run.requested, moment),
         took=took,

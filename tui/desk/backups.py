@@ -12,25 +12,27 @@ from core.errors import DamagedError
 from core.model import now
 from core.text import format as texts
 from tui.desk import present, typed
-from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
+from tui.desk.jobs import Job, Jobs, Outcome, Stage
 from tui.desk.refusals import translated
 
 AGAIN = "The next backup to the same folder carries on."
 
 
-class ArchiveBackups:
-    """``Backups`` of an archive."""
+class BackupDesk:
+    """A second home with the same archive. Every method may raise ``Refused``."""
 
-    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
+    def __init__(self, archive: Archive, jobs: Jobs) -> None:
         self._archive = archive
         self._jobs = jobs
 
     async def last(self) -> tuple[str, str]:
+        """Where the last backup lies, and when it was made, as sentences; both empty when there was none."""
         with translated():
             last = await backup.last(self._archive)
         return (present.text(last.directory), texts.when(last.at, now())) if last else ("", "")
 
     async def begin(self, directory: str) -> int:
+        """Begin a backup, or bring one up; the number of the job. Raises ``Refused`` when ``directory`` cannot be used."""
         with translated():
             target = typed.outside(self._archive.home, directory, "Choose a folder outside, best on another disk.")
 

@@ -12,16 +12,22 @@ from core.engine.examine.differences import MissingFolder, MissingMailbox, accou
 from core.service.idle import until_idle
 from core.text import format as texts
 from tui.desk import present
-from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
+from tui.desk.jobs import Job, Jobs, Outcome, Stage
 from tui.desk.refusals import translated
 
+#: Ways to compare a server with the archive, with what each does.
+COMPARISONS = (
+    ("numbers", "by number: is every message on the server in the archive?"),
+    ("deep", "by every byte: read all mail on the server once more"),
+    ("repair", "by every byte, and archive what differs beside the old"),
+)
 AGAIN = "The same comparison again goes on from there; nothing was changed on the server."
 
 
-class Comparisons:
+class ComparisonDesk:
     """The comparisons of this console: one of each profile at a time."""
 
-    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
+    def __init__(self, archive: Archive, jobs: Jobs) -> None:
         self._archive = archive
         self._jobs = jobs
         #: The last job of each profile.

@@ -1,11 +1,12 @@
-"""The directory that users come from: its settings as a draft, tried, previewed, saved; and users brought in step with it."""
+"""The directory that users come from: its settings, and synchronising."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.registry import last_attempt, saved_directory, saved_profiles
@@ -24,10 +25,48 @@ from core.secrets import Secret
 from core.text import format as texts
 from core.trial import STEP_NAMES
 from tui.desk import present, trial
-from tui.desk.directory_views import DirectoryDraft, SyncView
-from tui.desk.people_views import ImportRow, Mark
-from tui.desk.profile_views import StepRow
 from tui.desk.refusals import translated
+from tui.desk.trial import StepRow
+from tui.desk.users import ImportRow, Mark
+
+
+@dataclass(slots=True)
+class DirectoryDraft:
+    """The settings while they are made. ``fields`` are those of the directory file (``core.profiles.directory_form``).
+
+    ``definition`` is what they were when they were read, empty if there were none; ``kept``: a password is kept for them.
+    """
+
+    fields: dict[str, Any]
+    password: Secret = field(default_factory=lambda: Secret(""))
+    definition: dict[str, Any] = field(default_factory=dict)
+    kept: bool = False
+
+    @property
+    def is_set_up(self) -> bool:
+        return bool(self.definition)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncView:
+    """What a synchronisation would do, or (``done``) did. ``rows`` are made when they are looked at; ``changes`` counts users.
+
+    ``sentence`` has the numbers; ``withheld`` says why nobody of those who left is disabled or removed, when too many would be:
+    ``kept`` are the first of their names, ``kept_count`` how many they are, ``fate`` what they would be. ``plan`` is for the
+    desk only.
+    """
+
+    counts: tuple[str, ...]
+    sentence: str
+    changes: int
+    rows: Sequence[ImportRow]
+    withheld: str = ""
+    kept: tuple[str, ...] = ()
+    kept_count: int = 0
+    fate: str = ""
+    plan: Any = None
+    done: bool = False
+
 
 _WHO = "console"
 #: What needs a look first.
@@ -47,16 +86,18 @@ _NOTES = 3
 
 
 class DirectoryDesk:
-    """``Directory`` on an archive."""
+    """The directory that users come from. Every method may raise ``Refused``."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
     async def is_set_up(self) -> bool:
+        """Are there settings?"""
         with translated():
             return await saved_directory.load(self._archive) is not None
 
     async def draft(self) -> DirectoryDraft:
+        """The settings, or those that a form begins with."""
         with translated():
             saved = await saved_directory.load(self._archive)
             if saved is None:
@@ -65,6 +106,7 @@ class DirectoryDesk:
         return DirectoryDraft(directory_form.of_directory(saved), definition=saved.as_json(), kept=kept)
 
     async def last(self) -> str:
+        """When users were last brought in step with the directory, and what went wrong since: a line each, empty if never."""
         with translated():
             last = await saved_directory.last_sync(self._archive)
             attempt = await last_attempt.last(self._archive)
@@ -80,9 +122,11 @@ class DirectoryDesk:
     # The form ------------------------------------------------------------------------------------------------------------
 
     def applies(self, name: str, fields: Mapping[str, object]) -> bool:
+        """Has this field a meaning beside the others?"""
         return directory_form.applies(name, fields)
 
     def serves(self, draft: DirectoryDraft, fields: Mapping[str, object]) -> bool:
+        """Does the kept password serve these fields: the same account, server and protection on the way?"""
         if not draft.kept:
             return False
         try:
@@ -91,6 +135,7 @@ class DirectoryDesk:
             return False
 
     def changed(self, draft: DirectoryDraft) -> bool:
+        """Is anything in it that is not saved?"""
         if draft.password:
             return True
         try:
@@ -99,6 +144,7 @@ class DirectoryDesk:
             return True
 
     async def problems(self, draft: DirectoryDraft) -> Mapping[str, str]:
+        """What is wrong, by field; ``login.password`` too."""
         fields = _fields(draft)
         found = {name: present.text(problem, 400) for name, problem in directory_form.problems(fields).items()}
         if draft.password:
@@ -117,10 +163,12 @@ class DirectoryDesk:
     # Trying --------------------------------------------------------------------------------------------------------------
 
     def steps(self, draft: DirectoryDraft) -> Sequence[StepRow]:
+        """The steps of the test, none of them done."""
         with translated():
             return trial.waiting(steps(_complete(draft)))
 
     async def test(self, draft: DirectoryDraft, tick: Callable[[StepRow], None]) -> bool:
+        """Try the settings; ``tick`` is told each step as it is known. Did all go well? Can be cancelled."""
         with translated():
             settings = _complete(draft)
             secret = await self._password(draft, settings)
@@ -131,6 +179,7 @@ class DirectoryDesk:
         return all(step.ok for step in found)
 
     async def plan(self, draft: DirectoryDraft, tell: Callable[[str], None]) -> SyncView:
+        """What a synchronisation by these settings would do. ``tell`` is told how far it is. Can be cancelled."""
         with translated():
             settings = _complete(draft)
             secret = await self._password(draft, settings)
@@ -144,6 +193,11 @@ class DirectoryDesk:
         save: Callable[[], Awaitable[object]],
         agreed: SyncView | None = None,
     ) -> SyncView:
+        """Bring users in step with the directory by these settings.
+
+        What of them is not saved is saved by ``save``, once the directory has answered: if it does not, all is as it was.
+        ``agreed``: whom that view kept may go; if others would go as well, nobody does.
+        """
         going = agreed.plan if agreed else frozenset()
         unsaved: Unsaved | None = None
         with translated():
@@ -167,6 +221,7 @@ class DirectoryDesk:
     # Saving --------------------------------------------------------------------------------------------------------------
 
     async def save(self, draft: DirectoryDraft) -> DirectoryDraft:
+        """Save the settings, and the password if one was typed; the settings as they are now."""
         with translated():
             settings = directory_form.directory(_fields(draft))
             if settings.password_file:
@@ -177,6 +232,7 @@ class DirectoryDesk:
         return await self.draft()
 
     async def remove(self) -> None:
+        """Forget settings and password; users stay as they are."""
         with translated():
             await saved_directory.remove(self._archive, actor=_WHO)
 

@@ -10,7 +10,7 @@ from core.profiles import form
 from core.profiles.profile import Kind, Profile
 from core.profiles.selection import Mode
 from core.profiles.settings_file import FieldError
-from tui.desk.profile_views import Draft
+from tui.desk.draft import Draft
 from tui.desk.wording import place
 
 

@@ -26,9 +26,10 @@ from core.secrets import Secret
 from core.text import format as texts
 from tui.desk import everybody, present, trial
 from tui.desk.described import DELETION, facts
+from tui.desk.draft import Draft, ExampleRow, FolderRow, FolderTree, Summary, Turned
 from tui.desk.drafted import complete, filled, login_of, made, stand_in
-from tui.desk.profile_views import Draft, ExampleRow, FolderRow, FolderTree, StepRow, Summary, Turned
 from tui.desk.refusals import translated
+from tui.desk.trial import StepRow
 from tui.desk.wording import advice, phrase
 
 #: What stands in a form that nobody has filled in yet.
@@ -57,31 +58,32 @@ _MISFITS = {
     Misfit.ACCOUNT: "The account is another one now, so the password is needed.",
     Misfit.ENCRYPTION: "The encryption is weaker or another one now, so the password is needed.",
 }
-
-
 _LIKEWISE = "That is one mailbox: the rule holds for every mailbox of the profile."
 #: Stands in the tree above what is not the mailbox's own.
 FOREIGN = FolderRow("", (), "Folders of others and shared ones", 0, "", False)
 
 
 class Drafts:
-    """``Profiles`` on an archive."""
+    """Making, changing and trying profiles. Every method may raise ``Refused``."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
     async def new(self, kind: str) -> Draft:
+        """An empty draft with the defaults of a kind."""
         method = Method.KERIO_MASTER if kind == Kind.MAILBOXES else Method.PASSWORD
         fields = {**_DEFAULTS, "kind": kind, "login.method": method.value}
         return Draft({**fields, "users.mode": Mode.ALL.value} if kind == Kind.MAILBOXES else fields)
 
     async def edit(self, key: str) -> Draft:
+        """A draft of a saved profile; its password stays where it is."""
         with translated():
             profile = await saved_profiles.find(self._archive, key)
         fields = {**_DEFAULTS, **_shown(profile)}
         return Draft(fields, replaces=profile.name, stored=profile.name, definition=profile.as_json())
 
     async def copy(self, key: str) -> Draft:
+        """A draft of a new profile that is like a saved one, and started by hand."""
         with translated():
             profile = await saved_profiles.find(self._archive, key)
             names = {name_key(one.name) for one in await saved_profiles.all_profiles(self._archive)}
@@ -94,6 +96,7 @@ class Drafts:
     # Checking ------------------------------------------------------------------------------------------------------------
 
     async def problems(self, draft: Draft) -> Mapping[str, str]:
+        """What is wrong, by field; ``login.password`` too."""
         found = {name: present.text(advice(problem), 400) for name, problem in form.problems(filled(draft.fields)).items()}
         with translated():
             found = {**await self._of_archive(draft), **found}
@@ -130,14 +133,17 @@ class Drafts:
         return _MISFITS[misfit].format(present.text(draft.stored, 60)) if misfit else ""
 
     def applies(self, name: str, fields: Mapping[str, object]) -> bool:
+        """Has this field a meaning beside the others?"""
         return name == form.HOW or form.applies(name, fields)
 
     def shown_name(self, draft: Draft) -> str:
+        """The draft's name as it may be shown."""
         return present.text(str(draft.fields.get("name", "")).strip(), 60)
 
     # The parts of a draft ------------------------------------------------------------------------------------------------
 
     def rule(self, draft: Draft) -> str:
+        """What the deletion rule does, in a sentence."""
         try:
             profile = stand_in(draft)
             held = profile.held_back() if profile.deletion.active else ""
@@ -146,6 +152,7 @@ class Drafts:
             return "Say how old a message must be to be deleted."
 
     def next_start(self, fields: Mapping[str, object]) -> str:
+        """When a schedule would start next, in words; empty while it is not complete."""
         if any(name.startswith("schedule") for name in form.problems(fields)):
             return ""
         try:
@@ -158,13 +165,16 @@ class Drafts:
         return f"Next start {texts.soon(start, now())}, by the service. The guide (^g) tells how that is kept running."
 
     def automatic(self, draft: Draft) -> bool:
+        """Does it start by itself?"""
         return made(draft).automatic
 
     def goes_to(self, draft: Draft) -> str:
+        """Where the mailbox goes, in a sentence."""
         user, folder = draft.fields.get("target.user"), draft.fields.get("target.folder")
         return f"Goes to the folder {present.text(str(folder))} in the archive of {present.text(str(user))}." if user else ""
 
     async def selected(self, draft: Draft) -> str:
+        """What the selection of users comes to, in a sentence."""
         mode, names = Mode(str(draft.fields.get("users.mode", Mode.ALL))), tuple(draft.fields.get("users.list") or ())
         if mode is Mode.ONLY and not names:
             return "Nobody is ticked yet."
@@ -176,9 +186,11 @@ class Drafts:
         return present.text(text, 400)
 
     def folders_only(self, draft: Draft) -> bool:
+        """Are only the named folders archived?"""
         return _choice(draft).only
 
     def folder_rules(self, draft: Draft) -> Sequence[str]:
+        """The patterns, in lines for people."""
         choice = _choice(draft)
         found = []
         if named := [one for one in choice.include if one != EVERYTHING]:
@@ -188,11 +200,13 @@ class Drafts:
         return [present.text(text, 500) for text in found]
 
     def folder_reason(self, draft: Draft, row: FolderRow) -> str:
+        """Why a folder is not archived; empty when it is."""
         reason = _choice(draft).reason(row.path, row.uses, row.whose)
         own = reason in (f"excluded by {row.path}", f"excluded by {row.path}/**", "not in the list of folders to include")
         return "unticked" if own else present.text(reason, 100)
 
     def tick_folder(self, draft: Draft, row: FolderRow, *, below: bool) -> str:
+        """Change whether a folder is archived; why that is not possible, or nothing."""
         choice = _choice(draft)
         if not Rule.valid(row.path):
             return "No rule can name this folder: its name is too long, or has invisible characters. A pattern with * can."
@@ -208,6 +222,7 @@ class Drafts:
         return ""
 
     def choose_folders(self, draft: Draft, tree: FolderTree, *, only: bool) -> bool:
+        """From now on only the ticked folders, or all but the unticked; False when none is ticked."""
         listed = [(row.path, row.uses, row.whose) for row in tree.rows if row.selectable and Rule.valid(row.path)]
         before = _choice(draft)
         if before.only == only:
@@ -221,6 +236,7 @@ class Drafts:
         return choice.only == only
 
     def add_pattern(self, draft: Draft, text: str) -> str:
+        """One more pattern, ``+`` before it to archive, ``-`` to leave out; what is wrong with it, or nothing."""
         sign, pattern = ("-", text.strip()) if text.strip()[:1] not in "+-" else (text.strip()[0], text.strip()[1:].strip())
         try:
             _keep(draft, _choice(draft).add(pattern, include=sign == "+"))
@@ -229,16 +245,19 @@ class Drafts:
         return ""
 
     def forget_rules(self, draft: Draft) -> None:
+        """Without any pattern."""
         _keep(draft, FolderChoice())
 
     # Trying --------------------------------------------------------------------------------------------------------------
 
     def steps(self, draft: Draft) -> Sequence[StepRow]:
+        """The steps of the connection test, none of them done."""
         with translated():
             profile = complete(draft)
         return trial.waiting(steps(profile.server, profile.login.method))
 
     async def test(self, draft: Draft, tick: Callable[[StepRow], None]) -> bool:
+        """Try the connection; ``tick`` is told each step as it is known. Did all go well? Can be cancelled."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             renamed = RenamedLogins(self._archive)
@@ -246,6 +265,7 @@ class Drafts:
         return all(step.ok for step in found)
 
     async def folders(self, draft: Draft) -> FolderTree:
+        """The folders that the mailbox really has."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             found = await examine.folder_tree(profile, mailbox, secret, await users.all_users(self._archive))
@@ -254,12 +274,14 @@ class Drafts:
         return FolderTree(present.text(mailbox.login), (*own, *([FOREIGN, *foreign] if foreign else [])))
 
     async def examples(self, draft: Draft) -> Sequence[ExampleRow]:
+        """Where messages that are in a catch-all mailbox now would go."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             found = await examples.examples(profile, self._archive, mailbox, secret)
         return [everybody.example(one) for one in found]
 
     async def preview(self, draft: Draft) -> Sequence[str]:
+        """What the deletion rule would do in the mailbox now, in sentences."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             found = await preview.deletion(profile, mailbox, secret, await users.all_users(self._archive))
@@ -267,11 +289,13 @@ class Drafts:
         return [present.text(sentence, 500) for sentence in sentences]
 
     async def deletes_more(self, draft: Draft) -> Sequence[str]:
+        """In which ways the draft deletes more than the saved profile that it changes, in sentences."""
         with translated():
             before = saved(draft.definition) if draft.definition is not None else None
             return [SENTENCES[one] for one in more(before, made(draft), now())]
 
     async def probe(self, draft: Draft) -> Sequence[str]:
+        """What the server does with deleted mail, tried out in a folder of our own."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             verdict = await probe.probe(profile, mailbox, secret)
@@ -314,6 +338,7 @@ class Drafts:
     # Saying and saving ---------------------------------------------------------------------------------------------------
 
     async def summary(self, draft: Draft) -> Summary:
+        """The draft in words."""
         with translated():
             profile = made(draft)
             selected = await saved_profiles.check(self._archive, profile)
@@ -331,6 +356,7 @@ class Drafts:
         )
 
     async def save(self, draft: Draft) -> str:
+        """Save; the profile's key."""
         with translated():
             profile = made(draft)
             if problem := await self._password_problem(draft):
@@ -350,6 +376,7 @@ class Drafts:
         return profile.name
 
     async def remove(self, key: str) -> None:
+        """Delete a profile; what it archived stays."""
         with translated():
             await saved_profiles.remove(self._archive, key, actor="console")
 

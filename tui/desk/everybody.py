@@ -10,8 +10,8 @@ from core.engine.examine.examples import Example
 from core.errors import InputError
 from core.text import format as texts
 from tui.desk import present
+from tui.desk.draft import Draft, ExampleRow
 from tui.desk.drafted import stand_in
-from tui.desk.profile_views import Draft, ExampleRow
 from tui.desk.wording import advice
 
 

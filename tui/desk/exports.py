@@ -14,8 +14,8 @@ from core.archive.transfer import export as exporting
 from core.archive.transfer.export import Exported, Format
 from core.text import format as texts
 from tui.desk import present, typed
-from tui.desk.archive_views import Selection
-from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
+from tui.desk.archive import MailSelection
+from tui.desk.jobs import Job, Jobs, Outcome, Stage
 from tui.desk.refusals import translated
 
 FORMATS = {
@@ -26,20 +26,23 @@ FORMATS = {
 AGAIN = "The same export again carries on."
 
 
-class MailExports:
-    """``Exports`` of an archive."""
+class ExportDesk:
+    """Mail as files. Every method may raise ``Refused``."""
 
-    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
+    def __init__(self, archive: Archive, jobs: Jobs) -> None:
         self._archive = archive
         self._jobs = jobs
 
     def formats(self) -> Sequence[tuple[str, str]]:
+        """The formats there are, each with a few words about it."""
         return [(form.value, words) for form, words in FORMATS.items()]
 
-    async def weigh(self, selection: Selection) -> str:
+    async def weigh(self, selection: MailSelection) -> str:
+        """How much is selected, in a sentence; empty where only the export itself finds out."""
         return await weigh(self._archive, selection)
 
-    async def begin(self, selection: Selection, directory: str, form: str) -> int:
+    async def begin(self, selection: MailSelection, directory: str, form: str) -> int:
+        """Begin an export to ``directory``; the number of the job. Raises ``Refused`` when it cannot be used."""
         with translated():
             target = typed.outside(self._archive.home, directory, "Choose a folder outside of it.")
             if selection.query:
@@ -56,7 +59,7 @@ class MailExports:
         return self._jobs.start("Export", f"{selection.words or 'All mail'} to {target} ({Format(form).value})", AGAIN, work)
 
 
-async def weigh(archive: Archive, selection: Selection) -> str:
+async def weigh(archive: Archive, selection: MailSelection) -> str:
     """How much is selected; empty for a query, since what it finds is counted when the index has all. Raises ``Refused``."""
     if selection.query:
         return ""
@@ -67,12 +70,12 @@ async def weigh(archive: Archive, selection: Selection) -> str:
     return f"{present.count(messages, 'message')}, {texts.size(size)}, {where}."
 
 
-def core(selection: Selection) -> selecting.Selection:
+def core(selection: MailSelection) -> selecting.Selection:
     """What is selected, without its query."""
     return selecting.Selection(selection.user, selection.folder, selection.messages, selection.folders)
 
 
-async def resolved(archive: Archive, selection: Selection, tell: Callable[[Stage], None]) -> selecting.Selection:
+async def resolved(archive: Archive, selection: MailSelection, tell: Callable[[Stage], None]) -> selecting.Selection:
     """What is selected, for the core. For a query all mail is indexed first: what is not would be left out without a word."""
     wanted = core(selection)
     if not selection.query:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.archive.archive import Archive
@@ -15,11 +16,28 @@ from core.errors import InputError
 from core.model import User
 from core.text import format as texts
 from tui.desk import present, typed
-from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
-from tui.desk.refusals import translated
-from tui.desk.transfer_views import ImportWish, Wrong
-from tui.desk.views import Refused
+from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.refusals import Refused, translated
 from tui.desk.wording import advice, message
+
+
+@dataclass(frozen=True, slots=True)
+class ImportWish:
+    """Where mail is, in which format, to which folder of the archive, and whose it is in an export: all as typed."""
+
+    path: str
+    form: str
+    folder: str
+    of: str
+
+
+class WrongField(Refused):
+    """A field of a form is wrong: ``field`` is its name."""
+
+    def __init__(self, field: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.field = field
+
 
 FORMATS = {
     Format.AUTO: "found out",
@@ -37,24 +55,27 @@ AGAIN = "The same import again carries on; what is there already is not put ther
 NAMED = 5
 
 
-class MailImports:
-    """``Imports`` of an archive."""
+class ImportDesk:
+    """Mail from files on this machine. Every method may raise ``Refused``."""
 
-    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
+    def __init__(self, archive: Archive, jobs: Jobs) -> None:
         self._archive = archive
         self._jobs = jobs
         #: The last job of each owner.
         self._filling: dict[str, int] = {}
 
     def formats(self) -> Sequence[tuple[str, str]]:
+        """The formats that can be chosen, each with a few words about it."""
         return [(form.value, words) for form, words in FORMATS.items() if form not in FOUND]
 
     async def user_of(self, owner: str) -> str:
+        """The true name of the owner with this id. Raises ``Refused`` where nothing can be imported into the archive."""
         with translated():
             name = (await users.of_id(self._archive, owner)).name
             return (await users.find(self._archive, name)).name
 
     async def begin(self, user: str, wish: ImportWish) -> int:
+        """Begin an import into the archive of the user with this true name; the number of the job. Raises ``Wrong``."""
         form, folder, of = Format(wish.form), wish.folder.strip().strip("/"), wish.of.strip()
         with translated():
             owner = await users.find(self._archive, user)
@@ -87,13 +108,13 @@ def _checked(archive: Archive, owner: User, text: str, form: Format, folder: str
             # What is no folder is looked at: is it there, and can it be read?
             first = next(mail_files.search(path, form), None)
             if isinstance(first, Stranger):
-                raise Wrong(
+                raise WrongField(
                     "path", f"{present.text(str(path))} does not look like mail.", "Say in which format it is, if it is mail."
                 )
     except InputError as error:
         raise _wrong("path", error) from error
     except OSError as error:
-        raise Wrong(
+        raise WrongField(
             "path", f"{present.text(str(path))} cannot be read: {error.strerror}.", "Check its owner and mode."
         ) from error
     try:
@@ -111,17 +132,17 @@ def _checked(archive: Archive, owner: User, text: str, form: Format, folder: str
 def _path(text: str) -> Path:
     text = text.strip()
     if not text:
-        raise Wrong("path", "Nothing was named.", "Name a file or a folder on this machine.")
+        raise WrongField("path", "Nothing was named.", "Name a file or a folder on this machine.")
     try:
         return typed.path(text)
     except ValueError as error:
-        raise Wrong(
+        raise WrongField(
             "path", f"{present.text(text)} is no path: {present.text(str(error))}.", "Name a file or a folder."
         ) from error
 
 
-def _wrong(field: str, error: InputError) -> Wrong:
-    return Wrong(field, present.text(message(error.message), 1000), present.text(advice(error.hint)))
+def _wrong(field: str, error: InputError) -> WrongField:
+    return WrongField(field, present.text(message(error.message), 1000), present.text(advice(error.hint)))
 
 
 def _outcome(done: Imported, owner: User) -> Outcome:

@@ -20,10 +20,33 @@ from core.system import log
 from core.system.tasks import spawn
 from core.text import format as texts
 from tui.desk import present
-from tui.desk.faults import fault, way
-from tui.desk.job_views import JobView
-from tui.desk.views import Refused, State, Tone
+from tui.desk.present import Badge, Tone
+from tui.desk.refusals import Refused, fault, way
 from tui.desk.wording import advice, message
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job: going on, with ``facts`` that begin with the most important, or over, with ``result`` sentences.
+
+    ``title`` is all of what is done, ``kind`` one word for it; ``fraction`` is None while unknown; ``where`` is what it is at.
+    ``problems`` are named one by one, the first of ``problem_count``. ``again`` says what to do after it was stopped.
+    """
+
+    key: int
+    kind: str
+    title: str
+    state: Badge
+    active: bool
+    stopping: bool
+    fraction: float | None
+    facts: tuple[str, ...]
+    where: str
+    result: tuple[str, ...]
+    problems: tuple[str, ...]
+    problem_count: int
+    again: str
+
 
 #: Problems that are named one by one.
 NAMED = 500
@@ -76,8 +99,8 @@ class Job:
 Work = Callable[[Archive, Job], Awaitable[Outcome]]
 
 
-class OwnJobs:
-    """``Jobs`` of this process."""
+class Jobs:
+    """The jobs of this console. They go on whatever page one looks at, and end with the console."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -118,9 +141,11 @@ class OwnJobs:
             await archive.close()
 
     def all(self) -> Sequence[JobView]:
+        """Those that go on, and those that are over and were not looked at since; the newest first."""
         return [self._shown(job) for job in reversed(self._jobs.values()) if job.outcome is None or not job.seen]
 
     def view(self, key: int) -> JobView:
+        """One of them. Raises ``Refused`` when there is none of that number."""
         if (job := self._jobs.get(key)) is None:
             raise Refused("This is not known any more.", "Activity, Ledger tells what was done.")
         return self._shown(job)
@@ -130,10 +155,12 @@ class OwnJobs:
         return (job := self._jobs.get(key)) is not None and job.outcome is None
 
     def seen(self, key: int) -> None:
+        """One that is over was looked at: it is not told of any more."""
         if (job := self._jobs.get(key)) is not None and job.outcome is not None:
             job.seen = True
 
     def stop(self, key: int) -> None:
+        """Have one stop; what it did stays."""
         if (job := self._jobs.get(key)) is not None and job.outcome is None and job.task is not None:
             job.stopping = True
             job.task.cancel()
@@ -166,14 +193,14 @@ class OwnJobs:
         )
 
 
-def _state(job: Job) -> State:
+def _state(job: Job) -> Badge:
     if job.outcome is None:
-        return State("●", "stopping" if job.stopping else "working", Tone.BUSY)
+        return Badge("●", "stopping" if job.stopping else "working", Tone.BUSY)
     if job.stopped:
-        return State("■", "stopped", Tone.WARN)
+        return Badge("■", "stopped", Tone.WARN)
     if job.outcome.bad:
-        return State("✗", "failed", Tone.BAD)
-    return State("!", "with problems", Tone.WARN) if job.outcome.problems else State("✔", "done", Tone.GOOD)
+        return Badge("✗", "failed", Tone.BAD)
+    return Badge("!", "with problems", Tone.WARN) if job.outcome.problems else Badge("✔", "done", Tone.GOOD)
 
 
 def _facts(stage: Stage, seconds: float) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Verifying as the console asks the service for it, what was found, and repairing as a job behind the pages."""
+"""What proves the archive undamaged: verifications, what they found, and its repair."""
 
 from __future__ import annotations
 
@@ -28,10 +28,55 @@ from core.service.verifications import Outcome as End
 from core.service.verifications import Standing
 from core.text import format as texts
 from tui.desk import present, typed
-from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
-from tui.desk.proof_views import FindingRow, ProofView, UnderWay
+from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.present import Badge, Tone
 from tui.desk.refusals import translated
-from tui.desk.views import State, Tone
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A verification that is waited for or goes on. ``fraction`` is of everything, None while it has not begun.
+
+    ``share``: it is of a share of everything only.
+    """
+
+    state: Badge
+    fraction: float | None
+    sentence: str
+    share: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """Damage that stands: ``title`` says what it is about, beginning with the most important, ``reason`` what is wrong.
+
+    ``facts`` are all that is known of it, in labels and values; ``remedy`` is what to do.
+    """
+
+    title: tuple[str, ...]
+    reason: str
+    facts: tuple[tuple[str, str], ...]
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProofView:
+    """All of it. ``facts`` are sentences by label, beside ``last``, the last verification of everything.
+
+    ``findings`` are the first of ``finding_count``, ``message_count`` messages among them. ``repair`` is the number of the job
+    that repairs, if one does. ``schedule`` is the setting; ``usable``: something can be done here, as it cannot in a backup.
+    """
+
+    last: tuple[Badge, str]
+    under_way: UnderWay | None
+    facts: tuple[tuple[str, str], ...]
+    findings: Sequence[FindingRow]
+    finding_count: int
+    message_count: int
+    repair: int | None
+    schedule: str
+    usable: bool
+
 
 _WHO = "console"
 #: Findings that are listed; all are counted.
@@ -65,9 +110,9 @@ class Brief:
 
 
 class ProofDesk:
-    """``Proof`` of an archive. ``see_to_service`` starts a service behind the scenes if there is none."""
+    """Verifying and repairing the archive. Every method may raise ``Refused``."""
 
-    def __init__(self, archive: Archive, jobs: OwnJobs, see_to_service: Callable[[], None]) -> None:
+    def __init__(self, archive: Archive, jobs: Jobs, see_to_service: Callable[[], None]) -> None:
         self._archive = archive
         self._home = archive.home
         self._jobs = jobs
@@ -77,6 +122,7 @@ class ProofDesk:
         self._opened = now()
 
     async def view(self) -> ProofView:
+        """How it stands; starts a service if a verification waits for one."""
         with translated():
             await self._archive.look_again()
             standing = await verifications.standing(self._archive)
@@ -149,20 +195,24 @@ class ProofDesk:
         return self._rows[1]
 
     async def verify(self) -> None:
+        """Have the service verify everything."""
         with translated():
             await verifications.ask(self._archive, actor=_WHO)
             await ensure_running(self._home)
 
     async def cancel(self) -> None:
+        """End the verification that is under way; what it found is kept."""
         with translated():
             await verifications.cancel(self._archive)
 
     async def backup(self) -> str:
+        """The folder of the last backup, or nothing."""
         with translated():
             last = await backup.last(self._archive)
         return present.text(last.directory) if last else ""
 
     async def repair(self, folder: str = "") -> int:
+        """Repair what is damaged, also from the home or backup in ``folder``; the number of the job that does it."""
         others: list[Home] = []
         if folder:
             with translated():
@@ -184,20 +234,20 @@ class ProofDesk:
 # What it is called -------------------------------------------------------------------------------------------------------
 
 
-def last_sentence(last: LastVerification | None, damaged: int, moment: datetime) -> tuple[State, str]:
+def last_sentence(last: LastVerification | None, damaged: int, moment: datetime) -> tuple[Badge, str]:
     """How the archive was found when all of it was last verified, and how it is now: ``damaged`` findings stand."""
     if last is None:
-        state = State("✗", "DAMAGED", Tone.BAD) if damaged else State("○", "never verified", Tone.MUTED)
+        state = Badge("✗", "DAMAGED", Tone.BAD) if damaged else Badge("○", "never verified", Tone.MUTED)
         return state, f"{present.count(damaged, 'finding')} so far" if damaged else ""
     looked = f"{present.count(last.messages, 'message')}, {texts.size(last.bytes)}"
     sentence = f"{texts.when(last.at, moment)}: {looked}"
     if damaged:
         found = present.count(last.findings, "finding") if last.findings else "clean then"
         left = "none mended yet" if damaged == last.findings else f"{texts.number(damaged)} not mended yet"
-        return State("✗", "DAMAGED", Tone.BAD), f"{sentence}; {found}, {left}"
+        return Badge("✗", "DAMAGED", Tone.BAD), f"{sentence}; {found}, {left}"
     if last.ok:
-        return State("✔", "clean", Tone.GOOD), sentence
-    return State("✔", "repaired", Tone.GOOD), f"{sentence}; {present.count(last.findings, 'finding')}, all mended"
+        return Badge("✔", "clean", Tone.GOOD), sentence
+    return Badge("✔", "repaired", Tone.GOOD), f"{sentence}; {present.count(last.findings, 'finding')}, all mended"
 
 
 def under_way(standing: Standing, running: bool, busy: int) -> UnderWay | None:
@@ -208,12 +258,12 @@ def under_way(standing: Standing, running: bool, busy: int) -> UnderWay | None:
     share = f"{request.percent} % of everything" if request.percent else ""
     if not running:
         said = "no service is running yet" if not request.automatic else "it goes on when a service runs"
-        return UnderWay(State("○", "waiting", Tone.BUSY), None, said, bool(share))
+        return UnderWay(Badge("○", "waiting", Tone.BUSY), None, said, bool(share))
     if progress is None:
         said = "it begins when no run is under way, or a long one has been for 10 minutes" if busy else "it is about to begin"
-        return UnderWay(State("○", "waiting", Tone.BUSY), None, said, bool(share))
+        return UnderWay(Badge("○", "waiting", Tone.BUSY), None, said, bool(share))
     said = " · ".join(filter(None, (share, progress.sentence(), "resting beside a run" if busy else "")))
-    return UnderWay(State("●", "verifying", Tone.BUSY), progress.done, said, bool(share))
+    return UnderWay(Badge("●", "verifying", Tone.BUSY), progress.done, said, bool(share))
 
 
 def _facts(standing: Standing, round_: Round | None, running: bool, moment: datetime) -> Iterator[tuple[str, str]]:

@@ -1,14 +1,50 @@
-"""Errors of the core on their way into the console."""
+"""What fails: errors of the core as ``Refused``, and faults as what kind and where, without values."""
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from core.errors import ArchivarError
 from tui.desk import present
-from tui.desk.views import Refused
 from tui.desk.wording import advice, message
+
+
+class Refused(Exception):
+    """The core could not do it: what happened, and what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class NoArchive(Refused):
+    """There is no archive in the home folder (yet); ``hint`` is the folder."""
+
+
+class NoProfile(Refused):
+    """The profile is no more, or is called something else now."""
+
+
+def fault(error: BaseException) -> str:
+    """An unforeseen error as a line to report."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    return f"Please report it with this line: {type(error).__name__} in {places or 'an unknown place'}"
+
+
+def way(error: BaseException) -> str:
+    """The traceback of an error and of those behind it, for a log: files, lines and functions, and none of their values."""
+    lines = []
+    cause: BaseException | None = error
+    while cause is not None:
+        lines.append(type(cause).__name__)
+        lines += [f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(cause.__traceback__)]
+        cause = cause.__cause__ or cause.__context__
+    return "\n".join(lines)
 
 
 @contextmanager

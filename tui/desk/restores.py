@@ -1,9 +1,9 @@
-"""Mail back into mailboxes, asked for in the console."""
+"""Mail back into a mailbox on a server, asked for in the console."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from core.archive.archive import Archive
 from core.archive.read import selection as selecting
@@ -18,12 +18,75 @@ from core.model import User
 from core.profiles.profile import Profile
 from core.text import format as texts
 from tui.desk import present
-from tui.desk.archive_views import Selection
+from tui.desk.archive import MailSelection
 from tui.desk.exports import core, resolved
-from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
+from tui.desk.jobs import Job, Jobs, Outcome, Stage
 from tui.desk.refusals import translated
-from tui.desk.transfer_views import Looking, LookView, RestoreFolder, RestoreView, RestoreWish
 from tui.desk.wording import advice, message
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreWish:
+    """What is to be put back and where to. ``profile`` and ``user`` are true names, ``to`` is as typed: empty: where it was.
+
+    ``selection`` has no query any more.
+    """
+
+    selection: MailSelection
+    profile: str = ""
+    user: str = ""
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreFolder:
+    """Messages of the folder ``path`` of the archive that go ``into`` a folder on the server."""
+
+    path: str
+    into: str
+    messages: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreView:
+    """What a wish comes to. ``trouble`` says why it cannot be, ``at`` what to change: profile, mailbox, folder or nothing.
+
+    ``many``: the profile is for many mailboxes, so it is chosen which. ``sentences`` and ``warnings`` are to be read before it
+    is done.
+    """
+
+    profile: str
+    mailbox: str
+    many: bool
+    to: str
+    sentences: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    folders: Sequence[RestoreFolder] = ()
+    trouble: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LookView:
+    """What a look at the mailbox found out: ``missing`` messages would be put there, ``created`` folders made for them.
+
+    The first of ``sentences`` says it in short; ``problems`` are the first of all.
+    """
+
+    missing: int
+    created: int
+    sentences: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """How far a look is; ``fraction`` is None while unknown."""
+
+    fraction: float | None
+    words: str
+
 
 AGAIN = "The same restore again carries on; what is there already is not put there again."
 #: Folders and remarks that are told one by one.
@@ -40,16 +103,17 @@ FITS = {
 }
 
 
-class MailRestores:
-    """``Restores`` of an archive."""
+class RestoreDesk:
+    """Mail back into a mailbox on a server. Every method may raise ``Refused``."""
 
-    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
+    def __init__(self, archive: Archive, jobs: Jobs) -> None:
         self._archive = archive
         self._jobs = jobs
         #: The last job of each mailbox on a server.
         self._filling: dict[str, int] = {}
 
-    async def prepare(self, selection: Selection, tell: Callable[[Looking], None]) -> RestoreWish:
+    async def prepare(self, selection: MailSelection, tell: Callable[[Looking], None]) -> RestoreWish:
+        """The wish that is most likely meant: through the profile that archived the mail, to where it was."""
         with translated():
             if selection.query:
                 async with self._jobs.archive() as archive:
@@ -66,15 +130,17 @@ class MailRestores:
         return RestoreWish(selection, found_ways[0].profile.name, owner.name)
 
     async def profiles(self, wish: RestoreWish) -> Sequence[tuple[str, str]]:
+        """The true names of the profiles that can be chosen, each with words about it, the likeliest first."""
         with translated():
             folders = await selecting.select(self._archive, core(wish.selection))
             owner = await self._owner(wish.selection, folders)
             return [(way.profile.name, _way(way)) for way in await ways(self._archive, folders, owner)]
 
-    async def _owner(self, selection: Selection, folders: Sequence[selecting.Folder]) -> User:
+    async def _owner(self, selection: MailSelection, folders: Sequence[selecting.Folder]) -> User:
         return await (users.of_id(self._archive, selection.user) if selection.user else owner_of(self._archive, folders))
 
     async def plan(self, wish: RestoreWish) -> RestoreView:
+        """What a wish comes to; asks no server."""
         with translated():
             profile = await saved_profiles.find(self._archive, wish.profile)
         view = RestoreView(
@@ -109,6 +175,8 @@ class MailRestores:
         )
 
     async def look(self, wish: RestoreWish, tell: Callable[[Looking], None]) -> LookView:
+        """Find out on the server what is missing there; changes nothing."""
+
         def tick(done: Restored) -> None:
             tell(_looking(_stage(done)))
 
@@ -120,6 +188,7 @@ class MailRestores:
         return _looked(plan, done)
 
     async def begin(self, wish: RestoreWish) -> int:
+        """Begin to restore; the number of the job."""
         with translated():
             plan = await _plan(self._archive, wish)
             # What is not there is said at once.

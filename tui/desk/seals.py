@@ -1,8 +1,9 @@
-"""The gateway's side of sending seals: places with how they stand, set up and removed; the sending as a job."""
+"""The places that seals are sent to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.archive.catalog import settings
@@ -15,10 +16,37 @@ from core.profiles.seal_place import FIELDS, TARGETS, Access, Kind, Place, Place
 from core.secrets import Secret
 from core.text import format as texts
 from tui.desk import present
-from tui.desk.jobs import Job, Outcome, OwnJobs, Stage
+from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.present import Badge, Tone
 from tui.desk.refusals import translated
-from tui.desk.seal_views import SealRow, SealsView
-from tui.desk.views import State, Tone
+
+
+@dataclass(frozen=True, slots=True)
+class SealRow:
+    """A place: its name and kind, how it stands, the entry of the last seal that arrived, when, where it goes.
+
+    ``reason`` says why the last one did not arrive, empty if it did; ``broken``: the archive has not what was sealed there.
+    """
+
+    name: str
+    kind: str
+    state: Badge
+    entry: str
+    sent: str
+    where: str
+    reason: str
+    broken: bool
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SealsView:
+    """All of them, and when seals are sent, in words. ``usable``: they can be changed here, as they cannot in a backup."""
+
+    rows: Sequence[SealRow]
+    often: str
+    usable: bool
+
 
 _WHO = "console"
 AGAIN = "What arrived is there; sending again carries on."
@@ -30,33 +58,38 @@ _OFTEN = {
 
 
 class SealDesk:
-    """``Seals`` of an archive."""
+    """The places outside that the archive's seal is sent to. Every method may raise ``Refused``."""
 
-    def __init__(self, archive: Archive, jobs: OwnJobs) -> None:
+    def __init__(self, archive: Archive, jobs: Jobs) -> None:
         self._archive = archive
         self._jobs = jobs
 
     async def view(self) -> SealsView:
+        """How they stand."""
         with translated():
             found = await seal_places.standings(self._archive)
             often = (await settings.read(self._archive.database)).seal
         return SealsView([seal_row(one) for one in found], _OFTEN[often], not self._archive.home.is_backup)
 
     def fields(self, kind: str) -> Sequence[str]:
+        """The fields that a place of this kind has, beside its name and target, in their order."""
         fields = list(FIELDS[Kind(kind)])
         if "username" in fields:
             fields.insert(fields.index("username") + 1, "password")
         return fields
 
     def target(self, kind: str) -> str:
+        """What the target of a place of this kind is, in words."""
         return TARGETS[Kind(kind)]
 
     async def values(self, name: str) -> Mapping[str, str]:
+        """The fields of a place, to be changed."""
         with translated():
             place = (await seal_places.find(self._archive, name)).place
         return {key: str(value or "") for key, value in place.as_json().items()}
 
     async def save(self, kind: str, values: Mapping[str, str], *, new: bool) -> Mapping[str, str]:
+        """Save a place, a ``new`` one under a name that none has; what is wrong by field, and then nothing was saved."""
         password = values.get("password", "")
         port = values.get("port", "").strip()
         if port and not (port.isascii() and port.isdigit() and len(port) < 6):
@@ -78,11 +111,13 @@ class SealDesk:
         return {}
 
     async def remove(self, name: str) -> None:
+        """Send no more seals there."""
         with translated():
             refuse_backup(self._archive.home)
             await seal_places.remove(self._archive, name, actor=_WHO)
 
     async def send(self, *, accept: bool = False) -> int:
+        """Send the present seal everywhere; the number of the job that does it."""
         with translated():
             refuse_backup(self._archive.home)
 
@@ -112,13 +147,13 @@ def sent(done: Sequence[Standing]) -> Outcome:
 def seal_row(one: Standing) -> SealRow:
     """A place in the list, and the sentences about it."""
     place, moment = one.place, now()
-    state = State("○", "not yet", Tone.MUTED)
+    state = Badge("○", "not yet", Tone.MUTED)
     if one.broken:
-        state = State("✗", "DAMAGED", Tone.BAD)
+        state = Badge("✗", "DAMAGED", Tone.BAD)
     elif one.failure:
-        state = State("!", "failed", Tone.WARN)
+        state = Badge("!", "failed", Tone.WARN)
     elif one.sent is not None:
-        state = State("✔", "sent", Tone.GOOD)
+        state = Badge("✔", "sent", Tone.GOOD)
     when = texts.when(one.sent, moment) if one.sent else ""
     facts = [("Kind", place.kind.value), ("Where", present.text(place.where, 300)), ("State", str(state))]
     if one.failure:

@@ -1,10 +1,12 @@
-"""Finding archived mail: a search has the index for itself until all is found, then only numbers of messages are kept."""
+"""Finding archived mail: questions, results in an order that stands still, and how far the index is."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
+from enum import StrEnum
 
 from core.archive.archive import Archive
 from core.archive.search import query as language
@@ -15,18 +17,71 @@ from core.archive.search.search import Order as CoreOrder
 from core.archive.search.search import Search
 from core.model import now
 from tui.desk import present
-from tui.desk.archive import message_row
-from tui.desk.archive_views import MessageRow
-from tui.desk.refusals import translated
-from tui.desk.search_views import BadQuery, Order, Progress, Question, Results, Scope
+from tui.desk.message import MessageRow, message_row
+from tui.desk.refusals import Refused, translated
 from tui.desk.wording import advice
+
+
+class SearchOrder(StrEnum):
+    """What stands first: the newest, or what fits best."""
+
+    NEWEST = "newest"
+    RELEVANCE = "relevance"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where one searches: ``user`` is an id, ``folder`` a true path with what is below it; empty means all.
+
+    ``words`` say it, and ``short`` in a word or two.
+    """
+
+    user: str = ""
+    folder: str = ""
+    words: str = "everybody's mail"
+    short: str = "everything"
+
+
+EVERYTHING = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is sought."""
+
+    text: str
+    scope: Scope = EVERYTHING
+    order: SearchOrder = SearchOrder.NEWEST
+
+
+class BadQuery(Refused):
+    """What was typed cannot be understood; ``position`` is the place in its text, counted from 0."""
+
+    def __init__(self, message: str, hint: str, position: int) -> None:
+        super().__init__(message, hint)
+        self.position = position
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """How far the index is: ``reached`` grows with it, ``behind`` messages cannot be found yet.
+
+    ``fault`` says why nobody indexes them, if it is known; ``unreadable`` messages are found by subject, people and place
+    alone.
+    """
+
+    reached: int
+    behind: int
+    fault: str = ""
+    unreadable: int = 0
+
 
 #: Queries that are kept.
 KEPT = 50
 
 
 class SearchDesk:
-    """``Searching`` on an archive. ``see_to_indexing`` starts a service if there is none, and says why there is none."""
+    """Finding archived mail."""
 
     def __init__(self, archive: Archive, see_to_indexing: Callable[[], str]) -> None:
         self._archive = archive
@@ -35,9 +90,14 @@ class SearchDesk:
 
     @property
     def asked(self) -> Sequence[str]:
+        """What was sought since the console was started, the last one last."""
         return self._asked
 
     def find(self, question: Question) -> AsyncGenerator[Results, None]:
+        """The results as soon as there are any, and again, the same, whenever there are more. What is closed is not sought on.
+
+        Raises ``BadQuery`` and ``Refused``.
+        """
         return self._found(question)
 
     async def _found(self, question: Question) -> AsyncGenerator[Results, None]:
@@ -48,7 +108,7 @@ class SearchDesk:
                 search = await Search.open(self._archive)
                 try:
                     places, own = await search.places(query), await search.places(asked)
-                    found = Found(self._archive, places, question.scope, own)
+                    found = Results(self._archive, places, question.scope, own)
                     self._remember(question.text)
                     async with aclosing(_filled(found, search, query, question.order)) as filled:
                         async for _ in filled:
@@ -65,13 +125,14 @@ class SearchDesk:
             self._asked.remove(text)
         self._asked = [*self._asked, text][-KEPT:]
 
-    async def progress(self) -> Progress:
+    async def progress(self) -> IndexProgress:
+        """How far the index is; starts a service when there is something to index. May raise ``Refused``."""
         with translated():
             reached, behind, unreadable = await search_index.progress(self._archive)
-        return Progress(reached, behind, self._see_to_indexing() if behind else "", unreadable)
+        return IndexProgress(reached, behind, self._see_to_indexing() if behind else "", unreadable)
 
 
-class Found:
+class Results:
     """``Results``: the numbers of all messages that are listed, which the catalog is asked about when they are looked at."""
 
     def __init__(self, archive: Archive, places: frozenset[int], scope: Scope, folders: frozenset[int]) -> None:
@@ -84,9 +145,11 @@ class Found:
         self.complete = False
 
     def __len__(self) -> int:
+        """How many are listed."""
         return len(self.numbers)
 
     async def page(self, offset: int, limit: int) -> Sequence[MessageRow]:
+        """Some of them. May raise ``Refused``."""
         numbers = self.numbers[offset : offset + limit]
         with translated():
             found = {hit.id: hit for hit in await hits(self._archive, numbers, self._places)}
@@ -97,14 +160,14 @@ class Found:
         ]
 
 
-async def _filled(found: Found, search: Search, query: Query, order: Order) -> AsyncGenerator[None, None]:
+async def _filled(found: Results, search: Search, query: Query, order: SearchOrder) -> AsyncGenerator[None, None]:
     """Fill ``found``, and tell whenever there is more in it, and at the end."""
     async with aclosing(search.batches(query, order=CoreOrder(order))) as batches:
         async for batch in batches:
             found.numbers.extend(batch)
             found.total = len(found)
             yield
-    if order is Order.RELEVANCE:
+    if order is SearchOrder.RELEVANCE:
         found.total = max(await search.count(query), len(found))
     found.complete = True
     yield

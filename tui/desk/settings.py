@@ -1,8 +1,9 @@
-"""Settings of this machine, and what the archive takes and has been proved of."""
+"""Settings, and the state of the archive."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from core import files
 from core.archive.archive import Archive
@@ -21,7 +22,34 @@ from core.text import format as texts
 from tui.desk import present
 from tui.desk.proof import last_sentence
 from tui.desk.refusals import translated
-from tui.desk.settings_views import SettingRow, SettingsView
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """A setting: ``value`` as it can be typed again, ``what`` it is for, also in ``few`` words, ``allowed`` values in words."""
+
+    name: str
+    label: str
+    value: str
+    what: str
+    few: str
+    allowed: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsView:
+    """All settings, and ``facts`` about the archive: labels with sentences, ``warnings`` among them by their labels."""
+
+    rows: tuple[SettingRow, ...]
+    facts: tuple[tuple[str, str], ...]
+    warnings: frozenset[str]
+    service_running: bool
+    has_keymap: bool
+
+    def value(self, name: str) -> str:
+        """The value of a setting."""
+        return next(row.value for row in self.rows if row.name == name)
+
 
 #: What settings are called, and what they are for in words that a narrow line has room for. When seals are sent is set where
 #: their places are.
@@ -38,8 +66,8 @@ LABELS = {
 }
 
 
-class MachineSetup:
-    """``Setup`` on an archive."""
+class SettingsDesk:
+    """Settings, and the state of the archive. Every method may raise ``Refused``."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -47,6 +75,7 @@ class MachineSetup:
         self._queue = Queue(archive.database)
 
     async def view(self) -> SettingsView:
+        """All of it."""
         with translated():
             values = settings.shown(await settings.read(self._archive.database))
             use = await asyncio.to_thread(space.use, self._home)
@@ -88,10 +117,12 @@ class MachineSetup:
         return "running" if running else "not running; a run starts it"
 
     async def change(self, name: str, text: str) -> None:
+        """Change a setting."""
         with translated():
             await saved_settings.change(self._archive, name, text, actor="console")
 
     async def write_keymap(self, text: str) -> str:
+        """Make the keymap file, if there is none; its path, to be shown."""
         path = self._home.keymap
         with translated():
             try:

@@ -1,18 +1,30 @@
-"""Steps of a connection test as rows, of mailboxes and of directories alike."""
+"""The steps of a connection test as they are shown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from core.trial import STEP_NAMES, Step
 from tui.desk import present
-from tui.desk.profile_views import StepRow
-from tui.desk.views import State, Tone
+from tui.desk.present import Badge, Tone
 from tui.desk.wording import advice
 
-_WAITING = State("·", "", Tone.MUTED)
-_OK = State("✔", "ok", Tone.GOOD)
-_FAILED = State("✗", "failed", Tone.BAD)
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """A step of the connection test, with what the server said and what to do."""
+
+    key: str
+    name: str
+    state: Badge
+    text: str = ""
+    hint: str = ""
+
+
+_WAITING = Badge("·", "", Tone.MUTED)
+_OK = Badge("✔", "ok", Tone.GOOD)
+_FAILED = Badge("✗", "failed", Tone.BAD)
 
 
 def waiting(names: Iterable[str]) -> list[StepRow]:

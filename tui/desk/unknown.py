@@ -1,8 +1,9 @@
-"""Addresses that no user has, in pages: there may be any number in a mailbox that gets spam."""
+"""Addresses that no user has, and what is settled about them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.archive.registry import refiling, unknown
@@ -14,67 +15,107 @@ from core.model import moment, now
 from core.profiles import people, routing
 from core.text import format as texts
 from tui.desk import present
-from tui.desk.people_views import UserDraft
+from tui.desk.present import Badge, Tone
 from tui.desk.refusals import translated
-from tui.desk.unknown_views import FilingView, UnknownRow
-from tui.desk.views import State, Tone
+from tui.desk.users import UserDraft
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownRow:
+    """An address. ``key`` and ``domain`` are the true ones, for the desk only; ``address`` is shown.
+
+    ``not_ours`` is what was said to be not ours, to be taken back; empty for nothing. ``messages`` are those that came with
+    it, ``waiting`` those that are not filed for it yet. ``taken``: a user has it.
+    """
+
+    key: str
+    domain: str
+    address: str
+    messages: str
+    waiting: str
+    first_seen: str
+    last_seen: str
+    state: Badge
+    taken: bool
+    not_ours: str
+    more: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FilingView:
+    """What filing would do now, or did: ``messages`` counts them, ``lines`` say how many each user gets."""
+
+    messages: int
+    sentence: str
+    lines: tuple[str, ...]
+
 
 _OPEN = (Known.OPEN, Known.WAITING)
 _STATES = {
-    Known.OPEN: State("!", "open", Tone.WARN),
-    Known.WAITING: State("…", "to be filed", Tone.BUSY),
-    Known.DONE: State("✔", "known", Tone.GOOD),
-    Known.NOT_OURS: State("·", "not ours", Tone.MUTED),
+    Known.OPEN: Badge("!", "open", Tone.WARN),
+    Known.WAITING: Badge("…", "to be filed", Tone.BUSY),
+    Known.DONE: Badge("✔", "known", Tone.GOOD),
+    Known.NOT_OURS: Badge("·", "not ours", Tone.MUTED),
 }
 #: Users that are named one by one before and after filing.
 NAMED = 8
 
 
-class UnknownAddresses:
-    """``Unknowns`` on an archive."""
+class UnknownDesk:
+    """Addresses in our domains that no user has. Every method may raise ``Refused``."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
     async def count(self, everything: bool) -> int:
+        """How many there are; with ``everything`` also those that are settled."""
         with translated():
             return await unknown.count(self._archive, states=_states(everything))
 
     async def page(self, everything: bool, offset: int, limit: int) -> Sequence[UnknownRow]:
+        """Some of them, those with the most messages that wait first."""
         with translated():
             found = await unknown.page(self._archive, states=_states(everything), offset=offset, limit=limit)
         return [row(one) for one in found]
 
     async def position(self, everything: bool, key: str) -> int:
+        """How many of them stand before the one with this key."""
         with translated():
             return await unknown.position(self._archive, key, states=_states(everything))
 
     async def new_user(self, key: str) -> UserDraft:
+        """A user who has the address, with a name that is proposed from it."""
         with translated():
             return UserDraft(name=proposed(_usable(key)), addresses=key)
 
     async def make_alias(self, key: str, user: str) -> str:
+        """Give the address to the user of that key; what was done, in a sentence."""
         with translated():
             changed = await unknown.make_alias(self._archive, _usable(key), user, actor="console")
         return f"{present.text(key, 100)} belongs to {present.text(changed.name, 100)} now. f files the mail that came before."
 
     async def users_in(self, domain: str) -> int:
+        """How many users have an address in a row's domain."""
         with translated():
             return await unknown.users_in(self._archive, domain)
 
     async def not_ours(self, what: str) -> str:
+        """Say of an address, or of a domain with @ before it, that it is not ours; what was done, in a sentence."""
         with translated():
             return f"{present.text(await unknown.set_ours(self._archive, what, False, actor='console'), 100)} is not ours."
 
     async def ours(self, what: str) -> str:
+        """Take that back; what was done, in a sentence."""
         with translated():
             return f"{present.text(await unknown.set_ours(self._archive, what, True, actor='console'), 100)} is ours again."
 
     async def plan(self) -> FilingView:
+        """What filing mail that waits for users would do; changes nothing."""
         with translated():
             return _filing(await refiling.refile(self._archive, dry_run=True), "would be filed")
 
     async def carry_out(self) -> FilingView:
+        """File it."""
         with translated():
             return _filing(await refiling.refile(self._archive, actor="console"), "filed")
 

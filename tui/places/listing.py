@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import Action
-from tui.desk.views import Tone
+from tui.desk.present import Tone
 from tui.places.place import Place
 from tui.text.format import Line, Span, cut, fit, header, wrap
 from tui.widgets.lines import Lines

@@ -11,7 +11,7 @@ from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from tui.actions import Action
-from tui.desk.views import Refused
+from tui.desk.refusals import Refused
 from tui.places.ask import Ask
 from tui.text.format import cut
 from tui.widgets.keys import KeyBar
@@ -153,7 +153,7 @@ class Place(Screen[None]):
 
     async def start_service(self) -> None:
         """Start the service, and say that it runs."""
-        await self.console.gateway.start_service()
+        await self.console.desk.start_service()
         self.notify("The service is running.", markup=False)
         self.reload()
 

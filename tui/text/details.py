@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from tui.desk.views import MailboxRow, ProblemRow, Tone
+from tui.desk.present import Tone
+from tui.desk.runs import MailboxRow, ProblemRow
 from tui.text import prose
 from tui.text.format import Line, percent
 

@@ -6,18 +6,14 @@ replaced first (``steady``).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tui.desk.cells import cell_len, chop_cells
-from tui.desk.views import HomeView, MailboxRow, ProblemRow, ProfileRow, State, Tone
+from tui.desk.home import HomeView, ProfileRow
+from tui.desk.present import Badge, Tone, cell_len, chop_cells
+from tui.desk.runs import MailboxRow, ProblemRow
 
 GAP = 2
-#: Terminals give these one or two columns, as their version of Unicode says: either shifts a line.
-_DISPUTED = re.compile(
-    "[\u2630-\u2637\u268a-\u268f\u302e\u302f\u3248-\u324f\u4dc0-\u4dff\U0001d300-\U0001d37f\U00016ff0-\U00016ff1]"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +83,6 @@ def bar(fraction: float | None, width: int) -> str:
     share = min(max(fraction or 0.0, 0.0), 1.0)
     full = int(share * width)
     return "█" * full + "░" * (width - full)
-
-
-def steady(text: str) -> str:
-    """``text`` without characters on whose width terminals disagree."""
-    return text if text.isascii() else _DISPUTED.sub("□", text)
 
 
 def shared(natural: Sequence[int], least: Sequence[int], width: int) -> list[int]:
@@ -290,13 +281,13 @@ def header(left: Sequence[str], state: str, clock: str, width: int) -> str:
     return fit(f" {' · '.join(left)}", width - cell_len(right)) + right
 
 
-def service(view: HomeView) -> State:
+def service(view: HomeView) -> Badge:
     """The service in the header: it need not be alive while nothing is to be done."""
     if view.service_stuck:
-        return State("!", "stopped", Tone.BAD)
+        return Badge("!", "stopped", Tone.BAD)
     if view.service_running:
-        return State("●", "running", Tone.GOOD)
-    return State("!", "not running", Tone.WARN) if view.busy else State("○", "idle", Tone.MUTED)
+        return Badge("●", "running", Tone.GOOD)
+    return Badge("!", "not running", Tone.WARN) if view.busy else Badge("○", "idle", Tone.MUTED)
 
 
 def _spaced(spans: Sequence[Span]) -> Line:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from tui.desk.archive_views import AttachmentRow, FolderRow, MessageRow, MessageView, OwnerRow, PlaceRow
-from tui.desk.cells import cell_len
-from tui.desk.views import Tone
+from tui.desk.archive import ArchiveFolder, OwnerRow
+from tui.desk.message import AttachmentRow, MessageRow, MessageView, PlaceRow
+from tui.desk.present import Tone, cell_len
 from tui.text import prose
 from tui.text.format import Line, Span, cut, fit, wrap
 
@@ -30,9 +30,9 @@ def owner_line(row: OwnerRow, width: int) -> Line:
     )
 
 
-def unfolded(tree: Sequence[FolderRow], closed: Collection[str]) -> list[FolderRow]:
+def unfolded(tree: Sequence[ArchiveFolder], closed: Collection[str]) -> list[ArchiveFolder]:
     """The folders that are seen while those of ``closed`` hide what lies in them."""
-    seen: list[FolderRow] = []
+    seen: list[ArchiveFolder] = []
     hidden = ""
     for row in tree:
         if hidden and row.path.startswith(hidden):
@@ -42,7 +42,7 @@ def unfolded(tree: Sequence[FolderRow], closed: Collection[str]) -> list[FolderR
     return seen
 
 
-def folder_line(row: FolderRow, closed: bool, width: int) -> Line:
+def folder_line(row: ArchiveFolder, closed: bool, width: int) -> Line:
     """A folder in the tree; a closed one has the count of all that lies in it and below."""
     sign = ("+ " if closed else "- ") if row.inner else "  "
     # Deep trees must not push their names out of sight.

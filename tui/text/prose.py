@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from tui.desk.cells import cell_len, chop_cells
-from tui.desk.views import Tone
+from tui.desk.present import Tone, cell_len, chop_cells
 from tui.text.format import Line, Span, fit, wrap
 
 _STEP = re.compile(r"(\d+\.|-) ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.desk.views import Tone
+from tui.desk.present import Tone
 from tui.text import prose
 from tui.text.format import Line, Span
 

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from tui.desk.cells import cell_len
+from tui.desk.present import cell_len
 from tui.text.format import cut
 
 Values = Mapping[str, Any]

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tui.desk.cells import cell_len
+from tui.desk.present import cell_len
 
 #: Shown whatever the width: from it all others can be found.
 HELP = ("help", "own_help")

@@ -14,8 +14,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.desk.cells import cell_len
-from tui.desk.views import Tone
+from tui.desk.present import Tone, cell_len
 from tui.text.format import Line, Span, fit
 
 

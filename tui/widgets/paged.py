@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from tui.desk.views import Tone
+from tui.desk.present import Tone
 from tui.text.format import Line, Span
 from tui.widgets.lines import Choice
 

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.archive_views import OwnerRow
+from tui.desk.archive import OwnerRow
 from tui.places.archive.archive_list import SEARCH
 from tui.places.archive.archive_mail import MailPlace
 from tui.places.archive.searching import SearchPlace
@@ -71,7 +71,7 @@ class ArchivePlace(Place):
         return self.query_one("#finding", Search)
 
     async def load(self) -> None:
-        mail, contains, at = self.console.gateway.mail, self.finding.value, self.owners.cursor
+        mail, contains, at = self.console.desk.mail, self.finding.value, self.owners.cursor
         self.show_top(lambda width, clock: header(("Archivar", "Archive"), "", clock, width))
         everybody = await mail.owner_count("")
         total = await mail.owner_count(contains) if contains else everybody
@@ -112,7 +112,7 @@ class ArchivePlace(Place):
             self.console.work(self._import_mail(row), opens=True)
 
     async def _import_mail(self, row: OwnerRow) -> None:
-        user = await self.console.gateway.imports.user_of(row.key)
+        user = await self.console.desk.imports.user_of(row.key)
         await ask_for_mail(self, user, row.name)
 
     # Finding -------------------------------------------------------------------------------------------------------------

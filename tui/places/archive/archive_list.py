@@ -13,8 +13,10 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import Action
-from tui.desk.archive_views import MessageRow, Selection
-from tui.desk.views import Refused, Tone
+from tui.desk.archive import MailSelection
+from tui.desk.message import MessageRow
+from tui.desk.present import Tone
+from tui.desk.refusals import Refused
 from tui.places.archive.archive_message import MessagePlace
 from tui.places.archive.selected import SelectedPlace
 from tui.text.format import Line, Span, cut
@@ -116,7 +118,7 @@ class MessageList(SelectedPlace):
     async def _preview(self, row: MessageRow) -> None:
         await asyncio.sleep(PATIENCE)
         try:
-            view = await self.console.gateway.mail.preview(row.id)
+            view = await self.console.desk.mail.preview(row.id)
         except Exception:
             # What stands there is of another message.
             self._show_beginning(row, lambda width: [(Span(cut(UNREADABLE, width), Tone.WARN),)])
@@ -135,9 +137,9 @@ class MessageList(SelectedPlace):
         if row := self.rows.chosen:
             self.app.push_screen(MessagePlace(row.id, self.neighbour, self.within()))
 
-    def within(self) -> Selection:
+    def within(self) -> MailSelection:
         """As whose, and of which folder, the messages of the list are meant; empty where that is not clear."""
-        return Selection()
+        return MailSelection()
 
     async def neighbour(self, step: int) -> int | None:
         """Choose the message that is ``step`` lines further on; its number, or None at the end."""
@@ -199,7 +201,7 @@ class MessageList(SelectedPlace):
             return self.among_rows and bool(self.rows.total)
         return action != "unmark" or (self.among_rows and bool(self.marked))
 
-    def selection(self) -> Selection:
+    def selection(self) -> MailSelection:
         """What of the archive is meant where one stands: the marked messages, or else the chosen one.
 
         Raises ``Refused`` when it is none: without any message everything would be meant.
@@ -210,4 +212,4 @@ class MessageList(SelectedPlace):
         if not marks:
             raise Refused("No message is chosen here.", "Choose one, or mark several.")
         words = f"{len(marks):,} marked messages" if len(marks) > 1 else "".join(marks.values())
-        return Selection(messages=tuple(marks), words=words)
+        return MailSelection(messages=tuple(marks), words=words)

@@ -17,8 +17,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.archive_views import FolderRow, MessageRow, OpenFolder, OwnerRow, Selection
-from tui.desk.search_views import Scope
+from tui.desk.archive import ArchiveFolder, MailSelection, OpenFolder, OwnerRow
+from tui.desk.message import MessageRow
+from tui.desk.search import Scope
 from tui.places.archive.archive_list import MARK, OPEN, SEARCH, UNMARK, MessageList
 from tui.places.archive.searching import SearchPlace
 from tui.places.archive.selected import EXPORT, RESTORE
@@ -67,9 +68,9 @@ class MailPlace(MessageList):
     def __init__(self, owner: OwnerRow) -> None:
         super().__init__()
         self._owner = owner
-        self._tree: Sequence[FolderRow] = ()
+        self._tree: Sequence[ArchiveFolder] = ()
         self._folded: set[str] | None = None
-        self._row: FolderRow | None = None
+        self._row: ArchiveFolder | None = None
         self._opened: OpenFolder | None = None
         self._news = ""
 
@@ -96,7 +97,7 @@ class MailPlace(MessageList):
     async def load(self) -> None:
         folder = (self._row.shown,) if self._row and self.entered else ()
         self.show_top(lambda width, clock: header(("Archive", self._owner.name, *folder), "", clock, width))
-        tree = await self.console.gateway.mail.folders(self._owner.key)
+        tree = await self.console.desk.mail.folders(self._owner.key)
         if self._folded is None:
             deep = {row.path for row in tree if row.inner and row.depth} if len(tree) > UNFOLDED else set()
             self._folded = deep
@@ -117,7 +118,7 @@ class MailPlace(MessageList):
                 self.query_one(name).display = False
             self.panel("list-panel").head("Messages")
         if self._opened is not None:
-            news = await self.console.gateway.mail.news(self._opened)
+            news = await self.console.desk.mail.news(self._opened)
             if news != self._news:
                 self._news = news
                 self.refresh_bindings()
@@ -126,11 +127,11 @@ class MailPlace(MessageList):
     # Folders -------------------------------------------------------------------------------------------------------------
 
     @property
-    def _seen(self) -> list[FolderRow]:
+    def _seen(self) -> list[ArchiveFolder]:
         return unfolded(self._tree, self._folded or ())
 
     @property
-    def folder(self) -> FolderRow | None:
+    def folder(self) -> ArchiveFolder | None:
         """The folder under the cursor."""
         seen = self._seen
         return seen[min(self.folders.cursor, len(seen) - 1)] if seen else None
@@ -176,9 +177,9 @@ class MailPlace(MessageList):
             else:
                 self.action_fold()
 
-    async def _enter(self, row: FolderRow) -> None:
-        opened = await self.console.gateway.mail.open_folder(row.key)
-        known = await self.console.gateway.mail.page(opened, 0, 100) if opened.total else ()
+    async def _enter(self, row: ArchiveFolder) -> None:
+        opened = await self.console.desk.mail.open_folder(row.key)
+        known = await self.console.desk.mail.page(opened, 0, 100) if opened.total else ()
         if not self.is_there:
             return
         if self._row is None or row.key != self._row.key:
@@ -204,24 +205,24 @@ class MailPlace(MessageList):
         self._head()
 
     async def fetch(self, offset: int, limit: int) -> Sequence[MessageRow]:
-        return await self.console.gateway.mail.page(self._opened, offset, limit) if self._opened else ()
+        return await self.console.desk.mail.page(self._opened, offset, limit) if self._opened else ()
 
     def action_show_news(self) -> None:
         if self._row is not None:
             self.console.work(self._enter(self._row), opens=True)
 
-    def within(self) -> Selection:
+    def within(self) -> MailSelection:
         """The open folder: a message of it is meant as it lies there."""
-        return Selection(user=self._owner.key, folder=self._row.path if self._row else "")
+        return MailSelection(user=self._owner.key, folder=self._row.path if self._row else "")
 
-    def selection(self) -> Selection:
+    def selection(self) -> MailSelection:
         """The marked messages or the chosen one, as they lie in the open folder; or the chosen folder with what is in it."""
         if self.entered and self.rows.total:
             within = self.within()
             return replace(super().selection(), user=within.user, folder=within.folder)
         folder = self.folder
         words = f"{folder.shown} of {self._owner.name}" if folder else f"all of {self._owner.name}"
-        return Selection(user=self._owner.key, folder=folder.path if folder else "", words=words)
+        return MailSelection(user=self._owner.key, folder=folder.path if folder else "", words=words)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What is done to a folder is done in the tree."""

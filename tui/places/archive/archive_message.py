@@ -11,8 +11,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.archive_views import MessageView, RawSource, Selection
-from tui.desk.views import Tone
+from tui.desk.archive import MailSelection
+from tui.desk.message import MessageView, SourceLines
+from tui.desk.present import Tone
 from tui.places.archive.selected import EXPORT, RESTORE, SelectedPlace
 from tui.places.ask import Ask
 from tui.places.page import Page
@@ -56,7 +57,7 @@ class MessagePlace(SelectedPlace):
     MessagePlace #message { height: 1fr; }
     """
 
-    def __init__(self, message: int, neighbour: Neighbour, within: Selection = Selection()) -> None:  # noqa: B008
+    def __init__(self, message: int, neighbour: Neighbour, within: MailSelection = MailSelection()) -> None:  # noqa: B008
         super().__init__()
         self._within = within
         self._message = message
@@ -79,7 +80,7 @@ class MessagePlace(SelectedPlace):
 
     async def _read(self, message: int) -> None:
         try:
-            view = await self.console.gateway.mail.message(message)
+            view = await self.console.desk.mail.message(message)
         except Exception:
             self._failed = message
             if self.is_there and message == self._message:
@@ -117,7 +118,7 @@ class MessagePlace(SelectedPlace):
     def label(self, action: str) -> str:
         return "Short" if action == "headers" and self._full else ""
 
-    def selection(self) -> Selection:
+    def selection(self) -> MailSelection:
         """This message."""
         return replace(self._within, messages=(self._message,), words=self._view.subject if self._view else "")
 
@@ -146,14 +147,14 @@ class MessagePlace(SelectedPlace):
         self.console.work(self._source(), opens=True)
 
     async def _source(self) -> None:
-        raw = await self.console.gateway.mail.source(self._message, max(self.app.size.width - AROUND, 20))
+        raw = await self.console.desk.mail.source(self._message, max(self.app.size.width - AROUND, 20))
         await self.open(Source(f"Raw source, {self._view.size if self._view else ''}", raw))
 
     def action_history(self) -> None:
         self.console.work(self._history(), opens=True)
 
     async def _history(self) -> None:
-        rows = await self.console.gateway.mail.history(self._message)
+        rows = await self.console.desk.mail.history(self._message)
         await self.open(Page("Where it was", lambda width: history_lines(rows, width)))
 
     def action_attachments(self) -> None:
@@ -190,7 +191,7 @@ class Attachments(Page):
         self.app.push_screen(Ask("Save the attachment", text, str(Path.home())), answered)
 
     async def _save(self, index: int, folder: str) -> None:
-        said = await cast("Console", self.app).gateway.mail.save_attachment(self._view.id, index, folder)
+        said = await cast("Console", self.app).desk.mail.save_attachment(self._view.id, index, folder)
         self.notify(said, markup=False)
 
 
@@ -199,14 +200,14 @@ class Source(Page):
 
     DEFAULT_CSS = "Source .page { width: 100%; }"
 
-    def __init__(self, title: str, raw: RawSource) -> None:
+    def __init__(self, title: str, raw: SourceLines) -> None:
         super().__init__(title, lambda width: _RawLines(raw))
 
 
 class _RawLines:
     """The lines of a raw source, made when they are seen."""
 
-    def __init__(self, raw: RawSource) -> None:
+    def __init__(self, raw: SourceLines) -> None:
         self._raw = raw
 
     def __len__(self) -> int:

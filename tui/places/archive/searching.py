@@ -14,11 +14,12 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.archive_views import MessageRow, Selection
-from tui.desk.cells import cell_len
-from tui.desk.search_views import EVERYTHING, BadQuery, Order, Progress, Question, Results, Scope
+from tui.desk.archive import MailSelection
+from tui.desk.message import MessageRow
+from tui.desk.present import cell_len
+from tui.desk.refusals import Refused
+from tui.desk.search import EVERYTHING, BadQuery, IndexProgress, Question, Results, Scope, SearchOrder
 from tui.desk.start import safe
-from tui.desk.views import Refused
 from tui.places.archive.archive_list import MARK, OPEN, SEARCH, UNMARK, MessageList
 from tui.places.archive.selected import EXPORT, RESTORE
 from tui.places.page import Page
@@ -74,12 +75,12 @@ class SearchPlace(MessageList):
     def __init__(self, scope: Scope = EVERYTHING) -> None:
         super().__init__()
         self._begun_in = self._scope = scope
-        self._order = Order.NEWEST
+        self._order = SearchOrder.NEWEST
         #: What is sought just now, what was found last, and how far the index was then.
         self._sought: Question | None = None
         self._question: Question | None = None
         self._results: Results | None = None
-        self._progress = Progress(0, 0)
+        self._progress = IndexProgress(0, 0)
         self._reached = 0
         self._all = False
         #: Where in the text something is wrong.
@@ -106,7 +107,7 @@ class SearchPlace(MessageList):
     async def load(self) -> None:
         self.show_top(lambda width, clock: header(("Archive", "Search"), "", clock, width))
         self.search.call(cut(f"Search {self._scope.short}", LABEL))
-        self._progress = await self.console.gateway.search.progress()
+        self._progress = await self.console.desk.search.progress()
         self._show_state()
 
     @property
@@ -134,7 +135,7 @@ class SearchPlace(MessageList):
     def _count(self, found: Results) -> str:
         if not found.complete:
             return f"{len(found):,} found so far, still searching"
-        if self._question is not None and self._question.order is Order.RELEVANCE:
+        if self._question is not None and self._question.order is SearchOrder.RELEVANCE:
             best = f", the best {len(found):,} of them" if found.total > len(found) else ""
             return f"{found.total:,} found{best}, by relevance"
         return f"{found.total:,} found, newest first" if found.total else "Nothing found"
@@ -172,7 +173,7 @@ class SearchPlace(MessageList):
                 text += f"\n! It is not being made: {self._progress.fault}"
         return text
 
-    def _look(self, *, order: Order | None = None, scope: Scope | None = None) -> None:
+    def _look(self, *, order: SearchOrder | None = None, scope: Scope | None = None) -> None:
         """Search for what stands in the line; a search that goes on is given up."""
         self._order, self._scope = order or self._order, scope or self._scope
         self._sought = Question(self.search.value, self._scope, self._order)
@@ -181,7 +182,7 @@ class SearchPlace(MessageList):
         self.run_worker(self._find(self._sought), group="search", exclusive=True, exit_on_error=False)
 
     async def _find(self, question: Question) -> None:
-        desk = self.console.gateway.search
+        desk = self.console.desk.search
         try:
             reached = (await desk.progress()).reached
             async with aclosing(desk.find(question)) as found:
@@ -290,7 +291,7 @@ class SearchPlace(MessageList):
 
     def _recall(self, step: int) -> None:
         """Put into the line what was sought before."""
-        asked = self.console.gateway.search.asked
+        asked = self.console.desk.search.asked
         if not self._back:
             self._draft = self.search.line.value
             # Not what stands there already.
@@ -324,7 +325,7 @@ class SearchPlace(MessageList):
         if action == "submit":
             return "To the list" if self._shown_already else ""
         if action == "order":
-            return "Newest first" if self._order is Order.RELEVANCE else ""
+            return "Newest first" if self._order is SearchOrder.RELEVANCE else ""
         if action == "widen" and self._scope == EVERYTHING:
             return f"Only {cut(self._begun_in.short, 12)}"
         return "To the line" if action == "back" and self.among_rows else ""
@@ -340,12 +341,12 @@ class SearchPlace(MessageList):
         self.app.push_screen(Page("How to search", syntax_lines))
 
     def action_order(self) -> None:
-        self._turn(order=Order.NEWEST if self._order is Order.RELEVANCE else Order.RELEVANCE)
+        self._turn(order=SearchOrder.NEWEST if self._order is SearchOrder.RELEVANCE else SearchOrder.RELEVANCE)
 
     def action_widen(self) -> None:
         self._turn(scope=self._begun_in if self._scope == EVERYTHING else EVERYTHING)
 
-    def _turn(self, *, order: Order | None = None, scope: Scope | None = None) -> None:
+    def _turn(self, *, order: SearchOrder | None = None, scope: Scope | None = None) -> None:
         """Search in another order or elsewhere from now on; at once, if there was a search."""
         if self.search.value and self._question is not None:
             self._look(order=order, scope=scope)
@@ -393,21 +394,21 @@ class SearchPlace(MessageList):
         self._all = False
         super().action_unmark()
 
-    def within(self) -> Selection:
+    def within(self) -> MailSelection:
         """Where was searched: a hit of somebody's archive is meant as it lies there."""
         if self._question is None or self._results is None:
-            return Selection()
+            return MailSelection()
         scope = self._question.scope
-        return Selection(scope.user, scope.folder, folders=self._results.folders)
+        return MailSelection(scope.user, scope.folder, folders=self._results.folders)
 
-    def selection(self) -> Selection:
+    def selection(self) -> MailSelection:
         """All that is found, or the marked messages, or the chosen one, as they lie where was searched."""
         asked, found = self._question, self._results
         if not self._all or asked is None or found is None:
             within = self.within()
             return replace(super().selection(), user=within.user, folder=within.folder, folders=within.folders)
         words = f"{messages(found.total)} found in {asked.scope.words} for: {safe(asked.text)}"
-        return Selection(asked.scope.user, asked.scope.folder, asked.text, words=words)
+        return MailSelection(asked.scope.user, asked.scope.folder, asked.text, words=words)
 
 
 AGAIN, SYNTAX, WIDEN = (

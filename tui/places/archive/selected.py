@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui.actions import Action
-from tui.desk.archive_views import Selection
+from tui.desk.archive import MailSelection
 from tui.places.place import Place
 from tui.places.runs.job_form import ask_for_job
 from tui.places.transfer.exporting import ExportForm
@@ -16,7 +16,7 @@ RESTORE = Action("mail-restore", "restore", ("v",), "Restore", "Put what is chos
 class SelectedPlace(Place):
     """``selection`` says what is meant."""
 
-    def selection(self) -> Selection | None:
+    def selection(self) -> MailSelection | None:
         """What of the archive is meant where one stands; None where nothing is."""
         raise NotImplementedError
 
@@ -24,8 +24,8 @@ class SelectedPlace(Place):
         if selection := self.selection():
             self.console.work(self._export(selection), opens=True)
 
-    async def _export(self, selection: Selection) -> None:
-        exports = self.console.gateway.exports
+    async def _export(self, selection: MailSelection) -> None:
+        exports = self.console.desk.exports
         form = ExportForm(selection, await exports.weigh(selection), list(exports.formats()))
         await ask_for_job(self, form)
 

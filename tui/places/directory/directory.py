@@ -11,7 +11,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import Action, bindings
-from tui.desk.directory_views import DirectoryDraft, Secret
+from tui.desk.directory import DirectoryDraft
+from tui.desk.draft import Secret
 from tui.guides import load
 from tui.places.confirm import Confirm
 from tui.places.directory.synchronising import SyncPlace
@@ -67,7 +68,7 @@ class DirectoryPlace(Place):
 
     async def load(self) -> None:
         """The settings once; they are somebody's draft from then on."""
-        desk = self.console.gateway.directory
+        desk = self.console.desk.directory
         self.show_top(lambda width, clock: header(("Archivar", "Users", "Directory"), "", clock, width))
         if self._draft is None:
             await self._take(await desk.draft())
@@ -130,7 +131,7 @@ class DirectoryPlace(Place):
         ]
 
     def _applies(self, name: str, values: Mapping[str, Any]) -> bool:
-        return name == PASSWORD or self.console.gateway.directory.applies(name, values)
+        return name == PASSWORD or self.console.desk.directory.applies(name, values)
 
     def _password_note(self, values: Mapping[str, Any]) -> str:
         draft = self._draft
@@ -138,7 +139,7 @@ class DirectoryPlace(Place):
             return "Kept encrypted."
         if draft.fields.get(FILE):
             return f"Empty: read from {draft.fields[FILE]} as before."
-        if self.console.gateway.directory.serves(draft, values):
+        if self.console.desk.directory.serves(draft, values):
             return "Empty: the one that is kept."
         if draft.kept:
             return "Needed: it is another server, account or encryption."
@@ -157,7 +158,7 @@ class DirectoryPlace(Place):
         self._do(self._save_and_tell)
 
     def action_test(self) -> None:
-        desk, draft = self.console.gateway.directory, self.draft
+        desk, draft = self.console.desk.directory, self.draft
         if draft is not None:
             self.app.push_screen(TestDialog(lambda: desk.steps(draft), lambda tick: desk.test(draft, tick)))
 
@@ -178,7 +179,7 @@ class DirectoryPlace(Place):
             draft = self.draft
             if draft is None:
                 return
-            errors = await self.console.gateway.directory.problems(draft)
+            errors = await self.console.desk.directory.problems(draft)
             if not self.form.show_errors(errors) and not errors:
                 await job(draft)
             elif not any(name in errors for name in self.form.values):
@@ -192,7 +193,7 @@ class DirectoryPlace(Place):
 
     async def _save(self) -> None:
         """Save what is not saved yet."""
-        desk, draft = self.console.gateway.directory, self.draft
+        desk, draft = self.console.desk.directory, self.draft
         if draft is None or not desk.changed(draft):
             return
         self._draft = await desk.save(draft)
@@ -219,7 +220,7 @@ class DirectoryPlace(Place):
             self.console.work(self._forget())
 
     async def _forget(self) -> None:
-        await self.console.gateway.directory.remove()
+        await self.console.desk.directory.remove()
         self.notify("Directory removed. Users stay as they are.", markup=False)
         self._leave()
 

@@ -11,8 +11,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import Action, bindings
-from tui.desk.directory_views import DirectoryDraft, SyncView
-from tui.desk.views import Refused
+from tui.desk.directory import DirectoryDraft, SyncView
+from tui.desk.refusals import Refused
 from tui.places.confirm import Confirm
 from tui.places.place import Place
 from tui.places.users.importing import marked_lines
@@ -85,7 +85,7 @@ class SyncPlace(Place):
             self.run_worker(self._work(), exit_on_error=False)
 
     async def _work(self) -> None:
-        desk = self.console.gateway.directory
+        desk = self.console.desk.directory
         self._tell(ASKING)
         try:
             if self._doing:

@@ -11,8 +11,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.profile_views import Draft
-from tui.desk.views import Attention, HomeView, ProfileRow, Remedy, Tone
+from tui.desk.draft import Draft
+from tui.desk.home import Attention, HomeView, ProfileRow, Remedy
+from tui.desk.present import Tone
 from tui.places.archive.archive_list import SEARCH
 from tui.places.archive.searching import SearchPlace
 from tui.places.directory.directory import DirectoryPlace
@@ -83,7 +84,7 @@ class HomePlace(ProfileWork):
             yield Choice(id="attention")
 
     async def load(self) -> None:
-        self.show(await self.console.gateway.home())
+        self.show(await self.console.desk.home())
 
     def show(self, view: HomeView) -> None:
         """Show ``view``; the chosen profile stays chosen wherever it now stands, unless one was saved that is new."""

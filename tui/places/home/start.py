@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import Action, bindings
-from tui.desk.views import NoArchive, Refused
+from tui.desk.refusals import NoArchive, Refused
 from tui.places.confirm import Confirm
 from tui.places.place import Place
 from tui.text.format import fit

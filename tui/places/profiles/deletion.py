@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.actions import Action, bindings
-from tui.desk.views import Refused
+from tui.desk.refusals import Refused
 
 
 class Answer(Enum):

@@ -8,7 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.views import NoProfile, ProfileRow, ProfileView, RunRow, Tone
+from tui.desk.home import ProfileRow, ProfileView
+from tui.desk.present import Tone
+from tui.desk.refusals import NoProfile
+from tui.desk.runs import RunRow
 from tui.places.place import BESIDE
 from tui.places.profiles.profile_work import ProfileWork
 from tui.places.runs.run import RunPlace
@@ -53,7 +56,7 @@ class ProfilePlace(ProfileWork):
 
     async def load(self) -> None:
         try:
-            view = await self.console.gateway.profile(self._key)
+            view = await self.console.desk.profile(self._key)
         except NoProfile as trouble:
             # Renamed or deleted elsewhere: nothing here can be done to it any more.
             self.notify(trouble.message, markup=False)

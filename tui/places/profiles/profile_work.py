@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tui.desk.profile_views import Draft
-from tui.desk.views import COMPARISONS, ProfileRow
+from tui.desk.comparisons import COMPARISONS
+from tui.desk.draft import Draft
+from tui.desk.home import ProfileRow
 from tui.places.confirm import Confirm
 from tui.places.pick import Pick
 from tui.places.place import Place
@@ -32,7 +33,7 @@ class ProfileWork(Place):
         self.console.work(self._new(), opens=True)
 
     async def _new(self) -> None:
-        await self._open(await self.console.gateway.drafts.new("mailbox"))
+        await self._open(await self.console.desk.drafts.new("mailbox"))
 
     def expect(self, draft: Draft) -> None:
         """A profile is made or changed from here or from a place above; it may be saved."""
@@ -57,13 +58,13 @@ class ProfileWork(Place):
             self.console.work(self._run(row), opens=True)
 
     async def _run(self, row: ProfileRow) -> None:
-        run = await self.console.gateway.start(row.key)
+        run = await self.console.desk.start(row.key)
         await self.open(RunPlace(run))
 
     async def action_compare(self) -> None:
         if (row := self.chosen) is None:
             return
-        if (job := self.console.gateway.comparing(row.key)) is not None:
+        if (job := self.console.desk.comparing(row.key)) is not None:
             await self.open(JobPlace(job))
             return
 
@@ -74,7 +75,7 @@ class ProfileWork(Place):
         await self.open(Pick(f"Compare {row.name} with the archive", COMPARISONS, COMPARISONS[0][0]), take)
 
     async def _compare(self, row: ProfileRow, how: str) -> None:
-        await self.open(JobPlace(await self.console.gateway.compare(row.key, how)))
+        await self.open(JobPlace(await self.console.desk.compare(row.key, how)))
 
     async def action_edit(self) -> None:
         if row := self.chosen:
@@ -84,14 +85,14 @@ class ProfileWork(Place):
         await self._edit_at(key, "")
 
     async def _edit_at(self, key: str, page: str) -> None:
-        await self._open(await self.console.gateway.drafts.edit(key), page)
+        await self._open(await self.console.desk.drafts.edit(key), page)
 
     async def action_copy(self) -> None:
         if row := self.chosen:
             self.console.work(self._copy(row.key), opens=True)
 
     async def _copy(self, key: str) -> None:
-        await self._open(await self.console.gateway.drafts.copy(key))
+        await self._open(await self.console.desk.drafts.copy(key))
 
     async def action_automatic(self) -> None:
         if (row := self.chosen) is None:
@@ -108,7 +109,7 @@ class ProfileWork(Place):
             self.console.work(self._edit_at(row.key, "Name"), opens=True)
 
     async def _automatic(self, row: ProfileRow) -> None:
-        await self.console.gateway.set_automatic(row.key, not row.automatic)
+        await self.console.desk.set_automatic(row.key, not row.automatic)
         said = "is started by hand from now on" if row.automatic else "starts by itself from now on"
         self.notify(f"{row.name} {said}.", markup=False)
         self.reload()
@@ -125,7 +126,7 @@ class ProfileWork(Place):
             self.console.work(self._remove(row))
 
     async def _remove(self, row: ProfileRow) -> None:
-        await self.console.gateway.drafts.remove(row.key)
+        await self.console.desk.drafts.remove(row.key)
         self.notify(f"{row.name} is deleted. What it archived stays.", markup=False)
         self.gone()
 

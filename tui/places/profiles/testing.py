@@ -13,8 +13,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.desk.profile_views import StepRow
-from tui.desk.views import Refused, Tone
+from tui.desk.present import Tone
+from tui.desk.refusals import Refused
+from tui.desk.trial import StepRow
 from tui.text.format import Line, Span, fit, wrap
 from tui.widgets.lines import Lines
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.activity_views import EntryRow, EntryView, SealView
-from tui.desk.views import Tone
+from tui.desk.activity import EntryRow, EntryView, SealView
+from tui.desk.present import Tone
 from tui.places.listing import Listing, cells
 from tui.places.page import Page
 from tui.places.pick import Pick
@@ -55,13 +55,13 @@ class LedgerPlace(Listing[EntryRow]):
         return f"Ledger ({total:,})", self.filter_words((KIND, self._kind_name))
 
     async def count(self) -> int:
-        return await self.console.gateway.activity.entry_count(self._kind)
+        return await self.console.desk.activity.entry_count(self._kind)
 
     async def page(self, offset: int, limit: int) -> Sequence[EntryRow]:
-        return await self.console.gateway.activity.entries(self._kind, offset, limit)
+        return await self.console.desk.activity.entries(self._kind, offset, limit)
 
     async def position(self, row: EntryRow) -> int:
-        return await self.console.gateway.activity.entry_position(self._kind, row.seq)
+        return await self.console.desk.activity.entry_position(self._kind, row.seq)
 
     def heading(self, width: int) -> Line:
         return self._cells(("Entry", "When", "By", "What"), (Tone.MUTED,) * 4, width)
@@ -83,24 +83,24 @@ class LedgerPlace(Listing[EntryRow]):
             self.console.work(self._open(row.seq), opens=True)
 
     async def _open(self, seq: int) -> None:
-        view = await self.console.gateway.activity.entry(seq)
+        view = await self.console.desk.activity.entry(seq)
         await self.app.push_screen(Page(f"Entry {seq} of the ledger", lambda width: entry_lines(view, width)))
 
     def action_seal(self) -> None:
         self.console.work(self._seal(), opens=True)
 
     async def _seal(self) -> None:
-        view = await self.console.gateway.activity.seal()
+        view = await self.console.desk.activity.seal()
         await self.open(Page("The seal of all up to here", lambda width: seal_lines(view, width)))
 
     async def action_check(self) -> None:
         async def check(text: str) -> None:
-            await self.open(JobPlace(await self.console.gateway.activity.check_seal(text)))
+            await self.open(JobPlace(await self.console.desk.activity.check_seal(text)))
 
         await self.ask_until_taken("Check a seal", CHECK, check)
 
     def action_pick_kind(self) -> None:
-        kinds = {one.key: one.name for one in self.console.gateway.activity.kinds()}
+        kinds = {one.key: one.name for one in self.console.desk.activity.kinds()}
 
         def taken(key: str | None) -> None:
             if key is not None:

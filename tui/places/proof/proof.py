@@ -8,9 +8,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.cells import cell_len
-from tui.desk.proof_views import FindingRow, ProofView
-from tui.desk.views import State, Tone
+from tui.desk.present import Badge, Tone, cell_len
+from tui.desk.proof import FindingRow, ProofView
 from tui.places.confirm import Confirm
 from tui.places.page import Page
 from tui.places.pick import Pick
@@ -91,7 +90,7 @@ class ProofPlace(Place):
         return self._view is not None and (self._view.under_way is not None or self._view.repair is not None)
 
     async def load(self) -> None:
-        view = await self.console.gateway.proof.view()
+        view = await self.console.desk.proof.view()
         before, self._view = self._view, view
         self.show_top(lambda width, clock: header(("Archivar", "Proof"), str(view.last[0]), clock, width))
         going = view.under_way is not None and view.usable
@@ -134,7 +133,7 @@ class ProofPlace(Place):
         self.console.work(self._verify())
 
     async def _verify(self) -> None:
-        await self.console.gateway.proof.verify()
+        await self.console.desk.proof.verify()
         self.reload()
 
     def action_cancel(self) -> None:
@@ -143,7 +142,7 @@ class ProofPlace(Place):
         self.app.push_screen(question, lambda yes: self.console.work(self._cancel()) if yes else None)
 
     async def _cancel(self) -> None:
-        await self.console.gateway.proof.cancel()
+        await self.console.desk.proof.cancel()
         self.reload()
 
     def action_schedule(self) -> None:
@@ -158,7 +157,7 @@ class ProofPlace(Place):
             self.console.work(self._set_schedule(value))
 
     async def _set_schedule(self, value: str) -> None:
-        await self.console.gateway.settings.change("verify", value)
+        await self.console.desk.settings.change("verify", value)
         self.reload()
 
     async def action_seals(self) -> None:
@@ -187,7 +186,7 @@ class ProofPlace(Place):
         await self.open(confirm, lambda yes: self.console.work(self._repair()) if yes else None)
 
     async def _repair(self) -> None:
-        await self.open(JobPlace(await self.console.gateway.proof.repair()))
+        await self.open(JobPlace(await self.console.desk.proof.repair()))
 
     async def action_repair_from(self) -> None:
         if self._view is not None and self._view.repair is not None:
@@ -196,7 +195,7 @@ class ProofPlace(Place):
             self.console.work(self._ask_for_folder(), opens=True)
 
     async def _ask_for_folder(self) -> None:
-        proof = self.console.gateway.proof
+        proof = self.console.desk.proof
 
         async def begin(folder: str) -> None:
             await self.open(JobPlace(await proof.repair(folder.strip())))
@@ -240,13 +239,13 @@ def proof_lines(view: ProofView, width: int) -> list[Line]:
     for label, text in view.facts:
         lines += _labelled(label, text, width)
     if view.repair is not None:
-        lines += _labelled("Repair", "r shows it", width, State("●", "working", Tone.BUSY))
+        lines += _labelled("Repair", "r shows it", width, Badge("●", "working", Tone.BUSY))
     if not view.usable:
         lines += _labelled("Backup", "This is a backup, which is only read. archivar verify proves it.", width)
     return lines
 
 
-def _labelled(label: str, text: str, width: int, state: State | None = None) -> list[Line]:
+def _labelled(label: str, text: str, width: int, state: Badge | None = None) -> list[Line]:
     """A state and a text after their label; a text that does not fit beside the state begins below it."""
     head, room = Span(fit(label, LABEL), Tone.MUTED), max(width - LABEL, 10)
     if state is not None and cell_len(f"{state}  {text}") <= room:

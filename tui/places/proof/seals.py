@@ -12,8 +12,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.seal_views import SealRow, SealsView
-from tui.desk.views import Refused, Tone
+from tui.desk.present import Tone
+from tui.desk.refusals import Refused
+from tui.desk.seals import SealRow, SealsView
 from tui.places.confirm import Confirm
 from tui.places.page import Page
 from tui.places.pick import Pick
@@ -94,7 +95,7 @@ class SealsPlace(Place):
             yield Lines(id="place", can_focus=False)
 
     async def load(self) -> None:
-        view = await self.console.gateway.seals.view()
+        view = await self.console.desk.seals.view()
         before, self._view = self._view, view
         self.show_top(lambda width, clock: header(("Archivar", "Proof", "Seals"), "", clock, width))
         self.panel("places-panel").head(f"Seals go to ({len(view.rows)})", f"sent {view.often}")
@@ -149,7 +150,7 @@ class SealsPlace(Place):
             self.console.work(self._send())
 
     async def _send(self, *, accept: bool = False) -> None:
-        await self.open(JobPlace(await self.console.gateway.seals.send(accept=accept)))
+        await self.open(JobPlace(await self.console.desk.seals.send(accept=accept)))
 
     def action_new(self) -> None:
         self.app.push_screen(Pick("Where shall seals go?", KINDS, "file"), self._picked)
@@ -163,7 +164,7 @@ class SealsPlace(Place):
             self.console.work(self._change(row))
 
     async def _change(self, row: SealRow) -> None:
-        values = await self.console.gateway.seals.values(row.name)
+        values = await self.console.desk.seals.values(row.name)
         await self.open(SealForm(row.kind, values, new=False), self._saved)
 
     def _saved(self, saved: bool | None) -> None:
@@ -181,7 +182,7 @@ class SealsPlace(Place):
             self.app.push_screen(question, lambda yes: self.console.work(self._remove(row.name)) if yes else None)
 
     async def _remove(self, name: str) -> None:
-        await self.console.gateway.seals.remove(name)
+        await self.console.desk.seals.remove(name)
         self.reload()
 
     def action_often(self) -> None:
@@ -193,7 +194,7 @@ class SealsPlace(Place):
             self.console.work(self._set_often(value))
 
     async def _set_often(self, value: str) -> None:
-        await self.console.gateway.settings.change("seal", value)
+        await self.console.desk.settings.change("seal", value)
         self.reload()
 
     async def action_open(self) -> None:
@@ -221,7 +222,7 @@ class SealForm(SavingForm[bool]):
         self._values = {name: "" for name in ("name", "target", *LABELS)} | {"access": ACCESS[0][0]} | dict(values)
 
     def compose(self) -> ComposeResult:
-        seals = self.console.gateway.seals
+        seals = self.console.desk.seals
         specs: list[Spec] = [Text("target", TARGET_LABELS[self._kind], f"{seals.target(self._kind).capitalize()}.")]
         if self._new:
             specs.insert(0, Text("name", "Name"))
@@ -249,7 +250,7 @@ class SealForm(SavingForm[bool]):
 
     async def _save(self, values: Mapping[str, str]) -> bool | None:
         try:
-            if problems := await self.console.gateway.seals.save(self._kind, values, new=self._new):
+            if problems := await self.console.desk.seals.save(self._kind, values, new=self._new):
                 self.query_one(Form).show_errors(problems)
                 return None
         except Refused as trouble:

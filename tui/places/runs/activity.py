@@ -8,9 +8,8 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.activity_views import RunRow
-from tui.desk.cells import cell_len
-from tui.desk.views import Tone
+from tui.desk.activity import PastRun
+from tui.desk.present import Tone, cell_len
 from tui.places.listing import Listing, cells
 from tui.places.pick import Pick
 from tui.places.proof.ledger import LedgerPlace
@@ -37,7 +36,7 @@ LEAVING = ("Started", "Deleted", "Failed", "Took", "Archived", "When")
 LONG = 24
 
 
-class ActivityPlace(Listing[RunRow]):
+class ActivityPlace(Listing[PastRun]):
     """All runs."""
 
     ACTIONS = ACTIONS
@@ -66,22 +65,22 @@ class ActivityPlace(Listing[RunRow]):
         return any(row.active for row in map(self.rows.row, range(min(self.rows.total, 20))) if row)
 
     async def count(self) -> int:
-        return await self.console.gateway.activity.count(self._profile, self._state)
+        return await self.console.desk.activity.count(self._profile, self._state)
 
-    async def page(self, offset: int, limit: int) -> Sequence[RunRow]:
-        rows = await self.console.gateway.activity.runs(self._profile, self._state, offset, limit)
+    async def page(self, offset: int, limit: int) -> Sequence[PastRun]:
+        rows = await self.console.desk.activity.runs(self._profile, self._state, offset, limit)
         for row in rows:
             for title, text in _texts(row).items():
                 self._natural[title] = max(self._natural[title], cell_len(text))
         return rows
 
-    async def position(self, row: RunRow) -> int:
-        return await self.console.gateway.activity.position(self._profile, self._state, row.id)
+    async def position(self, row: PastRun) -> int:
+        return await self.console.desk.activity.position(self._profile, self._state, row.id)
 
     def heading(self, width: int) -> Line:
         return self._cells({title: title for title in TITLES}, dict.fromkeys(TITLES, Tone.MUTED), width)
 
-    def line(self, row: RunRow, width: int) -> Line:
+    def line(self, row: PastRun, width: int) -> Line:
         bad = Tone.BAD if row.counts[1] else Tone.PLAIN
         tones = {"Profile": Tone.STRONG, "State": row.state.tone, "Failed": bad, "Started": Tone.MUTED}
         return self._cells(_texts(row), tones, width)
@@ -96,7 +95,7 @@ class ActivityPlace(Listing[RunRow]):
         widths["Profile"] += rest
         return cells([(texts[title], tones.get(title, Tone.PLAIN), size, title in NUMBERS) for title, size in widths.items()])
 
-    def sentences(self, row: RunRow) -> Sequence[str]:
+    def sentences(self, row: PastRun) -> Sequence[str]:
         return row.more
 
     def action_open(self) -> None:
@@ -113,7 +112,7 @@ class ActivityPlace(Listing[RunRow]):
         self.console.work(self._pick_profile(), opens=True)
 
     async def _pick_profile(self) -> None:
-        profiles = {one.key: one.name for one in await self.console.gateway.activity.profiles()}
+        profiles = {one.key: one.name for one in await self.console.desk.activity.profiles()}
 
         def taken(key: str | None) -> None:
             if key is not None:
@@ -123,7 +122,7 @@ class ActivityPlace(Listing[RunRow]):
         self.app.push_screen(Pick("Runs of", list(profiles.items()), self._profile), taken)
 
     def action_pick_state(self) -> None:
-        states = {one.key: one.name for one in self.console.gateway.activity.states()}
+        states = {one.key: one.name for one in self.console.desk.activity.states()}
 
         def taken(key: str | None) -> None:
             if key is not None:
@@ -133,7 +132,7 @@ class ActivityPlace(Listing[RunRow]):
         self.app.push_screen(Pick("Runs in", list(states.items()), self._state), taken)
 
 
-def _texts(row: RunRow) -> dict[str, str]:
+def _texts(row: PastRun) -> dict[str, str]:
     """What stands in the columns."""
     texts = (str(row.id), row.profile, str(row.state), row.when, row.took, *row.counts, row.how)
     return dict(zip(TITLES, texts, strict=True))

@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.job_views import JobView
-from tui.desk.views import Tone
+from tui.desk.jobs import JobView
+from tui.desk.present import Tone
 from tui.places.confirm import Confirm
 from tui.places.place import BESIDE, Place
 from tui.text import prose
@@ -54,7 +54,7 @@ class JobPlace(Place):
         return self._view is None or self._view.active
 
     async def load(self) -> None:
-        jobs = self.console.gateway.jobs
+        jobs = self.console.desk.jobs
         view = jobs.view(self._key)
         before, self._view = self._view, view
         jobs.seen(self._key)
@@ -87,7 +87,7 @@ class JobPlace(Place):
 
     def _answered(self, yes: bool | None) -> None:
         if yes:
-            self.console.gateway.jobs.stop(self._key)
+            self.console.desk.jobs.stop(self._key)
             self.reload()
 
     def action_back(self) -> None:

@@ -8,8 +8,8 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.activity_views import PastProblem
-from tui.desk.views import Tone
+from tui.desk.activity import PastProblem
+from tui.desk.present import Tone
 from tui.places.listing import Listing, cells
 from tui.places.runs.run import RunPlace
 from tui.text.format import Line, join
@@ -40,7 +40,7 @@ class ProblemsPlace(Listing[PastProblem]):
         return f"Latest problems ({total:,})", ""
 
     async def count(self) -> int:
-        self._all = await self.console.gateway.activity.problems()
+        self._all = await self.console.desk.activity.problems()
         return len(self._all)
 
     async def page(self, offset: int, limit: int) -> Sequence[PastProblem]:

@@ -9,7 +9,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.views import MailboxRow, ProblemRow, RunView, Tone
+from tui.desk.present import Tone
+from tui.desk.runs import MailboxRow, ProblemRow, RunView
 from tui.places.confirm import Confirm
 from tui.places.page import Page
 from tui.places.place import BESIDE, Place
@@ -58,7 +59,7 @@ class RunPlace(Place):
         return self._view is not None and self._view.active
 
     async def load(self) -> None:
-        self.show(await self.console.gateway.run(self._run))
+        self.show(await self.console.desk.run(self._run))
 
     def show(self, view: RunView) -> None:
         """Show ``view``."""
@@ -160,7 +161,7 @@ class RunPlace(Place):
             self.console.work(self._cancel())
 
     async def _cancel(self) -> None:
-        await self.console.gateway.cancel(self._run)
+        await self.console.desk.cancel(self._run)
         self.reload()
 
     def action_back(self) -> None:

@@ -11,8 +11,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.settings_views import SettingRow, SettingsView
-from tui.desk.views import Refused, Tone
+from tui.desk.present import Tone
+from tui.desk.refusals import Refused
+from tui.desk.settings import SettingRow, SettingsView
 from tui.places.pick import Pick
 from tui.places.place import Place
 from tui.places.proof.proof import ProofPlace
@@ -70,7 +71,7 @@ class SettingsPlace(Place):
             yield Lines(id="archive")
 
     async def load(self) -> None:
-        view = await self.console.gateway.settings.view()
+        view = await self.console.desk.settings.view()
         before, self._view = self._view, view
         self.show_top(lambda width, clock: header(("Archivar", "Settings"), "", clock, width))
         self.panel("settings-panel").head("Settings")
@@ -124,7 +125,7 @@ class SettingsPlace(Place):
         self.reload()
 
     async def _switch(self, row: SettingRow) -> None:
-        await self.console.gateway.settings.change(row.name, "off" if row.value == "on" else "on")
+        await self.console.desk.settings.change(row.name, "off" if row.value == "on" else "on")
         self.reload()
 
     def _changed(self, changed: bool | None) -> None:
@@ -140,7 +141,7 @@ class SettingsPlace(Place):
         self.console.work(self._write_keymap())
 
     async def _write_keymap(self) -> None:
-        path = await self.console.gateway.settings.write_keymap(self.console.keymap_template())
+        path = await self.console.desk.settings.write_keymap(self.console.keymap_template())
         self.notify(f"Written: {path}. It counts from the next start.", markup=False)
         self.reload()
 
@@ -151,7 +152,7 @@ class SettingsPlace(Place):
         self.console.work(self._ask_for_backup(), opens=True)
 
     async def _ask_for_backup(self) -> None:
-        backups = self.console.gateway.backups
+        backups = self.console.desk.backups
         where, when = await backups.last()
         last = f"\n\nThe last one was made {when}, to {where}." if where else ""
 
@@ -197,7 +198,7 @@ class SettingForm(SavingForm[bool]):
 
     async def _save(self, text: str) -> bool | None:
         try:
-            await self.console.gateway.settings.change(self._row.name, text)
+            await self.console.desk.settings.change(self._row.name, text)
         except Refused as trouble:
             self.query_one(Form).show_errors({self._row.name: f"{trouble.message} {trouble.hint}"})
             return None

@@ -9,8 +9,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.desk.archive_views import Selection
-from tui.desk.views import Refused
+from tui.desk.archive import MailSelection
+from tui.desk.refusals import Refused
 from tui.places.runs.job_form import JobForm
 from tui.widgets.form import Choices, Form, Text
 
@@ -26,7 +26,7 @@ class ExportForm(JobForm):
     """
     AUTO_FOCUS = "Form Options"
 
-    def __init__(self, selection: Selection, weight: str, formats: list[tuple[str, str]]) -> None:
+    def __init__(self, selection: MailSelection, weight: str, formats: list[tuple[str, str]]) -> None:
         super().__init__()
         self._selection, self._weight, self._formats = selection, weight, formats
 
@@ -44,7 +44,7 @@ class ExportForm(JobForm):
     async def begin(self, form: Form) -> int | None:
         values = form.values
         try:
-            return await self.console.gateway.exports.begin(self._selection, str(values["directory"]), str(values["form"]))
+            return await self.console.desk.exports.begin(self._selection, str(values["directory"]), str(values["form"]))
         except Refused as trouble:
             form.show_errors({"directory": f"{trouble.message} {trouble.hint}"})
             return None

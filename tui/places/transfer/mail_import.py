@@ -8,8 +8,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import Action
-from tui.desk.transfer_views import ImportWish, Wrong
-from tui.desk.views import Refused
+from tui.desk.imports import ImportWish, WrongField
+from tui.desk.refusals import Refused
 from tui.places.place import Place
 from tui.places.runs.job_form import JobForm, ask_for_job
 from tui.widgets.form import Choices, Form, Spec, Text
@@ -66,8 +66,8 @@ class ImportForm(JobForm):
         values = form.values
         wish = ImportWish(*(str(values.get(name) or "") for name in ("path", "form", "folder", "of")))
         try:
-            return await self.console.gateway.imports.begin(self._user, wish)
-        except Wrong as trouble:
+            return await self.console.desk.imports.begin(self._user, wish)
+        except WrongField as trouble:
             form.show_errors({trouble.field: f"{trouble.message} {trouble.hint}"})
         except Refused as trouble:
             self._say(f"! {trouble.message} {trouble.hint}")
@@ -81,4 +81,4 @@ class ImportForm(JobForm):
 
 async def ask_for_mail(place: Place, user: str, shown: str) -> None:
     """Ask from ``place`` what is to be imported, and show the job when it has begun."""
-    await ask_for_job(place, ImportForm(user, shown, list(place.console.gateway.imports.formats())))
+    await ask_for_job(place, ImportForm(user, shown, list(place.console.desk.imports.formats())))

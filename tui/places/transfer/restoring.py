@@ -10,10 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.archive_views import Selection
-from tui.desk.people_views import UserRow
-from tui.desk.transfer_views import Looking, LookView, RestoreView, RestoreWish
-from tui.desk.views import Refused, Tone
+from tui.desk.archive import MailSelection
+from tui.desk.present import Tone
+from tui.desk.refusals import Refused
+from tui.desk.restores import Looking, LookView, RestoreView, RestoreWish
+from tui.desk.users import UserRow
 from tui.places.ask import Ask
 from tui.places.confirm import Confirm
 from tui.places.pick import Pick
@@ -64,7 +65,7 @@ class RestorePlace(Place):
     RestorePlace #plan { height: 1fr; }
     """
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: MailSelection) -> None:
         super().__init__()
         self._selection = selection
         self._wish: RestoreWish | None = None
@@ -88,7 +89,7 @@ class RestorePlace(Place):
         self.show_top(lambda width, clock: header(("Archive", "Restore"), "", clock, width))
         self._show()
 
-    # What is asked of the gateway ----------------------------------------------------------------------------------------
+    # What is asked of the desk ----------------------------------------------------------------------------------------
 
     def _do(self, job: object) -> None:
         """Do one thing at a time; what is begun later counts."""
@@ -102,7 +103,7 @@ class RestorePlace(Place):
     async def _prepare(self) -> None:
         self._busy = True
         try:
-            wish = await self.console.gateway.restores.prepare(self._selection, self._tell)
+            wish = await self.console.desk.restores.prepare(self._selection, self._tell)
             await self._plan(wish)
         except Refused as trouble:
             self._trouble = f"{trouble.message} {trouble.hint}"
@@ -113,7 +114,7 @@ class RestorePlace(Place):
 
     async def _plan(self, wish: RestoreWish) -> None:
         """Show what this wish comes to; what a look found out about another one counts no more."""
-        view = await self.console.gateway.restores.plan(wish)
+        view = await self.console.desk.restores.plan(wish)
         if wish != self._wish or view != self._view:
             self._look, self._trouble = None, ""
         self._wish, self._view = wish, view
@@ -130,7 +131,7 @@ class RestorePlace(Place):
         self._busy, self._look, self._trouble, self._looking = True, None, "", Looking(None, "Looking …")
         self._show()
         try:
-            self._look = await self.console.gateway.restores.look(wish, self._tell)
+            self._look = await self.console.desk.restores.look(wish, self._tell)
         except Refused as trouble:
             self._trouble = f"{trouble.message} {trouble.hint}"
         finally:
@@ -178,7 +179,7 @@ class RestorePlace(Place):
             self._ask_folder(wish.to)
 
     async def _pick_profile(self, wish: RestoreWish) -> None:
-        options = list(await self.console.gateway.restores.profiles(wish))
+        options = list(await self.console.desk.restores.profiles(wish))
 
         def answered(profile: str | None) -> None:
             if profile is not None:
@@ -198,7 +199,7 @@ class RestorePlace(Place):
         self.app.push_screen(Ask("Into the folder", wrong + FOLDER, to), answered)
 
     async def _into(self, wish: RestoreWish) -> None:
-        view = await self.console.gateway.restores.plan(wish)
+        view = await self.console.desk.restores.plan(wish)
         if wish.to and view.at == "folder":
             # The line stays as it was typed, to be corrected.
             self._ask_folder(wish.to, f"! {view.trouble}\n\n")
@@ -242,7 +243,7 @@ class RestorePlace(Place):
 
     async def _begin(self, wish: RestoreWish) -> None:
         try:
-            job = await self.console.gateway.restores.begin(wish)
+            job = await self.console.desk.restores.begin(wish)
         except Refused as trouble:
             self._look, self._trouble = None, f"{trouble.message} {trouble.hint}"
             self._show()

@@ -11,8 +11,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import Action, bindings
-from tui.desk.people_views import ImportRow, ImportView, Mark
-from tui.desk.views import Tone
+from tui.desk.present import Tone
+from tui.desk.users import ImportRow, ImportView, Mark
 from tui.places.place import Place
 from tui.text.format import Line, Span, fit, header, wrap
 from tui.widgets.lines import Lines
@@ -43,7 +43,7 @@ async def ask_for_file(place: Place, done: Callable[[], object]) -> None:
     """Ask from ``place`` for a file and show what importing it would do; ``done`` is called when it was imported."""
 
     async def plan(path: str) -> None:
-        view = await place.console.gateway.users.plan_import(path)
+        view = await place.console.desk.users.plan_import(path)
         await place.app.push_screen(ImportPlace(view, done))
 
     await place.ask_until_taken(QUESTION, TEXT, plan)
@@ -96,7 +96,7 @@ class ImportPlace(Place):
 
     async def _import(self) -> None:
         try:
-            done = await self.console.gateway.users.carry_out(self._view)
+            done = await self.console.desk.users.carry_out(self._view)
         finally:
             self._busy = False
         self.close_place()

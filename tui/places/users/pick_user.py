@@ -12,8 +12,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from tui.desk.people_views import UserRow
-from tui.desk.views import Refused, Tone
+from tui.desk.present import Tone
+from tui.desk.refusals import Refused
+from tui.desk.users import UserRow
 from tui.text.format import Line as Row
 from tui.text.format import Span, fit
 from tui.widgets.form import Line, Text
@@ -79,7 +80,7 @@ class PickUser(ModalScreen[UserRow | None]):
         self.run_worker(self._load(self.query_one(Line).value.strip()), exclusive=True, exit_on_error=False)
 
     async def _load(self, contains: str) -> None:
-        desk = cast("Console", self.app).gateway.users
+        desk = cast("Console", self.app).desk.users
         said = ""
         try:
             total = await desk.count(contains)

@@ -8,9 +8,9 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.people_views import UserRow
-from tui.desk.unknown_views import FilingView, UnknownRow
-from tui.desk.views import Tone
+from tui.desk.present import Tone
+from tui.desk.unknown import FilingView, UnknownRow
+from tui.desk.users import UserRow
 from tui.places.confirm import Confirm
 from tui.places.listing import Listing, cells
 from tui.places.page import Page
@@ -67,13 +67,13 @@ class UnknownPlace(Listing[UnknownRow]):
         return "No unknown address has been seen." if self._everything else self.EMPTY
 
     async def count(self) -> int:
-        return await self.console.gateway.unknown.count(self._everything)
+        return await self.console.desk.unknown.count(self._everything)
 
     async def page(self, offset: int, limit: int) -> Sequence[UnknownRow]:
-        return await self.console.gateway.unknown.page(self._everything, offset, limit)
+        return await self.console.desk.unknown.page(self._everything, offset, limit)
 
     async def position(self, row: UnknownRow) -> int:
-        return await self.console.gateway.unknown.position(self._everything, row.key)
+        return await self.console.desk.unknown.position(self._everything, row.key)
 
     def heading(self, width: int) -> Line:
         return self._cells(("Address", "Mail", "First seen", "Last seen", "State"), (Tone.MUTED,) * 5, width)
@@ -131,7 +131,7 @@ class UnknownPlace(Listing[UnknownRow]):
 
             def taken(user: UserRow | None) -> None:
                 if user is not None:
-                    self.console.work(self._say_done(self.console.gateway.unknown.make_alias(key, user.key)))
+                    self.console.work(self._say_done(self.console.desk.unknown.make_alias(key, user.key)))
 
             self.app.push_screen(PickUser(f"Who has {cut_address(row)}?"), taken)
 
@@ -140,7 +140,7 @@ class UnknownPlace(Listing[UnknownRow]):
             self.console.work(self._new_user(row.key), opens=True)
 
     async def _new_user(self, key: str) -> None:
-        draft = await self.console.gateway.unknown.new_user(key)
+        draft = await self.console.desk.unknown.new_user(key)
 
         def saved(name: str | None) -> None:
             if name and self.is_there:
@@ -157,13 +157,13 @@ class UnknownPlace(Listing[UnknownRow]):
                 if what == domain:
                     self.console.work(self._domain_not_ours(row))
                 elif what is not None:
-                    self.console.work(self._say_done(self.console.gateway.unknown.not_ours(what)))
+                    self.console.work(self._say_done(self.console.desk.unknown.not_ours(what)))
 
             self.app.push_screen(Pick("What is not ours?", options, row.key), taken)
 
     async def _domain_not_ours(self, row: UnknownRow) -> None:
         """A domain that users have is asked about once more."""
-        desk = self.console.gateway.unknown
+        desk = self.console.desk.unknown
         what = f"@{row.domain}"
         count = await desk.users_in(row.domain)
         if not count:
@@ -181,7 +181,7 @@ class UnknownPlace(Listing[UnknownRow]):
 
     def action_ours(self) -> None:
         if row := self.rows.chosen:
-            self.console.work(self._say_done(self.console.gateway.unknown.ours(row.not_ours)))
+            self.console.work(self._say_done(self.console.desk.unknown.ours(row.not_ours)))
 
     async def _say_done(self, job: Awaitable[str]) -> None:
         self.notify(await job, markup=False)
@@ -193,7 +193,7 @@ class UnknownPlace(Listing[UnknownRow]):
         self.console.work(self._plan())
 
     async def _plan(self) -> None:
-        view = await self.console.gateway.unknown.plan()
+        view = await self.console.desk.unknown.plan()
         if not view.messages:
             self.notify(NOTHING_WAITS, markup=False)
             return
@@ -206,7 +206,7 @@ class UnknownPlace(Listing[UnknownRow]):
         await self.open(Confirm("File the mail that waits?", text, "file it", "leave it"), answered)
 
     async def _file(self) -> None:
-        view: FilingView = await self.console.gateway.unknown.carry_out()
+        view: FilingView = await self.console.desk.unknown.carry_out()
         self.notify(view.sentence, markup=False)
         self.reload()
 

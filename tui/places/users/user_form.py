@@ -9,8 +9,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.desk.people_views import UserDraft
-from tui.desk.views import Refused
+from tui.desk.refusals import Refused
+from tui.desk.users import UserDraft
 from tui.places.confirm import Confirm
 from tui.places.transfer.saving import SavingForm
 from tui.widgets.form import Form, Text
@@ -57,7 +57,7 @@ class UserForm(SavingForm[str | None]):
         self.attempt(lambda: self._save(self._typed))
 
     async def _save(self, draft: UserDraft) -> str | None:
-        desk = self.console.gateway.users
+        desk = self.console.desk.users
         try:
             if problems := await desk.problems(draft):
                 self.query_one(Form).show_errors(problems)

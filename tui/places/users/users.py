@@ -12,8 +12,8 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from tui.actions import PLACES, Action, bindings
-from tui.desk.people_views import UserDraft, UserRow
-from tui.desk.views import Tone
+from tui.desk.present import Tone
+from tui.desk.users import UserDraft, UserRow
 from tui.places.confirm import Confirm
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.place import Place
@@ -92,7 +92,7 @@ class UsersPlace(Place):
         return self.query_one(Search).line
 
     async def load(self) -> None:
-        desk = self.console.gateway.users
+        desk = self.console.desk.users
         self.show_top(lambda width, clock: header(("Archivar", "Users"), "", clock, width))
         contains = self.search.value.strip()
         version = await desk.version()
@@ -174,7 +174,7 @@ class UsersPlace(Place):
             self.console.work(self._edit(row.key), opens=True)
 
     async def _edit(self, key: str) -> None:
-        draft = await self.console.gateway.users.draft(key)
+        draft = await self.console.desk.users.draft(key)
         await self.open(UserForm(draft), self._saved)
 
     def _saved(self, key: str | None) -> None:
@@ -196,7 +196,7 @@ class UsersPlace(Place):
             self.app.push_screen(Confirm(f"Remove {name}?", text, "remove the user", "leave it as it is"), answered)
 
     async def _remove(self, key: str, name: str) -> None:
-        await self.console.gateway.users.remove(key)
+        await self.console.desk.users.remove(key)
         self.notify(f"User {name} removed. The archive is kept.", markup=False)
         self.reload()
 

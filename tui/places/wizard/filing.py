@@ -9,8 +9,9 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.desk.profile_views import ExampleRow
-from tui.desk.views import Refused, Tone
+from tui.desk.draft import ExampleRow
+from tui.desk.present import Tone
+from tui.desk.refusals import Refused
 from tui.places.page import Page
 from tui.places.wizard.step import FormStep
 from tui.text.format import Line, Span, wrap
@@ -71,10 +72,10 @@ class FilingStep(FormStep):
         self.work(self._load())
 
     async def _load(self) -> None:
-        self.query_one("#nobody").display = not await self.gateway.users.archivable()
+        self.query_one("#nobody").display = not await self.desk.users.archivable()
 
     async def doubt(self) -> str:
-        if self._doubted or await self.gateway.users.archivable():
+        if self._doubted or await self.desk.users.archivable():
             return ""
         self._doubted = True
         return "No user has an e-mail address yet, so all mail would be for unknown people."
@@ -92,7 +93,7 @@ class FilingStep(FormStep):
 
     async def _look(self, page: Page) -> None:
         try:
-            found = await self.gateway.drafts.examples(self.draft)
+            found = await self.desk.drafts.examples(self.draft)
         except Refused as trouble:
             said = f"! {trouble.message} {trouble.hint}"
             page.show(lambda width: [(Span(text),) for text in wrap(said, width)])

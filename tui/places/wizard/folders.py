@@ -8,8 +8,10 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.desk.profile_views import FolderRow, FolderTree, Profiles
-from tui.desk.views import Refused, Tone
+from tui.desk.draft import FolderRow, FolderTree
+from tui.desk.drafts import Drafts
+from tui.desk.present import Tone
+from tui.desk.refusals import Refused
 from tui.places.ask import Ask
 from tui.places.confirm import Confirm
 from tui.places.wizard.forms import FOR_ALL
@@ -37,7 +39,7 @@ class FoldersStep(Step):
     """
 
     def content(self) -> ComposeResult:
-        yield Marked(Options(WAYS, "only" if self.desk.folders_only(self.draft) else "all"))
+        yield Marked(Options(WAYS, "only" if self.drafts.folders_only(self.draft) else "all"))
         yield Static(Content("Reading the folders …"), id="said")
         yield Choice(id="folders")
         yield Static(id="rules")
@@ -47,8 +49,8 @@ class FoldersStep(Step):
         return FOR_ALL if self.draft.many else ""
 
     @property
-    def desk(self) -> Profiles:
-        return self.gateway.drafts
+    def drafts(self) -> Drafts:
+        return self.desk.drafts
 
     def start(self) -> None:
         self._tree = FolderTree("", ())
@@ -72,7 +74,7 @@ class FoldersStep(Step):
         said = self.query_one("#said", Static)
         self._without = "No folders to tick."
         try:
-            self._tree = await self.desk.folders(self.draft)
+            self._tree = await self.drafts.folders(self.draft)
         except Refused as trouble:
             said.update(
                 Content(f"! The folders cannot be read: {trouble.message} {trouble.hint}\nPatterns can be written with p.")
@@ -92,7 +94,7 @@ class FoldersStep(Step):
         without: list[Line] = [(Span(self._without, Tone.MUTED),)]
         self.query_one("#folders", Choice).show(lambda width: [self._line(row, width) for row in rows] or without)
         self.show_errors({})
-        rules = self.desk.folder_rules(self.draft)
+        rules = self.drafts.folder_rules(self.draft)
         ticking = ("tick", "tick_below") if rows else ("test",)
         self.offer(*ticking, "pattern", "again", *(("forget",) if rules else ()))
         self.query_one("#rules", Static).update(Content("\n".join(cut(text, max(self.size.width, 20)) for text in rules)))
@@ -101,7 +103,7 @@ class FoldersStep(Step):
         name = "  " * row.depth + row.name
         if not row.selectable:
             return (Span(fit(f"    {name}", width), Tone.MUTED),)
-        reason = self.desk.folder_reason(self.draft, row)
+        reason = self.drafts.folder_reason(self.draft, row)
         right = f"{row.messages:>9}  " + fit(reason or row.note, 26)
         mark = "[ ]" if reason else "[x]"
         return (
@@ -120,16 +122,16 @@ class FoldersStep(Step):
         row = self.chosen
         if row is None or not (row.selectable or below):
             return
-        if refusal := self.desk.tick_folder(self.draft, row, below=below):
+        if refusal := self.drafts.tick_folder(self.draft, row, below=below):
             self.notify(refusal, markup=False)
         self._show()
 
     def on_changed(self, event: Changed) -> None:
         event.stop()
         wanted = self.query_one(Options).value
-        if not self.desk.choose_folders(self.draft, self._tree, only=wanted == "only"):
+        if not self.drafts.choose_folders(self.draft, self._tree, only=wanted == "only"):
             self.notify("Tick a folder first: with none ticked there is nothing to archive.", markup=False)
-            self.query_one(Options).choose("only" if self.desk.folders_only(self.draft) else "all")
+            self.query_one(Options).choose("only" if self.drafts.folders_only(self.draft) else "all")
         self._show()
 
     def pattern(self) -> None:
@@ -144,7 +146,7 @@ class FoldersStep(Step):
     def _written(self, text: str | None) -> None:
         if text is None or not text.strip(" +-"):
             return
-        if refusal := self.desk.add_pattern(self.draft, text):
+        if refusal := self.drafts.add_pattern(self.draft, text):
             self.notify(refusal, markup=False)
         self._show()
 
@@ -155,5 +157,5 @@ class FoldersStep(Step):
 
     def _forget(self, yes: bool | None) -> None:
         if yes:
-            self.desk.forget_rules(self.draft)
+            self.drafts.forget_rules(self.draft)
             self._show()

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.desk.views import Refused
+from tui.desk.refusals import Refused
 from tui.places.profiles.deletion import Answer, DeletionQuestion
 from tui.places.wizard.step import PASSWORD, RUN_NOW, TRY_WITH, FormStep
 from tui.widgets.form import Check, Choices, Form, Options, Spec, Text
@@ -231,11 +231,11 @@ class DeleteStep(FormStep):
     def _ask(self, value: str) -> None:
         self.collect()
         draft = replace(self.draft, fields={**self.draft.fields, "delete.when": value})
-        sentences, count = [self.gateway.drafts.rule(draft)], None
+        sentences, count = [self.desk.drafts.rule(draft)], None
         if value == "older-than" and not str(draft.fields.get("delete.age") or "").strip():
             sentences = [OLDER_FIRST]
         else:
-            count = partial(self.gateway.drafts.preview, draft)
+            count = partial(self.desk.drafts.preview, draft)
         question = DeletionQuestion("Delete mail on the server?", sentences, "delete", "leave it", count, choices=True)
         self.app.push_screen(question, partial(self._answered, value))
 
@@ -257,7 +257,7 @@ class DeleteStep(FormStep):
 
     def _say(self) -> None:
         self.collect()
-        self.query_one("#rule", Static).update(Content(self.gateway.drafts.rule(self.draft)))
+        self.query_one("#rule", Static).update(Content(self.desk.drafts.rule(self.draft)))
 
     @property
     def guide(self) -> str:
@@ -272,7 +272,7 @@ class DeleteStep(FormStep):
         found = self.query_one("#found", Static)
         found.update(Content("Asking the server …"))
         looking = self._looking
-        desk = self.gateway.drafts
+        desk = self.desk.drafts
         try:
             sentences = await (desk.probe(self.draft) if probe else desk.preview(self.draft))
         except Refused as trouble:
@@ -329,4 +329,4 @@ class NameStep(FormStep):
 
     def _next(self, values: Mapping[str, Any]) -> str:
         typed = {name: value for name, value in values.items() if name != RUN_NOW}
-        return self.gateway.drafts.next_start({**self.draft.fields, **typed})
+        return self.desk.drafts.next_start({**self.draft.fields, **typed})

@@ -9,8 +9,8 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from tui.desk.people_views import UserRow
-from tui.desk.views import Tone
+from tui.desk.present import Tone
+from tui.desk.users import UserRow
 from tui.places.wizard.step import Step
 from tui.text.format import Line, Span, fit
 from tui.widgets.form import Changed, Marked, Options, Search, Tick
@@ -95,7 +95,7 @@ class PeopleStep(Step):
     async def _load(self) -> None:
         search = self.query_one(Search)
         contains = search.value
-        desk = self.gateway.users
+        desk = self.desk.users
         total, first = await desk.count(contains), await desk.page(contains, 0, 100)
         nobody = not total and not contains
         self.query_one("#nobody").display = nobody
@@ -169,7 +169,7 @@ class UsersStep(PeopleStep):
     async def loaded(self, first: Sequence[UserRow]) -> None:
         self._offer()
         # What is ticked can be taken back, also when there is no directory any more.
-        possible = await self.gateway.directory.is_set_up() or bool(self.draft.fields.get(FIRST))
+        possible = await self.desk.directory.is_set_up() or bool(self.draft.fields.get(FIRST))
         self.query_one("#first").display = possible
         await self._say()
 
@@ -216,14 +216,14 @@ class UsersStep(PeopleStep):
         self.work(self._say())
 
     async def doubt(self) -> str:
-        if self._doubted or await self.gateway.users.count(""):
+        if self._doubted or await self.desk.users.count(""):
             return ""
         self._doubted = True
         return "There is nobody yet whose mailbox could be archived: n adds a user, i imports a list, t takes a directory."
 
     async def _say(self) -> None:
         self._said += 1
-        asked, said = self._said, await self.gateway.drafts.selected(self.draft)
+        asked, said = self._said, await self.desk.drafts.selected(self.draft)
         if asked == self._said:
             # Of two answers that come in another order than they were asked for, the last question's counts.
             self.query_one("#sentence", Static).update(Content(said))
@@ -243,7 +243,7 @@ class TargetStep(PeopleStep):
     async def loaded(self, first: Sequence[UserRow]) -> None:
         if not self.draft.fields.get("target.user"):
             address = str(self.draft.fields.get("target.folder", ""))
-            owner = await self.gateway.users.of_address(address)
+            owner = await self.desk.users.of_address(address)
             if owner is not None:
                 self.draft.fields["target.user"] = owner.key
             elif len(first) == 1 and self.people.total == 1:
@@ -261,6 +261,6 @@ class TargetStep(PeopleStep):
     offers = (*SEARCHING, "tick")
 
     def _say(self) -> None:
-        where = self.gateway.drafts.goes_to(self.draft)
+        where = self.desk.drafts.goes_to(self.draft)
         self.query_one("#sentence", Static).update(Content(where))
         self.show_errors({})

@@ -13,9 +13,9 @@ from textual.binding import BindingType
 from textual.widgets import Input
 
 from tui.actions import Action, bindings
-from tui.desk.people_views import UserDraft
-from tui.desk.profile_views import Draft
-from tui.desk.views import Refused
+from tui.desk.draft import Draft
+from tui.desk.refusals import Refused
+from tui.desk.users import UserDraft
 from tui.guides import load
 from tui.places.confirm import Confirm
 from tui.places.directory.directory import DirectoryPlace
@@ -176,7 +176,7 @@ class WizardPlace(Place):
         await panel.mount(step)
         panel.head(step.heading)
         title = "Change" if self.draft.replaces else "New profile"
-        name = self.console.gateway.drafts.shown_name(self.draft)
+        name = self.console.desk.drafts.shown_name(self.draft)
         self.show_top(
             lambda width, clock: header(("Archivar", title, *([name] if name else [])), self._step_of(), clock, width)
         )
@@ -228,7 +228,7 @@ class WizardPlace(Place):
             if step is None:
                 return
             step.collect()
-            errors = await self.console.gateway.drafts.problems(self.draft)
+            errors = await self.console.desk.drafts.problems(self.draft)
             last = self._at == len(self.steps) - 1
             if last:
                 await self._save(errors)
@@ -260,10 +260,10 @@ class WizardPlace(Place):
         save, run_now = await self._sure()
         if not save:
             return
-        gateway, automatic = self.console.gateway, self.console.gateway.drafts.automatic(self.draft)
+        desk, automatic = self.console.desk, self.console.desk.drafts.automatic(self.draft)
         self._panel.head("Saving …")
         try:
-            key = await gateway.drafts.save(self.draft)
+            key = await desk.drafts.save(self.draft)
         finally:
             if self.step:
                 self._panel.head(self.step.heading)
@@ -271,21 +271,21 @@ class WizardPlace(Place):
         try:
             if automatic:
                 # It is to start by itself, so somebody must be there to start it.
-                await gateway.start_service()
-            run = await gateway.start(key) if run_now else None
+                await desk.start_service()
+            run = await desk.start(key) if run_now else None
         except Refused as trouble:
             # Saved it is: the wizard must not stay as if it were not.
             failed = f" It was not started: {trouble.message} {trouble.hint}"
         self.close_place()
         self._saved(key)
-        said = f"Profile {gateway.drafts.shown_name(self.draft)} saved.{failed}"
+        said = f"Profile {desk.drafts.shown_name(self.draft)} saved.{failed}"
         self.app.notify(said, severity="warning" if failed else "information", timeout=20 if failed else None, markup=False)
         if run is not None:
             await self.app.push_screen(RunPlace(run))
 
     async def _sure(self) -> tuple[bool, bool]:
         """Save, and run at once? Both are asked once more of a profile that deletes more than before."""
-        desk, run_now = self.console.gateway.drafts, self.draft.run_now
+        desk, run_now = self.console.desk.drafts, self.draft.run_now
         more = await desk.deletes_more(self.draft)
         if not more:
             return True, run_now
@@ -342,7 +342,7 @@ class WizardPlace(Place):
     async def action_test(self) -> None:
         if self.step:
             self.step.collect()
-        desk, draft = self.console.gateway.drafts, self.draft
+        desk, draft = self.console.desk.drafts, self.draft
         await self.app.push_screen(TestDialog(lambda: desk.steps(draft), lambda tick: desk.test(draft, tick)))
 
     def action_examples(self) -> None:

@@ -10,8 +10,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.desk.profile_views import Draft, Secret
-from tui.desk.views import Gateway
+from tui.desk.desk import Desk
+from tui.desk.draft import Draft, Secret
 from tui.widgets.form import Form, Spec, Text
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ class Step(Vertical):
         return cast("Console", self.app)
 
     @property
-    def gateway(self) -> Gateway:
-        return self.console.gateway
+    def desk(self) -> Desk:
+        return self.console.desk
 
     @property
     def guide(self) -> str:
@@ -114,7 +114,7 @@ class FormStep(Step):
         yield Form(self.specs(), self.values(), self.applies)
 
     def applies(self, name: str, values: Mapping[str, Any]) -> bool:
-        return self.gateway.drafts.applies(name, {**self.draft.fields, **values})
+        return self.desk.drafts.applies(name, {**self.draft.fields, **values})
 
     @property
     def form(self) -> Form:

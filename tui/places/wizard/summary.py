@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from tui.desk.profile_views import Summary
-from tui.desk.views import Refused, Tone
+from tui.desk.draft import Summary
+from tui.desk.present import Tone
+from tui.desk.refusals import Refused
 from tui.places.wizard.step import Step
 from tui.text.format import Line, Span, fit, wrap
 from tui.widgets.lines import Lines
@@ -31,7 +32,7 @@ class SummaryStep(Step):
     async def _load(self) -> None:
         lines = self.query_one(Lines)
         try:
-            summary = await self.gateway.drafts.summary(self.draft)
+            summary = await self.desk.drafts.summary(self.draft)
         except Refused as trouble:
             summary = Summary((), (), (f"{trouble.message} {trouble.hint}",))
         lines.show(lambda width: summary_lines(summary, width))

@@ -6,8 +6,10 @@ import asyncio
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.registry import user_import, users
@@ -20,38 +22,117 @@ from core.profiles.selection import Selection
 from core.profiles.users_csv import Fault, UserList
 from core.text.format import number
 from tui.desk import present
-from tui.desk.people_views import ImportRow, ImportView, Mark, Saved, UserDraft, UserRow
 from tui.desk.refusals import translated
 
 
-class People:
-    """``Users`` on an archive."""
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A user in a list. ``key`` is the true name and ``keys`` the true addresses, for the desk and for selections only.
+
+    ``from_directory``: comes from the directory; ``disabled``: left it, so that profiles for all users pass this one by.
+    """
+
+    key: str
+    keys: tuple[str, ...]
+    name: str
+    full_name: str
+    login: str
+    addresses: str
+    from_directory: bool = False
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UserDraft:
+    """A user as a form holds it. ``key`` is the true name of the one that is changed; empty for a new one.
+
+    ``addresses`` have blanks or commas between them; the first is the primary one.
+    """
+
+    key: str = ""
+    name: str = ""
+    full_name: str = ""
+    addresses: str = ""
+    login: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedUser:
+    """A user that was saved: ``name`` to be shown, ``back`` if a removed one got the archive back."""
+
+    key: str
+    name: str
+    back: bool = False
+
+
+class Mark(Enum):
+    """What a line of an import, or of a synchronisation, means."""
+
+    WRONG = "wrong"
+    NOTE = "note"
+    NEW = "new"
+    BACK = "back"
+    CHANGED = "changed"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRow:
+    """A line of what an import would do."""
+
+    mark: Mark
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportView:
+    """What importing a file would do. ``rows`` are made when they are looked at; ``plan`` is for the desk only.
+
+    ``wrong`` counts what must be corrected first: then nothing is imported. ``changes`` counts users.
+    """
+
+    file: str
+    counts: tuple[str, ...]
+    wrong: int
+    changes: int
+    rows: Sequence[ImportRow]
+    plan: Any
+
+
+class UsersDesk:
+    """The users whose mail is archived. Every method may raise ``Refused``."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
     async def version(self) -> str:
+        """A text that is another one after any change of a user."""
         with translated():
             return await users.version(self._archive)
 
     async def count(self, contains: str) -> int:
+        """How many users there are with ``contains`` in name, full name, login or an address."""
         with translated():
             return await users.count(self._archive, contains=contains)
 
     async def archivable(self) -> int:
+        """How many have an e-mail address and are not disabled."""
         with translated():
             return (await users.chosen(self._archive, Selection())).users
 
     async def page(self, contains: str, offset: int, limit: int) -> Sequence[UserRow]:
+        """Some of them, in the order of their names."""
         with translated():
             found = await users.page(self._archive, contains=contains, offset=offset, limit=limit)
         return [row(user) for user in found]
 
     async def position(self, contains: str, key: str) -> int:
+        """How many of them stand before the one with this key."""
         with translated():
             return await users.count(self._archive, contains=contains, before=key)
 
     async def of_address(self, address: str) -> UserRow | None:
+        """Whose address it is."""
         if not address.strip():
             return None
         try:
@@ -60,16 +141,19 @@ class People:
             return None
 
     async def find(self, key: str) -> UserRow:
+        """The user with this true name."""
         with translated():
             return row(await users.find(self._archive, key))
 
     async def draft(self, key: str) -> UserDraft:
+        """The user with this true name, to be changed."""
         with translated():
             user = await users.find(self._archive, key)
         full_name, login = _typed(user.full_name), _typed(user.login)
         return UserDraft(user.name, _typed(user.name), full_name, ", ".join(map(_typed, user.addresses)), login)
 
     async def problems(self, draft: UserDraft) -> Mapping[str, str]:
+        """What is wrong, by field: ``name``, ``full_name``, ``addresses``, ``login``."""
         with translated():
             own = (await users.find(self._archive, draft.key)).id if draft.key else ""
             found = {
@@ -98,14 +182,15 @@ class People:
         except InputError:
             return None
 
-    async def save(self, draft: UserDraft) -> Saved:
+    async def save(self, draft: UserDraft) -> SavedUser:
+        """Add or change a user."""
         emails = separate(draft.addresses)
         with translated():
             if not draft.key:
                 user, back = await users.add(
                     self._archive, draft.name, emails, login=draft.login, full_name=draft.full_name, actor="console"
                 )
-                return Saved(user.name, present.text(user.name, 100), back)
+                return SavedUser(user.name, present.text(user.name, 100), back)
             user = replace(
                 await users.find(self._archive, draft.key),
                 name=draft.name.strip(),
@@ -114,13 +199,15 @@ class People:
                 full_name=draft.full_name.strip(),
             )
             user = await users.edit(self._archive, user, actor="console")
-            return Saved(user.name, present.text(user.name, 100))
+            return SavedUser(user.name, present.text(user.name, 100))
 
     async def remove(self, key: str) -> None:
+        """Take a user from the list; the archive stays."""
         with translated():
             await users.remove(self._archive, await users.find(self._archive, key), actor="console")
 
     async def plan_import(self, path: str) -> ImportView:
+        """What importing a CSV file would do; changes nothing."""
         with translated():
             listed = await asyncio.to_thread(_read, path)
             plan = await user_import.plan(self._archive, listed.rows)
@@ -142,6 +229,7 @@ class People:
         )
 
     async def carry_out(self, view: ImportView) -> str:
+        """Do it, all or nothing; what was done, in a sentence."""
         plan: ImportPlan = view.plan
         with translated():
             await user_import.carry_out(self._archive, plan, "console")

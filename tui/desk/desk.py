@@ -1,4 +1,4 @@
-"""The gateway onto the archive on this machine. It reads and writes rows; the archiving itself is done by the service."""
+"""The console's desk on the archive of this machine. It reads and writes rows; the archiving itself is done by the service."""
 
 from __future__ import annotations
 
@@ -26,39 +26,27 @@ from core.service.queue import Queue
 from core.service.scheduler import next_starts
 from core.system import log
 from core.system.tasks import spawn
-from tui.desk import present
-from tui.desk.activity import PastActivity
-from tui.desk.activity_views import Activity
-from tui.desk.archive import ArchivedMail
-from tui.desk.archive_views import Mail
-from tui.desk.attention import Condition, attention, told
-from tui.desk.backups import ArchiveBackups
-from tui.desk.comparisons import Comparisons
+from tui.desk import home, present, runs
+from tui.desk.activity import ActivityDesk
+from tui.desk.archive import ArchiveDesk
+from tui.desk.backups import BackupDesk
+from tui.desk.comparisons import ComparisonDesk
 from tui.desk.described import facts
 from tui.desk.directory import DirectoryDesk, trouble
-from tui.desk.directory_views import Directory
 from tui.desk.drafts import Drafts
-from tui.desk.exports import MailExports
-from tui.desk.imports import MailImports
-from tui.desk.job_views import Jobs
-from tui.desk.jobs import OwnJobs
-from tui.desk.people import People
-from tui.desk.people_views import Users
-from tui.desk.profile_views import Profiles
+from tui.desk.exports import ExportDesk
+from tui.desk.home import Condition, HomeView, ProfileView, attention, told
+from tui.desk.imports import ImportDesk
+from tui.desk.jobs import Jobs
 from tui.desk.proof import Brief, ProofDesk
-from tui.desk.proof_views import Proof
-from tui.desk.refusals import translated
-from tui.desk.restores import MailRestores
-from tui.desk.seal_views import Seals
+from tui.desk.refusals import NoArchive, NoProfile, translated
+from tui.desk.restores import RestoreDesk
+from tui.desk.runs import RunView
 from tui.desk.seals import SealDesk
 from tui.desk.search import SearchDesk
-from tui.desk.search_views import Searching
-from tui.desk.settings import MachineSetup
-from tui.desk.settings_views import Setup
-from tui.desk.transfer_views import Backups, Exports, Imports, Restores
-from tui.desk.unknown import UnknownAddresses
-from tui.desk.unknown_views import Unknowns
-from tui.desk.views import HomeView, NoArchive, NoProfile, ProfileView, RunView
+from tui.desk.settings import SettingsDesk
+from tui.desk.unknown import UnknownDesk
+from tui.desk.users import UsersDesk
 
 #: Seconds before a service that could not be started is tried again.
 PATIENCE = 15.0
@@ -71,7 +59,7 @@ LAST_RUNS = 100
 RUNS_KEPT = 4
 
 
-async def open_gateway(path: Path | None = None) -> CoreGateway:
+async def open_desk(path: Path | None = None) -> Desk:
     """Open the archive in ``path`` or the default home. Raises ``NoArchive`` and ``Refused``; makes nothing."""
     with translated():
         home = Home((path or config.default_home()).absolute())
@@ -80,7 +68,7 @@ async def open_gateway(path: Path | None = None) -> CoreGateway:
             where = present.text(str(home.path))
             raise NoArchive(f"There is no archive in {where} yet.", where)
         # While a service is alive, it is the one who brings the catalog up to the ledger.
-        return CoreGateway(await Archive.open(home, actor="console", follow=not is_running(home)))
+        return Desk(await Archive.open(home, actor="console", follow=not is_running(home)))
 
 
 async def begin_archive(path: Path | None = None) -> None:
@@ -97,27 +85,27 @@ def note_fault(path: Path | None, text: str) -> None:
         log.note(home.console_log, "archivar.console", text)
 
 
-class CoreGateway:
-    """``Gateway`` on the core."""
+class Desk:
+    """All that the console can ask and change. Every method may raise ``Refused``."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self.drafts: Profiles = Drafts(archive)
-        self.users: Users = People(archive)
-        self.unknown: Unknowns = UnknownAddresses(archive)
-        self.directory: Directory = DirectoryDesk(archive)
-        self.settings: Setup = MachineSetup(archive)
-        self._jobs = OwnJobs(archive.home)
-        self.activity: Activity = PastActivity(archive, self._jobs)
-        self.mail: Mail = ArchivedMail(archive)
-        self.exports: Exports = MailExports(archive, self._jobs)
-        self.restores: Restores = MailRestores(archive, self._jobs)
-        self.imports: Imports = MailImports(archive, self._jobs)
-        self.backups: Backups = ArchiveBackups(archive, self._jobs)
-        self._comparisons = Comparisons(archive, self._jobs)
-        self._proof = ProofDesk(archive, self._jobs, self._see_to_service)
-        self.seals: Seals = SealDesk(archive, self._jobs)
-        self.search: Searching = SearchDesk(archive, self._indexing_starts)
+        self.drafts = Drafts(archive)
+        self.users = UsersDesk(archive)
+        self.unknown = UnknownDesk(archive)
+        self.directory = DirectoryDesk(archive)
+        self.settings = SettingsDesk(archive)
+        self.jobs = Jobs(archive.home)
+        self.activity = ActivityDesk(archive, self.jobs)
+        self.mail = ArchiveDesk(archive)
+        self.exports = ExportDesk(archive, self.jobs)
+        self.restores = RestoreDesk(archive, self.jobs)
+        self.imports = ImportDesk(archive, self.jobs)
+        self.backups = BackupDesk(archive, self.jobs)
+        self._comparisons = ComparisonDesk(archive, self.jobs)
+        self.proof = ProofDesk(archive, self.jobs, self._see_to_service)
+        self.seals = SealDesk(archive, self.jobs)
+        self.search = SearchDesk(archive, self._indexing_starts)
         self._home = archive.home
         self._queue = Queue(archive.database)
         self._version = -1
@@ -132,15 +120,8 @@ class CoreGateway:
         self._space_at = 0.0
         self._modes = (float("-inf"), "")
 
-    @property
-    def jobs(self) -> Jobs:
-        return self._jobs
-
-    @property
-    def proof(self) -> Proof:
-        return self._proof
-
     async def home(self) -> HomeView:
+        """All of Home; starts a service if a run waits for one."""
         with translated():
             profiles = await saved_profiles.all_profiles(self._archive)
             chosen = await self._choose({one.selection for one in profiles if one.selection is not None})
@@ -153,7 +134,7 @@ class CoreGateway:
             self._see_to_service()
         moment = now()
         rows = [(profile, latest.get(profile.name)) for profile in profiles]
-        brief = await self._proof.brief()
+        brief = await self.proof.brief()
         condition = await self._condition(sum(profile.automatic for profile in profiles), busy, brief)
         return HomeView(
             path=present.text(str(self._home.path)),
@@ -162,7 +143,7 @@ class CoreGateway:
             busy=busy,
             scheduled=condition.scheduled,
             profiles=tuple(
-                present.profile_row(
+                home.profile_row(
                     profile,
                     run,
                     snapshots.get(run.id) if run else None,
@@ -173,7 +154,7 @@ class CoreGateway:
                 )
                 for profile, run in rows
             ),
-            attention=(*map(told, self._jobs.all()), *attention(profiles, latest, chosen, condition)),
+            attention=(*map(told, self.jobs.all()), *attention(profiles, latest, chosen, condition)),
             verified=brief.verified,
         )
 
@@ -231,28 +212,30 @@ class CoreGateway:
         return self._modes[1]
 
     async def profile(self, key: str) -> ProfileView:
+        """One profile."""
         with translated():
             try:
                 profile = await saved_profiles.find(self._archive, key)
             except InputError as error:
                 raise NoProfile(f"There is no profile {present.text(key, 60)} any more.") from error
             chosen = await self._choose({profile.selection} if profile.selection else set())
-            runs = await self._queue.runs(profile.name, limit=LAST_RUNS)
+            last_runs = await self._queue.runs(profile.name, limit=LAST_RUNS)
             last = (await self._queue.latest(profile.name)).get(profile.name)
-            snapshots = {run.id: await self._queue.snapshot(run.id) for run in runs if not run.status.final}
+            snapshots = {run.id: await self._queue.snapshot(run.id) for run in last_runs if not run.status.final}
             starts = await next_starts(self._archive)
         moment = now()
         snapshot = snapshots.get(last.id) if last else None
-        tried = any(run.dry_run and not run.status.final for run in runs)
+        tried = any(run.dry_run and not run.status.final for run in last_runs)
         whose = f"{chosen[profile.selection].sentence()}." if profile.selection else ""
         return ProfileView(
-            present.profile_row(profile, last, snapshot, moment, chosen, starts.get(profile.name), tried=tried),
+            home.profile_row(profile, last, snapshot, moment, chosen, starts.get(profile.name), tried=tried),
             tuple((label, present.text(value, 500)) for label, value in facts(profile, whose)),
             tuple(present.text(warning, 500) for warning in profile.warnings()),
-            tuple(present.run_row(run, snapshots.get(run.id), moment) for run in runs),
+            tuple(runs.run_row(run, snapshots.get(run.id), moment) for run in last_runs),
         )
 
     async def set_automatic(self, key: str, on: bool) -> None:
+        """Switch a profile that has a schedule between automatic and by hand."""
         with translated():
             await saved_profiles.set_automatic(self._archive, key, on, actor="console")
             if on:
@@ -260,6 +243,7 @@ class CoreGateway:
                 await ensure_running(self._home)
 
     async def start_service(self) -> None:
+        """Start the service, if it is not running."""
         with translated():
             await ensure_running(self._home)
         self._trouble = self._fault = ""
@@ -275,14 +259,15 @@ class CoreGateway:
         return self._chosen
 
     async def run(self, run_id: int) -> RunView:
+        """One run."""
         with translated():
             run = await self._queue.run(run_id)
             snapshot = await self._queue.snapshot(run_id)
             events = await self._all_events(run_id)
         if not run.status.final:
             self._see_to_service()
-        view = present.run_view(run, snapshot, events, now())
-        return present.with_note(view, self._trouble) if self._trouble and view.active else view
+        view = runs.run_view(run, snapshot, events, now())
+        return runs.with_note(view, self._trouble) if self._trouble and view.active else view
 
     async def _all_events(self, run_id: int) -> list[RunEvent]:
         events = self._events[run_id] = self._events.pop(run_id, [])
@@ -293,6 +278,7 @@ class CoreGateway:
         return events
 
     async def start(self, profile: str) -> int:
+        """Ask for a run of the profile with this key, or join the one that goes on; its number."""
         with translated():
             self._archive.check_usable()
             run: Run = (await self._queue.enqueue(profile))[0]
@@ -301,24 +287,29 @@ class CoreGateway:
         return run.id
 
     async def compare(self, profile: str, how: str) -> int:
+        """Compare the profile's mailboxes with the archive, in one of the ways of ``COMPARISONS``; the number of the job."""
         return await self._comparisons.begin(profile, how)
 
     def comparing(self, profile: str) -> int | None:
+        """The job that compares the profile's mailboxes now."""
         return self._comparisons.active(profile)
 
     async def cancel(self, run_id: int) -> None:
+        """Ask the service to stop a run."""
         with translated():
             await cancelling.cancel(self._archive, run_id)
 
     async def changed(self) -> bool:
+        """Whether anything was written since the last call; cheap enough for four calls a second."""
         with translated():
             before, self._version = self._version, await self._queue.version()
         return before != self._version
 
     async def close(self) -> None:
+        """Close what is open. No other call follows."""
         if self._starting:
             self._starting.cancel()
-        await self._jobs.close()
+        await self.jobs.close()
         with translated():
             await self._archive.close()
 

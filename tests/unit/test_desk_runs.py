@@ -1,4 +1,4 @@
-"""The gateway's view of runs: what it keeps of them between two looks."""
+"""The desk's view of runs: what it keeps of them between two looks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from core.model import RunEvent
 from core.service.queue import Queue
 from tests import homes
-from tui.desk.core import RUNS_KEPT, open_gateway
+from tui.desk.desk import RUNS_KEPT, open_desk
 
 
 async def test_only_the_events_of_the_last_runs_that_were_looked_at_are_kept(
@@ -25,9 +25,9 @@ async def test_only_the_events_of_the_last_runs_that_were_looked_at_are_kept(
         return await events(queue, run, after=after, limit=limit)
 
     monkeypatch.setattr(Queue, "events", counted)
-    gateway = await open_gateway(home.path)
+    desk = await open_desk(home.path)
     try:
-        queue, database = Queue(gateway._archive.database), gateway._archive.database
+        queue, database = Queue(desk._archive.database), desk._archive.database
         runs = []
         for _ in range(RUNS_KEPT + 3):
             runs.append((await queue.enqueue("Test"))[0].id)
@@ -39,11 +39,11 @@ async def test_only_the_events_of_the_last_runs_that_were_looked_at_are_kept(
             )
         first, *others = runs
         for run in runs:
-            assert f"said of {run}" in (await gateway.run(run)).notes
-            await gateway.run(first)
-        assert len(gateway._events) == RUNS_KEPT
+            assert f"said of {run}" in (await desk.run(run)).notes
+            await desk.run(first)
+        assert len(desk._events) == RUNS_KEPT
         assert [after for run, after in asked if run == first].count(0) == 1
-        assert list(gateway._events) == [*others[1 - RUNS_KEPT :], first]
-        assert f"said of {others[0]}" in (await gateway.run(others[0])).notes
+        assert list(desk._events) == [*others[1 - RUNS_KEPT :], first]
+        assert f"said of {others[0]}" in (await desk.run(others[0])).notes
     finally:
-        await gateway.close()
+        await desk.close()

@@ -1,18 +1,104 @@
-"""What an administrator should know, and where the remedy is. Pure functions."""
+"""Home and the page of a profile: what they show, and what needs attention."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 
+from core.engine.visit.progress import Snapshot
 from core.model import Run, RunStatus
 from core.profiles.profile import Profile
 from core.profiles.selection import Chosen, Selection
 from core.text import format as texts
-from tui.desk.job_views import JobView
-from tui.desk.present import count, failed_mailboxes, text, totals
-from tui.desk.views import Attention, Remedy
+from tui.desk.jobs import JobView
+from tui.desk.present import Badge, Tone, count, text
+from tui.desk.run_words import failed_mailboxes, run_facts, state, totals
+from tui.desk.runs import RunRow
 
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow:
+    """A profile on Home. ``key`` is its true name, for the desk only; ``facts`` begin with the most important.
+
+    ``deletes`` says what it deletes on the server, or nothing; ``scheduled``: it has a schedule, which is in force if
+    ``automatic``.
+    """
+
+    key: str
+    name: str
+    mailbox: str
+    server: str
+    schedule: str
+    automatic: bool
+    scheduled: bool
+    next_start: str
+    deletes: str
+    state: Badge
+    facts: tuple[str, ...]
+    active: bool
+    last_run: int | None
+
+
+class Remedy(StrEnum):
+    """Where something that needs attention is mended."""
+
+    RESULT = "result"
+    EDIT = "edit"
+    USERS = "users"
+    SETTINGS = "settings"
+    SERVICE = "service"
+    UNKNOWN = "unknown"
+    DIRECTORY = "directory"
+    JOB = "job"
+    PROOF = "proof"
+    SEALS = "seals"
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something that needs attention, or a ``job`` of the console that goes on or has ended since one looked.
+
+    ``key`` is the run, the job, or the true name of the profile that the remedy is about.
+    """
+
+    text: str
+    remedy: Remedy
+    key: str
+    words: str
+    job: Badge | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileView:
+    """One profile: ``row`` as on Home, what it does in labels and sentences, and its last runs, the newest first."""
+
+    row: ProfileRow
+    facts: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+    runs: tuple[RunRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HomeView:
+    """All of Home. ``busy`` counts the runs that wait or go on, ``scheduled`` the profiles that start by themselves.
+
+    ``verified`` says when the archive was last verified, or how far that is; ``service_stuck``: the service does nothing.
+    """
+
+    path: str
+    service_running: bool
+    busy: int
+    profiles: tuple[ProfileRow, ...]
+    attention: tuple[Attention, ...]
+    scheduled: int = 0
+    verified: str = ""
+    service_stuck: bool = False
+
+
+NEVER = Badge("·", "never run", Tone.MUTED)
 _NOTHING: Mapping[Selection, Chosen] = {}
 
 
@@ -116,3 +202,52 @@ def _without_address(profile: Profile, chosen: Chosen | None) -> str:
     more = chosen.without_address - len(shown)
     names = ", ".join(text(name, 40) for name in shown) + (f" and {texts.number(more)} more" if more > 0 else "")
     return f"{text(profile.name, 60)} leaves out {count(chosen.without_address, 'user')} without an e-mail address: {names}."
+
+
+# Home --------------------------------------------------------------------------------------------------------------------
+
+
+def profile_row(
+    profile: Profile,
+    run: Run | None,
+    snapshot: Snapshot | None,
+    now: datetime,
+    chosen: Mapping[Selection, Chosen] = _NOTHING,
+    next_start: datetime | None = None,
+    tried: bool = False,
+) -> ProfileRow:
+    """A profile with its last run, and how far that is. ``chosen`` is what the selections of profiles come to.
+
+    A dry run is no last run; that one goes on now (``tried``) is a fact beside it.
+    """
+    facts = run_facts(run, snapshot, now) if run else ()
+    return ProfileRow(
+        key=profile.name,
+        name=text(profile.name),
+        mailbox=_whose(profile, chosen),
+        server=text(profile.server.host),
+        schedule=text(short_schedule(profile), 60),
+        automatic=profile.automatic,
+        scheduled=profile.schedule is not None,
+        next_start=texts.soon(next_start, now) if next_start else "",
+        deletes=profile.deletion.sentence() if profile.deletion.active else "",
+        state=state(run) if run else NEVER,
+        facts=(*facts[:1], "dry run under way", *facts[1:]) if tried else facts,
+        active=run is not None and not run.status.final,
+        last_run=run.id if run else None,
+    )
+
+
+def short_schedule(profile: Profile) -> str:
+    """``every 15 min``, ``daily at 02:00``, ``manual``; what is switched off says so."""
+    if profile.schedule is None:
+        return "manual"
+    return re.sub(r"(\d) (min)utes?\b", r"\1 \2", profile.schedule.sentence()) if profile.automatic else "switched off"
+
+
+def _whose(profile: Profile, chosen: Mapping[Selection, Chosen]) -> str:
+    if profile.catchall is not None:
+        return f"catch-all {text(profile.login.username)}"
+    if profile.selection is None:
+        return text(profile.login.username)
+    return count(chosen[profile.selection].users, "mailbox", "mailboxes")

@@ -13,7 +13,7 @@ from core.profiles.profile import Login, Method, Profile, Server
 from core.profiles.selection import Chosen, Selection
 from core.secrets import Secret
 from tests import homes
-from tui.desk.core import open_gateway
+from tui.desk.desk import open_desk
 
 
 async def test_home_tells_of_changed_users_and_counts_no_more_than_it_must(
@@ -36,11 +36,11 @@ async def test_home_tells_of_changed_users_and_counts_no_more_than_it_must(
 
     monkeypatch.setattr(users, "chosen", counting)
     monkeypatch.setattr(users, "all_users", all_users)
-    gateway = await open_gateway(other.home.path)
+    desk = await open_desk(other.home.path)
     try:
 
         async def look() -> tuple[str, tuple[str, ...]]:
-            view = await gateway.home()
+            view = await desk.home()
             return view.profiles[0].mailbox, tuple(item.text for item in view.attention)
 
         assert await look() == ("1 mailbox", ())
@@ -58,5 +58,5 @@ async def test_home_tells_of_changed_users_and_counts_no_more_than_it_must(
         assert await look() == ("1 mailbox", ())
         assert counted == 4
     finally:
-        await gateway.close()
+        await desk.close()
         await other.close()

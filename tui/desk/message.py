@@ -1,0 +1,207 @@
+"""Messages in lists, and one message to read: its text, headers, attachments, places and raw source."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from core.archive.read.reading import Placed, Stored
+from core.message.content import Content
+from core.model import moment, now
+from core.text import format as texts
+from tui.desk import present
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message in a list. ``day`` is short, ``date`` has the time; ``where`` is user and folder, where that is not clear.
+
+    ``arrival``: it has no date of its own, so that is when a server received it.
+    """
+
+    id: int
+    day: str
+    date: str
+    sender: str
+    subject: str
+    size: str
+    attachments: int
+    where: str = ""
+    arrival: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentRow:
+    """An attachment. ``index`` is its number in the message, from 0."""
+
+    index: int
+    name: str
+    kind: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """One message to read: ``brief`` and ``headers`` are names with values, ``text`` its lines, of which ``more`` are left out.
+
+    ``notes`` say what could not be read, and why. ``size`` is that of all its bytes.
+    """
+
+    id: int
+    subject: str
+    size: str
+    brief: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[str, str], ...]
+    text: tuple[str, ...]
+    more: int
+    from_html: bool
+    attachments: tuple[AttachmentRow, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRow:
+    """Where a message is or was; ``until`` is empty while it is there."""
+
+    where: str
+    since: str
+    until: str
+
+
+#: Lines of a text that are shown, and characters of one line.
+LINES, LINE = 3000, 2000
+#: Headers that are shown, and characters of each.
+HEADERS, HEADER = 500, 4000
+#: Attachments that are listed.
+ATTACHMENTS = 1000
+BRIEF = ("From", "To", "Cc", "Date", "Subject")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def message_row(stored: Stored, today: datetime, where: str = "") -> MessageRow:
+    """A message in a list."""
+    day, date = dates(stored.moment, today)
+    return MessageRow(
+        stored.id,
+        day,
+        date,
+        present.text(_name(stored.sender), 200) or "(no sender)",
+        present.text(stored.subject) or "(no subject)",
+        texts.size(stored.size),
+        stored.attachments,
+        where,
+        arrival=stored.date is None and stored.arrived is not None,
+    )
+
+
+def _name(sender: str) -> str:
+    """Who sent it, as short as it is clear: the name, or the address if there is none."""
+    name, bracket, address = sender.partition("<")
+    return name.strip(' "') or address.strip(" <>") if bracket else sender
+
+
+def dates(seconds: int | None, today: datetime) -> tuple[str, str]:
+    """The day (or the time, if it is today) and the moment, in local time."""
+    try:
+        local = (_EPOCH + timedelta(seconds=seconds or 0)).astimezone()
+    except (OverflowError, ValueError, OSError):
+        return "no date", "no date"
+    if seconds is None:
+        return "no date", "no date"
+    same = local.date() == today.astimezone().date()
+    return f"{local:%H:%M}" if same else _ymd(local), f"{_ymd(local)} {local:%H:%M}"
+
+
+def _ymd(local: datetime) -> str:
+    return f"{local.year:04}-{local:%m-%d}"
+
+
+def message_view(stored: Stored, read: Content) -> MessageView:
+    """A message to read, of which no more is made than can be shown."""
+    lines = read.text.splitlines()
+    headers = tuple((present.text(name, 100), present.text(value, HEADER)) for name, value in read.headers[:HEADERS])
+    brief = []
+    for name in BRIEF:
+        found = [value for one, value in read.headers if one.lower() == name.lower()]
+        if found and found[0].strip():
+            brief.append((name, present.text(found[0], 1000)))
+        if name == "Date" and stored.date is None:
+            brief.append(("Received", _arrival(stored, bool(brief) and brief[-1][0] == "Date")))
+    return MessageView(
+        id=stored.id,
+        subject=present.text(stored.subject) or "(no subject)",
+        size=texts.size(stored.size),
+        brief=tuple(brief),
+        headers=headers,
+        text=tuple(present.text(line, LINE) for line in lines[:LINES]),
+        more=max(len(lines) - LINES, 0),
+        from_html=read.source == "html",
+        attachments=tuple(
+            AttachmentRow(
+                one.index, present.text(one.name) or "(no name)", present.text(one.media_type, 100), texts.size(one.size)
+            )
+            for one in read.attachments[:ATTACHMENTS]
+        ),
+        notes=tuple(present.text(one, 500) for one in read.unread[:20]),
+    )
+
+
+def _arrival(stored: Stored, dated: bool) -> str:
+    """When a message arrived that has no date to go by, and why that is said."""
+    why = "its own date cannot be used" if dated else "it has no date of its own"
+    return f"{dates(stored.arrived, now())[1]} ({why})" if stored.arrived is not None else f"unknown ({why})"
+
+
+def unread_view(stored: Stored, why: str) -> MessageView:
+    """A message of which only that is known that the catalog has."""
+    row = message_row(stored, now())
+    sender, recipients = present.text(stored.sender, 1000), present.text(stored.recipients, 1000)
+    brief = (("From", sender), ("To", recipients), ("Received" if row.arrival else "Date", row.date), ("Subject", row.subject))
+    known = tuple((name, value) for name, value in brief if value)
+    return MessageView(stored.id, row.subject, row.size, known, known, (), 0, False, (), (present.text(why, 500),))
+
+
+def place_row(placed: Placed, today: datetime) -> PlaceRow:
+    times = [_when(one, today) for one in (placed.since, placed.until)]
+    return PlaceRow(f"{present.text(placed.user, 100)}: {present.text(placed.folder)}", *times)
+
+
+def _when(at: str, today: datetime) -> str:
+    try:
+        return texts.when(moment(at), today) if at else ""
+    except ValueError:
+        return present.text(at, 40)
+
+
+class SourceLines:
+    """The bytes of a message as lines, each made when it is looked at: only where lines begin is kept beside its bytes.
+
+    Lines are broken after ``width`` bytes, since no text is wider than it has bytes.
+    """
+
+    def __init__(self, raw: bytes, width: int) -> None:
+        self._raw = raw
+        self._width = width
+        self._starts = array("Q")
+        start = 0
+        while start < len(raw):
+            self._starts.append(start)
+            end = raw.find(b"\n", start, start + width + 2)
+            start = end + 1 if end >= 0 else self._broken(start)
+
+    def _broken(self, start: int) -> int:
+        """Where a line that is too long goes on: not within a character."""
+        end = start + self._width
+        for before in range(min(3, len(self._raw) - end)):
+            if self._raw[end - before] & 0xC0 != 0x80:
+                return end - before
+        return end
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, index: int) -> str:
+        start = self._starts[index]
+        end = self._starts[index + 1] if index + 1 < len(self._starts) else len(self._raw)
+        return present.text(self._raw[start:end].rstrip(b"\r\n").decode("utf-8", "replace"))
