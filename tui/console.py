@@ -20,7 +20,8 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui import keymap, palette
-from tui.actions import EVERYWHERE, Action, bindings, shown_key
+from tui.actions import EVERYWHERE
+from tui.bindings import Action, bindings, shown_key
 from tui.desk.desk import Desk
 from tui.desk.refusals import Refused
 from tui.desk.settings import SettingsView

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from textual.keys import Keys, _character_to_key
 
-from tui.actions import EVERYWHERE, Action
+from tui.actions import EVERYWHERE, TABLES
+from tui.bindings import Action
 
 #: Lists and forms take these first: an action bound to one would have no effect.
 MOVING = ("up", "down", "k", "j", "pageup", "pagedown", "home", "end", "g", "G", "tab", "shift+tab", "left", "right")
@@ -57,53 +58,13 @@ class Keymap:
     troubles: tuple[str, ...] = ()
 
 
-def tables() -> dict[str, Sequence[Action]]:
-    """All actions that can be given other keys, by the places in which they are."""
-    from tui.places.archive import archive, archive_mail, archive_message, searching
-    from tui.places.directory import directory, synchronising
-    from tui.places.home import home, start
-    from tui.places.profiles import profile
-    from tui.places.proof import ledger, proof, seals
-    from tui.places.runs import activity, job, problems, run
-    from tui.places.settings import settings
-    from tui.places.transfer import restoring
-    from tui.places.users import importing, unknown, users
-    from tui.places.wizard import place as wizard
-
-    return {
-        "everywhere": EVERYWHERE,
-        "the first start": start.ACTIONS,
-        "Home": home.ACTIONS,
-        "a job of the console": job.ACTIONS,
-        "a profile": profile.ACTIONS,
-        "a run": run.ACTIONS,
-        "Users": users.ACTIONS,
-        "an import of users": importing.ACTIONS,
-        "the directory": directory.ACTIONS,
-        "a synchronisation": synchronising.ACTIONS,
-        "Archive": archive.ACTIONS,
-        "somebody's archive": archive_mail.ACTIONS,
-        "a message": archive_message.ACTIONS,
-        "a search": searching.ACTIONS,
-        "a restore": restoring.ACTIONS,
-        "Activity": activity.ACTIONS,
-        "Problems": problems.ACTIONS,
-        "the ledger": ledger.ACTIONS,
-        "Unknown addresses": unknown.ACTIONS,
-        "Settings": settings.ACTIONS,
-        "Proof": proof.ACTIONS,
-        "Seals": seals.ACTIONS,
-        "the making of a profile": wizard.ACTIONS,
-    }
-
-
 def read(text: str) -> Keymap:
     """What a keymap file says; an entry that cannot be followed is left out and named."""
     try:
         entries = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         return Keymap({}, (f"keymap.toml cannot be read: {_shown(str(error))}.",))
-    places = tables()
+    places = TABLES
     known = {action.id for actions in places.values() for action in actions}
     keys: dict[str, tuple[str, ...]] = {}
     troubles: list[str] = []
@@ -169,7 +130,7 @@ def template(keys: Mapping[str, tuple[str, ...]]) -> str:
     """A keymap file with all actions and their present keys, all of it commented out."""
     lines = [HEAD]
     seen: set[str] = set()
-    for place, actions in tables().items():
+    for place, actions in TABLES.items():
         new = [action for action in actions if action.id not in seen]
         if new:
             lines.append(f"# -- {place}")

@@ -11,9 +11,10 @@ from core.archive.archive import Archive
 from core.config import Home, find_or_create
 from tests import homes
 from tests.terminal.consoles import console_on
+from tui.actions import TABLES
 from tui.console import Console
 from tui.desk.start import glance
-from tui.keymap import read, tables, template
+from tui.keymap import read, template
 from tui.places.settings.settings import SettingsPlace
 from tui.places.users.users import UsersPlace
 
@@ -39,13 +40,13 @@ wizard-probe wizard-search wizard-take wizard-test wizard-tick wizard-tick-below
 
 def test_ids_of_actions_are_stable() -> None:
     """No id that a keymap file may name goes away, and new ones are listed here."""
-    assert {action.id for actions in tables().values() for action in actions} == set(IDS.split())
+    assert {action.id for actions in TABLES.values() for action in actions} == set(IDS.split())
 
 
 def test_one_id_is_one_action() -> None:
     """An id that several places have means the same keys in all of them."""
     keys: dict[str, set[tuple[str, ...]]] = {}
-    for actions in tables().values():
+    for actions in TABLES.values():
         for action in actions:
             keys.setdefault(action.id, set()).add(action.keys)
     assert {name: found for name, found in keys.items() if len(found) > 1} == {}

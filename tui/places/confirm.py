@@ -11,18 +11,14 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.actions import Action, bindings
-
-ACTIONS = (
-    Action("yes", "answer(True)", ("y",), "Yes", "Do it"),
-    Action("no", "answer(False)", ("n", "escape"), "No", "Leave it as it is"),
-)
+from tui.actions import CONFIRM_ACTIONS
+from tui.bindings import bindings
 
 
 class Confirm(ModalScreen[bool]):
     """``y`` is yes, ``n`` or escape is no; enter answers nothing, so that nobody says yes by habit."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(CONFIRM_ACTIONS)
 
     def __init__(self, question: str, text: str, yes: str, no: str) -> None:
         super().__init__()

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tui.actions import MOVING, Action
+from tui.actions import MOVING
+from tui.bindings import Action
 from tui.places.guide import Guides
 from tui.places.page import Page
 from tui.text import prose

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.actions import Action
+from tui.bindings import Action
 from tui.desk.present import Tone
 from tui.places.place import Place
 from tui.text.format import Line, Span, cut, fit, header, wrap

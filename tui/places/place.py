@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.css.query import NoMatches
 from textual.screen import Screen
 
-from tui.actions import Action
+from tui.bindings import Action
 from tui.desk.refusals import Refused
 from tui.places.ask import Ask
+from tui.shell import Shell, shell_of
 from tui.text.format import cut
 from tui.widgets.keys import KeyBar
 from tui.widgets.panel import Panel
 from tui.widgets.row import Row
-
-if TYPE_CHECKING:
-    from tui.console import Console
-
 
 R = TypeVar("R")
 #: Columns of a screen that a list in a panel cannot use: borders, padding and the scroll bar.
@@ -61,8 +58,8 @@ class Place(Screen[None]):
         return not self._shown_once
 
     @property
-    def console(self) -> Console:
-        return cast("Console", self.app)
+    def console(self) -> Shell:
+        return shell_of(self.app)
 
     async def load(self) -> None:
         """Get the view and show it. May raise ``Refused``."""

@@ -10,27 +10,19 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import ARCHIVE_ACTIONS
+from tui.bindings import bindings
 from tui.desk.archive import OwnerRow
-from tui.places.archive.archive_list import SEARCH
 from tui.places.archive.archive_mail import MailPlace
 from tui.places.archive.searching import SearchPlace
 from tui.places.place import Place
-from tui.places.transfer.mail_import import IMPORT, ask_for_mail
+from tui.places.transfer.mail_import import ask_for_mail
 from tui.text.format import header
 from tui.text.mail import owner_line
 from tui.widgets.form import Search
 from tui.widgets.paged import PAGE, PagedChoice
 from tui.widgets.panel import Panel
 
-ACTIONS = (
-    Action("archive-open", "open", ("enter", "o"), "Open", "Open the chosen archive: its folders and their messages"),
-    SEARCH,
-    IMPORT,
-    Action("archive-find", "find", ("f",), "Find user", "Find somebody by name or address"),
-    Action("back", "back", ("escape", "q"), "Back", "Back to Home; while finding: everybody again"),
-    *PLACES,
-)
 NOTHING = (
     "Nothing is archived yet. Each user's mail will stand here, in folders as on the server.\n\n"
     "  h  leads to Home, where n makes a profile and r runs it\n"
@@ -42,8 +34,8 @@ NOBODY = "Nobody who has mail has that in a name or an address. esc shows everyb
 class ArchivePlace(Place):
     """Everybody who has mail."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = ARCHIVE_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ARCHIVE_ACTIONS)
     AUTO_FOCUS = "#owners"
 
     DEFAULT_CSS = """

@@ -12,7 +12,6 @@ from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.actions import Action
 from tui.desk.archive import MailSelection
 from tui.desk.message import MessageRow
 from tui.desk.present import Tone
@@ -32,10 +31,6 @@ BELOW = 6
 #: Seconds for which one stays on a message before it is read: whoever hurries through a list reads none.
 PATIENCE = 0.05
 UNREADABLE = "! This message cannot be shown here. Opened, its raw source has all of it."
-OPEN = Action("mail-open", "open", ("enter", "o"), "Open", "Open the chosen folder or message")
-MARK = Action("mail-mark", "mark", ("space",), "Mark", "Mark the chosen message, or take its mark away")
-UNMARK = Action("mail-unmark", "unmark", ("x",), "Unmark", "Take away all marks")
-SEARCH = Action("search-archive", "search_archive", ("slash",), "Search", "Search archived mail: words, people, dates, files")
 
 
 class MessageList(SelectedPlace):

@@ -16,13 +16,13 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import NEWS, OWNER_MAIL_ACTIONS
+from tui.bindings import bindings
 from tui.desk.archive import ArchiveFolder, MailSelection, OpenFolder, OwnerRow
 from tui.desk.message import MessageRow
 from tui.desk.search import Scope
-from tui.places.archive.archive_list import MARK, OPEN, SEARCH, UNMARK, MessageList
+from tui.places.archive.archive_list import MessageList
 from tui.places.archive.searching import SearchPlace
-from tui.places.archive.selected import EXPORT, RESTORE
 from tui.text.format import header
 from tui.text.mail import folder_line, messages, unfolded
 from tui.widgets.lines import Choice
@@ -33,26 +33,13 @@ SPLIT_FROM = 110
 #: With more folders than this only the upper ones are unfolded at first.
 UNFOLDED = 40
 EMPTY = "There is no mail in this folder any more. The history of a message says where it went."
-NEWS = Action("mail-news", "show_news", ("full_stop",), "Show new", "List the folder anew, with what came since it was opened")
-ACTIONS = (
-    OPEN,
-    Action("mail-fold", "fold", ("space",), "Fold", "Hide or show the folders in the chosen one"),
-    MARK,
-    UNMARK,
-    SEARCH,
-    EXPORT,
-    RESTORE,
-    NEWS,
-    Action("back", "back", ("escape", "q"), "Back", "Back: from the messages to the folders, and to whose mail it is"),
-    *PLACES,
-)
 
 
 class MailPlace(MessageList):
     """The folders of ``owner``."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = OWNER_MAIL_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(OWNER_MAIL_ACTIONS)
     AUTO_FOCUS = "#folders"
 
     DEFAULT_CSS = """

@@ -5,51 +5,38 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import MESSAGE_ACTIONS
+from tui.bindings import bindings
 from tui.desk.archive import MailSelection
 from tui.desk.message import MessageView, SourceLines
 from tui.desk.present import Tone
-from tui.places.archive.selected import EXPORT, RESTORE, SelectedPlace
+from tui.places.archive.selected import SelectedPlace
 from tui.places.ask import Ask
 from tui.places.page import Page
+from tui.shell import shell_of
 from tui.text import prose
 from tui.text.format import Line, Span, header
 from tui.text.mail import attachment_line, history_lines, message_lines
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
 
-if TYPE_CHECKING:
-    from tui.console import Console
-
 UNREADABLE = "! Its text cannot be read. The raw source has all of it, and it can be exported."
 #: Columns of a screen that the text of a box cannot use: borders, padding and the scroll bar.
 AROUND = 5
 #: Goes so many messages on in the list; the number of the one there, or None.
 Neighbour = Callable[[int], Awaitable[int | None]]
-ACTIONS = (
-    Action("message-next", "step(1)", ("n",), "Next", "The next message of the list"),
-    Action("message-previous", "step(-1)", ("p",), "Previous", "The message before it"),
-    Action("message-headers", "headers", ("f",), "Headers", "All headers, or only the usual ones"),
-    Action("message-attachments", "attachments", ("a",), "Files", "The attachments; enter saves one to a file"),
-    Action("message-source", "source", ("r",), "Raw", "All of the message, byte for byte as it came"),
-    Action("message-history", "history", ("i",), "History", "Where the message was, and when"),
-    EXPORT,
-    RESTORE,
-    Action("back", "back", ("escape", "q"), "Back", "Back to the list"),
-    *PLACES,
-)
 
 
 class MessagePlace(SelectedPlace):
     """The message with this number; ``within`` says as whose it is meant, and of which folder."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = MESSAGE_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(MESSAGE_ACTIONS)
     AUTO_FOCUS = "#message"
 
     DEFAULT_CSS = """
@@ -191,7 +178,7 @@ class Attachments(Page):
         self.app.push_screen(Ask("Save the attachment", text, str(Path.home())), answered)
 
     async def _save(self, index: int, folder: str) -> None:
-        said = await cast("Console", self.app).desk.mail.save_attachment(self._view.id, index, folder)
+        said = await shell_of(self.app).desk.mail.save_attachment(self._view.id, index, folder)
         self.notify(said, markup=False)
 
 

@@ -13,15 +13,15 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import SEARCH_ACTIONS
+from tui.bindings import bindings
 from tui.desk.archive import MailSelection
 from tui.desk.message import MessageRow
 from tui.desk.present import cell_len
 from tui.desk.refusals import Refused
 from tui.desk.search import EVERYTHING, BadQuery, IndexProgress, Question, Results, Scope, SearchOrder
 from tui.desk.start import safe
-from tui.places.archive.archive_list import MARK, OPEN, SEARCH, UNMARK, MessageList
-from tui.places.archive.selected import EXPORT, RESTORE
+from tui.places.archive.archive_list import MessageList
 from tui.places.page import Page
 from tui.text.format import cut, header
 from tui.text.mail import messages
@@ -29,21 +29,6 @@ from tui.text.syntax import syntax_lines
 from tui.widgets.form import Search, SearchLine
 from tui.widgets.paged import PAGE
 
-ACTIONS = (
-    OPEN,
-    MARK,
-    UNMARK,
-    SEARCH,
-    EXPORT,
-    RESTORE,
-    Action("search-all", "all", ("A",), "All found", "Mark all that is found, to export or to restore it"),
-    Action("search-again", "again", ("full_stop",), "Search again", "Search once more: more mail can be found now"),
-    Action("search-order", "order", ("ctrl+r",), "Relevance", "The newest first, or what fits best"),
-    Action("search-syntax", "syntax", ("ctrl+g",), "How to search", "Examples of all that can be asked"),
-    Action("search-widen", "widen", ("ctrl+l",), "Everywhere", "Search everybody's mail, or only where one came from"),
-    Action("back", "back", ("escape", "q"), "Back", "Back to the line; from there, to where one came from"),
-    *PLACES,
-)
 #: Cells of the label before the line.
 LABEL = 28
 BEGIN = (
@@ -64,8 +49,8 @@ class SearchPlace(MessageList):
     """A search that begins within ``scope``."""
 
     where = True
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = SEARCH_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(SEARCH_ACTIONS)
     AUTO_FOCUS = "QueryLine"
 
     DEFAULT_CSS = """
@@ -412,5 +397,5 @@ class SearchPlace(MessageList):
 
 
 AGAIN, SYNTAX, WIDEN = (
-    next(one for one in ACTIONS if one.id == name) for name in ("search-again", "search-syntax", "search-widen")
+    next(one for one in SEARCH_ACTIONS if one.id == name) for name in ("search-again", "search-syntax", "search-widen")
 )

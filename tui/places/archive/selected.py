@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from tui.actions import Action
 from tui.desk.archive import MailSelection
 from tui.places.place import Place
 from tui.places.runs.job_form import ask_for_job
 from tui.places.transfer.exporting import ExportForm
 from tui.places.transfer.restoring import RestorePlace
-
-EXPORT = Action("mail-export", "export", ("e",), "Export", "Write what is chosen to files: EML, mbox or Maildir")
-RESTORE = Action("mail-restore", "restore", ("v",), "Restore", "Put what is chosen back into a mailbox. Shown before, and asks")
 
 
 class SelectedPlace(Place):

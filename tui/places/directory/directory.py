@@ -10,7 +10,8 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.actions import Action, bindings
+from tui.actions import DIRECTORY_ACTIONS
+from tui.bindings import bindings
 from tui.desk.directory import DirectoryDraft
 from tui.desk.draft import Secret
 from tui.guides import load
@@ -23,16 +24,6 @@ from tui.text.format import header
 from tui.widgets.form import Check, Choices, Form, Spec, Text
 from tui.widgets.panel import Panel
 
-ACTIONS = (
-    Action("directory-save", "save", ("enter",), "Save", "Save the settings, if they are right", priority=True),
-    Action("directory-test", "test", ("ctrl+t",), "Test", "Try what stands here, step by step; changes nothing"),
-    Action("directory-preview", "preview", ("ctrl+r",), "Preview", "What synchronising would change; then it can be done"),
-    Action("directory-sync", "sync", ("ctrl+n",), "Sync now", "Bring users in step at once, and save if that works"),
-    Action("directory-guide", "guide", ("ctrl+g",), "Guide", "What the directory needs: an account, a base DN"),
-    Action("directory-forget", "forget", ("ctrl+l",), "Remove", "Forget settings and password. Asks first", footer=False),
-    Action("directory-back", "back", ("escape",), "Back", "Back; asks if something is not saved"),
-    Action("directory-help", "own_help", ("f1",), "Help", "The keys of this page"),
-)
 PASSWORD = "login.password"
 FILE = "login.password_file"
 TYPES = (("kerio", "Kerio Connect"), ("active-directory", "Active Directory"), ("ldap", "LDAP"))
@@ -44,8 +35,8 @@ REMOVED = "Settings and password are forgotten. The users who came from the dire
 class DirectoryPlace(Place):
     """The settings. ``closed`` is called when the place is left."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = DIRECTORY_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(DIRECTORY_ACTIONS)
     OWN_HELP = True
 
     DEFAULT_CSS = """

@@ -10,7 +10,8 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.actions import Action, bindings
+from tui.actions import SYNC_ACTIONS
+from tui.bindings import bindings
 from tui.desk.directory import DirectoryDraft, SyncView
 from tui.desk.refusals import Refused
 from tui.places.confirm import Confirm
@@ -20,18 +21,6 @@ from tui.text.format import header
 from tui.widgets.lines import Lines
 from tui.widgets.panel import Panel
 
-ACTIONS = (
-    Action(
-        "sync-do",
-        "do",
-        ("enter", "y"),
-        "Synchronise now",
-        "Do what is shown here, and save new settings if that works",
-    ),
-    Action("sync-force", "force", ("f",), "Let them go", "Do it although so many users would go. Asks first, and says who"),
-    Action("sync-again", "again", ("r",), "Ask again", "Ask the directory again, and show what would change now"),
-    Action("sync-leave", "leave", ("escape", "q", "n"), "Back", "Back to the settings; nothing more is changed"),
-)
 ASKING = "Asking the directory …"
 
 
@@ -42,8 +31,8 @@ class SyncPlace(Place):
     work never take the place of those that do.
     """
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = SYNC_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(SYNC_ACTIONS)
     AUTO_FOCUS = "#sync"
 
     DEFAULT_CSS = """

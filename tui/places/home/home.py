@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,11 +9,11 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import DIGITS, HOME_ACTIONS
+from tui.bindings import bindings
 from tui.desk.draft import Draft
 from tui.desk.home import Attention, HomeView, ProfileRow, Remedy
 from tui.desk.present import Tone
-from tui.places.archive.archive_list import SEARCH
 from tui.places.archive.searching import SearchPlace
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.place import BESIDE
@@ -26,28 +25,6 @@ from tui.text.format import Line, ProfileTable, Span, fit, header, service, wrap
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
 
-#: What has a digit for a key; the rest of the list is reached with the cursor.
-DIGITS = 9
-ACTIONS = (
-    Action("home-open", "open", ("enter",), "Open", "Open the chosen profile, or the remedy in the lower panel"),
-    Action("new", "new", ("n",), "New", "Make a new profile"),
-    Action("run", "run_profile", ("r",), "Run", "Run the profile and watch it; watch it if it is running"),
-    Action("edit", "edit", ("e",), "Edit", "Change the profile"),
-    *(replace(place, footer=True) for place in PLACES if place.id == "go-archive"),
-    SEARCH,
-    Action("quit", "quit_console", ("q",), "Quit", "Leave the console; runs go on without it"),
-    *(replace(place, footer=True) for place in PLACES if place.id in ("go-users", "go-activity")),
-    Action("automatic", "automatic", ("a",), "Automatic", "Switch between automatic and by hand"),
-    Action("result", "result", ("o",), "Last result", "Open the profile's last run"),
-    Action("copy", "copy", ("c",), "Copy", "Make a new profile that is like this one"),
-    Action("delete", "delete", ("d",), "Delete", "Delete the profile; what it archived stays. Asks first"),
-    *(place for place in PLACES if place.id in ("go-home", "go-unknown", "go-settings")),
-    Action("home-remedy-1", "remedy(1)", ("1",), "Remedy", "1 to 9 lead to where what needs attention is mended", False),
-    *(
-        Action(f"home-remedy-{digit}", f"remedy({digit})", (str(digit),), "Remedy", "", footer=False)
-        for digit in range(2, DIGITS + 1)
-    ),
-)
 NO_PROFILES = (
     "No profiles yet. A profile says which mailboxes are archived, and where to.",
     "",
@@ -61,8 +38,8 @@ NO_PROFILES = (
 class HomePlace(ProfileWork):
     """The first place."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = HOME_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(HOME_ACTIONS)
     AUTO_FOCUS = "#profiles"
 
     def __init__(self) -> None:

@@ -9,17 +9,13 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.actions import Action, bindings
+from tui.actions import START_ACTIONS
+from tui.bindings import bindings
 from tui.desk.refusals import NoArchive, Refused
 from tui.places.confirm import Confirm
 from tui.places.place import Place
 from tui.text.format import fit
 
-ACTIONS = (
-    Action("begin", "begin", ("b",), "Begin", "Make a new, empty archive here. Asks first"),
-    Action("again", "again", ("r",), "Look again", "See whether the archive is there now"),
-    Action("quit", "quit_console", ("q",), "Quit", "Leave the console"),
-)
 BEGINNING = """
 What to do first:
 
@@ -40,8 +36,8 @@ This page goes away by itself as soon as there is an archive.
 class StartPlace(Place):
     """Shown instead of Home while there is nothing to show."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = START_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(START_ACTIONS)
 
     def __init__(self, trouble: Refused) -> None:
         super().__init__()

@@ -13,7 +13,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.actions import Action, bindings
+from tui.actions import DELETION_ACTIONS
+from tui.bindings import bindings
 from tui.desk.refusals import Refused
 
 
@@ -28,12 +29,6 @@ class Answer(Enum):
 
 #: Says in sentences what would go now, asking the server.
 Count = Callable[[], Awaitable[Sequence[str]]]
-ACTIONS = (
-    Action("deletion-yes", "answer('YES')", ("y",), "Yes", "Delete"),
-    Action("deletion-no", "answer('NO')", ("n", "escape", "enter"), "No", "Leave it as it is"),
-    Action("deletion-next", "answer('NEXT')", ("down",), "Next", "Ask about the next choice"),
-    Action("deletion-before", "answer('BEFORE')", ("up",), "Before", "Ask about the choice before"),
-)
 COUNTING = "Counting on the server what would go now …"
 
 
@@ -48,7 +43,7 @@ class DeletionQuestion(ModalScreen[Answer]):
     DeletionQuestion .danger { color: $error; text-style: bold; }
     DeletionQuestion #count { margin: 1 0 0 0; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(DELETION_ACTIONS)
 
     def __init__(
         self, question: str, sentences: Sequence[str], yes: str, no: str, count: Count | None = None, *, choices: bool = False

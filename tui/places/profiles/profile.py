@@ -7,7 +7,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import PROFILE_ACTIONS
+from tui.bindings import bindings
 from tui.desk.home import ProfileRow, ProfileView
 from tui.desk.present import Tone
 from tui.desk.refusals import NoProfile
@@ -22,24 +23,13 @@ from tui.widgets.panel import Panel
 LABEL = 11
 #: Cells for the state of a run; a dry run is called one, also where it ended with errors.
 STATE = 23
-ACTIONS = (
-    Action("profile-open-run", "open", ("enter", "o"), "Open", "Open the chosen run"),
-    Action("back", "back", ("escape", "q"), "Back", "Back to Home"),
-    Action("run", "run_profile", ("r",), "Run", "Run the profile and watch it; watch it if it is running"),
-    Action("edit", "edit", ("e",), "Edit", "Change the profile"),
-    Action("automatic", "automatic", ("a",), "Automatic", "Switch between automatic and by hand"),
-    Action("compare", "compare", ("v",), "Compare", "Compare the server with the archive, by number or byte; repair"),
-    Action("copy", "copy", ("c",), "Copy", "Make a new profile that is like this one"),
-    Action("delete", "delete", ("d",), "Delete", "Delete the profile; what it archived stays. Asks first"),
-    *PLACES,
-)
 
 
 class ProfilePlace(ProfileWork):
     """One profile. ``key`` is its true name."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = PROFILE_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(PROFILE_ACTIONS)
     AUTO_FOCUS = "#runs"
 
     def __init__(self, key: str) -> None:

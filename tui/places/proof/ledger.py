@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import FILTER_KIND, LEDGER_ACTIONS
+from tui.bindings import bindings
 from tui.desk.activity import EntryRow, EntryView, SealView
 from tui.desk.present import Tone
 from tui.places.listing import Listing, cells
@@ -17,7 +18,6 @@ from tui.places.runs.job import JobPlace
 from tui.text import prose
 from tui.text.format import Line, Span, cut
 
-KIND = Action("ledger-kind", "pick_kind", ("f",), "Kind", "Only entries of one kind, or all", footer=False)
 SEAL = (
     "Keep this elsewhere: on paper, or in a mail to somebody else. With it one can prove later that nothing up to this entry "
     "was taken out or changed."
@@ -26,21 +26,13 @@ CHECK = (
     "The seal as it was kept: number, hash and time in one line; or the path of a file on this machine that holds it. The "
     "whole ledger is walked from the volumes, without the catalog."
 )
-ACTIONS = (
-    Action("ledger-open", "open", ("enter", "o"), "Open", "All of the entry: time, who, from what to what, hash"),
-    Action("ledger-seal", "seal", ("t",), "Seal", "The seal: a short text to keep elsewhere, which proves all up to here"),
-    Action("ledger-check", "check", ("c",), "Check seal", "Prove that the archive still has everything up to a seal"),
-    KIND,
-    Action("back", "back", ("escape", "q"), "Back", "Back to the runs"),
-    *PLACES,
-)
 
 
 class LedgerPlace(Listing[EntryRow]):
     """All entries."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = LEDGER_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(LEDGER_ACTIONS)
     EMPTY = "There is no entry of this kind. Everything that is archived, moved, deleted or changed will stand here."
     NEEDING = ("open",)
 
@@ -52,7 +44,7 @@ class LedgerPlace(Listing[EntryRow]):
         return ("Activity", "Ledger")
 
     def titles(self, total: int) -> tuple[str, str]:
-        return f"Ledger ({total:,})", self.filter_words((KIND, self._kind_name))
+        return f"Ledger ({total:,})", self.filter_words((FILTER_KIND, self._kind_name))
 
     async def count(self) -> int:
         return await self.console.desk.activity.entry_count(self._kind)

@@ -7,7 +7,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import PROOF_ACTIONS
+from tui.bindings import bindings
 from tui.desk.present import Badge, Tone, cell_len
 from tui.desk.proof import FindingRow, ProofView
 from tui.places.confirm import Confirm
@@ -22,26 +23,6 @@ from tui.text.mail import messages
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
 
-ACTIONS = (
-    Action(
-        "proof-verify",
-        "verify",
-        ("v",),
-        "Verify",
-        "Verify everything now; the service does it, and goes on without the console",
-    ),
-    Action("proof-cancel", "cancel", ("c",), "Cancel", "End the verification; what it found is kept. Asks first"),
-    Action(
-        "proof-repair", "repair", ("r",), "Repair", "Fetch damaged messages from other volumes and the mail server. Asks first"
-    ),
-    Action("proof-backup", "repair_from", ("f",), "From backup", "Repair from a backup too; asks where it is"),
-    Action("proof-open", "details", ("enter", "o"), "Show", "All about the chosen damage, and what to do"),
-    Action("proof-schedule", "schedule", ("e",), "Schedule", "How often the archive verifies itself"),
-    Action("back", "back", ("escape", "q"), "Back", "Back to where you came from; a verification goes on without this place"),
-    # Where damage is listed there is no room for it at the foot of 80 columns.
-    Action("proof-seals", "seals", ("l",), "Seals", "The places outside that the archive's seal is sent to"),
-    *PLACES,
-)
 LABEL = 8
 RHYTHMS = (
     ("monthly", "everything, once a month"),
@@ -65,8 +46,8 @@ FOLDER = (
 class ProofPlace(Place):
     """Verifying and repairing."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = PROOF_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(PROOF_ACTIONS)
     AUTO_FOCUS = "#findings"
 
     DEFAULT_CSS = """

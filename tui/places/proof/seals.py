@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -11,7 +11,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import SEALS_ACTIONS
+from tui.bindings import bindings
 from tui.desk.present import Tone
 from tui.desk.refusals import Refused
 from tui.desk.seals import SealRow, SealsView
@@ -27,21 +28,6 @@ from tui.widgets.form import Choices, Form, Spec, Text
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
 
-if TYPE_CHECKING:
-    pass
-
-ACTIONS = (
-    Action("seals-send", "send", ("t",), "Send now", "Send the archive's present seal to all places now"),
-    Action(
-        "seals-new", "new", ("n",), "New", "Set up a place: a file elsewhere, a mail address, a journal, a time-stamp authority"
-    ),
-    Action("seals-edit", "change", ("e",), "Change", "Change the chosen place"),
-    Action("seals-remove", "remove", ("d",), "Remove", "Send no more seals to the chosen place. Asks first"),
-    Action("seals-often", "often", ("f",), "How often", "Every night, after each run too, or never by themselves"),
-    Action("seals-open", "open", ("enter", "o"), "Show", "All about the chosen place"),
-    Action("back", "back", ("escape", "q"), "Back", "Back to Proof"),
-    *PLACES,
-)
 KINDS = (
     ("file", "a file elsewhere: each seal is a line added to it"),
     ("mail", "a mail address"),
@@ -73,8 +59,8 @@ ACCESS = (("smtp-tls", "STARTTLS"), ("smtp-ssl", "TLS"), ("smtp", "no encryption
 class SealsPlace(Place):
     """All places of seals."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = SEALS_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(SEALS_ACTIONS)
     AUTO_FOCUS = "#places"
 
     DEFAULT_CSS = """

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import ACTIVITY_ACTIONS, FILTER_PROFILE, FILTER_STATE
+from tui.bindings import bindings
 from tui.desk.activity import PastRun
 from tui.desk.present import Tone, cell_len
 from tui.places.listing import Listing, cells
@@ -17,17 +18,6 @@ from tui.places.runs.problems import ProblemsPlace
 from tui.places.runs.run import RunPlace
 from tui.text.format import Line, arranged
 
-PROFILE = Action("activity-profile", "pick_profile", ("f",), "Profile", "Only the runs of one profile, or all", footer=False)
-STATE = Action("activity-state", "pick_state", ("t",), "State", "Only runs in one state, or all", footer=False)
-ACTIONS = (
-    Action("activity-open", "open", ("enter", "o"), "Open", "Open the run: its result, mailbox by mailbox"),
-    Action("activity-problems", "problems", ("p",), "Problems", "The latest problems of all runs"),
-    Action("activity-ledger", "ledger", ("a",), "Ledger", "The ledger: everything that ever happened"),
-    PROFILE,
-    STATE,
-    Action("back", "back", ("escape", "q"), "Back", "Back to Home"),
-    *PLACES,
-)
 TITLES = ("Run", "Profile", "State", "When", "Took", "Archived", "Failed", "Deleted", "Started")
 NUMBERS = ("Run", "Archived", "Failed", "Deleted")
 #: Goes first, where there is no room for all, what is also said of the chosen run.
@@ -39,8 +29,8 @@ LONG = 24
 class ActivityPlace(Listing[PastRun]):
     """All runs."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = ACTIVITY_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIVITY_ACTIONS)
     EMPTY = "No runs yet. Every run of a profile will stand here, with when it was, how it ended and what it archived."
     NEEDING = ("open",)
 
@@ -55,7 +45,7 @@ class ActivityPlace(Listing[PastRun]):
         return ("Activity",)
 
     def titles(self, total: int) -> tuple[str, str]:
-        return f"Runs ({total:,})", self.filter_words((PROFILE, self._profile_name), (STATE, self._state_name))
+        return f"Runs ({total:,})", self.filter_words((FILTER_PROFILE, self._profile_name), (FILTER_STATE, self._state_name))
 
     def empty(self) -> str:
         return f"No run of {self._profile_name} is in {self._state_name}." if self._profile or self._state else self.EMPTY

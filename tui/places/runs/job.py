@@ -7,7 +7,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import JOB_ACTIONS
+from tui.bindings import bindings
 from tui.desk.jobs import JobView
 from tui.desk.present import Tone
 from tui.places.confirm import Confirm
@@ -17,18 +18,12 @@ from tui.text.format import Line, Span, bar, bullets, fit, header, join, percent
 from tui.widgets.lines import Lines
 from tui.widgets.panel import Panel
 
-ACTIONS = (
-    Action("job-stop", "stop", ("c",), "Stop", "Stop it; what it did stays. Asks first"),
-    Action("back", "back", ("escape", "q"), "Back", "Back; what goes on goes on, and Home tells of it"),
-    *PLACES,
-)
-
 
 class JobPlace(Place):
     """The job of this number."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = JOB_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(JOB_ACTIONS)
     AUTO_FOCUS = "#troubles"
 
     DEFAULT_CSS = """

@@ -7,25 +7,20 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import PROBLEMS_ACTIONS
+from tui.bindings import bindings
 from tui.desk.activity import PastProblem
 from tui.desk.present import Tone
 from tui.places.listing import Listing, cells
 from tui.places.runs.run import RunPlace
 from tui.text.format import Line, join
 
-ACTIONS = (
-    Action("problem-open", "open", ("enter", "o"), "Open the run", "Open the run with the problem"),
-    Action("back", "back", ("escape", "q"), "Back", "Back to the runs"),
-    *PLACES,
-)
-
 
 class ProblemsPlace(Listing[PastProblem]):
     """The latest problems of all runs."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = PROBLEMS_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(PROBLEMS_ACTIONS)
     EMPTY = "No problems. What a run cannot archive will stand here, with the folder, the message and the reason."
     NEEDING = ("open",)
 

@@ -8,7 +8,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import RUN_ACTIONS
+from tui.bindings import bindings
 from tui.desk.present import Tone
 from tui.desk.runs import MailboxRow, ProblemRow, RunView
 from tui.places.confirm import Confirm
@@ -19,12 +20,6 @@ from tui.text.format import Line, MailboxTable, ProblemTable, Span, bar, fit, he
 from tui.widgets.lines import Choice, Compose, Lines
 from tui.widgets.panel import Panel
 
-ACTIONS = (
-    Action("details", "details", ("enter", "o"), "Details", "All about the chosen mailbox or problem, and what to do"),
-    Action("cancel", "cancel", ("c",), "Cancel", "Stop this run; what it has archived is kept. Asks first"),
-    Action("back", "back", ("escape", "q"), "Back", "Back to where you came from; the run goes on without this place"),
-    *PLACES,
-)
 #: As many problems are searched for the one that was chosen.
 SEARCHED = 1000
 
@@ -32,8 +27,8 @@ SEARCHED = 1000
 class RunPlace(Place):
     """One run."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = RUN_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(RUN_ACTIONS)
     AUTO_FOCUS = "#mailboxes"
 
     def __init__(self, run: int) -> None:

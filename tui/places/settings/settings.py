@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -10,7 +10,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import SETTINGS_ACTIONS
+from tui.bindings import bindings
 from tui.desk.present import Tone
 from tui.desk.refusals import Refused
 from tui.desk.settings import SettingRow, SettingsView
@@ -19,25 +20,12 @@ from tui.places.place import Place
 from tui.places.proof.proof import ProofPlace
 from tui.places.runs.job import JobPlace
 from tui.places.transfer.saving import SavingForm
+from tui.shell import shell_of
 from tui.text.format import Line, Span, cut, fit, header, wrap
 from tui.widgets.form import Form, Text
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
 
-if TYPE_CHECKING:
-    from tui.console import Console
-
-ACTIONS = (
-    Action("setting-change", "change", ("enter", "e"), "Change", "Change the chosen setting"),
-    Action("backup", "backup", ("b",), "Backup", "Copy the archive to a folder, best on another disk; runs go on meanwhile"),
-    Action("proof", "proof", ("p",), "Proof", "Verify the archive, and repair what is damaged"),
-    Action("service-start", "start_service", ("S",), "Start service", "Start the service, which does the runs"),
-    Action(
-        "keymap-write", "write_keymap", ("K",), "Keymap file", "Make a file in which every key can be changed", footer=False
-    ),
-    Action("back", "back", ("escape", "q"), "Back", "Back to Home"),
-    *PLACES,
-)
 BACKUP = (
     "To which folder on this machine? Best on another disk. Of an earlier backup there only what is new is copied, and runs go "
     "on meanwhile. The key to stored passwords is in it, so keep it as safe as the archive."
@@ -50,8 +38,8 @@ FACT = 10
 class SettingsPlace(Place):
     """All settings."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = SETTINGS_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(SETTINGS_ACTIONS)
     AUTO_FOCUS = "#settings"
 
     DEFAULT_CSS = """
@@ -118,7 +106,7 @@ class SettingsPlace(Place):
         if self.console.few_colours:
             self.notify("This terminal has few colours, so its own are used.", markup=False)
             return
-        self.app.push_screen(ThemePick(sorted(self.console.available_themes), self.console.theme), self._theme)
+        self.app.push_screen(ThemePick(sorted(self.app.available_themes), self.app.theme), self._theme)
 
     def _theme(self, name: str | None) -> None:
         self.console.end_preview(name)
@@ -172,7 +160,7 @@ class ThemePick(Pick):
         super().__init__("Theme", [(name, name) for name in names], value)
 
     def on_choice_moved(self) -> None:
-        cast("Console", self.app).preview_theme(self.value)
+        shell_of(self.app).preview_theme(self.value)
 
 
 class SettingForm(SavingForm[bool]):

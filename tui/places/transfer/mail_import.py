@@ -7,20 +7,12 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.actions import Action
 from tui.desk.imports import ImportWish, WrongField
 from tui.desk.refusals import Refused
 from tui.places.place import Place
 from tui.places.runs.job_form import JobForm, ask_for_job
 from tui.widgets.form import Choices, Form, Spec, Text
 
-IMPORT = Action(
-    "mail-import",
-    "import_mail",
-    ("I",),
-    "Import mail",
-    "Import mail from files: EML, mbox, Maildir, Kerio's store, or an export",
-)
 NOTES = {
     "auto": "Looked at file by file. mbox counts as mboxrd.",
     "eml": "Every file is a message, whatever its name.",

@@ -9,7 +9,8 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import LOOK, RESTORE_ACTIONS
+from tui.bindings import bindings
 from tui.desk.archive import MailSelection
 from tui.desk.present import Tone
 from tui.desk.refusals import Refused
@@ -27,17 +28,6 @@ from tui.text.mail import messages
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
 
-LOOK = Action("restore-look", "look", ("l",), "Look", "Look into the mailbox: what is missing there; changes nothing")
-RESTORE = Action("restore-do", "restore", ("r",), "Restore", "Look, and put back what is missing. Asks first")
-ACTIONS = (
-    Action(
-        "restore-change", "change", ("enter", "e"), "Change", "Change the chosen line: profile, mailbox, folder on the server"
-    ),
-    LOOK,
-    RESTORE,
-    Action("back", "back", ("escape", "q"), "Back", "Back; a look that goes on is stopped"),
-    *PLACES,
-)
 FOLDER = (
     "Into which folder on the server? With / between its levels, such as Restored/2024; it is made if it is not there. "
     "Empty: to the folders where the mail was."
@@ -55,8 +45,8 @@ WARNINGS, WARNING = 3, 180
 class RestorePlace(Place):
     """What is to become of ``selection``."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = RESTORE_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(RESTORE_ACTIONS)
     AUTO_FOCUS = "#wish"
 
     DEFAULT_CSS = """

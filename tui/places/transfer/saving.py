@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+from typing import ClassVar, TypeVar
 
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
-if TYPE_CHECKING:
-    from tui.console import Console
+from tui.shell import Shell, shell_of
 
 R = TypeVar("R")
 
@@ -28,8 +27,8 @@ class SavingForm(ModalScreen[R]):
         self._attempting = False
 
     @property
-    def console(self) -> Console:
-        return cast("Console", self.app)
+    def console(self) -> Shell:
+        return shell_of(self.app)
 
     @property
     def opening(self) -> bool:

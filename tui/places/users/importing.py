@@ -10,7 +10,8 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.actions import Action, bindings
+from tui.actions import USER_IMPORT_ACTIONS
+from tui.bindings import bindings
 from tui.desk.present import Tone
 from tui.desk.users import ImportRow, ImportView, Mark
 from tui.places.place import Place
@@ -33,10 +34,6 @@ MARKS = {
 }
 #: Up to so many lines are wrapped; of more, each has one line, so that any number is shown in no time.
 WRAPPED = 2000
-ACTIONS = (
-    Action("import-do", "do", ("enter", "y"), "Import", "Do what is shown here"),
-    Action("import-leave", "leave", ("escape", "q", "n"), "Leave", "Back; nothing is changed"),
-)
 
 
 async def ask_for_file(place: Place, done: Callable[[], object]) -> None:
@@ -52,8 +49,8 @@ async def ask_for_file(place: Place, done: Callable[[], object]) -> None:
 class ImportPlace(Place):
     """What an import would do."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = USER_IMPORT_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(USER_IMPORT_ACTIONS)
     AUTO_FOCUS = "#import"
 
     DEFAULT_CSS = """

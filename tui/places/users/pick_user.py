@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -15,13 +15,11 @@ from textual.widgets import Input, Static
 from tui.desk.present import Tone
 from tui.desk.refusals import Refused
 from tui.desk.users import UserRow
+from tui.shell import shell_of
 from tui.text.format import Line as Row
 from tui.text.format import Span, fit
 from tui.widgets.form import Line, Text
 from tui.widgets.paged import PAGE, PagedChoice
-
-if TYPE_CHECKING:
-    from tui.console import Console
 
 MOVES = {"down": 1, "up": -1, "pagedown": 8, "pageup": -8}
 
@@ -80,7 +78,7 @@ class PickUser(ModalScreen[UserRow | None]):
         self.run_worker(self._load(self.query_one(Line).value.strip()), exclusive=True, exit_on_error=False)
 
     async def _load(self, contains: str) -> None:
-        desk = cast("Console", self.app).desk.users
+        desk = shell_of(self.app).desk.users
         said = ""
         try:
             total = await desk.count(contains)

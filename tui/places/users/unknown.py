@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import SHOW_SETTLED, UNKNOWN_ACTIONS
+from tui.bindings import bindings
 from tui.desk.present import Tone
 from tui.desk.unknown import FilingView, UnknownRow
 from tui.desk.users import UserRow
@@ -19,18 +20,6 @@ from tui.places.users.pick_user import PickUser
 from tui.places.users.user_form import UserForm
 from tui.text.format import Line, Span, cut, wrap
 
-STATE = Action("unknown-state", "switch_state", ("t",), "State", "Only open addresses, or also those that are settled", False)
-ACTIONS = (
-    Action("unknown-open", "open", ("enter", "o"), "Details", "All about the chosen address"),
-    Action("unknown-alias", "alias", ("a",), "Alias", "Give the address to a user, who has others"),
-    Action("unknown-user", "new_user", ("n",), "New user", "Add a user with the address"),
-    Action("unknown-not-ours", "not_ours", ("x",), "Not ours", "The address or its whole domain is not ours. Asks which"),
-    Action("unknown-ours", "ours", ("z",), "Ours again", "Take back that it is not ours", footer=False),
-    Action("unknown-file", "file", ("f",), "File now", "File the mail that waits for users. Shown before, and asks"),
-    STATE,
-    Action("back", "back", ("escape", "q"), "Back", "Back to where you came from"),
-    *PLACES,
-)
 #: What is done to an address.
 SETTLING = ("alias", "new_user", "not_ours", "ours")
 NOTHING_WAITS = "No mail waits for a user. Make an address an alias (a) or a new user (n) first."
@@ -44,8 +33,8 @@ NOBODY_WAITS = (
 class UnknownPlace(Listing[UnknownRow]):
     """All of them, or those that are open."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = UNKNOWN_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(UNKNOWN_ACTIONS)
     EMPTY = (
         "No unknown addresses. Addresses of our domains that no user has will stand here when mail with them comes to a "
         "catch-all mailbox. t shows those that are settled."
@@ -61,7 +50,7 @@ class UnknownPlace(Listing[UnknownRow]):
 
     def titles(self, total: int) -> tuple[str, str]:
         which = "all" if self._everything else "open"
-        return f"Unknown addresses ({total:,})", self.filter_words((STATE, which))
+        return f"Unknown addresses ({total:,})", self.filter_words((SHOW_SETTLED, which))
 
     def empty(self) -> str:
         return "No unknown address has been seen." if self._everything else self.EMPTY

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -11,13 +10,14 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from tui.actions import PLACES, Action, bindings
+from tui.actions import IMPORT_MAIL, USERS_ACTIONS
+from tui.bindings import bindings
 from tui.desk.present import Tone
 from tui.desk.users import UserDraft, UserRow
 from tui.places.confirm import Confirm
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.place import Place
-from tui.places.transfer.mail_import import IMPORT, ask_for_mail
+from tui.places.transfer.mail_import import ask_for_mail
 from tui.places.users.importing import ask_for_file
 from tui.places.users.user_form import UserForm
 from tui.text.format import Line, Span, fit, header
@@ -26,17 +26,6 @@ from tui.widgets.lines import Lines
 from tui.widgets.paged import PAGE, PagedChoice
 from tui.widgets.panel import Panel
 
-ACTIONS = (
-    Action("user-new", "new", ("n",), "New", "Add a user"),
-    Action("user-edit", "edit", ("enter", "e"), "Edit", "Change the chosen user: name, addresses, login name"),
-    Action("user-remove", "remove", ("d", "delete"), "Remove", "Take the chosen user from the list. Asks first"),
-    Action("user-import", "import_users", ("i",), "Import", "Add and change many users by a CSV file; shown before it is done"),
-    Action("user-directory", "directory", ("t",), "Directory", "The directory that users come from: settings, synchronise"),
-    Action("search", "search", ("slash",), "Search", "Search in names, addresses and login names", footer=False),
-    Action("back", "back", ("escape", "q"), "Back", "Back to Home; in the search: all users again"),
-    replace(IMPORT, footer=False),
-    *PLACES,
-)
 NOBODY = (
     "There are no users yet. Each mailbox that is archived belongs to a user,\n"
     "and each user has an archive.\n\n"
@@ -58,8 +47,8 @@ ORIGIN = 9
 class UsersPlace(Place):
     """All users."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = USERS_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(USERS_ACTIONS)
     AUTO_FOCUS = "#people"
 
     DEFAULT_CSS = """
@@ -114,7 +103,7 @@ class UsersPlace(Place):
         self.people.fill(total, lambda offset, limit: desk.page(contains, offset, limit), user_line, known, at // PAGE)
         self.query_one("#people-header", Lines).show(lambda width: [heading(width - MARGIN)])
         of = f"{total:,} of {everybody:,}" if contains else f"{everybody:,}"
-        hint = f"{self.console.key(IMPORT)} imports mail for the chosen user"
+        hint = f"{self.console.key(IMPORT_MAIL)} imports mail for the chosen user"
         self.panel("users-panel").head(f"Users ({of})", hint if total else "")
         self._show_emptiness(everybody, total)
         self.refresh_bindings()

@@ -12,7 +12,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Input
 
-from tui.actions import Action, bindings
+from tui.actions import WIZARD_ACTIONS
+from tui.bindings import bindings
 from tui.desk.draft import Draft
 from tui.desk.refusals import Refused
 from tui.desk.users import UserDraft
@@ -72,44 +73,6 @@ CATCHALL: tuple[type[Step], ...] = (
 )
 #: The way through the pages of each kind of profile.
 STEPS = {"mailbox": SINGLE, "mailboxes": MANY, "catchall": CATCHALL}
-
-ACTIONS = (
-    Action(
-        "wizard-next",
-        "next",
-        ("enter",),
-        "Next",
-        "To the next page, if this one is right; on the last one: save",
-        priority=True,
-    ),
-    Action("wizard-back", "back", ("escape",), "Back", "To the page before; nothing typed is lost"),
-    Action("wizard-test", "test", ("ctrl+t",), "Test", "Try the connection, step by step"),
-    Action("wizard-examples", "examples", ("ctrl+r",), "Examples", "Where three real messages of the mailbox would go"),
-    Action("wizard-preview", "preview", ("ctrl+r",), "Preview", "What the rule would delete in the mailbox now"),
-    Action("wizard-probe", "probe", ("ctrl+o",), "Try out", "What the server does with deleted mail, in a folder of our own"),
-    Action("wizard-tick", "tick", ("space",), "Tick", "Tick or untick the chosen line"),
-    Action("wizard-tick-below", "tick_below", ("s",), "With subfolders", "Tick or untick the folder with all below it"),
-    Action("wizard-pattern", "pattern", ("p",), "Pattern", "Write a pattern for folders"),
-    Action("wizard-forget", "forget", ("x",), "Reset", "Take all folder rules back. Asks first", footer=False),
-    Action("wizard-again", "again", ("r",), "Read again", "Read the folders from the server again"),
-    Action("wizard-add-user", "add_user", ("n",), "New user", "Add a user by hand"),
-    Action("wizard-import", "import_users", ("i",), "Import", "Import users from a CSV file"),
-    Action("wizard-directory", "directory", ("t",), "Directory", "Take users from a directory: settings, synchronise"),
-    Action("wizard-take", "take_users", ("ctrl+o",), "Directory", "Take users from a directory: settings, synchronise"),
-    Action("wizard-search", "search", ("slash",), "Search", "Search in the list", footer=False),
-    Action("wizard-guide", "guide", ("ctrl+g",), "Guide", "What to do on the server's side"),
-    Action("wizard-help", "own_help", ("f1",), "Help", "The keys of this page"),
-    Action(
-        "wizard-leave",
-        "leave",
-        ("ctrl+x",),
-        "Leave",
-        "Leave without saving; asks first",
-        footer=False,
-        # In a line it would cut.
-        priority=True,
-    ),
-)
 #: These have a meaning on every page.
 ALWAYS = ("next", "back", "own_help", "leave")
 
@@ -117,8 +80,8 @@ ALWAYS = ("next", "back", "own_help", "leave")
 class WizardPlace(Place):
     """A profile being made, changed or copied."""
 
-    ACTIONS = ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIONS)
+    ACTIONS = WIZARD_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(WIZARD_ACTIONS)
     OWN_HELP = True
 
     def __init__(self, draft: Draft, saved: Callable[[str], object] = lambda key: None, page: str = "") -> None:
@@ -196,7 +159,7 @@ class WizardPlace(Place):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what has a meaning on this page."""
-        if action in {one.name for one in ACTIONS} - set(ALWAYS):
+        if action in {one.name for one in WIZARD_ACTIONS} - set(ALWAYS):
             if action == "guide":
                 return bool(self.step and self.step.guide)
             return bool(self.step and action in self.step.offers)

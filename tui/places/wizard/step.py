@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -12,10 +12,8 @@ from textual.widgets import Static
 
 from tui.desk.desk import Desk
 from tui.desk.draft import Draft, Secret
+from tui.shell import Shell, shell_of
 from tui.widgets.form import Form, Spec, Text
-
-if TYPE_CHECKING:
-    from tui.console import Console
 
 #: The field in a form that is no part of a profile.
 PASSWORD = "login.password"
@@ -56,8 +54,8 @@ class Step(Vertical):
         yield from ()
 
     @property
-    def console(self) -> Console:
-        return cast("Console", self.app)
+    def console(self) -> Shell:
+        return shell_of(self.app)
 
     @property
     def desk(self) -> Desk:
