@@ -145,7 +145,7 @@ def archived(messages: Mapping[int, bytes], *, owner: str, folder: str = "INBOX"
 async def store(archive: Archive, messages: Mapping[int, bytes], *, folder: str = "INBOX", run: int = 1) -> list[Entry]:
     """Archive messages (UID -> raw) for alice, as the engine does."""
     owner = (await users.find(archive, "alice")).id
-    ready = await archive.prepare(list(messages.values()))
+    ready = await archive.writer.prepare(list(messages.values()))
     return await archive.append([archived(messages, owner=owner, folder=folder, run=run)], ready)
 
 

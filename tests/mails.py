@@ -84,7 +84,7 @@ async def store(
     uid = int(await archive.database.value("SELECT coalesce(max(uid), 0) FROM source_message"))
     for start in range(0, count, BATCH):
         raws = list(islice(generator, min(BATCH, count - start)))
-        ready = await archive.prepare(raws)
+        ready = await archive.writer.prepare(raws)
         listed = []
         for message in ready.messages:
             uid += 1

@@ -74,7 +74,7 @@ def missing(
                 if output.for_person:
                     output.progress()
             # What was archived there may be lost: no comparison by number may stand for it.
-            unread = [archive.home.volume(number).name for number in await archive.unusable()]
+            unread = [archive.home.volume(number).name for number in await archive.volumes.unusable()]
         if output.json_wanted:
             output.json(as_json(profile.name, found, wanted) | {"unreadable": unread})
         else:

@@ -213,7 +213,7 @@ def repair(
                 await verification.keep(home, verdict, actor=actor())
             done = await mending.repair(archive, dry_run=dry_run, others=homes, actor=actor(), tell=say)
             # What was met on the way is mended, or named below; a notice would say to repair it.
-            archive.notices.clear()
+            archive.volumes.forget_notices()
         if output.for_person:
             output.progress()
         if output.json_wanted:
@@ -263,13 +263,13 @@ async def _refuse_to_forget(archive: Archive) -> None:
     """Raises ``DamagedError`` when a catalog that knows more than the volumes would be given up for one that does not."""
     if archive.damage is not None:
         raise archive.damage
-    seen = (await archive.applied()).seq
+    seen = (await archive.projection.applied()).seq
     if (await archive.head()).seq < seen:
         raise DamagedError(
             f"The ledger ends before entry {seen}, which the catalog has seen, and a new catalog would not name what is lost.",
             "archivar repair names it, and fetches it again.",
         )
-    unusable = await archive.unusable()
+    unusable = await archive.volumes.unusable()
     if unusable and seen:
         name = archive.home.volume(unusable[0]).name
         raise DamagedError(

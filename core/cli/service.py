@@ -257,7 +257,7 @@ def status() -> None:
             people = await users.count(archive)
             messages = int(await archive.database.value("SELECT count(*) FROM message"))
             raw = int(await archive.database.value("SELECT coalesce(sum(size), 0) FROM message"))
-            head = await archive.applied()
+            head = await archive.projection.applied()
             starts = await next_starts(archive)
             search = await glance(archive)
             open_to_others = await exposures.look(archive)
@@ -268,7 +268,7 @@ def status() -> None:
         running = is_running(home)
         presence = await liveness.stuck(home) or liveness.look(home)
         warnings = [warning for profile in profiles for warning in profile.warnings()]
-        if archive.refusal is not None and (output.json_wanted or not archive.is_noted(archive.refusal)):
+        if archive.refusal is not None and (output.json_wanted or not archive.volumes.is_noted(archive.refusal)):
             warnings.insert(0, str(archive.refusal))
         warnings[:0] = [*([keyless] if keyless else []), *(one.sentence() for one in open_to_others)]
         if disk.low:

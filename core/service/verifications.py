@@ -206,7 +206,7 @@ async def due(archive: Archive, rhythm: Rhythm) -> datetime | None:
 
 async def _began(archive: Archive) -> datetime:
     """When the archive was begun, as its first volume tells."""
-    for text in (await archive.entry_times([1])).values():
+    for text in (await archive.volumes.entry_times([1])).values():
         return moment(text)
     return now()
 

@@ -246,7 +246,7 @@ class Service:
         if run.status is not RunStatus.QUEUED:
             # One that could not be ended here for want of space has lost no service.
             taken = replace(run, status=RunStatus.INTERRUPTED) if ours else run
-            if not await self._queue.take_up(taken, (await self._archive.applied()).seq, tries=TRIES):
+            if not await self._queue.take_up(taken, (await self._archive.projection.applied()).seq, tries=TRIES):
                 await work.fail(
                     f"The service died {TRIES} times in this run without getting further. See {self._archive.home.log}."
                 )

@@ -9,17 +9,18 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
 from core.archive.archive import Archive
 from core.archive.proof.verify import verify
-from core.archive.store.ledger import Draft, Entry, Head
+from core.archive.store.ledger import Draft, Head
 from core.archive.store.volume import Meta, Volume
 from core.config import Home, find_or_create
 from core.demo.mail import sample_mailbox
@@ -141,11 +142,8 @@ def _count_in_ledger(home: Home) -> int:
 async def _without_applying(archive: Archive, monkeypatch: pytest.MonkeyPatch, messages: Mapping[int, bytes]) -> None:
     """Archive as a process does that dies after the volume's commit."""
 
-    async def die(self: Archive, entries: Iterable[Entry], number: int, details: object) -> None:
-        return
-
     with monkeypatch.context() as patch:
-        patch.setattr(Archive, "_apply", die)
+        patch.setattr(archive.projection, "apply", AsyncMock())
         await homes.store(archive, messages)
 
 
@@ -190,7 +188,7 @@ async def test_a_crash_between_sealing_and_the_next_volume_is_carried_on(tmp_pat
     """A volume that was sealed and has no successor gets one at the next write, and the chain runs on."""
     archive = await homes.begin(tmp_path / "home")
     await homes.store(archive, {1: message(1)})
-    async for volume in archive.volumes():
+    async for volume in archive.volumes.readable():
         await volume.seal()
     home = archive.home
     await archive.close()

@@ -290,7 +290,7 @@ async def test_a_damaged_copy_is_named_and_stored_anew(box: Sandbox) -> None:
     with inbox() as server:
         await box.run(profile(server))
         digest = bytes.fromhex(sha256(server.folders["INBOX"][1].raw))
-        [volume] = [one async for one in box.archive.volumes()]
+        [volume] = [one async for one in box.archive.volumes.readable()]
         homes.change(volume.path, f"UPDATE part SET data = zeroblob(length(data)) WHERE sha256 = x'{digest.hex()}'")
         found = await compare(box, profile(server), Deep())
         assert differing(found) == {"INBOX": {5: What.DAMAGED}}

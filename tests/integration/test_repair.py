@@ -243,7 +243,7 @@ async def test_shares_come_to_everything_and_find_what_is_damaged(home: Home) ->
         assert 2 <= shares <= 6
         assert sha256.hex() in {one.sha256 for one in verdict.findings}
         assert sha256.hex() in {one.finding.sha256 for one in await damage.known(archive)}
-        assert len(await archive.entry_seqs("verified")) == shares
+        assert len(await archive.volumes.entry_seqs("verified")) == shares
     finally:
         await archive.close()
 

@@ -41,7 +41,7 @@ async def keep(box: Sandbox, *folders: str) -> None:
         row = [sha256(raw), 1, len(raw), int(WHEN.timestamp()), "\\Seen"]
         payload = {"run": 1, "source": "imap://old", "owner": owner, "folder": f"{ALICE}/{folder}", "server_folder": folder}
         draft = Draft("archived", payload | {"uidvalidity": 1, "messages": [row]})
-        await box.archive.append([draft], await box.archive.prepare([raw]))
+        await box.archive.append([draft], await box.archive.writer.prepare([raw]))
 
 
 async def restore(box: Sandbox, profile: Profile, *, to: str = "", dry_run: bool = False, only: str = "") -> Restored:

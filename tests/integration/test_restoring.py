@@ -489,7 +489,7 @@ async def test_a_message_that_the_server_keeps_with_other_line_ends_comes_once(b
     row = [sha256(raw), 1, len(raw), int(WHEN.timestamp()), "\\Seen"]
     payload = {"run": 1, "source": "imap://old", "owner": owner, "folder": f"{ALICE}/A/B C", "server_folder": "A"}
     draft = Draft("archived", payload | {"uidvalidity": 1, "messages": [row]})
-    await box.archive.append([draft], await box.archive.prepare([raw]))
+    await box.archive.append([draft], await box.archive.writer.prepare([raw]))
     done = await restore(box, one)
     assert done.messages == 1
     assert f"instead of {len(raw)}" in done.remarks[0]

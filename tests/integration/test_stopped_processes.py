@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from core.archive.archive import Archive
-from core.archive.store.offload import Offload
-from core.archive.store.preparation import Fresh, Preparation
+from core.archive.store.offload import Offload, Processes
 from core.service import companion, liveness
 from core.service.companion import Companion
 from core.service.liveness import Life, look
@@ -127,22 +126,17 @@ async def test_a_loop_that_hangs_is_silent(tmp_path: Path) -> None:
 
 
 async def test_a_stopped_helper_does_not_hold_a_run(tmp_path: Path) -> None:
-    """The process that compresses is stopped before a batch: the batch is prepared here, the process is ended."""
-
-    async def sift(messages: object) -> Fresh:
-        return Fresh(list(messages), 1, set())  # type: ignore[call-overload]
-
-    preparation = Preparation(sift)
+    """The process that compresses is stopped before a batch: it is left for the service to prepare, the process is ended."""
+    processes = Processes()
     raws = [message(number, 400_000) for number in range(6)]
-    await preparation.prepare(raws, 1)
-    alive: list[Offload] = list(preparation._alive)
+    assert await processes.prepare(raws, 1) is not None
+    alive: list[Offload] = list(processes._alive)
     for offload in alive:
         os.kill(offload.pid, signal.SIGSTOP)
     begun = time.monotonic()
-    ready = await preparation.prepare(raws, 1)
-    assert len(ready.messages) == 6
+    assert await processes.prepare(raws, 1) is None
     assert time.monotonic() - begun < SECONDS
-    await preparation.close()
+    await processes.close()
     assert time.monotonic() - begun < 2 * SECONDS
     assert not any(Path(f"/proc/{offload.pid}").exists() for offload in alive)
 
@@ -150,11 +144,11 @@ async def test_a_stopped_helper_does_not_hold_a_run(tmp_path: Path) -> None:
 async def test_closing_an_archive_does_not_wait_for_a_stopped_helper(tmp_path: Path) -> None:
     """As a service does that ends."""
     async with sandbox(tmp_path / "home") as box:
-        box.archive.expect(10_000_000)
-        starting = box.archive._preparation._starting
+        box.archive.writer.expect(10_000_000)
+        starting = box.archive.writer._processes._starting
         assert starting is not None
         await starting
-        for offload in box.archive._preparation._alive:
+        for offload in box.archive.writer._processes._alive:
             os.kill(offload.pid, signal.SIGSTOP)
         begun = time.monotonic()
     assert time.monotonic() - begun < SECONDS

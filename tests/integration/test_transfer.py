@@ -53,7 +53,7 @@ async def _filled(path: Path, count: int) -> Home:
             rows = [[sha256(raw), uid, len(raw), date, flags] for uid, (raw, date, flags) in enumerate(messages, 1)]
             payload = {"run": 1, "source": homes.SOURCE, "owner": owner, "folder": f"{ALICE}/{folder}"}
             payload |= {"server_folder": folder, "uidvalidity": 7, "messages": rows}
-            await archive.append([Draft("archived", payload)], await archive.prepare([raw for raw, _, _ in messages]))
+            await archive.append([Draft("archived", payload)], await archive.writer.prepare([raw for raw, _, _ in messages]))
         return archive.home
     finally:
         await archive.close()

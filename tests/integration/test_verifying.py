@@ -400,7 +400,7 @@ async def test_asking_again_joins_and_everything_goes_before_a_share(archive: Ar
 async def test_when_the_next_is_due(archive: Archive) -> None:
     """Counted from the last one, from the beginning of the archive without one; not by a switched-off schedule."""
     standing = await verifications.standing(archive)
-    began = (await archive.entry_times([1]))[1]
+    began = (await archive.volumes.entry_times([1]))[1]
     assert standing.due == standing.rhythm.following(moment(began))
     await saved_settings.change(archive, "verify", "weekly")
     await last_verification.remember(archive.home, Verdict())

@@ -3,77 +3,102 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from core.archive.store.appending import Appending, Request
+from core.archive.archive import Archive
 from core.archive.store.ledger import Draft, Entry
+from core.archive.store.volume import Volume
 from core.errors import StorageError
 from core.system.tasks import spawn
+from tests import homes
 
 
-class Volume:
-    """Writes down what it is asked for; ``open`` lets it go on, and drafts of the kind ``bad`` fail."""
+class Slow:
+    """A volume that waits for ``go`` before it writes, and has no space for a draft about ``bad``."""
 
-    def __init__(self) -> None:
+    def __init__(self, volume: Volume) -> None:
         self.groups: list[list[str]] = []
-        self.open = asyncio.Event()
+        self.go = asyncio.Event()
+        self._append = volume.append
 
-    async def write(self, group: Sequence[Request]) -> list[list[Entry]]:
-        kinds = [draft.kind for request in group for draft in request.drafts]
-        self.groups.append(kinds)
-        await self.open.wait()
-        if "bad" in kinds:
+    async def append(self, drafts: Sequence[Draft], *more: Any) -> list[Entry]:
+        names = [draft.payload["name"] for draft in drafts]
+        self.groups.append(names)
+        await self.go.wait()
+        if "bad" in names:
             raise StorageError("the disk is full")
-        return [[Entry(1, "", draft.kind, "", b"", b"") for draft in request.drafts] for request in group]
+        return await self._append(drafts, *more)
 
 
-async def settle() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
+@pytest.fixture
+async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
+    archive = await homes.begin(tmp_path / "home")
+    yield archive
+    await archive.close()
 
 
-async def append(appending: Appending, *kinds: str) -> list[str]:
-    return [entry.kind for entry in await appending.append([Draft(kind, {}) for kind in kinds], None)]
+@pytest.fixture
+async def volume(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Slow:
+    volume = await archive.volumes.at(1)
+    slow = Slow(volume)
+    monkeypatch.setattr(volume, "append", slow.append)
+    return slow
 
 
-async def test_who_comes_while_one_is_written_is_written_with_the_others() -> None:
+def append(archive: Archive, *names: str) -> asyncio.Task[list[str]]:
+    async def work() -> list[str]:
+        entries = await archive.append([Draft("profile.removed", {"name": name}) for name in names])
+        return [entry.payload["name"] for entry in entries]
+
+    return spawn(work(), name="append")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+async def first_alone(archive: Archive, volume: Slow, *others: Sequence[str]) -> list[asyncio.Task[list[str]]]:
+    """Appends of "a", which is being written, and of ``others``, which wait for it."""
+    tasks = [append(archive, "a")]
+    await until(lambda: volume.groups == [["a"]])
+    tasks += [append(archive, *names) for names in others]
+    await until(lambda: len(archive.writer._waiting) == len(others))
+    return tasks
+
+
+async def test_who_comes_while_one_is_written_is_written_with_the_others(archive: Archive, volume: Slow) -> None:
     """The first goes alone, all that came meanwhile go together, and each gets its own entries."""
-    volume = Volume()
-    appending = Appending(volume.write)
-    tasks = [spawn(append(appending, "a"), name="append")]
-    await settle()
-    tasks += [spawn(append(appending, *kinds), name="append") for kinds in (("b", "c"), ("d",))]
-    await settle()
-    volume.open.set()
+    tasks = await first_alone(archive, volume, ("b", "c"), ("d",))
+    volume.go.set()
     assert [await task for task in tasks] == [["a"], ["b", "c"], ["d"]]
     assert volume.groups == [["a"], ["b", "c", "d"]]
+    assert (await archive.projection.applied()) == await archive.head()
 
 
-async def test_one_that_cannot_be_written_does_not_take_the_others_with_it() -> None:
+async def test_one_that_cannot_be_written_does_not_take_the_others_with_it(archive: Archive, volume: Slow) -> None:
     """They are written one by one, and only the one is told."""
-    volume = Volume()
-    appending = Appending(volume.write)
-    tasks = [spawn(append(appending, kind), name="append") for kind in ("a", "b", "bad", "c")]
-    await settle()
-    volume.open.set()
+    tasks = await first_alone(archive, volume, "b", ["bad"], "c")
+    volume.go.set()
     await asyncio.wait(tasks)
     assert [task.result() for task in tasks if task.exception() is None] == [["a"], ["b"], ["c"]]
     with pytest.raises(StorageError):
         await tasks[2]
+    assert volume.groups == [["a"], ["b", "bad", "c"], ["b"], ["bad"], ["c"]]
 
 
-async def test_who_is_cancelled_is_written_all_the_same_and_closing_waits_for_it() -> None:
+async def test_who_is_cancelled_is_written_all_the_same_and_closing_waits_for_it(archive: Archive, volume: Slow) -> None:
     """What a thread is writing cannot be called back; nobody closes the file under it."""
-    volume = Volume()
-    appending = Appending(volume.write)
-    tasks = [spawn(append(appending, kind), name="append") for kind in ("a", "b")]
-    await settle()
+    tasks = await first_alone(archive, volume, "b")
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-    volume.open.set()
-    await appending.close()
-    assert volume.groups == [["a", "b"]]
+    volume.go.set()
+    await archive.close()
+    assert volume.groups == [["a"], ["b"]]
     assert [task.cancelled() for task in tasks] == [True, True]

@@ -36,14 +36,13 @@ HOMES = {
     "textual": ("tui",),
 }
 #: Groups of modules that import each other in a circle, at most; the aim is none.
-CIRCLES = {"core": 2, "tui": 0}
+CIRCLES = {"core": 1, "tui": 0}
 #: Lines of a file and of a function, and values that an object is made of.
 LINES, FUNCTION_LINES, VALUES = 400, 60, 6
 #: What is longer for good, each with its reason: at most ten rows.
 EXCEPTIONS: dict[str, str] = {}
 #: What is too long today and will be divided. Nothing is added here.
 TOO_LONG = {
-    "core.archive.archive",
     "core.archive.catalog.catalog",
     "core.archive.proof.volume_check",
     "core.archive.registry.saved_profiles",

@@ -292,9 +292,9 @@ async def test_entries_of_one_kind_are_found_in_all_volumes(tmp_path: Path) -> N
         entries = [entry for entry in await homes.entries(archive) if entry.kind == "archived"]
         seqs = [entry.seq for entry in entries]
         assert len(seqs) == 5
-        assert await archive.entry_seqs("archived") == seqs
-        assert await archive.entry_seqs("archived", seqs[2]) == seqs[3:]
-        assert await archive.entry_seqs("nothing") == []
+        assert await archive.volumes.entry_seqs("archived") == seqs
+        assert await archive.volumes.entry_seqs("archived", seqs[2]) == seqs[3:]
+        assert await archive.volumes.entry_seqs("nothing") == []
         assert await archive.entries_before(None, 3, "archived") == entries[:-4:-1]
         assert await archive.entries_before(seqs[3], 10, "archived") == entries[2::-1]
     finally:

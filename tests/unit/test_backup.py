@@ -296,7 +296,7 @@ async def test_a_backup_is_read_only_until_it_is_released(tmp_path: Path) -> Non
     with pytest.raises(HomeError, match="only read"):
         await opened.append([Draft("profile.removed", {"name": "x"})])
     with pytest.raises(HomeError, match="only read"):
-        await opened.renew(Draft("repaired", {"messages": []}), [message(1)])
+        await opened.writer.renew(Draft("repaired", {"messages": []}), [message(1)])
     with pytest.raises(HomeError, match="backup itself"):
         await back_up(opened, tmp_path / "second")
     assert len(await homes.raws(opened)) == 2

@@ -124,7 +124,7 @@ async def test_a_rebuild_and_a_process_that_catches_up_leave_a_whole_catalog(
     for path in home.path.glob("archive.sqlite*"):
         path.unlink()
     one, two = await Archive.open(home, follow=False), await Archive.open(home, follow=False)
-    read, reached, go, count = one._read_details, asyncio.Event(), asyncio.Event(), 0
+    read, reached, go, count = one.projection._read_details, asyncio.Event(), asyncio.Event(), 0
 
     async def slowly(entry: Entry, volume: Volume) -> dict[bytes, Detail]:
         nonlocal count
@@ -135,17 +135,17 @@ async def test_a_rebuild_and_a_process_that_catches_up_leave_a_whole_catalog(
             await go.wait()
         return details
 
-    monkeypatch.setattr(one, "_read_details", slowly)
+    monkeypatch.setattr(one.projection, "_read_details", slowly)
     catching_up = spawn(one.catch_up(), name="catch up")
     await reached.wait()
-    follow = two.catch_up
+    follow = two.projection.catch_up
 
     async def after_the_other(*, accept: bool = False) -> int:
         go.set()
         await catching_up
         return await follow(accept=accept)
 
-    monkeypatch.setattr(two, "catch_up", after_the_other)
+    monkeypatch.setattr(two.projection, "catch_up", after_the_other)
     await two.rebuild()
     await one.close()
     await two.close()

@@ -55,7 +55,7 @@ async def test_a_scope_is_one_place(archive: Archive) -> None:
     bob = (await users.add(archive, "bob", ["bob@example.test"]))[0]
     for number, folder in enumerate(("Work", "Work/Plans", "Workshop"), 1):
         await store(archive, {number: mail(number)}, folder=folder)
-    await archive.append([archived({9: mail(9)}, owner=bob.id, folder="Work")], await archive.prepare([mail(9)]))
+    await archive.append([archived({9: mail(9)}, owner=bob.id, folder="Work")], await archive.writer.prepare([mail(9)]))
     await catch_up(archive)
     search = await Search.open(archive)
     assert [number async for number in search.ids(within("text", alice))] == [3, 2, 1]
@@ -72,7 +72,7 @@ async def test_hits_are_told_in_the_wanted_order_and_place(archive: Archive) -> 
     """In the order of the numbers; the place is a wanted one where there is one, and none where there is none any more."""
     bob = (await users.add(archive, "bob", ["bob@example.test"]))[0]
     await store(archive, MAIL)
-    await archive.append([archived({1: MAIL[3]}, owner=bob.id, folder="Later")], await archive.prepare([MAIL[3]]))
+    await archive.append([archived({1: MAIL[3]}, owner=bob.id, folder="Later")], await archive.writer.prepare([MAIL[3]]))
     await catch_up(archive)
     search = await Search.open(archive)
     theirs = await search.places(parse("holiday user:bob"))

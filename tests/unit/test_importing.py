@@ -238,7 +238,7 @@ async def test_of_an_export_of_everybody_one_archive_is_taken(tmp_path: Path) ->
     archive = await homes.begin(tmp_path / "home")
     await homes.store(archive, {1: message(1)})
     bob, _ = await users.add(archive, "bob", ["bob@example.test"])
-    await archive.append([homes.archived({2: message(2)}, owner=bob.id)], await archive.prepare([message(2)]))
+    await archive.append([homes.archived({2: message(2)}, owner=bob.id)], await archive.writer.prepare([message(2)]))
     await export(archive, Selection(), tmp_path / "out", As.MBOX)
     done = await import_mail(archive, bob, tmp_path / "out", of="alice", folder="From Alice")
     assert (done.messages, sorted(done.folders)) == (1, [f"From Alice/{ALICE}/INBOX"])
@@ -256,7 +256,7 @@ async def test_a_stopped_import_carries_on_without_doubles(tmp_path: Path, monke
         (tmp_path / "mail" / f"{number}.eml").write_bytes(message(number))
     (tmp_path / "mail" / "twin.eml").write_bytes(message(0))
     monkeypatch.setattr(importing, "BATCH_MESSAGES", 2)
-    append, count = archive.append, 0
+    append, count = archive.writer.append, 0
 
     async def full(*arguments: object) -> object:
         nonlocal count
@@ -266,7 +266,7 @@ async def test_a_stopped_import_carries_on_without_doubles(tmp_path: Path, monke
         return await append(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(archive, "append", full)
+        patch.setattr(archive.writer, "append", full)
         with pytest.raises(StorageError):
             await _import(archive, tmp_path / "mail")
     assert len(await _content(archive)) == 4

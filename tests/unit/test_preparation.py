@@ -15,7 +15,7 @@ from core.archive.archive import Archive
 from core.archive.registry import users
 from core.archive.store.ledger import Draft
 from core.archive.store.offload import Offload
-from core.archive.store.preparation import Ready
+from core.archive.store.writer import Ready
 
 
 def message(number: int, attachment: bytes = b"") -> bytes:
@@ -58,31 +58,31 @@ async def read_back(archive: Archive, raws: list[bytes]) -> None:
 
 
 def processes(archive: Archive) -> list[int]:
-    return [offload.pid for offload in archive._preparation._alive]
+    return [offload.pid for offload in archive.writer._processes._alive]
 
 
 async def test_what_is_prepared_beside_the_service_reads_back(archive: Archive) -> None:
     """A large batch goes through another process and is the same bytes afterwards; a shared attachment is stored once (P1)."""
     attachment = os.urandom(200_000)
     raws = [message(number) for number in range(20)] + [message(number, attachment) for number in range(20, 25)]
-    ready = await archive.prepare(raws)
+    ready = await archive.writer.prepare(raws)
     assert processes(archive)
     await store(archive, ready, 1)
     again = [message(number, attachment) for number in range(30, 35)]
-    archive.expect(10_000_000)
-    await store(archive, await archive.prepare(again), 100)
+    archive.writer.expect(10_000_000)
+    await store(archive, await archive.writer.prepare(again), 100)
     await read_back(archive, raws + again)
-    volume = await archive._volume(1)
+    volume = await archive.volumes.at(1)
     assert await volume.database.value("SELECT count(*) FROM part WHERE size = 200000") == 1
 
 
 async def test_a_batch_goes_on_without_the_process_that_dies(archive: Archive) -> None:
     """kill -9 of the helping processes while batches wait for them loses nothing and hangs nothing."""
     first, second, third = ([message(number + at) for number in range(20)] for at in (0, 100, 200))
-    await store(archive, await archive.prepare(first), 1)
+    await store(archive, await archive.writer.prepare(first), 1)
     for pid in processes(archive):
         os.kill(pid, signal.SIGKILL)
-    ready = await asyncio.wait_for(asyncio.gather(*(archive.prepare(raws) for raws in (second, third, second))), 30)
+    ready = await asyncio.wait_for(asyncio.gather(*(archive.writer.prepare(raws) for raws in (second, third, second))), 30)
     assert processes(archive) == []
     await store(archive, ready[0], 100)
     await store(archive, ready[1], 200)
@@ -92,9 +92,9 @@ async def test_a_batch_goes_on_without_the_process_that_dies(archive: Archive) -
 async def test_a_part_that_was_not_written_after_all_is_made_again(archive: Archive) -> None:
     """When the batch that brought an attachment is lost, a later message with the same attachment is whole all the same."""
     attachment = os.urandom(300_000)
-    archive.expect(10_000_000)
-    lost = await archive.prepare([message(number, attachment) for number in range(8)])
-    later = [await archive.prepare([message(50 + number, attachment)]) for number in range(3)]
+    archive.writer.expect(10_000_000)
+    lost = await archive.writer.prepare([message(number, attachment) for number in range(8)])
+    later = [await archive.writer.prepare([message(50 + number, attachment)]) for number in range(3)]
     assert lost.messages
     for at, ready in enumerate(later):
         await store(archive, ready, 1 + at)
@@ -104,27 +104,27 @@ async def test_a_part_that_was_not_written_after_all_is_made_again(archive: Arch
 async def test_a_cancelled_preparation_gives_the_process_back(archive: Archive) -> None:
     """After runs that were cancelled while a batch was being prepared, the next batch does not wait for ever."""
     raws = [message(number) for number in range(40)]
-    await archive.prepare(raws)
+    await archive.writer.prepare(raws)
     for _ in range(5):
-        task = asyncio.get_running_loop().create_task(archive.prepare(raws))
+        task = asyncio.get_running_loop().create_task(archive.writer.prepare(raws))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
-    ready = await asyncio.wait_for(archive.prepare(raws), 30)
+    ready = await asyncio.wait_for(archive.writer.prepare(raws), 30)
     assert len(ready.messages) == len(raws)
 
 
 async def test_copies_bring_no_parts_into_the_volume(archive: Archive) -> None:
     """Messages that the archive has already leave nothing in the volume when they come again."""
     raws = [message(number, os.urandom(100_000)) for number in range(25)]
-    await store(archive, await archive.prepare(raws), 1)
-    volume = await archive._volume(1)
+    await store(archive, await archive.writer.prepare(raws), 1)
+    volume = await archive.volumes.at(1)
     before = await volume.database.value("SELECT count(*) FROM part")
     # Another process has not seen them: it hands over all their parts.
-    archive._preparation._free.put_nowait(fresh := Offload())
-    archive._preparation._alive.add(fresh)
-    ready = await archive._preparation.prepare(raws, 1)
+    archive.writer._processes._free.put_nowait(fresh := Offload())
+    archive.writer._processes._alive.add(fresh)
+    ready = await archive.writer.prepare(raws)
     await store(archive, ready, 100)
-    await store(archive, await archive._preparation.prepare(raws, 1), 200)
+    await store(archive, await archive.writer.prepare(raws), 200)
     assert await volume.database.value("SELECT count(*) FROM part") == before

@@ -13,7 +13,7 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.registry import saved_profiles
-from core.archive.store import preparation
+from core.archive.store import offload
 from core.archive.store.volume import Volume
 from core.engine.run.run import Job, ProfileRun
 from core.errors import BusyError, DamagedError, StorageError
@@ -61,7 +61,7 @@ def _strange_profile(archive: Archive, patch: pytest.MonkeyPatch) -> None:
 
 
 def _damage(archive: Archive, patch: pytest.MonkeyPatch) -> None:
-    archive._refuse(DamagedError("000001.sqlite is damaged.", "archivar repair"))
+    archive.volumes.refuse(DamagedError("000001.sqlite is damaged.", "archivar repair"))
 
 
 def _raising(place: Any, name: str, error: BaseException, *, always: bool = False) -> Break:
@@ -156,10 +156,10 @@ async def test_a_helper_that_cannot_start_is_done_without(archive: Archive, monk
             raise _error
 
         monkeypatch.setattr(subprocess, "Popen", fail)
-        monkeypatch.setattr(preparation, "WORTH_A_PROCESS", 0)
-        ready = await archive.prepare([homes.message(1)])
+        monkeypatch.setattr(offload, "WORTH_A_PROCESS", 0)
+        ready = await archive.writer.prepare([homes.message(1)])
         assert len(ready.messages) == 1
-        archive._preparation._starting = None
+        archive.writer._processes._starting = None
 
 
 async def test_a_verification_whose_process_cannot_start_ends_with_its_reason(

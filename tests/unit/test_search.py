@@ -193,7 +193,7 @@ async def test_moves_count_at_once(archive: Archive) -> None:
 async def test_a_copy_for_somebody_else_is_shown_in_the_wanted_place(archive: Archive) -> None:
     """Where a message lies twice, the hit names the place that was asked for, and both conditions mean one place."""
     bob = (await users.add(archive, "bob", ["bob@example.test"]))[0]
-    ready = await archive.prepare([MAIL[3]])
+    ready = await archive.writer.prepare([MAIL[3]])
     draft = Draft("archived", {"run": 2, "source": "imap://bob@mail.example.test", "owner": bob.id, "folder": "bob/Later",
                                "server_folder": "Later", "uidvalidity": 1,
                                "messages": [[ready.messages[0].sha256.hex(), 1, 10, None, ""]]})  # fmt: skip
@@ -492,7 +492,7 @@ async def test_what_a_query_finds_is_meant_where_it_asks_for_it(archive: Archive
     await users.add(archive, "carol", ["carol@example.test"])
     owners = [(await users.find(archive, name)).id for name in ("alice", "carol")]
     raw = mail(77, subject="minutes")
-    ready = await archive.prepare([raw])
+    ready = await archive.writer.prepare([raw])
     for owner, folder in ((owners[0], "INBOX"), (owners[0], "Projects"), (owners[1], "INBOX")):
         await archive.append([archived({77: raw}, owner=owner, folder=folder)], ready)
     await catch_up(archive)

@@ -180,7 +180,7 @@ async def test_a_trigger_put_in_while_the_archive_is_open_never_runs(sealed: Sea
         change(path, TRIGGER, TRIGGER.replace("quiet", "sealed").replace("ON ledger", "ON meta").replace("new.seq", "1"))
         with pytest.raises(DamagedError, match="does not belong there"):
             await homes.store(archive, {92: message(92)})
-        volume = await archive._volume(archive.last_volume)
+        volume = await archive.volumes.at(archive.last_volume)
         with pytest.raises(DamagedError, match="does not belong there"):
             await volume.seal()
     finally:

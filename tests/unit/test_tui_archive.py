@@ -340,7 +340,7 @@ async def test_whose_mail_can_be_found(archive: Archive) -> None:
     await fill(archive)
     await users.add(archive, "bob", ["bob@example.test"])
     bob = await users.find(archive, "bob")
-    await archive.append([homes.archived({9: mail(9)}, owner=bob.id)], await archive.prepare([mail(9)]))
+    await archive.append([homes.archived({9: mail(9)}, owner=bob.id)], await archive.writer.prepare([mail(9)]))
     await users.remove(archive, bob)
     async with console_on(archive.home) as screen:
         await screen.press("m")

@@ -139,7 +139,7 @@ async def test_whose_part_of_an_export_is_meant_is_asked(archive: Archive, desk:
     await fill(archive, 3)
     bob = await users.find(archive, "bob")
     theirs = {9: mail(9), 10: mail(10)}
-    await archive.append([homes.archived(theirs, owner=bob.id)], await archive.prepare(list(theirs.values())))
+    await archive.append([homes.archived(theirs, owner=bob.id)], await archive.writer.prepare(list(theirs.values())))
     await users.add(archive, "carol", ["carol@example.test"])
     target = tmp_path / "export"
     await export.export(archive, Selection(), target, export.Format.MAILDIR)

@@ -76,7 +76,7 @@ async def archived_by(archive: Archive, profile: Profile, folder: str = "INBOX",
     messages = {uid: mail(uid, f"by {profile.name} {uid}") for uid in range(1, count + 1)}
     entry = homes.archived(messages, owner=owner.id, folder=folder)
     source = of_target(profile, owner).source(profile.server)
-    ready = await archive.prepare(list(messages.values()))
+    ready = await archive.writer.prepare(list(messages.values()))
     await archive.append([Draft("archived", entry.payload | {"source": source})], ready)
 
 
@@ -186,7 +186,7 @@ async def test_mail_of_others_stays_out_and_that_is_said(archive: Archive, desk:
     await save(archive, alone("Alice"))
     await fill(archive, 3)
     messages = {9: mail(9)}
-    await archive.append([homes.archived(messages, owner=bob.id)], await archive.prepare(list(messages.values())))
+    await archive.append([homes.archived(messages, owner=bob.id)], await archive.writer.prepare(list(messages.values())))
     wish = await desk.restores.prepare(MailSelection(messages=(1, 2, 3, 4)), nothing)
     view = await desk.restores.plan(wish)
     assert view.folders[0].messages == "3"

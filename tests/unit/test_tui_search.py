@@ -194,7 +194,7 @@ async def test_a_search_begins_where_one_stands_and_can_be_widened(archive: Arch
     """In an open folder, in somebody's mail, everywhere: said in words, and turned by a key."""
     await users.add(archive, "bob", ["bob@example.test"])
     bob = (await users.find(archive, "bob")).id
-    await archive.append([homes.archived({9: mail(9, "bobs")}, owner=bob)], await archive.prepare([mail(9, "bobs")]))
+    await archive.append([homes.archived({9: mail(9, "bobs")}, owner=bob)], await archive.writer.prepare([mail(9, "bobs")]))
     await index(archive)
     async with console_on(archive.home) as screen:
         await screen.press("m")

@@ -7,7 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +15,8 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.proof.verify import verify
-from core.archive.store.ledger import ZERO_HASH, Draft, Head
+from core.archive.store.intake import Prepared
+from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import Meta, Volume, pack, unpack
 from core.errors import DamagedError, StorageError
 from tests import homes
@@ -111,14 +112,14 @@ async def test_nothing_of_a_batch_is_there_when_its_write_fails(tmp_path: Path, 
 async def test_the_volume_is_written_before_the_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the catalog learns of an entry, another process can read its messages from the volume already (P3)."""
     archive = await homes.begin(tmp_path / "home")
-    apply, seen = Archive._apply, list[int]()
+    apply, seen = archive.projection.apply, list[int]()
 
-    async def look(self: Archive, entries: object, number: int, details: object) -> None:
-        seen.append(homes.rows(self.home.volume(number), "SELECT count(*) FROM message")[0][0])
-        assert homes.rows(self.home.catalog, "SELECT count(*) FROM message") == [(0,)]
-        await apply(self, entries, number, details)  # type: ignore[arg-type]
+    async def look(entries: Sequence[Entry], number: int, fresh: Mapping[bytes, Prepared]) -> None:
+        seen.append(homes.rows(archive.home.volume(number), "SELECT count(*) FROM message")[0][0])
+        assert homes.rows(archive.home.catalog, "SELECT count(*) FROM message") == [(0,)]
+        await apply(entries, number, fresh)
 
-    monkeypatch.setattr(Archive, "_apply", look)
+    monkeypatch.setattr(archive.projection, "apply", look)
     await homes.store(archive, {1: message(1), 2: message(2)})
     await archive.close()
     assert seen == [2]
@@ -194,9 +195,9 @@ def test_no_thread_is_left_behind_by_readers_that_come_at_once(tmp_path: Path) -
         "async def main():\n"
         f"    archive = await Archive.open(Home(Path({str(home.path)!r})), follow=False)\n"
         "    rows = await archive.database.read('SELECT sha256 FROM message')\n"
-        "    archive._volumes, volumes = {}, archive._volumes\n"
+        "    archive.volumes._open, volumes = {}, archive.volumes._open\n"
         "    await asyncio.gather(*(archive.raw(row[0]) for row in rows))\n"
-        "    await asyncio.gather(*(archive.prepare([b'x' * 20000]) for _ in range(5)))\n"
+        "    await asyncio.gather(*(archive.writer.prepare([b'x' * 20000]) for _ in range(5)))\n"
         "    for volume in volumes.values():\n"
         "        await volume.close()\n"
         "    await archive.close()\n"

@@ -204,7 +204,7 @@ class ActivityDesk:
     async def _of_kind(self, kind: str) -> list[int]:
         """The numbers of all entries of a kind; what was there before is not read again."""
         seqs = self._seqs.setdefault(kind, [])
-        for seq in await self._archive.entry_seqs(kind, seqs[-1] if seqs else 0):
+        for seq in await self._archive.volumes.entry_seqs(kind, seqs[-1] if seqs else 0):
             if not seqs or seq > seqs[-1]:
                 seqs.append(seq)
         return seqs

@@ -33,7 +33,7 @@ async def damaged(archive: Archive, tell: Callable[[int, int], None] = lambda do
     """
     standing = [one.finding for one in await known(archive)]
     digests = {bytes.fromhex(one.sha256): None for one in standing if one.sha256}
-    unusable = await archive.unusable()
+    unusable = await archive.volumes.unusable()
     for number in range(1, archive.last_volume + 1):
         found_fault = any(one.where == archive.home.volume(number).name and not one.sha256 for one in standing)
         if found_fault or number in unusable:

@@ -50,7 +50,7 @@ class Seal:
 async def current(archive: Archive) -> Seal:
     """The seal of all that there is now."""
     head = await archive.head()
-    return Seal(head.seq, head.hash, (await archive.entry_times({head.seq})).get(head.seq, ""))
+    return Seal(head.seq, head.hash, (await archive.volumes.entry_times({head.seq})).get(head.seq, ""))
 
 
 def line(archive_id: str, seal: Seal) -> str:

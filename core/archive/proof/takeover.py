@@ -112,7 +112,10 @@ async def salvage(
     if path.is_file() and not os.access(path, os.R_OK):
         raise DamagedError(f"Volume {path.name} cannot be read: access is denied.", "Correct its owner and mode.")
     async with AsyncExitStack() as stack:
-        numbers = [archive.last_volume, *(number for number in await archive.unusable() if number != archive.last_volume)]
+        numbers = [
+            archive.last_volume,
+            *(number for number in await archive.volumes.unusable() if number != archive.last_volume),
+        ]
         wrecks = {
             number: [
                 await stack.enter_async_context(opened(home.volume(number), archive.home.path))
@@ -143,7 +146,7 @@ async def _look(archive: Archive, wrecks: Mapping[int, list[Wreck]]) -> _Found:
     kept, ledger = max(ends, key=lambda one: one[0].seq)
     found = _Found([wreck for several in wrecks.values() for wreck in several], ledger, previous, kept)
     found.others_lost = len(wrecks) > 1
-    seen = await archive.applied()
+    seen = await archive.projection.applied()
     async with aclosing(ledger.entries(previous)) as entries:
         async for _, entry in entries:
             found.named |= dict.fromkeys([*catalog.digests(entry), *catalog.renewed(entry)])
@@ -163,12 +166,12 @@ async def _previous(archive: Archive, wrecks: Sequence[Wreck]) -> Head:
     if number == 1:
         return Head(0, ZERO_HASH)
     with suppress(DamagedError, StorageError):
-        return await archive.end_of(number - 1)
+        return await archive.volumes.end_of(number - 1)
     for wreck in wrecks:
         meta = await wreck.meta()
         if meta is not None and (meta.archive_id, meta.number) == (archive.archive_id, number):
             return meta.previous
-    if (seen := await archive.applied()).seq:
+    if (seen := await archive.projection.applied()).seq:
         return seen
     raise DamagedError(
         f"Neither volume {number:06} nor the one before it can be read.",
@@ -179,7 +182,7 @@ async def _previous(archive: Archive, wrecks: Sequence[Wreck]) -> Head:
 async def _tell_of(archive: Archive, found: _Found, actor: str, tell: Tell) -> tuple[Salvaged, list[Draft]]:
     """Which messages are whole, and the entries that say what is lost."""
     lost: list[Restated] = []
-    seen = await archive.applied()
+    seen = await archive.projection.applied()
     changed = await _changed_after(archive, found.kept.seq) if seen.seq > found.kept.seq else {}
     for done, sha256 in enumerate(found.wanted):
         if not done % AT_ONCE:
@@ -188,7 +191,7 @@ async def _tell_of(archive: Archive, found: _Found, actor: str, tell: Tell) -> t
             found.whole.add(sha256)
             if sha256 not in found.named:
                 changed[sha256] = None
-        elif not await archive.is_listed_before(sha256, archive.last_volume):
+        elif not await archive.volumes.is_listed_before(sha256, archive.last_volume):
             lost.append(await restated.of(archive.database, sha256))
             changed.pop(sha256, None)
     placed = [await restated.of(archive.database, sha256) for sha256 in changed]
@@ -221,7 +224,7 @@ async def _changed_after(archive: Archive, seq: int) -> dict[bytes, None]:
 
 async def _kept_entries(archive: Archive, found: _Found) -> AsyncGenerator[Entry]:
     """What the ledger says up to where it is whole."""
-    async for volume in archive.volumes():
+    async for volume in archive.volumes.readable():
         if volume.meta.number < archive.last_volume:
             with suppress(DamagedError, StorageError):
                 async for entry in volume.entries():
@@ -283,7 +286,7 @@ async def _put_in_place(archive: Archive, found: _Found, done: Salvaged, drafts:
                 await volume.append(drafts[start : start + 10])
         finally:
             await volume.close()
-        await archive.release_volumes()
+        await archive.volumes.release()
         aside = await asyncio.to_thread(_swap, fresh, path)
     except BaseException:
         fresh.unlink(missing_ok=True)
@@ -370,7 +373,7 @@ async def lost(archive: Archive) -> dict[bytes, Restated]:
     for entry in await archive.entries_before(None, LAST_SEQ, "salvaged"):
         for one in entry.payload["lost"]:
             found.setdefault(bytes.fromhex(one[0]), one)
-    known = await archive.known(list(found))
+    known = await archive.projection.known(list(found))
     return {sha256: one for sha256, one in found.items() if sha256 not in known}
 
 

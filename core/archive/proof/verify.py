@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from core import files
-from core.archive.archive import detail
 from core.archive.catalog import catalog
+from core.archive.catalog.projection import detail
 from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.volume_check import Place, walk
 from core.archive.store.ledger import ZERO_HASH, Head

@@ -86,7 +86,7 @@ async def places(archive: Archive, message: int) -> list[Placed]:
         "ORDER BY placement.since_seq, placement.id",
         (message,),
     )
-    times = await archive.entry_times({seq for row in rows for seq in row[2:4] if seq})
+    times = await archive.volumes.entry_times({seq for row in rows for seq in row[2:4] if seq})
     return [
         Placed(user, path, times.get(since, ""), times.get(until, "") if until else "") for user, path, since, until in rows
     ]

@@ -316,7 +316,7 @@ async def forgetting(archive: Archive, name: str, *, wanted: bool) -> AsyncItera
             # it would go to a server that it is not for.
             kinds = ("profile.saved", "directory.saved")
             unread = len(archive.notices)
-            written = [seq for kind in kinds for seq in await archive.entry_seqs(kind, after)]
+            written = [seq for kind in kinds for seq in await archive.volumes.entry_seqs(kind, after)]
             if not written and len(archive.notices) == unread:
                 async with archive.database.transaction() as transaction:
                     await transaction.execute("INSERT OR IGNORE INTO password (profile, box) VALUES (?, ?)", (name, box))

@@ -80,7 +80,7 @@ async def page(
         "ORDER BY waiting DESC, a.address LIMIT ? OFFSET ?",
         (*values, limit, offset),
     )
-    times = await archive.entry_times({seq for row in rows for seq in row[2:4]})
+    times = await archive.volumes.entry_times({seq for row in rows for seq in row[2:4]})
     return [UnknownAddress(row[0], State(row[1]), times.get(row[2], ""), times.get(row[3], ""), *row[4:]) for row in rows]
 
 
@@ -114,7 +114,7 @@ async def open_since(archive: Archive) -> tuple[int, str]:
     row = await archive.database.one(f"SELECT count(*), min(a.first_seq) {open_}")
     if row is None or not row[0]:
         return 0, ""
-    return int(row[0]), (await archive.entry_times([row[1]])).get(row[1], "")
+    return int(row[0]), (await archive.volumes.entry_times([row[1]])).get(row[1], "")
 
 
 async def to_be_filed(archive: Archive) -> int:

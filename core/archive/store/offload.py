@@ -1,13 +1,15 @@
-"""A process beside the service that hashes, splits, describes and compresses, so that two cores work and not one.
+"""Processes beside the service that hash, split, describe and compress, so that two cores work and not one.
 
 Threads do not do it: between hashing and compressing there are ten moments a message at which they wait for the interpreter
 lock, and a third of the time went there. Raw bytes go over and compressed ones come back through shared memory; what else is
-said goes through a socket. When the process dies, the batch is prepared here, and so is every one after it: it is a matter of
-speed alone.
+said goes through a socket. When a process dies, the batch is prepared in the service, and when the last one does, so is every
+one after it: it is a matter of speed alone.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import mmap
 import os
 import pickle
@@ -23,7 +25,14 @@ from core.archive.store.intake import Part, Piece, Prepared
 from core.message.envelope import Envelope
 from core.system import guard, launch
 from core.system.process import is_stopped
+from core.system.tasks import spawn
 
+logger = logging.getLogger("archivar.archive")
+
+#: A batch of this size means that more is to come, and that a process is worth its start (0.1 s).
+WORTH_A_PROCESS = 2 * 1024 * 1024
+#: Whoever of the service, the mail server and these has to wait, there is enough to do for two cores.
+PROCESSES = 2
 #: Space for one batch each way. A batch that does not fit is prepared in the service itself.
 BYTES = 24 * 1024 * 1024
 #: Digests that one process keeps: 10 MB.
@@ -100,6 +109,76 @@ class Offload:
             self._process.wait()
         self._raw.close()
         self._packed.close()
+
+
+class Processes:
+    """The processes of one archive, started when there is much to do; they live until this is closed."""
+
+    def __init__(self) -> None:
+        self._free: asyncio.Queue[Offload | None] = asyncio.Queue()
+        self._alive: set[Offload] = set()
+        self._starting: asyncio.Task[None] | None = None
+
+    def expect(self, size: int) -> None:
+        """Say that ``size`` bytes are to come: the processes start while the first of them are still on their way."""
+        if self._starting is None and size >= WORTH_A_PROCESS:
+            self._starting = spawn(self._start(), name="start offload")
+
+    async def prepare(self, raws: Sequence[bytes], volume: int) -> tuple[list[Prepared], list[Part]] | None:
+        """Hash, split, describe and compress, for ``volume``; None when no process does it.
+
+        Several batches may be on their way at once.
+        """
+        self.expect(sum(map(len, raws)))
+        if self._starting is not None:
+            await self._starting
+        if not self._alive or not fits(raws) or not (offload := await self._take()):
+            return None
+        working = spawn(asyncio.to_thread(offload.prepare, raws, volume), name="offload")
+        try:
+            done = await asyncio.shield(working)
+        except (OSError, EOFError) as error:
+            logger.warning("a process that compresses has ended (%s); going on without it", error or "no reason")
+            await self._lose(offload)
+            return None
+        except asyncio.CancelledError:
+            # The conversation goes on in its thread, to its end: only then is the process free again.
+            working.add_done_callback(lambda _: self._free.put_nowait(offload))
+            raise
+        self._free.put_nowait(offload)
+        return done
+
+    async def _take(self) -> Offload | None:
+        """A free process; None when the last one has ended."""
+        offload = await self._free.get()
+        if offload is None:
+            self._free.put_nowait(None)
+        return offload
+
+    async def _lose(self, offload: Offload) -> None:
+        self._alive.discard(offload)
+        if not self._alive:
+            # Whoever waits for a process need not wait any longer.
+            self._free.put_nowait(None)
+        await asyncio.to_thread(offload.close)
+
+    async def _start(self) -> None:
+        try:
+            for _ in range(PROCESSES):
+                offload = await asyncio.to_thread(Offload)
+                self._alive.add(offload)
+                self._free.put_nowait(offload)
+        except Exception as error:
+            # It is a matter of speed alone: whatever keeps it from starting, a run goes on without it.
+            logger.warning("no process for compression: %s", error or type(error).__name__)
+
+    async def close(self) -> None:
+        """End the processes."""
+        if self._starting is not None:
+            await self._starting
+        alive, self._alive = self._alive, set()
+        for offload in alive:
+            await asyncio.to_thread(offload.close)
 
 
 def fits(raws: Sequence[bytes]) -> bool:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from core import config
-from core.archive import mending
 from core.archive.archive import Archive
 from core.archive.catalog import twins
 from core.archive.store.ledger import Draft
@@ -356,7 +355,7 @@ async def _store(archive: Archive, user: User, path: Path, batch: _Batch, done: 
         done.folder = folder
         done.found[folder] += count
         if not dry_run:
-            done.repaired += await mending.mend(archive, raws, str(path), actor)
+            done.repaired += await archive.writer.mend(raws, str(path), actor)
         done.formats |= {one.kind for one in found.values()}
         done.messages += len(new)
         done.already += count - len(new)
@@ -366,7 +365,7 @@ async def _store(archive: Archive, user: User, path: Path, batch: _Batch, done: 
             drafts.append(_draft(user, path, folder, kept, there.forms, actor))
             fresh |= {sha256: raws[sha256] for sha256 in kept}
     if drafts:
-        await archive.append(drafts, await archive.prepare(list(fresh.values())))
+        await archive.writer.append(drafts, await archive.writer.prepare(list(fresh.values())))
 
 
 def _draft(

@@ -346,7 +346,7 @@ class _DeepFolder:
         good, archive = read_as(raw, kept), self._scope.archive
         origin = f"{self._look.folder.path} of {self._scope.source.partition(' -> ')[0]}"
         payload = {"messages": [[kept.sha256.hex(), len(good), origin]]}
-        await archive.renew(Draft("repaired", payload, self._deep.actor), [good])
+        await archive.writer.renew(Draft("repaired", payload, self._deep.actor), [good])
         if await self._damaged({kept.sha256}):
             return False
         async with archive.database.transaction() as transaction:

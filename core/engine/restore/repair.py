@@ -111,7 +111,7 @@ class _Work:
             payload: dict[str, Any] = {"messages": [[found.sha256.hex(), len(found.raw), found.origin]]}
             if found.sha256 in self.lost:
                 payload["placed"] = [self.lost[found.sha256]]
-            await self.archive.renew(Draft("repaired", payload, self.actor), [found.raw])
+            await self.archive.writer.renew(Draft("repaired", payload, self.actor), [found.raw])
             async for _, back in self.archive.read_back([found.sha256]):
                 if isinstance(back, DamagedError):
                     self.open[found.sha256] = message

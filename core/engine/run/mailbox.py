@@ -177,7 +177,7 @@ class MailboxArchiver:
             what = f"the server names {counted(len(seen.twice), 'UID')} for several messages each"
             visit.fail(folder, None, what, ProblemCode.UID_TWICE)
         self._tell_shrunk(folder, seen.before, seen.before - len(seen.listed))
-        visit.archive.expect(progress.bytes_total)
+        visit.archive.writer.expect(progress.bytes_total)
         visit.link.progressed()
 
     def _tell_shrunk(self, folder: Folder, before: int, gone: int) -> None:

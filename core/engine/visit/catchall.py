@@ -18,7 +18,7 @@ from core.archive.archive import Archive
 from core.archive.read.sources import Left
 from core.archive.registry import unknown, users
 from core.archive.store.ledger import Draft
-from core.archive.store.preparation import Ready
+from core.archive.store.writer import Ready
 from core.engine.visit.filing import Batch, Destination, Stored, origin
 from core.imap.names import Folder
 from core.imap.replies import Listed
@@ -156,7 +156,7 @@ class SortedFiling:
     async def prepare(self, messages: Batch) -> Prepared:
         """Sort a batch, and make ready what is archived of it."""
         done = await asyncio.to_thread(lambda: [self._sorting.sort(raw) for _, raw, _ in messages])
-        ready = await self._archive.prepare([one.content for one in done if self._sorting.places(one.route)])
+        ready = await self._archive.writer.prepare([one.content for one in done if self._sorting.places(one.route)])
         return Prepared(tuple(done), ready)
 
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Prepared) -> Stored:
@@ -181,7 +181,7 @@ class SortedFiling:
         if drafts:
             if any(owner == CATCHALL for owner, _ in entry.places):
                 await users.nobody(self._archive)
-            await self._archive.append(drafts, prepared.ready)
+            await self._archive.writer.append(drafts, prepared.ready)
         self._left += len(left)
         return Stored(size, frozenset(uid for uid, *_ in left))
 

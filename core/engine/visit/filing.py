@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from core.archive.archive import Archive
 from core.archive.read.sources import Gone, Left
 from core.archive.store.ledger import Draft
-from core.archive.store.preparation import Ready
+from core.archive.store.writer import Ready
 from core.engine.visit.plan import Place
 from core.imap.names import Folder
 from core.imap.replies import Listed
@@ -93,10 +93,25 @@ class OwnFiling:
         return set()
 
     async def prepare(self, messages: Batch) -> Ready:
-        return await self._archive.prepare([raw for _, raw, _ in messages])
+        return await self._archive.writer.prepare([raw for _, raw, _ in messages])
 
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Ready) -> Stored:
-        return Stored(await store(self._archive, self._to, folder, uidvalidity, messages, prepared))
+        """``prepared`` holds the same messages in the same order."""
+        if not messages:
+            return Stored(0)
+        rows = [
+            [message.sha256.hex(), uid, listed.size, listed.internaldate, listed.flags]
+            for message, (uid, _, listed) in zip(prepared.messages, messages, strict=True)
+        ]
+        payload = origin(self._to) | {
+            "owner": self._to.owner,
+            "folder": self._to.path(folder),
+            "server_folder": folder.name,
+            "uidvalidity": uidvalidity,
+            "messages": rows,
+        }
+        await self._archive.writer.append([Draft("archived", payload)], prepared)
+        return Stored(sum(len(raw) for _, raw, _ in messages))
 
     def remarks(self) -> list[str]:
         return []
@@ -116,35 +131,6 @@ class Move:
     path: str | None
     deleted: bool = False
     ours: bool = False
-
-
-async def store(
-    archive: Archive,
-    destination: Destination,
-    folder: Folder,
-    uidvalidity: int,
-    messages: Sequence[tuple[int, bytes, Listed]],
-    ready: Ready,
-) -> int:
-    """Archive (UID, raw bytes, listing) of one folder; durable when this returns. The raw bytes stored or found known.
-
-    ``ready`` holds the same messages in the same order (``Archive.prepare``).
-    """
-    if not messages:
-        return 0
-    rows = [
-        [message.sha256.hex(), uid, listed.size, listed.internaldate, listed.flags]
-        for message, (uid, _, listed) in zip(ready.messages, messages, strict=True)
-    ]
-    payload = origin(destination) | {
-        "owner": destination.owner,
-        "folder": destination.path(folder),
-        "server_folder": folder.name,
-        "uidvalidity": uidvalidity,
-        "messages": rows,
-    }
-    await archive.append([Draft("archived", payload)], ready)
-    return sum(len(raw) for _, raw, _ in messages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,193 @@
+"""The catalog follows the ledger: it is brought up to the ledger's end, or made anew from it, and writes nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+
+from core.archive.catalog import catalog, changes, settings
+from core.archive.catalog.catalog import Detail
+from core.archive.store.intake import Prepared
+from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
+from core.archive.store.volume import REPAIR, Volume
+from core.archive.store.volumes import Volumes
+from core.db.database import Database
+from core.errors import DamagedError, StorageError
+from core.message.envelope import describe
+
+#: A damaged message has no readable envelope, but it stays listed, so that it can be named and fetched again.
+UNREADABLE = Detail(0, describe(b""))
+
+
+class Projection:
+    """The catalog in ``database`` as the projection of what is in ``volumes``."""
+
+    def __init__(self, database: Database, volumes: Volumes) -> None:
+        self._database = database
+        self._volumes = volumes
+
+    # Following -----------------------------------------------------------------------------------------------------------
+
+    async def applied(self) -> Head:
+        """Up to where the catalog has followed the ledger."""
+        row = await self._database.one("SELECT seq, hash FROM applied")
+        return Head(row[0], bytes(row[1])) if row else Head(0, ZERO_HASH)
+
+    async def begin(self, archive_id: str) -> None:
+        """Say of a new catalog whose it is, unless it knows."""
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                "INSERT OR IGNORE INTO applied (id, archive_id, volume, seq, hash) VALUES (1, ?, 1, 0, ?)",
+                (archive_id, ZERO_HASH),
+            )
+
+    async def catch_up(self, *, accept: bool = False) -> int:
+        """Apply what the ledger has and the catalog has not; the number of entries applied.
+
+        Raises ``DamagedError`` when the ledger does not go on from what the catalog knows. With ``accept`` what cannot be read
+        is passed over, see ``Volumes.notices``.
+        """
+        row = await self._database.one("SELECT volume, seq, hash FROM applied")
+        start, seq, digest = (row[0], row[1], bytes(row[2])) if row else (1, 0, ZERO_HASH)
+        # After that row was read: so the ledger's end is never older than what was applied.
+        self._volumes.look()
+        if not accept:
+            head = await self._volumes.head()
+            _compare(self._volumes.home.volume(self._volumes.last).name, head, Head(seq, digest))
+            if head.seq == seq:
+                return 0
+        count = 0
+        reached = Head(seq, digest)
+        for number in range(start, self._volumes.last + 1):
+            try:
+                volume = await self._volumes.at(number)
+                async with aclosing(catalog.groups(volume.entries(after=reached.seq))) as groups:
+                    async for group in groups:
+                        applied, done = await self._apply_group(group, volume, reached, accept=accept)
+                        count += done
+                        reached = Head(group[-1].seq, group[-1].hash)
+                        if applied < reached.seq:
+                            # Somebody has emptied the catalog to rebuild it: what comes before this entry must come first.
+                            return count + await self.catch_up(accept=accept)
+            except DamagedError as error:
+                if not accept:
+                    raise
+                self._volumes.note(error)
+        return count
+
+    async def _apply_group(self, group: Sequence[Entry], volume: Volume, before: Head, *, accept: bool) -> tuple[int, int]:
+        """Apply entries that follow one another; up to where all is applied now, and how many of them were."""
+        details: dict[bytes, Detail] = {}
+        for entry in group:
+            if not accept and not entry.follows(before):
+                what = f"Entry {entry.seq} of the ledger does not follow from entry {before.seq}"
+                raise DamagedError(f"{what}: the ledger was changed.", REPAIR)
+            before = Head(entry.seq, entry.hash)
+            details |= await self._read_details(entry, volume)
+        async with self._database.transaction() as transaction:
+            applied = (await catalog.applied(transaction)).seq
+            missing = [entry for entry in group if entry.seq > applied]
+            if missing and (accept or missing[0].seq == applied + 1):
+                await catalog.apply_all(transaction, missing, volume.meta.number, details)
+                return missing[-1].seq, len(missing)
+        return applied, 0
+
+    async def _read_details(self, entry: Entry, volume: Volume) -> dict[bytes, Detail]:
+        digests = catalog.digests(entry)
+        known = await self.known(digests)
+        wanted = [*(sha256 for sha256 in digests if sha256 not in known), *catalog.renewed(entry)]
+        return {sha256: await detail(volume, sha256) for sha256 in dict.fromkeys(wanted)}
+
+    async def rebuild(self) -> int:
+        """Empty the projection and replay all volumes; the number of entries applied.
+
+        An archive opened without ``follow`` can be rebuilt even when catalog and ledger disagree.
+        """
+        async with self._database.transaction() as transaction:
+            await catalog.clear(transaction)
+        return await self.catch_up(accept=True)
+
+    async def date_placements(self) -> None:
+        """Date what was placed before placements had dates: of messages without one of their own the ledger knows it."""
+        undated = "SELECT DISTINCT since_seq FROM placement WHERE date IS NULL"
+        if seqs := [row[0] for row in await self._database.read(undated)]:
+            times = await self._volumes.entry_times(seqs)
+            async with self._database.transaction() as transaction:
+                for seq in seqs:
+                    await catalog.date_placements(transaction, seq, times.get(seq, ""))
+
+    # For the writer ------------------------------------------------------------------------------------------------------
+
+    async def known(self, digests: Sequence[bytes]) -> set[bytes]:
+        """Those of ``digests`` that are in the archive."""
+        rows = await self._database.among("SELECT sha256 FROM message WHERE sha256 IN (??)", digests)
+        return {bytes(row[0]) for row in rows}
+
+    async def lost(self, digests: Sequence[bytes]) -> list[bytes]:
+        """Those of ``digests`` that the archive lists and cannot give out. Only where damage is known is anything read."""
+        rows = await self._database.among("SELECT sha256, volume FROM message WHERE sha256 IN (??)", digests)
+        if not rows:
+            return []
+        broken = {number for number in {row[1] for row in rows} if await self._volumes.is_unusable(number)}
+        named = await self._database.among("SELECT sha256 FROM damage WHERE sha256 IN (??)", digests)
+        damaged = {bytes(row[0]) for row in named}
+        doubtful = [(bytes(sha256), number) for sha256, number in rows if number in broken or sha256 in damaged]
+        return [sha256 for sha256, number in doubtful if not await self._is_readable(number, sha256)]
+
+    async def _is_readable(self, number: int, sha256: bytes) -> bool:
+        try:
+            await self._volumes.raw(number, sha256)
+        except DamagedError:
+            return False
+        return True
+
+    async def mended(self, digests: Sequence[bytes]) -> None:
+        """Forget the damage of messages that were stored anew."""
+        async with self._database.transaction() as transaction:
+            await transaction.many("DELETE FROM damage WHERE sha256 = ?", [(sha256,) for sha256 in digests])
+
+    async def told(self, drafts: Sequence[Draft], forms: Mapping[bytes, bytes]) -> list[Draft]:
+        """The drafts as the ledger has them: with the other forms of their messages, and with what they change."""
+        return await changes.told(self._database, [catalog.told(draft, forms) for draft in drafts])
+
+    async def apply(self, entries: Sequence[Entry], volume: int, fresh: Mapping[bytes, Prepared]) -> None:
+        """Follow the ledger up to ``entries``; of the messages that came with them ``fresh`` are new in the volume."""
+        details = {sha256: Detail(len(message.raw), message.envelope) for sha256, message in fresh.items()}
+        async with self._database.transaction() as transaction:
+            reached = (await catalog.applied(transaction)).seq
+            following = [entry for entry in entries if entry.seq > reached]
+            if following and following[0].seq == reached + 1:
+                await catalog.apply_all(transaction, following, volume, details)
+                reached = following[-1].seq
+        if entries and reached < entries[-1].seq:
+            # Another process appended in between and has not applied it (yet).
+            await self.catch_up()
+
+    async def volume_bytes(self) -> int:
+        """The size at which a volume is sealed (setting ``volume_bytes``)."""
+        return (await settings.read(self._database)).volume_bytes
+
+
+def _compare(name: str, head: Head, seen: Head) -> None:
+    """Raises ``DamagedError`` when the ledger's end cannot come after what the catalog has ``seen``."""
+    if head.seq == seen.seq and head.hash != seen.hash and seen.seq:
+        raise DamagedError(
+            f"{name}: entry {seen.seq} is not the one that the catalog has seen: volumes were replaced or changed.",
+            REPAIR,
+        )
+    if head.seq < seen.seq:
+        raise DamagedError(
+            f"{name}: the ledger ends at entry {head.seq}, but the catalog has seen entry {seen.seq}: "
+            "volumes were lost or replaced.",
+            REPAIR,
+        )
+
+
+async def detail(volume: Volume, sha256: bytes) -> Detail:
+    """What the catalog says of a message in ``volume``."""
+    try:
+        raw = await volume.raw(sha256)
+    except (DamagedError, StorageError, KeyError):
+        return UNREADABLE
+    return Detail(len(raw), await asyncio.to_thread(describe, raw))

@@ -1,0 +1,316 @@
+"""The volumes of one archive: which there are, which one is written to, and why none can be. Knows no catalog.
+
+They are opened when they are asked for and kept open. A file that another process has put in the place of one is opened anew.
+What cannot be read of them is noted, once, and passed over where others can be read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+
+from core import files
+from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
+from core.archive.store.volume import REPAIR, Meta, Volume
+from core.config import Home
+from core.db.database import LOCK_SECONDS
+from core.errors import BusyError, DamagedError, HomeError, StorageError
+
+#: Why nothing can be appended: damage, no space or no right to write, or it is a backup.
+Refusal = DamagedError | StorageError | HomeError
+
+
+class Volumes:
+    """The volume files of ``home``. ``last`` is the number of the one that is written to, ``archive_id`` whose they are.
+
+    ``refusal``: why nothing can be appended; None when all is well.
+    """
+
+    def __init__(self, home: Home, refusal: Refusal | None = None) -> None:
+        self.home = home
+        self.refusal = refusal
+        self.archive_id = ""
+        self.last = 0
+        self._notes: dict[str, str] = {}
+        self._open: dict[int, Volume] = {}
+        self._replaced: list[Volume] = []
+        self._opening = asyncio.Lock()
+        #: The file of the last volume when it was last looked at because of damage.
+        self._seen: tuple[int, int, int] = (0, 0, 0)
+
+    # What can be done ----------------------------------------------------------------------------------------------------
+
+    @property
+    def damage(self) -> DamagedError | None:
+        """The damage because of which nothing is appended, if there is any."""
+        return self.refusal if isinstance(self.refusal, DamagedError) else None
+
+    def check_usable(self) -> None:
+        """Raises ``DamagedError``, ``StorageError`` when nothing can be appended, ``HomeError`` for a backup."""
+        if self.refusal is not None:
+            raise self.refusal
+
+    def refuse(self, error: DamagedError | StorageError) -> None:
+        """From now on nothing is appended; what can be read is read."""
+        self.refusal = error
+        self._seen = _facts(self.home.volume(self.last))
+        self.note(error, "Until then nothing is added to the archive; all that is whole can be read.")
+
+    @property
+    def notices(self) -> list[str]:
+        """What cannot be read or seen, as sentences."""
+        return list(self._notes.values())
+
+    def note(self, error: Refusal, more: str = "") -> None:
+        """Keep a notice of something that cannot be read, once."""
+        self.tell(error.message, " ".join(text for text in (error.message, error.hint, more) if text))
+
+    def tell(self, key: str, notice: str) -> None:
+        """Keep a notice, unless there is one of that ``key``."""
+        self._notes.setdefault(key, notice)
+
+    def is_noted(self, error: Refusal) -> bool:
+        """Tell whether ``notices`` has the error already."""
+        return error.message in self._notes
+
+    def forget_notices(self) -> None:
+        self._notes.clear()
+
+    # Opening and closing -------------------------------------------------------------------------------------------------
+
+    async def make_first(self) -> None:
+        """Make volume 1 of a new archive, if no other process has."""
+        async with locked(self.home.volumes):
+            if not self.home.volume(1).exists():
+                await Volume.create(self.home.volume(1), Meta(uuid.uuid4().hex, 1, Head(0, ZERO_HASH)))
+
+    async def begin(self, actor: str) -> None:
+        """Write the first entry of the ledger, if no other process has."""
+        volume = await self.at(1)
+        async with locked(self.home.volumes):
+            if not (await volume.head()).seq:
+                await volume.append([Draft("archive.created", {"archive_id": volume.meta.archive_id}, actor)])
+
+    async def find(self, seen: int, seq: int) -> None:
+        """Look which volumes there are. ``seen``, ``seq``: up to which volume and entry the catalog has followed them."""
+        self.last = await self._find_last(seen, seq)
+        missing = sorted(set(range(1, self.last + 1)) - set(self.home.volume_numbers()))
+        for number in missing:
+            if number < self.last:
+                self.note(DamagedError(f"Volume {self.home.volume(number).name} is missing.", REPAIR))
+        if self.refusal is None:
+            for number in set(range(1, self.last)) - set(missing):
+                _protect(self.home.volume(number))
+        try:
+            await self.at(self.last)
+        except DamagedError as error:
+            if self.refusal is None:
+                self.refuse(error)
+
+    async def _find_last(self, seen: int, seq: int) -> int:
+        """The volume that is written to: the last that is there, or one after it from which the catalog has seen something."""
+        last = (self.home.volume_numbers() or [1])[-1]
+        if seen <= last:
+            return last
+        with suppress(DamagedError, StorageError):
+            # One that was lost before anything was in it is no loss.
+            if (await (await self.at(last)).head()).seq >= seq:
+                return last
+        return seen
+
+    def look(self) -> None:
+        """Count volumes that another process has begun."""
+        self.last = max((self.home.volume_numbers() or [1])[-1], self.last)
+
+    async def at(self, number: int) -> Volume:
+        """The volume of that number, open. Raises ``DamagedError``, ``StorageError``, ``HomeError``."""
+        path = self.home.volume(number)
+        found = self._open.get(number)
+        if found is None or not found.is_at(path):
+            async with self._opening:
+                found = self._open.get(number)
+                if found is None or not found.is_at(path):
+                    if found is not None:
+                        # Somebody may be reading from it.
+                        self._replaced.append(self._open.pop(number))
+                    found = await Volume.open(path, read_only=number != self.last or self.refusal is not None)
+                    self._open[number] = found
+                    self._check_identity(found, number)
+        return found
+
+    def _check_identity(self, volume: Volume, number: int) -> None:
+        """Raises ``DamagedError`` for the volume of another archive, or with another number."""
+        name = self.home.volume(number).name
+        if self.archive_id and volume.meta.archive_id != self.archive_id:
+            what = "belongs to another archive than the catalog"
+        elif volume.meta.number != number:
+            what = f"is volume {volume.meta.number} by what it says of itself"
+        else:
+            return
+        self._replaced.append(self._open.pop(number))
+        raise DamagedError(f"{name} {what}.", REPAIR)
+
+    async def release(self) -> None:
+        """Close all volume files, so that one of them can be replaced."""
+        volumes, self._open = list(self._open.values()), {}
+        for volume in volumes:
+            await volume.close()
+
+    async def close(self) -> None:
+        """Close all files. Safe to call twice."""
+        volumes, self._open, self._replaced = [*self._open.values(), *self._replaced], {}, []
+        for volume in volumes:
+            await volume.close()
+
+    def has_changed(self) -> bool:
+        """Has the file because of which nothing is appended changed since that was found, or last asked?"""
+        there = _facts(self.home.volume(self.last))
+        if self.damage is None or there == self._seen:
+            return False
+        self._seen = there
+        return True
+
+    def forget(self) -> None:
+        """Believe nothing of what was found: all files are opened anew. Those that are open may be read to the end."""
+        self._replaced += self._open.values()
+        self._open.clear()
+        self.refusal = None
+        self._notes.clear()
+
+    # Writing -------------------------------------------------------------------------------------------------------------
+
+    async def next(self, volume: Volume) -> None:
+        """Seal ``volume`` and go on with the next one, which another process may have begun."""
+        number = volume.meta.number + 1
+        async with locked(self.home.volumes):
+            head = await volume.seal()
+            if not self.home.volume(number).exists():
+                await Volume.create(self.home.volume(number), Meta(volume.meta.archive_id, number, head))
+            _protect(volume.path)
+        self.last = number
+
+    # Reading -------------------------------------------------------------------------------------------------------------
+
+    async def readable(self) -> AsyncGenerator[Volume]:
+        """All volumes that can be read, the oldest first."""
+        for number in range(1, self.last + 1):
+            try:
+                volume = await self.at(number)
+            except (DamagedError, StorageError) as error:
+                self.note(error)
+                continue
+            yield volume
+
+    async def unusable(self) -> list[int]:
+        """The volumes that are missing, cannot be read or are not whole, as far as that shows when they are opened."""
+        return [number for number in range(1, self.last + 1) if await self.is_unusable(number)]
+
+    async def is_unusable(self, number: int) -> bool:
+        """The same of one volume."""
+        try:
+            return (await self.at(number)).fault is not None
+        except (DamagedError, StorageError):
+            return True
+
+    async def is_listed_before(self, sha256: bytes, number: int) -> bool:
+        """Does a volume before ``number`` have the message, as far as the volumes' own tables can be read?"""
+        async for volume in self.readable():
+            if volume.meta.number < number:
+                with self._passing_over():
+                    if await volume.database.one("SELECT 1 FROM message WHERE sha256 = ?", (sha256,)):
+                        return True
+        return False
+
+    async def raw(self, number: int, sha256: bytes) -> bytes:
+        """A message of a volume, byte for byte, matched with its hash. Raises ``DamagedError``."""
+        try:
+            return await (await self.at(number)).raw(sha256)
+        except KeyError:
+            raise DamagedError(f"Message {sha256.hex()[:16]} is missing in volume {number:06}.", REPAIR) from None
+        except StorageError as error:
+            raise DamagedError(f"Message {sha256.hex()[:16]} cannot be read: {error.message}", error.hint) from error
+
+    async def head(self) -> Head:
+        """The end of the ledger. Raises ``DamagedError`` when that cannot be read."""
+        return await (await self.at(self.last)).head()
+
+    async def end_of(self, number: int) -> Head:
+        """The last entry in a volume. Raises ``DamagedError`` when that cannot be known."""
+        volume = await self.at(number)
+        if volume.fault is not None:
+            raise volume.fault
+        return await volume.head()
+
+    async def entries(self, after: int = 0) -> AsyncIterator[Entry]:
+        """Ledger entries of all volumes with a seq over ``after``, in order; ``notices`` says what cannot be read of them."""
+        async for volume in self.readable():
+            with self._passing_over():
+                async for entry in volume.entries(after):
+                    yield entry
+
+    async def entries_before(self, seq: int | None, limit: int, kind: str = "") -> list[Entry]:
+        """Up to ``limit`` ledger entries with a seq under ``seq`` (None: the last ones), the newest first, of all volumes.
+
+        With ``kind`` only those of one kind; ``notices`` says what cannot be read of them.
+        """
+        found: list[Entry] = []
+        for number in range(self.last, 0, -1):
+            if len(found) >= limit:
+                break
+            with self._passing_over():
+                volume = await self.at(number)
+                if seq is None or volume.meta.previous.seq + 1 < seq:
+                    found += await volume.entries_before(seq, limit - len(found), kind)
+        return found
+
+    async def entry_seqs(self, kind: str, after: int = 0) -> list[int]:
+        """The seqs of all ledger entries of one kind that are over ``after``, in order; of those that can be read."""
+        found: list[int] = []
+        async for volume in self.readable():
+            with self._passing_over():
+                found += await volume.seqs(kind, after)
+        return found
+
+    async def entry_times(self, seqs: Collection[int]) -> dict[int, str]:
+        """The times of ledger entries, by seq; none for what cannot be read."""
+        found: dict[int, str] = {}
+        async for volume in self.readable():
+            with self._passing_over():
+                found.update(await volume.times(sorted(set(seqs) - found.keys())))
+        return found
+
+    @contextmanager
+    def _passing_over(self) -> Iterator[None]:
+        """Pass over the error of one volume, so that the others are read."""
+        try:
+            yield
+        except (DamagedError, StorageError) as error:
+            self.note(error)
+
+
+@asynccontextmanager
+async def locked(folder: Path, busy: str = "Another process is making a volume.") -> AsyncIterator[None]:
+    """Hold the folder's lock; others in this process wait for it as well. Raises ``BusyError``."""
+    async with files.lock_within(folder, LOCK_SECONDS) as held:
+        if not held:
+            raise BusyError(busy, "Try again in a moment.")
+        yield
+
+
+def _facts(path: Path) -> tuple[int, int, int]:
+    """Inode, size and time of change of a file; zeros for none."""
+    try:
+        there = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return there.st_ino, there.st_size, there.st_mtime_ns
+
+
+def _protect(path: Path) -> None:
+    """A sealed volume is not written again; its mode says so to everybody."""
+    with suppress(OSError):
+        if path.is_file() and path.stat().st_mode & 0o222:
+            path.chmod(0o400)
