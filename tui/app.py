@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console as Terminal
@@ -28,21 +29,20 @@ def run(home: Path | None = None) -> None:
     from tui.console import Console
     from tui.desk.desk import begin_archive, note_fault, open_desk
     from tui.desk.start import glance, locale_doubt
-    from tui.terminal import Found, TerminalDriver, end_on_signals
+    from tui.terminal import FoundTerminal, TerminalDriver, end_on_signals
 
     if doubt := locale_doubt():
         # Here too, where it stays when the console is left.
         terminal.print(doubt, soft_wrap=True)
-    found = Found()
+    found = FoundTerminal()
     threading.Thread(target=_end_with_terminal, name="terminal", daemon=True).start()
-    start = glance(home)
+    start = replace(glance(home), doubt=doubt)
     console = Console(
         lambda: open_desk(home),
         lambda: begin_archive(home),
         few_colours=few_colours(),
         start=start,
         note=lambda text: note_fault(home, text),
-        doubt=doubt,
         driver=TerminalDriver,
     )
     end_on_signals(found, console.end)

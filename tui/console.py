@@ -58,7 +58,7 @@ AGAIN = 2.0
 class Console(Failing):
     """The console. ``open_desk`` opens the archive and may raise ``Refused``; ``begin`` makes one where there is none.
 
-    ``note`` writes where in the program a fault was to a log. ``doubt`` is what should be known of the terminal.
+    ``note`` writes where in the program a fault was to a log.
     """
 
     TITLE = "Archivar"
@@ -73,12 +73,11 @@ class Console(Failing):
         few_colours: bool = False,
         start: Start = DEFAULTS,
         note: Callable[[str], None] = lambda text: None,
-        doubt: str = "",
         driver: type[Driver] | None = None,
     ) -> None:
         # Filters for colours are made in App.__init__, so it must know at once.
         super().__init__(note, driver_class=driver, ansi_color=True if few_colours else None)
-        self._doubt = doubt
+        self._doubt = start.doubt
         self._open_desk = open_desk
         self.begin = begin
         self.few_colours = few_colours

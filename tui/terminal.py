@@ -68,7 +68,7 @@ class TerminalDriver(LinuxDriver):
         self.flush()
 
 
-class Found:
+class FoundTerminal:
     """The terminal as it was found. ``restore`` brings it back, also out of a console that does nothing any more."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Found:
                 termios.tcsetattr(0, termios.TCSANOW, self._modes)
 
 
-def end_on_signals(found: Found, end: Callable[[int], None]) -> None:
+def end_on_signals(found: FoundTerminal, end: Callable[[int], None]) -> None:
     """Have ``end`` called with the number of a signal that asks the program to end.
 
     ``end`` is called in the main thread while the loop runs; a console that has not ended after some seconds is ended hard.

@@ -57,10 +57,7 @@ TOO_LONG = {
     "core.message.content",
     "core.profiles.routing",
     "core.service.unit.unit()",
-    "tui.console.__init__()",
     "tui.desk.drafts",
-    "tui.places.archive.searching",
-    "tui.widgets.form",
 }
 WRITERS = {"core.cli.output", "tui.__main__"}
 ASKING = {"isatty", "fileno", "encoding"}

@@ -22,8 +22,8 @@ from tui.places.home.home import HomePlace
 from tui.places.profiles.profile import ProfilePlace
 from tui.places.settings.settings import SettingsPlace
 from tui.places.users.users import UsersPlace
-from tui.places.wizard.place import WizardPlace
 from tui.places.wizard.summary import SummaryStep
+from tui.places.wizard.wizard import WizardPlace
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tui.places.users.importing import ImportPlace
 from tui.places.users.user_form import UserForm
 from tui.places.users.users import UsersPlace
 from tui.places.wizard.people import TargetStep, UsersStep
-from tui.places.wizard.place import WizardPlace
+from tui.places.wizard.wizard import WizardPlace
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 

@@ -38,7 +38,7 @@ from tui.desk.trial import StepRow
 from tui.places.home.home import HomePlace
 from tui.places.profiles.deletion import DeletionQuestion
 from tui.places.wizard.filing import example_lines
-from tui.places.wizard.place import WizardPlace
+from tui.places.wizard.wizard import WizardPlace
 
 ROWS = (
     FolderRow("INBOX", (), "INBOX", 0, "5", True),

@@ -32,8 +32,8 @@ from tui.desk.drafts import Drafts
 from tui.desk.refusals import Refused, translated
 from tui.desk.wording import FIELDS, OF_MANY, advice, message, phrase, place
 from tui.places.directory.directory import DirectoryPlace
-from tui.places.wizard.place import STEPS
 from tui.places.wizard.step import RUN_NOW, TRY_WITH, FormStep
+from tui.places.wizard.wizard import STEPS
 
 MAILBOX = {"user": "anna", "status": "failed", **dict.fromkeys(COUNTERS, 0)}
 #: What nobody who fills in a page knows.

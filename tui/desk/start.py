@@ -18,12 +18,16 @@ LARGEST_KEYMAP = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How the console looks and acts from its start. ``refresh`` is in seconds; ``keymap`` the text of the file, if any."""
+    """How the console looks and acts from its start. ``refresh`` is in seconds; ``keymap`` the text of the file, if any.
+
+    ``doubt`` is what should be known of the terminal.
+    """
 
     theme: str = "dark"
     mouse: bool = False
     refresh: float = 0.5
     keymap: str | None = None
+    doubt: str = ""
 
 
 DEFAULTS = Start()

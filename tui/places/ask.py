@@ -11,7 +11,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from tui.widgets.form import Line, Text
+from tui.widgets.fields import Text
+from tui.widgets.inputs import TypingLine
 
 
 class Ask(ModalScreen[str | None]):
@@ -20,7 +21,7 @@ class Ask(ModalScreen[str | None]):
     DEFAULT_CSS = """
     Ask .framed { height: 1; margin-top: 1; }
     Ask .framed Static { width: 1; }
-    Ask .framed Line { width: 1fr; }
+    Ask .framed TypingLine { width: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False)]
 
@@ -34,7 +35,7 @@ class Ask(ModalScreen[str | None]):
             yield Static(Content(self._text))
             with Horizontal(classes="framed"):
                 yield Static(Content("["))
-                yield Line(Text("answer", ""), self._value)
+                yield TypingLine(Text("answer", ""), self._value)
                 yield Static(Content("]"))
             yield Static(Content("enter  take it      esc  leave it"), classes="keys")
 

@@ -19,7 +19,7 @@ from tui.places.place import Place
 from tui.places.transfer.mail_import import ask_for_mail
 from tui.text.format import header
 from tui.text.mail import owner_line
-from tui.widgets.form import Search
+from tui.widgets.inputs import SearchBar
 from tui.widgets.paged import PAGE, PagedChoice
 from tui.widgets.panel import Panel
 
@@ -50,7 +50,7 @@ class ArchivePlace(Place):
 
     def content(self) -> ComposeResult:
         with Panel(id="owners-panel"):
-            yield Search("name or address", id="finding")
+            yield SearchBar("name or address", id="finding")
             yield PagedChoice[OwnerRow](id="owners")
             yield Static(id="none")
 
@@ -59,8 +59,8 @@ class ArchivePlace(Place):
         return self.query_one("#owners", PagedChoice)
 
     @property
-    def finding(self) -> Search:
-        return self.query_one("#finding", Search)
+    def finding(self) -> SearchBar:
+        return self.query_one("#finding", SearchBar)
 
     async def load(self) -> None:
         mail, contains, at = self.console.desk.mail, self.finding.value, self.owners.cursor

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -22,27 +22,20 @@ from tui.desk.refusals import Refused
 from tui.desk.search import EVERYTHING, BadQuery, IndexProgress, Question, Results, Scope, SearchOrder
 from tui.desk.start import safe
 from tui.places.archive.archive_list import MessageList
+from tui.places.archive.search_line import LABEL, QueryLine
 from tui.places.page import Page
 from tui.text.format import cut, header
 from tui.text.mail import messages
 from tui.text.syntax import syntax_lines
-from tui.widgets.form import Search, SearchLine
+from tui.widgets.inputs import SearchBar
 from tui.widgets.paged import PAGE
 
-#: Cells of the label before the line.
-LABEL = 28
 BEGIN = (
     "Type what to find, then press enter. A few words are enough:\n\n"
     "    offer steel                 both words, anywhere in the mail\n"
     "    from:anna after:2024-05     by whom, and when\n"
     "    filename:pdf larger:5MB     attachments, and size\n\n"
 )
-
-
-class QueryLine(SearchLine):
-    """Enter stands at the foot, since nothing is sought before."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "Search")]
 
 
 class SearchPlace(MessageList):
@@ -76,13 +69,13 @@ class SearchPlace(MessageList):
         self._draft = ""
 
     def content(self) -> ComposeResult:
-        yield Search("words, from:, subject:, after:2024-05 …", id="search", line=QueryLine)
+        yield SearchBar("words, from:, subject:, after:2024-05 …", id="search", line=QueryLine)
         yield Static(id="wrong", classes="wrong")
         yield from self.list_panels()
 
     @property
-    def search(self) -> Search:
-        return self.query_one("#search", Search)
+    def search(self) -> SearchBar:
+        return self.query_one("#search", SearchBar)
 
     @property
     def typing(self) -> bool:

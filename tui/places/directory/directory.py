@@ -21,7 +21,8 @@ from tui.places.guide import GuidePage
 from tui.places.place import Place
 from tui.places.profiles.testing import TestDialog
 from tui.text.format import header
-from tui.widgets.form import Check, Choices, Form, Spec, Text
+from tui.widgets.fields import Check, Choices, Spec, Text
+from tui.widgets.form import Form
 from tui.widgets.panel import Panel
 
 PASSWORD = "login.password"

@@ -10,7 +10,7 @@ from tui.places.pick import Pick
 from tui.places.place import Place
 from tui.places.runs.job import JobPlace
 from tui.places.runs.run import RunPlace
-from tui.places.wizard.place import WizardPlace
+from tui.places.wizard.wizard import WizardPlace
 
 
 class ProfileWork(Place):

@@ -24,7 +24,8 @@ from tui.places.runs.job import JobPlace
 from tui.places.transfer.saving import SavingForm
 from tui.text import prose
 from tui.text.format import Line, Span, cut, fit, header, wrap
-from tui.widgets.form import Choices, Form, Spec, Text
+from tui.widgets.fields import Choices, Spec, Text
+from tui.widgets.form import Form
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
 
@@ -199,7 +200,7 @@ class SealForm(SavingForm[bool]):
     SealForm Form { height: auto; max-height: 15; }
     SealForm .wrong { display: none; height: auto; }
     """
-    AUTO_FOCUS = "Form Line"
+    AUTO_FOCUS = "Form TypingLine"
 
     def __init__(self, kind: str, values: Mapping[str, str], *, new: bool) -> None:
         super().__init__()

@@ -22,7 +22,8 @@ from tui.places.runs.job import JobPlace
 from tui.places.transfer.saving import SavingForm
 from tui.shell import shell_of
 from tui.text.format import Line, Span, cut, fit, header, wrap
-from tui.widgets.form import Form, Text
+from tui.widgets.fields import Text
+from tui.widgets.form import Form
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
 
@@ -167,7 +168,7 @@ class SettingForm(SavingForm[bool]):
     """One setting in a line; True when it was changed."""
 
     DEFAULT_CSS = "SettingForm Form { height: auto; max-height: 8; }"
-    AUTO_FOCUS = "Form Line"
+    AUTO_FOCUS = "Form TypingLine"
 
     def __init__(self, row: SettingRow) -> None:
         super().__init__()

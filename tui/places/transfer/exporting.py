@@ -12,7 +12,8 @@ from textual.widgets import Static
 from tui.desk.archive import MailSelection
 from tui.desk.refusals import Refused
 from tui.places.runs.job_form import JobForm
-from tui.widgets.form import Choices, Form, Text
+from tui.widgets.fields import Choices, Text
+from tui.widgets.form import Form
 
 NOTE = "A folder on this machine. Nothing that is there is written over; the same export again carries on."
 

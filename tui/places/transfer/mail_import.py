@@ -11,7 +11,8 @@ from tui.desk.imports import ImportWish, WrongField
 from tui.desk.refusals import Refused
 from tui.places.place import Place
 from tui.places.runs.job_form import JobForm, ask_for_job
-from tui.widgets.form import Choices, Form, Spec, Text
+from tui.widgets.fields import Choices, Spec, Text
+from tui.widgets.form import Form
 
 NOTES = {
     "auto": "Looked at file by file. mbox counts as mboxrd.",
@@ -31,7 +32,7 @@ class ImportForm(JobForm):
     ImportForm Form { height: auto; max-height: 14; }
     ImportForm #said { height: auto; display: none; margin-bottom: 1; }
     """
-    AUTO_FOCUS = "Form Line"
+    AUTO_FOCUS = "Form TypingLine"
 
     def __init__(self, user: str, shown: str, formats: list[tuple[str, str]]) -> None:
         super().__init__()

@@ -18,7 +18,8 @@ from tui.desk.users import UserRow
 from tui.shell import shell_of
 from tui.text.format import Line as Row
 from tui.text.format import Span, fit
-from tui.widgets.form import Line, Text
+from tui.widgets.fields import Text
+from tui.widgets.inputs import TypingLine
 from tui.widgets.paged import PAGE, PagedChoice
 
 MOVES = {"down": 1, "up": -1, "pagedown": 8, "pageup": -8}
@@ -31,7 +32,7 @@ class PickUser(ModalScreen[UserRow | None]):
     PickUser .box { width: 78; }
     PickUser #search { height: 1; }
     PickUser #search Static { width: auto; }
-    PickUser #search Line { width: 1fr; }
+    PickUser #search TypingLine { width: 1fr; }
     PickUser #people { height: 10; margin-top: 1; }
     PickUser #said { height: auto; display: none; }
     """
@@ -39,7 +40,7 @@ class PickUser(ModalScreen[UserRow | None]):
         Binding("enter", "take", show=False),
         Binding("escape", "close", show=False),
     ]
-    AUTO_FOCUS = "Line"
+    AUTO_FOCUS = "TypingLine"
 
     def __init__(self, question: str) -> None:
         super().__init__()
@@ -53,7 +54,7 @@ class PickUser(ModalScreen[UserRow | None]):
             box.border_title = Content(self._question)
             with Horizontal(id="search"):
                 yield Static(Content("Search ["))
-                yield Line(Text("search", "", hint="name or address"), "")
+                yield TypingLine(Text("search", "", hint="name or address"), "")
                 yield Static(Content("]"))
             people = PagedChoice[UserRow](id="people")
             people.keeps_mark = True
@@ -75,7 +76,7 @@ class PickUser(ModalScreen[UserRow | None]):
 
     def _look(self) -> None:
         # Quick typing looks once, for the last of it.
-        self.run_worker(self._load(self.query_one(Line).value.strip()), exclusive=True, exit_on_error=False)
+        self.run_worker(self._load(self.query_one(TypingLine).value.strip()), exclusive=True, exit_on_error=False)
 
     async def _load(self, contains: str) -> None:
         desk = shell_of(self.app).desk.users
@@ -106,7 +107,7 @@ class PickUser(ModalScreen[UserRow | None]):
 
     def action_take(self) -> None:
         # Nobody is taken who is marked only until what was typed is found.
-        self._taking = self._found != self.query_one(Line).value.strip()
+        self._taking = self._found != self.query_one(TypingLine).value.strip()
         if not self._taking and (row := self.people.chosen) is not None:
             self.dismiss(row)
 

@@ -13,7 +13,8 @@ from tui.desk.refusals import Refused
 from tui.desk.users import UserDraft
 from tui.places.confirm import Confirm
 from tui.places.transfer.saving import SavingForm
-from tui.widgets.form import Form, Text
+from tui.widgets.fields import Text
+from tui.widgets.form import Form
 
 FIELDS = (
     Text("name", "User name", "Names the archive. It can be changed later."),
@@ -31,7 +32,7 @@ class UserForm(SavingForm[str | None]):
     UserForm Form { height: auto; max-height: 16; }
     UserForm .wrong { display: none; height: auto; margin-bottom: 1; }
     """
-    AUTO_FOCUS = "Form Line"
+    AUTO_FOCUS = "Form TypingLine"
 
     def __init__(self, draft: UserDraft) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ from tui.places.transfer.mail_import import ask_for_mail
 from tui.places.users.importing import ask_for_file
 from tui.places.users.user_form import UserForm
 from tui.text.format import Line, Span, fit, header
-from tui.widgets.form import Search
+from tui.widgets.inputs import SearchBar
 from tui.widgets.lines import Lines
 from tui.widgets.paged import PAGE, PagedChoice
 from tui.widgets.panel import Panel
@@ -66,7 +66,7 @@ class UsersPlace(Place):
 
     def content(self) -> ComposeResult:
         with Panel(id="users-panel"):
-            yield Search("/  name or address")
+            yield SearchBar("/  name or address")
             yield Lines(id="people-header", can_focus=False)
             yield PagedChoice[UserRow](id="people")
             yield Static(Content(NOBODY), id="nobody")
@@ -78,7 +78,7 @@ class UsersPlace(Place):
 
     @property
     def search(self) -> Input:
-        return self.query_one(Search).line
+        return self.query_one(SearchBar).line
 
     async def load(self) -> None:
         desk = self.console.desk.users
@@ -110,7 +110,7 @@ class UsersPlace(Place):
 
     def _show_emptiness(self, everybody: int, total: int) -> None:
         self.query_one("#nobody").display = not everybody
-        self.query_one(Search).display = bool(everybody)
+        self.query_one(SearchBar).display = bool(everybody)
         self.people.display = self.query_one("#people-header").display = bool(total)
         nothing = self.query_one("#nothing", Static)
         nothing.display = bool(everybody and not total)

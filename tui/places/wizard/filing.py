@@ -15,7 +15,7 @@ from tui.desk.refusals import Refused
 from tui.places.page import Page
 from tui.places.wizard.step import FormStep
 from tui.text.format import Line, Span, wrap
-from tui.widgets.form import Check, Choices, Spec, Text
+from tui.widgets.fields import Check, Choices, Spec, Text
 
 UNKNOWN = (
     ("archive", "into the catch-all archive"),

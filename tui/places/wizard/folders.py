@@ -17,7 +17,8 @@ from tui.places.confirm import Confirm
 from tui.places.wizard.forms import FOR_ALL
 from tui.places.wizard.step import Step
 from tui.text.format import Line, Span, cut, fit
-from tui.widgets.form import Changed, Marked, Options
+from tui.widgets.fields import Changed, Options
+from tui.widgets.inputs import Marked
 from tui.widgets.lines import Choice
 
 WAYS = (("all", "all but the unticked"), ("only", "only the ticked"))

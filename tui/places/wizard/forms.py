@@ -14,7 +14,8 @@ from textual.widgets import Static
 from tui.desk.refusals import Refused
 from tui.places.profiles.deletion import Answer, DeletionQuestion
 from tui.places.wizard.step import PASSWORD, RUN_NOW, TRY_WITH, FormStep
-from tui.widgets.form import Check, Choices, Form, Options, Spec, Text
+from tui.widgets.fields import Check, Choices, Options, Spec, Text
+from tui.widgets.form import Form
 
 KINDS = (
     ("mailbox", "one mailbox, with its own password"),

@@ -13,7 +13,8 @@ from tui.desk.present import Tone
 from tui.desk.users import UserRow
 from tui.places.wizard.step import Step
 from tui.text.format import Line, Span, fit
-from tui.widgets.form import Changed, Marked, Options, Search, Tick
+from tui.widgets.fields import Changed, Options, Tick
+from tui.widgets.inputs import Marked, SearchBar
 from tui.widgets.paged import PagedChoice
 
 NOBODY = (
@@ -65,7 +66,7 @@ class PeopleStep(Step):
 
     def content(self) -> ComposeResult:
         yield from self.above()
-        yield Search("/  name or address")
+        yield SearchBar("/  name or address")
         yield PagedChoice[UserRow](id="people")
         yield Static(Content(NOBODY), id="nobody")
         yield Static(id="sentence")
@@ -93,7 +94,7 @@ class PeopleStep(Step):
             self.console.opened()
 
     async def _load(self) -> None:
-        search = self.query_one(Search)
+        search = self.query_one(SearchBar)
         contains = search.value
         desk = self.desk.users
         total, first = await desk.count(contains), await desk.page(contains, 0, 100)
@@ -132,7 +133,7 @@ class PeopleStep(Step):
 
     def search(self) -> None:
         """Go to the search."""
-        self.query_one(Search).line.focus()
+        self.query_one(SearchBar).line.focus()
 
     def show_errors(self, errors: Mapping[str, str]) -> None:
         wrong = self.query_one("#wrong", Static)

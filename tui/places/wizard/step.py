@@ -13,7 +13,8 @@ from textual.widgets import Static
 from tui.desk.desk import Desk
 from tui.desk.draft import Draft, Secret
 from tui.shell import Shell, shell_of
-from tui.widgets.form import Form, Spec, Text
+from tui.widgets.fields import Spec, Text
+from tui.widgets.form import Form
 
 #: The field in a form that is no part of a profile.
 PASSWORD = "login.password"

@@ -1,0 +1,77 @@
+"""Lines to type into, in a form and outside of one."""
+
+from __future__ import annotations
+
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from tui.widgets.fields import Text
+
+
+class TypingLine(Input):
+    """A line to type into, without a frame and without a cursor that blinks: that would send bytes for ever."""
+
+    def __init__(self, spec: Text, value: str) -> None:
+        super().__init__(value, placeholder=spec.hint, password=spec.secret, compact=True, select_on_focus=False)
+        self.cursor_blink = False
+
+    def action_copy(self) -> None:
+        """A password is not copied: from a clipboard it would go where it can be seen."""
+        if not self.password:
+            super().action_copy()
+
+    def action_cut(self) -> None:
+        if not self.password:
+            super().action_cut()
+
+
+class SearchLine(TypingLine):
+    """A line for what to look for: what is pasted may come from mail."""
+
+    def validate_value(self, value: str) -> str:
+        """Nothing that moves or turns gets to the terminal, and nothing of it could be found."""
+        return value if value.isprintable() else "".join(one if one.isprintable() else " " for one in value)
+
+
+class Marked(Horizontal):
+    """A control outside of a form: ``▸`` stands before it while it has the focus."""
+
+    DEFAULT_CSS = "Marked { height: auto; } Marked > .mark { width: 2; height: 1; }"
+
+    def __init__(self, *parts: Widget, id: str | None = None) -> None:
+        super().__init__(Static(Content("  "), classes="mark"), *parts, id=id)
+
+    def on_descendant_focus(self) -> None:
+        self.query_one(".mark", Static).update(Content("▸ "))
+
+    def on_descendant_blur(self) -> None:
+        self.query_one(".mark", Static).update(Content("  "))
+
+
+class SearchBar(Marked):
+    """A line in which one writes what to look for."""
+
+    DEFAULT_CSS = """
+    SearchBar { height: 1; }
+    SearchBar Static { width: auto; }
+    SearchBar > .mark { width: 2; }
+    SearchBar TypingLine { width: 1fr; }
+    """
+
+    def __init__(self, hint: str, *, id: str | None = None, line: type[SearchLine] = SearchLine) -> None:
+        self.line = line(Text("search", "", hint=hint), "")
+        self._label = "Search"
+        super().__init__(Static(Content("Search ["), classes="label"), self.line, Static(Content("]")), id=id)
+
+    def call(self, label: str) -> None:
+        """Say before the line what is searched."""
+        if label != self._label:
+            self._label = label
+            self.query_one(".label", Static).update(Content(f"{label} ["))
+
+    @property
+    def value(self) -> str:
+        """What is looked for."""
+        return self.line.value.strip()
