@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
+from tui.desk.present import Safe, joined, text
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -22,14 +24,14 @@ class Action:
     priority: bool = False
 
     @property
-    def shown_keys(self) -> str:
-        return " or ".join(shown_key(key) for key in self.keys)
+    def shown_keys(self) -> Safe:
+        return joined(" or ", (shown_key(key) for key in self.keys))
 
 
-def shown_key(key: str) -> str:
+def shown_key(key: str) -> Safe:
     """A key as people call it: ``?``, ``esc``, ``^p``."""
     names = {"question_mark": "?", "slash": "/", "escape": "esc", "full_stop": ".", "comma": ",", "minus": "-", "plus": "+"}
-    return names.get(key, f"^{key[5:]}" if key.startswith("ctrl+") else key)
+    return text(names.get(key, f"^{key[5:]}" if key.startswith("ctrl+") else key))
 
 
 def bindings(actions: Sequence[Action]) -> list[BindingType]:

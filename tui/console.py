@@ -23,9 +23,10 @@ from tui import keymap, palette
 from tui.actions import EVERYWHERE
 from tui.bindings import Action, bindings, shown_key
 from tui.desk.desk import Desk
+from tui.desk.present import BLANK, Safe, joined, own, text
 from tui.desk.refusals import Refused
 from tui.desk.settings import SettingsView
-from tui.desk.start import DEFAULTS, Start, safe
+from tui.desk.start import DEFAULTS, Start
 from tui.failing import GONE, Failing
 from tui.keymap import Keymap
 from tui.places.archive.archive import ArchivePlace
@@ -46,6 +47,7 @@ from tui.places.users.unknown import UnknownPlace
 from tui.places.users.users import UsersPlace
 from tui.terminal import TerminalDriver
 from tui.typeahead import Settled, TypeAhead
+from tui.widgets.shown import tell
 
 #: Seconds between two looks at the archive's version, which costs microseconds.
 TICK = 0.25
@@ -104,7 +106,7 @@ class Console(Failing):
         """``action`` with the keys that it really has."""
         return replace(action, keys=keys) if (keys := self._keymap_read.keys.get(action.id)) else action
 
-    def key(self, action: Action) -> str:
+    def key(self, action: Action) -> Safe:
         """The key of an action, as people call it."""
         return shown_key(self.bound(action).keys[0])
 
@@ -115,7 +117,7 @@ class Console(Failing):
     def desk(self) -> Desk:
         """The door to the archive; places exist only while it is open."""
         if self._desk is None:
-            raise Refused("The archive is not open.")
+            raise Refused(own("The archive is not open."))
         return self._desk
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -129,10 +131,10 @@ class Console(Failing):
         self.theme_changed_signal.subscribe(self, self._theme_changed)
         self.set_keymap({name: ",".join(keys) for name, keys in self._keymap_read.keys.items()})
         if troubles := self.keymap_troubles:
-            more = f" {len(troubles) - 1} more in Settings." if len(troubles) > 1 else ""
-            self.notify(f"{troubles[0]}{more}", severity="warning", timeout=20, markup=False)
+            more = own(" {} more in Settings.", len(troubles) - 1) if len(troubles) > 1 else BLANK
+            tell(self, own("{}{}", troubles[0], more), severity="warning", timeout=20)
         if self._doubt:
-            self.notify(self._doubt, severity="warning", timeout=60, markup=False)
+            tell(self, self._doubt, severity="warning", timeout=60)
         self.run_worker(self._watch(), name="watch", exit_on_error=False)
 
     # Looks --------------------------------------------------------------------------------------------------------------
@@ -159,7 +161,7 @@ class Console(Failing):
         try:
             await self.desk.settings.change("theme", name)
         except Refused as trouble:
-            self.notify(f"This theme is for now only: {trouble.message} {trouble.hint}", markup=False)
+            tell(self, own("This theme is for now only: {} {}", trouble.message, trouble.hint))
 
     def follow(self, view: SettingsView) -> None:
         """Go by settings from now on, as far as they are the console's. A theme chosen elsewhere counts from the next start."""
@@ -168,7 +170,7 @@ class Console(Failing):
         if mouse != self._mouse:
             self._mouse = mouse
             if not self._take_mouse(mouse):
-                self.notify("The mouse is taken or left from the next start on.", markup=False)
+                tell(self, own("The mouse is taken or left from the next start on."))
 
     def _take_mouse(self, on: bool) -> bool:
         if not isinstance(self._driver, TerminalDriver):
@@ -200,9 +202,9 @@ class Console(Failing):
         self.call_later(self._typed.go_on)
 
     @property
-    def keymap_troubles(self) -> tuple[str, ...]:
+    def keymap_troubles(self) -> tuple[Safe, ...]:
         """What in the keymap file could not be followed."""
-        return tuple(safe(text) for text in self._keymap_read.troubles)
+        return tuple(text(one) for one in self._keymap_read.troubles)
 
     def keymap_template(self) -> str:
         """A keymap file with the present keys."""
@@ -223,7 +225,7 @@ class Console(Failing):
                 try:
                     changed = await self._desk.changed()
                 except Refused as trouble:
-                    place.say(f"! {trouble.message} {trouble.hint}")
+                    place.say(own("! {} {}", trouble.message, trouble.hint))
                     continue
                 self._stale |= changed
                 age = time.monotonic() - self._loaded
@@ -299,9 +301,10 @@ class Console(Failing):
         if not jobs:
             self._leave(busy)
         elif not isinstance(self.screen, Confirm):
-            text = "\n\n".join(f"{job.kind}: {job.title}\n{job.again}" for job in jobs)
-            question = "Leave? " + (f"{jobs[0].kind} stops" if len(jobs) == 1 else f"{len(jobs)} jobs stop") + " then."
-            self.push_screen(Confirm(question, text, "leave", "stay"), lambda yes: self._leave(busy) if yes else None)
+            text = joined("\n\n", (own("{}: {}\n{}", job.kind, job.title, job.again) for job in jobs))
+            stops = own("{} stops", jobs[0].kind) if len(jobs) == 1 else own("{} jobs stop", len(jobs))
+            question = own("Leave? {} then.", stops)
+            self.push_screen(Confirm(question, text, own("leave"), own("stay")), lambda yes: self._leave(busy) if yes else None)
 
     def _leave(self, busy: int) -> None:
         message = ""
@@ -328,7 +331,7 @@ class Console(Failing):
         self.leave(0)
 
     def action_help_quit(self) -> None:
-        self.notify("q leaves the console, from Home. Runs go on without it.", markup=False)
+        tell(self, own("q leaves the console, from Home. Runs go on without it."))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Where ``?`` is typed, another key is for help."""

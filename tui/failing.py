@@ -15,6 +15,7 @@ from textual.dom import DOMNode, NoScreen
 from textual.widget import MountError
 from textual.worker import Worker, WorkerState
 
+from tui.desk.present import own
 from tui.desk.refusals import Refused, fault, way
 from tui.places.trouble import Trouble
 
@@ -81,7 +82,7 @@ class Failing(App[None]):
         self._note(way(error))
         # Of what fails while the console closes only the log can tell.
         if self.screen_stack and not isinstance(self.screen, Trouble):
-            self.push_screen(Trouble("This did not work: the console has a fault.", fault(error)))
+            self.push_screen(Trouble(own("This did not work: the console has a fault."), fault(error)))
 
     def _fatal_error(self) -> None:
         # Textual's own shows a traceback with all local values, in which there may be mail or a password.

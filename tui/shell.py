@@ -9,6 +9,7 @@ from textual.app import App
 
 from tui.bindings import Action
 from tui.desk.desk import Desk
+from tui.desk.present import Safe
 from tui.desk.settings import SettingsView
 
 
@@ -23,13 +24,13 @@ class Shell(Protocol):
         """The door to the archive; places exist only while it is open."""
 
     @property
-    def keymap_troubles(self) -> tuple[str, ...]:
+    def keymap_troubles(self) -> tuple[Safe, ...]:
         """What in the keymap file could not be followed."""
 
     def keymap_template(self) -> str:
         """A keymap file with the present keys."""
 
-    def key(self, action: Action) -> str:
+    def key(self, action: Action) -> Safe:
         """The key of an action, as people call it."""
 
     def reload(self) -> None:

@@ -22,6 +22,7 @@ from tests.support import ALICE, At, mail, many, profile, sandbox
 from tui.desk.archive import MailSelection
 from tui.desk.desk import Desk, open_desk
 from tui.desk.jobs import JobView
+from tui.desk.present import own
 from tui.desk.refusals import Refused
 from tui.desk.restores import Looking, RestoreWish
 
@@ -68,7 +69,7 @@ def alice(proxy: Proxy) -> Profile:
 
 async def wish(desk: Desk, user: str = "alice", folder: str = "") -> RestoreWish:
     [row] = await desk.mail.owners(user, 0, 10)
-    return await desk.restores.prepare(MailSelection(row.key, folder, words="all of it"), lambda looking: None)
+    return await desk.restores.prepare(MailSelection(row.key, folder, words=own("all of it")), lambda looking: None)
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -22,6 +22,7 @@ from tui.desk.desk import Desk
 from tui.desk.home import Condition, HomeView, ProfileView, attention
 from tui.desk.jobs import Jobs, JobView
 from tui.desk.message import MessageRow, MessageView, PlaceRow, SourceLines, message_view
+from tui.desk.present import BLANK, Safe, own, text
 from tui.desk.refusals import Refused
 from tui.desk.runs import RunView
 
@@ -125,8 +126,8 @@ class StagedMail(ArchiveDesk):
         numbers = range(offset + 1, min(offset + limit, folder.total) + 1)
         return [message.message_row(self._made(number), self._moment) for number in numbers]
 
-    async def news(self, folder: OpenFolder) -> str:
-        return "3 new"
+    async def news(self, folder: OpenFolder) -> Safe:
+        return own("3 new")
 
     async def message(self, message: int) -> MessageView:
         stored = self._made(message)
@@ -140,13 +141,13 @@ class StagedMail(ArchiveDesk):
         return await self.message(message)
 
     async def history(self, message: int) -> Sequence[PlaceRow]:
-        return [PlaceRow("anna: anna@example.test/INBOX", "yesterday 18:04", "")]
+        return [PlaceRow(own("anna: anna@example.test/INBOX"), own("yesterday 18:04"), BLANK)]
 
     async def source(self, message: int, width: int) -> SourceLines:
         return SourceLines(b"Subject: x\r\n\r\n", width)
 
-    async def save_attachment(self, message: int, index: int, folder: str) -> str:
-        raise Refused("Nothing is saved on this stage.")
+    async def save_attachment(self, message: int, index: int, folder: str) -> Safe:
+        raise Refused(own("Nothing is saved on this stage."))
 
 
 class NoJobs(Jobs):
@@ -159,13 +160,13 @@ class NoJobs(Jobs):
         return ()
 
     def view(self, key: int) -> JobView:
-        raise Refused(f"There is no job {key} on this stage.")
+        raise Refused(own("There is no job {} on this stage.", key))
 
     def seen(self, key: int) -> None:
-        raise Refused(f"There is no job {key} on this stage.")
+        raise Refused(own("There is no job {} on this stage.", key))
 
     def stop(self, key: int) -> None:
-        raise Refused(f"There is no job {key} on this stage.")
+        raise Refused(own("There is no job {} on this stage.", key))
 
 
 class StagedDesk(Desk):
@@ -187,7 +188,7 @@ class StagedDesk(Desk):
         self._changed = True
 
     def __getattr__(self, name: str) -> Any:
-        raise Refused(f"There are no {name} on this stage.")
+        raise Refused(text(f"There are no {name} on this stage."))
 
     def touch(self) -> None:
         self._changed = True
@@ -212,7 +213,7 @@ class StagedDesk(Desk):
         selections = [each.selection for each in self.profiles if each.selection is not None]
         chosen = {one: select(one, self.people).counted() for one in selections}
         return HomeView(
-            path="/var/lib/archivar",
+            path=own("/var/lib/archivar"),
             service_running=self.service_running,
             busy=sum(not run.status.final for run in latest.values()),
             profiles=tuple(
@@ -230,7 +231,7 @@ class StagedDesk(Desk):
         last = last_runs[0] if last_runs else None
         return ProfileView(
             home.profile_row(found, last, self.snapshots.get(last.id) if last else None, self.moment, chosen),
-            tuple((label, present.text(value)) for label, value in facts(found)),
+            present.named(facts(found)),
             tuple(present.text(warning) for warning in found.warnings()),
             tuple(runs.run_row(run, self.snapshots.get(run.id), self.moment) for run in last_runs),
         )

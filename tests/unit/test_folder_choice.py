@@ -14,6 +14,7 @@ from core.profiles.folder_choice import FolderChoice
 from core.profiles.ownership import Evidence, Standing, Whose
 from tui.desk.draft import Draft, FolderRow, FolderTree
 from tui.desk.drafts import Drafts
+from tui.desk.present import BLANK, text
 
 TREE: list[tuple[str, tuple[str, ...]]] = [
     ("INBOX", ("\\inbox",)),
@@ -131,7 +132,7 @@ def test_changing_the_way_changes_no_tick_and_drops_no_pattern(choice: FolderCho
 def test_the_console_comes_back_to_the_same_rules(choice: FolderChoice, turns: int) -> None:
     """There and back, any number of times; what was ticked in between is not undone."""
     desk = Drafts(cast(Archive, None))
-    tree = FolderTree("", tuple(FolderRow(path, uses, path, 0, "", True) for path, uses in TREE))
+    tree = FolderTree(BLANK, tuple(FolderRow(path, uses, text(path), 0, BLANK, True) for path, uses in TREE))
     draft = Draft({"folders.include": list(choice.include), "folders.exclude": list(choice.exclude)})
     for _ in range(turns):
         if not desk.choose_folders(draft, tree, only=not choice.only):

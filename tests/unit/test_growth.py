@@ -35,6 +35,7 @@ from tests.growth import LARGE, SMALL, Expression
 from tui import keys
 from tui.desk import present
 from tui.desk.message import SourceLines, message_view
+from tui.desk.present import Safe
 from tui.text import format as shapes
 from tui.text import mail as lines
 
@@ -278,7 +279,7 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     "core.directory.values": (TEXT, _text(values.dn_key)),
     "core.text.format": (TEXT, _text(lambda text: safe(text, len(text) + 1))),
     "core.cli.words": (TEXT, _text(lambda text: cli_words.wrapped(safe(text, len(text) + 1), 80))),
-    "tui.text.format": (TEXT, _text(lambda text: shapes.wrap(present.steady(safe(text, len(text) + 1)), 80))),
+    "tui.text.format": (TEXT, _text(lambda text: shapes.wrap(Safe(present.steady(safe(text, len(text) + 1))), 80))),
     "tui.desk.message": (MAIL, lambda raw: len(SourceLines(raw, 80))),
 }
 

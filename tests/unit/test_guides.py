@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.text.cells import cell_len
 from core.text.format import safe
 from tests.terminal.staged import HOSTILE
-from tui.desk.present import Tone, steady
+from tui.desk.present import Safe, Tone, own, steady
 from tui.guides import IDS, all_guides, load
 from tui.places.wizard.people import SYNC_FIRST
 from tui.text import prose
@@ -91,7 +91,7 @@ def test_a_guide_is_shown_in_full_at_any_width(id: str, width: int) -> None:
 
 def test_the_marks_of_a_page_shape_its_lines() -> None:
     """A heading stands close to its text, steps hang, lines of a file stay."""
-    text = "# Head\n\nOne two three four.\n\n1. Five six\nseven.\n2. Eight.\n\n    [a]\n    b = 1"
+    text = own("# Head\n\nOne two three four.\n\n1. Five six\nseven.\n2. Eight.\n\n    [a]\n    b = 1")
     lines = prose.page(text, 12)
     assert [plain(line) for line in lines] == [
         *("Head", "One two", "three four.", ""),
@@ -101,16 +101,16 @@ def test_the_marks_of_a_page_shape_its_lines() -> None:
 
 
 @given(st.text(), st.text(), st.integers(8, 120))
-def test_texts_from_outside_have_no_marks_and_no_line_too_wide(name: str, value: str, width: int) -> None:
+def test_texts_from_outside_have_no_marks_and_no_line_too_wide(first: str, second: str, width: int) -> None:
     """A name and a value, whatever they hold."""
-    name, value = steady(safe(name)), steady(safe(value))
+    name, value = Safe(steady(safe(first))), Safe(steady(safe(second)))
     assert all(cell_len(plain(line)) <= width for line in prose.named([(name, value)], width))
-    shown = "".join(plain(line) for line in prose.paragraph(f"# {value}", width))
+    shown = "".join(plain(line) for line in prose.paragraph(own("# {}", value), width))
     assert "".join(shown.split()) == "".join(f"#{value}".split())
 
 
 def test_a_long_hostile_value_is_shown_to_its_end() -> None:
     """Ten thousand characters take many lines, and none is left out."""
-    value = steady(safe(HOSTILE, 20_000))
-    lines = prose.named([("Reason", value)], 60)
+    value = Safe(steady(safe(HOSTILE, 20_000)))
+    lines = prose.named([(own("Reason"), value)], 60)
     assert "".join("".join(plain(line) for line in lines).split()) == "Reason" + "".join(value.split())

@@ -20,6 +20,7 @@ from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_screens import Shown, straight
 from tui.desk.archive import GLANCE, ArchiveDesk, MailSelection
 from tui.desk.desk import open_desk
+from tui.desk.present import own, text
 from tui.desk.refusals import Refused
 from tui.places.archive.archive import ArchivePlace
 from tui.places.archive.archive_mail import MailPlace
@@ -371,7 +372,7 @@ async def test_a_selection_says_what_is_meant(archive: Archive) -> None:
     async with console_on(archive.home) as screen:
         place = await in_inbox(screen)
         owner = (await users.find(archive, "alice")).id
-        meant = MailSelection(owner, f"{ALICE}/INBOX", messages=(2,), words="number 2")
+        meant = MailSelection(owner, f"{ALICE}/INBOX", messages=(2,), words=own("number 2"))
         assert place.selection() == meant
         await screen.press("enter")
         await screen.until_shown("Text of 2.")
@@ -381,7 +382,7 @@ async def test_a_selection_says_what_is_meant(archive: Archive) -> None:
         await screen.press("escape", "escape")
         await screen.until(lambda: place.folders.has_focus)
         owner = (await users.find(archive, "alice")).id
-        assert place.selection() == MailSelection(user=owner, folder=f"{ALICE}/INBOX", words=f"{ALICE}/INBOX of alice")
+        assert place.selection() == MailSelection(user=owner, folder=f"{ALICE}/INBOX", words=text(f"{ALICE}/INBOX of alice"))
 
 
 async def test_the_desk_refuses_what_is_not_there(archive: Archive) -> None:

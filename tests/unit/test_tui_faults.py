@@ -16,6 +16,7 @@ from core.profiles.profile import Login, Profile, Server, Target
 from core.secrets import Secret
 from tests.terminal.consoles import console_on
 from tui.desk.drafts import Drafts
+from tui.desk.present import BLANK, own
 from tui.keymap import read
 from tui.places.confirm import Confirm
 from tui.places.home.home import HomePlace
@@ -152,7 +153,7 @@ async def test_a_fault_in_an_answer_is_told(home: Home) -> None:
         raise KeyError("hunter2")
 
     async with console_on(home) as screen:
-        await screen.console.push_screen(Confirm("Sure?", "", "yes", "no"), fail)
+        await screen.console.push_screen(Confirm(own("Sure?"), BLANK, own("yes"), own("no")), fail)
         await screen.press("y")
         await screen.until_shown("the console has a fault", "KeyError in test_tui_faults.py")
         assert "hunter2" not in screen.text

@@ -20,7 +20,7 @@ from core.text.format import safe
 from tests.terminal.staged import HOSTILE, StagedDesk, line, problem, profile, result, snapshot
 from tui.desk import home, present, run_words, runs
 from tui.desk.home import HomeView, ProfileRow
-from tui.desk.present import Tone, steady
+from tui.desk.present import Safe, Tone, own, steady
 from tui.desk.runs import RunView
 from tui.text.details import mailbox_details, problem_details
 from tui.text.format import (
@@ -57,20 +57,20 @@ def plain(shown: Line) -> str:
 @given(st.text(), WIDTHS)
 def test_fitted_text_is_exactly_as_wide_as_asked(text: str, cells: int) -> None:
     """Wide, combining and strange characters included."""
-    shown = steady(safe(text))
+    shown = Safe(steady(safe(text)))
     assert cell_len(fit(shown, cells)) == cell_len(fit(shown, cells, right=True)) == cells
 
 
 @given(st.text(), WIDTHS)
 def test_cut_text_is_never_too_wide(text: str, cells: int) -> None:
     """Cutting leaves at most what was asked for."""
-    assert cell_len(cut(steady(safe(text)), cells)) <= cells
+    assert cell_len(cut(Safe(steady(safe(text))), cells)) <= cells
 
 
 @given(st.text(max_size=200), st.integers(2, 60))
 def test_wrapped_text_is_never_too_wide_and_loses_nothing(text: str, cells: int) -> None:
     """Every line fits, and put together they have all that is not blank."""
-    shown = steady(safe(text))
+    shown = Safe(steady(safe(text)))
     lines = wrap(shown, cells)
     assert all(cell_len(part) <= cells for part in lines)
     assert "".join("".join(lines).split()) == "".join(shown.split())
@@ -78,7 +78,7 @@ def test_wrapped_text_is_never_too_wide_and_loses_nothing(text: str, cells: int)
 
 def test_facts_are_left_out_whole() -> None:
     """What does not fit is not shown in half; the most important stays."""
-    facts = ("61 %", "3 min 20 s left", "1,240 msg/s")
+    facts = (own("61 %"), own("3 min 20 s left"), own("1,240 msg/s"))
     assert join(facts, 40) == "61 %  3 min 20 s left  1,240 msg/s"
     assert join(facts, 25) == "61 %  3 min 20 s left"
     assert join(facts, 3) == "61…"
@@ -155,7 +155,7 @@ def test_a_column_of_profiles_is_cut_only_when_there_is_no_room(found: list[tupl
 def test_usual_names_and_schedules_are_shown_whole(cells: int) -> None:
     """In a narrow window columns are left out instead."""
     names = ("Archiv Müller", "Copy of Archiv Müller")
-    made = [replace(row, schedule="daily at 02:00", facts=("14:02", "+310")) for row in rows(*names)]
+    made = [replace(row, schedule=own("daily at 02:00"), facts=(own("14:02"), own("+310"))) for row in rows(*names)]
     table = ProfileTable(made, cells)
     shown = [plain(table[index]) for index in range(2)]
     assert all(name in text for name, text in zip(names, shown, strict=True))
@@ -189,7 +189,9 @@ def test_problems_say_where_and_why() -> None:
     reason = "The server answered NO to the request for this message, three times in a row, with the text: internal error 17."
     run = StagedDesk().add_run("Staff", RunStatus.RUNNING)
     row = runs.run_view(run, snapshot(7, problems=(problem(uid=4711, reason=reason),)), [], now()).problems[0]
-    table = ProblemTable([row], ["A warning that is much longer than a line can be, and is cut in the second line " * 3], 60)
+    table = ProblemTable(
+        [row], [Safe("A warning that is much longer than a line can be, and is cut in the second line " * 3)], 60
+    )
     assert {width(table[index]) for index in range(len(table))} == {60}
     assert plain(table[0]).startswith("! A warning")
     assert plain(table[1]).rstrip().endswith("…")
@@ -213,7 +215,7 @@ def test_a_mailbox_tells_the_same_remedy_once() -> None:
 
 def test_attention_is_wrapped_and_not_cut() -> None:
     """A warning is read to its end."""
-    text = "Journal accepts all certificates: anyone in between can read the mail and the password."
+    text = own("Journal accepts all certificates: anyone in between can read the mail and the password.")
     assert " ".join(plain(each)[2:].strip() for each in bullets([text], 50)) == text
 
 
@@ -275,15 +277,15 @@ def test_the_time_left_is_shown_when_it_is_known() -> None:
 def test_the_top_line_is_as_wide_as_the_terminal(name: str, cells: int) -> None:
     """State and time stay where they are, whatever the name."""
     cells += 40
-    shown = header(("Archivar", steady(safe(name))), "● running", "14:02", cells)
+    shown = header((own("Archivar"), Safe(steady(safe(name)))), own("● running"), own("14:02"), cells)
     assert cell_len(shown) == cells
     assert shown.endswith("● running  14:02 ")
 
 
 def test_a_service_that_is_missed_is_told_from_one_that_is_not_needed() -> None:
     """No service is alive: fine while nothing is to be done, and worth a sign while a run waits."""
-    idle = HomeView("/home", service_running=False, busy=0, profiles=(), attention=())
-    waiting = HomeView("/home", service_running=False, busy=1, profiles=(), attention=())
+    idle = HomeView(own("/home"), service_running=False, busy=0, profiles=(), attention=())
+    waiting = HomeView(own("/home"), service_running=False, busy=1, profiles=(), attention=())
     assert (str(service(idle)), str(service(waiting))) == ("○ idle", "! not running")
 
 
@@ -306,10 +308,10 @@ def test_every_character_has_the_columns_that_terminals_give_it() -> None:
 
 def test_only_changed_until_are_sent() -> None:
     """Up to the last character that differs; a piece with wide characters is taken whole."""
-    before = (Span("● archiving  "), Span("61 %"), Span("  "), Span("漢字"))
-    assert changed_until(before, (*before[:1], Span("62 %"), *before[2:])) == 15
-    assert changed_until(before, (*before[:3], Span("字字"))) == 23
-    assert changed_until(before, (Span("● archiving  ", Tone.BAD), *before[1:])) == 13
+    before = (Span(own("● archiving  ")), Span(own("61 %")), Span(own("  ")), Span(own("漢字")))
+    assert changed_until(before, (*before[:1], Span(own("62 %")), *before[2:])) == 15
+    assert changed_until(before, (*before[:3], Span(own("字字")))) == 23
+    assert changed_until(before, (Span(own("● archiving  "), Tone.BAD), *before[1:])) == 13
     assert changed_until(before, before[:2]) == 23
     assert changed_until(before, before) == 0
 

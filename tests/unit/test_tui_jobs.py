@@ -25,6 +25,7 @@ from tui.desk.archive import MailSelection
 from tui.desk.desk import Desk, open_desk
 from tui.desk.home import Remedy
 from tui.desk.jobs import Job, Jobs, JobView, Outcome, Stage
+from tui.desk.present import own
 from tui.desk.refusals import Refused
 from tui.places.confirm import Confirm
 from tui.places.home.home import HomePlace
@@ -75,7 +76,7 @@ async def test_an_export_writes_what_is_selected_and_says_so(archive: Archive, d
     await fill(archive, 2, "INBOX/Below", first=10)
     await fill(archive, 2, "Elsewhere", first=20)
     owner = (await users.find(archive, "alice")).id
-    selection = MailSelection(user=owner, folder="alice@example.test/INBOX", words="INBOX of alice")
+    selection = MailSelection(user=owner, folder="alice@example.test/INBOX", words=own("INBOX of alice"))
     assert await desk.exports.weigh(selection) == f"5 messages, {_sum([*range(1, 4), 10, 11])}, in 2 folders."
     view = await over(desk, await desk.exports.begin(selection, str(tmp_path / "out"), "eml"))
     assert (view.state.word, view.problems, view.fraction) == ("done", (), 1.0)

@@ -16,6 +16,7 @@ from core.text.cells import cell_len
 from tests.terminal.staged import HOSTILE
 from tui.desk.archive import OwnerRow, tree
 from tui.desk.message import AttachmentRow, MessageView, SourceLines, message_row, message_view
+from tui.desk.present import BLANK, Safe, own
 from tui.desk.present import text as shown
 from tui.text import mail
 from tui.text.format import Line
@@ -67,8 +68,8 @@ def test_no_text_is_wider_than_the_screen(text: str, width: int) -> None:
 
 def test_what_is_set_in_keeps_its_place() -> None:
     """Quoted program text stays readable."""
-    assert mail.as_written("    two words", 40) == ["    two words"]
-    assert mail.as_written("    " + "word " * 5, 14) == ["    word word", "    word word", "    word"]
+    assert mail.as_written(own("    two words"), 40) == ["    two words"]
+    assert mail.as_written(Safe("    " + "word " * 5), 14) == ["    word word", "    word word", "    word"]
 
 
 @pytest.mark.parametrize("seconds", [None, 0, -1, -62_135_596_800, 253_402_300_799, 9_223_372_036_854_775_807])
@@ -92,8 +93,8 @@ def test_a_message_without_a_date_has_that_of_its_arrival(header: bytes, why: st
     row = message_row(undated, now())
     assert (row.day, row.arrival) == (message_row(stored("x"), now()).day, True)
     brief = dict(message_view(undated, read(header)).brief)
-    assert brief["Received"] == f"{row.date} ({why})"
-    assert dict(message_view(stored("x", date=None), read(header)).brief)["Received"] == f"unknown ({why})"
+    assert brief[own("Received")] == f"{row.date} ({why})"
+    assert dict(message_view(stored("x", date=None), read(header)).brief)[own("Received")] == f"unknown ({why})"
     assert "Received" not in dict(message_view(stored("x"), read(header)).brief)
 
 
@@ -157,13 +158,13 @@ def test_a_message_is_never_wider_than_its_page(width: int) -> None:
     view = MessageView(
         id=1,
         subject=hostile,
-        size="1 kB",
-        brief=(("From", hostile), ("To", hostile)),
+        size=own("1 kB"),
+        brief=((own("From"), hostile), (own("To"), hostile)),
         headers=((shown(HOSTILE, 100), hostile),) * 3,
-        text=(hostile, "", "x" * 3000),
+        text=(hostile, BLANK, Safe("x" * 3000)),
         more=7,
         from_html=False,
-        attachments=(AttachmentRow(0, hostile, hostile, "3 MB"),) * 7,
+        attachments=(AttachmentRow(0, hostile, hostile, own("3 MB")),) * 7,
         notes=(hostile,),
     )
     lines = [*mail.message_lines(view, width), *mail.message_lines(view, width, full=True)]

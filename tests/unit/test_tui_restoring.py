@@ -26,6 +26,7 @@ from tests.unit.test_tui_archive import STRANGE, fill, in_folders, in_inbox, mai
 from tests.unit.test_tui_screens import Shown, straight
 from tui.desk.archive import MailSelection
 from tui.desk.desk import Desk, open_desk
+from tui.desk.present import own
 from tui.desk.refusals import Refused
 from tui.places.ask import Ask
 from tui.places.transfer.restoring import RestorePlace
@@ -67,7 +68,7 @@ async def save(archive: Archive, *profiles: Profile) -> None:
 
 
 async def selected(archive: Archive, user: str = "alice", folder: str = "") -> MailSelection:
-    return MailSelection((await users.find(archive, user, removed=True)).id, folder, words="what is meant")
+    return MailSelection((await users.find(archive, user, removed=True)).id, folder, words=own("what is meant"))
 
 
 async def archived_by(archive: Archive, profile: Profile, folder: str = "INBOX", count: int = 2) -> None:
@@ -148,7 +149,7 @@ async def test_what_is_found_is_restored(archive: Archive, desk: Desk) -> None:
     """A query is looked up once, with all mail indexed before; one that finds nothing, or cannot be read, is refused."""
     await save(archive, alone("Alice"))
     await fill(archive, 5)
-    meant = MailSelection((await users.find(archive, "alice")).id, query="subject:number before:2024-01-03", words="found")
+    meant = MailSelection((await users.find(archive, "alice")).id, query="subject:number before:2024-01-03", words=own("found"))
     wish = await desk.restores.prepare(meant, nothing)
     assert (wish.selection.query, sorted(wish.selection.messages)) == ("", [1, 2])
     assert (await desk.restores.plan(wish)).folders[0].messages == "2"

@@ -22,6 +22,7 @@ from tests.terminal.staged import HOSTILE, StagedDesk, hostile, line, many, ordi
 from tui.console import Console
 from tui.desk.draft import Draft
 from tui.desk.home import Condition
+from tui.desk.present import own
 from tui.desk.refusals import NoArchive, Refused, fault
 from tui.guides import load
 from tui.places.confirm import Confirm
@@ -413,7 +414,7 @@ async def test_hostile_texts_in_a_refusal_are_harmless() -> None:
     """What the core says is shown as it is, without markup."""
     desk = ordinary()
     async with shown(desk) as screen:
-        desk.refusal = Refused("archive.sqlite [/b][red]is locked", "Try again in a moment.")
+        desk.refusal = Refused(own("archive.sqlite [/b][red]is locked"), own("Try again in a moment."))
         await screen.until_shown("! archive.sqlite [/b][red]is locked Try again in a moment.")
         desk.refusal = None
         desk.touch()
@@ -425,7 +426,7 @@ async def test_an_action_that_is_refused_says_why() -> None:
     desk = ordinary()
 
     async def refuse(profile: str) -> int:
-        raise Refused("The disk is full.", "Make space and run again.")
+        raise Refused(own("The disk is full."), own("Make space and run again."))
 
     desk.start = refuse  # type: ignore[method-assign]
     async with shown(desk) as screen:
@@ -492,7 +493,7 @@ async def test_the_first_start_says_what_to_do_and_goes_away() -> None:
 
     async def open_desk() -> StagedDesk:
         if not there:
-            raise NoArchive("There is no archive in /var/lib/archivar yet.")
+            raise NoArchive(own("There is no archive in /var/lib/archivar yet."))
         return desk
 
     console = Console(open_desk)
@@ -509,7 +510,7 @@ async def test_an_archive_that_cannot_be_opened_says_why() -> None:
     """Not the first start, but the trouble and its remedy."""
 
     async def open_desk() -> StagedDesk:
-        raise Refused("Volume 000002 is missing.", "Put it back from the backup; nothing was changed.")
+        raise Refused(own("Volume 000002 is missing."), own("Put it back from the backup; nothing was changed."))
 
     console = Console(open_desk)
     async with console.run_test(size=(80, 24)) as pilot:

@@ -23,6 +23,7 @@ from tests.unit.test_tui_archive import BOTH_SIZES, STRANGE, fill, in_folders, m
 from tests.unit.test_tui_screens import Shown, straight
 from tui.desk.archive import MailSelection
 from tui.desk.desk import Desk, open_desk
+from tui.desk.present import own
 from tui.desk.refusals import Refused
 from tui.desk.search import BadQuery, Question, Scope, SearchOrder
 from tui.places.archive.archive import ArchivePlace
@@ -327,7 +328,7 @@ async def test_messages_are_marked_in_a_folder(archive: Archive) -> None:
         await screen.until_shown("▸ + alice@example.test")
         await screen.press("space", "down", "enter")
         await screen.until_shown("1 marked in the list before: these marks are gone.", "number 5")
-        assert place.selection() == MailSelection(user=alice, folder=f"{ALICE}/INBOX", messages=(5,), words="number 5")
+        assert place.selection() == MailSelection(user=alice, folder=f"{ALICE}/INBOX", messages=(5,), words=own("number 5"))
 
 
 async def test_hits_are_marked_and_all_that_is_found(archive: Archive) -> None:
@@ -339,12 +340,12 @@ async def test_hits_are_marked_and_all_that_is_found(archive: Archive) -> None:
         await screen.until_shown("5 found")
         await screen.press("down", "space", "down", "space")
         await screen.until_shown("5 found, newest first, 2 marked")
-        assert place.selection() == MailSelection(user=alice, messages=(10, 9), words="2 marked messages")
+        assert place.selection() == MailSelection(user=alice, messages=(10, 9), words=own("2 marked messages"))
         await screen.press("ctrl+r")
         await screen.until_shown("5 found, by relevance, 2 marked")
         await screen.press("A")
         await screen.until_shown("all 5 marked")
-        words = "5 messages found in the mail of alice for: steel"
+        words = own("5 messages found in the mail of alice for: steel")
         assert place.selection() == MailSelection(user=alice, query="steel", words=words)
         await screen.press("space")
         await screen.until_shown("1 marked", "now only this one is")
@@ -367,14 +368,14 @@ async def test_hits_are_marked_and_all_that_is_found(archive: Archive) -> None:
         await screen.press("space", "slash")
         await seek(screen, place, "number")
         await screen.until_shown("5 found", "these marks are gone")
-        assert place.selection() == MailSelection(user=alice, messages=(5,), words="number 5")
+        assert place.selection() == MailSelection(user=alice, messages=(5,), words=own("number 5"))
         await screen.press("enter")
         await screen.until(lambda: place.among_rows)
         await screen.press("enter")
         await screen.until_shown("Subject  number 5")
         message = screen.console.screen
         assert isinstance(message, MessagePlace)
-        assert message.selection() == MailSelection(user=alice, messages=(5,), words="number 5")
+        assert message.selection() == MailSelection(user=alice, messages=(5,), words=own("number 5"))
 
 
 async def test_nothing_found_means_nothing(archive: Archive) -> None:

@@ -32,7 +32,7 @@ from tui.desk import everybody
 from tui.desk.desk import Desk, open_desk
 from tui.desk.draft import Draft, ExampleRow, FolderRow, FolderTree
 from tui.desk.drafts import Drafts
-from tui.desk.present import Badge, Tone
+from tui.desk.present import BLANK, Safe, Tone, badge, own, sentences, text
 from tui.desk.refusals import Refused
 from tui.desk.trial import StepRow
 from tui.places.home.home import HomePlace
@@ -41,13 +41,13 @@ from tui.places.wizard.filing import example_lines
 from tui.places.wizard.wizard import WizardPlace
 
 ROWS = (
-    FolderRow("INBOX", (), "INBOX", 0, "5", True),
-    FolderRow("Junk E-mail", ("\\Junk",), "Junk E-mail", 0, "7", True),
-    FolderRow("Projects", (), "Projects", 0, "1", True),
-    FolderRow("Projects/A", (), "A", 1, "2", True),
-    FolderRow("Projects/B", (), "B", 1, "3", True),
-    FolderRow("Shared", (), "Shared", 0, "", False),
-    FolderRow("x\x1b[31m", (), "x␛[31m", 0, "0", True),
+    FolderRow("INBOX", (), own("INBOX"), 0, own("5"), True),
+    FolderRow("Junk E-mail", ("\\Junk",), own("Junk E-mail"), 0, own("7"), True),
+    FolderRow("Projects", (), own("Projects"), 0, own("1"), True),
+    FolderRow("Projects/A", (), own("A"), 1, own("2"), True),
+    FolderRow("Projects/B", (), own("B"), 1, own("3"), True),
+    FolderRow("Shared", (), own("Shared"), 0, BLANK, False),
+    FolderRow("x\x1b[31m", (), own("x␛[31m"), 0, own("0"), True),
 )
 
 
@@ -67,26 +67,30 @@ class PlayedDrafts(Drafts):
 
     async def test(self, draft: Draft, tick: Callable[[StepRow], None]) -> bool:
         for step in self.steps(draft):
-            tick(StepRow(step.key, step.name, Badge("✔", "ok", Tone.GOOD), "as it should be"))
+            tick(StepRow(step.key, step.name, badge("✔", "ok", Tone.GOOD), own("as it should be")))
         self._answer("test", draft)
         return True
 
     async def folders(self, draft: Draft) -> FolderTree:
         self._answer("folders", draft)
-        return FolderTree("alice@example.test", ROWS)
+        return FolderTree(own("alice@example.test"), ROWS)
 
     async def examples(self, draft: Draft) -> Sequence[ExampleRow]:
         self._answer("examples", draft)
         place = str(draft.fields["catchall.incoming"])
-        return [ExampleRow("Offer", "from x@elsewhere.test", (f"alice: {place}",), ("no user has carl@example.test",))]
+        return [
+            ExampleRow(
+                own("Offer"), own("from x@elsewhere.test"), (text(f"alice: {place}"),), (own("no user has carl@example.test"),)
+            )
+        ]
 
-    async def preview(self, draft: Draft) -> Sequence[str]:
+    async def preview(self, draft: Draft) -> Sequence[Safe]:
         self._answer("preview", draft)
-        return ["3 of 9 messages would be deleted."]
+        return [own("3 of 9 messages would be deleted.")]
 
-    async def probe(self, draft: Draft) -> Sequence[str]:
+    async def probe(self, draft: Draft) -> Sequence[Safe]:
         self._answer("probe", draft)
-        return ["The server moves deleted mail to Trash."]
+        return [own("The server moves deleted mail to Trash.")]
 
 
 class Stage:
@@ -362,7 +366,7 @@ async def test_the_test_ticks_its_steps_and_says_how_it_ended(stage: Stage) -> N
     lines = [line for line in screen.lines if line.count("┃") == 4]
     assert len(lines) < 16
     await screen.press("escape")
-    stage.drafts.refusal = Refused("mail.example.test is not there.", "Look at the name.")
+    stage.drafts.refusal = Refused(own("mail.example.test is not there."), own("Look at the name."))
     await screen.press("ctrl+t")
     await screen.until_shown("✗ mail.example.test is not there. Look at the name.")
 
@@ -400,7 +404,7 @@ async def test_deletion_is_switched_on_by_a_yes_alone(stage: Stage) -> None:
         assert isinstance(screen.console.screen, DeletionQuestion)
         await screen.press(key)
         await screen.until_shown("(•) never", "Nothing is deleted on the server.")
-    stage.drafts.refusal = Refused("The server is out of reach.", "See to it.")
+    stage.drafts.refusal = Refused(own("The server is out of reach."), own("See to it."))
     await screen.press("down")
     await screen.until_shown("! What would go now could not be counted: The server is out of", "reach. See to it.")
     await screen.press("down")
@@ -427,7 +431,11 @@ async def test_deletion_is_switched_on_by_a_yes_alone(stage: Stage) -> None:
 async def test_the_answers_stand_below_however_much_is_deleted_more(stage: Stage) -> None:
     """On the smallest usual terminal, with every sentence that there is."""
     question = DeletionQuestion(
-        "Save?", [*SENTENCES.values()], "save it", "go on editing", lambda: stage.drafts.preview(Draft({}))
+        own("Save?"),
+        sentences(SENTENCES.values()),
+        own("save it"),
+        own("go on editing"),
+        lambda: stage.drafts.preview(Draft({})),
     )
     await stage.screen.console.push_screen(question)
     await stage.screen.until_shown("! Deletion is switched on", "y  save it      n, enter  go on editing")
@@ -618,15 +626,15 @@ async def test_the_summary_tells_that_a_run_follows(stage: Stage) -> None:
     draft = await stage.drafts.new("mailbox")
     draft.fields |= {"name": "Alice", "server.host": "mail.example.test"}
     draft.fields |= {"login.username": "alice", "target.user": "alice", "target.folder": "alice@example.test"}
-    assert dict((await stage.drafts.summary(draft)).facts)["Starts"] == "by hand."
+    assert dict((await stage.drafts.summary(draft)).facts)[own("Starts")] == "by hand."
     draft.run_now = True
-    assert dict((await stage.drafts.summary(draft)).facts)["Starts"] == "by hand, and once as soon as it is saved."
+    assert dict((await stage.drafts.summary(draft)).facts)[own("Starts")] == "by hand, and once as soon as it is saved."
 
 
 async def test_what_is_refused_is_a_message_and_the_wizard_goes_on(stage: Stage) -> None:
     """A server that does not answer keeps nobody from writing rules by hand."""
     screen = stage.screen
-    stage.drafts.refusal = Refused("mail.example.test does not answer.", "Is it on?")
+    stage.drafts.refusal = Refused(own("mail.example.test does not answer."), own("Is it on?"))
     await stage.login()
     await stage.to("Folders")
     await screen.until_shown(
@@ -714,7 +722,7 @@ async def test_examples_say_where_messages_would_go(stage: Stage) -> None:
     await screen.until_shown("Offer", "→ alice: In/{h-email}", "! no user has carl@example.test")
     assert stage.drafts.tried[-1] == "examples word-4711"
     await screen.press("escape")
-    stage.drafts.refusal = Refused("mail.example.test does not answer.", "Is it on?")
+    stage.drafts.refusal = Refused(own("mail.example.test does not answer."), own("Is it on?"))
     await screen.press("ctrl+r")
     await screen.until_shown("! mail.example.test does not answer. Is it on?")
     await screen.press("escape")

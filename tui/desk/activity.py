@@ -20,7 +20,7 @@ from core.system.actor import Actor
 from core.text import format as texts
 from tui.desk import present, run_words
 from tui.desk.jobs import Job, Jobs, Outcome, Stage
-from tui.desk.present import Badge
+from tui.desk.present import Badge, Safe
 from tui.desk.refusals import translated
 
 
@@ -29,14 +29,14 @@ class PastRun:
     """A run in a list. ``counts`` are archived, failed, deleted; ``more`` are sentences with what a line has no room for."""
 
     id: int
-    profile: str
+    profile: Safe
     state: Badge
     active: bool
-    when: str
-    took: str
-    counts: tuple[str, str, str]
-    how: str
-    more: tuple[str, ...]
+    when: Safe
+    took: Safe
+    counts: tuple[Safe, Safe, Safe]
+    how: Safe
+    more: tuple[Safe, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class PastProblem:
     """A problem of a run that is over: ``place`` is mailbox, folder and UID."""
 
     run: int
-    profile: str
-    when: str
-    place: tuple[str, ...]
-    reason: str
+    profile: Safe
+    when: Safe
+    place: tuple[Safe, ...]
+    reason: Safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ class EntryRow:
     """An entry of the ledger, in a sentence."""
 
     seq: int
-    when: str
-    actor: str
-    sentence: str
+    when: Safe
+    actor: Safe
+    sentence: Safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ class EntryView:
     """
 
     seq: int
-    facts: tuple[tuple[str, str], ...]
-    changes: tuple[str, ...]
-    payload: tuple[str, ...]
+    facts: tuple[tuple[Safe, Safe], ...]
+    changes: tuple[Safe, ...]
+    payload: tuple[Safe, ...]
     more: int
 
 
@@ -79,17 +79,17 @@ class Named:
     """What can be chosen: ``key`` is true and for the desk only, ``name`` is shown."""
 
     key: str
-    name: str
+    name: Safe
 
 
 @dataclass(frozen=True, slots=True)
 class SealView:
     """The end of the ledger's chain, which stands for all before it: ``text`` is what is to be kept elsewhere."""
 
-    text: str
-    seq: str
-    hash: str
-    at: str
+    text: Safe
+    seq: Safe
+    hash: Safe
+    at: Safe
 
 
 #: Problems that are listed; the run's own place has all of its own.
@@ -159,11 +159,11 @@ class ActivityDesk:
         """The profiles that have runs."""
         with translated():
             names = await self._queue.profiles()
-        return [Named("", "all profiles"), *(Named(name, present.text(name)) for name in names)]
+        return [Named("", present.own("all profiles")), *(Named(name, present.text(name)) for name in names)]
 
     def states(self) -> Sequence[Named]:
         """The states that runs can be looked for in."""
-        return [Named(key, word) for key, (word, _) in STATES.items()]
+        return [Named(key, present.sentence(word)) for key, (word, _) in STATES.items()]
 
     async def count(self, profile: str, state: str) -> int:
         """How many runs there are."""
@@ -190,7 +190,7 @@ class ActivityDesk:
 
     def kinds(self) -> Sequence[Named]:
         """The kinds of entries."""
-        return [Named(kind, word) for kind, word in KINDS.items()]
+        return [Named(kind, present.sentence(word)) for kind, word in KINDS.items()]
 
     async def entry_count(self, kind: str) -> int:
         """How many entries the ledger has."""
@@ -242,7 +242,12 @@ class ActivityDesk:
         """The end of the ledger's chain."""
         with translated():
             now_ = await seal.current(self._archive)
-        return SealView(str(now_), texts.number(now_.seq), now_.hash.hex(), present.text(now_.at, 60))
+        return SealView(
+            present.sentence(str(now_)),
+            present.sentence(texts.number(now_.seq)),
+            present.sentence(now_.hash.hex()),
+            present.text(now_.at, 60),
+        )
 
     async def check_seal(self, text: str) -> int:
         """Begin to prove that the archive has everything up to a seal, or to one in a file; the number of the job."""
@@ -272,16 +277,20 @@ def run_row(run: Run, moment: datetime) -> PastRun:
     totals = (run.result or {}).get("totals") or {}
     counts = [int(totals.get(name, 0)) for name in ("archived", "failed", "deleted")]
     begun, ended = run.started or run.requested, run.finished or moment
-    took = texts.duration(max((ended - begun).total_seconds(), 0)) if run.started else ""
+    took = texts.duration(max((ended - begun).total_seconds(), 0)) if run.started else present.BLANK
     how = "automatic" if run.automatic else "by hand"
     what = "Dry run" if run.dry_run else "Run"
     started = "started automatically" if run.automatic else "started by hand"
-    more = [f"{what} {run.id} of {present.text(run.profile, 100)}, {started}{f', took {took}' if took else ''}."]
+    more = [
+        present.sentence(f"{what} {run.id} of {present.text(run.profile, 100)}, {started}{f', took {took}' if took else ''}.")
+    ]
     if run.status.final:
         archived, failed, deleted = map(texts.number, counts)
         size = texts.size(int(totals.get("bytes", 0)))
         said = f"{archived} archived ({size}), {failed} failed, {deleted} deleted at the source."
-        more.append(f"Nothing was archived or deleted; {failed} failed." if run.dry_run else said)
+        more.append(
+            present.sentence(f"Nothing was archived or deleted; {failed} failed.") if run.dry_run else present.sentence(said)
+        )
     if run.reason:
         more.append(present.text(run.reason))
     return PastRun(
@@ -289,10 +298,10 @@ def run_row(run: Run, moment: datetime) -> PastRun:
         profile=present.text(run.profile, 100),
         state=run_words.state(run),
         active=not run.status.final,
-        when=texts.when(run.finished or run.started or run.requested, moment),
-        took=took,
+        when=present.sentence(texts.when(run.finished or run.started or run.requested, moment)),
+        took=present.sentence(took),
         counts=tuple(texts.number(count) if count else "" for count in counts),  # type: ignore[arg-type]
-        how="dry run" if run.dry_run else how,
+        how=present.own("dry run") if run.dry_run else present.sentence(how),
         more=tuple(more),
     )
 
@@ -301,11 +310,11 @@ def past_problem(one: RunProblem, moment: datetime) -> PastProblem:
     """A problem with where it was."""
     folder, uid = one.problem.folder, one.problem.uid
     parts = [folder, f"UID {uid}" if uid is not None else "", one.mailbox]
-    place = tuple(present.text(part) for part in parts if part) or ("the whole run",)
+    place = tuple(present.text(part) for part in parts if part) or (present.own("the whole run"),)
     profile = present.text(one.profile, 100)
     if one.dry_run:
-        place = ("dry run", *place)
-    return PastProblem(one.run, profile, texts.when(one.at, moment), place, present.text(one.problem.reason))
+        place = (present.own("dry run"), *place)
+    return PastProblem(one.run, profile, present.sentence(texts.when(one.at, moment)), place, present.text(one.problem.reason))
 
 
 def entry_row(entry: Entry, moment_: datetime) -> EntryRow:
@@ -314,9 +323,9 @@ def entry_row(entry: Entry, moment_: datetime) -> EntryRow:
     return EntryRow(entry.seq, _when(entry, moment_), who, present.text(audit.describe(entry)))
 
 
-def _when(entry: Entry, moment_: datetime) -> str:
+def _when(entry: Entry, moment_: datetime) -> Safe:
     try:
-        return texts.when(moment(entry.at), moment_)
+        return present.sentence(texts.when(moment(entry.at), moment_))
     except ValueError:
         return present.text(entry.at, 40)
 
@@ -330,11 +339,17 @@ def entry_view(entry: Entry) -> EntryView:
         ("Kind", present.text(entry.kind, 100)),
         ("Says", present.text(audit.describe(entry), 1000)),
         ("Hash", entry.hash.hex()),
-        ("Payload", f"{texts.number(len(entry.plain))} bytes"),
+        ("Payload", present.sentence(f"{texts.number(len(entry.plain))} bytes")),
     )
     lines = _payload(entry)
     changes = tuple(present.text(text, CHANGE_LENGTH) for text in audit.details(entry))
-    return EntryView(entry.seq, facts, changes, tuple(lines[:PAYLOAD_LINES]), max(len(lines) - PAYLOAD_LINES, 0))
+    return EntryView(
+        entry.seq,
+        present.named(facts),
+        changes,
+        present.sentences(lines[:PAYLOAD_LINES]),
+        max(len(lines) - PAYLOAD_LINES, 0),
+    )
 
 
 def _payload(entry: Entry) -> list[str]:

@@ -20,6 +20,7 @@ from core.system import log
 from core.text import format as texts
 from tui.desk import present, typed
 from tui.desk.message import MessageRow, MessageView, PlaceRow, SourceLines, message_row, message_view, place_row, unread_view
+from tui.desk.present import BLANK, Safe
 from tui.desk.refusals import fault, translated, way
 
 
@@ -28,9 +29,9 @@ class OwnerRow:
     """Somebody who has mail. ``key`` is their permanent id."""
 
     key: str
-    name: str
-    full_name: str
-    address: str
+    name: Safe
+    full_name: Safe
+    address: Safe
     removed: bool
 
 
@@ -44,8 +45,8 @@ class ArchiveFolder:
     key: int
     path: str
     depth: int
-    name: str
-    shown: str
+    name: Safe
+    shown: Safe
     messages: int
     all_messages: int
     inner: bool
@@ -72,7 +73,7 @@ class MailSelection:
     folder: str = ""
     query: str = ""
     messages: tuple[int, ...] = ()
-    words: str = ""
+    words: Safe = BLANK
     folders: frozenset[int] = frozenset()
 
 
@@ -117,14 +118,14 @@ class ArchiveDesk:
             found = await browsing.page(self._archive, folder.key, folder.seq, folder.total, offset=offset, limit=limit)
         return [message_row(one, now()) for one in found]
 
-    async def news(self, folder: OpenFolder) -> str:
+    async def news(self, folder: OpenFolder) -> Safe:
         """What became of it since it was opened, in words; empty while nothing did."""
         with translated():
             if await browsing.reached(self._archive) == folder.seq:
-                return ""
+                return present.BLANK
             since = await browsing.since(self._archive, folder.key, folder.seq)
         words = [f"{texts.number(since.come)} new"] if since.come else []
-        return ", ".join([*words, *([f"{texts.number(since.gone)} gone"] if since.gone else [])])
+        return present.sentence(", ".join([*words, *([f"{texts.number(since.gone)} gone"] if since.gone else [])]))
 
     # One message ---------------------------------------------------------------------------------------------------------
 
@@ -163,7 +164,7 @@ class ArchiveDesk:
             _, raw = await self._raw(await self._stored(message))
         return await asyncio.to_thread(SourceLines, raw, width)
 
-    async def save_attachment(self, message: int, index: int, folder: str) -> str:
+    async def save_attachment(self, message: int, index: int, folder: str) -> Safe:
         """Write an attachment into a folder, over nothing that is there; what was done, in a sentence."""
         with translated():
             where = typed.folder(folder)
@@ -174,7 +175,7 @@ class ArchiveDesk:
                 raise InputError(f"Message {message} has no attachment {index + 1}.")
             data = await asyncio.to_thread(content.attachment, raw, index)
             file = await asyncio.to_thread(saving.save, where, message, attached.name, data)
-        return f"Saved as {present.text(str(file))} ({texts.size(len(data))})."
+        return present.sentence(f"Saved as {present.text(str(file))} ({texts.size(len(data))}).")
 
     async def _stored(self, message: int) -> Stored:
         if found := await browsing.stored(self._archive, [message]):
@@ -228,6 +229,6 @@ def tree(folders: Sequence[FolderEntry]) -> list[ArchiveFolder]:
 
 def _folder_row(path: str, entry: FolderEntry | None, total: int, inner: bool) -> ArchiveFolder:
     parts = path.split("/")
-    name = present.text(parts[-1], 200) or "(no name)"
+    name = present.text(parts[-1], 200) or present.own("(no name)")
     key, messages = (entry.id, entry.messages) if entry else (0, 0)
     return ArchiveFolder(key, path, len(parts) - 1, name, present.text(path, 500), messages, total, inner)

@@ -13,6 +13,7 @@ from core.model import now
 from core.text import format as texts
 from tui.desk import present, typed
 from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.present import Safe
 from tui.desk.refusals import translated
 
 AGAIN = "The next backup to the same folder carries on."
@@ -25,11 +26,15 @@ class BackupDesk:
         self._archive = archive
         self._jobs = jobs
 
-    async def last(self) -> tuple[str, str]:
+    async def last(self) -> tuple[Safe, Safe]:
         """Where the last backup lies, and when it was made, as sentences; both empty when there was none."""
         with translated():
             last = await backup.last(self._archive)
-        return (present.text(last.directory), texts.when(last.at, now())) if last else ("", "")
+        return (
+            (present.text(last.directory), present.sentence(texts.when(last.at, now())))
+            if last
+            else (present.BLANK, present.BLANK)
+        )
 
     async def begin(self, directory: str) -> int:
         """Begin a backup, or bring one up; the number of the job. Raises ``Refused`` when ``directory`` cannot be used."""

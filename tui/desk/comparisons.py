@@ -17,9 +17,9 @@ from tui.desk.refusals import translated
 
 #: Ways to compare a server with the archive, with what each does.
 COMPARISONS = (
-    ("numbers", "by number: is every message on the server in the archive?"),
-    ("deep", "by every byte: read all mail on the server once more"),
-    ("repair", "by every byte, and archive what differs beside the old"),
+    ("numbers", present.own("by number: is every message on the server in the archive?")),
+    ("deep", present.own("by every byte: read all mail on the server once more")),
+    ("repair", present.own("by every byte, and archive what differs beside the old")),
 )
 AGAIN = "The same comparison again goes on from there; nothing was changed on the server."
 

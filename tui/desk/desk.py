@@ -66,7 +66,7 @@ async def open_desk(path: Path | None = None) -> Desk:
         config.check(home)
         if not home.exists:
             where = present.text(str(home.path))
-            raise NoArchive(f"There is no archive in {where} yet.", where)
+            raise NoArchive(present.sentence(f"There is no archive in {where} yet."), where)
         # While a service is alive, it is the one who brings the catalog up to the ledger.
         return Desk(await Archive.open(home, actor="console", follow=not is_running(home)))
 
@@ -155,7 +155,7 @@ class Desk:
                 for profile, run in rows
             ),
             attention=(*map(told, self.jobs.all()), *attention(profiles, latest, chosen, condition)),
-            verified=brief.verified,
+            verified=present.sentence(brief.verified),
         )
 
     async def _condition(self, scheduled: int, busy: int, brief: Brief) -> Condition:
@@ -217,7 +217,7 @@ class Desk:
             try:
                 profile = await saved_profiles.find(self._archive, key)
             except InputError as error:
-                raise NoProfile(f"There is no profile {present.text(key, 60)} any more.") from error
+                raise NoProfile(present.sentence(f"There is no profile {present.text(key, 60)} any more.")) from error
             chosen = await self._choose({profile.selection} if profile.selection else set())
             last_runs = await self._queue.runs(profile.name, limit=LAST_RUNS)
             last = (await self._queue.latest(profile.name)).get(profile.name)
@@ -229,7 +229,7 @@ class Desk:
         whose = f"{chosen[profile.selection].sentence()}." if profile.selection else ""
         return ProfileView(
             home.profile_row(profile, last, snapshot, moment, chosen, starts.get(profile.name), tried=tried),
-            tuple((label, present.text(value, 500)) for label, value in facts(profile, whose)),
+            tuple((present.sentence(label), present.text(value, 500)) for label, value in facts(profile, whose)),
             tuple(present.text(warning, 500) for warning in profile.warnings()),
             tuple(runs.run_row(run, snapshots.get(run.id), moment) for run in last_runs),
         )
@@ -267,7 +267,7 @@ class Desk:
         if not run.status.final:
             self._see_to_service()
         view = runs.run_view(run, snapshot, events, now())
-        return runs.with_note(view, self._trouble) if self._trouble and view.active else view
+        return runs.with_note(view, present.sentence(self._trouble)) if self._trouble and view.active else view
 
     async def _all_events(self, run_id: int) -> list[RunEvent]:
         events = self._events[run_id] = self._events.pop(run_id, [])

@@ -25,6 +25,7 @@ from core.secrets import Secret
 from core.text import format as texts
 from core.trial import STEP_NAMES
 from tui.desk import present, trial
+from tui.desk.present import BLANK, Safe
 from tui.desk.refusals import translated
 from tui.desk.trial import StepRow
 from tui.desk.users import ImportRow, Mark
@@ -56,14 +57,14 @@ class SyncView:
     desk only.
     """
 
-    counts: tuple[str, ...]
-    sentence: str
+    counts: tuple[Safe, ...]
+    sentence: Safe
     changes: int
     rows: Sequence[ImportRow]
-    withheld: str = ""
-    kept: tuple[str, ...] = ()
+    withheld: Safe = BLANK
+    kept: tuple[Safe, ...] = ()
     kept_count: int = 0
-    fate: str = ""
+    fate: Safe = BLANK
     plan: Any = None
     done: bool = False
 
@@ -105,7 +106,7 @@ class DirectoryDesk:
             kept = bool(saved.username) and await saved_directory.has_password(self._archive, saved)
         return DirectoryDraft(directory_form.of_directory(saved), definition=saved.as_json(), kept=kept)
 
-    async def last(self) -> str:
+    async def last(self) -> Safe:
         """When users were last brought in step with the directory, and what went wrong since: a line each, empty if never."""
         with translated():
             last = await saved_directory.last_sync(self._archive)
@@ -113,11 +114,11 @@ class DirectoryDesk:
         failed = trouble(attempt, now()) if attempt else ""
         failed = f"! {failed}" if failed else ""
         if last is None:
-            return failed
+            return present.sentence(failed)
         counts = [f"{texts.number(last[1][what.value])} {what.value}" for what in What if last[1].get(what.value)]
         when = texts.when(datetime.fromisoformat(last[0]), now())
         done = f"Last synchronised {when}: {', '.join(counts) or 'nothing was changed'}."
-        return f"{done}\n{failed}" if failed else done
+        return present.joined("\n", filter(None, map(present.sentence, (done, failed))))
 
     # The form ------------------------------------------------------------------------------------------------------------
 
@@ -143,20 +144,20 @@ class DirectoryDesk:
         except InputError:
             return True
 
-    async def problems(self, draft: DirectoryDraft) -> Mapping[str, str]:
+    async def problems(self, draft: DirectoryDraft) -> Mapping[str, Safe]:
         """What is wrong, by field; ``login.password`` too."""
         fields = _fields(draft)
         found = {name: present.text(problem, 400) for name, problem in directory_form.problems(fields).items()}
         if draft.password:
             if not str(fields.get("login.username") or "").strip():
-                found["login.username"] = "Say whose password it is, or leave the password out."
+                found["login.username"] = present.own("Say whose password it is, or leave the password out.")
         elif not found.keys() & {"server.host", "server.port", "server.ca_file", "login.username"}:
             with translated():
                 if not await saved_directory.has_password(self._archive, directory_form.account(fields)):
                     found["login.password"] = (
-                        "The server, the account or the encryption is another one now, so the password is needed."
+                        present.own("The server, the account or the encryption is another one now, so the password is needed.")
                         if draft.kept
-                        else "The password is needed."
+                        else present.own("The password is needed.")
                     )
         return found
 
@@ -178,7 +179,7 @@ class DirectoryDesk:
             tick(trial.row(replace(found[-1], hint=_lacking(notes))))
         return all(step.ok for step in found)
 
-    async def plan(self, draft: DirectoryDraft, tell: Callable[[str], None]) -> SyncView:
+    async def plan(self, draft: DirectoryDraft, tell: Callable[[Safe], None]) -> SyncView:
         """What a synchronisation by these settings would do. ``tell`` is told how far it is. Can be cancelled."""
         with translated():
             settings = _complete(draft)
@@ -189,7 +190,7 @@ class DirectoryDesk:
     async def synchronise(
         self,
         draft: DirectoryDraft,
-        tell: Callable[[str], None],
+        tell: Callable[[Safe], None],
         save: Callable[[], Awaitable[object]],
         agreed: SyncView | None = None,
     ) -> SyncView:
@@ -282,24 +283,24 @@ def _lacking(notes: Sequence[GroupNote]) -> str:
 def _view(result: SyncResult, left: Left) -> SyncView:
     found = result.difference
     counts = found.counts()
-    shown = [f"{texts.number(counts[name])} {name}" for name in (*What, "left") if counts[name]]
+    shown = [present.sentence(f"{texts.number(counts[name])} {name}") for name in (*What, "left") if counts[name]]
     if counts["conflicts"]:
-        shown.append(present.count(counts["conflicts"], "conflict"))
+        shown.append(present.sentence(present.count(counts["conflicts"], "conflict")))
     return SyncView(
-        counts=(*shown, f"{texts.number(found.unchanged)} unchanged"),
+        counts=(*shown, present.sentence(f"{texts.number(found.unchanged)} unchanged")),
         sentence=present.text(result.sentence(), 400),
         changes=len(found.changes),
         rows=_Rows(result),
         withheld=present.text(found.withheld, 400),
         kept=tuple(present.text(user.name, 40) for user in found.kept[:_NAMED]),
         kept_count=len(found.kept),
-        fate="disabled" if left is Left.DISABLE else "removed from the list",
+        fate=present.own("disabled") if left is Left.DISABLE else present.own("removed from the list"),
         plan=frozenset(user.id for user in found.kept),
         done=result.done,
     )
 
 
-def _telling(tell: Callable[[str], None]) -> Callable[[str, str], None]:
+def _telling(tell: Callable[[Safe], None]) -> Callable[[str, str], None]:
     return lambda step, text: tell(present.text(f"{STEP_NAMES.get(step, step)}: {text}" if text else STEP_NAMES[step], 200))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from core.profiles.folder_choice import FolderChoice
 from core.profiles.ownership import OWN, Whose
 from core.secrets import Secret as Secret
+from tui.desk.present import BLANK, Safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +57,19 @@ class FolderRow:
 
     path: str
     uses: tuple[str, ...]
-    name: str
+    name: Safe
     depth: int
-    messages: str
+    messages: Safe
     selectable: bool
     whose: Whose = OWN
-    note: str = ""
+    note: Safe = BLANK
 
 
 @dataclass(frozen=True, slots=True)
 class FolderTree:
     """The folders of one mailbox."""
 
-    mailbox: str
+    mailbox: Safe
     rows: tuple[FolderRow, ...]
 
 
@@ -76,10 +77,10 @@ class FolderTree:
 class ExampleRow:
     """A message of a catch-all mailbox: what it is, the places it would go to, and what else is to be known of it."""
 
-    subject: str
-    facts: str
-    places: tuple[str, ...]
-    notes: tuple[str, ...]
+    subject: Safe
+    facts: Safe
+    places: tuple[Safe, ...]
+    notes: tuple[Safe, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Summary:
     ``danger`` is the label of the fact that says what is deleted on the server, empty when nothing is.
     """
 
-    facts: tuple[tuple[str, str], ...]
-    advice: tuple[str, ...]
-    warnings: tuple[str, ...]
-    danger: str = ""
+    facts: tuple[tuple[Safe, Safe], ...]
+    advice: tuple[Safe, ...]
+    warnings: tuple[Safe, ...]
+    danger: Safe = BLANK

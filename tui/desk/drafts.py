@@ -28,6 +28,7 @@ from tui.desk import everybody, present, trial
 from tui.desk.described import DELETION, facts
 from tui.desk.draft import Draft, ExampleRow, FolderRow, FolderTree, Summary, Turned
 from tui.desk.drafted import complete, filled, login_of, made, stand_in
+from tui.desk.present import Safe
 from tui.desk.refusals import translated
 from tui.desk.trial import StepRow
 from tui.desk.wording import advice, phrase
@@ -60,7 +61,7 @@ _MISFITS = {
 }
 _LIKEWISE = "That is one mailbox: the rule holds for every mailbox of the profile."
 #: Stands in the tree above what is not the mailbox's own.
-FOREIGN = FolderRow("", (), "Folders of others and shared ones", 0, "", False)
+FOREIGN = FolderRow("", (), present.own("Folders of others and shared ones"), 0, present.BLANK, False)
 
 
 class Drafts:
@@ -95,14 +96,14 @@ class Drafts:
 
     # Checking ------------------------------------------------------------------------------------------------------------
 
-    async def problems(self, draft: Draft) -> Mapping[str, str]:
+    async def problems(self, draft: Draft) -> Mapping[str, Safe]:
         """What is wrong, by field; ``login.password`` too."""
         found = {name: present.text(advice(problem), 400) for name, problem in form.problems(filled(draft.fields)).items()}
         with translated():
             found = {**await self._of_archive(draft), **found}
         return found
 
-    async def _of_archive(self, draft: Draft) -> dict[str, str]:
+    async def _of_archive(self, draft: Draft) -> dict[str, Safe]:
         """What only the archive can tell: names that are taken, users who are not there, a password that is missing."""
         found: dict[str, str] = {}
         name = str(draft.fields.get("name", "")).strip()
@@ -116,7 +117,8 @@ class Drafts:
                 found["target.user"] = present.text(error.message)
         if problem := await self._password_problem(draft):
             found["login.password"] = problem
-        return found | (await everybody.problems(self._archive, draft) if draft.catchall else {})
+        found |= await everybody.problems(self._archive, draft) if draft.catchall else {}
+        return {field: present.sentence(text) for field, text in found.items()}
 
     async def _password_problem(self, draft: Draft) -> str:
         """Why the password must be typed; empty when it need not be."""
@@ -136,48 +138,54 @@ class Drafts:
         """Has this field a meaning beside the others?"""
         return name == form.HOW or form.applies(name, fields)
 
-    def shown_name(self, draft: Draft) -> str:
+    def shown_name(self, draft: Draft) -> Safe:
         """The draft's name as it may be shown."""
         return present.text(str(draft.fields.get("name", "")).strip(), 60)
 
     # The parts of a draft ------------------------------------------------------------------------------------------------
 
-    def rule(self, draft: Draft) -> str:
+    def rule(self, draft: Draft) -> Safe:
         """What the deletion rule does, in a sentence."""
         try:
             profile = stand_in(draft)
             held = profile.held_back() if profile.deletion.active else ""
-            return f"{profile.deletion.sentence()} {held}".rstrip()
+            return present.sentence(f"{profile.deletion.sentence()} {held}".rstrip())
         except InputError:
-            return "Say how old a message must be to be deleted."
+            return present.own("Say how old a message must be to be deleted.")
 
-    def next_start(self, fields: Mapping[str, object]) -> str:
+    def next_start(self, fields: Mapping[str, object]) -> Safe:
         """When a schedule would start next, in words; empty while it is not complete."""
         if any(name.startswith("schedule") for name in form.problems(fields)):
-            return ""
+            return present.BLANK
         try:
             schedule = stand_in(Draft({**fields})).schedule
         except InputError:
-            return ""
+            return present.BLANK
         if schedule is None:
-            return "Runs when somebody starts it."
+            return present.own("Runs when somebody starts it.")
         start = schedule.next_start(now())
-        return f"Next start {texts.soon(start, now())}, by the service. The guide (^g) tells how that is kept running."
+        return present.sentence(
+            f"Next start {texts.soon(start, now())}, by the service. The guide (^g) tells how that is kept running."
+        )
 
     def automatic(self, draft: Draft) -> bool:
         """Does it start by itself?"""
         return made(draft).automatic
 
-    def goes_to(self, draft: Draft) -> str:
+    def goes_to(self, draft: Draft) -> Safe:
         """Where the mailbox goes, in a sentence."""
         user, folder = draft.fields.get("target.user"), draft.fields.get("target.folder")
-        return f"Goes to the folder {present.text(str(folder))} in the archive of {present.text(str(user))}." if user else ""
+        return (
+            present.sentence(f"Goes to the folder {present.text(str(folder))} in the archive of {present.text(str(user))}.")
+            if user
+            else present.BLANK
+        )
 
-    async def selected(self, draft: Draft) -> str:
+    async def selected(self, draft: Draft) -> Safe:
         """What the selection of users comes to, in a sentence."""
         mode, names = Mode(str(draft.fields.get("users.mode", Mode.ALL))), tuple(draft.fields.get("users.list") or ())
         if mode is Mode.ONLY and not names:
-            return "Nobody is ticked yet."
+            return present.own("Nobody is ticked yet.")
         with translated():
             chosen = await users.chosen(self._archive, Selection(mode, () if mode is Mode.ALL else names))
         text = f"Archives {chosen.sentence()}."
@@ -189,7 +197,7 @@ class Drafts:
         """Are only the named folders archived?"""
         return _choice(draft).only
 
-    def folder_rules(self, draft: Draft) -> Sequence[str]:
+    def folder_rules(self, draft: Draft) -> Sequence[Safe]:
         """The patterns, in lines for people."""
         choice = _choice(draft)
         found = []
@@ -199,17 +207,19 @@ class Drafts:
             found.append(f"Without: {', '.join(choice.exclude)}")
         return [present.text(text, 500) for text in found]
 
-    def folder_reason(self, draft: Draft, row: FolderRow) -> str:
+    def folder_reason(self, draft: Draft, row: FolderRow) -> Safe:
         """Why a folder is not archived; empty when it is."""
         reason = _choice(draft).reason(row.path, row.uses, row.whose)
         own = reason in (f"excluded by {row.path}", f"excluded by {row.path}/**", "not in the list of folders to include")
-        return "unticked" if own else present.text(reason, 100)
+        return present.own("unticked") if own else present.text(reason, 100)
 
-    def tick_folder(self, draft: Draft, row: FolderRow, *, below: bool) -> str:
+    def tick_folder(self, draft: Draft, row: FolderRow, *, below: bool) -> Safe:
         """Change whether a folder is archived; why that is not possible, or nothing."""
         choice = _choice(draft)
         if not Rule.valid(row.path):
-            return "No rule can name this folder: its name is too long, or has invisible characters. A pattern with * can."
+            return present.own(
+                "No rule can name this folder: its name is too long, or has invisible characters. A pattern with * can."
+            )
         if choice.reason(row.path, row.uses, row.whose):
             choice = choice.tick(row.path, row.uses, row.whose, below=below)
             if reason := choice.reason(row.path, row.uses, row.whose):
@@ -217,9 +227,9 @@ class Drafts:
         else:
             choice = choice.untick(row.path, row.uses, row.whose, below=below)
             if not choice.reason(row.path, row.uses, row.whose):
-                return "It is the only folder: untick it after another one is ticked."
+                return present.own("It is the only folder: untick it after another one is ticked.")
         _keep(draft, choice)
-        return ""
+        return present.BLANK
 
     def choose_folders(self, draft: Draft, tree: FolderTree, *, only: bool) -> bool:
         """From now on only the ticked folders, or all but the unticked; False when none is ticked."""
@@ -235,14 +245,14 @@ class Drafts:
         draft.turned = Turned(before, choice)
         return choice.only == only
 
-    def add_pattern(self, draft: Draft, text: str) -> str:
+    def add_pattern(self, draft: Draft, text: str) -> Safe:
         """One more pattern, ``+`` before it to archive, ``-`` to leave out; what is wrong with it, or nothing."""
         sign, pattern = ("-", text.strip()) if text.strip()[:1] not in "+-" else (text.strip()[0], text.strip()[1:].strip())
         try:
             _keep(draft, _choice(draft).add(pattern, include=sign == "+"))
         except ValueError:
             return present.text(f"{pattern} is no pattern. Name, Name/**, Projects/* and **/Old are.")
-        return ""
+        return present.BLANK
 
     def forget_rules(self, draft: Draft) -> None:
         """Without any pattern."""
@@ -280,7 +290,7 @@ class Drafts:
             found = await examples.examples(profile, self._archive, mailbox, secret)
         return [everybody.example(one) for one in found]
 
-    async def preview(self, draft: Draft) -> Sequence[str]:
+    async def preview(self, draft: Draft) -> Sequence[Safe]:
         """What the deletion rule would do in the mailbox now, in sentences."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
@@ -288,13 +298,13 @@ class Drafts:
         sentences = [*found.sentences(), *([_LIKEWISE] if draft.many and found.active else [])]
         return [present.text(sentence, 500) for sentence in sentences]
 
-    async def deletes_more(self, draft: Draft) -> Sequence[str]:
+    async def deletes_more(self, draft: Draft) -> Sequence[Safe]:
         """In which ways the draft deletes more than the saved profile that it changes, in sentences."""
         with translated():
             before = saved(draft.definition) if draft.definition is not None else None
-            return [SENTENCES[one] for one in more(before, made(draft), now())]
+            return [present.sentence(SENTENCES[one]) for one in more(before, made(draft), now())]
 
-    async def probe(self, draft: Draft) -> Sequence[str]:
+    async def probe(self, draft: Draft) -> Sequence[Safe]:
         """What the server does with deleted mail, tried out in a folder of our own."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
@@ -349,10 +359,13 @@ class Drafts:
         whose = f"{selected.sentence()}." if selected else ""
         said = (profile.deletion.sentence(), profile.catchall.sentence() if profile.catchall else "")
         return Summary(
-            tuple((label, present.text(value, 500)) for label, value in facts(profile, whose, run_now=draft.run_now)),
+            tuple(
+                (present.sentence(label), present.text(value, 500))
+                for label, value in facts(profile, whose, run_now=draft.run_now)
+            ),
             tuple(present.text(phrase(text), 500) for text in known if text not in said),
             tuple(present.text(text, 500) for text in (*profile.warnings(), *doubts)),
-            DELETION if profile.deletion.active else "",
+            present.sentence(DELETION) if profile.deletion.active else present.sentence(present.BLANK),
         )
 
     async def save(self, draft: Draft) -> str:
@@ -408,9 +421,9 @@ def _shown(profile: Profile) -> dict[str, object]:
 
 def _folder(folder: examine.ServerFolder) -> FolderRow:
     *above, name = folder.path.split("/")
-    messages = "" if folder.messages is None else texts.number(folder.messages)
+    messages = present.BLANK if folder.messages is None else texts.number(folder.messages)
     whose = folder.whose
     note = whose.reason or ("may be somebody else's" if whose.doubt else "")
     depth = len(above) + whose.foreign
     shown, note = present.text(name, 120), present.text(note, 100)
-    return FolderRow(folder.path, folder.uses, shown, depth, messages, folder.selectable, whose, note)
+    return FolderRow(folder.path, folder.uses, shown, depth, present.sentence(messages), folder.selectable, whose, note)

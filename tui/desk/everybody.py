@@ -42,19 +42,19 @@ def example(one: Example) -> ExampleRow:
         facts.append(_day(one.date))
     if one.journal:
         facts.append("in a journal report")
-    notes = [f"no user has {present.text(address, 100)}" for address in one.unknown[:5]]
+    notes = [present.sentence(f"no user has {present.text(address, 100)}") for address in one.unknown[:5]]
     if len(one.unknown) > 5:
-        notes.append(f"and {texts.number(len(one.unknown) - 5)} more")
+        notes.append(present.sentence(f"and {texts.number(len(one.unknown) - 5)} more"))
     if one.left:
-        notes.append("stays in the mailbox")
+        notes.append(present.own("stays in the mailbox"))
     places = (
         ("the catch-all archive" if place.user == users.NOBODY.name else present.text(place.user, 60), place.folder)
         for place in one.places
     )
     return ExampleRow(
-        present.text(one.subject, 200) or "(no subject)",
-        ", ".join(facts),
-        tuple(f"{whose}: {present.text(folder, 200)}" for whose, folder in places),
+        present.text(one.subject, 200) or present.own("(no subject)"),
+        present.sentence(", ".join(facts)),
+        tuple(present.sentence(f"{whose}: {present.text(folder, 200)}") for whose, folder in places),
         tuple(notes),
     )
 

@@ -16,6 +16,7 @@ from core.text import format as texts
 from tui.desk import present, typed
 from tui.desk.archive import MailSelection
 from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.present import Safe
 from tui.desk.refusals import translated
 
 FORMATS = {
@@ -37,7 +38,7 @@ class ExportDesk:
         """The formats there are, each with a few words about it."""
         return [(form.value, words) for form, words in FORMATS.items()]
 
-    async def weigh(self, selection: MailSelection) -> str:
+    async def weigh(self, selection: MailSelection) -> Safe:
         """How much is selected, in a sentence; empty where only the export itself finds out."""
         return await weigh(self._archive, selection)
 
@@ -59,15 +60,15 @@ class ExportDesk:
         return self._jobs.start("Export", f"{selection.words or 'All mail'} to {target} ({Format(form).value})", AGAIN, work)
 
 
-async def weigh(archive: Archive, selection: MailSelection) -> str:
+async def weigh(archive: Archive, selection: MailSelection) -> Safe:
     """How much is selected; empty for a query, since what it finds is counted when the index has all. Raises ``Refused``."""
     if selection.query:
-        return ""
+        return present.BLANK
     with translated():
         folders = await selecting.select(archive, core(selection))
     messages, size = sum(one.messages for one in folders), sum(one.bytes for one in folders)
     where = f"in {present.count(len(folders), 'folder')}" if len(folders) > 1 else f"in {present.text(folders[0].path)}"
-    return f"{present.count(messages, 'message')}, {texts.size(size)}, {where}."
+    return present.sentence(f"{present.count(messages, 'message')}, {texts.size(size)}, {where}.")
 
 
 def core(selection: MailSelection) -> selecting.Selection:

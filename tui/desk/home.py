@@ -14,7 +14,7 @@ from core.profiles.profile import Profile
 from core.profiles.selection import Chosen, Selection
 from core.text import format as texts
 from tui.desk.jobs import JobView
-from tui.desk.present import Badge, Tone, count, text
+from tui.desk.present import BLANK, Badge, Safe, Tone, badge, count, own, sentence, sentences, text
 from tui.desk.run_words import failed_mailboxes, run_facts, state, totals
 from tui.desk.runs import RunRow
 
@@ -28,16 +28,16 @@ class ProfileRow:
     """
 
     key: str
-    name: str
-    mailbox: str
-    server: str
-    schedule: str
+    name: Safe
+    mailbox: Safe
+    server: Safe
+    schedule: Safe
     automatic: bool
     scheduled: bool
-    next_start: str
-    deletes: str
+    next_start: Safe
+    deletes: Safe
     state: Badge
-    facts: tuple[str, ...]
+    facts: tuple[Safe, ...]
     active: bool
     last_run: int | None
 
@@ -64,10 +64,10 @@ class Attention:
     ``key`` is the run, the job, or the true name of the profile that the remedy is about.
     """
 
-    text: str
+    text: Safe
     remedy: Remedy
     key: str
-    words: str
+    words: Safe
     job: Badge | None = None
 
 
@@ -76,8 +76,8 @@ class ProfileView:
     """One profile: ``row`` as on Home, what it does in labels and sentences, and its last runs, the newest first."""
 
     row: ProfileRow
-    facts: tuple[tuple[str, str], ...]
-    warnings: tuple[str, ...]
+    facts: tuple[tuple[Safe, Safe], ...]
+    warnings: tuple[Safe, ...]
     runs: tuple[RunRow, ...]
 
 
@@ -88,17 +88,17 @@ class HomeView:
     ``verified`` says when the archive was last verified, or how far that is; ``service_stuck``: the service does nothing.
     """
 
-    path: str
+    path: Safe
     service_running: bool
     busy: int
     profiles: tuple[ProfileRow, ...]
     attention: tuple[Attention, ...]
     scheduled: int = 0
-    verified: str = ""
+    verified: Safe = BLANK
     service_stuck: bool = False
 
 
-NEVER = Badge("·", "never run", Tone.MUTED)
+NEVER = badge("·", "never run", Tone.MUTED)
 _NOTHING: Mapping[Selection, Chosen] = {}
 
 
@@ -135,73 +135,75 @@ def attention(
     """The worst first: damage and space, what does not run, runs that went wrong, then what is not safe."""
     found = [*_of_archive(condition)]
     if condition.directory:
-        found.append(Attention(text(condition.directory, 400), Remedy.DIRECTORY, "", "look at the directory"))
+        found.append(Attention(text(condition.directory, 400), Remedy.DIRECTORY, "", own("look at the directory")))
     warnings: list[Attention] = []
     for profile in profiles:
         run = latest.get(profile.name)
         if run and (said := _of_run(text(profile.name, 60), run)):
-            found.append(Attention(said, Remedy.RESULT, str(run.id), "show it"))
-        warnings += [Attention(text(said), Remedy.EDIT, profile.name, "change it") for said in profile.warnings()]
+            found.append(Attention(said, Remedy.RESULT, str(run.id), own("show it")))
+        warnings += [Attention(text(said), Remedy.EDIT, profile.name, own("change it")) for said in profile.warnings()]
         if profile.sync_directory_first and not condition.has_directory:
-            said = f"{text(profile.name, 60)} is to synchronise users before each run, and no directory is set up."
-            warnings.append(Attention(said, Remedy.DIRECTORY, "", "set one up"))
+            said = sentence(f"{text(profile.name, 60)} is to synchronise users before each run, and no directory is set up.")
+            warnings.append(Attention(said, Remedy.DIRECTORY, "", own("set one up")))
         if profile.selection is not None and (said := _without_address(profile, chosen.get(profile.selection))):
-            warnings.append(Attention(said, Remedy.USERS, "", "go to Users"))
+            warnings.append(Attention(said, Remedy.USERS, "", own("go to Users")))
     if condition.strangers:
-        found.append(Attention(text(condition.strangers), Remedy.UNKNOWN, "", "see to it"))
+        found.append(Attention(text(condition.strangers), Remedy.UNKNOWN, "", own("see to it")))
     if condition.unproved:
-        warnings.append(Attention(text(condition.unproved), Remedy.PROOF, "", "go to Proof"))
+        warnings.append(Attention(text(condition.unproved), Remedy.PROOF, "", own("go to Proof")))
     return (*found, *warnings)
 
 
 def told(job: JobView) -> Attention:
     """A job of the console, in a line: how far it is, or how it ended."""
     share = f" {job.fraction:.0%}" if job.active and job.fraction is not None else ""
-    said = f"{job.kind} {job.state.word}{share}: {job.title}"
-    return Attention(said, Remedy.JOB, str(job.key), "show it", job.state)
+    said = sentence(f"{job.kind} {job.state.word}{share}: {job.title}")
+    return Attention(said, Remedy.JOB, str(job.key), own("show it"), job.state)
 
 
 def _of_archive(condition: Condition) -> Iterable[Attention]:
     if condition.damage:
-        yield Attention(text(condition.damage, 400), Remedy.PROOF, "", "go to Proof")
+        yield Attention(text(condition.damage, 400), Remedy.PROOF, "", own("go to Proof"))
     if condition.seals:
-        yield Attention(text(condition.seals, 400), Remedy.SEALS, "", "go to Seals")
+        yield Attention(text(condition.seals, 400), Remedy.SEALS, "", own("go to Seals"))
     if condition.space:
-        yield Attention(text(condition.space, 400), Remedy.SETTINGS, "", "go to Settings")
+        yield Attention(text(condition.space, 400), Remedy.SETTINGS, "", own("go to Settings"))
     if condition.exposed:
-        yield Attention(text(condition.exposed, 600), Remedy.SETTINGS, "", "go to Settings")
+        yield Attention(text(condition.exposed, 600), Remedy.SETTINGS, "", own("go to Settings"))
     if condition.stuck:
-        yield Attention(text(condition.stuck, 400), Remedy.SETTINGS, "", "go to Settings")
+        yield Attention(text(condition.stuck, 400), Remedy.SETTINGS, "", own("go to Settings"))
     if condition.waiting:
-        yield Attention(text(condition.waiting, 400), Remedy.SERVICE, "", "start the service")
+        yield Attention(text(condition.waiting, 400), Remedy.SERVICE, "", own("start the service"))
     elif condition.scheduled and not condition.service_running:
         profiles = count(condition.scheduled, "profile")
         verb = "starts" if condition.scheduled == 1 else "start"
-        said = f"The service is not running, so nothing starts by itself: {profiles} should {verb.removesuffix('s')}."
-        yield Attention(said, Remedy.SERVICE, "", "start the service")
+        said = sentence(f"The service is not running, so nothing starts by itself: {profiles} should {verb.removesuffix('s')}.")
+        yield Attention(said, Remedy.SERVICE, "", own("start the service"))
 
 
-def _of_run(name: str, run: Run) -> str:
+def _of_run(name: str, run: Run) -> Safe:
     if run.status is RunStatus.FAILED:
-        return f"{name} failed: {text(run.reason, 160) or 'no reason is known'}"
+        return sentence(f"{name} failed: {text(run.reason, 160) or 'no reason is known'}")
     if run.status is RunStatus.INTERRUPTED:
-        return f"{name} was interrupted; it carries on by itself."
+        return sentence(f"{name} was interrupted; it carries on by itself.")
     if run.status is not RunStatus.WITH_ERRORS:
-        return ""
+        return BLANK
     failed, mailboxes = totals(run)["failed"], failed_mailboxes(run)
     what = f"{count(failed, 'message')} could not be archived" if failed else "something could not be done"
     what = f"{count(mailboxes, 'mailbox', 'mailboxes')} could not be archived" if mailboxes else what
-    return f"{name}: {what}. The next run tries again."
+    return sentence(f"{name}: {what}. The next run tries again.")
 
 
-def _without_address(profile: Profile, chosen: Chosen | None) -> str:
+def _without_address(profile: Profile, chosen: Chosen | None) -> Safe:
     """Users whom a profile for many leaves out for want of an address."""
     if chosen is None or not chosen.without_address:
-        return ""
+        return BLANK
     shown = chosen.without_names
     more = chosen.without_address - len(shown)
     names = ", ".join(text(name, 40) for name in shown) + (f" and {texts.number(more)} more" if more > 0 else "")
-    return f"{text(profile.name, 60)} leaves out {count(chosen.without_address, 'user')} without an e-mail address: {names}."
+    return sentence(
+        f"{text(profile.name, 60)} leaves out {count(chosen.without_address, 'user')} without an e-mail address: {names}."
+    )
 
 
 # Home --------------------------------------------------------------------------------------------------------------------
@@ -220,7 +222,7 @@ def profile_row(
 
     A dry run is no last run; that one goes on now (``tried``) is a fact beside it.
     """
-    facts = run_facts(run, snapshot, now) if run else ()
+    facts = sentences(run_facts(run, snapshot, now) if run else ())
     return ProfileRow(
         key=profile.name,
         name=text(profile.name),
@@ -229,10 +231,10 @@ def profile_row(
         schedule=text(short_schedule(profile), 60),
         automatic=profile.automatic,
         scheduled=profile.schedule is not None,
-        next_start=texts.soon(next_start, now) if next_start else "",
-        deletes=profile.deletion.sentence() if profile.deletion.active else "",
+        next_start=sentence(texts.soon(next_start, now)) if next_start else BLANK,
+        deletes=sentence(profile.deletion.sentence()) if profile.deletion.active else BLANK,
         state=state(run) if run else NEVER,
-        facts=(*facts[:1], "dry run under way", *facts[1:]) if tried else facts,
+        facts=(*facts[:1], own("dry run under way"), *facts[1:]) if tried else facts,
         active=run is not None and not run.status.final,
         last_run=run.id if run else None,
     )
@@ -245,9 +247,9 @@ def short_schedule(profile: Profile) -> str:
     return re.sub(r"(\d) (min)utes?\b", r"\1 \2", profile.schedule.sentence()) if profile.automatic else "switched off"
 
 
-def _whose(profile: Profile, chosen: Mapping[Selection, Chosen]) -> str:
+def _whose(profile: Profile, chosen: Mapping[Selection, Chosen]) -> Safe:
     if profile.catchall is not None:
-        return f"catch-all {text(profile.login.username)}"
+        return sentence(f"catch-all {text(profile.login.username)}")
     if profile.selection is None:
         return text(profile.login.username)
-    return count(chosen[profile.selection].users, "mailbox", "mailboxes")
+    return sentence(count(chosen[profile.selection].users, "mailbox", "mailboxes"))

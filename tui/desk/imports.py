@@ -17,6 +17,7 @@ from core.model import User
 from core.text import format as texts
 from tui.desk import present, typed
 from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.present import Safe
 from tui.desk.refusals import Refused, translated
 from tui.desk.wording import advice, message
 
@@ -34,7 +35,7 @@ class ImportWish:
 class WrongField(Refused):
     """A field of a form is wrong: ``field`` is its name."""
 
-    def __init__(self, field: str, message: str, hint: str = "") -> None:
+    def __init__(self, field: str, message: Safe, hint: Safe = present.BLANK) -> None:
         super().__init__(message, hint)
         self.field = field
 
@@ -93,7 +94,10 @@ class ImportDesk:
             return _outcome(done, owner)
 
         if self._jobs.is_active(self._filling.get(owner.id, 0)):
-            raise Refused("An import into this archive is under way.", "Wait until it is done: Home (the key h) shows it.")
+            raise Refused(
+                present.own("An import into this archive is under way."),
+                present.own("Wait until it is done: Home (the key h) shows it."),
+            )
         key = self._jobs.start("Import", f"{path} into the archive of {owner.name}", AGAIN, work)
         self._filling[owner.id] = key
         return key
@@ -109,13 +113,17 @@ def _checked(archive: Archive, owner: User, text: str, form: Format, folder: str
             first = next(mail_files.search(path, form), None)
             if isinstance(first, Stranger):
                 raise WrongField(
-                    "path", f"{present.text(str(path))} does not look like mail.", "Say in which format it is, if it is mail."
+                    "path",
+                    present.sentence(f"{present.text(str(path))} does not look like mail."),
+                    present.own("Say in which format it is, if it is mail."),
                 )
     except InputError as error:
         raise _wrong("path", error) from error
     except OSError as error:
         raise WrongField(
-            "path", f"{present.text(str(path))} cannot be read: {error.strerror}.", "Check its owner and mode."
+            "path",
+            present.sentence(f"{present.text(str(path))} cannot be read: {error.strerror}."),
+            present.own("Check its owner and mode."),
         ) from error
     try:
         importing.check_folder(folder)
@@ -132,12 +140,14 @@ def _checked(archive: Archive, owner: User, text: str, form: Format, folder: str
 def _path(text: str) -> Path:
     text = text.strip()
     if not text:
-        raise WrongField("path", "Nothing was named.", "Name a file or a folder on this machine.")
+        raise WrongField("path", present.own("Nothing was named."), present.own("Name a file or a folder on this machine."))
     try:
         return typed.path(text)
     except ValueError as error:
         raise WrongField(
-            "path", f"{present.text(text)} is no path: {present.text(str(error))}.", "Name a file or a folder."
+            "path",
+            present.sentence(f"{present.text(text)} is no path: {present.text(str(error))}."),
+            present.own("Name a file or a folder."),
         ) from error
 
 

@@ -20,7 +20,7 @@ from core.system import log
 from core.system.tasks import spawn
 from core.text import format as texts
 from tui.desk import present
-from tui.desk.present import Badge, Tone
+from tui.desk.present import Badge, Safe, Tone
 from tui.desk.refusals import Refused, fault, way
 from tui.desk.wording import advice, message
 
@@ -34,18 +34,18 @@ class JobView:
     """
 
     key: int
-    kind: str
-    title: str
+    kind: Safe
+    title: Safe
     state: Badge
     active: bool
     stopping: bool
     fraction: float | None
-    facts: tuple[str, ...]
-    where: str
-    result: tuple[str, ...]
-    problems: tuple[str, ...]
+    facts: tuple[Safe, ...]
+    where: Safe
+    result: tuple[Safe, ...]
+    problems: tuple[Safe, ...]
     problem_count: int
-    again: str
+    again: Safe
 
 
 #: Problems that are named one by one.
@@ -147,7 +147,7 @@ class Jobs:
     def view(self, key: int) -> JobView:
         """One of them. Raises ``Refused`` when there is none of that number."""
         if (job := self._jobs.get(key)) is None:
-            raise Refused("This is not known any more.", "Activity, Ledger tells what was done.")
+            raise Refused(present.own("This is not known any more."), present.own("Activity, Ledger tells what was done."))
         return self._shown(job)
 
     def is_active(self, key: int) -> bool:
@@ -178,45 +178,49 @@ class Jobs:
         stage, outcome = job.stage, job.outcome
         return JobView(
             key=job.key,
-            kind=job.kind,
+            kind=present.sentence(job.kind),
             title=present.text(job.title, 300),
             state=_state(job),
             active=outcome is None,
             stopping=job.stopping,
             fraction=min(stage.done / stage.total, 1.0) if stage.total else None,
             facts=_facts(stage, time.monotonic() - job.started) if outcome is None else (),
-            where=present.text(stage.where, 300) if outcome is None else "",
+            where=present.text(stage.where, 300) if outcome is None else present.BLANK,
             result=tuple(present.text(one) for one in outcome.sentences if one) if outcome else (),
             problems=tuple(present.text(one, 500) for one in outcome.problems[:NAMED]) if outcome else (),
             problem_count=len(outcome.problems) if outcome else 0,
-            again=job.again,
+            again=present.sentence(job.again),
         )
 
 
 def _state(job: Job) -> Badge:
     if job.outcome is None:
-        return Badge("●", "stopping" if job.stopping else "working", Tone.BUSY)
+        return Badge(present.own("●"), present.own("stopping") if job.stopping else present.own("working"), Tone.BUSY)
     if job.stopped:
-        return Badge("■", "stopped", Tone.WARN)
+        return present.badge("■", "stopped", Tone.WARN)
     if job.outcome.bad:
-        return Badge("✗", "failed", Tone.BAD)
-    return Badge("!", "with problems", Tone.WARN) if job.outcome.problems else Badge("✔", "done", Tone.GOOD)
+        return present.badge("✗", "failed", Tone.BAD)
+    return present.badge("!", "with problems", Tone.WARN) if job.outcome.problems else present.badge("✔", "done", Tone.GOOD)
 
 
-def _facts(stage: Stage, seconds: float) -> tuple[str, ...]:
+def _facts(stage: Stage, seconds: float) -> tuple[Safe, ...]:
     """How much is done of how much, how fast, and how long it will take."""
     many = f"{stage.unit}s" if stage.unit != "entry" else "entries"
     if not stage.unit:
-        facts = [f"{texts.size(stage.done)} of {texts.size(max(stage.total, stage.done))}"]
+        facts = [present.sentence(f"{texts.size(stage.done)} of {texts.size(max(stage.total, stage.done))}")]
     elif stage.total:
-        facts = [f"{texts.number(stage.done)} of {present.count(stage.total, stage.unit, many)}"]
+        facts = [present.sentence(f"{texts.number(stage.done)} of {present.count(stage.total, stage.unit, many)}")]
     else:
-        facts = [present.count(stage.done, stage.unit, many)]
+        facts = [present.sentence(present.count(stage.done, stage.unit, many))]
     if stage.unit and stage.bytes:
-        facts.append(texts.size(stage.bytes))
+        facts.append(present.sentence(texts.size(stage.bytes)))
     if seconds >= STEADY and stage.done:
         rate = stage.done / seconds
-        facts.append(f"{texts.number(round(rate))} {many}/s" if stage.unit else f"{texts.size(rate)}/s")
+        facts.append(
+            present.sentence(f"{texts.number(round(rate))} {many}/s")
+            if stage.unit
+            else present.sentence(f"{texts.size(rate)}/s")
+        )
         if stage.total > stage.done:
-            facts.append(f"{texts.duration((stage.total - stage.done) / rate)} left")
+            facts.append(present.sentence(f"{texts.duration((stage.total - stage.done) / rate)} left"))
     return tuple(facts)

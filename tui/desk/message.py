@@ -11,6 +11,7 @@ from core.message.content import Content
 from core.model import moment, now
 from core.text import format as texts
 from tui.desk import present
+from tui.desk.present import BLANK, Safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,13 @@ class MessageRow:
     """
 
     id: int
-    day: str
-    date: str
-    sender: str
-    subject: str
-    size: str
+    day: Safe
+    date: Safe
+    sender: Safe
+    subject: Safe
+    size: Safe
     attachments: int
-    where: str = ""
+    where: Safe = BLANK
     arrival: bool = False
 
 
@@ -36,9 +37,9 @@ class AttachmentRow:
     """An attachment. ``index`` is its number in the message, from 0."""
 
     index: int
-    name: str
-    kind: str
-    size: str
+    name: Safe
+    kind: Safe
+    size: Safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +50,24 @@ class MessageView:
     """
 
     id: int
-    subject: str
-    size: str
-    brief: tuple[tuple[str, str], ...]
-    headers: tuple[tuple[str, str], ...]
-    text: tuple[str, ...]
+    subject: Safe
+    size: Safe
+    brief: tuple[tuple[Safe, Safe], ...]
+    headers: tuple[tuple[Safe, Safe], ...]
+    text: tuple[Safe, ...]
     more: int
     from_html: bool
     attachments: tuple[AttachmentRow, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Safe, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceRow:
     """Where a message is or was; ``until`` is empty while it is there."""
 
-    where: str
-    since: str
-    until: str
+    where: Safe
+    since: Safe
+    until: Safe
 
 
 #: Lines of a text that are shown, and characters of one line.
@@ -79,16 +80,16 @@ BRIEF = ("From", "To", "Cc", "Date", "Subject")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def message_row(stored: Stored, today: datetime, where: str = "") -> MessageRow:
+def message_row(stored: Stored, today: datetime, where: Safe = present.BLANK) -> MessageRow:
     """A message in a list."""
     day, date = dates(stored.moment, today)
     return MessageRow(
         stored.id,
-        day,
-        date,
-        present.text(_name(stored.sender), 200) or "(no sender)",
-        present.text(stored.subject) or "(no subject)",
-        texts.size(stored.size),
+        present.sentence(day),
+        present.sentence(date),
+        present.text(_name(stored.sender), 200) or present.own("(no sender)"),
+        present.text(stored.subject) or present.own("(no subject)"),
+        present.sentence(texts.size(stored.size)),
         stored.attachments,
         where,
         arrival=stored.date is None and stored.arrived is not None,
@@ -121,7 +122,7 @@ def message_view(stored: Stored, read: Content) -> MessageView:
     """A message to read, of which no more is made than can be shown."""
     lines = read.text.splitlines()
     headers = tuple((present.text(name, 100), present.text(value, HEADER)) for name, value in read.headers[:HEADERS])
-    brief = []
+    brief: list[tuple[str, str]] = []
     for name in BRIEF:
         found = [value for one, value in read.headers if one.lower() == name.lower()]
         if found and found[0].strip():
@@ -130,16 +131,19 @@ def message_view(stored: Stored, read: Content) -> MessageView:
             brief.append(("Received", _arrival(stored, bool(brief) and brief[-1][0] == "Date")))
     return MessageView(
         id=stored.id,
-        subject=present.text(stored.subject) or "(no subject)",
-        size=texts.size(stored.size),
-        brief=tuple(brief),
+        subject=present.text(stored.subject) or present.own("(no subject)"),
+        size=present.sentence(texts.size(stored.size)),
+        brief=present.named(brief),
         headers=headers,
         text=tuple(present.text(line, LINE) for line in lines[:LINES]),
         more=max(len(lines) - LINES, 0),
         from_html=read.source == "html",
         attachments=tuple(
             AttachmentRow(
-                one.index, present.text(one.name) or "(no name)", present.text(one.media_type, 100), texts.size(one.size)
+                one.index,
+                present.text(one.name) or present.own("(no name)"),
+                present.text(one.media_type, 100),
+                present.sentence(texts.size(one.size)),
             )
             for one in read.attachments[:ATTACHMENTS]
         ),
@@ -158,18 +162,29 @@ def unread_view(stored: Stored, why: str) -> MessageView:
     row = message_row(stored, now())
     sender, recipients = present.text(stored.sender, 1000), present.text(stored.recipients, 1000)
     brief = (("From", sender), ("To", recipients), ("Received" if row.arrival else "Date", row.date), ("Subject", row.subject))
-    known = tuple((name, value) for name, value in brief if value)
-    return MessageView(stored.id, row.subject, row.size, known, known, (), 0, False, (), (present.text(why, 500),))
+    known = present.named((name, value) for name, value in brief if value)
+    return MessageView(
+        stored.id,
+        row.subject,
+        row.size,
+        known,
+        known,
+        (),
+        0,
+        False,
+        (),
+        (present.text(why, 500),),
+    )
 
 
 def place_row(placed: Placed, today: datetime) -> PlaceRow:
     times = [_when(one, today) for one in (placed.since, placed.until)]
-    return PlaceRow(f"{present.text(placed.user, 100)}: {present.text(placed.folder)}", *times)
+    return PlaceRow(present.sentence(f"{present.text(placed.user, 100)}: {present.text(placed.folder)}"), *times)
 
 
-def _when(at: str, today: datetime) -> str:
+def _when(at: str, today: datetime) -> Safe:
     try:
-        return texts.when(moment(at), today) if at else ""
+        return present.sentence(texts.when(moment(at), today)) if at else present.sentence(present.BLANK)
     except ValueError:
         return present.text(at, 40)
 
@@ -201,7 +216,7 @@ class SourceLines:
     def __len__(self) -> int:
         return len(self._starts)
 
-    def __getitem__(self, index: int) -> str:
+    def __getitem__(self, index: int) -> Safe:
         start = self._starts[index]
         end = self._starts[index + 1] if index + 1 < len(self._starts) else len(self._raw)
         return present.text(self._raw[start:end].rstrip(b"\r\n").decode("utf-8", "replace"))

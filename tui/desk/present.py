@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NewType
 
 from core.model import moment
 from core.text import format as texts
@@ -13,6 +15,12 @@ from core.text import format as texts
 # Importing it puts Rich and Textual right as well, so that they measure columns as terminals do.
 from core.text.cells import cell_len as cell_len
 from core.text.cells import chop_cells as chop_cells
+
+#: A text that may be shown: nothing in it acts on a terminal, and none of it is markup.
+Safe = NewType("Safe", str)
+BLANK = Safe("")
+#: Characters of a sentence that are shown.
+LONGEST = 10_000
 
 
 class Tone(StrEnum):
@@ -31,21 +39,61 @@ class Tone(StrEnum):
 class Badge:
     """A state as a glyph, a word and a tone."""
 
-    glyph: str
-    word: str
+    glyph: Safe
+    word: Safe
     tone: Tone
 
+    @property
+    def shown(self) -> Safe:
+        """Glyph and word."""
+        return own("{} {}", self.glyph, self.word)
+
     def __str__(self) -> str:
-        return f"{self.glyph} {self.word}"
+        return self.shown
 
 
 #: ``1 mailbox``, ``1,204 mailboxes``.
 count = texts.counted
 
 
-def text(value: str, limit: int = 300) -> str:
+def text(value: str, limit: int = 300) -> Safe:
     """Text from outside as it may be shown: one line that moves nothing, shifts nothing and has no markup."""
-    return steady(texts.safe(value, limit))
+    return Safe(steady(texts.safe(value, limit)))
+
+
+def sentence(value: str) -> Safe:
+    """A sentence of the core or of the desk with all that it says, up to ``LONGEST`` characters."""
+    return text(value, LONGEST)
+
+
+def sentences(values: Iterable[str]) -> tuple[Safe, ...]:
+    """Each of ``values`` as a ``sentence``."""
+    return tuple(map(sentence, values))
+
+
+def named(values: Iterable[tuple[str, str]]) -> tuple[tuple[Safe, Safe], ...]:
+    """Names with their values, each as a ``sentence``."""
+    return tuple((sentence(name), sentence(value)) for name, value in values)
+
+
+def own(template: str, *values: Safe | int) -> Safe:
+    """The program's own words. ``template`` is a literal, with ``{}`` for each of ``values``."""
+    return Safe(template.format(*values) if values else template)
+
+
+def badge(glyph: str, word: str, tone: Tone) -> Badge:
+    """A state in the program's own words: ``glyph`` and ``word`` are literals."""
+    return Badge(own(glyph), own(word), tone)
+
+
+def blanks(number: int) -> Safe:
+    """So many blanks."""
+    return Safe(" " * number)
+
+
+def joined(separator: str, parts: Iterable[Safe]) -> Safe:
+    """``parts`` with a literal between them."""
+    return Safe(separator.join(parts))
 
 
 def since(time: str) -> str:

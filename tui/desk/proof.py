@@ -29,7 +29,7 @@ from core.service.verifications import Standing
 from core.text import format as texts
 from tui.desk import present, typed
 from tui.desk.jobs import Job, Jobs, Outcome, Stage
-from tui.desk.present import Badge, Tone
+from tui.desk.present import Badge, Safe, Tone
 from tui.desk.refusals import translated
 
 
@@ -42,7 +42,7 @@ class UnderWay:
 
     state: Badge
     fraction: float | None
-    sentence: str
+    sentence: Safe
     share: bool
 
 
@@ -53,10 +53,10 @@ class FindingRow:
     ``facts`` are all that is known of it, in labels and values; ``remedy`` is what to do.
     """
 
-    title: tuple[str, ...]
-    reason: str
-    facts: tuple[tuple[str, str], ...]
-    remedy: str
+    title: tuple[Safe, ...]
+    reason: Safe
+    facts: tuple[tuple[Safe, Safe], ...]
+    remedy: Safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,9 @@ class ProofView:
     that repairs, if one does. ``schedule`` is the setting; ``usable``: something can be done here, as it cannot in a backup.
     """
 
-    last: tuple[Badge, str]
+    last: tuple[Badge, Safe]
     under_way: UnderWay | None
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[tuple[Safe, Safe], ...]
     findings: Sequence[FindingRow]
     finding_count: int
     message_count: int
@@ -88,7 +88,7 @@ OVERDUE = timedelta(days=2)
 #: Without a schedule: the last verification is good for so long.
 GOOD_FOR = timedelta(days=90)
 AGAIN = "What was repaired stays so; repairing again carries on."
-_FETCH = "r looks for a good copy in the other volumes and on the mail server. f looks in a backup too."
+_FETCH = present.own("r looks for a good copy in the other volumes and on the mail server. f looks in a backup too.")
 _VOLUME = (
     "r repairs the messages that cannot be read. What then is still named is mended with a copy of this volume from a backup, "
     "put in its place while no service runs."
@@ -140,7 +140,7 @@ class ProofDesk:
         return ProofView(
             last=last_sentence(last, count, moment),
             under_way=under_way(standing, running, busy),
-            facts=tuple(_facts(standing, round_, running, moment)),
+            facts=present.named(_facts(standing, round_, running, moment)),
             findings=rows,
             finding_count=count,
             message_count=messages,
@@ -234,20 +234,26 @@ class ProofDesk:
 # What it is called -------------------------------------------------------------------------------------------------------
 
 
-def last_sentence(last: LastVerification | None, damaged: int, moment: datetime) -> tuple[Badge, str]:
+def last_sentence(last: LastVerification | None, damaged: int, moment: datetime) -> tuple[Badge, Safe]:
     """How the archive was found when all of it was last verified, and how it is now: ``damaged`` findings stand."""
     if last is None:
-        state = Badge("✗", "DAMAGED", Tone.BAD) if damaged else Badge("○", "never verified", Tone.MUTED)
-        return state, f"{present.count(damaged, 'finding')} so far" if damaged else ""
+        state = present.badge("✗", "DAMAGED", Tone.BAD) if damaged else present.badge("○", "never verified", Tone.MUTED)
+        return (state, present.sentence(f"{present.count(damaged, 'finding')} so far") if damaged else present.BLANK)
     looked = f"{present.count(last.messages, 'message')}, {texts.size(last.bytes)}"
     sentence = f"{texts.when(last.at, moment)}: {looked}"
     if damaged:
         found = present.count(last.findings, "finding") if last.findings else "clean then"
         left = "none mended yet" if damaged == last.findings else f"{texts.number(damaged)} not mended yet"
-        return Badge("✗", "DAMAGED", Tone.BAD), f"{sentence}; {found}, {left}"
+        return (present.badge("✗", "DAMAGED", Tone.BAD), present.sentence(f"{sentence}; {found}, {left}"))
     if last.ok:
-        return Badge("✔", "clean", Tone.GOOD), sentence
-    return Badge("✔", "repaired", Tone.GOOD), f"{sentence}; {present.count(last.findings, 'finding')}, all mended"
+        return (
+            present.badge("✔", "clean", Tone.GOOD),
+            present.sentence(sentence),
+        )
+    return (
+        present.badge("✔", "repaired", Tone.GOOD),
+        present.sentence(f"{sentence}; {present.count(last.findings, 'finding')}, all mended"),
+    )
 
 
 def under_way(standing: Standing, running: bool, busy: int) -> UnderWay | None:
@@ -258,12 +264,12 @@ def under_way(standing: Standing, running: bool, busy: int) -> UnderWay | None:
     share = f"{request.percent} % of everything" if request.percent else ""
     if not running:
         said = "no service is running yet" if not request.automatic else "it goes on when a service runs"
-        return UnderWay(Badge("○", "waiting", Tone.BUSY), None, said, bool(share))
+        return UnderWay(present.badge("○", "waiting", Tone.BUSY), None, present.sentence(said), bool(share))
     if progress is None:
         said = "it begins when no run is under way, or a long one has been for 10 minutes" if busy else "it is about to begin"
-        return UnderWay(Badge("○", "waiting", Tone.BUSY), None, said, bool(share))
+        return UnderWay(present.badge("○", "waiting", Tone.BUSY), None, present.sentence(said), bool(share))
     said = " · ".join(filter(None, (share, progress.sentence(), "resting beside a run" if busy else "")))
-    return UnderWay(Badge("●", "verifying", Tone.BUSY), progress.done, said, bool(share))
+    return UnderWay(present.badge("●", "verifying", Tone.BUSY), progress.done, present.sentence(said), bool(share))
 
 
 def _facts(standing: Standing, round_: Round | None, running: bool, moment: datetime) -> Iterator[tuple[str, str]]:
@@ -333,7 +339,12 @@ def finding_row(one: Known, named: Named | None) -> FindingRow:
     if named is None:
         place = where if where in ("ledger", "catalog") else f"volume {where}"
         remedy = {"ledger": _LEDGER, "catalog": _CATALOG}.get(where, _VOLUME)
-        return FindingRow((place,), reason, (("Where", place), found), remedy)
+        return FindingRow(
+            (present.sentence(place),),
+            reason,
+            present.named((("Where", place), found)),
+            present.sentence(remedy),
+        )
     places = tuple(f"{present.text(user, 60)}: {present.text(folder, 200)}" for user, folder in named.places)
     subject, sender, date = present.text(named.subject), present.text(named.sender), _date(named.date)
     # A message without a subject, or one that the catalog does not know, has its hash for a name.
@@ -348,7 +359,12 @@ def finding_row(one: Known, named: Named | None) -> FindingRow:
         found,
     )
     title = tuple(filter(None, (called, places[0] if places else "", date)))
-    return FindingRow(title, f"{where}: {reason}", tuple((label, value) for label, value in facts if value), _FETCH)
+    return FindingRow(
+        present.sentences(title),
+        present.sentence(f"{where}: {reason}"),
+        present.named((label, value) for label, value in facts if value),
+        _FETCH,
+    )
 
 
 def _date(seconds: int | None) -> str:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from core.errors import ArchivarError
 from tui.desk import present
+from tui.desk.present import BLANK, Safe
 from tui.desk.wording import advice, message
 
 
 class Refused(Exception):
     """The core could not do it: what happened, and what to do."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: Safe, hint: Safe = BLANK) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -29,11 +30,11 @@ class NoProfile(Refused):
     """The profile is no more, or is called something else now."""
 
 
-def fault(error: BaseException) -> str:
+def fault(error: BaseException) -> Safe:
     """An unforeseen error as a line to report."""
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
-    return f"Please report it with this line: {type(error).__name__} in {places or 'an unknown place'}"
+    return present.sentence(f"Please report it with this line: {type(error).__name__} in {places or 'an unknown place'}")
 
 
 def way(error: BaseException) -> str:

@@ -21,6 +21,7 @@ from tui.desk import present
 from tui.desk.archive import MailSelection
 from tui.desk.exports import core, resolved
 from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.present import BLANK, Safe
 from tui.desk.refusals import translated
 from tui.desk.wording import advice, message
 
@@ -42,10 +43,10 @@ class RestoreWish:
 class RestoreFolder:
     """Messages of the folder ``path`` of the archive that go ``into`` a folder on the server."""
 
-    path: str
-    into: str
-    messages: str
-    size: str
+    path: Safe
+    into: Safe
+    messages: Safe
+    size: Safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,14 @@ class RestoreView:
     is done.
     """
 
-    profile: str
-    mailbox: str
+    profile: Safe
+    mailbox: Safe
     many: bool
-    to: str
-    sentences: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    to: Safe
+    sentences: tuple[Safe, ...] = ()
+    warnings: tuple[Safe, ...] = ()
     folders: Sequence[RestoreFolder] = ()
-    trouble: str = ""
+    trouble: Safe = BLANK
     at: str = ""
 
 
@@ -76,8 +77,8 @@ class LookView:
 
     missing: int
     created: int
-    sentences: tuple[str, ...]
-    problems: tuple[str, ...] = ()
+    sentences: tuple[Safe, ...]
+    problems: tuple[Safe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Looking:
     """How far a look is; ``fraction`` is None while unknown."""
 
     fraction: float | None
-    words: str
+    words: Safe
 
 
 AGAIN = "The same restore again carries on; what is there already is not put there again."
@@ -129,12 +130,15 @@ class RestoreDesk:
                 )
         return RestoreWish(selection, found_ways[0].profile.name, owner.name)
 
-    async def profiles(self, wish: RestoreWish) -> Sequence[tuple[str, str]]:
+    async def profiles(self, wish: RestoreWish) -> Sequence[tuple[str, Safe]]:
         """The true names of the profiles that can be chosen, each with words about it, the likeliest first."""
         with translated():
             folders = await selecting.select(self._archive, core(wish.selection))
             owner = await self._owner(wish.selection, folders)
-            return [(way.profile.name, _way(way)) for way in await ways(self._archive, folders, owner)]
+            return [
+                (present.sentence(way.profile.name), present.sentence(_way(way)))
+                for way in await ways(self._archive, folders, owner)
+            ]
 
     async def _owner(self, selection: MailSelection, folders: Sequence[selecting.Folder]) -> User:
         return await (users.of_id(self._archive, selection.user) if selection.user else owner_of(self._archive, folders))
@@ -168,8 +172,8 @@ class RestoreDesk:
             )
         return replace(
             view,
-            mailbox=f"{present.text(plan.mailbox.top)} on {present.text(profile.server.host)}",
-            sentences=(present.text(_announced(plan)), "What is there already is not put there again."),
+            mailbox=present.sentence(f"{present.text(plan.mailbox.top)} on {present.text(profile.server.host)}"),
+            sentences=(present.text(_announced(plan)), present.own("What is there already is not put there again.")),
             warnings=tuple(present.text(warning, 500) for warning in warnings),
             folders=[_folder(plan, folder) for folder in plan.folders],
         )
@@ -223,11 +227,11 @@ async def _plan(archive: Archive, wish: RestoreWish) -> RestorePlan:
     return await restore_plan.plan(archive, profile, core(wish.selection), user=wish.user, to=wish.to.strip())
 
 
-def _meant(profile: Profile, wish: RestoreWish) -> str:
+def _meant(profile: Profile, wish: RestoreWish) -> Safe:
     """Which mailbox is meant, whether it can be had or not."""
     if profile.target is None:
         return present.text(f"of {wish.user}")
-    return f"{present.text(profile.target.folder)} on {present.text(profile.server.host)}"
+    return present.sentence(f"{present.text(profile.target.folder)} on {present.text(profile.server.host)}")
 
 
 def _where(plan: RestorePlan) -> str:
@@ -250,8 +254,8 @@ def _folder(plan: RestorePlan, folder: selecting.Folder) -> RestoreFolder:
     return RestoreFolder(
         present.text(folder.path),
         present.text(plan.path(folder)),
-        texts.number(folder.messages),
-        texts.size(folder.bytes),
+        present.sentence(texts.number(folder.messages)),
+        present.sentence(texts.size(folder.bytes)),
     )
 
 
@@ -261,9 +265,14 @@ def _stage(done: Restored) -> Stage:
 
 def _looking(stage: Stage) -> Looking:
     if not stage.total:
-        return Looking(None, f"Looking: {present.text(stage.where)}" if stage.where else "Looking …")
+        return Looking(
+            None, present.sentence(f"Looking: {present.text(stage.where)}") if stage.where else present.own("Looking …")
+        )
     where = f": {present.text(stage.where)}" if stage.where else ""
-    return Looking(min(stage.done / stage.total, 1.0), f"{texts.number(stage.done)} of {texts.number(stage.total)}{where}")
+    return Looking(
+        min(stage.done / stage.total, 1.0),
+        present.sentence(f"{texts.number(stage.done)} of {texts.number(stage.total)}{where}"),
+    )
 
 
 def _looked(plan: RestorePlan, done: Restored) -> LookView:

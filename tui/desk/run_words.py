@@ -10,7 +10,7 @@ from core.engine.run.foreseen import Foreseen, of_result
 from core.engine.visit.progress import Snapshot
 from core.model import COUNTERS, Run, RunStatus
 from core.text import format as texts
-from tui.desk.present import Badge, Tone, count, text
+from tui.desk.present import Badge, Safe, Tone, badge, count, sentence, sentences, text
 
 
 def brief(snapshot: Snapshot) -> tuple[str, ...]:
@@ -41,15 +41,15 @@ def _percent(snapshot: Snapshot) -> str:
 
 
 STATES = {
-    RunStatus.QUEUED: Badge("○", "queued", Tone.BUSY),
-    RunStatus.RUNNING: Badge("●", "running", Tone.BUSY),
-    RunStatus.INTERRUPTED: Badge("!", "interrupted", Tone.WARN),
-    RunStatus.SUCCEEDED: Badge("✔", "done", Tone.GOOD),
-    RunStatus.WITH_ERRORS: Badge("!", "with errors", Tone.WARN),
-    RunStatus.CANCELLED: Badge("■", "cancelled", Tone.WARN),
-    RunStatus.FAILED: Badge("✗", "failed", Tone.BAD),
+    RunStatus.QUEUED: badge("○", "queued", Tone.BUSY),
+    RunStatus.RUNNING: badge("●", "running", Tone.BUSY),
+    RunStatus.INTERRUPTED: badge("!", "interrupted", Tone.WARN),
+    RunStatus.SUCCEEDED: badge("✔", "done", Tone.GOOD),
+    RunStatus.WITH_ERRORS: badge("!", "with errors", Tone.WARN),
+    RunStatus.CANCELLED: badge("■", "cancelled", Tone.WARN),
+    RunStatus.FAILED: badge("✗", "failed", Tone.BAD),
 }
-STOPPING = Badge("■", "stopping", Tone.WARN)
+STOPPING = badge("■", "stopping", Tone.WARN)
 #: How a dry run ended.
 _TRIED = {
     RunStatus.SUCCEEDED: "Dry run: nothing was archived or deleted. This is what a run would find.",
@@ -61,7 +61,7 @@ _TRIED = {
 def state(run: Run) -> Badge:
     """The state of a run in words; a dry run is called one."""
     found = STOPPING if run.cancel_requested and not run.status.final else STATES[run.status]
-    return replace(found, word=f"dry run: {found.word}") if run.dry_run else found
+    return replace(found, word=sentence(f"dry run: {found.word}")) if run.dry_run else found
 
 
 def run_facts(run: Run, snapshot: Snapshot | None, now: datetime) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def failed_mailboxes(run: Run) -> int:
     return sum(mailbox["status"] == RunStatus.FAILED for mailbox in mailboxes) if len(mailboxes) > 1 else 0
 
 
-def times(run: Run, now: datetime) -> tuple[str, ...]:
+def times(run: Run, now: datetime) -> tuple[Safe, ...]:
     facts = []
     if run.dry_run:
         facts.append("nothing is archived or deleted")
@@ -111,7 +111,7 @@ def times(run: Run, now: datetime) -> tuple[str, ...]:
         )
     if run.resumed:
         facts.append(f"carried on {count(run.resumed, 'time')} after an interruption")
-    return tuple(facts)
+    return sentences(facts)
 
 
 def summary(run: Run) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from core.engine.visit.progress import MailboxLine, Snapshot
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus
 from core.text import format as texts
 from tui.desk import run_words
-from tui.desk.present import Badge, Tone, text
+from tui.desk.present import BLANK, Badge, Safe, Tone, badge, sentence, sentences, text
 from tui.desk.run_words import STATES, failed_mailboxes, run_facts, state, summary, times
 from tui.desk.wording import advice
 
@@ -24,8 +24,8 @@ class RunRow:
 
     id: int
     state: Badge
-    when: str
-    facts: tuple[str, ...]
+    when: Safe
+    facts: tuple[Safe, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ class ProblemRow:
     ``key`` is the true name of the mailbox, to compare only. ``full`` is the whole ``reason``, ``remedy`` what to do.
     """
 
-    place: tuple[str, ...]
-    reason: str
+    place: tuple[Safe, ...]
+    reason: Safe
     key: str = ""
-    mailbox: str = ""
-    folder: str = ""
-    uid: str = ""
-    full: str = ""
-    remedy: str = ""
+    mailbox: Safe = BLANK
+    folder: Safe = BLANK
+    uid: Safe = BLANK
+    full: Safe = BLANK
+    remedy: Safe = BLANK
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,14 @@ class MailboxRow:
     """
 
     state: Badge
-    mailbox: str
+    mailbox: Safe
     fraction: float | None
-    messages: str
-    size: str
-    folder: str
+    messages: Safe
+    size: Safe
+    folder: Safe
     rank: int
     key: str = ""
-    user: str = ""
+    user: Safe = BLANK
     counts: Mapping[str, int] = field(default_factory=dict)
     problems: Sequence[ProblemRow] = ()
 
@@ -71,30 +71,30 @@ class RunView:
     """A run: going on, with ``counts`` that begin with the most important, or over, with ``summary`` sentences."""
 
     id: int
-    profile: str
+    profile: Safe
     state: Badge
     active: bool
     cancelling: bool
     fraction: float | None
-    facts: tuple[str, ...]
-    counts: tuple[str, ...]
-    summary: tuple[str, ...]
+    facts: tuple[Safe, ...]
+    counts: tuple[Safe, ...]
+    summary: tuple[Safe, ...]
     mailboxes: tuple[MailboxRow, ...]
-    mailboxes_done: str
+    mailboxes_done: Safe
     problems: Sequence[ProblemRow]
     problem_count: int
-    notes: tuple[str, ...]
+    notes: tuple[Safe, ...]
 
 
 #: Characters of a reason that is read in full.
 LONGEST_REASON = 10_000
 _PHASES = {
-    Phase.WAITING: Badge("○", "waiting", Tone.MUTED),
-    Phase.CONNECTING: Badge("●", "connecting", Tone.BUSY),
-    Phase.LISTING: Badge("●", "listing", Tone.BUSY),
-    Phase.ARCHIVING: Badge("●", "archiving", Tone.BUSY),
-    Phase.CHECKING: Badge("●", "checking", Tone.BUSY),
-    Phase.DELETING: Badge("●", "deleting", Tone.BUSY),
+    Phase.WAITING: badge("○", "waiting", Tone.MUTED),
+    Phase.CONNECTING: badge("●", "connecting", Tone.BUSY),
+    Phase.LISTING: badge("●", "listing", Tone.BUSY),
+    Phase.ARCHIVING: badge("●", "archiving", Tone.BUSY),
+    Phase.CHECKING: badge("●", "checking", Tone.BUSY),
+    Phase.DELETING: badge("●", "deleting", Tone.BUSY),
 }
 _RUNNING, _WRONG, _WAITING, _DONE = range(4)
 
@@ -102,7 +102,7 @@ _RUNNING, _WRONG, _WAITING, _DONE = range(4)
 def run_row(run: Run, snapshot: Snapshot | None, now: datetime) -> RunRow:
     """A run as a line of its profile's page."""
     when, *rest = run_facts(run, snapshot, now) or ("",)
-    return RunRow(run.id, state(run), when, tuple(rest))
+    return RunRow(run.id, state(run), sentence(when), sentences(rest))
 
 
 # Run ---------------------------------------------------------------------------------------------------------------------
@@ -120,8 +120,8 @@ def run_view(run: Run, snapshot: Snapshot | None, events: Sequence[RunEvent], no
         cancelling=run.cancel_requested,
         fraction=snapshot.fraction if snapshot else None,
         facts=times(run, now),
-        counts=run_words.counts(snapshot) if snapshot and not run.status.final else (),
-        summary=summary(run) if run.status.final else (),
+        counts=sentences(run_words.counts(snapshot)) if snapshot and not run.status.final else (),
+        summary=sentences(summary(run)) if run.status.final else (),
         mailboxes=tuple(_mailboxes(run, snapshot)),
         mailboxes_done=_mailboxes_done(run, snapshot),
         problems=problems,
@@ -130,7 +130,7 @@ def run_view(run: Run, snapshot: Snapshot | None, events: Sequence[RunEvent], no
     )
 
 
-def with_note(view: RunView, note: str) -> RunView:
+def with_note(view: RunView, note: Safe) -> RunView:
     """``view`` with one more warning, at the top."""
     return replace(view, notes=(note, *view.notes))
 
@@ -140,7 +140,11 @@ def _mailboxes(run: Run, snapshot: Snapshot | None) -> Iterable[MailboxRow]:
         for mailbox in run.result.get("mailboxes", ()):
             status = RunStatus(mailbox["status"])
             foreseen = of_mailbox(mailbox)
-            archived = f"{texts.number(foreseen.new)} new" if run.dry_run else f"+{texts.number(mailbox['archived'])}"
+            archived = (
+                sentence(f"{texts.number(foreseen.new)} new")
+                if run.dry_run
+                else sentence(f"+{texts.number(mailbox['archived'])}")
+            )
             done = _share_done(mailbox, status)
             rank = _DONE if status is RunStatus.SUCCEEDED else _WRONG
             yield MailboxRow(
@@ -148,8 +152,8 @@ def _mailboxes(run: Run, snapshot: Snapshot | None) -> Iterable[MailboxRow]:
                 mailbox=text(mailbox["mailbox"]),
                 fraction=done,
                 messages=archived,
-                size=texts.size(foreseen.bytes if run.dry_run else mailbox["bytes"]),
-                folder="",
+                size=sentence(texts.size(foreseen.bytes if run.dry_run else mailbox["bytes"])),
+                folder=BLANK,
                 rank=rank,
                 key=mailbox["mailbox"],
                 user=text(mailbox["user"]),
@@ -180,14 +184,16 @@ def _live_mailbox(line: MailboxLine) -> MailboxRow:
     else:
         rank = _WAITING if phase is Phase.WAITING else _RUNNING
     waits = line.waits_until if phase is not Phase.DONE else ""
-    state = STATES[status] if phase is Phase.DONE else Badge("…", "waits", Tone.WARN) if waits else _PHASES[phase]
+    state = STATES[status] if phase is Phase.DONE else badge("…", "waits", Tone.WARN) if waits else _PHASES[phase]
     return MailboxRow(
         state=state,
         mailbox=text(line.mailbox),
         fraction=fraction,
-        messages=f"{texts.number(line.messages_done)}/{texts.number(line.messages_total)}" if line.messages_total else "",
-        size=run_words.done_of(line.bytes_done, line.bytes_total, "/") if line.bytes_total else "",
-        folder=f"waits until {texts.clock(waits)}" if waits else text(line.folder) if rank == _RUNNING else "",
+        messages=sentence(f"{texts.number(line.messages_done)}/{texts.number(line.messages_total)}")
+        if line.messages_total
+        else BLANK,
+        size=sentence(run_words.done_of(line.bytes_done, line.bytes_total, "/")) if line.bytes_total else sentence(BLANK),
+        folder=sentence(f"waits until {texts.clock(waits)}") if waits else text(line.folder) if rank == _RUNNING else BLANK,
         rank=rank,
         key=line.mailbox,
         user=text(line.user),
@@ -195,22 +201,26 @@ def _live_mailbox(line: MailboxLine) -> MailboxRow:
     )
 
 
-def _mailboxes_done(run: Run, snapshot: Snapshot | None) -> str:
+def _mailboxes_done(run: Run, snapshot: Snapshot | None) -> Safe:
     if run.result:
         mailboxes = run.result.get("mailboxes", ())
         failed = failed_mailboxes(run)
         if len(mailboxes) < 2:
-            return ""
-        return f"{texts.number(len(mailboxes))}, {texts.number(failed)} failed" if failed else texts.number(len(mailboxes))
+            return BLANK
+        return (
+            sentence(f"{texts.number(len(mailboxes))}, {texts.number(failed)} failed")
+            if failed
+            else sentence(texts.number(len(mailboxes)))
+        )
     if snapshot is None:
-        return ""
+        return BLANK
     parts = [f"{texts.number(snapshot.mailboxes_done)} of {texts.number(snapshot.mailboxes_total)} done"]
     wrong = sum(line.phase == Phase.DONE and line.status != RunStatus.SUCCEEDED for line in snapshot.mailboxes)
     if wrong:
         parts.append(f"{texts.number(wrong)} with problems")
     if snapshot.mailboxes_unlisted and snapshot.mailboxes_total > 1:
         parts.append(f"{texts.number(snapshot.mailboxes_unlisted)} still to list")
-    return ", ".join(parts)
+    return sentence(", ".join(parts))
 
 
 class _Problems(Sequence[ProblemRow]):
@@ -248,17 +258,17 @@ def _problem(mailbox: str, problem: Mapping[str, Any]) -> ProblemRow:
     folder, shown, reason = text(problem["folder"]), text(mailbox), problem["reason"]
     uid = "" if problem["uid"] is None else f"UID {problem['uid']}"
     return ProblemRow(
-        place=tuple(part for part in (folder, uid, shown) if part),
+        place=tuple(sentence(part) for part in (folder, uid, shown) if part),
         reason=text(reason),
         key=mailbox,
         mailbox=shown,
         folder=folder,
-        uid=uid.removeprefix("UID "),
+        uid=sentence(uid.removeprefix("UID ")),
         full=text(reason, LONGEST_REASON),
         remedy=advice(remedy(problem["reason"], problem.get("code", ""))),
     )
 
 
-def _notes(result: Mapping[str, Any], events: Sequence[RunEvent]) -> tuple[str, ...]:
+def _notes(result: Mapping[str, Any], events: Sequence[RunEvent]) -> tuple[Safe, ...]:
     warnings = result.get("warnings") or [event.text for event in events if event.kind == "warning"]
     return tuple(dict.fromkeys(text(warning, LONGEST_REASON) for warning in warnings))

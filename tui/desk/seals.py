@@ -17,7 +17,7 @@ from core.secrets import Secret
 from core.text import format as texts
 from tui.desk import present
 from tui.desk.jobs import Job, Jobs, Outcome, Stage
-from tui.desk.present import Badge, Tone
+from tui.desk.present import Badge, Safe, Tone
 from tui.desk.refusals import translated
 
 
@@ -28,15 +28,15 @@ class SealRow:
     ``reason`` says why the last one did not arrive, empty if it did; ``broken``: the archive has not what was sealed there.
     """
 
-    name: str
-    kind: str
+    name: Safe
+    kind: Safe
     state: Badge
-    entry: str
-    sent: str
-    where: str
-    reason: str
+    entry: Safe
+    sent: Safe
+    where: Safe
+    reason: Safe
     broken: bool
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[tuple[Safe, Safe], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class SealsView:
     """All of them, and when seals are sent, in words. ``usable``: they can be changed here, as they cannot in a backup."""
 
     rows: Sequence[SealRow]
-    often: str
+    often: Safe
     usable: bool
 
 
@@ -69,7 +69,7 @@ class SealDesk:
         with translated():
             found = await seal_places.standings(self._archive)
             often = (await settings.read(self._archive.database)).seal
-        return SealsView([seal_row(one) for one in found], _OFTEN[often], not self._archive.home.is_backup)
+        return SealsView([seal_row(one) for one in found], present.sentence(_OFTEN[often]), not self._archive.home.is_backup)
 
     def fields(self, kind: str) -> Sequence[str]:
         """The fields that a place of this kind has, beside its name and target, in their order."""
@@ -88,12 +88,12 @@ class SealDesk:
             place = (await seal_places.find(self._archive, name)).place
         return {key: str(value or "") for key, value in place.as_json().items()}
 
-    async def save(self, kind: str, values: Mapping[str, str], *, new: bool) -> Mapping[str, str]:
+    async def save(self, kind: str, values: Mapping[str, str], *, new: bool) -> Mapping[str, Safe]:
         """Save a place, a ``new`` one under a name that none has; what is wrong by field, and then nothing was saved."""
         password = values.get("password", "")
         port = values.get("port", "").strip()
         if port and not (port.isascii() and port.isdigit() and len(port) < 6):
-            return {"port": "Allowed: a number from 1 to 65535; nothing for the usual one."}
+            return {"port": present.own("Allowed: a number from 1 to 65535; nothing for the usual one.")}
         place = Place(
             values["name"],
             Kind(kind),
@@ -147,15 +147,19 @@ def sent(done: Sequence[Standing]) -> Outcome:
 def seal_row(one: Standing) -> SealRow:
     """A place in the list, and the sentences about it."""
     place, moment = one.place, now()
-    state = Badge("○", "not yet", Tone.MUTED)
+    state = present.badge("○", "not yet", Tone.MUTED)
     if one.broken:
-        state = Badge("✗", "DAMAGED", Tone.BAD)
+        state = present.badge("✗", "DAMAGED", Tone.BAD)
     elif one.failure:
-        state = Badge("!", "failed", Tone.WARN)
+        state = present.badge("!", "failed", Tone.WARN)
     elif one.sent is not None:
-        state = Badge("✔", "sent", Tone.GOOD)
-    when = texts.when(one.sent, moment) if one.sent else ""
-    facts = [("Kind", place.kind.value), ("Where", present.text(place.where, 300)), ("State", str(state))]
+        state = present.badge("✔", "sent", Tone.GOOD)
+    when = texts.when(one.sent, moment) if one.sent else present.BLANK
+    facts: list[tuple[str, str]] = [
+        ("Kind", place.kind.value),
+        ("Where", present.text(place.where, 300)),
+        ("State", str(state)),
+    ]
     if one.failure:
         facts.append(("Reason", present.text(one.failure, 600)))
     if one.at is not None:
@@ -164,7 +168,17 @@ def seal_row(one: Standing) -> SealRow:
         facts += [("Last arrived", when), ("Seal", present.text(str(one.seal), 200))]
     if place.ca_file:
         facts.append(("Authority", present.text(place.ca_file, 300)))
-    entry = texts.number(one.seal.seq) if one.seal is not None else ""
+    entry = texts.number(one.seal.seq) if one.seal is not None else present.BLANK
     where = present.text(place.where, 200)
     name, reason = present.text(place.name, 60), present.text(one.failure, 600)
-    return SealRow(name, place.kind.value, state, entry, when, where, reason, one.broken, tuple(facts))
+    return SealRow(
+        name,
+        present.sentence(place.kind.value),
+        state,
+        present.sentence(entry),
+        present.sentence(when),
+        where,
+        reason,
+        one.broken,
+        present.named(facts),
+    )

@@ -18,8 +18,11 @@ from core.archive.search.search import Search
 from core.model import now
 from tui.desk import present
 from tui.desk.message import MessageRow, message_row
+from tui.desk.present import BLANK, Safe
 from tui.desk.refusals import Refused, translated
 from tui.desk.wording import advice
+
+EVERYBODY, EVERY = present.own("everybody's mail"), present.own("everything")
 
 
 class SearchOrder(StrEnum):
@@ -38,8 +41,8 @@ class Scope:
 
     user: str = ""
     folder: str = ""
-    words: str = "everybody's mail"
-    short: str = "everything"
+    words: Safe = EVERYBODY
+    short: Safe = EVERY
 
 
 EVERYTHING = Scope()
@@ -57,7 +60,7 @@ class Question:
 class BadQuery(Refused):
     """What was typed cannot be understood; ``position`` is the place in its text, counted from 0."""
 
-    def __init__(self, message: str, hint: str, position: int) -> None:
+    def __init__(self, message: Safe, hint: Safe, position: int) -> None:
         super().__init__(message, hint)
         self.position = position
 
@@ -72,7 +75,7 @@ class IndexProgress:
 
     reached: int
     behind: int
-    fault: str = ""
+    fault: Safe = BLANK
     unreadable: int = 0
 
 
@@ -129,7 +132,12 @@ class SearchDesk:
         """How far the index is; starts a service when there is something to index. May raise ``Refused``."""
         with translated():
             reached, behind, unreadable = await search_index.progress(self._archive)
-        return IndexProgress(reached, behind, self._see_to_indexing() if behind else "", unreadable)
+        return IndexProgress(
+            reached,
+            behind,
+            present.sentence(self._see_to_indexing()) if behind else present.sentence(present.BLANK),
+            unreadable,
+        )
 
 
 class Results:
@@ -178,14 +186,22 @@ def scoped(query: Query, scope: Scope) -> Query:
     return Query(query.text, (*query.terms, Within(scope.user, scope.folder))) if scope.user else query
 
 
-def where(hit: Hit, scope: Scope) -> str:
+def where(hit: Hit, scope: Scope) -> Safe:
     """Where a message lies, as short as it is clear: an archive's folders are mostly in one that is called as the mailbox."""
     if not hit.folder:
-        return "in no folder any more"
+        return present.own("in no folder any more")
     mailbox, slash, rest = hit.folder.partition("/")
     folder = rest if slash and "@" in mailbox else hit.folder
     return present.text(folder if scope.user else f"{hit.user}: {folder}")
 
 
 def _gone(number: int) -> MessageRow:
-    return MessageRow(number, "", "", "", "(not in the archive any more)", "", 0)
+    return MessageRow(
+        number,
+        present.BLANK,
+        present.BLANK,
+        present.BLANK,
+        present.own("(not in the archive any more)"),
+        present.BLANK,
+        0,
+    )

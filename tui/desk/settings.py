@@ -20,6 +20,7 @@ from core.service.lock import is_running
 from core.service.queue import Queue
 from core.text import format as texts
 from tui.desk import present
+from tui.desk.present import Safe
 from tui.desk.proof import last_sentence
 from tui.desk.refusals import translated
 
@@ -29,11 +30,11 @@ class SettingRow:
     """A setting: ``value`` as it can be typed again, ``what`` it is for, also in ``few`` words, ``allowed`` values in words."""
 
     name: str
-    label: str
-    value: str
-    what: str
-    few: str
-    allowed: str
+    label: Safe
+    value: Safe
+    what: Safe
+    few: Safe
+    allowed: Safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ class SettingsView:
     """All settings, and ``facts`` about the archive: labels with sentences, ``warnings`` among them by their labels."""
 
     rows: tuple[SettingRow, ...]
-    facts: tuple[tuple[str, str], ...]
-    warnings: frozenset[str]
+    facts: tuple[tuple[Safe, Safe], ...]
+    warnings: frozenset[Safe]
     service_running: bool
     has_keymap: bool
 
@@ -104,11 +105,24 @@ class SettingsDesk:
         wrong = (("Free", use.low), ("Verified", bool(damaged)), ("Access", bool(open_to_others)))
         warnings = {name for name, is_wrong in wrong if is_wrong}
         rows = tuple(
-            SettingRow(name, LABELS[name][0], present.text(values[name]), one.what, LABELS[name][1], one.allowed)
+            SettingRow(
+                name,
+                present.sentence(LABELS[name][0]),
+                present.text(values[name]),
+                present.sentence(one.what),
+                present.sentence(LABELS[name][1]),
+                present.sentence(one.allowed),
+            )
             for name, one in settings.DESCRIBED.items()
             if name in LABELS
         )
-        return SettingsView(rows, tuple(facts.items()), frozenset(warnings), running, self._home.keymap.exists())
+        return SettingsView(
+            rows,
+            present.named(facts.items()),
+            frozenset(present.sentences(warnings)),
+            running,
+            self._home.keymap.exists(),
+        )
 
     async def _service(self, running: bool) -> str:
         known = await self._queue.service()
@@ -121,7 +135,7 @@ class SettingsDesk:
         with translated():
             await saved_settings.change(self._archive, name, text, actor="console")
 
-    async def write_keymap(self, text: str) -> str:
+    async def write_keymap(self, text: str) -> Safe:
         """Make the keymap file, if there is none; its path, to be shown."""
         path = self._home.keymap
         with translated():

@@ -11,6 +11,7 @@ from core.config import Home
 from core.errors import ArchivarError
 from core.system import locales
 from tui.desk import present
+from tui.desk.present import BLANK, Safe
 
 #: A keymap file is a few kilobytes.
 LARGEST_KEYMAP = 200_000
@@ -27,20 +28,15 @@ class Start:
     mouse: bool = False
     refresh: float = 0.5
     keymap: str | None = None
-    doubt: str = ""
+    doubt: Safe = BLANK
 
 
 DEFAULTS = Start()
 
 
-def locale_doubt() -> str:
+def locale_doubt() -> Safe:
     """What is wrong with the locale, and what to do; empty for one with UTF-8."""
     return present.text(" ".join(locales.doubt()).strip())
-
-
-def safe(text: str) -> str:
-    """A text of the keymap file as it may be shown."""
-    return present.text(text)
 
 
 def glance(path: Path | None = None) -> Start:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.trial import STEP_NAMES, Step
 from tui.desk import present
-from tui.desk.present import Badge, Tone
+from tui.desk.present import BLANK, Badge, Safe, Tone
 from tui.desk.wording import advice
 
 
@@ -16,24 +16,24 @@ class StepRow:
     """A step of the connection test, with what the server said and what to do."""
 
     key: str
-    name: str
+    name: Safe
     state: Badge
-    text: str = ""
-    hint: str = ""
+    text: Safe = BLANK
+    hint: Safe = BLANK
 
 
-_WAITING = Badge("·", "", Tone.MUTED)
-_OK = Badge("✔", "ok", Tone.GOOD)
-_FAILED = Badge("✗", "failed", Tone.BAD)
+_WAITING = Badge(present.own("·"), present.BLANK, Tone.MUTED)
+_OK = present.badge("✔", "ok", Tone.GOOD)
+_FAILED = present.badge("✗", "failed", Tone.BAD)
 
 
 def waiting(names: Iterable[str]) -> list[StepRow]:
     """Steps that are still to come."""
-    return [StepRow(name, STEP_NAMES[name], _WAITING) for name in names]
+    return [StepRow(name, present.sentence(STEP_NAMES[name]), _WAITING) for name in names]
 
 
 def row(step: Step) -> StepRow:
     """A step as far as it is known."""
     state = _WAITING if step.ok is None else _OK if step.ok else _FAILED
     said, hint = present.text(step.said, 300), present.text(advice(step.hint), 500)
-    return StepRow(step.name, STEP_NAMES[step.name], state, said, hint)
+    return StepRow(step.name, present.sentence(STEP_NAMES[step.name]), state, said, hint)

@@ -15,7 +15,7 @@ from core.model import moment, now
 from core.profiles import people, routing
 from core.text import format as texts
 from tui.desk import present
-from tui.desk.present import Badge, Tone
+from tui.desk.present import Badge, Safe, Tone
 from tui.desk.refusals import translated
 from tui.desk.users import UserDraft
 
@@ -30,15 +30,15 @@ class UnknownRow:
 
     key: str
     domain: str
-    address: str
-    messages: str
-    waiting: str
-    first_seen: str
-    last_seen: str
+    address: Safe
+    messages: Safe
+    waiting: Safe
+    first_seen: Safe
+    last_seen: Safe
     state: Badge
     taken: bool
     not_ours: str
-    more: tuple[str, ...]
+    more: tuple[Safe, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,16 @@ class FilingView:
     """What filing would do now, or did: ``messages`` counts them, ``lines`` say how many each user gets."""
 
     messages: int
-    sentence: str
-    lines: tuple[str, ...]
+    sentence: Safe
+    lines: tuple[Safe, ...]
 
 
 _OPEN = (Known.OPEN, Known.WAITING)
 _STATES = {
-    Known.OPEN: Badge("!", "open", Tone.WARN),
-    Known.WAITING: Badge("…", "to be filed", Tone.BUSY),
-    Known.DONE: Badge("✔", "known", Tone.GOOD),
-    Known.NOT_OURS: Badge("·", "not ours", Tone.MUTED),
+    Known.OPEN: present.badge("!", "open", Tone.WARN),
+    Known.WAITING: present.badge("…", "to be filed", Tone.BUSY),
+    Known.DONE: present.badge("✔", "known", Tone.GOOD),
+    Known.NOT_OURS: present.badge("·", "not ours", Tone.MUTED),
 }
 #: Users that are named one by one before and after filing.
 NAMED = 8
@@ -88,26 +88,32 @@ class UnknownDesk:
         with translated():
             return UserDraft(name=proposed(_usable(key)), addresses=key)
 
-    async def make_alias(self, key: str, user: str) -> str:
+    async def make_alias(self, key: str, user: str) -> Safe:
         """Give the address to the user of that key; what was done, in a sentence."""
         with translated():
             changed = await unknown.make_alias(self._archive, _usable(key), user, actor="console")
-        return f"{present.text(key, 100)} belongs to {present.text(changed.name, 100)} now. f files the mail that came before."
+        return present.sentence(
+            f"{present.text(key, 100)} belongs to {present.text(changed.name, 100)} now. f files the mail that came before."
+        )
 
     async def users_in(self, domain: str) -> int:
         """How many users have an address in a row's domain."""
         with translated():
             return await unknown.users_in(self._archive, domain)
 
-    async def not_ours(self, what: str) -> str:
+    async def not_ours(self, what: str) -> Safe:
         """Say of an address, or of a domain with @ before it, that it is not ours; what was done, in a sentence."""
         with translated():
-            return f"{present.text(await unknown.set_ours(self._archive, what, False, actor='console'), 100)} is not ours."
+            return present.sentence(
+                f"{present.text(await unknown.set_ours(self._archive, what, False, actor='console'), 100)} is not ours."
+            )
 
-    async def ours(self, what: str) -> str:
+    async def ours(self, what: str) -> Safe:
         """Take that back; what was done, in a sentence."""
         with translated():
-            return f"{present.text(await unknown.set_ours(self._archive, what, True, actor='console'), 100)} is ours again."
+            return present.sentence(
+                f"{present.text(await unknown.set_ours(self._archive, what, True, actor='console'), 100)} is ours again."
+            )
 
     async def plan(self) -> FilingView:
         """What filing mail that waits for users would do; changes nothing."""
@@ -143,17 +149,24 @@ def row(one: UnknownAddress) -> UnknownRow:
     first, last = _when(one.first_seen), _when(one.last_seen)
     messages = present.count(one.messages, "message")
     waits = "none of them waits" if not one.open else f"{texts.number(one.open)} of them not filed for it"
-    more = [f"{present.text(one.address, 200)}: {messages}, {waits}.", f"First seen {first}, last seen {last}."]
+    more = [
+        present.sentence(f"{present.text(one.address, 200)}: {messages}, {waits}."),
+        present.sentence(f"First seen {first}, last seen {last}."),
+    ]
     if one.user:
-        more.append(f"It belongs to {present.text(one.user, 100)}." + (" f files the mail that waits." if one.open else ""))
+        more.append(
+            present.sentence(
+                f"It belongs to {present.text(one.user, 100)}." + (" f files the mail that waits." if one.open else "")
+            )
+        )
     elif one.ignored_by:
-        more.append(f"{present.text(one.ignored_by, 100)} was said to be not ours. z takes that back.")
+        more.append(present.sentence(f"{present.text(one.ignored_by, 100)} was said to be not ours. z takes that back."))
     return UnknownRow(
         one.address,
         routing.domain_of(one.address),
         present.text(one.address, 200),
-        texts.number(one.messages),
-        texts.number(one.open),
+        present.sentence(texts.number(one.messages)),
+        present.sentence(texts.number(one.open)),
         first,
         last,
         _STATES[one.state],
@@ -163,12 +176,15 @@ def row(one: UnknownAddress) -> UnknownRow:
     )
 
 
-def _when(time: str) -> str:
-    return texts.when(moment(time), now()) if time else "?"
+def _when(time: str) -> Safe:
+    return present.sentence(texts.when(moment(time), now())) if time else present.own("?")
 
 
 def _filing(done: Refiled, words: str) -> FilingView:
-    lines = [f"{present.text(name, 100)}: {present.count(count, 'message')}" for name, count in done.users.most_common(NAMED)]
+    lines = [
+        present.sentence(f"{present.text(name, 100)}: {present.count(count, 'message')}")
+        for name, count in done.users.most_common(NAMED)
+    ]
     if len(done.users) > NAMED:
-        lines.append(f"and {present.count(len(done.users) - NAMED, 'more user', 'more users')}")
-    return FilingView(done.messages, f"{present.count(done.messages, 'message')} {words}.", tuple(lines))
+        lines.append(present.sentence(f"and {present.count(len(done.users) - NAMED, 'more user', 'more users')}"))
+    return FilingView(done.messages, present.sentence(f"{present.count(done.messages, 'message')} {words}."), tuple(lines))

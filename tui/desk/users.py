@@ -22,6 +22,7 @@ from core.profiles.selection import Selection
 from core.profiles.users_csv import Fault, UserList
 from core.text.format import number
 from tui.desk import present
+from tui.desk.present import Safe
 from tui.desk.refusals import translated
 
 
@@ -34,10 +35,10 @@ class UserRow:
 
     key: str
     keys: tuple[str, ...]
-    name: str
-    full_name: str
-    login: str
-    addresses: str
+    name: Safe
+    full_name: Safe
+    login: Safe
+    addresses: Safe
     from_directory: bool = False
     disabled: bool = False
 
@@ -61,7 +62,7 @@ class SavedUser:
     """A user that was saved: ``name`` to be shown, ``back`` if a removed one got the archive back."""
 
     key: str
-    name: str
+    name: Safe
     back: bool = False
 
 
@@ -81,7 +82,7 @@ class ImportRow:
     """A line of what an import would do."""
 
     mark: Mark
-    text: str
+    text: Safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,8 @@ class ImportView:
     ``wrong`` counts what must be corrected first: then nothing is imported. ``changes`` counts users.
     """
 
-    file: str
-    counts: tuple[str, ...]
+    file: Safe
+    counts: tuple[Safe, ...]
     wrong: int
     changes: int
     rows: Sequence[ImportRow]
@@ -152,7 +153,7 @@ class UsersDesk:
         full_name, login = _typed(user.full_name), _typed(user.login)
         return UserDraft(user.name, _typed(user.name), full_name, ", ".join(map(_typed, user.addresses)), login)
 
-    async def problems(self, draft: UserDraft) -> Mapping[str, str]:
+    async def problems(self, draft: UserDraft) -> Mapping[str, Safe]:
         """What is wrong, by field: ``name``, ``full_name``, ``addresses``, ``login``."""
         with translated():
             own = (await users.find(self._archive, draft.key)).id if draft.key else ""
@@ -174,7 +175,7 @@ class UsersDesk:
                     whose = present.text(other.name, 100)
                     found["addresses"] = f"{present.text(address)} belongs to {whose}; an address belongs to one user only."
                     break
-        return {field: text for field, text in found.items() if text}
+        return {field: present.sentence(text) for field, text in found.items() if text}
 
     async def _found(self, name: str, *, removed: bool = False) -> User | None:
         try:
@@ -221,20 +222,21 @@ class UsersDesk:
         ]
         return ImportView(
             file=present.text(os.path.basename(path.strip())),
-            counts=tuple(f"{number(count)} {word}" for count, word in counts if count) or ("nobody is in it",),
+            counts=tuple(present.sentence(f"{number(count)} {word}") for count, word in counts if count)
+            or (present.own("nobody is in it"),),
             wrong=len(wrong),
             changes=len(plan.changes),
             rows=_Rows(listed, plan),
             plan=plan,
         )
 
-    async def carry_out(self, view: ImportView) -> str:
+    async def carry_out(self, view: ImportView) -> Safe:
         """Do it, all or nothing; what was done, in a sentence."""
         plan: ImportPlan = view.plan
         with translated():
             await user_import.carry_out(self._archive, plan, "console")
         counts = [(len(plan.new), "added"), (len(plan.back), "came back"), (len(plan.changed), "changed")]
-        return f"Users: {', '.join(f'{number(count)} {word}' for count, word in counts if count)}."
+        return present.sentence(f"Users: {', '.join(f'{number(count)} {word}' for count, word in counts if count)}.")
 
 
 class _Rows(Sequence[ImportRow]):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from tui.desk.present import Safe, sentence
+
 #: The page of the wizard on which a field is, and its label there.
 FIELDS: dict[str, tuple[str, str]] = {
     "kind": ("Kind", "Archive"),
@@ -172,13 +174,13 @@ def _compiled(table: tuple[tuple[str, str], ...]) -> Callable[[str], str]:
 _in_sentences, _in_openings, _in_keys = map(_compiled, (_SENTENCES, _OPENINGS, _KEYS))
 
 
-def advice(text: str) -> str:
+def advice(text: str) -> Safe:
     """A hint or a remedy, which is the core's own from end to end, as the console says it.
 
     What a server, a folder or a person calls something is no part of it, or stands in quotes.
     """
     parts = _QUOTED.split(_in_sentences(text))
-    return "".join(part if part.startswith('"') else _in_keys(part) for part in parts)
+    return sentence("".join(part if part.startswith('"') else _in_keys(part) for part in parts))
 
 
 def phrase(text: str) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.resources import files
 
+from tui.desk.present import Safe
+
 #: In the order in which they are listed.
 IDS = ("kerio-master", "kerio-archive", "kerio-deletion", "other-servers", "directory", "service")
 
@@ -17,8 +19,8 @@ class Guide:
     """A guide as it is read."""
 
     id: str
-    title: str
-    text: str
+    title: Safe
+    text: Safe
 
 
 def load(id: str) -> Guide:
@@ -26,7 +28,7 @@ def load(id: str) -> Guide:
     if id not in IDS:
         raise KeyError(id)
     title, _, text = files("tui.guides").joinpath(f"{id}.txt").read_text(encoding="utf-8").partition("\n\n")
-    return Guide(id, title.strip(), text.strip("\n"))
+    return Guide(id, Safe(title.strip()), Safe(text.strip("\n")))
 
 
 def all_guides() -> tuple[Guide, ...]:

@@ -7,12 +7,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from tui.desk.present import Safe, own
 from tui.widgets.fields import Text
 from tui.widgets.inputs import TypingLine
+from tui.widgets.shown import shown
 
 
 class Ask(ModalScreen[str | None]):
@@ -25,19 +26,19 @@ class Ask(ModalScreen[str | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False)]
 
-    def __init__(self, question: str, text: str, value: str = "") -> None:
+    def __init__(self, question: Safe, text: Safe, value: str = "") -> None:
         super().__init__()
         self._question, self._text, self._value = question, text, value
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
-            box.border_title = Content(self._question)
-            yield Static(Content(self._text))
+            box.border_title = shown(self._question)
+            yield Static(shown(self._text))
             with Horizontal(classes="framed"):
-                yield Static(Content("["))
+                yield Static(shown(own("[")))
                 yield TypingLine(Text("answer", ""), self._value)
-                yield Static(Content("]"))
-            yield Static(Content("enter  take it      esc  leave it"), classes="keys")
+                yield Static(shown(own("]")))
+            yield Static(shown(own("enter  take it      esc  leave it")), classes="keys")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()

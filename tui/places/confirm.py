@@ -7,12 +7,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.actions import CONFIRM_ACTIONS
 from tui.bindings import bindings
+from tui.desk.present import Safe, own
+from tui.widgets.shown import shown
 
 
 class Confirm(ModalScreen[bool]):
@@ -20,15 +21,15 @@ class Confirm(ModalScreen[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(CONFIRM_ACTIONS)
 
-    def __init__(self, question: str, text: str, yes: str, no: str) -> None:
+    def __init__(self, question: Safe, text: Safe, yes: Safe, no: Safe) -> None:
         super().__init__()
         self._question, self._text, self._yes, self._no = question, text, yes, no
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
-            box.border_title = Content(self._question)
-            yield Static(Content(self._text))
-            yield Static(Content(f"y  {self._yes}      n  {self._no}"), classes="keys")
+            box.border_title = shown(self._question)
+            yield Static(shown(self._text))
+            yield Static(shown(own("y  {}      n  {}", self._yes, self._no)), classes="keys")
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from tui.desk.present import own
 from tui.guides import Guide, all_guides
 from tui.places.page import Page
 from tui.text import prose
@@ -28,7 +29,7 @@ class Guides(Page):
     def __init__(self) -> None:
         self._guides = all_guides()
         titles = [guide.title for guide in self._guides]
-        super().__init__("Guides", lambda width: [(Span(fit(title, width)),) for title in titles], ("enter  read",))
+        super().__init__(own("Guides"), lambda width: [(Span(fit(title, width)),) for title in titles], (own("enter  read"),))
 
     def body(self) -> Choice:
         return Choice(id="text")

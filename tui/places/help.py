@@ -9,11 +9,12 @@ from textual.binding import Binding, BindingType
 
 from tui.actions import MOVING
 from tui.bindings import Action
+from tui.desk.present import named, own, text
 from tui.places.guide import Guides
 from tui.places.page import Page
 from tui.text import prose
 
-GUIDES = ("g", "Guides: what to set up on Kerio Connect, on other servers and on this machine")
+GUIDES = (own("g"), own("Guides: what to set up on Kerio Connect, on other servers and on this machine"))
 
 
 class Help(Page):
@@ -27,8 +28,10 @@ class Help(Page):
 
     def __init__(self, actions: Sequence[Action]) -> None:
         # What several actions say alike stands once.
-        rows = dict.fromkeys((action.shown_keys, action.help) for action in actions)
-        super().__init__("Keys", lambda width: [*prose.named((*rows, *MOVING), width), (), *prose.named([GUIDES], width)])
+        rows = dict.fromkeys((action.shown_keys, text(action.help)) for action in actions)
+        super().__init__(
+            own("Keys"), lambda width: [*prose.named((*rows, *named(MOVING)), width), (), *prose.named([GUIDES], width)]
+        )
 
     async def action_guides(self) -> None:
         await self.app.switch_screen(Guides())

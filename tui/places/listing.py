@@ -6,27 +6,27 @@ from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
-from textual.content import Content
 from textual.widgets import Static
 
 from tui.bindings import Action
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, blanks, joined, own
 from tui.places.place import Place
 from tui.text.format import Line, Span, cut, fit, header, wrap
 from tui.widgets.lines import Lines
 from tui.widgets.paged import PAGE, PagedChoice
 from tui.widgets.panel import Panel
+from tui.widgets.shown import shown
 
 R = TypeVar("R")
 
 #: The columns of a list: title, text of the cell, width, tone; numbers stand at the right.
-Cell = tuple[str, Tone, int, bool]
+Cell = tuple[Safe, Tone, int, bool]
 
 
 class Listing(Place, Generic[R]):
     """``EMPTY`` says what will stand here. What is chosen stays chosen while others come before it."""
 
-    EMPTY: ClassVar[str] = ""
+    EMPTY: ClassVar[Safe] = BLANK
     DETAIL_LINES: ClassVar[int] = 4
     #: The actions that need a line to be done to.
     NEEDING: ClassVar[tuple[str, ...]] = ()
@@ -54,13 +54,13 @@ class Listing(Place, Generic[R]):
 
     # What a list is made of ----------------------------------------------------------------------------------------------
 
-    def words(self) -> Sequence[str]:
+    def words(self) -> Sequence[Safe]:
         """What stands in the top line."""
         return ()
 
-    def titles(self, total: int) -> tuple[str, str]:
+    def titles(self, total: int) -> tuple[Safe, Safe]:
         """What stands on the panel, above and below."""
-        return "", ""
+        return BLANK, BLANK
 
     async def count(self) -> int:
         raise NotImplementedError
@@ -78,11 +78,11 @@ class Listing(Place, Generic[R]):
     def line(self, row: R, width: int) -> Line:
         raise NotImplementedError
 
-    def sentences(self, row: R) -> Sequence[str]:
+    def sentences(self, row: R) -> Sequence[Safe]:
         """All about a row."""
         return ()
 
-    def empty(self) -> str:
+    def empty(self) -> Safe:
         return self.EMPTY
 
     # Showing it ----------------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ class Listing(Place, Generic[R]):
         return self.query_one("#rows", PagedChoice)
 
     async def load(self) -> None:
-        self.show_top(lambda width, clock: header(("Archivar", *self.words()), "", clock, width))
+        self.show_top(lambda width, clock: header((own("Archivar"), *self.words()), BLANK, clock, width))
         rows, cursor, asked = self.rows, self.rows.cursor, self._filter
         total = await self.count()
         at = await self.position(chosen) if (chosen := rows.chosen) is not None and self._shown else 0
@@ -102,18 +102,18 @@ class Listing(Place, Generic[R]):
         known = await self.page(page * PAGE, PAGE)
         if asked != self._filter:
             return
-        shown = (total, page, tuple(known))
-        if shown != self._shown:
-            first, self._shown = not self._shown, shown
+        found = (total, page, tuple(known))
+        if found != self._shown:
+            first, self._shown = not self._shown, found
             rows.cursor = at
             rows.fill(total, self.page, self.line, known, page)
-            self.query_one("#rows-header", Lines).show(lambda width: [(Span("  "), *self.heading(width - 2))])
+            self.query_one("#rows-header", Lines).show(lambda width: [(Span(own("  ")), *self.heading(width - 2))])
             for name in ("#rows", "#rows-header"):
                 self.query_one(name).display = bool(total)
             self.panel("detail-panel").display = bool(total)
             empty = self.query_one("#empty", Static)
             empty.display = not total
-            empty.update(Content(self.empty()))
+            empty.update(shown(self.empty()))
             if first and total:
                 rows.focus()
             self.refresh_bindings()
@@ -143,15 +143,15 @@ class Listing(Place, Generic[R]):
     def action_back(self) -> None:
         self.app.pop_screen()
 
-    def filter_words(self, *filters: tuple[Action, str]) -> str:
+    def filter_words(self, *filters: tuple[Action, Safe]) -> Safe:
         """The keys of filters with what they are set to."""
-        return " · ".join(f"{self.console.key(action)} {word}" for action, word in filters)
+        return joined(" · ", (own("{} {}", self.console.key(action), word) for action, word in filters))
 
 
-def _at_most(count: int, texts: Sequence[str], width: int) -> list[Line]:
+def _at_most(count: int, texts: Sequence[Safe], width: int) -> list[Line]:
     """``texts`` as lines; an ellipsis when there are more than ``count``."""
     if len(texts) > count:
-        texts = [*texts[: count - 1], cut(texts[count - 1] + " " * width, width)]
+        texts = [*texts[: count - 1], cut(own("{}{}", texts[count - 1], blanks(width)), width)]
     return [(Span(text),) for text in texts]
 
 
@@ -160,5 +160,5 @@ def cells(cells: Sequence[Cell]) -> Line:
     spans: list[Span] = []
     for text, tone, width, right in cells:
         if width:
-            spans.append(Span(f"{'  ' if spans else ''}{fit(text, width, right=right)}", tone))
+            spans.append(Span(own("{}{}", own("  ") if spans else BLANK, fit(text, width, right=right)), tone))
     return tuple(spans)

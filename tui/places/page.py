@@ -9,11 +9,12 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui.desk.present import Safe, joined, own
 from tui.widgets.lines import Compose, Lines
+from tui.widgets.shown import shown
 
 #: Lines of a box beside its text: border, padding, and the keys with the line above them.
 AROUND = 6
@@ -27,13 +28,13 @@ class Page(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "close", show=False)]
     AUTO_FOCUS = "#text"
 
-    def __init__(self, title: str, compose: Compose, keys: Sequence[str] = ()) -> None:
+    def __init__(self, title: Safe, compose: Compose, keys: Sequence[Safe] = ()) -> None:
         super().__init__()
         self._title, self._compose_text, self._keys = title, compose, keys
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box page") as box:
-            box.border_title = Content(self._title)
+            box.border_title = shown(self._title)
             yield self.body()
             yield Static(classes="keys")
 
@@ -62,8 +63,8 @@ class Page(ModalScreen[None]):
         self.set_class(long, "long")
         room = max(self.size.height - (AROUND_LONG if long else AROUND), 1)
         text.styles.height = max(min(length, room), 1)
-        keys = [*self._keys, *(["↑ ↓  scroll"] if length > room else []), "esc  close"]
-        self.query_one(".keys", Static).update(Content("      ".join(keys)))
+        keys = [*self._keys, *([own("↑ ↓  scroll")] if length > room else []), own("esc  close")]
+        self.query_one(".keys", Static).update(shown(joined("      ", keys)))
 
     def action_close(self) -> None:
         self.dismiss(None)

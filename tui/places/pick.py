@@ -8,12 +8,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui.desk.present import Safe, own
 from tui.text.format import Span, fit
 from tui.widgets.lines import Choice
+from tui.widgets.shown import shown
 
 #: Lines of the screen that the list leaves to its box.
 AROUND = 8
@@ -28,16 +29,16 @@ class Pick(ModalScreen[str | None]):
     ]
     AUTO_FOCUS = "#options"
 
-    def __init__(self, question: str, options: Sequence[tuple[str, str]], value: str) -> None:
+    def __init__(self, question: Safe, options: Sequence[tuple[str, Safe]], value: str) -> None:
         super().__init__()
         self._question, self._options = question, options
         self._at = next((index for index, (one, _) in enumerate(options) if one == value), 0)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
-            box.border_title = Content(self._question)
+            box.border_title = shown(self._question)
             yield Choice(id="options")
-            yield Static(Content("enter  take it      esc  leave it"), classes="keys")
+            yield Static(shown(own("enter  take it      esc  leave it")), classes="keys")
 
     def on_mount(self) -> None:
         choice = self.query_one("#options", Choice)

@@ -11,6 +11,7 @@ from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from tui.bindings import Action
+from tui.desk.present import BLANK, Safe, own, text
 from tui.desk.refusals import Refused
 from tui.places.ask import Ask
 from tui.shell import Shell, shell_of
@@ -18,6 +19,7 @@ from tui.text.format import cut
 from tui.widgets.keys import KeyBar
 from tui.widgets.panel import Panel
 from tui.widgets.row import Row
+from tui.widgets.shown import tell
 
 R = TypeVar("R")
 #: Columns of a screen that a list in a panel cannot use: borders, padding and the scroll bar.
@@ -88,11 +90,11 @@ class Place(Screen[None]):
             # It has no widgets yet; when it has, it asks again.
             self.call_after_refresh(self.reload)
             return
-        said = ""
+        said = BLANK
         try:
             await self.load()
         except Refused as trouble:
-            said = f"! {trouble.message} {trouble.hint}"
+            said = own("! {} {}", trouble.message, trouble.hint)
         except NoMatches:
             if self.is_there:
                 raise
@@ -108,15 +110,15 @@ class Place(Screen[None]):
         """Is this place still one of those that are open? While it was loaded it may have been left, with all its widgets."""
         return self.is_attached and self in self.app.screen_stack
 
-    def say(self, text: str) -> None:
+    def say(self, said: Safe) -> None:
         """Show ``text`` above the footer, or nothing."""
         row = self.query_one("#trouble", Row)
-        row.display = bool(text)
-        row.show(lambda width: cut(f" {text}", width))
+        row.display = bool(said)
+        row.show(lambda width: cut(own(" {}", said), width))
 
-    def show_top(self, compose: Callable[[int, str], str]) -> None:
+    def show_top(self, compose: Callable[[int, Safe], Safe]) -> None:
         """The top line: ``compose`` gets width and time."""
-        clock = datetime.now().astimezone().strftime("%H:%M")
+        clock = text(datetime.now().astimezone().strftime("%H:%M"))
         self.query_one("#top", Row).show(lambda width: compose(width, clock))
 
     async def open(self, screen: Screen[R], callback: Callable[[R | None], None] | None = None) -> None:
@@ -125,7 +127,7 @@ class Place(Screen[None]):
             await self.app.push_screen(screen, callback)
 
     async def ask_until_taken(
-        self, question: str, text: str, take: Callable[[str], Awaitable[object]], value: str = "", wrong: str = ""
+        self, question: Safe, text: Safe, take: Callable[[str], Awaitable[object]], value: str = "", wrong: Safe = BLANK
     ) -> None:
         """Ask for a line, and have ``take`` do what it says. What it refuses stands above the line, which stays."""
 
@@ -133,13 +135,13 @@ class Place(Screen[None]):
             try:
                 await take(answer)
             except Refused as trouble:
-                await self.ask_until_taken(question, text, take, answer, f"! {trouble.message} {trouble.hint}\n\n")
+                await self.ask_until_taken(question, text, take, answer, own("! {} {}\n\n", trouble.message, trouble.hint))
 
         def answered(answer: str | None) -> None:
             if answer and answer.strip():
                 self.console.work(attempt(answer))
 
-        await self.open(Ask(question, wrong + text, value), answered)
+        await self.open(Ask(question, own("{}{}", wrong, text), value), answered)
 
     def close_place(self) -> None:
         """Leave this place, and whatever lies over it."""
@@ -151,7 +153,7 @@ class Place(Screen[None]):
     async def start_service(self) -> None:
         """Start the service, and say that it runs."""
         await self.console.desk.start_service()
-        self.notify("The service is running.", markup=False)
+        tell(self, own("The service is running."))
         self.reload()
 
     async def action_go(self, name: str) -> None:

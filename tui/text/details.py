@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, joined, named, own
 from tui.desk.runs import MailboxRow, ProblemRow
 from tui.text import prose
 from tui.text.format import Line, percent
@@ -27,44 +27,45 @@ def problem_details(problem: ProblemRow, width: int) -> list[Line]:
     """Where, why in full, and what to do."""
     where = [("Mailbox", problem.mailbox), ("Folder", problem.folder), ("UID", problem.uid)]
     return [
-        *prose.named([(name, value) for name, value in where if value], width),
+        *prose.named(named((name, value) for name, value in where if value), width),
         (),
-        *prose.paragraph("What went wrong", width, Tone.STRONG),
+        *prose.paragraph(own("What went wrong"), width, Tone.STRONG),
         *prose.paragraph(problem.full, width),
         (),
-        *prose.paragraph("What to do", width, Tone.STRONG),
+        *prose.paragraph(own("What to do"), width, Tone.STRONG),
         *prose.paragraph(problem.remedy, width),
     ]
 
 
-def note_details(note: str, width: int) -> list[Line]:
+def note_details(note: Safe, width: int) -> list[Line]:
     """A warning in full."""
     return prose.paragraph(note, width)
 
 
 def mailbox_details(row: MailboxRow, problems: Sequence[ProblemRow], live: bool, width: int) -> list[Line]:
     """State, counts and problems of a mailbox. While the run is ``live`` only some counts are known."""
-    values = [("Mailbox", row.mailbox), ("User", row.user), ("State", str(row.state))]
+    values: list[tuple[str, str]] = [("Mailbox", row.mailbox), ("User", row.user), ("State", row.state.shown)]
     if row.folder:
         values.append(("Folder", row.folder))
     if live:
-        loaded = f"{row.messages} messages, {row.size}" if row.messages else "nothing yet"
+        loaded = own("{} messages, {}", row.messages, row.size) if row.messages else own("nothing yet")
         values.append(("Downloaded", f"{percent(row.fraction).strip()}, {loaded}" if row.fraction is not None else loaded))
     values += [(name, f"{row.counts[key]:,}") for key, name in _COUNTS if key in row.counts]
     if not live:
         values.append(("Size", row.size))
-    lines = prose.named([(name, value) for name, value in values if value], width)
+    lines = prose.named(named((name, value) for name, value in values if value), width)
     if live:
-        lines += [(), *prose.paragraph("The other counts are known when the run is over.", width, Tone.MUTED)]
+        lines += [(), *prose.paragraph(own("The other counts are known when the run is over."), width, Tone.MUTED)]
     for problem, after in pairwise([*problems[:SHOWN], None]):
         assert problem is not None
-        place = " · ".join(part for part in (problem.folder, problem.uid and f"UID {problem.uid}") if part)
-        lines += [(), *prose.paragraph(f"✗ {place or 'the whole mailbox'}", width, Tone.BAD)]
+        uid = own("UID {}", problem.uid) if problem.uid else BLANK
+        place = joined(" · ", (part for part in (problem.folder, uid) if part))
+        lines += [(), *prose.paragraph(own("✗ {}", place or own("the whole mailbox")), width, Tone.BAD)]
         lines += prose.paragraph(problem.full, width)
         if after is None or after.remedy != problem.remedy:
             # Once for all that need the same.
-            lines += prose.paragraph(f"What to do: {problem.remedy}", width)
+            lines += prose.paragraph(own("What to do: {}", problem.remedy), width)
     if len(problems) > SHOWN:
-        more = f"and {len(problems) - SHOWN:,} more, in the list of problems of this run"
+        more = own("and {:,} more, in the list of problems of this run", len(problems) - SHOWN)
         lines += [(), *prose.paragraph(more, width, Tone.MUTED)]
     return lines

@@ -10,53 +10,54 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tui.desk.home import HomeView, ProfileRow
-from tui.desk.present import Badge, Tone, cell_len, chop_cells
+from tui.desk.present import BLANK, Badge, Safe, Tone, badge, blanks, cell_len, chop_cells, joined, own, sentence
 from tui.desk.runs import MailboxRow, ProblemRow
 
 GAP = 2
+GAP_BETWEEN = blanks(GAP)
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
     """A piece of a line in one tone."""
 
-    text: str
+    text: Safe
     tone: Tone = Tone.PLAIN
 
 
 Line = tuple[Span, ...]
 
 
-def fit(text: str, width: int, *, right: bool = False) -> str:
+def fit(text: Safe, width: int, *, right: bool = False) -> Safe:
     """``text`` in exactly ``width`` cells: filled with blanks, or cut with an ellipsis."""
     room = width - cell_len(text)
     if room < 0:
         text = cut(text, width)
         room = width - cell_len(text)
-    return " " * room + text if right else text + " " * room
+    return Safe(" " * room + text if right else text + " " * room)
 
 
-def cut(text: str, width: int) -> str:
+def cut(text: Safe, width: int) -> Safe:
     """``text`` in at most ``width`` cells; an ellipsis marks what is missing."""
     if cell_len(text) <= width:
         return text
     if width <= 1:
-        return "…"[:width]
-    return chop_cells(text, width - 1)[0].rstrip() + "…"
+        return Safe("…"[:width])
+    return Safe(chop_cells(text, width - 1)[0].rstrip() + "…")
 
 
-def join(texts: Sequence[str], width: int, separator: str = "  ") -> str:
+def join(texts: Sequence[Safe], width: int, separator: Safe = GAP_BETWEEN) -> Safe:
     """As many of ``texts`` as fit, the first first; only when not even that one fits is it cut."""
-    line = ""
+    line = BLANK
     for text in texts:
-        longer = f"{line}{separator}{text}" if line else text
+        longer = Safe(line + separator + text) if line else text
         if cell_len(longer) > width:
             return line or cut(text, width)
         line = longer
     return line
 
 
-def wrap(text: str, width: int) -> list[str]:
+def wrap(text: Safe, width: int) -> list[Safe]:
     """``text`` in lines of at most ``width`` cells, broken between words where possible."""
     lines: list[str] = []
     line = ""
@@ -68,21 +69,21 @@ def wrap(text: str, width: int) -> list[str]:
             lines.append(line)
         *full, line = chop_cells(word, max(width, 2)) or [""]
         lines += full
-    return [*lines, line] if line or not lines else lines
+    return [Safe(one) for one in ([*lines, line] if line or not lines else lines)]
 
 
-def percent(fraction: float | None) -> str:
+def percent(fraction: float | None) -> Safe:
     """``61 %`` in five cells; 100 only when nothing is left."""
     if fraction is None:
-        return "    –"
-    return f"{int(min(max(fraction, 0.0), 1.0) * 100):3} %"
+        return own("    –")
+    return own("{:3} %", int(min(max(fraction, 0.0), 1.0) * 100))
 
 
-def bar(fraction: float | None, width: int) -> str:
+def bar(fraction: float | None, width: int) -> Safe:
     """A bar of block characters in ``width`` cells; one that is not full leaves its last cell."""
     share = min(max(fraction or 0.0, 0.0), 1.0)
     full = int(share * width)
-    return "█" * full + "░" * (width - full)
+    return own("{}{}", Safe("█" * full), Safe("░" * (width - full)))
 
 
 def shared(natural: Sequence[int], least: Sequence[int], width: int) -> list[int]:
@@ -124,14 +125,14 @@ class ProfileTable:
 
     def __init__(self, rows: Sequence[ProfileRow], width: int) -> None:
         self._rows = rows
-        columns = {
+        columns: dict[str, list[Safe]] = {
             "Profile": [row.name for row in rows],
             "Mailbox": [row.mailbox for row in rows],
             "Server": [row.server for row in rows],
             "Schedule": [row.schedule for row in rows],
             "Next": [row.next_start for row in rows],
-            "State": [str(row.state) for row in rows],
-            self.LAST: ["  ".join(row.facts) for row in rows],
+            "State": [row.state.shown for row in rows],
+            self.LAST: [joined("  ", row.facts) for row in rows],
         }
         if not any(columns["Next"]):
             del columns["Next"]
@@ -163,7 +164,7 @@ class ProfileTable:
 
     @property
     def header(self) -> Line:
-        return _spaced([Span(fit(title, width), Tone.MUTED) for title, width in self._columns.items()])
+        return _spaced([Span(fit(sentence(title), width), Tone.MUTED) for title, width in self._columns.items()])
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -176,7 +177,7 @@ class ProfileTable:
             "Server": (row.server, Tone.MUTED),
             "Schedule": (row.schedule, Tone.MUTED),
             "Next": (row.next_start, Tone.MUTED),
-            "State": (str(row.state), row.state.tone),
+            "State": (row.state.shown, row.state.tone),
             self.LAST: (join(row.facts, self._columns.get(self.LAST, 0)), Tone.PLAIN),
         }
         return _spaced([Span(fit(texts[title][0], width), texts[title][1]) for title, width in self._columns.items()])
@@ -212,14 +213,14 @@ class MailboxTable:
     @property
     def header(self) -> Line:
         titles = [
-            fit("State", self.STATE),
-            fit("Mailbox", self._mailbox),
-            fit("Done", self._bar + 6),
-            fit("Messages", self._messages, right=True),
-            fit("Size", self._size, right=True),
+            fit(own("State"), self.STATE),
+            fit(own("Mailbox"), self._mailbox),
+            fit(own("Done"), self._bar + 6),
+            fit(own("Messages"), self._messages, right=True),
+            fit(own("Size"), self._size, right=True),
         ]
         if self._wide:
-            titles.append(fit("Folder", self._folder))
+            titles.append(fit(own("Folder"), self._folder))
         return _spaced([Span(title, Tone.MUTED) for title in titles])
 
     def __len__(self) -> int:
@@ -228,11 +229,11 @@ class MailboxTable:
     def __getitem__(self, index: int) -> Line:
         row = self._rows[index // self.per_item]
         if index % self.per_item:
-            return (Span(" " * (self.STATE + GAP)), Span(fit(row.folder, self._folder), Tone.MUTED))
+            return (Span(blanks(self.STATE + GAP)), Span(fit(row.folder, self._folder), Tone.MUTED))
         spans = [
-            Span(fit(str(row.state), self.STATE), row.state.tone),
+            Span(fit(row.state.shown, self.STATE), row.state.tone),
             Span(fit(row.mailbox, self._mailbox)),
-            Span(f"{bar(row.fraction, self._bar)} {percent(row.fraction)}", Tone.BUSY if row.rank == 0 else Tone.PLAIN),
+            Span(own("{} {}", bar(row.fraction, self._bar), percent(row.fraction)), Tone.BUSY if row.rank == 0 else Tone.PLAIN),
             Span(fit(row.messages, self._messages, right=True)),
             Span(fit(row.size, self._size, right=True)),
         ]
@@ -246,7 +247,7 @@ class ProblemTable:
 
     per_item = 2
 
-    def __init__(self, problems: Sequence[ProblemRow], notes: Sequence[str], width: int) -> None:
+    def __init__(self, problems: Sequence[ProblemRow], notes: Sequence[Safe], width: int) -> None:
         self._problems, self._notes, self._width = problems, notes, width - 2
 
     def __len__(self) -> int:
@@ -257,42 +258,42 @@ class ProblemTable:
         if item < len(self._notes):
             first, *rest = wrap(self._notes[item], self._width)
             # Cut within what is left, so that the ellipsis shows it.
-            text = " ".join(rest) if part else first
-            return (Span("  " if part else "! ", Tone.WARN), Span(fit(text, self._width)))
+            text = joined(" ", rest) if part else first
+            return (Span(own("  ") if part else own("! "), Tone.WARN), Span(fit(text, self._width)))
         problem = self._problems[item - len(self._notes)]
         if part:
-            return (Span("  "), Span(fit(problem.reason, self._width)))
-        return (Span("✗ ", Tone.BAD), Span(fit(join(problem.place, self._width, " · "), self._width), Tone.STRONG))
+            return (Span(own("  ")), Span(fit(problem.reason, self._width)))
+        return (Span(own("✗ "), Tone.BAD), Span(fit(join(problem.place, self._width, own(" · ")), self._width), Tone.STRONG))
 
 
-def bullets(texts: Sequence[str], width: int) -> list[Line]:
+def bullets(texts: Sequence[Safe], width: int) -> list[Line]:
     """Each text after a ``!``, wrapped."""
     lines: list[Line] = []
     for text in texts:
         first, *rest = wrap(text, width - 2)
-        lines.append((Span("! ", Tone.WARN), Span(fit(first, width - 2))))
-        lines += [(Span("  "), Span(fit(part, width - 2))) for part in rest]
+        lines.append((Span(own("! "), Tone.WARN), Span(fit(first, width - 2))))
+        lines += [(Span(own("  ")), Span(fit(part, width - 2))) for part in rest]
     return lines
 
 
-def header(left: Sequence[str], state: str, clock: str, width: int) -> str:
+def header(left: Sequence[Safe], state: Safe, clock: Safe, width: int) -> Safe:
     """The top line: ``left``, cut at its end if need be, and at the right the state and the time."""
-    right = f"  {state}  {clock} "
-    return fit(f" {' · '.join(left)}", width - cell_len(right)) + right
+    right = own("  {}  {} ", state, clock)
+    return own("{}{}", fit(own(" {}", joined(" · ", left)), width - cell_len(right)), right)
 
 
 def service(view: HomeView) -> Badge:
     """The service in the header: it need not be alive while nothing is to be done."""
     if view.service_stuck:
-        return Badge("!", "stopped", Tone.BAD)
+        return badge("!", "stopped", Tone.BAD)
     if view.service_running:
-        return Badge("●", "running", Tone.GOOD)
-    return Badge("!", "not running", Tone.WARN) if view.busy else Badge("○", "idle", Tone.MUTED)
+        return badge("●", "running", Tone.GOOD)
+    return badge("!", "not running", Tone.WARN) if view.busy else badge("○", "idle", Tone.MUTED)
 
 
 def _spaced(spans: Sequence[Span]) -> Line:
     """Columns with gaps between them. A gap takes the tone before it: every change of tone costs 25 bytes on the line."""
     line: list[Span] = []
     for span in spans:
-        line += [Span(" " * GAP, line[-1].tone), span] if line else [span]
+        line += [Span(blanks(GAP), line[-1].tone), span] if line else [span]
     return tuple(line)

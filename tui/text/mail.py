@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from tui.desk.archive import ArchiveFolder, OwnerRow
 from tui.desk.message import AttachmentRow, MessageRow, MessageView, PlaceRow
-from tui.desk.present import Tone, cell_len
+from tui.desk.present import BLANK, Safe, Tone, blanks, cell_len, joined, own
 from tui.text import prose
 from tui.text.format import Line, Span, cut, fit, wrap
 
@@ -20,13 +20,13 @@ COUNT = 9
 
 def owner_line(row: OwnerRow, width: int) -> Line:
     """Somebody who has mail."""
-    name, state = min(24, width // 3), "removed user" if row.removed else row.full_name
+    name, state = min(24, width // 3), own("removed user") if row.removed else row.full_name
     rest = max(width - name - 2, 4)
     address = rest // 2
     return (
         Span(fit(row.name, name), Tone.STRONG),
-        Span(f"  {fit(row.address, address)}"),
-        Span(f"  {fit(state, max(rest - address - 2, 1))}", Tone.MUTED),
+        Span(own("  {}", fit(row.address, address))),
+        Span(own("  {}", fit(state, max(rest - address - 2, 1))), Tone.MUTED),
     )
 
 
@@ -44,26 +44,33 @@ def unfolded(tree: Sequence[ArchiveFolder], closed: Collection[str]) -> list[Arc
 
 def folder_line(row: ArchiveFolder, closed: bool, width: int) -> Line:
     """A folder in the tree; a closed one has the count of all that lies in it and below."""
-    sign = ("+ " if closed else "- ") if row.inner else "  "
+    sign = own("+ ") if closed else own("- ") if row.inner else own("  ")
     # Deep trees must not push their names out of sight.
-    indent = " " * min(row.depth * STEP, width // 3)
+    indent = blanks(min(row.depth * STEP, width // 3))
     number = row.all_messages if closed else row.messages
-    count = f"{number:,}" if row.key or closed else ""
+    count = own("{:,}", number) if row.key or closed else BLANK
     tone = Tone.PLAIN if row.key else Tone.MUTED
     if not count:
-        return (Span(fit(f"{indent}{sign}{row.name}", width), tone),)
-    name = fit(f"{indent}{sign}{row.name}", max(width - COUNT - 1, 4))
-    return (Span(name, tone), Span(f" {fit(count, COUNT, right=True)}", Tone.MUTED))
+        return (Span(fit(own("{}{}{}", indent, sign, row.name), width), tone),)
+    name = fit(own("{}{}{}", indent, sign, row.name), max(width - COUNT - 1, 4))
+    return (Span(name, tone), Span(own(" {}", fit(count, COUNT, right=True)), Tone.MUTED))
 
 
-def messages(count: int) -> str:
+def messages(count: int) -> Safe:
     """``1 message``, ``1,204 messages``."""
-    return f"{count:,} {'message' if count == 1 else 'messages'}"
+    return own("{:,} {}", count, own("message") if count == 1 else own("messages"))
 
 
 def message_heading(width: int, *, where: bool = False) -> Line:
     """What the columns of a list of messages are."""
-    texts = {"date": "Date", "who": "From", "subject": "Subject", "where": "Where", "size": "Size", "more": "+"}
+    texts = {
+        "date": own("Date"),
+        "who": own("From"),
+        "subject": own("Subject"),
+        "where": own("Where"),
+        "size": own("Size"),
+        "more": own("+"),
+    }
     return tuple(Span(span.text, Tone.MUTED) for span in _columns(texts, width, where, Tone.MUTED))
 
 
@@ -75,12 +82,12 @@ def message_line(row: MessageRow, width: int, *, marked: bool = False, where: bo
         "subject": row.subject,
         "where": row.where,
         "size": row.size,
-        "more": f"{'*' if marked else ' '}{'+' if row.attachments else ' '}",
+        "more": own("{}{}", own("*") if marked else own(" "), own("+") if row.attachments else own(" ")),
     }
     return _columns(texts, width, where, Tone.STRONG if marked else Tone.PLAIN)
 
 
-def _columns(texts: dict[str, str], width: int, where: bool, tone: Tone) -> Line:
+def _columns(texts: dict[str, Safe], width: int, where: bool, tone: Tone) -> Line:
     date = 16 if width >= WIDE else 10
     rest = max(width - date - SIZE - 8, 12)
     who = min(28, rest // 3)
@@ -88,51 +95,51 @@ def _columns(texts: dict[str, str], width: int, where: bool, tone: Tone) -> Line
     subject = rest - who - (place + 2 if place else 0) - 1
     spans = [
         Span(fit(texts["date"], date), Tone.MUTED),
-        Span(f"  {fit(texts['who'], who)}", tone),
-        Span(f"  {fit(texts['subject'], subject)}", tone),
+        Span(own("  {}", fit(texts["who"], who)), tone),
+        Span(own("  {}", fit(texts["subject"], subject)), tone),
     ]
     if place:
-        spans.append(Span(f"  {fit(texts['where'], place)}", Tone.MUTED))
-    spans.append(Span(f"  {fit(texts['size'], SIZE, right=True)}{fit(texts['more'], 3, right=True)}", Tone.MUTED))
+        spans.append(Span(own("  {}", fit(texts["where"], place)), Tone.MUTED))
+    spans.append(Span(own("  {}{}", fit(texts["size"], SIZE, right=True), fit(texts["more"], 3, right=True)), Tone.MUTED))
     return tuple(spans)
 
 
-def as_written(text: str, width: int) -> list[str]:
+def as_written(text: Safe, width: int) -> list[Safe]:
     """A line of a text in as many as it takes; what begins with blanks keeps them, and a long word is broken."""
     if cell_len(text) <= width:
-        return [text.rstrip()]
+        return [Safe(text.rstrip())]
     words = text.lstrip(" ")
-    indent = " " * min(len(text) - len(words), width // 2)
-    return [indent + part for part in wrap(words, width - len(indent))]
+    indent = blanks(min(len(text) - len(words), width // 2))
+    return [joined("", (indent, part)) for part in wrap(Safe(words), width - len(indent))]
 
 
 def message_lines(view: MessageView, width: int, *, full: bool = False) -> list[Line]:
     """A message to read: its headers, its attachments by name, what could not be read, then the text."""
     values = [*(view.headers if full else view.brief)]
     if view.attachments:
-        names = ", ".join(f"{one.name} ({one.size})" for one in view.attachments[:5])
-        more = f" and {len(view.attachments) - 5:,} more" if len(view.attachments) > 5 else ""
-        values.append(("Files", f"{names}{more}"))
+        names = joined(", ", (own("{} ({})", one.name, one.size) for one in view.attachments[:5]))
+        more = own(" and {:,} more", len(view.attachments) - 5) if len(view.attachments) > 5 else BLANK
+        values.append((own("Files"), joined("", (names, more))))
     lines = prose.named(values, width)
     for note in view.notes:
-        lines += prose.paragraph(f"! {note}", width, Tone.WARN)
+        lines += prose.paragraph(own("! {}", note), width, Tone.WARN)
     lines.append(())
     if not view.text and not view.notes:
-        lines += prose.paragraph("(no text)", width, Tone.MUTED)
+        lines += prose.paragraph(own("(no text)"), width, Tone.MUTED)
     lines += [(Span(part),) for text in view.text for part in as_written(text, width)]
     if view.more:
-        lines += [(), *prose.paragraph(f"… and {view.more:,} lines more, in the raw source", width, Tone.MUTED)]
+        lines += [(), *prose.paragraph(own("… and {:,} lines more, in the raw source", view.more), width, Tone.MUTED)]
     return lines
 
 
 def preview_lines(view: MessageView, width: int, height: int) -> list[Line]:
     """The beginning of a message in ``height`` lines: from and to whom, its attachments, its text without empty lines."""
-    lines = [line for one in view.notes for line in prose.paragraph(f"! {one}", width, Tone.WARN)]
+    lines = [line for one in view.notes for line in prose.paragraph(own("! {}", one), width, Tone.WARN)]
     people = [(name, value) for name, value in view.brief if name in ("From", "To")]
     lines += [(Span(fit(name, 6), Tone.MUTED), Span(cut(value, max(width - 6, 4)))) for name, value in people]
     if view.attachments:
-        names = ", ".join(f"{one.name} ({one.size})" for one in view.attachments[:20])
-        lines.append((Span("Files ", Tone.MUTED), Span(cut(names, max(width - 6, 4)))))
+        names = joined(", ", (own("{} ({})", one.name, one.size) for one in view.attachments[:20]))
+        lines.append((Span(own("Files "), Tone.MUTED), Span(cut(names, max(width - 6, 4)))))
     for text in view.text:
         if len(lines) >= height:
             break
@@ -147,8 +154,8 @@ def attachment_line(row: AttachmentRow, width: int) -> Line:
     name = max(width - kind - 12, 6)
     return (
         Span(fit(row.name, name), Tone.STRONG),
-        Span(f"  {fit(row.kind, kind)}", Tone.MUTED),
-        Span(f"  {fit(row.size, 8, right=True)}"),
+        Span(own("  {}", fit(row.kind, kind)), Tone.MUTED),
+        Span(own("  {}", fit(row.size, 8, right=True))),
     )
 
 
@@ -157,6 +164,6 @@ def history_lines(rows: Sequence[PlaceRow], width: int) -> list[Line]:
     lines: list[Line] = []
     for row in rows:
         lines += prose.paragraph(row.where, width, Tone.PLAIN if row.until else Tone.STRONG)
-        until = f"until {row.until}" if row.until else "still there"
-        lines += [*prose.paragraph(f"since {row.since or 'unknown'}, {until}", width, Tone.MUTED), ()]
-    return lines[:-1] or [(Span("It lies in no folder.", Tone.MUTED),)]
+        until = own("until {}", row.until) if row.until else own("still there")
+        lines += [*prose.paragraph(own("since {}, {}", row.since or own("unknown"), until), width, Tone.MUTED), ()]
+    return lines[:-1] or [(Span(own("It lies in no folder."), Tone.MUTED),)]

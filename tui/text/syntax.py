@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.desk.present import Tone
+from tui.desk.present import Tone, named, own, sentence
 from tui.text import prose
 from tui.text.format import Line, Span
 
@@ -44,6 +44,6 @@ NOTES = (
 
 def syntax_lines(width: int) -> list[Line]:
     """All of it."""
-    lines: list[Line] = [(Span("Words", Tone.STRONG),), *prose.named(WORDS, width), ()]
-    lines += [(Span("Fields", Tone.STRONG),), *prose.named(FIELDS, width), ()]
-    return [*lines, *(line for note in NOTES for line in prose.paragraph(note, width))]
+    lines: list[Line] = [(Span(own("Words"), Tone.STRONG),), *prose.named(named(WORDS), width), ()]
+    lines += [(Span(own("Fields"), Tone.STRONG),), *prose.named(named(FIELDS), width), ()]
+    return [*lines, *(line for note in NOTES for line in prose.paragraph(sentence(note), width))]

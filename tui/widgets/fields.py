@@ -13,7 +13,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
-from tui.desk.present import cell_len
+from tui.desk.present import cell_len, text
 from tui.text.format import cut
 
 Values = Mapping[str, Any]
@@ -88,7 +88,7 @@ class Options(Widget, can_focus=True):
         asks: Callable[[str], bool] | None = None,
     ) -> None:
         super().__init__()
-        self._options = list(options)
+        self._options = [(value, text(word)) for value, word in options]
         self._asks = asks
         self._column = column
         self._index = next((index for index, (one, _) in enumerate(self._options) if one == value), 0)

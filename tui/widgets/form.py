@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from tui.desk.present import BLANK, Safe, own, sentence, text
 from tui.widgets.fields import Changed, Choices, Options, Spec, Text, Tick, Values
 from tui.widgets.inputs import TypingLine
+from tui.widgets.shown import shown
 
 
 class Field(Vertical):
@@ -32,18 +33,18 @@ class Field(Vertical):
         super().__init__()
         self.spec = spec
         self._value = value
-        self._shown = ("", "")
+        self._shown = (BLANK, BLANK)
         self.control: TypingLine | Options | Tick
 
     def compose(self) -> ComposeResult:
         spec = self.spec
         with Horizontal():
-            yield Static(Content(f"  {spec.label}"), classes="label")
+            yield Static(shown(own("  {}", text(spec.label))), classes="label")
             if isinstance(spec, Text):
-                yield Static(Content("["), classes="bracket")
+                yield Static(shown(own("[")), classes="bracket")
                 self.control = TypingLine(spec, str(self._value or ""))
                 yield self.control
-                yield Static(Content("]"), classes="bracket")
+                yield Static(shown(own("]")), classes="bracket")
             elif isinstance(spec, Choices):
                 self.control = Options(spec.options, str(self._value or ""), column=spec.column, asks=spec.asks)
                 yield self.control
@@ -56,23 +57,23 @@ class Field(Vertical):
     def value(self) -> str | bool:
         return self.control.value
 
-    def say(self, note: str, error: str = "") -> None:
+    def say(self, note: Safe, error: Safe = BLANK) -> None:
         """Show a note, or what is wrong."""
         if (note, error) == self._shown:
             return
         self._shown = (note, error)
         place = self.query_one(".note", Static)
-        place.update(Content(f"! {error}" if error else note))
+        place.update(shown(own("! {}", error) if error else note))
         place.set_class(bool(error), "wrong")
         place.display = bool(note or error)
 
     def on_descendant_focus(self) -> None:
-        self.query_one(".label", Static).update(Content(f"▸ {self.spec.label}"))
+        self.query_one(".label", Static).update(shown(own("▸ {}", text(self.spec.label))))
         # With its note, which tells what the choice means.
         self.call_after_refresh(self.scroll_visible, animate=False)
 
     def on_descendant_blur(self) -> None:
-        self.query_one(".label", Static).update(Content(f"  {self.spec.label}"))
+        self.query_one(".label", Static).update(shown(own("  {}", text(self.spec.label))))
 
 
 class Form(VerticalScroll, can_focus=False):
@@ -102,7 +103,7 @@ class Form(VerticalScroll, can_focus=False):
         self._specs = specs
         self._values = dict(values)
         self._applies = applies
-        self._errors: dict[str, str] = {}
+        self._errors: dict[str, Safe] = {}
 
     def compose(self) -> ComposeResult:
         for spec in self._specs:
@@ -126,7 +127,7 @@ class Form(VerticalScroll, can_focus=False):
             if field.spec.name == name and isinstance(field.control, TypingLine):
                 field.control.value = value
 
-    def show_errors(self, errors: Mapping[str, str]) -> bool:
+    def show_errors(self, errors: Mapping[str, Safe]) -> bool:
         """Show what is wrong beside the fields, and go to the first; False when nothing is wrong with any field here."""
         self._errors = {field.spec.name: errors[field.spec.name] for field in self.fields if field.spec.name in errors}
         self._arrange()
@@ -148,7 +149,7 @@ class Form(VerticalScroll, can_focus=False):
         for field in self.fields:
             field.display = self._applies(field.spec.name, values)
             note = field.spec.note
-            field.say(note if isinstance(note, str) else note(values), self._errors.get(field.spec.name, ""))
+            field.say(sentence(note if isinstance(note, str) else note(values)), self._errors.get(field.spec.name, BLANK))
 
     def on_changed(self, event: Changed) -> None:
         event.stop()

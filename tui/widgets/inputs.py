@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from tui.desk.present import Safe, own
 from tui.widgets.fields import Text
+from tui.widgets.shown import shown
 
 
 class TypingLine(Input):
@@ -41,13 +42,13 @@ class Marked(Horizontal):
     DEFAULT_CSS = "Marked { height: auto; } Marked > .mark { width: 2; height: 1; }"
 
     def __init__(self, *parts: Widget, id: str | None = None) -> None:
-        super().__init__(Static(Content("  "), classes="mark"), *parts, id=id)
+        super().__init__(Static(shown(own("  ")), classes="mark"), *parts, id=id)
 
     def on_descendant_focus(self) -> None:
-        self.query_one(".mark", Static).update(Content("▸ "))
+        self.query_one(".mark", Static).update(shown(own("▸ ")))
 
     def on_descendant_blur(self) -> None:
-        self.query_one(".mark", Static).update(Content("  "))
+        self.query_one(".mark", Static).update(shown(own("  ")))
 
 
 class SearchBar(Marked):
@@ -60,16 +61,16 @@ class SearchBar(Marked):
     SearchBar TypingLine { width: 1fr; }
     """
 
-    def __init__(self, hint: str, *, id: str | None = None, line: type[SearchLine] = SearchLine) -> None:
+    def __init__(self, hint: Safe, *, id: str | None = None, line: type[SearchLine] = SearchLine) -> None:
         self.line = line(Text("search", "", hint=hint), "")
         self._label = "Search"
-        super().__init__(Static(Content("Search ["), classes="label"), self.line, Static(Content("]")), id=id)
+        super().__init__(Static(shown(own("Search [")), classes="label"), self.line, Static(shown(own("]"))), id=id)
 
-    def call(self, label: str) -> None:
+    def call(self, label: Safe) -> None:
         """Say before the line what is searched."""
         if label != self._label:
             self._label = label
-            self.query_one(".label", Static).update(Content(f"{label} ["))
+            self.query_one(".label", Static).update(shown(own("{} [", label)))
 
     @property
     def value(self) -> str:

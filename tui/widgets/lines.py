@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.desk.present import Tone, cell_len
+from tui.desk.present import Safe, Tone, cell_len, own
 from tui.text.format import Line, Span, fit
 
 
@@ -133,8 +133,8 @@ class Choice(Lines):
     An item has one line, or as many as its source says in ``per_item``.
     """
 
-    MARK = "▸ "
-    REST = "· "
+    MARK = own("▸ ")
+    REST = own("· ")
     #: Whether the chosen item is marked, with a dot, while the keys go elsewhere too.
     keeps_mark = False
 
@@ -194,7 +194,7 @@ class Choice(Lines):
 
     def _line(self, index: int) -> Line:
         line = super()._line(index)
-        mark = "  "
+        mark = own("  ")
         if index == self.cursor * self.per_item and self.can_focus:
             mark = self.MARK if self.has_focus else self.REST if self.keeps_mark else mark
         return (Span(mark), *line) if line else line
@@ -206,7 +206,7 @@ class Choice(Lines):
             return strip
         # One style for the whole line: every tone on this background would have to be readable in every theme.
         style = self.rich_style + self.get_component_rich_style("lines--cursor", partial=True)
-        return Strip([Segment(fit(strip.text, self.size.width), style)], self.size.width)
+        return Strip([Segment(fit(Safe(strip.text), self.size.width), style)], self.size.width)
 
     def _rebuild(self) -> None:
         super()._rebuild()

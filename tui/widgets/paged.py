@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from tui.desk.present import Tone
+from tui.desk.present import Tone, own
 from tui.text.format import Line, Span
 from tui.widgets.lines import Choice
 
@@ -69,7 +69,7 @@ class PagedChoice(Choice, Generic[R]):
     def line(self, index: int, width: int) -> Line:
         row = self.row(index)
         if row is None or self._row_line is None:
-            return (Span("…", Tone.MUTED),)
+            return (Span(own("…"), Tone.MUTED),)
         return self._row_line(row, width)
 
     def _want(self, page: int) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from textual.containers import Vertical
-from textual.content import Content
+
+from tui.desk.present import BLANK, Safe
+from tui.widgets.shown import shown
 
 
 class Panel(Vertical):
@@ -19,10 +21,10 @@ class Panel(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._titles = ("", "")
+        self._titles = (BLANK, BLANK)
 
-    def head(self, title: str, subtitle: str = "") -> None:
+    def head(self, title: Safe, subtitle: Safe = BLANK) -> None:
         """Write on the border, at the top left and at the bottom right."""
         if (title, subtitle) != self._titles:
             self._titles = (title, subtitle)
-            self.border_title, self.border_subtitle = Content(title), Content(subtitle)
+            self.border_title, self.border_subtitle = shown(title), shown(subtitle)

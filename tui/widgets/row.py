@@ -7,6 +7,9 @@ from collections.abc import Callable
 from textual.content import Content
 from textual.widget import Widget
 
+from tui.desk.present import BLANK, Safe
+from tui.widgets.shown import shown
+
 
 class Row(Widget):
     """Shows ``compose(width)``; never as markup."""
@@ -15,10 +18,10 @@ class Row(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._compose_text: Callable[[int], str] = lambda _width: ""
-        self._shown = ""
+        self._compose_text: Callable[[int], Safe] = lambda _width: BLANK
+        self._shown = BLANK
 
-    def show(self, compose: Callable[[int], str]) -> None:
+    def show(self, compose: Callable[[int], Safe]) -> None:
         """Replace the text; it is asked for again when the width changes."""
         self._compose_text = compose
         if compose(self.size.width) != self._shown:
@@ -26,4 +29,4 @@ class Row(Widget):
 
     def render(self) -> Content:
         self._shown = self._compose_text(self.size.width)
-        return Content(self._shown)
+        return shown(self._shown)

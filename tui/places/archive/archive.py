@@ -7,12 +7,12 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 from textual.widgets import Input, Static
 
 from tui.actions import ARCHIVE_ACTIONS
 from tui.bindings import bindings
 from tui.desk.archive import OwnerRow
+from tui.desk.present import BLANK, own
 from tui.places.archive.archive_mail import MailPlace
 from tui.places.archive.searching import SearchPlace
 from tui.places.place import Place
@@ -22,13 +22,14 @@ from tui.text.mail import owner_line
 from tui.widgets.inputs import SearchBar
 from tui.widgets.paged import PAGE, PagedChoice
 from tui.widgets.panel import Panel
+from tui.widgets.shown import shown
 
-NOTHING = (
+NOTHING = own(
     "Nothing is archived yet. Each user's mail will stand here, in folders as on the server.\n\n"
     "  h  leads to Home, where n makes a profile and r runs it\n"
     "  u  leads to Users, where I imports mail that somebody has as files"
 )
-NOBODY = "Nobody who has mail has that in a name or an address. esc shows everybody again."
+NOBODY = own("Nobody who has mail has that in a name or an address. esc shows everybody again.")
 
 
 class ArchivePlace(Place):
@@ -50,7 +51,7 @@ class ArchivePlace(Place):
 
     def content(self) -> ComposeResult:
         with Panel(id="owners-panel"):
-            yield SearchBar("name or address", id="finding")
+            yield SearchBar(own("name or address"), id="finding")
             yield PagedChoice[OwnerRow](id="owners")
             yield Static(id="none")
 
@@ -64,26 +65,26 @@ class ArchivePlace(Place):
 
     async def load(self) -> None:
         mail, contains, at = self.console.desk.mail, self.finding.value, self.owners.cursor
-        self.show_top(lambda width, clock: header(("Archivar", "Archive"), "", clock, width))
+        self.show_top(lambda width, clock: header((own("Archivar"), own("Archive")), BLANK, clock, width))
         everybody = await mail.owner_count("")
         total = await mail.owner_count(contains) if contains else everybody
         known = await mail.owners(contains, at // PAGE * PAGE, PAGE) if total else ()
         if contains != self.finding.value:
             # What was typed meanwhile is looked for already.
             return
-        shown = (contains, total, tuple(known))
-        if shown != self._shown:
-            self._shown = shown
+        found = (contains, total, tuple(known))
+        if found != self._shown:
+            self._shown = found
             self.owners.fill(
                 total, lambda offset, limit: mail.owners(contains, offset, limit), owner_line, known, at // PAGE if known else 0
             )
             self.owners.display = bool(total)
             none = self.query_one("#none", Static)
             none.display = not total
-            none.update(Content(NOBODY if contains else NOTHING))
+            none.update(shown(NOBODY if contains else NOTHING))
             self.refresh_bindings()
-        of = f"{total:,} of {everybody:,}" if contains else f"{everybody:,}"
-        self.panel("owners-panel").head(f"Whose mail ({of})")
+        of = own("{:,} of {:,}", total, everybody) if contains else own("{:,}", everybody)
+        self.panel("owners-panel").head(own("Whose mail ({})", of))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing can be done to an archive where nobody has one, and nothing found."""

@@ -9,12 +9,11 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.content import Content
 from textual.widgets import Static
 
 from tui.desk.archive import MailSelection
 from tui.desk.message import MessageRow
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, joined, own
 from tui.desk.refusals import Refused
 from tui.places.archive.archive_message import MessagePlace
 from tui.places.archive.selected import SelectedPlace
@@ -23,6 +22,7 @@ from tui.text.mail import message_heading, message_line, preview_lines
 from tui.widgets.lines import Compose, Lines
 from tui.widgets.paged import PAGE, PagedChoice
 from tui.widgets.panel import Panel
+from tui.widgets.shown import shown, tell
 
 #: From this width on the beginning of a message stands beside the list.
 BESIDE_FROM = 160
@@ -30,7 +30,7 @@ BESIDE_FROM = 160
 BELOW = 6
 #: Seconds for which one stays on a message before it is read: whoever hurries through a list reads none.
 PATIENCE = 0.05
-UNREADABLE = "! This message cannot be shown here. Opened, its raw source has all of it."
+UNREADABLE = own("! This message cannot be shown here. Opened, its raw source has all of it.")
 
 
 class MessageList(SelectedPlace):
@@ -57,7 +57,7 @@ class MessageList(SelectedPlace):
         self._previewed = 0
         self._empty_text = ""
         #: Marked messages by number, with their subjects, in the order in which they were marked.
-        self._marks: dict[int, str] = {}
+        self._marks: dict[int, Safe] = {}
 
     def list_panels(self) -> ComposeResult:
         """The list and the beginning of a message."""
@@ -82,10 +82,12 @@ class MessageList(SelectedPlace):
         """A message in the list."""
         return message_line(row, width, where=self.where, marked=self.is_marked(row))
 
-    def show_rows(self, empty: str) -> None:
+    def show_rows(self, empty: Safe) -> None:
         """Show the list where it has messages, else ``empty``."""
         total = self.rows.total
-        self.query_one("#rows-header", Lines).show(lambda width: [(Span("  "), *message_heading(width - 2, where=self.where))])
+        self.query_one("#rows-header", Lines).show(
+            lambda width: [(Span(own("  ")), *message_heading(width - 2, where=self.where))]
+        )
         for name in ("#rows", "#rows-header"):
             self.query_one(name).display = bool(total)
         self.panel("preview-panel").display = bool(total)
@@ -94,7 +96,7 @@ class MessageList(SelectedPlace):
         if empty != self._empty_text:
             # What is written again is sent again.
             self._empty_text = empty
-            none.update(Content(empty))
+            none.update(shown(empty))
         self.show_preview()
 
     # The chosen message --------------------------------------------------------------------------------------------------
@@ -123,8 +125,8 @@ class MessageList(SelectedPlace):
     def _show_beginning(self, row: MessageRow, compose: Compose) -> None:
         """Show a text together with whose it is, so that no other ever stands below that title."""
         if self.is_there and row.id == self._previewed:
-            date = f"no date, received {row.date}" if row.arrival else row.date
-            self.panel("preview-panel").head(row.subject, " · ".join(part for part in (row.where, date) if part))
+            date = own("no date, received {}", row.date) if row.arrival else row.date
+            self.panel("preview-panel").head(row.subject, joined(" · ", (part for part in (row.where, date) if part)))
             self.query_one("#preview", Lines).show(compose)
 
     def open_message(self) -> None:
@@ -163,9 +165,9 @@ class MessageList(SelectedPlace):
         return row.id in self._marks
 
     @property
-    def marked(self) -> str:
+    def marked(self) -> Safe:
         """How many are marked, in words; empty when none is."""
-        return f"{len(self._marks):,} marked" if self._marks else ""
+        return own("{:,} marked", len(self._marks)) if self._marks else BLANK
 
     def show_marks(self) -> None:
         """Show what is marked now."""
@@ -187,7 +189,7 @@ class MessageList(SelectedPlace):
     def forget_marks(self) -> None:
         """The list is another one now, in which nobody would see what was marked."""
         if self.marked:
-            self.notify(f"{self.marked} in the list before: these marks are gone.", markup=False)
+            tell(self, own("{} in the list before: these marks are gone.", self.marked))
         self._marks.clear()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -205,6 +207,6 @@ class MessageList(SelectedPlace):
         if not marks and (chosen := self.rows.chosen):
             marks[chosen.id] = chosen.subject
         if not marks:
-            raise Refused("No message is chosen here.", "Choose one, or mark several.")
-        words = f"{len(marks):,} marked messages" if len(marks) > 1 else "".join(marks.values())
+            raise Refused(own("No message is chosen here."), own("Choose one, or mark several."))
+        words = own("{:,} marked messages", len(marks)) if len(marks) > 1 else joined("", marks.values())
         return MailSelection(messages=tuple(marks), words=words)

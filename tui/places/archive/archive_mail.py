@@ -13,13 +13,13 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import NEWS, OWNER_MAIL_ACTIONS
 from tui.bindings import bindings
 from tui.desk.archive import ArchiveFolder, MailSelection, OpenFolder, OwnerRow
 from tui.desk.message import MessageRow
+from tui.desk.present import BLANK, own, text
 from tui.desk.search import Scope
 from tui.places.archive.archive_list import MessageList
 from tui.places.archive.searching import SearchPlace
@@ -27,12 +27,13 @@ from tui.text.format import header
 from tui.text.mail import folder_line, messages, unfolded
 from tui.widgets.lines import Choice
 from tui.widgets.panel import Panel
+from tui.widgets.shown import shown
 
 #: From this width on folders and messages stand side by side.
 SPLIT_FROM = 110
 #: With more folders than this only the upper ones are unfolded at first.
 UNFOLDED = 40
-EMPTY = "There is no mail in this folder any more. The history of a message says where it went."
+EMPTY = own("There is no mail in this folder any more. The history of a message says where it went.")
 
 
 class MailPlace(MessageList):
@@ -59,7 +60,7 @@ class MailPlace(MessageList):
         self._folded: set[str] | None = None
         self._row: ArchiveFolder | None = None
         self._opened: OpenFolder | None = None
-        self._news = ""
+        self._news = BLANK
 
     def content(self) -> ComposeResult:
         with Horizontal(id="mail"):
@@ -83,7 +84,7 @@ class MailPlace(MessageList):
 
     async def load(self) -> None:
         folder = (self._row.shown,) if self._row and self.entered else ()
-        self.show_top(lambda width, clock: header(("Archive", self._owner.name, *folder), "", clock, width))
+        self.show_top(lambda width, clock: header((own("Archive"), self._owner.name, *folder), BLANK, clock, width))
         tree = await self.console.desk.mail.folders(self._owner.key)
         if self._folded is None:
             deep = {row.path for row in tree if row.inner and row.depth} if len(tree) > UNFOLDED else set()
@@ -97,13 +98,13 @@ class MailPlace(MessageList):
                 paths = [row.path for row in self._seen]
                 self.folders.cursor = paths.index(chosen.path) if chosen.path in paths else self.folders.cursor
             self._show_folders()
-        self.panel("tree-panel").head(f"Folders of {self._owner.name}", messages(sum(row.messages for row in tree)))
+        self.panel("tree-panel").head(own("Folders of {}", self._owner.name), messages(sum(row.messages for row in tree)))
         if self._row is None:
             self.query_one("#no-rows", Static).display = True
-            self.query_one("#no-rows", Static).update(Content("enter opens the chosen folder."))
+            self.query_one("#no-rows", Static).update(shown(own("enter opens the chosen folder.")))
             for name in ("#rows", "#rows-header", "#preview-panel"):
                 self.query_one(name).display = False
-            self.panel("list-panel").head("Messages")
+            self.panel("list-panel").head(own("Messages"))
         if self._opened is not None:
             news = await self.console.desk.mail.news(self._opened)
             if news != self._news:
@@ -171,7 +172,7 @@ class MailPlace(MessageList):
             return
         if self._row is None or row.key != self._row.key:
             self.forget_marks()
-        self._row, self._opened, self._news = row, opened, ""
+        self._row, self._opened, self._news = row, opened, BLANK
         self.rows.cursor = 0
         self.rows.fill(opened.total, self.fetch, self.line, known)
         self.set_class(True, "entered")
@@ -183,9 +184,9 @@ class MailPlace(MessageList):
 
     def _head(self) -> None:
         if self._row is not None and self._opened is not None:
-            news = f"{self._news}, {self.console.key(NEWS)} shows it" if self._news else ""
-            title = f"{self._row.shown} ({self._opened.total:,})"
-            self.panel("list-panel").head(f"{title}, {self.marked}" if self.marked else title, news)
+            news = own("{}, {} shows it", self._news, self.console.key(NEWS)) if self._news else BLANK
+            title = own("{} ({:,})", self._row.shown, self._opened.total)
+            self.panel("list-panel").head(own("{}, {}", title, self.marked) if self.marked else title, news)
 
     def show_marks(self) -> None:
         super().show_marks()
@@ -208,7 +209,7 @@ class MailPlace(MessageList):
             within = self.within()
             return replace(super().selection(), user=within.user, folder=within.folder)
         folder = self.folder
-        words = f"{folder.shown} of {self._owner.name}" if folder else f"all of {self._owner.name}"
+        words = own("{} of {}", folder.shown, self._owner.name) if folder else own("all of {}", self._owner.name)
         return MailSelection(user=self._owner.key, folder=folder.path if folder else "", words=words)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -222,10 +223,12 @@ class MailPlace(MessageList):
     def action_search_archive(self) -> None:
         """Search in the open folder, or in all of this user's mail."""
         name = self._owner.name
-        scope = Scope(self._owner.key, "", f"the mail of {name}", name)
+        scope = Scope(self._owner.key, "", own("the mail of {}", name), name)
         if self.entered and self._row is not None:
             shown = self._row.shown
-            scope = Scope(self._owner.key, self._row.path, f"{shown} of {name}", shown.rpartition("/")[2] or shown)
+            scope = Scope(
+                self._owner.key, self._row.path, own("{} of {}", shown, name), text(shown.rpartition("/")[2]) or shown
+            )
         self.app.push_screen(SearchPlace(scope))
 
     def label(self, action: str) -> str:

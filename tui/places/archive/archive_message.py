@@ -14,7 +14,7 @@ from tui.actions import MESSAGE_ACTIONS
 from tui.bindings import bindings
 from tui.desk.archive import MailSelection
 from tui.desk.message import MessageView, SourceLines
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, joined, own
 from tui.places.archive.selected import SelectedPlace
 from tui.places.ask import Ask
 from tui.places.page import Page
@@ -24,8 +24,9 @@ from tui.text.format import Line, Span, header
 from tui.text.mail import attachment_line, history_lines, message_lines
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
+from tui.widgets.shown import tell
 
-UNREADABLE = "! Its text cannot be read. The raw source has all of it, and it can be exported."
+UNREADABLE = own("! Its text cannot be read. The raw source has all of it, and it can be exported.")
 #: Columns of a screen that the text of a box cannot use: borders, padding and the scroll bar.
 AROUND = 5
 #: Goes so many messages on in the list; the number of the one there, or None.
@@ -59,10 +60,10 @@ class MessagePlace(SelectedPlace):
             yield Lines(id="message")
 
     async def load(self) -> None:
-        self.show_top(lambda width, clock: header(("Archive", f"Message {self._message:,}"), "", clock, width))
+        self.show_top(lambda width, clock: header((own("Archive"), own("Message {:,}", self._message)), BLANK, clock, width))
         if self._failed != self._message and (self._view is None or self._view.id != self._message):
             # What is archived never changes, so it is read once.
-            self.panel("message-panel").head("Reading …")
+            self.panel("message-panel").head(own("Reading …"))
             self.run_worker(self._read(self._message), group="read", exclusive=True, exit_on_error=False)
 
     async def _read(self, message: int) -> None:
@@ -71,7 +72,7 @@ class MessagePlace(SelectedPlace):
         except Exception:
             self._failed = message
             if self.is_there and message == self._message:
-                self.panel("message-panel").head("This message cannot be shown")
+                self.panel("message-panel").head(own("This message cannot be shown"))
                 self.query_one("#message", Lines).show(lambda width: prose.paragraph(UNREADABLE, width, Tone.WARN))
             raise
         if self.is_there and message == self._message:
@@ -92,8 +93,8 @@ class MessagePlace(SelectedPlace):
             return lines[width]
 
         text.show(composed)
-        facts = [view.size, *(["text made of HTML"] if view.from_html else [])]
-        self.panel("message-panel").head(view.subject, " · ".join(facts))
+        facts = [view.size, *([own("text made of HTML")] if view.from_html else [])]
+        self.panel("message-panel").head(view.subject, joined(" · ", facts))
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -107,7 +108,7 @@ class MessagePlace(SelectedPlace):
 
     def selection(self) -> MailSelection:
         """This message."""
-        return replace(self._within, messages=(self._message,), words=self._view.subject if self._view else "")
+        return replace(self._within, messages=(self._message,), words=self._view.subject if self._view else BLANK)
 
     def action_step(self, step: int) -> None:
         self.console.work(self._step(step))
@@ -115,7 +116,7 @@ class MessagePlace(SelectedPlace):
     async def _step(self, step: int) -> None:
         message = await self._neighbour(step)
         if message is None:
-            self.notify("This is the last one." if step > 0 else "This is the first one.", markup=False)
+            tell(self, own("This is the last one.") if step > 0 else own("This is the first one."))
         elif self.is_there:
             self._message = message
             # What stands there is of another message, and so are its files.
@@ -135,14 +136,14 @@ class MessagePlace(SelectedPlace):
 
     async def _source(self) -> None:
         raw = await self.console.desk.mail.source(self._message, max(self.app.size.width - AROUND, 20))
-        await self.open(Source(f"Raw source, {self._view.size if self._view else ''}", raw))
+        await self.open(Source(own("Raw source, {}", self._view.size if self._view else BLANK), raw))
 
     def action_history(self) -> None:
         self.console.work(self._history(), opens=True)
 
     async def _history(self) -> None:
         rows = await self.console.desk.mail.history(self._message)
-        await self.open(Page("Where it was", lambda width: history_lines(rows, width)))
+        await self.open(Page(own("Where it was"), lambda width: history_lines(rows, width)))
 
     def action_attachments(self) -> None:
         if self._view is not None:
@@ -159,9 +160,9 @@ class Attachments(Page):
 
     def __init__(self, view: MessageView) -> None:
         self._view = view
-        title = f"Attachments ({len(view.attachments):,})"
+        title = own("Attachments ({:,})", len(view.attachments))
         super().__init__(
-            title, lambda width: [attachment_line(one, width) for one in view.attachments], ("enter  save to a file",)
+            title, lambda width: [attachment_line(one, width) for one in view.attachments], (own("enter  save to a file"),)
         )
 
     def body(self) -> Choice:
@@ -174,12 +175,14 @@ class Attachments(Page):
             if folder is not None:
                 self.run_worker(self._save(row.index, folder), exit_on_error=False)
 
-        text = f"{row.name} ({row.size})\n\nTo which folder on this machine? It goes to a folder of its message below that one."
-        self.app.push_screen(Ask("Save the attachment", text, str(Path.home())), answered)
+        text = own(
+            "{} ({})\n\nTo which folder on this machine? It goes to a folder of its message below that one.", row.name, row.size
+        )
+        self.app.push_screen(Ask(own("Save the attachment"), text, str(Path.home())), answered)
 
     async def _save(self, index: int, folder: str) -> None:
         said = await shell_of(self.app).desk.mail.save_attachment(self._view.id, index, folder)
-        self.notify(said, markup=False)
+        tell(self, said)
 
 
 class Source(Page):
@@ -187,7 +190,7 @@ class Source(Page):
 
     DEFAULT_CSS = "Source .page { width: 100%; }"
 
-    def __init__(self, title: str, raw: SourceLines) -> None:
+    def __init__(self, title: Safe, raw: SourceLines) -> None:
         super().__init__(title, lambda width: _RawLines(raw))
 
 

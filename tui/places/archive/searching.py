@@ -10,17 +10,16 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 from textual.widgets import Input, Static
 
 from tui.actions import SEARCH_ACTIONS
 from tui.bindings import bindings
+from tui.desk import present
 from tui.desk.archive import MailSelection
 from tui.desk.message import MessageRow
-from tui.desk.present import cell_len
+from tui.desk.present import BLANK, Safe, blanks, cell_len, joined, own
 from tui.desk.refusals import Refused
 from tui.desk.search import EVERYTHING, BadQuery, IndexProgress, Question, Results, Scope, SearchOrder
-from tui.desk.start import safe
 from tui.places.archive.archive_list import MessageList
 from tui.places.archive.search_line import LABEL, QueryLine
 from tui.places.page import Page
@@ -29,8 +28,9 @@ from tui.text.mail import messages
 from tui.text.syntax import syntax_lines
 from tui.widgets.inputs import SearchBar
 from tui.widgets.paged import PAGE
+from tui.widgets.shown import shown, tell
 
-BEGIN = (
+BEGIN = own(
     "Type what to find, then press enter. A few words are enough:\n\n"
     "    offer steel                 both words, anywhere in the mail\n"
     "    from:anna after:2024-05     by whom, and when\n"
@@ -63,13 +63,13 @@ class SearchPlace(MessageList):
         self._all = False
         #: Where in the text something is wrong.
         self._at: int | None = None
-        self._trouble = ""
+        self._trouble = BLANK
         #: How far one went back in what was sought before, and what was being typed then.
         self._back = 0
         self._draft = ""
 
     def content(self) -> ComposeResult:
-        yield SearchBar("words, from:, subject:, after:2024-05 …", id="search", line=QueryLine)
+        yield SearchBar(own("words, from:, subject:, after:2024-05 …"), id="search", line=QueryLine)
         yield Static(id="wrong", classes="wrong")
         yield from self.list_panels()
 
@@ -83,8 +83,8 @@ class SearchPlace(MessageList):
         return self.focused in (self.search.line, None)
 
     async def load(self) -> None:
-        self.show_top(lambda width, clock: header(("Archive", "Search"), "", clock, width))
-        self.search.call(cut(f"Search {self._scope.short}", LABEL))
+        self.show_top(lambda width, clock: header((own("Archive"), own("Search")), BLANK, clock, width))
+        self.search.call(cut(own("Search {}", self._scope.short), LABEL))
         self._progress = await self.console.desk.search.progress()
         self._show_state()
 
@@ -98,64 +98,65 @@ class SearchPlace(MessageList):
         """The head of the list, and what stands there while there is none."""
         found = self._results
         if self._sought is not None and (found is None or self._sought is not self._question):
-            title = "Searching …"
+            title = own("Searching …")
         elif found is None:
-            title = "Search"
+            title = own("Search")
         else:
             title = self._count(found)
             if self.marked:
-                title = f"{title}, {self.marked}"
-        self.panel("list-panel").head(title, " · ".join([f"in {self._scope.words}", *self._pending()]))
+                title = own("{}, {}", title, self.marked)
+        self.panel("list-panel").head(title, joined(" · ", [own("in {}", self._scope.words), *self._pending()]))
         if not self.rows.total:
             self.show_rows(self._empty())
         self.refresh_bindings()
 
-    def _count(self, found: Results) -> str:
+    def _count(self, found: Results) -> Safe:
         if not found.complete:
-            return f"{len(found):,} found so far, still searching"
+            return own("{:,} found so far, still searching", len(found))
         if self._question is not None and self._question.order is SearchOrder.RELEVANCE:
-            best = f", the best {len(found):,} of them" if found.total > len(found) else ""
-            return f"{found.total:,} found{best}, by relevance"
-        return f"{found.total:,} found, newest first" if found.total else "Nothing found"
+            best = own(", the best {:,} of them", len(found)) if found.total > len(found) else BLANK
+            return own("{:,} found{}, by relevance", found.total, best)
+        return own("{:,} found, newest first", found.total) if found.total else own("Nothing found")
 
-    def _pending(self) -> list[str]:
+    def _pending(self) -> list[Safe]:
         """What cannot be found yet, or what could be found now."""
         if self._progress.behind:
-            nobody = ", and nobody indexes them" if self._progress.fault else ""
-            return [f"{messages(self._progress.behind)} cannot be found yet{nobody}"]
+            nobody = own(", and nobody indexes them") if self._progress.fault else BLANK
+            return [own("{} cannot be found yet{}", messages(self._progress.behind), nobody)]
         if self._results is not None and self._progress.unreadable:
-            return [f"{messages(self._progress.unreadable)} not readable by search"]
-        key = "enter" if self.typing else self.console.key(AGAIN)
-        return [f"more came, {key} searches again"] if self._more else []
+            return [own("{} not readable by search", messages(self._progress.unreadable))]
+        key = own("enter") if self.typing else self.console.key(AGAIN)
+        return [own("more came, {} searches again", key)] if self._more else []
 
     @property
     def _more(self) -> bool:
         """Was more indexed since it was searched?"""
         return self._results is not None and self._results.complete and self._progress.reached > self._reached
 
-    def _empty(self) -> str:
-        syntax = f"  {self.console.key(SYNTAX)}  shows all that can be asked"
+    def _empty(self) -> Safe:
+        syntax = own("  {}  shows all that can be asked", self.console.key(SYNTAX))
         if self._sought is not None and self._sought is not self._question:
-            return "Searching …"
+            return own("Searching …")
         if self._results is None or self._question is None:
-            text = f"{BEGIN}{syntax}"
+            text = joined("", (BEGIN, syntax))
         elif not self._results.complete:
-            return "Searching …"
+            return own("Searching …")
         else:
-            text = f"Nothing is found in {self._question.scope.words} for: {safe(self._question.text)}\n\n{syntax}"
+            sought = present.text(self._question.text)
+            text = own("Nothing is found in {} for: {}\n\n{}", self._question.scope.words, sought, syntax)
             if self._question.scope != EVERYTHING:
-                text += f"\n  {self.console.key(WIDEN)}  searches everybody's mail"
+                text = own("{}\n  {}  searches everybody's mail", text, self.console.key(WIDEN))
         if self._progress.behind:
-            text += f"\n\n! {messages(self._progress.behind)} cannot be found yet: the index is being made."
+            text = own("{}\n\n! {} cannot be found yet: the index is being made.", text, messages(self._progress.behind))
             if self._progress.fault:
-                text += f"\n! It is not being made: {self._progress.fault}"
+                text = own("{}\n! It is not being made: {}", text, self._progress.fault)
         return text
 
     def _look(self, *, order: SearchOrder | None = None, scope: Scope | None = None) -> None:
         """Search for what stands in the line; a search that goes on is given up."""
         self._order, self._scope = order or self._order, scope or self._scope
         self._sought = Question(self.search.value, self._scope, self._order)
-        self._say("")
+        self._say(BLANK)
         self._show_state()
         self.run_worker(self._find(self._sought), group="search", exclusive=True, exit_on_error=False)
 
@@ -195,7 +196,7 @@ class SearchPlace(MessageList):
         self._sought = None
         if self._question is not None:
             self._order, self._scope = self._question.order, self._question.scope
-            self.search.call(cut(f"Search {self._scope.short}", LABEL))
+            self.search.call(cut(own("Search {}", self._scope.short), LABEL))
         if isinstance(trouble, BadQuery):
             line = self.search.line
             # What is searched has no blanks at its beginning.
@@ -204,10 +205,10 @@ class SearchPlace(MessageList):
             if not 0 <= at < line.size.width:
                 line.cursor_position = self._at
             self.set_focus(line)
-        self._say(f"{trouble.message} {trouble.hint}".strip())
+        self._say(joined(" ", filter(None, (trouble.message, trouble.hint))))
         self._show_state()
 
-    def _say(self, trouble: str) -> None:
+    def _say(self, trouble: Safe) -> None:
         """Show below the line what is wrong, at its place if that is known."""
         self._trouble = trouble
         if not trouble:
@@ -218,12 +219,12 @@ class SearchPlace(MessageList):
     def _show_wrong(self) -> None:
         wrong = self.query_one("#wrong", Static)
         wrong.display = bool(self._trouble)
-        text = f"! {self._trouble}"
+        text = own("! {}", self._trouble)
         if self._at is not None:
             line = self.search.line
             at = line.region.x - wrong.content_region.x + cell_len(line.value[: self._at]) - line.scroll_offset.x
-            text = f"{' ' * max(min(at, self.size.width - 3), 0)}^\n{text}"
-        wrong.update(Content(text))
+            text = own("{}^\n{}", blanks(max(min(at, self.size.width - 3), 0)), text)
+        wrong.update(shown(text))
 
     async def fetch(self, offset: int, limit: int) -> Sequence[MessageRow]:
         return await self._results.page(offset, limit) if self._results is not None else ()
@@ -316,7 +317,7 @@ class SearchPlace(MessageList):
         self.set_focus(self.search.line)
 
     def action_syntax(self) -> None:
-        self.app.push_screen(Page("How to search", syntax_lines))
+        self.app.push_screen(Page(own("How to search"), syntax_lines))
 
     def action_order(self) -> None:
         self._turn(order=SearchOrder.NEWEST if self._order is SearchOrder.RELEVANCE else SearchOrder.RELEVANCE)
@@ -331,7 +332,7 @@ class SearchPlace(MessageList):
         else:
             self._order, self._scope = order or self._order, scope or self._scope
             self._show_state()
-        self.search.call(cut(f"Search {self._scope.short}", LABEL))
+        self.search.call(cut(own("Search {}", self._scope.short), LABEL))
 
     def action_again(self) -> None:
         if self._question is not None:
@@ -350,8 +351,8 @@ class SearchPlace(MessageList):
         return self._all or super().is_marked(row)
 
     @property
-    def marked(self) -> str:
-        return f"all {self._results.total:,} marked" if self._all and self._results else super().marked
+    def marked(self) -> Safe:
+        return own("all {:,} marked", self._results.total) if self._all and self._results else super().marked
 
     def show_marks(self) -> None:
         super().show_marks()
@@ -365,7 +366,7 @@ class SearchPlace(MessageList):
     def action_mark(self) -> None:
         if self._all:
             self._all = False
-            self.notify("All that was found was marked; now only this one is.", markup=False)
+            tell(self, own("All that was found was marked; now only this one is."))
         super().action_mark()
 
     def action_unmark(self) -> None:
@@ -385,7 +386,7 @@ class SearchPlace(MessageList):
         if not self._all or asked is None or found is None:
             within = self.within()
             return replace(super().selection(), user=within.user, folder=within.folder, folders=within.folders)
-        words = f"{messages(found.total)} found in {asked.scope.words} for: {safe(asked.text)}"
+        words = own("{} found in {} for: {}", messages(found.total), asked.scope.words, present.text(asked.text))
         return MailSelection(asked.scope.user, asked.scope.folder, asked.text, words=words)
 
 

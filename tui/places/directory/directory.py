@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import DIRECTORY_ACTIONS
 from tui.bindings import bindings
 from tui.desk.directory import DirectoryDraft
 from tui.desk.draft import Secret
+from tui.desk.present import BLANK, joined, own
 from tui.guides import load
 from tui.places.confirm import Confirm
 from tui.places.directory.synchronising import SyncPlace
@@ -24,13 +24,14 @@ from tui.text.format import header
 from tui.widgets.fields import Check, Choices, Spec, Text
 from tui.widgets.form import Form
 from tui.widgets.panel import Panel
+from tui.widgets.shown import shown, tell
 
 PASSWORD = "login.password"
 FILE = "login.password_file"
 TYPES = (("kerio", "Kerio Connect"), ("active-directory", "Active Directory"), ("ldap", "LDAP"))
 ACCESS = (("ldap-ssl", "LDAPS"), ("ldap-tls", "StartTLS"), ("ldap", "LDAP, not encrypted"))
 LEFT = (("keep", "nothing: they stay users"), ("disable", "they are disabled"), ("delete", "they are removed from the list"))
-REMOVED = "Settings and password are forgotten. The users who came from the directory stay, and so do all archives."
+REMOVED = own("Settings and password are forgotten. The users who came from the directory stay, and so do all archives.")
 
 
 class DirectoryPlace(Place):
@@ -61,19 +62,19 @@ class DirectoryPlace(Place):
     async def load(self) -> None:
         """The settings once; they are somebody's draft from then on."""
         desk = self.console.desk.directory
-        self.show_top(lambda width, clock: header(("Archivar", "Users", "Directory"), "", clock, width))
+        self.show_top(lambda width, clock: header((own("Archivar"), own("Users"), own("Directory")), BLANK, clock, width))
         if self._draft is None:
             await self._take(await desk.draft())
         last = self.query_one("#last", Static)
         said = await desk.last()
         last.display = bool(said)
-        last.update(Content(said))
+        last.update(shown(said))
 
     async def _take(self, draft: DirectoryDraft) -> None:
         """Show these settings."""
         self._draft = draft
         panel = self.panel("directory-panel")
-        panel.head("Where users come from")
+        panel.head(own("Where users come from"))
         form = Form(self._specs(), {**draft.fields, PASSWORD: ""}, self._applies)
         await panel.mount(form)
         form.focus_first()
@@ -175,13 +176,13 @@ class DirectoryPlace(Place):
             if not self.form.show_errors(errors) and not errors:
                 await job(draft)
             elif not any(name in errors for name in self.form.values):
-                self.notify(" ".join(errors.values()), severity="warning", markup=False)
+                tell(self, joined(" ", errors.values()), severity="warning")
         finally:
             self._busy = False
 
     async def _save_and_tell(self, draft: DirectoryDraft) -> None:
         await self._save()
-        self.notify("Directory saved. ^r shows what synchronising would change.", markup=False)
+        tell(self, own("Directory saved. ^r shows what synchronising would change."))
 
     async def _save(self) -> None:
         """Save what is not saved yet."""
@@ -205,7 +206,9 @@ class DirectoryPlace(Place):
         await self.app.push_screen(GuidePage(load("directory")))
 
     def action_forget(self) -> None:
-        self.app.push_screen(Confirm("Remove the directory?", REMOVED, "remove it", "leave it as it is"), self._forget_answered)
+        self.app.push_screen(
+            Confirm(own("Remove the directory?"), REMOVED, own("remove it"), own("leave it as it is")), self._forget_answered
+        )
 
     def _forget_answered(self, yes: bool | None) -> None:
         if yes:
@@ -213,13 +216,13 @@ class DirectoryPlace(Place):
 
     async def _forget(self) -> None:
         await self.console.desk.directory.remove()
-        self.notify("Directory removed. Users stay as they are.", markup=False)
+        tell(self, own("Directory removed. Users stay as they are."))
         self._leave()
 
     def action_back(self) -> None:
         draft = self.draft
         if draft is not None and self._before is not None and (draft.password or self._typed() != self._before.fields):
-            question = Confirm("Leave without saving?", "What was typed here is lost.", "leave", "go on")
+            question = Confirm(own("Leave without saving?"), own("What was typed here is lost."), own("leave"), own("go on"))
             self.app.push_screen(question, self._answered)
         else:
             self._leave()

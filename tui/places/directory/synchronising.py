@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import SYNC_ACTIONS
 from tui.bindings import bindings
 from tui.desk.directory import DirectoryDraft, SyncView
+from tui.desk.present import BLANK, Safe, joined, own
 from tui.desk.refusals import Refused
 from tui.places.confirm import Confirm
 from tui.places.place import Place
@@ -20,8 +20,9 @@ from tui.places.users.importing import marked_lines
 from tui.text.format import header
 from tui.widgets.lines import Lines
 from tui.widgets.panel import Panel
+from tui.widgets.shown import shown, tell
 
-ASKING = "Asking the directory …"
+ASKING = own("Asking the directory …")
 
 
 class SyncPlace(Place):
@@ -51,7 +52,7 @@ class SyncPlace(Place):
         self._saved = False
 
     def content(self) -> ComposeResult:
-        yield Static(Content(ASKING), id="sentence")
+        yield Static(shown(ASKING), id="sentence")
         with Panel(id="sync-panel"):
             yield Lines(id="sync")
 
@@ -61,7 +62,7 @@ class SyncPlace(Place):
 
     async def load(self) -> None:
         """Nothing here changes by itself."""
-        self.show_top(lambda width, clock: header(("Archivar", "Directory", "Synchronise"), "", clock, width))
+        self.show_top(lambda width, clock: header((own("Archivar"), own("Directory"), own("Synchronise")), BLANK, clock, width))
 
     def _begin(self, *, doing: bool) -> None:
         if not self._busy:
@@ -83,8 +84,10 @@ class SyncPlace(Place):
                 self._view = await desk.plan(self._draft, self._progress)
         except Refused as trouble:
             self._show(None)
-            kept = "The settings are saved; no user was changed." if self._saved else "Nothing was changed, nor saved."
-            self._tell(f"✗ {trouble.message} {trouble.hint} {kept}")
+            kept = (
+                own("The settings are saved; no user was changed.") if self._saved else own("Nothing was changed, nor saved.")
+            )
+            self._tell(own("✗ {} {} {}", trouble.message, trouble.hint, kept))
         else:
             self._show(self._view)
             self._tell(_sentence(self._view))
@@ -96,14 +99,14 @@ class SyncPlace(Place):
         await self._save()
         self._saved = True
 
-    def _progress(self, text: str) -> None:
-        self._tell(f"{ASKING} {text}")
+    def _progress(self, text: Safe) -> None:
+        self._tell(own("{} {}", ASKING, text))
 
-    def _tell(self, text: str) -> None:
-        self.query_one("#sentence", Static).update(Content(text))
+    def _tell(self, text: Safe) -> None:
+        self.query_one("#sentence", Static).update(shown(text))
 
     def _show(self, view: SyncView | None) -> None:
-        self.panel("sync-panel").head(", ".join(view.counts) if view else "")
+        self.panel("sync-panel").head(joined(", ", view.counts) if view else BLANK)
         rows = view.rows if view else ()
         self.query_one("#sync", Lines).show(lambda width: marked_lines(rows, width))
 
@@ -136,7 +139,7 @@ class SyncPlace(Place):
 
     def action_leave(self) -> None:
         if self._busy and self._doing:
-            self.notify("It is being done. A moment.", markup=False)
+            tell(self, own("It is being done. A moment."))
         else:
             self.close_place()
 
@@ -144,20 +147,20 @@ class SyncPlace(Place):
 def _question(view: SyncView) -> Confirm:
     """How many would go, and who: the first by name."""
     more = view.kept_count - len(view.kept)
-    names = ", ".join(view.kept) + (f" and {more:,} more" if more else "")
-    users = "1 user" if view.kept_count == 1 else f"{view.kept_count:,} users"
-    text = f"No longer in the directory, and {view.fate} if you say yes: {names}.\n\nTheir archives stay."
-    return Confirm(f"Let {users} go?", text, "let them go", "leave them as they are")
+    names = own("{}{}", joined(", ", view.kept), own(" and {:,} more", more) if more else BLANK)
+    users = own("1 user") if view.kept_count == 1 else own("{:,} users", view.kept_count)
+    text = own("No longer in the directory, and {} if you say yes: {}.\n\nTheir archives stay.", view.fate, names)
+    return Confirm(own("Let {} go?", users), text, own("let them go"), own("leave them as they are"))
 
 
-def _sentence(view: SyncView) -> str:
+def _sentence(view: SyncView) -> Safe:
     if view.done:
-        first = "! Done, but for those who left: too many would go. f lets them go." if view.withheld else "✔ Done."
-        return f"{first} {view.sentence}"
+        first = own("! Done, but for those who left: too many would go. f lets them go.") if view.withheld else own("✔ Done.")
+        return own("{} {}", first, view.sentence)
     if view.withheld and not view.changes:
-        return f"! {view.sentence} Too many would go, so nobody does; f lets them go."
+        return own("! {} Too many would go, so nobody does; f lets them go.", view.sentence)
     if view.withheld:
-        return f"! {view.sentence} Too many would go: enter does the rest without them, f does all of it."
+        return own("! {} Too many would go: enter does the rest without them, f does all of it.", view.sentence)
     if not view.changes:
-        return f"✔ There is nothing to do. {view.sentence}"
-    return f"{view.sentence} Nothing is changed yet: enter does it."
+        return own("✔ There is nothing to do. {}", view.sentence)
+    return own("{} Nothing is changed yet: enter does it.", view.sentence)

@@ -6,14 +6,13 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import DIGITS, HOME_ACTIONS
 from tui.bindings import bindings
 from tui.desk.draft import Draft
 from tui.desk.home import Attention, HomeView, ProfileRow, Remedy
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Tone, joined, own
 from tui.places.archive.searching import SearchPlace
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.place import BESIDE
@@ -24,14 +23,15 @@ from tui.places.runs.run import RunPlace
 from tui.text.format import Line, ProfileTable, Span, fit, header, service, wrap
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
+from tui.widgets.shown import shown
 
 NO_PROFILES = (
-    "No profiles yet. A profile says which mailboxes are archived, and where to.",
-    "",
-    "    n  makes one: for a mailbox, for all of a server, or a catch-all one",
-    "    u  shows the users, each with an archive",
-    "",
-    "Nothing is changed on your mail server unless a profile is told to delete.",
+    own("No profiles yet. A profile says which mailboxes are archived, and where to."),
+    BLANK,
+    own("    n  makes one: for a mailbox, for all of a server, or a catch-all one"),
+    own("    u  shows the users, each with an archive"),
+    BLANK,
+    own("Nothing is changed on your mail server unless a profile is told to delete."),
 )
 
 
@@ -56,7 +56,7 @@ class HomePlace(ProfileWork):
             # Most keys are about the chosen profile, wherever they go.
             profiles.keeps_mark = True
             yield profiles
-            yield Static(Content("\n".join(NO_PROFILES)), id="no-profiles")
+            yield Static(shown(joined("\n", NO_PROFILES)), id="no-profiles")
         with Panel(id="attention-panel"):
             yield Choice(id="attention")
 
@@ -68,14 +68,16 @@ class HomePlace(ProfileWork):
         chosen = self.chosen
         key = self._saved(view) or (chosen.key if chosen else "")
         self._view = view
-        self.show_top(lambda width, clock: header(("Archivar", view.path), f"service {service(view)}", clock, width))
+        self.show_top(
+            lambda width, clock: header((own("Archivar"), view.path), own("service {}", service(view).shown), clock, width)
+        )
         profiles = self.query_one("#profiles", Choice)
         keys = [row.key for row in view.profiles]
         if key in keys:
             profiles.cursor = keys.index(key)
         profiles.show(lambda width: ProfileTable(view.profiles, width))
         self.query_one("#profiles-header", Lines).show(lambda width: [_headed(ProfileTable(view.profiles, width - 2).header)])
-        self.panel("profiles-panel").head(f"Profiles ({len(view.profiles)})", view.verified)
+        self.panel("profiles-panel").head(own("Profiles ({})", len(view.profiles)), view.verified)
         for name in ("#profiles", "#profiles-header"):
             self.query_one(name).display = bool(view.profiles)
         self.query_one("#no-profiles").display = not view.profiles
@@ -101,10 +103,10 @@ class HomePlace(ProfileWork):
 
     def _show_attention(self, found: tuple[Attention, ...]) -> None:
         panel, attention = self.query_one("#attention", Choice), self.panel("attention-panel")
-        digits = f"1-{min(len(found), DIGITS)} lead there" if len(found) > 1 else "1 leads there" if found else ""
+        digits = own("1-{} lead there", min(len(found), DIGITS)) if len(found) > 1 else own("1 leads there") if found else BLANK
         jobs = sum(item.job is not None for item in found)
-        title = f"Needs attention ({len(found) - jobs})" if len(found) > jobs else "Needs attention"
-        attention.head(f"Under way, or just over ({jobs})" if jobs == len(found) > 0 else title, digits)
+        title = own("Needs attention ({})", len(found) - jobs) if len(found) > jobs else own("Needs attention")
+        attention.head(own("Under way, or just over ({})", jobs) if jobs == len(found) > 0 else title, digits)
         panel.can_focus = bool(found)
         panel.show(lambda width: [line for line, _ in attention_lines(found, width)] if found else [_NOTHING])
         height = len(attention_lines(found, max(self.size.width - BESIDE - 2, 10)))
@@ -174,20 +176,20 @@ class HomePlace(ProfileWork):
         self.console.leave(self._view.busy if self._view else 0)
 
 
-_NOTHING: Line = (Span("✔ ", Tone.GOOD), Span("Nothing."))
+_NOTHING: Line = (Span(own("✔ "), Tone.GOOD), Span(own("Nothing.")))
 
 
 def attention_lines(found: tuple[Attention, ...], width: int) -> list[tuple[Line, int]]:
     """Each item after its digit, wrapped, with where it leads; beside each line the number of its item (from 0)."""
     lines: list[tuple[Line, int]] = []
     for index, item in enumerate(found):
-        key = str(index + 1) if index < DIGITS else " "
-        first, *rest = wrap(f"{item.text} → {item.words}", max(width - 4, 4))
-        glyph, tone = (item.job.glyph, item.job.tone) if item.job else ("!", Tone.WARN)
-        lines.append(((Span(f"{key} ", Tone.STRONG), Span(f"{glyph} ", tone), Span(fit(first, width - 4))), index))
-        lines += [((Span("    "), Span(fit(text, width - 4))), index) for text in rest]
+        key = own("{}", index + 1) if index < DIGITS else own(" ")
+        first, *rest = wrap(own("{} → {}", item.text, item.words), max(width - 4, 4))
+        glyph, tone = (item.job.glyph, item.job.tone) if item.job else (own("!"), Tone.WARN)
+        lines.append(((Span(own("{} ", key), Tone.STRONG), Span(own("{} ", glyph), tone), Span(fit(first, width - 4))), index))
+        lines += [((Span(own("    ")), Span(fit(text, width - 4))), index) for text in rest]
     return lines
 
 
 def _headed(line: Line) -> Line:
-    return (Span("  "), *line)
+    return (Span(own("  ")), *line)

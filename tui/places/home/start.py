@@ -6,17 +6,18 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import START_ACTIONS
 from tui.bindings import bindings
+from tui.desk.present import own
 from tui.desk.refusals import NoArchive, Refused
 from tui.places.confirm import Confirm
 from tui.places.place import Place
 from tui.text.format import fit
+from tui.widgets.shown import shown
 
-BEGINNING = """
+BEGINNING = own("""
 What to do first:
 
   b  begins an archive here. The page after it leads to the first profile:
@@ -30,7 +31,7 @@ To see how it works, with sample mailboxes and a mail server of its own:
      archivar demo
 
 This page goes away by itself as soon as there is an archive.
-"""
+""")
 
 
 class StartPlace(Place):
@@ -61,9 +62,11 @@ class StartPlace(Place):
         return True
 
     def action_begin(self) -> None:
-        text = "A folder with mode 0700 is made, which nobody else can read. Everything that is archived will lie in it."
-        where = self._trouble.hint or "here"
-        self.app.push_screen(Confirm(f"Begin an archive in {where}?", text, "begin it", "leave it"), self._answered)
+        text = own("A folder with mode 0700 is made, which nobody else can read. Everything that is archived will lie in it.")
+        where = self._trouble.hint or own("here")
+        self.app.push_screen(
+            Confirm(own("Begin an archive in {}?", where), text, own("begin it"), own("leave it")), self._answered
+        )
 
     def _answered(self, yes: bool | None) -> None:
         if yes:
@@ -82,9 +85,13 @@ class StartPlace(Place):
         if (type(trouble), trouble.message) != (type(self._trouble), self._trouble.message):
             self._trouble = trouble
             self.refresh_bindings()
-        self.show_top(lambda width, clock: fit(" Archivar", width - 7) + f" {clock} ")
-        text = f"{trouble.message}\n{BEGINNING}" if isinstance(trouble, NoArchive) else f"! {trouble.message}\n\n{trouble.hint}"
-        self.query_one("#page", Static).update(Content(text))
+        self.show_top(lambda width, clock: own("{} {} ", fit(own(" Archivar"), width - 7), clock))
+        text = (
+            own("{}\n{}", trouble.message, BEGINNING)
+            if isinstance(trouble, NoArchive)
+            else own("! {}\n\n{}", trouble.message, trouble.hint)
+        )
+        self.query_one("#page", Static).update(shown(text))
 
     def action_again(self) -> None:
         self.reload()

@@ -9,13 +9,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.actions import DELETION_ACTIONS
 from tui.bindings import bindings
+from tui.desk.present import BLANK, Safe, joined, own
 from tui.desk.refusals import Refused
+from tui.widgets.shown import shown
 
 
 class Answer(Enum):
@@ -28,8 +29,8 @@ class Answer(Enum):
 
 
 #: Says in sentences what would go now, asking the server.
-Count = Callable[[], Awaitable[Sequence[str]]]
-COUNTING = "Counting on the server what would go now …"
+Count = Callable[[], Awaitable[Sequence[Safe]]]
+COUNTING = own("Counting on the server what would go now …")
 
 
 class DeletionQuestion(ModalScreen[Answer]):
@@ -46,7 +47,14 @@ class DeletionQuestion(ModalScreen[Answer]):
     BINDINGS: ClassVar[list[BindingType]] = bindings(DELETION_ACTIONS)
 
     def __init__(
-        self, question: str, sentences: Sequence[str], yes: str, no: str, count: Count | None = None, *, choices: bool = False
+        self,
+        question: Safe,
+        sentences: Sequence[Safe],
+        yes: Safe,
+        no: Safe,
+        count: Count | None = None,
+        *,
+        choices: bool = False,
     ) -> None:
         super().__init__()
         self._question, self._sentences, self._yes, self._no = question, sentences, yes, no
@@ -55,14 +63,14 @@ class DeletionQuestion(ModalScreen[Answer]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
-            box.border_title = Content(self._question)
+            box.border_title = shown(self._question)
             # However much is to be said, the answers stand below it; where arrows have another meaning it is little.
             with VerticalScroll(id="said", can_focus=not self._choices):
-                yield Static(Content("\n".join(f"! {sentence}" for sentence in self._sentences)), classes="danger")
+                yield Static(shown(joined("\n", (own("! {}", sentence) for sentence in self._sentences))), classes="danger")
                 if self._count is not None:
-                    yield Static(Content(COUNTING), id="count")
-            others = "      ↑ ↓  other choice" if self._choices else ""
-            yield Static(Content(f"y  {self._yes}      n, enter  {self._no}{others}"), classes="keys")
+                    yield Static(shown(COUNTING), id="count")
+            others = own("      ↑ ↓  other choice") if self._choices else BLANK
+            yield Static(shown(own("y  {}      n, enter  {}{}", self._yes, self._no, others)), classes="keys")
 
     def on_mount(self) -> None:
         if self._count is not None:
@@ -70,10 +78,10 @@ class DeletionQuestion(ModalScreen[Answer]):
 
     async def _tell(self, count: Count) -> None:
         try:
-            said = "\n".join(await count())
+            said = joined("\n", await count())
         except Refused as trouble:
-            said = f"! What would go now could not be counted: {trouble.message} {trouble.hint}".rstrip()
-        self.query_one("#count", Static).update(Content(said))
+            said = own("! What would go now could not be counted: {} {}", trouble.message, trouble.hint)
+        self.query_one("#count", Static).update(shown(said))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self._choices or parameters[:1] not in (("NEXT",), ("BEFORE",))

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from tui.actions import PROFILE_ACTIONS
 from tui.bindings import bindings
 from tui.desk.home import ProfileRow, ProfileView
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Tone, blanks, own
 from tui.desk.refusals import NoProfile
 from tui.desk.runs import RunRow
 from tui.places.place import BESIDE
@@ -19,6 +19,7 @@ from tui.places.runs.run import RunPlace
 from tui.text.format import Line, Span, fit, header, join, wrap
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
+from tui.widgets.shown import tell
 
 LABEL = 11
 #: Cells for the state of a run; a dry run is called one, also where it ended with errors.
@@ -49,7 +50,7 @@ class ProfilePlace(ProfileWork):
             view = await self.console.desk.profile(self._key)
         except NoProfile as trouble:
             # Renamed or deleted elsewhere: nothing here can be done to it any more.
-            self.notify(trouble.message, markup=False)
+            tell(self, trouble.message)
             self.close_place()
             return
         self.show(view)
@@ -71,15 +72,15 @@ class ProfilePlace(ProfileWork):
         """Show ``view``."""
         before, self._view = self._view, view
         row = view.row
-        self.show_top(lambda width, clock: header(("Archivar", row.name), str(row.state), clock, width))
+        self.show_top(lambda width, clock: header((own("Archivar"), row.name), row.state.shown, clock, width))
         facts = self.query_one("#facts", Lines)
         facts.show(lambda width: fact_lines(view, width))
         height = len(fact_lines(view, max(self.size.width - BESIDE, 10)))
         facts.styles.height = min(height, max(self.size.height - 10, 4))
-        self.panel("facts-panel").head(row.name, f"next start {row.next_start}" if row.next_start else "")
+        self.panel("facts-panel").head(row.name, own("next start {}", row.next_start) if row.next_start else BLANK)
         runs = view.runs
         self.query_one("#runs", Choice).show(lambda width: [run_line(run, width) for run in runs] or [_NONE])
-        self.panel("runs-panel").head("Last runs")
+        self.panel("runs-panel").head(own("Last runs"))
         if before is None or bool(before.runs) != bool(runs) or before.row.scheduled != row.scheduled:
             self.refresh_bindings()
 
@@ -107,7 +108,7 @@ class ProfilePlace(ProfileWork):
         self.app.pop_screen()
 
 
-_NONE: Line = (Span("It has not run yet: r runs it.", Tone.MUTED),)
+_NONE: Line = (Span(own("It has not run yet: r runs it."), Tone.MUTED),)
 
 
 def fact_lines(view: ProfileView, width: int) -> list[Line]:
@@ -116,10 +117,10 @@ def fact_lines(view: ProfileView, width: int) -> list[Line]:
     for label, text in view.facts:
         first, *rest = wrap(text, max(width - LABEL, 10))
         lines.append((Span(fit(label, LABEL), Tone.MUTED), Span(first)))
-        lines += [(Span(" " * LABEL), Span(one)) for one in rest]
+        lines += [(Span(blanks(LABEL)), Span(one)) for one in rest]
     for warning in view.warnings:
         first, *rest = wrap(warning, max(width - 2, 10))
-        lines += [(Span("! ", Tone.WARN), Span(first)), *((Span("  "), Span(one)) for one in rest)]
+        lines += [(Span(own("! "), Tone.WARN), Span(first)), *((Span(own("  ")), Span(one)) for one in rest)]
     return lines
 
 
@@ -127,8 +128,8 @@ def run_line(run: RunRow, width: int) -> Line:
     """A run: number, state, when, and what came of it."""
     room = max(width - 8 - STATE - 18, 8)
     return (
-        Span(f"{run.id:>6}  ", Tone.MUTED),
-        Span(fit(str(run.state), STATE - 1) + " ", run.state.tone),
+        Span(own("{:>6}  ", run.id), Tone.MUTED),
+        Span(own("{} ", fit(run.state.shown, STATE - 1)), run.state.tone),
         Span(fit(run.when, 18)),
         Span(fit(join(run.facts, room), room)),
     )

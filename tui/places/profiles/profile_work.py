@@ -5,12 +5,14 @@ from __future__ import annotations
 from tui.desk.comparisons import COMPARISONS
 from tui.desk.draft import Draft
 from tui.desk.home import ProfileRow
+from tui.desk.present import own
 from tui.places.confirm import Confirm
 from tui.places.pick import Pick
 from tui.places.place import Place
 from tui.places.runs.job import JobPlace
 from tui.places.runs.run import RunPlace
 from tui.places.wizard.wizard import WizardPlace
+from tui.widgets.shown import tell
 
 
 class ProfileWork(Place):
@@ -48,8 +50,10 @@ class ProfileWork(Place):
         if (row := self.chosen) is None:
             return
         if row.deletes and not row.active:
-            text = f"{row.deletes} Each is proved to be in the archive before."
-            self.app.push_screen(Confirm(f"Run {row.name}?", text, "run it", "leave it"), lambda yes: self._answered(yes, row))
+            text = own("{} Each is proved to be in the archive before.", row.deletes)
+            self.app.push_screen(
+                Confirm(own("Run {}?", row.name), text, own("run it"), own("leave it")), lambda yes: self._answered(yes, row)
+            )
         else:
             self.console.work(self._run(row), opens=True)
 
@@ -72,7 +76,7 @@ class ProfileWork(Place):
             if how is not None:
                 self.console.work(self._compare(row, how), opens=True)
 
-        await self.open(Pick(f"Compare {row.name} with the archive", COMPARISONS, COMPARISONS[0][0]), take)
+        await self.open(Pick(own("Compare {} with the archive", row.name), COMPARISONS, COMPARISONS[0][0]), take)
 
     async def _compare(self, row: ProfileRow, how: str) -> None:
         await self.open(JobPlace(await self.console.desk.compare(row.key, how)))
@@ -100,8 +104,8 @@ class ProfileWork(Place):
         if row.scheduled:
             self.console.work(self._automatic(row))
             return
-        text = "It has no schedule yet, so it is started by hand. The page Name of the profile says when it starts."
-        question = Confirm(f"Give {row.name} a schedule?", text, "choose one", "leave it")
+        text = own("It has no schedule yet, so it is started by hand. The page Name of the profile says when it starts.")
+        question = Confirm(own("Give {} a schedule?", row.name), text, own("choose one"), own("leave it"))
         self.app.push_screen(question, lambda yes: self._schedule(yes, row))
 
     def _schedule(self, yes: bool | None, row: ProfileRow) -> None:
@@ -110,15 +114,15 @@ class ProfileWork(Place):
 
     async def _automatic(self, row: ProfileRow) -> None:
         await self.console.desk.set_automatic(row.key, not row.automatic)
-        said = "is started by hand from now on" if row.automatic else "starts by itself from now on"
-        self.notify(f"{row.name} {said}.", markup=False)
+        said = own("is started by hand from now on") if row.automatic else own("starts by itself from now on")
+        tell(self, own("{} {}.", row.name, said))
         self.reload()
 
     async def action_delete(self) -> None:
         if (row := self.chosen) is None:
             return
-        text = "What it archived stays in the archive. Its password and its schedule are forgotten."
-        question = Confirm(f"Delete the profile {row.name}?", text, "delete it", "keep it")
+        text = own("What it archived stays in the archive. Its password and its schedule are forgotten.")
+        question = Confirm(own("Delete the profile {}?", row.name), text, own("delete it"), own("keep it"))
         self.app.push_screen(question, lambda yes: self._delete(yes, row))
 
     def _delete(self, yes: bool | None, row: ProfileRow) -> None:
@@ -127,13 +131,13 @@ class ProfileWork(Place):
 
     async def _remove(self, row: ProfileRow) -> None:
         await self.console.desk.drafts.remove(row.key)
-        self.notify(f"{row.name} is deleted. What it archived stays.", markup=False)
+        tell(self, own("{} is deleted. What it archived stays.", row.name))
         self.gone()
 
     async def action_result(self) -> None:
         if (row := self.chosen) is None:
             return
         if row.last_run is None:
-            self.notify(f"{row.name} has not run yet. r runs it.", markup=False)
+            tell(self, own("{} has not run yet. r runs it.", row.name))
             return
         await self.app.push_screen(RunPlace(row.last_run))

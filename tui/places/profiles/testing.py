@@ -9,15 +9,15 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Tone, blanks, own
 from tui.desk.refusals import Refused
 from tui.desk.trial import StepRow
 from tui.text.format import Line, Span, fit, wrap
 from tui.widgets.lines import Lines
+from tui.widgets.shown import shown
 
 NAME = 17
 Tick = Callable[[StepRow], None]
@@ -36,13 +36,13 @@ class TestDialog(ModalScreen[None]):
         super().__init__()
         self._known, self._try = steps, test
         self._steps: dict[str, StepRow] = {}
-        self._said = ""
+        self._said = BLANK
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
-            box.border_title = Content("Connection test")
+            box.border_title = shown(own("Connection test"))
             yield Lines(id="steps")
-            yield Static(Content("esc  stop"), id="close", classes="keys")
+            yield Static(shown(own("esc  stop")), id="close", classes="keys")
 
     def on_mount(self) -> None:
         self.run_worker(self._test(), exit_on_error=False)
@@ -52,11 +52,11 @@ class TestDialog(ModalScreen[None]):
             self._steps = {step.key: step for step in self._known()}
             self._show()
             good = await self._try(self._tick)
-            self._said = "✔ All steps went well." if good else "✗ Not all steps went well."
+            self._said = own("✔ All steps went well.") if good else own("✗ Not all steps went well.")
         except Refused as trouble:
-            self._said = f"✗ {trouble.message} {trouble.hint}"
+            self._said = own("✗ {} {}", trouble.message, trouble.hint)
         self._show()
-        self.query_one("#close", Static).update(Content("esc  close"))
+        self.query_one("#close", Static).update(shown(own("esc  close")))
 
     def _tick(self, step: StepRow) -> None:
         self._steps[step.key] = step
@@ -74,13 +74,13 @@ class TestDialog(ModalScreen[None]):
     def _lines(self, width: int) -> list[Line]:
         lines: list[Line] = []
         for step in self._steps.values():
-            state = fit(str(step.state), 10)
+            state = fit(step.state.shown, 10)
             room = max(width - NAME - 10, 10)
             first, *rest = wrap(step.text, room)
             lines.append((Span(fit(step.name, NAME)), Span(state, step.state.tone), Span(first)))
-            lines += [(Span(" " * (NAME + 10)), Span(text)) for text in rest]
+            lines += [(Span(blanks(NAME + 10)), Span(text)) for text in rest]
             if step.hint:
-                lines += [(Span(" " * (NAME + 10)), Span(text, Tone.STRONG)) for text in wrap(step.hint, room)]
+                lines += [(Span(blanks(NAME + 10)), Span(text, Tone.STRONG)) for text in wrap(step.hint, room)]
         if self._said:
             lines.append(())
             lines += [(Span(text, Tone.STRONG),) for text in wrap(self._said, width)]

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from tui.actions import FILTER_KIND, LEDGER_ACTIONS
 from tui.bindings import bindings
 from tui.desk.activity import EntryRow, EntryView, SealView
-from tui.desk.present import Tone
+from tui.desk.present import Safe, Tone, own
 from tui.places.listing import Listing, cells
 from tui.places.page import Page
 from tui.places.pick import Pick
@@ -18,11 +18,11 @@ from tui.places.runs.job import JobPlace
 from tui.text import prose
 from tui.text.format import Line, Span, cut
 
-SEAL = (
+SEAL = own(
     "Keep this elsewhere: on paper, or in a mail to somebody else. With it one can prove later that nothing up to this entry "
     "was taken out or changed."
 )
-CHECK = (
+CHECK = own(
     "The seal as it was kept: number, hash and time in one line; or the path of a file on this machine that holds it. The "
     "whole ledger is walked from the volumes, without the catalog."
 )
@@ -33,18 +33,18 @@ class LedgerPlace(Listing[EntryRow]):
 
     ACTIONS = LEDGER_ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(LEDGER_ACTIONS)
-    EMPTY = "There is no entry of this kind. Everything that is archived, moved, deleted or changed will stand here."
+    EMPTY = own("There is no entry of this kind. Everything that is archived, moved, deleted or changed will stand here.")
     NEEDING = ("open",)
 
     def __init__(self) -> None:
         super().__init__()
-        self._kind, self._kind_name = "", "all entries"
+        self._kind, self._kind_name = "", own("all entries")
 
-    def words(self) -> Sequence[str]:
-        return ("Activity", "Ledger")
+    def words(self) -> Sequence[Safe]:
+        return (own("Activity"), own("Ledger"))
 
-    def titles(self, total: int) -> tuple[str, str]:
-        return f"Ledger ({total:,})", self.filter_words((FILTER_KIND, self._kind_name))
+    def titles(self, total: int) -> tuple[Safe, Safe]:
+        return (own("Ledger ({:,})", total), self.filter_words((FILTER_KIND, self._kind_name)))
 
     async def count(self) -> int:
         return await self.console.desk.activity.entry_count(self._kind)
@@ -56,18 +56,18 @@ class LedgerPlace(Listing[EntryRow]):
         return await self.console.desk.activity.entry_position(self._kind, row.seq)
 
     def heading(self, width: int) -> Line:
-        return self._cells(("Entry", "When", "By", "What"), (Tone.MUTED,) * 4, width)
+        return self._cells((own("Entry"), own("When"), own("By"), own("What")), (Tone.MUTED,) * 4, width)
 
     def line(self, row: EntryRow, width: int) -> Line:
         tones = (Tone.PLAIN, Tone.PLAIN, Tone.MUTED, Tone.PLAIN)
-        return self._cells((str(row.seq), row.when, row.actor, row.sentence), tones, width)
+        return self._cells((own("{}", row.seq), row.when, row.actor, row.sentence), tones, width)
 
-    def _cells(self, texts: Sequence[str], tones: Sequence[Tone], width: int) -> Line:
+    def _cells(self, texts: Sequence[Safe], tones: Sequence[Tone], width: int) -> Line:
         widths = (7, 16, 18 if width >= 90 else 13, 0)
         widths = (*widths[:3], max(width - sum(widths) - 6, 8))
         return cells([(text, tone, size, size == 7) for text, tone, size in zip(texts, tones, widths, strict=True)])
 
-    def sentences(self, row: EntryRow) -> Sequence[str]:
+    def sentences(self, row: EntryRow) -> Sequence[Safe]:
         return (row.sentence,)
 
     def action_open(self) -> None:
@@ -76,20 +76,20 @@ class LedgerPlace(Listing[EntryRow]):
 
     async def _open(self, seq: int) -> None:
         view = await self.console.desk.activity.entry(seq)
-        await self.app.push_screen(Page(f"Entry {seq} of the ledger", lambda width: entry_lines(view, width)))
+        await self.app.push_screen(Page(own("Entry {} of the ledger", seq), lambda width: entry_lines(view, width)))
 
     def action_seal(self) -> None:
         self.console.work(self._seal(), opens=True)
 
     async def _seal(self) -> None:
         view = await self.console.desk.activity.seal()
-        await self.open(Page("The seal of all up to here", lambda width: seal_lines(view, width)))
+        await self.open(Page(own("The seal of all up to here"), lambda width: seal_lines(view, width)))
 
     async def action_check(self) -> None:
         async def check(text: str) -> None:
             await self.open(JobPlace(await self.console.desk.activity.check_seal(text)))
 
-        await self.ask_until_taken("Check a seal", CHECK, check)
+        await self.ask_until_taken(own("Check a seal"), CHECK, check)
 
     def action_pick_kind(self) -> None:
         kinds = {one.key: one.name for one in self.console.desk.activity.kinds()}
@@ -99,24 +99,24 @@ class LedgerPlace(Listing[EntryRow]):
                 self._kind, self._kind_name = key, kinds[key]
                 self.look_anew(key)
 
-        self.app.push_screen(Pick("Entries of the ledger", list(kinds.items()), self._kind), taken)
+        self.app.push_screen(Pick(own("Entries of the ledger"), list(kinds.items()), self._kind), taken)
 
 
 def seal_lines(view: SealView, width: int) -> list[Line]:
     """What the seal is for, then number, hash and time; and how all of it is had in one line."""
     lines = prose.paragraph(SEAL, width)
-    lines += [(), *prose.named((("Entry", view.seq), ("Hash", view.hash), ("Time", view.at)), width), ()]
-    return [*lines, *prose.paragraph("In one line, to be sent or written to a file: archivar ledger head", width)]
+    lines += [(), *prose.named(((own("Entry"), view.seq), (own("Hash"), view.hash), (own("Time"), view.at)), width), ()]
+    return [*lines, *prose.paragraph(own("In one line, to be sent or written to a file: archivar ledger head"), width)]
 
 
 def entry_lines(view: EntryView, width: int) -> list[Line]:
     """Values with their names, then what was changed, then the payload, line by line."""
     lines = [*prose.named(view.facts, width), ()]
     if view.changes:
-        lines += prose.paragraph("Changes", width, Tone.STRONG)
+        lines += prose.paragraph(own("Changes"), width, Tone.STRONG)
         lines += [line for text in view.changes for line in prose.paragraph(text, width)]
-        lines += [(), *prose.paragraph("As it stands in the ledger", width, Tone.STRONG)]
+        lines += [(), *prose.paragraph(own("As it stands in the ledger"), width, Tone.STRONG)]
     lines += [(Span(cut(text, width)),) for text in view.payload]
     if view.more:
-        lines.append((Span(cut(f"… and {view.more:,} lines more: archivar ledger show --json", width), Tone.MUTED),))
+        lines.append((Span(cut(own("… and {:,} lines more: archivar ledger show --json", view.more), width), Tone.MUTED),))
     return lines

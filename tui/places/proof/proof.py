@@ -9,7 +9,7 @@ from textual.binding import BindingType
 
 from tui.actions import PROOF_ACTIONS
 from tui.bindings import bindings
-from tui.desk.present import Badge, Tone, cell_len
+from tui.desk.present import BLANK, Badge, Safe, Tone, badge, blanks, cell_len, own, text
 from tui.desk.proof import FindingRow, ProofView
 from tui.places.confirm import Confirm
 from tui.places.page import Page
@@ -25,19 +25,19 @@ from tui.widgets.panel import Panel
 
 LABEL = 8
 RHYTHMS = (
-    ("monthly", "everything, once a month"),
-    ("weekly", "everything, once a week"),
-    ("10%", "10 % a day: everything in 10 days"),
-    ("5%", "5 % a day: everything in 20 days"),
-    ("2%", "2 % a day: everything in 50 days"),
-    ("1%", "1 % a day: everything in 100 days"),
-    ("off", "never by itself"),
+    ("monthly", own("everything, once a month")),
+    ("weekly", own("everything, once a week")),
+    ("10%", own("10 % a day: everything in 10 days")),
+    ("5%", own("5 % a day: everything in 20 days")),
+    ("2%", own("2 % a day: everything in 50 days")),
+    ("1%", own("1 % a day: everything in 100 days")),
+    ("off", own("never by itself")),
 )
-REPAIR = (
+REPAIR = own(
     "Good copies are looked for in the other volumes, and on the mail server that the messages came from. What has the "
     "right SHA-256 is stored anew. Nothing is changed on a server, and the damaged copies stay where they are."
 )
-FOLDER = (
+FOLDER = own(
     "In which folder on this machine is a backup of this archive, or another archive with the same mail? What is missing there "
     "is looked for in the other volumes and on the mail server. Good copies are stored anew; nothing is written to that folder."
 )
@@ -73,15 +73,15 @@ class ProofPlace(Place):
     async def load(self) -> None:
         view = await self.console.desk.proof.view()
         before, self._view = self._view, view
-        self.show_top(lambda width, clock: header(("Archivar", "Proof"), str(view.last[0]), clock, width))
+        self.show_top(lambda width, clock: header((own("Archivar"), own("Proof")), view.last[0].shown, clock, width))
         going = view.under_way is not None and view.usable
-        self.panel("proof-panel").head("Verification", "goes on without this window" if going else "")
+        self.panel("proof-panel").head(own("Verification"), own("goes on without this window") if going else BLANK)
         proof = self.query_one("#proof", Lines)
         proof.styles.height = len(proof_lines(view, max(self.size.width - BESIDE, 10)))
         proof.show(lambda width: proof_lines(view, width))
         findings = self.query_one("#findings", Choice)
         more = view.finding_count - len(view.findings)
-        rest = f"and {more:,} more: archivar verify --json" if more > 0 else ""
+        rest = own("and {:,} more: archivar verify --json", more) if more > 0 else BLANK
         self.panel("findings-panel").head(_found(view), rest)
         findings.can_focus = bool(view.findings)
         if view.findings:
@@ -118,8 +118,8 @@ class ProofPlace(Place):
         self.reload()
 
     def action_cancel(self) -> None:
-        text = "What it found so far is kept. The next verification of everything begins anew."
-        question = Confirm("Cancel the verification?", text, "cancel it", "let it go on")
+        text = own("What it found so far is kept. The next verification of everything begins anew.")
+        question = Confirm(own("Cancel the verification?"), text, own("cancel it"), own("let it go on"))
         self.app.push_screen(question, lambda yes: self.console.work(self._cancel()) if yes else None)
 
     async def _cancel(self) -> None:
@@ -130,8 +130,8 @@ class ProofPlace(Place):
         if self._view is None:
             return
         value = self._view.schedule
-        own = [] if value in dict(RHYTHMS) else [(value, f"{value} a day")]
-        self.app.push_screen(Pick("How often the archive verifies itself", [*own, *RHYTHMS], value), self._chosen)
+        other = [] if value in dict(RHYTHMS) else [(value, text(f"{value} a day"))]
+        self.app.push_screen(Pick(own("How often the archive verifies itself"), [*other, *RHYTHMS], value), self._chosen)
 
     def _chosen(self, value: str | None) -> None:
         if value is not None:
@@ -162,8 +162,8 @@ class ProofPlace(Place):
         if view.repair is not None:
             await self.open(JobPlace(view.repair))
             return
-        question = f"Repair {messages(view.message_count)}?" if view.message_count else "Repair what is damaged?"
-        confirm = Confirm(question, REPAIR, "repair", "leave it as it is")
+        question = own("Repair {}?", messages(view.message_count)) if view.message_count else own("Repair what is damaged?")
+        confirm = Confirm(question, REPAIR, own("repair"), own("leave it as it is"))
         await self.open(confirm, lambda yes: self.console.work(self._repair()) if yes else None)
 
     async def _repair(self) -> None:
@@ -181,7 +181,7 @@ class ProofPlace(Place):
         async def begin(folder: str) -> None:
             await self.open(JobPlace(await proof.repair(folder.strip())))
 
-        await self.ask_until_taken("Repair from a backup", FOLDER, begin, await proof.backup())
+        await self.ask_until_taken(own("Repair from a backup"), FOLDER, begin, await proof.backup())
 
     def action_back(self) -> None:
         self.app.pop_screen()
@@ -193,48 +193,48 @@ def _keys(view: ProofView) -> tuple[object, ...]:
     return view.under_way is not None, share, bool(view.findings), view.repair is not None, view.usable
 
 
-def _found(view: ProofView) -> str:
+def _found(view: ProofView) -> Safe:
     """What is damaged, counted."""
     if not view.finding_count:
-        return "Damaged"
-    what = f"{messages(view.message_count)}, " if view.message_count else ""
-    return f"Damaged: {what}{view.finding_count:,} {'finding' if view.finding_count == 1 else 'findings'}"
+        return own("Damaged")
+    what = own("{}, ", messages(view.message_count)) if view.message_count else BLANK
+    return own("Damaged: {}{:,} {}", what, view.finding_count, own("finding") if view.finding_count == 1 else own("findings"))
 
 
 def _nothing(view: ProofView) -> Line:
     state, sentence = view.last
     if not sentence:
-        return (Span("○ ", Tone.MUTED), Span("Nobody has looked yet: v verifies everything."))
-    return (Span("✔ ", state.tone), Span("Nothing that is damaged is known."))
+        return (Span(own("○ "), Tone.MUTED), Span(own("Nobody has looked yet: v verifies everything.")))
+    return (Span(own("✔ "), state.tone), Span(own("Nothing that is damaged is known.")))
 
 
 def proof_lines(view: ProofView, width: int) -> list[Line]:
     """The last verification, the one under way, when the next one is."""
     state, sentence = view.last
-    lines = _labelled("Last", sentence, width, state)
+    lines = _labelled(own("Last"), sentence, width, state)
     if going := view.under_way:
-        lines += _labelled("Now", going.sentence, width, going.state)
+        lines += _labelled(own("Now"), going.sentence, width, going.state)
         if going.fraction is not None:
             share = fit(percent(going.fraction), 6, right=True)
-            lines.append((Span(" " * LABEL), Span(bar(going.fraction, max(width - LABEL - 6, 4)), Tone.BUSY), Span(share)))
-    for label, text in view.facts:
-        lines += _labelled(label, text, width)
+            lines.append((Span(blanks(LABEL)), Span(bar(going.fraction, max(width - LABEL - 6, 4)), Tone.BUSY), Span(share)))
+    for label, fact in view.facts:
+        lines += _labelled(label, fact, width)
     if view.repair is not None:
-        lines += _labelled("Repair", "r shows it", width, Badge("●", "working", Tone.BUSY))
+        lines += _labelled(own("Repair"), own("r shows it"), width, badge("●", "working", Tone.BUSY))
     if not view.usable:
-        lines += _labelled("Backup", "This is a backup, which is only read. archivar verify proves it.", width)
+        lines += _labelled(own("Backup"), own("This is a backup, which is only read. archivar verify proves it."), width)
     return lines
 
 
-def _labelled(label: str, text: str, width: int, state: Badge | None = None) -> list[Line]:
+def _labelled(label: Safe, text: Safe, width: int, state: Badge | None = None) -> list[Line]:
     """A state and a text after their label; a text that does not fit beside the state begins below it."""
     head, room = Span(fit(label, LABEL), Tone.MUTED), max(width - LABEL, 10)
     if state is not None and cell_len(f"{state}  {text}") <= room:
-        return [(head, Span(str(state), state.tone), Span(f"  {text}"))]
+        return [(head, Span(state.shown, state.tone), Span(own("  {}", text)))]
     tone = Tone.WARN if text[:1] in ("!", "✗") else Tone.PLAIN
     parts = [Span(part, tone) for part in wrap(text, room)]
-    first, *rest = parts if state is None else [Span(str(state), state.tone), *parts]
-    return [(head, first), *((Span(" " * LABEL), part) for part in rest)]
+    first, *rest = parts if state is None else [Span(state.shown, state.tone), *parts]
+    return [(head, first), *((Span(blanks(LABEL)), part) for part in rest)]
 
 
 class FindingTable:
@@ -252,8 +252,8 @@ class FindingTable:
         item, part = divmod(index, self.per_item)
         row = self._rows[item]
         if part:
-            return (Span("  "), Span(fit(row.reason, self._width), Tone.MUTED))
-        return (Span("✗ ", Tone.BAD), Span(fit(join(row.title, self._width, " · "), self._width), Tone.STRONG))
+            return (Span(own("  ")), Span(fit(row.reason, self._width), Tone.MUTED))
+        return (Span(own("✗ "), Tone.BAD), Span(fit(join(row.title, self._width, own(" · ")), self._width), Tone.STRONG))
 
 
 def finding_lines(row: FindingRow, width: int) -> list[Line]:
@@ -261,9 +261,9 @@ def finding_lines(row: FindingRow, width: int) -> list[Line]:
     return [
         *prose.named(row.facts, width),
         (),
-        *prose.paragraph("What is wrong", width, Tone.STRONG),
+        *prose.paragraph(own("What is wrong"), width, Tone.STRONG),
         *prose.paragraph(row.reason, width),
         (),
-        *prose.paragraph("What to do", width, Tone.STRONG),
+        *prose.paragraph(own("What to do"), width, Tone.STRONG),
         *prose.paragraph(row.remedy, width),
     ]

@@ -8,12 +8,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import SEALS_ACTIONS
 from tui.bindings import bindings
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, own, text
 from tui.desk.refusals import Refused
 from tui.desk.seals import SealRow, SealsView
 from tui.places.confirm import Confirm
@@ -28,19 +27,24 @@ from tui.widgets.fields import Choices, Spec, Text
 from tui.widgets.form import Form
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
+from tui.widgets.shown import shown
 
 KINDS = (
-    ("file", "a file elsewhere: each seal is a line added to it"),
-    ("mail", "a mail address"),
-    ("stamp", "a time-stamp authority (RFC 3161)"),
-    ("journal", "the system's journal or syslog"),
+    ("file", own("a file elsewhere: each seal is a line added to it")),
+    ("mail", own("a mail address")),
+    ("stamp", own("a time-stamp authority (RFC 3161)")),
+    ("journal", own("the system's journal or syslog")),
 )
-OFTEN = (("nightly", "every night"), ("runs", "every night and after each run"), ("off", "never by themselves"))
-EMPTY = (
+OFTEN = (
+    ("nightly", own("every night")),
+    ("runs", own("every night and after each run")),
+    ("off", own("never by themselves")),
+)
+EMPTY = own(
     "Seals are sent nowhere yet. A seal is a short text that proves later that nothing was changed or taken out up to it: but "
     "only if it lies where nobody can change it who can write to this machine. n sets up such a place."
 )
-ACCEPT = (
+ACCEPT = own(
     "The archive does not contain what was sealed before. If an older state of it was put back on purpose, such as from a "
     "backup, seals go on from here. If not, say no, and find out who changed it: archivar seal check names the difference."
 )
@@ -84,14 +88,14 @@ class SealsPlace(Place):
     async def load(self) -> None:
         view = await self.console.desk.seals.view()
         before, self._view = self._view, view
-        self.show_top(lambda width, clock: header(("Archivar", "Proof", "Seals"), "", clock, width))
-        self.panel("places-panel").head(f"Seals go to ({len(view.rows)})", f"sent {view.often}")
+        self.show_top(lambda width, clock: header((own("Archivar"), own("Proof"), own("Seals")), BLANK, clock, width))
+        self.panel("places-panel").head(own("Seals go to ({})", len(view.rows)), own("sent {}", view.often))
         head, places = self.query_one("#places-head", Lines), self.query_one("#places", Choice)
         head.display = places.can_focus = bool(view.rows)
         head.styles.height = 1
         # Beside the mark of the chosen line.
-        titles = ("Name", "State", "Entry", "Sent", "Where")
-        head.show(lambda width: [(Span("  "), *_cells(titles, (Tone.MUTED,) * 5, width - 2))])
+        titles = (own("Name"), own("State"), own("Entry"), own("Sent"), own("Where"))
+        head.show(lambda width: [(Span(own("  ")), *_cells(titles, (Tone.MUTED,) * 5, width - 2))])
         if view.rows:
             places.show(lambda width: [_line(row, width) for row in view.rows])
             if self.focused is None:
@@ -113,8 +117,8 @@ class SealsPlace(Place):
 
     def _show_chosen(self) -> None:
         row = self._row
-        self.panel("place-panel").head(row.name if row else "")
-        said = [(f"{row.kind}: {row.where}", Tone.PLAIN), (row.reason, Tone.WARN)] if row else []
+        self.panel("place-panel").head(row.name if row else BLANK)
+        said = [(own("{}: {}", row.kind, row.where), Tone.PLAIN), (row.reason, Tone.WARN)] if row else []
         self.query_one("#place", Lines).show(
             lambda width: [(Span(part, tone),) for text, tone in said for part in wrap(text, max(width, 10))][:4]
         )
@@ -131,7 +135,7 @@ class SealsPlace(Place):
     def action_send(self) -> None:
         rows = self._view.rows if self._view is not None else ()
         if any(row.broken for row in rows):
-            question = Confirm("Send a seal of a changed archive?", ACCEPT, "go on from here", "send nothing")
+            question = Confirm(own("Send a seal of a changed archive?"), ACCEPT, own("go on from here"), own("send nothing"))
             self.app.push_screen(question, lambda yes: self.console.work(self._send(accept=True)) if yes else None)
         else:
             self.console.work(self._send())
@@ -140,7 +144,7 @@ class SealsPlace(Place):
         await self.open(JobPlace(await self.console.desk.seals.send(accept=accept)))
 
     def action_new(self) -> None:
-        self.app.push_screen(Pick("Where shall seals go?", KINDS, "file"), self._picked)
+        self.app.push_screen(Pick(own("Where shall seals go?"), KINDS, "file"), self._picked)
 
     def _picked(self, kind: str | None) -> None:
         if kind is not None:
@@ -161,10 +165,10 @@ class SealsPlace(Place):
     def action_remove(self) -> None:
         if (row := self._row) is not None:
             question = Confirm(
-                f"Send no more seals to {row.name}?",
-                "What it holds stays there, and proves what it proves.",
-                "remove it",
-                "keep it",
+                own("Send no more seals to {}?", row.name),
+                own("What it holds stays there, and proves what it proves."),
+                own("remove it"),
+                own("keep it"),
             )
             self.app.push_screen(question, lambda yes: self.console.work(self._remove(row.name)) if yes else None)
 
@@ -174,7 +178,7 @@ class SealsPlace(Place):
 
     def action_often(self) -> None:
         now = next((value for value, text in OFTEN if self._view is not None and text == self._view.often), "nightly")
-        self.app.push_screen(Pick("When are seals sent?", OFTEN, now), self._often)
+        self.app.push_screen(Pick(own("When are seals sent?"), OFTEN, now), self._often)
 
     def _often(self, value: str | None) -> None:
         if value is not None:
@@ -220,17 +224,19 @@ class SealForm(SavingForm[bool]):
                 label, note, hint = LABELS[name]
                 specs.append(Text(name, label, note, hint, secret=name == "password"))
         with Vertical(classes="box") as box:
-            box.border_title = Content(f"{'New place' if self._new else self._values['name']}: {dict(KINDS)[self._kind]}")
+            box.border_title = shown(
+                own("{}: {}", own("New place") if self._new else text(self._values["name"]), dict(KINDS)[self._kind])
+            )
             yield Static(id="wrong", classes="wrong")
             yield Form(specs, {spec.name: self._values[spec.name] for spec in specs})
-            yield Static(Content("enter  save      tab  next field      esc  leave"), classes="keys")
+            yield Static(shown(own("enter  save      tab  next field      esc  leave")), classes="keys")
 
     @property
     def _typed(self) -> dict[str, str]:
         return {"name": self._values["name"], **{name: str(value) for name, value in self.query_one(Form).values.items()}}
 
     def on_form_edited(self) -> None:
-        self._say("")
+        self._say(BLANK)
 
     def action_save(self) -> None:
         self.attempt(lambda: self._save(self._typed))
@@ -241,21 +247,21 @@ class SealForm(SavingForm[bool]):
                 self.query_one(Form).show_errors(problems)
                 return None
         except Refused as trouble:
-            self._say(f"! {trouble.message} {trouble.hint}")
+            self._say(own("! {} {}", trouble.message, trouble.hint))
             return None
         return True
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: Safe) -> None:
         place = self.query_one("#wrong", Static)
         place.display = bool(text)
-        place.update(Content(text))
+        place.update(shown(text))
 
     def action_close(self) -> None:
         """Leave; what was typed is lost only when somebody says so."""
         if all(self._values[name] == value for name, value in self._typed.items()):
             self.dismiss(False)
         else:
-            question = Confirm("Leave without saving?", "What was typed here is lost.", "leave", "go on")
+            question = Confirm(own("Leave without saving?"), own("What was typed here is lost."), own("leave"), own("go on"))
             self.app.push_screen(question, self._answered)
 
     def _answered(self, yes: bool | None) -> None:
@@ -265,14 +271,14 @@ class SealForm(SavingForm[bool]):
 
 def _line(row: SealRow, width: int) -> Line:
     tones = (Tone.STRONG, row.state.tone, Tone.PLAIN, Tone.PLAIN, Tone.MUTED)
-    return _cells((row.name, str(row.state), row.entry, row.sent, row.where), tones, width)
+    return _cells((row.name, row.state.shown, row.entry, row.sent, row.where), tones, width)
 
 
-def _cells(texts: tuple[str, ...], tones: tuple[Tone, ...], width: int) -> Line:
+def _cells(texts: tuple[Safe, ...], tones: tuple[Tone, ...], width: int) -> Line:
     name = max(min(width // 6, 20), 8)
     widths = (name, 9, 7, 15)
     spans = [
-        Span(fit(text, size, right=index == 2) + "  ", tone)
+        Span(own("{}{}", fit(text, size, right=index == 2), own("  ")), tone)
         for index, (text, tone, size) in enumerate(zip(texts[:4], tones[:4], widths, strict=True))
     ]
     return (*spans, Span(cut(texts[4], max(width - sum(widths) - 8, 4)), tones[4]))

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from tui.actions import ACTIVITY_ACTIONS, FILTER_PROFILE, FILTER_STATE
 from tui.bindings import bindings
 from tui.desk.activity import PastRun
-from tui.desk.present import Tone, cell_len
+from tui.desk.present import Safe, Tone, cell_len, own, sentence
 from tui.places.listing import Listing, cells
 from tui.places.pick import Pick
 from tui.places.proof.ledger import LedgerPlace
@@ -31,24 +31,29 @@ class ActivityPlace(Listing[PastRun]):
 
     ACTIONS = ACTIVITY_ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(ACTIVITY_ACTIONS)
-    EMPTY = "No runs yet. Every run of a profile will stand here, with when it was, how it ended and what it archived."
+    EMPTY = own("No runs yet. Every run of a profile will stand here, with when it was, how it ended and what it archived.")
     NEEDING = ("open",)
 
     def __init__(self) -> None:
         super().__init__()
-        self._profile, self._profile_name = "", "all profiles"
-        self._state, self._state_name = "", "all states"
+        self._profile, self._profile_name = "", own("all profiles")
+        self._state, self._state_name = "", own("all states")
         #: The longest text of each column so far. Never less, or columns would move while one pages.
         self._natural = {title: max(cell_len(title), 6 if title == "Run" else 0) for title in TITLES}
 
-    def words(self) -> Sequence[str]:
-        return ("Activity",)
+    def words(self) -> Sequence[Safe]:
+        return (own("Activity"),)
 
-    def titles(self, total: int) -> tuple[str, str]:
-        return f"Runs ({total:,})", self.filter_words((FILTER_PROFILE, self._profile_name), (FILTER_STATE, self._state_name))
+    def titles(self, total: int) -> tuple[Safe, Safe]:
+        return (
+            own("Runs ({:,})", total),
+            self.filter_words((FILTER_PROFILE, self._profile_name), (FILTER_STATE, self._state_name)),
+        )
 
-    def empty(self) -> str:
-        return f"No run of {self._profile_name} is in {self._state_name}." if self._profile or self._state else self.EMPTY
+    def empty(self) -> Safe:
+        return (
+            own("No run of {} is in {}.", self._profile_name, self._state_name) if self._profile or self._state else self.EMPTY
+        )
 
     @property
     def restless(self) -> bool:
@@ -68,14 +73,14 @@ class ActivityPlace(Listing[PastRun]):
         return await self.console.desk.activity.position(self._profile, self._state, row.id)
 
     def heading(self, width: int) -> Line:
-        return self._cells({title: title for title in TITLES}, dict.fromkeys(TITLES, Tone.MUTED), width)
+        return self._cells({title: sentence(title) for title in TITLES}, dict.fromkeys(TITLES, Tone.MUTED), width)
 
     def line(self, row: PastRun, width: int) -> Line:
         bad = Tone.BAD if row.counts[1] else Tone.PLAIN
         tones = {"Profile": Tone.STRONG, "State": row.state.tone, "Failed": bad, "Started": Tone.MUTED}
         return self._cells(_texts(row), tones, width)
 
-    def _cells(self, texts: Mapping[str, str], tones: Mapping[str, Tone], width: int) -> Line:
+    def _cells(self, texts: Mapping[str, Safe], tones: Mapping[str, Tone], width: int) -> Line:
         columns = {title: (size, min(size, LONG) if title == "Profile" else size) for title, size in self._natural.items()}
         widths = arranged(columns, width, LEAVING)
         # What is left goes to the names, so that numbers stay beside each other.
@@ -85,7 +90,7 @@ class ActivityPlace(Listing[PastRun]):
         widths["Profile"] += rest
         return cells([(texts[title], tones.get(title, Tone.PLAIN), size, title in NUMBERS) for title, size in widths.items()])
 
-    def sentences(self, row: PastRun) -> Sequence[str]:
+    def sentences(self, row: PastRun) -> Sequence[Safe]:
         return row.more
 
     def action_open(self) -> None:
@@ -109,7 +114,7 @@ class ActivityPlace(Listing[PastRun]):
                 self._profile, self._profile_name = key, profiles[key]
                 self.look_anew(self._profile, self._state)
 
-        self.app.push_screen(Pick("Runs of", list(profiles.items()), self._profile), taken)
+        self.app.push_screen(Pick(own("Runs of"), list(profiles.items()), self._profile), taken)
 
     def action_pick_state(self) -> None:
         states = {one.key: one.name for one in self.console.desk.activity.states()}
@@ -119,10 +124,10 @@ class ActivityPlace(Listing[PastRun]):
                 self._state, self._state_name = key, states[key]
                 self.look_anew(self._profile, self._state)
 
-        self.app.push_screen(Pick("Runs in", list(states.items()), self._state), taken)
+        self.app.push_screen(Pick(own("Runs in"), list(states.items()), self._state), taken)
 
 
-def _texts(row: PastRun) -> dict[str, str]:
+def _texts(row: PastRun) -> dict[str, Safe]:
     """What stands in the columns."""
-    texts = (str(row.id), row.profile, str(row.state), row.when, row.took, *row.counts, row.how)
+    texts = (own("{}", row.id), row.profile, row.state.shown, row.when, row.took, *row.counts, row.how)
     return dict(zip(TITLES, texts, strict=True))

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from tui.actions import JOB_ACTIONS
 from tui.bindings import bindings
 from tui.desk.jobs import JobView
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Tone, own
 from tui.places.confirm import Confirm
 from tui.places.place import BESIDE, Place
 from tui.text import prose
@@ -53,8 +53,8 @@ class JobPlace(Place):
         view = jobs.view(self._key)
         before, self._view = self._view, view
         jobs.seen(self._key)
-        self.show_top(lambda width, clock: header(("Archivar", view.kind), str(view.state), clock, width))
-        self.panel("job-panel").head(view.kind, "goes on while the console is open" if view.active else "")
+        self.show_top(lambda width, clock: header((own("Archivar"), view.kind), view.state.shown, clock, width))
+        self.panel("job-panel").head(view.kind, own("goes on while the console is open") if view.active else BLANK)
         width = max(self.size.width - BESIDE, 10)
         job = self.query_one("#job", Lines)
         job.styles.height = len(job_lines(view, width))
@@ -62,7 +62,7 @@ class JobPlace(Place):
         problems = self.panel("trouble-panel")
         problems.display = bool(view.problems)
         more = view.problem_count - len(view.problems)
-        problems.head(f"Problems ({view.problem_count:,})", f"and {more:,} more" if more > 0 else "")
+        problems.head(own("Problems ({:,})", view.problem_count), own("and {:,} more", more) if more > 0 else BLANK)
         self.query_one("#troubles", Lines).show(lambda width: bullets(view.problems, width))
         if before is None or (before.active, before.stopping) != (view.active, view.stopping):
             self.refresh_bindings()
@@ -77,8 +77,8 @@ class JobPlace(Place):
 
     async def action_stop(self) -> None:
         if view := self._view:
-            text = f"{view.title}\n\nWhat it did stays. {view.again}"
-            await self.app.push_screen(Confirm("Stop it?", text, "stop it", "let it go on"), self._answered)
+            text = own("{}\n\nWhat it did stays. {}", view.title, view.again)
+            await self.app.push_screen(Confirm(own("Stop it?"), text, own("stop it"), own("let it go on")), self._answered)
 
     def _answered(self, yes: bool | None) -> None:
         if yes:
@@ -91,11 +91,11 @@ class JobPlace(Place):
 
 def job_lines(view: JobView, width: int) -> list[Line]:
     """What is done and its state, then bar, numbers and where it is while it goes on, or how it ended."""
-    lines = [*prose.paragraph(view.title, width, Tone.STRONG), (Span(str(view.state), view.state.tone),)]
+    lines = [*prose.paragraph(view.title, width, Tone.STRONG), (Span(view.state.shown, view.state.tone),)]
     if view.active:
-        share = percent(view.fraction) if view.fraction is not None else ""
+        share = percent(view.fraction) if view.fraction is not None else BLANK
         lines.append((Span(bar(view.fraction, width - 6), Tone.BUSY), Span(fit(share, 6, right=True), Tone.STRONG)))
-        lines.append((Span(join(view.facts, width, " · ")),))
+        lines.append((Span(join(view.facts, width, own(" · "))),))
         lines.append((Span(fit(view.where, width), Tone.MUTED),))
     for sentence in view.result:
         lines += [(), *prose.paragraph(sentence, width)] if sentence == view.result[0] else prose.paragraph(sentence, width)

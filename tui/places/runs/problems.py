@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from tui.actions import PROBLEMS_ACTIONS
 from tui.bindings import bindings
 from tui.desk.activity import PastProblem
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, joined, own
 from tui.places.listing import Listing, cells
 from tui.places.runs.run import RunPlace
 from tui.text.format import Line, join
@@ -21,18 +21,18 @@ class ProblemsPlace(Listing[PastProblem]):
 
     ACTIONS = PROBLEMS_ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(PROBLEMS_ACTIONS)
-    EMPTY = "No problems. What a run cannot archive will stand here, with the folder, the message and the reason."
+    EMPTY = own("No problems. What a run cannot archive will stand here, with the folder, the message and the reason.")
     NEEDING = ("open",)
 
     def __init__(self) -> None:
         super().__init__()
         self._all: Sequence[PastProblem] = ()
 
-    def words(self) -> Sequence[str]:
-        return ("Activity", "Problems")
+    def words(self) -> Sequence[Safe]:
+        return (own("Activity"), own("Problems"))
 
-    def titles(self, total: int) -> tuple[str, str]:
-        return f"Latest problems ({total:,})", ""
+    def titles(self, total: int) -> tuple[Safe, Safe]:
+        return (own("Latest problems ({:,})", total), BLANK)
 
     async def count(self) -> int:
         self._all = await self.console.desk.activity.problems()
@@ -46,22 +46,22 @@ class ProblemsPlace(Listing[PastProblem]):
         return next((index for index, found in enumerate(same) if found), 0)
 
     def heading(self, width: int) -> Line:
-        return self._cells("Run", "Profile", "Where", "Why", width, (Tone.MUTED,) * 4)
+        return self._cells(own("Run"), own("Profile"), own("Where"), own("Why"), width, (Tone.MUTED,) * 4)
 
     def line(self, row: PastProblem, width: int) -> Line:
-        place = join(row.place, max(width // 3, 12), " · ")
+        place = join(row.place, max(width // 3, 12), own(" · "))
         tones = (Tone.PLAIN, Tone.STRONG, Tone.PLAIN, Tone.PLAIN)
-        return self._cells(str(row.run), row.profile, place, row.reason, width, tones)
+        return self._cells(own("{}", row.run), row.profile, place, row.reason, width, tones)
 
-    def _cells(self, run: str, profile: str, place: str, reason: str, width: int, tones: Sequence[Tone]) -> Line:
+    def _cells(self, run: Safe, profile: Safe, place: Safe, reason: Safe, width: int, tones: Sequence[Tone]) -> Line:
         name = max(min(width // 6, 24), 8)
         where = max(width // 3, 12)
         widths = (6, name, where, max(width - 6 - name - where - 6, 8))
         texts = (run, profile, place, reason)
         return cells([(text, tone, size, size == 6) for text, tone, size in zip(texts, tones, widths, strict=True)])
 
-    def sentences(self, row: PastProblem) -> Sequence[str]:
-        return (f"Run {row.run} of {row.profile}, {row.when}: {' · '.join(row.place)}", row.reason)
+    def sentences(self, row: PastProblem) -> Sequence[Safe]:
+        return (own("Run {} of {}, {}: {}", row.run, row.profile, row.when, joined(" · ", row.place)), row.reason)
 
     def action_open(self) -> None:
         if row := self.rows.chosen:

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 
 from tui.actions import RUN_ACTIONS
 from tui.bindings import bindings
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, blanks, joined, own
 from tui.desk.runs import MailboxRow, ProblemRow, RunView
 from tui.places.confirm import Confirm
 from tui.places.page import Page
@@ -59,15 +59,17 @@ class RunPlace(Place):
     def show(self, view: RunView) -> None:
         """Show ``view``."""
         before, self._view = self._view, view
-        self.show_top(lambda width, clock: header(("Archivar", f"run {view.id}", view.profile), str(view.state), clock, width))
+        self.show_top(
+            lambda width, clock: header((own("Archivar"), own("run {}", view.id), view.profile), view.state.shown, clock, width)
+        )
         width = max(self.size.width - BESIDE, 10)
         overall = self.query_one("#overall", Lines)
         overall.styles.height = len(overall_lines(view, width))
         overall.show(lambda width: overall_lines(view, width))
-        self.panel("overall-panel").head(view.profile, "goes on without this window" if view.active else "")
+        self.panel("overall-panel").head(view.profile, own("goes on without this window") if view.active else BLANK)
         self._show_mailboxes(view)
-        done = f" ({view.mailboxes_done})" if view.mailboxes_done else ""
-        self.panel("mailboxes-panel").head(f"Mailboxes{done}")
+        done = own(" ({})", view.mailboxes_done) if view.mailboxes_done else BLANK
+        self.panel("mailboxes-panel").head(own("Mailboxes{}", done))
         self._show_problems(view, before, width)
         self._renew_details()
         if before is None or _keys(before) != _keys(view):
@@ -80,7 +82,7 @@ class RunPlace(Place):
         self._rows = MailboxTable.order(view.mailboxes)
         mailboxes.cursor = (_position(self._rows, chosen) if chosen else 0) or 0
         mailboxes.show(lambda width: MailboxTable(view.mailboxes, width))
-        indent = Span(" " * len(Choice.MARK))
+        indent = Span(blanks(len(Choice.MARK)))
         titles = self.query_one("#mailboxes-header", Lines)
         titles.show(lambda width: [(indent, *MailboxTable(view.mailboxes, width - len(Choice.MARK)).header)])
 
@@ -95,8 +97,8 @@ class RunPlace(Place):
         table = ProblemTable(view.problems, view.notes, width)
         panel.display = bool(len(table))
         more = view.problem_count - len(view.problems)
-        rest = f"and {more:,} more: archivar watch {view.id} --json" if more > 0 else ""
-        panel.head(f"Problems ({view.problem_count:,})" if view.problem_count else "Warnings", rest)
+        rest = own("and {:,} more: archivar watch {} --json", more, view.id) if more > 0 else BLANK
+        panel.head(own("Problems ({:,})", view.problem_count) if view.problem_count else own("Warnings"), rest)
         # Many mailboxes need the room more.
         most = self.size.height // (3 if len(view.mailboxes) <= MailboxTable.FEW else 5)
         problems.styles.height = max(min(len(table), most), 1)
@@ -147,9 +149,9 @@ class RunPlace(Place):
 
     async def action_cancel(self) -> None:
         if view := self._view:
-            question = f"Cancel run {view.id} of {view.profile}?"
-            text = "What it has archived is kept, and the next run carries on where this one stops."
-            await self.app.push_screen(Confirm(question, text, "cancel the run", "let it go on"), self._answered)
+            question = own("Cancel run {} of {}?", view.id, view.profile)
+            text = own("What it has archived is kept, and the next run carries on where this one stops.")
+            await self.app.push_screen(Confirm(question, text, own("cancel the run"), own("let it go on")), self._answered)
 
     def _answered(self, yes: bool | None) -> None:
         if yes:
@@ -173,7 +175,7 @@ def _position(rows: Sequence[MailboxRow], one: MailboxRow) -> int | None:
     return next((at for at, row in enumerate(rows) if (row.key, row.user) == (one.key, one.user)), None)
 
 
-def _item(view: RunView, index: int) -> str | ProblemRow | None:
+def _item(view: RunView, index: int) -> Safe | ProblemRow | None:
     """The warning or the problem in this place of the list."""
     if index < len(view.notes):
         return view.notes[index]
@@ -181,24 +183,24 @@ def _item(view: RunView, index: int) -> str | ProblemRow | None:
     return view.problems[index] if index < len(view.problems) else None
 
 
-def _problem_page(view: RunView, index: int) -> tuple[str, Compose]:
+def _problem_page(view: RunView, index: int) -> tuple[Safe, Compose]:
     """Title and text of a warning or problem, as they stand in the list."""
     item = _item(view, index)
     if isinstance(item, ProblemRow):
-        return " · ".join(item.place), lambda width: problem_details(item, width)
-    return "Warning", lambda width: note_details(item or "", width)
+        return joined(" · ", item.place), lambda width: problem_details(item, width)
+    return own("Warning"), lambda width: note_details(item or BLANK, width)
 
 
 def overall_lines(view: RunView, width: int) -> list[Line]:
     """The whole run: its state, then bar and numbers while it goes on, or how it ended."""
-    state = str(view.state)
+    state = view.state.shown
     lines: list[Line] = [
-        (Span(state, view.state.tone), Span("  "), Span(join(view.facts, width - len(state) - 2, " · "), Tone.PLAIN)),
+        (Span(state, view.state.tone), Span(own("  ")), Span(join(view.facts, width - len(state) - 2, own(" · ")), Tone.PLAIN)),
     ]
     if view.active:
-        share = percent(view.fraction) if view.fraction is not None else ""
+        share = percent(view.fraction) if view.fraction is not None else BLANK
         lines.append((Span(bar(view.fraction, width - 6), Tone.BUSY), Span(fit(share, 6, right=True), Tone.STRONG)))
-        lines.append((Span(join(view.counts or ("Waiting for the service to begin",), width, " · ")),))
+        lines.append((Span(join(view.counts or (own("Waiting for the service to begin"),), width, own(" · "))),))
     for sentence in view.summary:
         lines += [(Span(text),) for text in wrap(sentence, width)]
     return lines

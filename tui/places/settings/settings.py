@@ -7,12 +7,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import SETTINGS_ACTIONS
 from tui.bindings import bindings
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, blanks, own, sentence
 from tui.desk.refusals import Refused
 from tui.desk.settings import SettingRow, SettingsView
 from tui.places.pick import Pick
@@ -26,8 +25,9 @@ from tui.widgets.fields import Text
 from tui.widgets.form import Form
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
+from tui.widgets.shown import shown, tell
 
-BACKUP = (
+BACKUP = own(
     "To which folder on this machine? Best on another disk. Of an earlier backup there only what is new is copied, and runs go "
     "on meanwhile. The key to stored passwords is in it, so keep it as safe as the archive."
 )
@@ -62,9 +62,9 @@ class SettingsPlace(Place):
     async def load(self) -> None:
         view = await self.console.desk.settings.view()
         before, self._view = self._view, view
-        self.show_top(lambda width, clock: header(("Archivar", "Settings"), "", clock, width))
-        self.panel("settings-panel").head("Settings")
-        self.panel("archive-panel").head("Archive")
+        self.show_top(lambda width, clock: header((own("Archivar"), own("Settings")), BLANK, clock, width))
+        self.panel("settings-panel").head(own("Settings"))
+        self.panel("archive-panel").head(own("Archive"))
         self.query_one("#settings", Choice).show(lambda width: [self._line(row, width) for row in view.rows])
         troubles = self.console.keymap_troubles
         self.query_one("#archive", Lines).show(lambda width: fact_lines(view, troubles, width))
@@ -75,13 +75,13 @@ class SettingsPlace(Place):
     def _line(self, row: SettingRow, width: int) -> Line:
         value = row.value
         if row.name == "theme" and self.console.few_colours:
-            value = "terminal's own"
+            value = own("terminal's own")
         rest = max(width - LABEL - VALUE - 2, 8)
-        what = f"{row.what} Allowed: {row.allowed}." if rest > 100 else row.few
+        what = own("{} Allowed: {}.", row.what, row.allowed) if rest > 100 else row.few
         return (
             Span(fit(row.label, LABEL)),
             Span(fit(value, VALUE), Tone.STRONG),
-            Span(f"  {cut(what, rest)}", Tone.MUTED),
+            Span(own("  {}", cut(what, rest)), Tone.MUTED),
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -105,7 +105,7 @@ class SettingsPlace(Place):
 
     def _choose_theme(self, row: SettingRow) -> None:
         if self.console.few_colours:
-            self.notify("This terminal has few colours, so its own are used.", markup=False)
+            tell(self, own("This terminal has few colours, so its own are used."))
             return
         self.app.push_screen(ThemePick(sorted(self.app.available_themes), self.app.theme), self._theme)
 
@@ -131,7 +131,7 @@ class SettingsPlace(Place):
 
     async def _write_keymap(self) -> None:
         path = await self.console.desk.settings.write_keymap(self.console.keymap_template())
-        self.notify(f"Written: {path}. It counts from the next start.", markup=False)
+        tell(self, own("Written: {}. It counts from the next start.", path))
         self.reload()
 
     async def action_proof(self) -> None:
@@ -143,12 +143,12 @@ class SettingsPlace(Place):
     async def _ask_for_backup(self) -> None:
         backups = self.console.desk.backups
         where, when = await backups.last()
-        last = f"\n\nThe last one was made {when}, to {where}." if where else ""
+        last = own("\n\nThe last one was made {}, to {}.", when, where) if where else BLANK
 
         async def begin(directory: str) -> None:
             await self.open(JobPlace(await backups.begin(directory)))
 
-        await self.ask_until_taken("Backup", BACKUP + last, begin, where)
+        await self.ask_until_taken(own("Backup"), own("{}{}", BACKUP, last), begin, where)
 
     def action_back(self) -> None:
         self.app.pop_screen()
@@ -158,7 +158,7 @@ class ThemePick(Pick):
     """Themes; the one under the cursor is shown at once."""
 
     def __init__(self, names: list[str], value: str) -> None:
-        super().__init__("Theme", [(name, name) for name in names], value)
+        super().__init__(own("Theme"), [(name, sentence(name)) for name in names], value)
 
     def on_choice_moved(self) -> None:
         shell_of(self.app).preview_theme(self.value)
@@ -177,10 +177,10 @@ class SettingForm(SavingForm[bool]):
     def compose(self) -> ComposeResult:
         row = self._row
         with Vertical(classes="box") as box:
-            box.border_title = Content(row.label)
-            yield Static(Content(f"{row.what}\n"))
+            box.border_title = shown(row.label)
+            yield Static(shown(own("{}\n", row.what)))
             yield Form([Text(row.name, row.label, f"Allowed: {row.allowed}.")], {row.name: row.value})
-            yield Static(Content("enter  save      esc  leave it"), classes="keys")
+            yield Static(shown(own("enter  save      esc  leave it")), classes="keys")
 
     def action_save(self) -> None:
         self.attempt(lambda: self._save(str(self.query_one(Form).values[self._row.name])))
@@ -189,7 +189,7 @@ class SettingForm(SavingForm[bool]):
         try:
             await self.console.desk.settings.change(self._row.name, text)
         except Refused as trouble:
-            self.query_one(Form).show_errors({self._row.name: f"{trouble.message} {trouble.hint}"})
+            self.query_one(Form).show_errors({self._row.name: own("{} {}", trouble.message, trouble.hint)})
             return None
         return True
 
@@ -197,13 +197,13 @@ class SettingForm(SavingForm[bool]):
         self.dismiss(False)
 
 
-def fact_lines(view: SettingsView, troubles: tuple[str, ...], width: int) -> list[Line]:
+def fact_lines(view: SettingsView, troubles: tuple[Safe, ...], width: int) -> list[Line]:
     """The archive's facts, then what of the keymap could not be followed."""
     lines: list[Line] = []
-    facts = [*view.facts, *(("", f"! {text}") for text in troubles)]
+    facts = [*view.facts, *((BLANK, own("! {}", text)) for text in troubles)]
     for label, text in facts:
         tone = Tone.WARN if label in view.warnings or not label else Tone.PLAIN
         first, *rest = wrap(text, max(width - FACT, 10))
         lines.append((Span(fit(label, FACT), Tone.MUTED), Span(first, tone)))
-        lines += [(Span(" " * FACT), Span(part, tone)) for part in rest]
+        lines += [(Span(blanks(FACT)), Span(part, tone)) for part in rest]
     return lines

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.content import Content
 from textual.widgets import Static
 
 from tui.desk.archive import MailSelection
+from tui.desk.present import Safe, joined, own
 from tui.desk.refusals import Refused
 from tui.places.runs.job_form import JobForm
 from tui.widgets.fields import Choices, Text
 from tui.widgets.form import Form
+from tui.widgets.shown import shown
 
 NOTE = "A folder on this machine. Nothing that is there is written over; the same export again carries on."
 
@@ -27,25 +28,25 @@ class ExportForm(JobForm):
     """
     AUTO_FOCUS = "Form Options"
 
-    def __init__(self, selection: MailSelection, weight: str, formats: list[tuple[str, str]]) -> None:
+    def __init__(self, selection: MailSelection, weight: Safe, formats: list[tuple[str, str]]) -> None:
         super().__init__()
         self._selection, self._weight, self._formats = selection, weight, formats
 
     def compose(self) -> ComposeResult:
         values = {"form": self._formats[0][0], "directory": str(Path.home() / "archivar-export")}
         with Vertical(classes="box") as box:
-            box.border_title = Content("Export")
-            yield Static(Content(f"{self._selection.words}\n{self._weight}".rstrip()))
+            box.border_title = shown(own("Export"))
+            yield Static(shown(joined("\n", filter(None, (self._selection.words, self._weight)))))
             yield Form(
                 [Choices("form", "Format", self._formats, column=True), Text("directory", "To the folder", NOTE)],
                 values,
             )
-            yield Static(Content("enter  export      tab  next field      esc  leave it"), classes="keys")
+            yield Static(shown(own("enter  export      tab  next field      esc  leave it")), classes="keys")
 
     async def begin(self, form: Form) -> int | None:
         values = form.values
         try:
             return await self.console.desk.exports.begin(self._selection, str(values["directory"]), str(values["form"]))
         except Refused as trouble:
-            form.show_errors({"directory": f"{trouble.message} {trouble.hint}"})
+            form.show_errors({"directory": own("{} {}", trouble.message, trouble.hint)})
             return None

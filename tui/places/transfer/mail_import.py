@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.content import Content
 from textual.widgets import Static
 
 from tui.desk.imports import ImportWish, WrongField
+from tui.desk.present import BLANK, Safe, own
 from tui.desk.refusals import Refused
 from tui.places.place import Place
 from tui.places.runs.job_form import JobForm, ask_for_job
 from tui.widgets.fields import Choices, Spec, Text
 from tui.widgets.form import Form
+from tui.widgets.shown import shown
 
 NOTES = {
     "auto": "Looked at file by file. mbox counts as mboxrd.",
@@ -34,9 +35,9 @@ class ImportForm(JobForm):
     """
     AUTO_FOCUS = "Form TypingLine"
 
-    def __init__(self, user: str, shown: str, formats: list[tuple[str, str]]) -> None:
+    def __init__(self, user: str, name: Safe, formats: list[tuple[str, str]]) -> None:
         super().__init__()
-        self._user, self._shown, self._formats = user, shown, formats
+        self._user, self._name_shown, self._formats = user, name, formats
 
     def compose(self) -> ComposeResult:
         specs: list[Spec] = [
@@ -46,14 +47,14 @@ class ImportForm(JobForm):
             Text("of", "Archive of", "Of an export or store of several people: whose."),
         ]
         with Vertical(classes="box") as box:
-            box.border_title = Content(f"Import mail into the archive of {self._shown}")
+            box.border_title = shown(own("Import mail into the archive of {}", self._name_shown))
             yield Static(id="said", classes="wrong")
             yield Form(specs, {"form": self._formats[0][0]})
-            yield Static(Content("enter  import      tab  next field      esc  leave it"), classes="keys")
+            yield Static(shown(own("enter  import      tab  next field      esc  leave it")), classes="keys")
 
     def on_form_edited(self, event: Form.Edited) -> None:
         event.stop()
-        self._say("")
+        self._say(BLANK)
 
     async def begin(self, form: Form) -> int | None:
         values = form.values
@@ -61,17 +62,17 @@ class ImportForm(JobForm):
         try:
             return await self.console.desk.imports.begin(self._user, wish)
         except WrongField as trouble:
-            form.show_errors({trouble.field: f"{trouble.message} {trouble.hint}"})
+            form.show_errors({trouble.field: own("{} {}", trouble.message, trouble.hint)})
         except Refused as trouble:
-            self._say(f"! {trouble.message} {trouble.hint}")
+            self._say(own("! {} {}", trouble.message, trouble.hint))
         return None
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: Safe) -> None:
         place = self.query_one("#said", Static)
         place.display = bool(text)
-        place.update(Content(text))
+        place.update(shown(text))
 
 
-async def ask_for_mail(place: Place, user: str, shown: str) -> None:
+async def ask_for_mail(place: Place, user: str, shown: Safe) -> None:
     """Ask from ``place`` what is to be imported, and show the job when it has begun."""
     await ask_for_job(place, ImportForm(user, shown, list(place.console.desk.imports.formats())))

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from tui.actions import LOOK, RESTORE_ACTIONS
 from tui.bindings import bindings
 from tui.desk.archive import MailSelection
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, joined, own
 from tui.desk.refusals import Refused
 from tui.desk.restores import Looking, LookView, RestoreView, RestoreWish
 from tui.desk.users import UserRow
@@ -27,12 +27,13 @@ from tui.text.format import Line, Span, bar, bullets, cut, fit, header, percent
 from tui.text.mail import messages
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
+from tui.widgets.shown import tell
 
-FOLDER = (
+FOLDER = own(
     "Into which folder on the server? With / between its levels, such as Restored/2024; it is made if it is not there. "
     "Empty: to the folders where the mail was."
 )
-WHERE_IT_WAS = "where the mail was"
+WHERE_IT_WAS = own("where the mail was")
 PROFILE, MAILBOX, INTO = range(3)
 #: The lines in which what cannot be is changed.
 SPOTS = {"profile": PROFILE, "mailbox": MAILBOX, "folder": INTO}
@@ -62,7 +63,7 @@ class RestorePlace(Place):
         self._view: RestoreView | None = None
         self._look: LookView | None = None
         self._looking: Looking | None = None
-        self._trouble = ""
+        self._trouble = BLANK
         self._busy = False
 
     def content(self) -> ComposeResult:
@@ -76,7 +77,7 @@ class RestorePlace(Place):
         self._do(self._prepare())
 
     async def load(self) -> None:
-        self.show_top(lambda width, clock: header(("Archive", "Restore"), "", clock, width))
+        self.show_top(lambda width, clock: header((own("Archive"), own("Restore")), BLANK, clock, width))
         self._show()
 
     # What is asked of the desk ----------------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ class RestorePlace(Place):
             wish = await self.console.desk.restores.prepare(self._selection, self._tell)
             await self._plan(wish)
         except Refused as trouble:
-            self._trouble = f"{trouble.message} {trouble.hint}"
+            self._trouble = own("{} {}", trouble.message, trouble.hint)
         finally:
             self._busy, self._looking = False, None
             if self.is_there:
@@ -106,24 +107,24 @@ class RestorePlace(Place):
         """Show what this wish comes to; what a look found out about another one counts no more."""
         view = await self.console.desk.restores.plan(wish)
         if wish != self._wish or view != self._view:
-            self._look, self._trouble = None, ""
+            self._look, self._trouble = None, BLANK
         self._wish, self._view = wish, view
 
     async def _replan(self, wish: RestoreWish) -> None:
         try:
             await self._plan(wish)
         except Refused as trouble:
-            self._trouble = f"{trouble.message} {trouble.hint}"
+            self._trouble = own("{} {}", trouble.message, trouble.hint)
         if self.is_there:
             self._show()
 
     async def _look_there(self, wish: RestoreWish, *, restore: bool) -> None:
-        self._busy, self._look, self._trouble, self._looking = True, None, "", Looking(None, "Looking …")
+        self._busy, self._look, self._trouble, self._looking = True, None, BLANK, Looking(None, own("Looking …"))
         self._show()
         try:
             self._look = await self.console.desk.restores.look(wish, self._tell)
         except Refused as trouble:
-            self._trouble = f"{trouble.message} {trouble.hint}"
+            self._trouble = own("{} {}", trouble.message, trouble.hint)
         finally:
             self._busy, self._looking = False, None
             if self.is_there:
@@ -135,10 +136,10 @@ class RestorePlace(Place):
 
     def _show(self) -> None:
         view = self._view
-        self.panel("wish-panel").head(f"Restore {self._selection.words}".rstrip())
+        self.panel("wish-panel").head(own("Restore {}", self._selection.words) if self._selection.words else own("Restore"))
         self.query_one("#wish", Choice).show(lambda width: wish_lines(view, width) if view else [])
-        self.panel("plan-panel").head("What will happen")
-        hint = f"{self.console.key(LOOK)} looks how much of it is missing there."
+        self.panel("plan-panel").head(own("What will happen"))
+        hint = own("{} looks how much of it is missing there.", self.console.key(LOOK))
         self.query_one("#plan", Lines).show(
             lambda width: plan_lines(view, self._look, self._looking, self._trouble, hint, width)
         )
@@ -162,9 +163,9 @@ class RestorePlace(Place):
         if line == PROFILE:
             self.console.work(self._pick_profile(wish), opens=True)
         elif line == MAILBOX and view.many:
-            self.app.push_screen(PickUser("Into whose mailbox"), self._picked)
+            self.app.push_screen(PickUser(own("Into whose mailbox")), self._picked)
         elif line == MAILBOX:
-            self.notify(f"{view.profile} is for this mailbox alone. Another profile leads to another mailbox.", markup=False)
+            tell(self, own("{} is for this mailbox alone. Another profile leads to another mailbox.", view.profile))
         else:
             self._ask_folder(wish.to)
 
@@ -175,24 +176,24 @@ class RestorePlace(Place):
             if profile is not None:
                 self._do(self._replan(replace(wish, profile=profile)))
 
-        await self.open(Pick("Through which profile", options, wish.profile), answered)
+        await self.open(Pick(own("Through which profile"), options, wish.profile), answered)
 
     def _picked(self, user: UserRow | None) -> None:
         if user is not None and self._wish is not None:
             self._do(self._replan(replace(self._wish, user=user.key)))
 
-    def _ask_folder(self, to: str, wrong: str = "") -> None:
+    def _ask_folder(self, to: str, wrong: Safe = BLANK) -> None:
         def answered(to: str | None) -> None:
             if to is not None and self._wish is not None:
                 self._do(self._into(replace(self._wish, to=to.strip())))
 
-        self.app.push_screen(Ask("Into the folder", wrong + FOLDER, to), answered)
+        self.app.push_screen(Ask(own("Into the folder"), own("{}{}", wrong, FOLDER), to), answered)
 
     async def _into(self, wish: RestoreWish) -> None:
         view = await self.console.desk.restores.plan(wish)
         if wish.to and view.at == "folder":
             # The line stays as it was typed, to be corrected.
-            self._ask_folder(wish.to, f"! {view.trouble}\n\n")
+            self._ask_folder(wish.to, own("! {}\n\n", view.trouble))
         else:
             await self._replan(wish)
 
@@ -216,26 +217,34 @@ class RestorePlace(Place):
         if wish is None or view is None or look is None:
             return
         if not look.missing:
-            self.notify("There is nothing to restore.", markup=False)
+            tell(self, own("There is nothing to restore."))
             return
-        where = f"{view.to} of {view.mailbox}" if view.to else view.mailbox
-        made = f" {look.created:,} {'folder' if look.created == 1 else 'folders'} will be made there." if look.created else ""
+        where = own("{} of {}", view.to, view.mailbox) if view.to else view.mailbox
+        made = (
+            own(" {:,} {} will be made there.", look.created, own("folder") if look.created == 1 else own("folders"))
+            if look.created
+            else BLANK
+        )
         # All of it is on the page behind; a question must never be longer than the screen.
-        warnings = "".join(f"\n\n! {cut(warning, WARNING)}" for warning in view.warnings[:WARNINGS])
-        text = f"Into {cut(where, WARNING)}, by the profile {view.profile}.\n\n{look.sentences[0]}{made}{warnings}"
+        warnings = joined("", (own("\n\n! {}", cut(warning, WARNING)) for warning in view.warnings[:WARNINGS]))
+        text = own(
+            "Into {}, by the profile {}.\n\n{}{}{}", cut(where, WARNING), view.profile, look.sentences[0], made, warnings
+        )
 
         def answered(yes: bool | None) -> None:
             if yes:
                 self._do(self._begin(wish))
 
         if self.app.screen is self:
-            self.app.push_screen(Confirm(f"Restore {messages(look.missing)}?", text, "restore", "leave it"), answered)
+            self.app.push_screen(
+                Confirm(own("Restore {}?", messages(look.missing)), text, own("restore"), own("leave it")), answered
+            )
 
     async def _begin(self, wish: RestoreWish) -> None:
         try:
             job = await self.console.desk.restores.begin(wish)
         except Refused as trouble:
-            self._look, self._trouble = None, f"{trouble.message} {trouble.hint}"
+            self._look, self._trouble = None, own("{} {}", trouble.message, trouble.hint)
             self._show()
         else:
             self.close_place()
@@ -251,14 +260,17 @@ class RestorePlace(Place):
 def wish_lines(view: RestoreView, width: int) -> list[Line]:
     """Profile, mailbox and folder; what must be changed is marked."""
     values = (
-        ("Profile", view.profile),
-        ("Mailbox", view.mailbox if view.many else f"{view.mailbox} (the profile's)"),
-        ("Into the folder", view.to or WHERE_IT_WAS),
+        (own("Profile"), view.profile),
+        (own("Mailbox"), view.mailbox if view.many else own("{} (the profile's)", view.mailbox)),
+        (own("Into the folder"), view.to or WHERE_IT_WAS),
     )
     wrong = SPOTS.get(view.at)
     return [
         (
-            Span(fit(f"{'!' if index == wrong else ' '} {label}", LABEL), Tone.BAD if index == wrong else Tone.MUTED),
+            Span(
+                fit(own("{} {}", own("!") if index == wrong else own(" "), label), LABEL),
+                Tone.BAD if index == wrong else Tone.MUTED,
+            ),
             Span(fit(value, max(width - LABEL, 1)), Tone.STRONG),
         )
         for index, (label, value) in enumerate(values)
@@ -266,49 +278,49 @@ def wish_lines(view: RestoreView, width: int) -> list[Line]:
 
 
 def plan_lines(
-    view: RestoreView | None, look: LookView | None, looking: Looking | None, trouble: str, hint: str, width: int
+    view: RestoreView | None, look: LookView | None, looking: Looking | None, trouble: Safe, hint: Safe, width: int
 ) -> list[Line]:
     """What will happen: all of it in sentences, what a look found out, warnings, and folder by folder."""
     lines: list[Line] = []
 
-    def say(text: str, tone: Tone = Tone.PLAIN) -> None:
+    def say(text: Safe, tone: Tone = Tone.PLAIN) -> None:
         lines.extend(prose.paragraph(text, width, tone))
 
     if view is None or view.trouble:
-        if wrong := trouble or (view.trouble if view else ""):
-            say(f"! {wrong}", Tone.BAD)
+        if wrong := trouble or (view.trouble if view else BLANK):
+            say(own("! {}", wrong), Tone.BAD)
         else:
-            say(looking.words if looking else "Looking what that is …", Tone.MUTED)
+            say(looking.words if looking else own("Looking what that is …"), Tone.MUTED)
         return lines
     for sentence in view.sentences:
         say(sentence, Tone.STRONG if sentence == view.sentences[0] else Tone.PLAIN)
     lines.append(())
     if trouble:
-        say(f"! {trouble}", Tone.BAD)
+        say(own("! {}", trouble), Tone.BAD)
     elif looking is not None:
-        share = percent(looking.fraction) if looking.fraction is not None else ""
+        share = percent(looking.fraction) if looking.fraction is not None else BLANK
         lines.append((Span(bar(looking.fraction, max(width - 6, 1)), Tone.BUSY), Span(fit(share, 6, right=True), Tone.STRONG)))
         lines.append((Span(fit(looking.words, width), Tone.MUTED),))
     elif look is not None:
-        say(f"✔ {look.sentences[0]}", Tone.GOOD)
+        say(own("✔ {}", look.sentences[0]), Tone.GOOD)
         for sentence in look.sentences[1:]:
             say(sentence)
         lines.extend(bullets(look.problems, width))
     else:
         say(hint, Tone.MUTED)
     for warning in view.warnings:
-        say(f"! {warning}", Tone.WARN)
+        say(own("! {}", warning), Tone.WARN)
     lines.append(())
     # What goes back to where it was has the same name at both ends; else the other end is the same for all.
-    heading = "From the archive" if view.to else "Into the folder"
-    lines.append(_folder_line(heading, "Messages", "Size", width, Tone.MUTED))
+    heading = own("From the archive") if view.to else own("Into the folder")
+    lines.append(_folder_line(heading, own("Messages"), own("Size"), width, Tone.MUTED))
     lines.extend(_folder_line(one.path if view.to else one.into, one.messages, one.size, width) for one in view.folders)
     return lines
 
 
-def _folder_line(name: str, count: str, size: str, width: int, tone: Tone = Tone.PLAIN) -> Line:
+def _folder_line(name: Safe, count: Safe, size: Safe, width: int, tone: Tone = Tone.PLAIN) -> Line:
     room = max(width - COUNT - SIZE - 4, 8)
     return (
-        Span(f"{fit(name, room)}  ", tone),
-        Span(f"{fit(count, COUNT, right=True)}  {fit(size, SIZE, right=True)}", tone),
+        Span(own("{}  ", fit(name, room)), tone),
+        Span(own("{}  {}", fit(count, COUNT, right=True), fit(size, SIZE, right=True)), tone),
     )

@@ -7,30 +7,30 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 from textual.widgets import Static
 
 from tui.actions import USER_IMPORT_ACTIONS
 from tui.bindings import bindings
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, joined, own
 from tui.desk.users import ImportRow, ImportView, Mark
 from tui.places.place import Place
 from tui.text.format import Line, Span, fit, header, wrap
 from tui.widgets.lines import Lines
 from tui.widgets.panel import Panel
+from tui.widgets.shown import shown, tell
 
-QUESTION = "Import users from a CSV file"
-TEXT = (
+QUESTION = own("Import users from a CSV file")
+TEXT = own(
     "The path of the file on this machine. Its first row names the columns: name, email, alias, login, full_name. "
     "What would change is shown first."
 )
 MARKS = {
-    Mark.WRONG: ("! ", Tone.BAD),
-    Mark.NOTE: ("· ", Tone.MUTED),
-    Mark.NEW: ("+ ", Tone.GOOD),
-    Mark.BACK: ("+ ", Tone.GOOD),
-    Mark.CHANGED: ("~ ", Tone.WARN),
-    Mark.GONE: ("- ", Tone.BAD),
+    Mark.WRONG: (own("! "), Tone.BAD),
+    Mark.NOTE: (own("· "), Tone.MUTED),
+    Mark.NEW: (own("+ "), Tone.GOOD),
+    Mark.BACK: (own("+ "), Tone.GOOD),
+    Mark.CHANGED: (own("~ "), Tone.WARN),
+    Mark.GONE: (own("- "), Tone.BAD),
 }
 #: Up to so many lines are wrapped; of more, each has one line, so that any number is shown in no time.
 WRAPPED = 2000
@@ -64,22 +64,22 @@ class ImportPlace(Place):
         self._busy = False
 
     def content(self) -> ComposeResult:
-        yield Static(Content(self._sentence), id="sentence")
+        yield Static(shown(self._sentence), id="sentence")
         with Panel(id="import-panel"):
             yield Lines(id="import")
 
     @property
-    def _sentence(self) -> str:
+    def _sentence(self) -> Safe:
         if self._view.wrong:
-            return "! Nothing can be imported until this is right. Correct the file and import it again."
+            return own("! Nothing can be imported until this is right. Correct the file and import it again.")
         if not self._view.changes:
-            return "✔ There is nothing to do: all users are as the file says."
-        return "+ is added, ~ is changed. Users who are not in the file stay as they are."
+            return own("✔ There is nothing to do: all users are as the file says.")
+        return own("+ is added, ~ is changed. Users who are not in the file stay as they are.")
 
     async def load(self) -> None:
         view = self._view
-        self.show_top(lambda width, clock: header(("Archivar", "Import", view.file), "", clock, width))
-        self.panel("import-panel").head(", ".join(view.counts))
+        self.show_top(lambda width, clock: header((own("Archivar"), own("Import"), view.file), BLANK, clock, width))
+        self.panel("import-panel").head(joined(", ", view.counts))
         self.query_one("#import", Lines).show(lambda width: marked_lines(view.rows, width))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -97,7 +97,7 @@ class ImportPlace(Place):
         finally:
             self._busy = False
         self.close_place()
-        self.app.notify(done, markup=False)
+        tell(self, done)
         self._done()
 
     def action_leave(self) -> None:
@@ -113,7 +113,7 @@ def marked_lines(rows: Sequence[ImportRow], width: int) -> Sequence[Line]:
     for row in rows:
         mark, tone = MARKS[row.mark]
         first, *rest = wrap(row.text, max(width - 2, 10))
-        lines += [(Span(mark, tone), Span(first)), *((Span("  "), Span(text)) for text in rest)]
+        lines += [(Span(mark, tone), Span(first)), *((Span(own("  ")), Span(text)) for text in rest)]
     return lines
 
 

@@ -8,11 +8,10 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, own
 from tui.desk.refusals import Refused
 from tui.desk.users import UserRow
 from tui.shell import shell_of
@@ -21,6 +20,7 @@ from tui.text.format import Span, fit
 from tui.widgets.fields import Text
 from tui.widgets.inputs import TypingLine
 from tui.widgets.paged import PAGE, PagedChoice
+from tui.widgets.shown import shown
 
 MOVES = {"down": 1, "up": -1, "pagedown": 8, "pageup": -8}
 
@@ -42,7 +42,7 @@ class PickUser(ModalScreen[UserRow | None]):
     ]
     AUTO_FOCUS = "TypingLine"
 
-    def __init__(self, question: str) -> None:
+    def __init__(self, question: Safe) -> None:
         super().__init__()
         self._question = question
         #: What was looked for last, and whether enter was pressed before it was found.
@@ -51,16 +51,16 @@ class PickUser(ModalScreen[UserRow | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
-            box.border_title = Content(self._question)
+            box.border_title = shown(self._question)
             with Horizontal(id="search"):
-                yield Static(Content("Search ["))
+                yield Static(shown(own("Search [")))
                 yield TypingLine(Text("search", "", hint="name or address"), "")
-                yield Static(Content("]"))
+                yield Static(shown(own("]")))
             people = PagedChoice[UserRow](id="people")
             people.keeps_mark = True
             yield people
             yield Static(id="said")
-            yield Static(Content("enter  take the marked one      ↑ ↓  choose      esc  leave it"), classes="keys")
+            yield Static(shown(own("enter  take the marked one      ↑ ↓  choose      esc  leave it")), classes="keys")
 
     @property
     def people(self) -> PagedChoice[UserRow]:
@@ -80,17 +80,17 @@ class PickUser(ModalScreen[UserRow | None]):
 
     async def _load(self, contains: str) -> None:
         desk = shell_of(self.app).desk.users
-        said = ""
+        said = BLANK
         try:
             total = await desk.count(contains)
             known = await desk.page(contains, 0, PAGE)
         except Refused as trouble:
-            total, known, said = 0, [], f"! {trouble.message} {trouble.hint}"
+            total, known, said = 0, [], own("! {} {}", trouble.message, trouble.hint)
         self.people.cursor = 0
         self.people.fill(total, lambda offset, limit: desk.page(contains, offset, limit), _line, known)
         place = self.query_one("#said", Static)
         place.display = not total
-        place.update(Content(said or "Nobody has that in a name or an address."))
+        place.update(shown(said or own("Nobody has that in a name or an address.")))
         self._found = contains
         if self._taking:
             self.action_take()
@@ -117,4 +117,4 @@ class PickUser(ModalScreen[UserRow | None]):
 
 def _line(row: UserRow, width: int) -> Row:
     name = min(24, width // 3)
-    return (Span(fit(row.name, name), Tone.STRONG), Span("  "), Span(fit(row.addresses, max(width - name - 2, 8))))
+    return (Span(fit(row.name, name), Tone.STRONG), Span(own("  ")), Span(fit(row.addresses, max(width - name - 2, 8))))

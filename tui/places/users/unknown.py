@@ -9,7 +9,7 @@ from textual.binding import BindingType
 
 from tui.actions import SHOW_SETTLED, UNKNOWN_ACTIONS
 from tui.bindings import bindings
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, joined, own, text
 from tui.desk.unknown import FilingView, UnknownRow
 from tui.desk.users import UserRow
 from tui.places.confirm import Confirm
@@ -19,12 +19,13 @@ from tui.places.pick import Pick
 from tui.places.users.pick_user import PickUser
 from tui.places.users.user_form import UserForm
 from tui.text.format import Line, Span, cut, wrap
+from tui.widgets.shown import tell
 
 #: What is done to an address.
 SETTLING = ("alias", "new_user", "not_ours", "ours")
-NOTHING_WAITS = "No mail waits for a user. Make an address an alias (a) or a new user (n) first."
+NOTHING_WAITS = own("No mail waits for a user. Make an address an alias (a) or a new user (n) first.")
 #: What a domain costs that is said to be not ours.
-NOBODY_WAITS = (
+NOBODY_WAITS = own(
     "Mail to anybody there who is not a user yet then waits for nobody: it is not listed here, and a profile that deletes on "
     "the server deletes it."
 )
@@ -35,7 +36,7 @@ class UnknownPlace(Listing[UnknownRow]):
 
     ACTIONS = UNKNOWN_ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(UNKNOWN_ACTIONS)
-    EMPTY = (
+    EMPTY = own(
         "No unknown addresses. Addresses of our domains that no user has will stand here when mail with them comes to a "
         "catch-all mailbox. t shows those that are settled."
     )
@@ -45,15 +46,15 @@ class UnknownPlace(Listing[UnknownRow]):
         super().__init__()
         self._everything = False
 
-    def words(self) -> Sequence[str]:
-        return ("Unknown addresses",)
+    def words(self) -> Sequence[Safe]:
+        return (own("Unknown addresses"),)
 
-    def titles(self, total: int) -> tuple[str, str]:
-        which = "all" if self._everything else "open"
-        return f"Unknown addresses ({total:,})", self.filter_words((SHOW_SETTLED, which))
+    def titles(self, total: int) -> tuple[Safe, Safe]:
+        which = own("all") if self._everything else own("open")
+        return (own("Unknown addresses ({:,})", total), self.filter_words((SHOW_SETTLED, which)))
 
-    def empty(self) -> str:
-        return "No unknown address has been seen." if self._everything else self.EMPTY
+    def empty(self) -> Safe:
+        return own("No unknown address has been seen.") if self._everything else self.EMPTY
 
     async def count(self) -> int:
         return await self.console.desk.unknown.count(self._everything)
@@ -65,13 +66,15 @@ class UnknownPlace(Listing[UnknownRow]):
         return await self.console.desk.unknown.position(self._everything, row.key)
 
     def heading(self, width: int) -> Line:
-        return self._cells(("Address", "Mail", "First seen", "Last seen", "State"), (Tone.MUTED,) * 5, width)
+        return self._cells(
+            (own("Address"), own("Mail"), own("First seen"), own("Last seen"), own("State")), (Tone.MUTED,) * 5, width
+        )
 
     def line(self, row: UnknownRow, width: int) -> Line:
-        texts = (row.address, row.messages, row.first_seen, row.last_seen, str(row.state))
+        texts = (row.address, row.messages, row.first_seen, row.last_seen, row.state.shown)
         return self._cells(texts, (Tone.STRONG, Tone.PLAIN, Tone.MUTED, Tone.PLAIN, row.state.tone), width)
 
-    def _cells(self, texts: Sequence[str], tones: Sequence[Tone], width: int) -> Line:
+    def _cells(self, texts: Sequence[Safe], tones: Sequence[Tone], width: int) -> Line:
         widths = (0, 7, 12 if width >= 70 else 0, 12, 13)
         rest = max(width - sum(size + 2 for size in widths[1:] if size), 10)
         widths = (rest, *widths[1:])
@@ -79,7 +82,7 @@ class UnknownPlace(Listing[UnknownRow]):
             [(text, tone, size, at == 1) for at, (text, tone, size) in enumerate(zip(texts, tones, widths, strict=True))]
         )
 
-    def sentences(self, row: UnknownRow) -> Sequence[str]:
+    def sentences(self, row: UnknownRow) -> Sequence[Safe]:
         return row.more
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -106,7 +109,7 @@ class UnknownPlace(Listing[UnknownRow]):
             def lines(width: int) -> list[Line]:
                 return [(Span(text),) for one in more for text in wrap(one, width)]
 
-            self.app.push_screen(Page("Unknown address", lines))
+            self.app.push_screen(Page(own("Unknown address"), lines))
 
     def action_switch_state(self) -> None:
         self._everything = not self._everything
@@ -122,7 +125,7 @@ class UnknownPlace(Listing[UnknownRow]):
                 if user is not None:
                     self.console.work(self._say_done(self.console.desk.unknown.make_alias(key, user.key)))
 
-            self.app.push_screen(PickUser(f"Who has {cut_address(row)}?"), taken)
+            self.app.push_screen(PickUser(own("Who has {}?", cut_address(row))), taken)
 
     def action_new_user(self) -> None:
         if row := self.rows.chosen:
@@ -140,7 +143,7 @@ class UnknownPlace(Listing[UnknownRow]):
     def action_not_ours(self) -> None:
         if row := self.rows.chosen:
             domain = f"@{row.domain}"
-            options = [(row.key, f"only {row.address}"), (domain, f"all of {row.address.rpartition('@')[2]}")]
+            options = [(row.key, own("only {}", row.address)), (domain, text(f"all of {row.address.rpartition('@')[2]}"))]
 
             def taken(what: str | None) -> None:
                 if what == domain:
@@ -148,7 +151,7 @@ class UnknownPlace(Listing[UnknownRow]):
                 elif what is not None:
                     self.console.work(self._say_done(self.console.desk.unknown.not_ours(what)))
 
-            self.app.push_screen(Pick("What is not ours?", options, row.key), taken)
+            self.app.push_screen(Pick(own("What is not ours?"), options, row.key), taken)
 
     async def _domain_not_ours(self, row: UnknownRow) -> None:
         """A domain that users have is asked about once more."""
@@ -158,22 +161,24 @@ class UnknownPlace(Listing[UnknownRow]):
         if not count:
             await self._say_done(desk.not_ours(what))
             return
-        shown = row.address.rpartition("@")[2]
-        users = "1 user has an address" if count == 1 else f"{count:,} users have addresses"
+        where = text(row.address.rpartition("@")[2])
+        users = own("1 user has an address") if count == 1 else own("{:,} users have addresses", count)
 
         def answered(yes: bool | None) -> None:
             if yes:
                 self.console.work(self._say_done(desk.not_ours(what)))
 
-        text = f"{users} in {shown}. {NOBODY_WAITS}"
-        await self.open(Confirm("Is the whole domain not ours?", text, "it is not ours", "leave it as it is"), answered)
+        said = own("{} in {}. {}", users, where, NOBODY_WAITS)
+        await self.open(
+            Confirm(own("Is the whole domain not ours?"), said, own("it is not ours"), own("leave it as it is")), answered
+        )
 
     def action_ours(self) -> None:
         if row := self.rows.chosen:
             self.console.work(self._say_done(self.console.desk.unknown.ours(row.not_ours)))
 
-    async def _say_done(self, job: Awaitable[str]) -> None:
-        self.notify(await job, markup=False)
+    async def _say_done(self, job: Awaitable[Safe]) -> None:
+        tell(self, await job)
         self.reload()
 
     # Filing --------------------------------------------------------------------------------------------------------------
@@ -184,22 +189,22 @@ class UnknownPlace(Listing[UnknownRow]):
     async def _plan(self) -> None:
         view = await self.console.desk.unknown.plan()
         if not view.messages:
-            self.notify(NOTHING_WAITS, markup=False)
+            tell(self, NOTHING_WAITS)
             return
-        text = "\n".join([view.sentence, *view.lines, "", "It is in the archive already; the server is not asked."])
+        text = joined("\n", [view.sentence, *view.lines, BLANK, own("It is in the archive already; the server is not asked.")])
 
         def answered(yes: bool | None) -> None:
             if yes:
                 self.console.work(self._file())
 
-        await self.open(Confirm("File the mail that waits?", text, "file it", "leave it"), answered)
+        await self.open(Confirm(own("File the mail that waits?"), text, own("file it"), own("leave it")), answered)
 
     async def _file(self) -> None:
         view: FilingView = await self.console.desk.unknown.carry_out()
-        self.notify(view.sentence, markup=False)
+        tell(self, view.sentence)
         self.reload()
 
 
-def cut_address(row: UnknownRow) -> str:
+def cut_address(row: UnknownRow) -> Safe:
     """The address as it fits into a title."""
     return cut(row.address, 50)

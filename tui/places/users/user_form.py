@@ -6,15 +6,16 @@ from dataclasses import asdict
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.content import Content
 from textual.widgets import Static
 
+from tui.desk.present import BLANK, Safe, own
 from tui.desk.refusals import Refused
 from tui.desk.users import UserDraft
 from tui.places.confirm import Confirm
 from tui.places.transfer.saving import SavingForm
 from tui.widgets.fields import Text
 from tui.widgets.form import Form
+from tui.widgets.shown import shown, tell
 
 FIELDS = (
     Text("name", "User name", "Names the archive. It can be changed later."),
@@ -41,10 +42,10 @@ class UserForm(SavingForm[str | None]):
     def compose(self) -> ComposeResult:
         values = asdict(self._draft)
         with Vertical(classes="box") as box:
-            box.border_title = Content("Change a user" if self._draft.key else "New user")
+            box.border_title = shown(own("Change a user") if self._draft.key else own("New user"))
             yield Static(id="wrong", classes="wrong")
             yield Form(FIELDS, {field.name: values[field.name] for field in FIELDS})
-            yield Static(Content("enter  save      tab  next field      esc  leave"), classes="keys")
+            yield Static(shown(own("enter  save      tab  next field      esc  leave")), classes="keys")
 
     @property
     def _typed(self) -> UserDraft:
@@ -52,7 +53,7 @@ class UserForm(SavingForm[str | None]):
         return UserDraft(self._draft.key, **{field.name: str(values[field.name]) for field in FIELDS})
 
     def on_form_edited(self) -> None:
-        self._say("")
+        self._say(BLANK)
 
     def action_save(self) -> None:
         self.attempt(lambda: self._save(self._typed))
@@ -65,22 +66,22 @@ class UserForm(SavingForm[str | None]):
                 return None
             saved = await desk.save(draft)
         except Refused as trouble:
-            self._say(f"! {trouble.message} {trouble.hint}")
+            self._say(own("! {} {}", trouble.message, trouble.hint))
             return None
-        back = " The archive that was kept under this name is back." if saved.back else ""
-        self.app.notify(f"User {saved.name} {'changed' if draft.key else 'added'}.{back}", markup=False)
+        back = own(" The archive that was kept under this name is back.") if saved.back else BLANK
+        tell(self, own("User {} {}.{}", saved.name, own("changed") if draft.key else own("added"), back))
         return saved.key
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: Safe) -> None:
         place = self.query_one("#wrong", Static)
         place.display = bool(text)
-        place.update(Content(text))
+        place.update(shown(text))
 
     def action_close(self) -> None:
         if self._typed == self._draft:
             self.dismiss(None)
         else:
-            question = Confirm("Leave without saving?", "What was typed here is lost.", "leave", "go on")
+            question = Confirm(own("Leave without saving?"), own("What was typed here is lost."), own("leave"), own("go on"))
             self.app.push_screen(question, self._answered)
 
     def _answered(self, yes: bool | None) -> None:

@@ -7,12 +7,11 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 from textual.widgets import Input, Static
 
 from tui.actions import IMPORT_MAIL, USERS_ACTIONS
 from tui.bindings import bindings
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, joined, own, sentence
 from tui.desk.users import UserDraft, UserRow
 from tui.places.confirm import Confirm
 from tui.places.directory.directory import DirectoryPlace
@@ -25,19 +24,20 @@ from tui.widgets.inputs import SearchBar
 from tui.widgets.lines import Lines
 from tui.widgets.paged import PAGE, PagedChoice
 from tui.widgets.panel import Panel
+from tui.widgets.shown import shown, tell
 
-NOBODY = (
+NOBODY = own(
     "There are no users yet. Each mailbox that is archived belongs to a user,\n"
     "and each user has an archive.\n\n"
     "  n  adds a user by hand\n"
     "  i  imports a CSV file with names and e-mail addresses\n"
     "  t  takes them from a directory: Kerio Connect, Active Directory, LDAP"
 )
-REMOVED = (
+REMOVED = own(
     "The archive stays, and stays readable under this name. Profiles do not archive the mailbox any more. "
     "Adding a user of the same name again gives the archive back."
 )
-COMES_BACK = " While the directory has this user, the next synchronisation brings the user back."
+COMES_BACK = own(" While the directory has this user, the next synchronisation brings the user back.")
 #: Columns beside the list: borders, padding, the scroll bar, the mark of the chosen line.
 MARGIN = 2
 #: Columns for where a user comes from.
@@ -66,10 +66,10 @@ class UsersPlace(Place):
 
     def content(self) -> ComposeResult:
         with Panel(id="users-panel"):
-            yield SearchBar("/  name or address")
+            yield SearchBar(own("/  name or address"))
             yield Lines(id="people-header", can_focus=False)
             yield PagedChoice[UserRow](id="people")
-            yield Static(Content(NOBODY), id="nobody")
+            yield Static(shown(NOBODY), id="nobody")
             yield Static(id="nothing")
 
     @property
@@ -82,7 +82,7 @@ class UsersPlace(Place):
 
     async def load(self) -> None:
         desk = self.console.desk.users
-        self.show_top(lambda width, clock: header(("Archivar", "Users"), "", clock, width))
+        self.show_top(lambda width, clock: header((own("Archivar"), own("Users")), BLANK, clock, width))
         contains = self.search.value.strip()
         version = await desk.version()
         if self._shown == (version, contains) and not self._wanted:
@@ -102,9 +102,9 @@ class UsersPlace(Place):
         self.people.cursor = at
         self.people.fill(total, lambda offset, limit: desk.page(contains, offset, limit), user_line, known, at // PAGE)
         self.query_one("#people-header", Lines).show(lambda width: [heading(width - MARGIN)])
-        of = f"{total:,} of {everybody:,}" if contains else f"{everybody:,}"
-        hint = f"{self.console.key(IMPORT_MAIL)} imports mail for the chosen user"
-        self.panel("users-panel").head(f"Users ({of})", hint if total else "")
+        of = own("{:,} of {:,}", total, everybody) if contains else own("{:,}", everybody)
+        hint = own("{} imports mail for the chosen user", self.console.key(IMPORT_MAIL))
+        self.panel("users-panel").head(own("Users ({})", of), hint if total else BLANK)
         self._show_emptiness(everybody, total)
         self.refresh_bindings()
 
@@ -114,7 +114,7 @@ class UsersPlace(Place):
         self.people.display = self.query_one("#people-header").display = bool(total)
         nothing = self.query_one("#nothing", Static)
         nothing.display = bool(everybody and not total)
-        nothing.update(Content("Nobody has that in a name, an address or a login name. esc shows all users again."))
+        nothing.update(shown(own("Nobody has that in a name, an address or a login name. esc shows all users again.")))
         if total and self.focused is None:
             self.people.focus()
 
@@ -181,12 +181,14 @@ class UsersPlace(Place):
                 if yes:
                     self.console.work(self._remove(key, name))
 
-            text = REMOVED + (COMES_BACK if row.from_directory else "")
-            self.app.push_screen(Confirm(f"Remove {name}?", text, "remove the user", "leave it as it is"), answered)
+            text = joined("", (REMOVED, COMES_BACK if row.from_directory else BLANK))
+            self.app.push_screen(
+                Confirm(own("Remove {}?", name), text, own("remove the user"), own("leave it as it is")), answered
+            )
 
-    async def _remove(self, key: str, name: str) -> None:
+    async def _remove(self, key: str, name: Safe) -> None:
         await self.console.desk.users.remove(key)
-        self.notify(f"User {name} removed. The archive is kept.", markup=False)
+        tell(self, own("User {} removed. The archive is kept.", name))
         self.reload()
 
     async def action_import_users(self) -> None:
@@ -209,22 +211,22 @@ def _columns(width: int) -> list[int]:
     return [name, full, max(rest, 8), login, ORIGIN]
 
 
-def _spans(parts: list[tuple[str, Tone]], width: int) -> Line:
+def _spans(parts: list[tuple[Safe, Tone]], width: int) -> Line:
     spans: list[Span] = []
     for (text, tone), size in zip(parts, _columns(width), strict=True):
         if size:
-            spans.append(Span(f"{'  ' if spans else ''}{fit(text, size)}", tone))
+            spans.append(Span(own("{}{}", own("  ") if spans else BLANK, fit(text, size)), tone))
     return tuple(spans)
 
 
 def heading(width: int) -> Line:
     """What the columns are."""
     titles = ("User", "Full name", "Addresses", "Login name", "From")
-    return (Span("  "), *_spans([(title, Tone.MUTED) for title in titles], width))
+    return (Span(own("  ")), *_spans([(sentence(title), Tone.MUTED) for title in titles], width))
 
 
 def user_line(row: UserRow, width: int) -> Line:
     """A user as a line."""
-    addresses = (row.addresses, Tone.PLAIN) if row.addresses else ("! no e-mail address", Tone.WARN)
-    origin = ("disabled", Tone.WARN) if row.disabled else ("directory" if row.from_directory else "", Tone.MUTED)
+    addresses = (row.addresses, Tone.PLAIN) if row.addresses else (own("! no e-mail address"), Tone.WARN)
+    origin = (own("disabled"), Tone.WARN) if row.disabled else (own("directory") if row.from_directory else BLANK, Tone.MUTED)
     return _spans([(row.name, Tone.STRONG), (row.full_name, Tone.PLAIN), addresses, (row.login, Tone.MUTED), origin], width)

@@ -6,39 +6,39 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.app import ComposeResult
-from textual.content import Content
 from textual.widgets import Static
 
 from tui.desk.draft import ExampleRow
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, blanks, joined, own
 from tui.desk.refusals import Refused
 from tui.places.page import Page
 from tui.places.wizard.step import FormStep
 from tui.text.format import Line, Span, wrap
 from tui.widgets.fields import Check, Choices, Spec, Text
+from tui.widgets.shown import shown
 
 UNKNOWN = (
     ("archive", "into the catch-all archive"),
     ("leave", "stays in the mailbox"),
 )
-NOBODY = "! No user has an e-mail address yet: ^o takes them from a directory."
-WAITING = "Asking the server …"
-NONE = "There is no message in the mailbox yet, or no folder of it is archived."
+NOBODY = own("! No user has an e-mail address yet: ^o takes them from a directory.")
+WAITING = own("Asking the server …")
+NONE = own("There is no message in the mailbox yet, or no folder of it is archived.")
 
 
 class FilingStep(FormStep):
     """Where messages go."""
 
     word = "Filing"
-    heading = "Where does each message go?"
+    heading = own("Where does each message go?")
     owns = ("catchall", "users")
     offers = ("examples", "take_users", "guide")
     _doubted = False
 
     DEFAULT_CSS = "FilingStep #nobody { height: auto; display: none; }"
 
-    def text(self) -> str:
-        return "{u-email}: the user's first address. {h-email}: the one in the message."
+    def text(self) -> Safe:
+        return own("{u-email}: the user's first address. {h-email}: the one in the message.")
 
     def specs(self) -> Sequence[Spec]:
         return [
@@ -60,7 +60,7 @@ class FilingStep(FormStep):
         return "Mail to addresses that no user has is kept, and can be filed when they have one."
 
     def content(self) -> ComposeResult:
-        yield Static(Content(NOBODY), id="nobody", classes="wrong")
+        yield Static(shown(NOBODY), id="nobody", classes="wrong")
         yield from super().content()
 
     def start(self) -> None:
@@ -74,11 +74,11 @@ class FilingStep(FormStep):
     async def _load(self) -> None:
         self.query_one("#nobody").display = not await self.desk.users.archivable()
 
-    async def doubt(self) -> str:
+    async def doubt(self) -> Safe:
         if self._doubted or await self.desk.users.archivable():
-            return ""
+            return BLANK
         self._doubted = True
-        return "No user has an e-mail address yet, so all mail would be for unknown people."
+        return own("No user has an e-mail address yet, so all mail would be for unknown people.")
 
     @property
     def guide(self) -> str:
@@ -87,7 +87,7 @@ class FilingStep(FormStep):
     def examples(self) -> None:
         """Show where messages would go by what stands here now."""
         self.collect()
-        page = Page("Examples", lambda width: [(Span(text),) for text in wrap(WAITING, width)])
+        page = Page(own("Examples"), lambda width: [(Span(text),) for text in wrap(WAITING, width)])
         self.app.push_screen(page)
         self.work(self._look(page))
 
@@ -95,7 +95,7 @@ class FilingStep(FormStep):
         try:
             found = await self.desk.drafts.examples(self.draft)
         except Refused as trouble:
-            said = f"! {trouble.message} {trouble.hint}"
+            said = own("! {} {}", trouble.message, trouble.hint)
             page.show(lambda width: [(Span(text),) for text in wrap(said, width)])
         else:
             page.show(lambda width: example_lines(found, width))
@@ -108,14 +108,14 @@ def example_lines(found: Sequence[ExampleRow], width: int) -> list[Line]:
     lines: list[Line] = []
     for row in found:
         parts = (
-            ("", row.subject, Tone.STRONG),
-            ("  ", row.facts, Tone.MUTED),
-            *(("→ ", place, Tone.PLAIN) for place in row.places),
-            *(("! ", note, Tone.WARN) for note in row.notes),
+            (BLANK, row.subject, Tone.STRONG),
+            (own("  "), row.facts, Tone.MUTED),
+            *((own("→ "), place, Tone.PLAIN) for place in row.places),
+            *((own("! "), note, Tone.WARN) for note in row.notes),
         )
         lines += [()] if lines else []
         for sign, text, tone in parts:
             first, *rest = wrap(text, max(width - len(sign), 10))
-            lines.append((Span(f"{sign}{first}", tone),))
-            lines += [(Span(f"{' ' * len(sign)}{one}", tone),) for one in rest]
+            lines.append((Span(joined("", (sign, first)), tone),))
+            lines += [(Span(joined("", (blanks(len(sign)), one)), tone),) for one in rest]
     return lines

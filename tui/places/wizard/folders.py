@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from textual.app import ComposeResult
-from textual.content import Content
 from textual.widgets import Static
 
 from tui.desk.draft import FolderRow, FolderTree
 from tui.desk.drafts import Drafts
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, blanks, joined, own
 from tui.desk.refusals import Refused
 from tui.places.ask import Ask
 from tui.places.confirm import Confirm
@@ -20,6 +19,7 @@ from tui.text.format import Line, Span, cut, fit
 from tui.widgets.fields import Changed, Options
 from tui.widgets.inputs import Marked
 from tui.widgets.lines import Choice
+from tui.widgets.shown import shown, tell
 
 WAYS = (("all", "all but the unticked"), ("only", "only the ticked"))
 
@@ -28,7 +28,7 @@ class FoldersStep(Step):
     """Which folders."""
 
     word = "Folders"
-    heading = "Which folders?"
+    heading = own("Which folders?")
     owns = ("folders",)
     offers = ("pattern",)
 
@@ -41,49 +41,54 @@ class FoldersStep(Step):
 
     def content(self) -> ComposeResult:
         yield Marked(Options(WAYS, "only" if self.drafts.folders_only(self.draft) else "all"))
-        yield Static(Content("Reading the folders …"), id="said")
+        yield Static(shown(own("Reading the folders …")), id="said")
         yield Choice(id="folders")
         yield Static(id="rules")
         yield Static(id="wrong", classes="wrong")
 
-    def text(self) -> str:
-        return FOR_ALL if self.draft.many else ""
+    def text(self) -> Safe:
+        return FOR_ALL if self.draft.many else BLANK
 
     @property
     def drafts(self) -> Drafts:
         return self.desk.drafts
 
     def start(self) -> None:
-        self._tree = FolderTree("", ())
-        self._without = "…"
+        self._tree = FolderTree(BLANK, ())
+        self._without = own("…")
         self._show()
         self.query_one("#folders", Choice).focus()
         self.again()
 
     def again(self) -> None:
         """Read the folders from the server."""
-        self._without = "…"
-        self.query_one("#said", Static).update(Content("Reading the folders …"))
+        self._without = own("…")
+        self.query_one("#said", Static).update(shown(own("Reading the folders …")))
         self.work(self._read())
 
-    def show_errors(self, errors: Mapping[str, str]) -> None:
+    def show_errors(self, errors: Mapping[str, Safe]) -> None:
         wrong = self.query_one("#wrong", Static)
         wrong.display = bool(errors)
-        wrong.update(Content("\n".join(f"! {text} x takes all rules back." for text in errors.values())))
+        wrong.update(shown(joined("\n", (own("! {} x takes all rules back.", text) for text in errors.values()))))
 
     async def _read(self) -> None:
         said = self.query_one("#said", Static)
-        self._without = "No folders to tick."
+        self._without = own("No folders to tick.")
         try:
             self._tree = await self.drafts.folders(self.draft)
         except Refused as trouble:
             said.update(
-                Content(f"! The folders cannot be read: {trouble.message} {trouble.hint}\nPatterns can be written with p.")
+                shown(
+                    own("! The folders cannot be read: {} {}\nPatterns can be written with p.", trouble.message, trouble.hint)
+                )
             )
         else:
             said.update(
-                Content(
-                    f"Folders of {self._tree.mailbox}. Left out unless ticked: junk, folders of others, all that is no mail."
+                shown(
+                    own(
+                        "Folders of {}. Left out unless ticked: junk, folders of others, all that is no mail.",
+                        self._tree.mailbox,
+                    )
                 )
             )
         self._show()
@@ -98,17 +103,17 @@ class FoldersStep(Step):
         rules = self.drafts.folder_rules(self.draft)
         ticking = ("tick", "tick_below") if rows else ("test",)
         self.offer(*ticking, "pattern", "again", *(("forget",) if rules else ()))
-        self.query_one("#rules", Static).update(Content("\n".join(cut(text, max(self.size.width, 20)) for text in rules)))
+        self.query_one("#rules", Static).update(shown(joined("\n", (cut(text, max(self.size.width, 20)) for text in rules))))
 
     def _line(self, row: FolderRow, width: int) -> Line:
-        name = "  " * row.depth + row.name
+        name = joined("", (blanks(2 * row.depth), row.name))
         if not row.selectable:
-            return (Span(fit(f"    {name}", width), Tone.MUTED),)
+            return (Span(fit(own("    {}", name), width), Tone.MUTED),)
         reason = self.drafts.folder_reason(self.draft, row)
-        right = f"{row.messages:>9}  " + fit(reason or row.note, 26)
-        mark = "[ ]" if reason else "[x]"
+        right = own("{:>9}  {}", row.messages, fit(reason or row.note, 26))
+        mark = own("[ ]") if reason else own("[x]")
         return (
-            Span(f"{mark} ", Tone.MUTED if reason else Tone.GOOD),
+            Span(own("{} ", mark), Tone.MUTED if reason else Tone.GOOD),
             Span(fit(name, max(width - 4 - len(right), 8)), Tone.MUTED if reason else Tone.PLAIN),
             Span(right, Tone.MUTED),
         )
@@ -124,21 +129,21 @@ class FoldersStep(Step):
         if row is None or not (row.selectable or below):
             return
         if refusal := self.drafts.tick_folder(self.draft, row, below=below):
-            self.notify(refusal, markup=False)
+            tell(self, refusal)
         self._show()
 
     def on_changed(self, event: Changed) -> None:
         event.stop()
         wanted = self.query_one(Options).value
         if not self.drafts.choose_folders(self.draft, self._tree, only=wanted == "only"):
-            self.notify("Tick a folder first: with none ticked there is nothing to archive.", markup=False)
+            tell(self, own("Tick a folder first: with none ticked there is nothing to archive."))
             self.query_one(Options).choose("only" if self.drafts.folders_only(self.draft) else "all")
         self._show()
 
     def pattern(self) -> None:
         """Write a pattern."""
-        question = "A pattern for folders"
-        text = (
+        question = own("A pattern for folders")
+        text = own(
             "Name, Name/** (with all below it), Projects/* (any one level), **/Old (at any depth).\n"
             "Begin with + to archive what it matches, with - to leave it out."
         )
@@ -148,13 +153,15 @@ class FoldersStep(Step):
         if text is None or not text.strip(" +-"):
             return
         if refusal := self.drafts.add_pattern(self.draft, text):
-            self.notify(refusal, markup=False)
+            tell(self, refusal)
         self._show()
 
     def forget(self) -> None:
         """Take all rules back; asks first."""
-        text = "What was ticked and unticked here and all patterns are forgotten: the folders are chosen as at first."
-        self.app.push_screen(Confirm("Take all folder rules back?", text, "take them back", "leave them"), self._forget)
+        text = own("What was ticked and unticked here and all patterns are forgotten: the folders are chosen as at first.")
+        self.app.push_screen(
+            Confirm(own("Take all folder rules back?"), text, own("take them back"), own("leave them")), self._forget
+        )
 
     def _forget(self, yes: bool | None) -> None:
         if yes:

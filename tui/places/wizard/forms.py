@@ -8,31 +8,32 @@ from functools import partial
 from typing import Any
 
 from textual.app import ComposeResult
-from textual.content import Content
 from textual.widgets import Static
 
+from tui.desk.present import BLANK, Safe, joined, own
 from tui.desk.refusals import Refused
 from tui.places.profiles.deletion import Answer, DeletionQuestion
 from tui.places.wizard.step import PASSWORD, RUN_NOW, TRY_WITH, FormStep
 from tui.widgets.fields import Check, Choices, Options, Spec, Text
 from tui.widgets.form import Form
+from tui.widgets.shown import shown
 
 KINDS = (
     ("mailbox", "one mailbox, with its own password"),
     ("mailboxes", "many mailboxes, with one master password"),
     ("catchall", "one mailbox that gets everybody's mail (catch-all)"),
 )
-OLDER_FIRST = (
+OLDER_FIRST = own(
     "Mail on the server is deleted once it is archived and old enough. How old, is typed next; ^r counts what would go."
 )
-FOR_ALL = "These settings hold for all mailboxes of the profile."
+FOR_ALL = own("These settings hold for all mailboxes of the profile.")
 
 
 class KindStep(FormStep):
     """Which kind of profile."""
 
     word = "Kind"
-    heading = "What is to be archived?"
+    heading = own("What is to be archived?")
     offers = ("guide",)
 
     def specs(self) -> Sequence[Spec]:
@@ -68,7 +69,7 @@ class ServerStep(FormStep):
     """Where the mailboxes are."""
 
     word = "Server"
-    heading = "Which server?"
+    heading = own("Which server?")
 
     def specs(self) -> Sequence[Spec]:
         access = (("imap-ssl", "IMAP-SSL"), ("imap-tls", "IMAP-TLS"), ("imap", "IMAP"))
@@ -106,7 +107,7 @@ class LoginStep(FormStep):
     """Who logs in."""
 
     word = "Login"
-    heading = "How is it opened?"
+    heading = own("How is it opened?")
     offers = ("test", "guide")
     owns = ("login", "target.folder")
 
@@ -160,10 +161,10 @@ class FilterStep(FormStep):
     """Which messages."""
 
     word = "Filter"
-    heading = "Which messages? Empty fields leave nothing out."
+    heading = own("Which messages? Empty fields leave nothing out.")
 
-    def text(self) -> str:
-        return FOR_ALL if self.draft.many else ""
+    def text(self) -> Safe:
+        return FOR_ALL if self.draft.many else BLANK
 
     def specs(self) -> Sequence[Spec]:
         seen = (("any", "read and unread"), ("seen", "only read"), ("unseen", "only unread"))
@@ -189,11 +190,11 @@ class DeleteStep(FormStep):
     word = "Delete"
     #: Counts the rules that were looked at.
     _looking = 0
-    heading = "Delete on the server after archiving?"
+    heading = own("Delete on the server after archiving?")
     offers = ("preview", "probe", "guide")
 
-    def text(self) -> str:
-        return FOR_ALL if self.draft.many else ""
+    def text(self) -> Safe:
+        return FOR_ALL if self.draft.many else BLANK
 
     def specs(self) -> Sequence[Spec]:
         when = (
@@ -237,7 +238,9 @@ class DeleteStep(FormStep):
             sentences = [OLDER_FIRST]
         else:
             count = partial(self.desk.drafts.preview, draft)
-        question = DeletionQuestion("Delete mail on the server?", sentences, "delete", "leave it", count, choices=True)
+        question = DeletionQuestion(
+            own("Delete mail on the server?"), sentences, own("delete"), own("leave it"), count, choices=True
+        )
         self.app.push_screen(question, partial(self._answered, value))
 
     def _answered(self, value: str, answer: Answer | None) -> None:
@@ -258,7 +261,7 @@ class DeleteStep(FormStep):
 
     def _say(self) -> None:
         self.collect()
-        self.query_one("#rule", Static).update(Content(self.desk.drafts.rule(self.draft)))
+        self.query_one("#rule", Static).update(shown(self.desk.drafts.rule(self.draft)))
 
     @property
     def guide(self) -> str:
@@ -271,15 +274,15 @@ class DeleteStep(FormStep):
 
     async def _look(self, probe: bool) -> None:
         found = self.query_one("#found", Static)
-        found.update(Content("Asking the server …"))
+        found.update(shown(own("Asking the server …")))
         looking = self._looking
         desk = self.desk.drafts
         try:
             sentences = await (desk.probe(self.draft) if probe else desk.preview(self.draft))
         except Refused as trouble:
-            sentences = [f"! {trouble.message} {trouble.hint}"]
+            sentences = [own("! {} {}", trouble.message, trouble.hint)]
         if looking == self._looking:
-            found.update(Content("\n".join(sentences)))
+            found.update(shown(joined("\n", sentences)))
 
 
 def _trash_note(values: Mapping[str, Any]) -> str:
@@ -306,7 +309,7 @@ class NameStep(FormStep):
     """What it is called, and when it runs."""
 
     word = "Name"
-    heading = "Name and schedule"
+    heading = own("Name and schedule")
     owns = ("name", "schedule")
     offers = ("guide",)
 

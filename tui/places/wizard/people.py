@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 
 from textual import events
 from textual.app import ComposeResult
-from textual.content import Content
 from textual.widgets import Input, Static
 
-from tui.desk.present import Tone
+from tui.desk.present import BLANK, Safe, Tone, joined, own
 from tui.desk.users import UserRow
 from tui.places.wizard.step import Step
 from tui.text.format import Line, Span, fit
 from tui.widgets.fields import Changed, Options, Tick
 from tui.widgets.inputs import Marked, SearchBar
 from tui.widgets.paged import PagedChoice
+from tui.widgets.shown import shown, tell
 
-NOBODY = (
+NOBODY = own(
     "There are no users yet. Each mailbox belongs to a user, who has an archive.\n\n"
     "  n  adds a user by hand\n"
     "  i  imports a CSV file with names and e-mail addresses\n"
@@ -36,16 +36,16 @@ MODES = (
 SEARCHING = ("add_user", "import_users", "directory", "search")
 
 
-def user_line(row: UserRow, width: int, mark: str = "") -> Line:
+def user_line(row: UserRow, width: int, mark: Safe = BLANK) -> Line:
     """A user as a line: name, full name, addresses."""
     room = max(width - len(mark), 20)
     name = min(24, room // 3)
-    addresses = "! disabled: left the directory" if row.disabled else row.addresses or "! no e-mail address"
+    addresses = own("! disabled: left the directory") if row.disabled else row.addresses or own("! no e-mail address")
     full = min(24, room // 4) if room >= 70 else 0
     rest = max(room - name - 2 - (full + 2 if full else 0), 8)
-    spans = [Span(mark), Span(fit(row.name, name), Tone.STRONG), Span("  ")]
+    spans = [Span(mark), Span(fit(row.name, name), Tone.STRONG), Span(own("  "))]
     if full:
-        spans += [Span(fit(row.full_name, full)), Span("  ")]
+        spans += [Span(fit(row.full_name, full)), Span(own("  "))]
     spans.append(Span(fit(addresses, rest), Tone.WARN if addresses.startswith("! ") else Tone.PLAIN))
     return tuple(span for span in spans if span.text)
 
@@ -66,9 +66,9 @@ class PeopleStep(Step):
 
     def content(self) -> ComposeResult:
         yield from self.above()
-        yield SearchBar("/  name or address")
+        yield SearchBar(own("/  name or address"))
         yield PagedChoice[UserRow](id="people")
-        yield Static(Content(NOBODY), id="nobody")
+        yield Static(shown(NOBODY), id="nobody")
         yield Static(id="sentence")
         yield Static(id="wrong", classes="wrong")
 
@@ -135,17 +135,17 @@ class PeopleStep(Step):
         """Go to the search."""
         self.query_one(SearchBar).line.focus()
 
-    def show_errors(self, errors: Mapping[str, str]) -> None:
+    def show_errors(self, errors: Mapping[str, Safe]) -> None:
         wrong = self.query_one("#wrong", Static)
         wrong.display = bool(errors)
-        wrong.update(Content("\n".join(f"! {text}" for text in errors.values())))
+        wrong.update(shown(joined("\n", (own("! {}", text) for text in errors.values()))))
 
 
 class UsersStep(PeopleStep):
     """Whose mailboxes."""
 
     word = "Users"
-    heading = "Whose mailboxes?"
+    heading = own("Whose mailboxes?")
     _doubted = False
     #: Counts how often it was asked what the selection comes to.
     _said = 0
@@ -183,7 +183,7 @@ class UsersStep(PeopleStep):
         if self.mode != "only":
             # Who left the directory is archived only by name.
             archived = not row.disabled and (bool(row.addresses) if self.mode == "all" else not archived)
-        return user_line(row, width, "[x] " if archived else "[ ] ")
+        return user_line(row, width, own("[x] ") if archived else own("[ ] "))
 
     def _entry(self, row: UserRow) -> str:
         """The entry of the list that names this user, or nothing."""
@@ -196,7 +196,7 @@ class UsersStep(PeopleStep):
         if row is None or self.mode == "all":
             return
         if row.disabled and self.mode != "only":
-            self.notify("Who left the directory and is disabled is archived only by name.", markup=False)
+            tell(self, own("Who left the directory and is disabled is archived only by name."))
             return
         if entry := self._entry(row):
             self.listed.remove(entry)
@@ -216,18 +216,18 @@ class UsersStep(PeopleStep):
         self.people.redraw()
         self.work(self._say())
 
-    async def doubt(self) -> str:
+    async def doubt(self) -> Safe:
         if self._doubted or await self.desk.users.count(""):
-            return ""
+            return BLANK
         self._doubted = True
-        return "There is nobody yet whose mailbox could be archived: n adds a user, i imports a list, t takes a directory."
+        return own("There is nobody yet whose mailbox could be archived: n adds a user, i imports a list, t takes a directory.")
 
     async def _say(self) -> None:
         self._said += 1
         asked, said = self._said, await self.desk.drafts.selected(self.draft)
         if asked == self._said:
             # Of two answers that come in another order than they were asked for, the last question's counts.
-            self.query_one("#sentence", Static).update(Content(said))
+            self.query_one("#sentence", Static).update(shown(said))
             self.show_errors({})
 
 
@@ -235,11 +235,11 @@ class TargetStep(PeopleStep):
     """Whose archive the mailbox goes to."""
 
     word = "Target"
-    heading = "Into whose archive?"
+    heading = own("Into whose archive?")
     owns = ("target.user",)
 
     def line(self, row: UserRow, width: int) -> Line:
-        return user_line(row, width, "(•) " if row.key == self.draft.fields.get("target.user") else "( ) ")
+        return user_line(row, width, own("(•) ") if row.key == self.draft.fields.get("target.user") else own("( ) "))
 
     async def loaded(self, first: Sequence[UserRow]) -> None:
         if not self.draft.fields.get("target.user"):
@@ -263,5 +263,5 @@ class TargetStep(PeopleStep):
 
     def _say(self) -> None:
         where = self.desk.drafts.goes_to(self.draft)
-        self.query_one("#sentence", Static).update(Content(where))
+        self.query_one("#sentence", Static).update(shown(where))
         self.show_errors({})

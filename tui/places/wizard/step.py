@@ -7,14 +7,15 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.content import Content
 from textual.widgets import Static
 
 from tui.desk.desk import Desk
 from tui.desk.draft import Draft, Secret
+from tui.desk.present import BLANK, Safe, joined
 from tui.shell import Shell, shell_of
 from tui.widgets.fields import Spec, Text
 from tui.widgets.form import Form
+from tui.widgets.shown import shown
 
 #: The field in a form that is no part of a profile.
 PASSWORD = "login.password"
@@ -31,8 +32,8 @@ class Step(Vertical):
     DEFAULT_CSS = "Step { height: 1fr; } Step > .intro { height: auto; margin-bottom: 1; }"
 
     word: ClassVar[str] = ""
-    heading: ClassVar[str] = ""
-    intro: ClassVar[str] = ""
+    heading: ClassVar[Safe] = BLANK
+    intro: ClassVar[Safe] = BLANK
     owns: ClassVar[tuple[str, ...]] = ()
     offers: tuple[str, ...] = ()
     #: Whether what is typed can be for this page: one that reads the archive first is not ready before.
@@ -44,10 +45,10 @@ class Step(Vertical):
 
     def compose(self) -> ComposeResult:
         if text := self.text():
-            yield Static(Content(text), classes="intro")
+            yield Static(shown(text), classes="intro")
         yield from self.content()
 
-    def text(self) -> str:
+    def text(self) -> Safe:
         """What is said above the fields."""
         return self.intro
 
@@ -74,12 +75,12 @@ class Step(Vertical):
         """Is this field asked for here?"""
         return field in self.owns or any(field.startswith(f"{one}.") for one in self.owns)
 
-    def show_errors(self, errors: Mapping[str, str]) -> None:
+    def show_errors(self, errors: Mapping[str, Safe]) -> None:
         """Say what is wrong; ``errors`` are those of fields that this page checks."""
 
-    async def doubt(self) -> str:
+    async def doubt(self) -> Safe:
         """What is allowed here and hardly meant; said once, then nothing."""
-        return ""
+        return BLANK
 
     def start(self) -> None:
         """The page is in front."""
@@ -136,12 +137,12 @@ class FormStep(Step):
     def checks(self, field: str) -> bool:
         return super().checks(field) or any(spec.name == field for spec in self.specs())
 
-    def show_errors(self, errors: Mapping[str, str]) -> None:
+    def show_errors(self, errors: Mapping[str, Safe]) -> None:
         beside = {spec.name for spec in self.specs()}
         if not self.form.show_errors(errors) and errors:
             # Of a field that is not shown: said at the first line, so that it is not unsaid.
             first = next((spec for spec in self.specs() if isinstance(spec, Text)), None)
-            rest = " ".join(text for name, text in errors.items() if name not in beside)
+            rest = joined(" ", (text for name, text in errors.items() if name not in beside))
             if first is not None and rest:
                 self.form.show_errors({first.name: rest})
 

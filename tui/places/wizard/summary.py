@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 
 from tui.desk.draft import Summary
-from tui.desk.present import Tone
+from tui.desk.present import Tone, blanks, own
 from tui.desk.refusals import Refused
 from tui.places.wizard.step import Step
 from tui.text.format import Line, Span, fit, wrap
@@ -18,7 +18,7 @@ class SummaryStep(Step):
     """Everything at a glance; enter saves."""
 
     word = "Summary"
-    heading = "Is everything right?"
+    heading = own("Is everything right?")
 
     DEFAULT_CSS = "SummaryStep Lines { height: 1fr; }"
 
@@ -34,7 +34,7 @@ class SummaryStep(Step):
         try:
             summary = await self.desk.drafts.summary(self.draft)
         except Refused as trouble:
-            summary = Summary((), (), (f"{trouble.message} {trouble.hint}",))
+            summary = Summary((), (), (own("{} {}", trouble.message, trouble.hint),))
         lines.show(lambda width: summary_lines(summary, width))
 
 
@@ -44,12 +44,12 @@ def summary_lines(summary: Summary, width: int) -> list[Line]:
     room = max(width - LABEL, 10)
     for label, text in summary.facts:
         danger = label == summary.danger
-        first, *rest = wrap(f"! {text}" if danger else text, room)
+        first, *rest = wrap(own("! {}", text) if danger else text, room)
         tone = Tone.BAD if danger else Tone.PLAIN
         lines.append((Span(fit(label, LABEL), tone if danger else Tone.MUTED), Span(first, tone)))
-        lines += [(Span(" " * LABEL), Span(one, tone)) for one in rest]
-    for mark, tone, texts in (("! ", Tone.WARN, summary.warnings), ("· ", Tone.MUTED, summary.advice)):
+        lines += [(Span(blanks(LABEL)), Span(one, tone)) for one in rest]
+    for mark, tone, texts in ((own("! "), Tone.WARN, summary.warnings), (own("· "), Tone.MUTED, summary.advice)):
         for text in texts:
             first, *rest = wrap(text, max(width - 2, 10))
-            lines += [(), (Span(mark, tone), Span(first)), *((Span("  "), Span(one)) for one in rest)]
+            lines += [(), (Span(mark, tone), Span(first)), *((Span(own("  ")), Span(one)) for one in rest)]
     return lines

@@ -15,6 +15,7 @@ from textual.widgets import Input
 from tui.actions import WIZARD_ACTIONS
 from tui.bindings import bindings
 from tui.desk.draft import Draft
+from tui.desk.present import BLANK, Safe, joined, own, sentence, text
 from tui.desk.refusals import Refused
 from tui.desk.users import UserDraft
 from tui.guides import load
@@ -37,6 +38,7 @@ from tui.text.format import cut, header
 from tui.widgets.form import Form
 from tui.widgets.panel import Panel
 from tui.widgets.row import Row
+from tui.widgets.shown import tell
 
 SINGLE: tuple[type[Step], ...] = (
     KindStep,
@@ -138,24 +140,24 @@ class WizardPlace(Place):
         step = self.steps[self._at](self.draft)
         await panel.mount(step)
         panel.head(step.heading)
-        title = "Change" if self.draft.replaces else "New profile"
+        title = own("Change") if self.draft.replaces else own("New profile")
         name = self.console.desk.drafts.shown_name(self.draft)
         self.show_top(
-            lambda width, clock: header(("Archivar", title, *([name] if name else [])), self._step_of(), clock, width)
+            lambda width, clock: header((own("Archivar"), title, *filter(None, [name])), self._step_of(), clock, width)
         )
         self.query_one("#steps", Row).show(self._steps)
         step.start()
         self.refresh_bindings()
 
-    def _step_of(self) -> str:
-        return f"step {self._at + 1} of {len(self.steps)}"
+    def _step_of(self) -> Safe:
+        return own("step {} of {}", self._at + 1, len(self.steps))
 
-    def _steps(self, width: int) -> str:
+    def _steps(self, width: int) -> Safe:
         words = [
-            f"{'✔' if index < self._at else '●' if index == self._at else '·'} {step.word}"
+            own("{} {}", own("✔") if index < self._at else own("●") if index == self._at else own("·"), text(step.word))
             for index, step in enumerate(self.steps)
         ]
-        return cut(" " + " ".join(words), width)
+        return cut(own(" {}", joined(" ", words)), width)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what has a meaning on this page."""
@@ -201,14 +203,14 @@ class WizardPlace(Place):
             here = {field: text for field, text in errors.items() if step.checks(field)}
             step.show_errors(here)
             if not here and (doubt := await step.doubt()):
-                self.notify(f"{doubt} Enter again goes on all the same.", severity="warning", markup=False)
+                tell(self, own("{} Enter again goes on all the same.", doubt), severity="warning")
             elif not here:
                 self._at += 1
                 await self._show()
         finally:
             self._free()
 
-    async def _save(self, errors: Mapping[str, str]) -> None:
+    async def _save(self, errors: Mapping[str, Safe]) -> None:
         """Save, or go to the first page on which something is wrong."""
         for index, kind in enumerate(self.steps):
             here = {field: text for field, text in errors.items() if kind(self.draft).checks(field)}
@@ -219,18 +221,21 @@ class WizardPlace(Place):
                     self.step.show_errors(here)
                 return
         if errors:
-            raise Refused("This cannot be saved.", " ".join(f"{field}: {text}" for field, text in errors.items()))
+            raise Refused(
+                own("This cannot be saved."),
+                joined(" ", (sentence(f"{field}: {problem}") for field, problem in errors.items())),
+            )
         save, run_now = await self._sure()
         if not save:
             return
         desk, automatic = self.console.desk, self.console.desk.drafts.automatic(self.draft)
-        self._panel.head("Saving …")
+        self._panel.head(own("Saving …"))
         try:
             key = await desk.drafts.save(self.draft)
         finally:
             if self.step:
                 self._panel.head(self.step.heading)
-        run, failed = None, ""
+        run, failed = None, BLANK
         try:
             if automatic:
                 # It is to start by itself, so somebody must be there to start it.
@@ -238,11 +243,11 @@ class WizardPlace(Place):
             run = await desk.start(key) if run_now else None
         except Refused as trouble:
             # Saved it is: the wizard must not stay as if it were not.
-            failed = f" It was not started: {trouble.message} {trouble.hint}"
+            failed = own(" It was not started: {} {}", trouble.message, trouble.hint)
         self.close_place()
         self._saved(key)
-        said = f"Profile {desk.drafts.shown_name(self.draft)} saved.{failed}"
-        self.app.notify(said, severity="warning" if failed else "information", timeout=20 if failed else None, markup=False)
+        said = own("Profile {} saved.{}", desk.drafts.shown_name(self.draft), failed)
+        tell(self, said, severity="warning" if failed else "information", timeout=20 if failed else None)
         if run is not None:
             await self.app.push_screen(RunPlace(run))
 
@@ -253,12 +258,12 @@ class WizardPlace(Place):
         if not more:
             return True, run_now
         sentences, count = [*more, desk.rule(self.draft)], partial(desk.preview, self.draft)
-        title = "Save a profile that deletes more than before?"
-        if not await self._asked(DeletionQuestion(title, sentences, "save it", "go on editing", count)):
+        title = own("Save a profile that deletes more than before?")
+        if not await self._asked(DeletionQuestion(title, sentences, own("save it"), own("go on editing"), count)):
             return False, False
         if run_now:
-            title = "And run it as soon as it is saved?"
-            run_now = await self._asked(DeletionQuestion(title, sentences[-1:], "run it", "save it only", count))
+            title = own("And run it as soon as it is saved?")
+            run_now = await self._asked(DeletionQuestion(title, sentences[-1:], own("run it"), own("save it only"), count))
         return True, run_now
 
     async def _asked(self, question: DeletionQuestion) -> bool:
@@ -285,7 +290,7 @@ class WizardPlace(Place):
         if self.step:
             self.step.collect()
         if self._changed():
-            question = Confirm("Leave without saving?", "What was typed here is lost.", "leave", "go on")
+            question = Confirm(own("Leave without saving?"), own("What was typed here is lost."), own("leave"), own("go on"))
             self.app.push_screen(question, self._answered)
         else:
             self.close_place()
@@ -318,8 +323,12 @@ class WizardPlace(Place):
 
     def action_probe(self) -> None:
         if isinstance(self.step, DeleteStep):
-            text = "A folder of our own is made in the mailbox, one message put in, deleted, looked for, and all of it removed."
-            self.app.push_screen(Confirm("Try out deletion on the server?", text, "try it", "leave it"), self._probe)
+            text = own(
+                "A folder of our own is made in the mailbox, one message put in, deleted, looked for, and all of it removed."
+            )
+            self.app.push_screen(
+                Confirm(own("Try out deletion on the server?"), text, own("try it"), own("leave it")), self._probe
+            )
 
     def _probe(self, yes: bool | None) -> None:
         if yes and isinstance(self.step, DeleteStep):
