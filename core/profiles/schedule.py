@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from core.profiles import zones
+from core.profiles import cron, zones
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WHAT_EVERY = "a number and a unit such as 15 minutes, 2 hours or 1 day, from 1 minute to 30 days"
@@ -18,9 +17,6 @@ WHAT_ZONE = "a name of the IANA list such as Europe/Berlin"
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=30)
 _EVERY = re.compile(r"\s*([0-9]{1,5})\s*(minute|hour|day)s?\s*", re.IGNORECASE)
 _DAILY = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
-#: What all crons understand; the library would take more (random, seconds), which is not for a profile.
-_CRON_FIELD = re.compile(r"(?:[0-9*,/-]|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat)+")
-_LONGEST_CRON = 200
 #: A start that is planned for later than the schedule says from now on, by more than this, was planned by a wrong clock.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
@@ -63,12 +59,12 @@ class Schedule:
         if self.every:
             return after + _interval(self.every)
         zone = zones.zone(self.time_zone)
-        matches = _matches(self._cron_line)
-        if "*" in self._cron_line.split()[1]:
-            return _by_the_hour(matches, after, zone)
+        line = self._cron_line
+        if "*" in line.split()[1]:
+            return _by_the_hour(line, after, zone)
         shown = zones.wall(after, zone)
         while True:
-            shown = matches(shown)
+            shown = cron.following(line, shown)
             if (moment := zones.moment_of(shown, zone)) > after:
                 return moment
 
@@ -137,12 +133,7 @@ def check_daily(text: str) -> str:
 
 def check_cron(text: str) -> str:
     """``text`` with single blanks. Raises ``ValueError`` when it has not five fields, or means no moment at all."""
-    fields = text.lower().split()
-    if len(text) > _LONGEST_CRON or len(fields) != 5 or not all(_CRON_FIELD.fullmatch(field) for field in fields):
-        raise ValueError(f"{text!r} is no cron line")
-    line = " ".join(fields)
-    _matches(line)(datetime.fromisoformat("2024-01-01"))
-    return line
+    return cron.plain(text)
 
 
 def check_zone(text: str) -> str:
@@ -163,27 +154,11 @@ def _interval(every: str) -> timedelta:
     return timedelta(**{f"{unit.removesuffix('s')}s": int(count)})
 
 
-def _matches(line: str) -> Callable[[datetime], datetime]:
-    """The wall time after a given one that a cron line names. Raises ``ValueError``."""
-    # It takes 50 ms to import, and most commands compute no start.
-    from croniter import CroniterError, croniter
-
-    def following(shown: datetime) -> datetime:
-        try:
-            # In UTC, so that the library sees days on which no clock is changed.
-            found: datetime = croniter(line, shown.replace(tzinfo=UTC)).get_next(datetime)
-        except CroniterError as error:
-            raise ValueError(f"{line!r} is no cron line: {error}") from None
-        return found.replace(tzinfo=None)
-
-    return following
-
-
-def _by_the_hour(matches: Callable[[datetime], datetime], after: datetime, zone: tzinfo | None) -> datetime:
+def _by_the_hour(line: str, after: datetime, zone: tzinfo | None) -> datetime:
     """The next match, where each change of the clock begins anew with what it shows then."""
     start, known = after, zones.offset(after, zone)
     while True:
-        moment = matches((start + known).replace(tzinfo=None)).replace(tzinfo=UTC) - known
+        moment = cron.following(line, (start + known).replace(tzinfo=None)).replace(tzinfo=UTC) - known
         if zones.offset(moment, zone) == known:
             return moment
         change = zones.change_between(start, moment, zone)

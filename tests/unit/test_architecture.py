@@ -27,7 +27,7 @@ PACKAGES = ("core", "tui", "themes")
 HOMES = {
     "aiosqlite": ("core.db",),
     "asn1crypto": ("core.archive",),
-    "croniter": ("core.profiles",),
+    "cronsim": ("core.profiles",),
     "imapclient": ("core.imap",),
     "imaplib": ("core.imap", "core.demo"),
     "httpx": ("core.directory",),
