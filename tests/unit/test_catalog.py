@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.archive.archive import Archive
-from core.archive.catalog.catalog import Detail
+from core.archive.catalog.messages import Detail
 from core.archive.proof.verify import verify
 from core.archive.registry import users
 from core.archive.store.ledger import Draft, Entry

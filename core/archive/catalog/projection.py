@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 
 from core.archive.catalog import catalog, changes, settings
-from core.archive.catalog.catalog import Detail
+from core.archive.catalog.messages import Detail
 from core.archive.store.intake import Prepared
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import REPAIR, Volume

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from core.archive.archive import Archive
-from core.archive.catalog.catalog import USERS_CHANGED
+from core.archive.catalog.records import USERS_CHANGED
 from core.archive.store.ledger import Draft
 from core.db import kept
 from core.db.database import Row
