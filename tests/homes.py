@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast
 
 from core import config
 from core.archive.archive import Archive
@@ -21,6 +22,10 @@ from core.archive.catalog import catalog
 from core.archive.proof import verify as proof
 from core.archive.proof.verify import Verdict
 from core.archive.registry import saved_profiles, users
+from core.archive.store import entries as ledger_entries
+from core.archive.store.entries import AnyEntry
+from core.archive.store.entries.reading import Fields
+from core.archive.store.entries.statement import Event, Newer, Unprojected
 from core.archive.store.ledger import Draft, Entry
 from core.config import Home
 from core.model import Run
@@ -139,7 +144,37 @@ def archived(messages: Mapping[int, bytes], *, owner: str, folder: str = "INBOX"
     """The ledger's entry about messages (UID -> raw) of a folder."""
     listed = [[hashlib.sha256(raw).hexdigest(), uid, len(raw), 1_700_000_000 + uid, "\\Seen"] for uid, raw in messages.items()]
     payload = {"run": run, "source": SOURCE, "owner": owner, "folder": f"{ALICE}/{folder}", "server_folder": folder}
-    return Draft("archived", payload | {"uidvalidity": 7, "messages": listed})
+    return draft("archived", payload | {"uidvalidity": 7, "messages": listed})
+
+
+def draft(kind: str, payload: dict[str, Any], actor: str = "archivar") -> Draft:
+    """An entry as its payload says it, in JSON as it would stand in a ledger."""
+    value = ledger_entries.read(kind, payload)
+    assert not isinstance(value, Newer), kind
+    return Draft(value, actor)
+
+
+@dataclass(frozen=True)
+class Raw(Event, Unprojected):
+    """What another program may have written: any kind, any payload."""
+
+    kind: str  # type: ignore[misc]
+    said: dict[str, Any]
+
+    @classmethod
+    def of(cls, fields: Fields) -> Self:
+        raise NotImplementedError
+
+    def payload(self) -> dict[str, Any]:
+        return self.said
+
+    def sentence(self) -> str:
+        raise NotImplementedError
+
+
+def raw(kind: str, payload: dict[str, Any], actor: str = "archivar") -> Draft:
+    """An entry of any kind with any payload, as no writer of this program would make it."""
+    return Draft(cast("AnyEntry", Raw(kind, payload)), actor)
 
 
 async def store(archive: Archive, messages: Mapping[int, bytes], *, folder: str = "INBOX", run: int = 1) -> list[Entry]:
@@ -170,8 +205,8 @@ async def filled(path: Path, *, batches: int = 4, count: int = 3, size: int = 20
         owner = (await users.find(archive, "alice")).id
         move = ["INBOX", 7, 1, f"{ALICE}/Done", "Done", 3, 1, 100, 1_700_000_000, ""]
         payload: dict[str, Any] = {"run": 1, "source": SOURCE}
-        await archive.append([Draft("moved", payload | {"owner": owner, "moves": [move]})])
-        await archive.append([Draft("vanished", payload | {"server_folder": "INBOX", "uidvalidity": 7, "uids": "2:3"})])
+        await archive.append([draft("moved", payload | {"owner": owner, "moves": [move]})])
+        await archive.append([draft("vanished", payload | {"server_folder": "INBOX", "uidvalidity": 7, "uids": "2:3"})])
         return archive.home
     finally:
         await archive.close()

@@ -10,7 +10,7 @@ from random import Random
 
 from core.archive.archive import Archive
 from core.archive.registry import users
-from core.archive.store.ledger import Draft
+from tests import homes
 
 WORDS = 20_000
 BEGINNING = 1_500_000_000
@@ -98,4 +98,4 @@ async def store(
             "uidvalidity": 1,
             "messages": listed,
         }
-        await archive.append([Draft("archived", payload)], ready)
+        await archive.append([homes.draft("archived", payload)], ready)

@@ -99,8 +99,7 @@ def show() -> None:
             attempt = await last_attempt.last(archive)
         if output.json_wanted:
             value: dict[str, Any] = {"directory": directory.as_json(), "password": stored, "warnings": directory.warnings()}
-            counts = {key: count for key, count in last[1].items() if key != "v"} if last else None
-            value |= {"last_sync": {"at": last[0], **counts} if last and counts else None}
+            value |= {"last_sync": {"at": last[0], **last[1].payload()} if last else None}
             output.json(value | {"last_attempt": attempt.as_json() if attempt else None})
             return
         for line in as_toml(directory).splitlines():

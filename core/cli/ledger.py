@@ -41,8 +41,6 @@ def ledger_show(
     """
 
     async def work() -> None:
-        from core.archive.read.audit import describe
-
         async with context.archive() as archive:
             if entry is not None:
                 entries = [one for one in await archive.entries_before(entry + 1, 1) if one.seq == entry]
@@ -56,7 +54,7 @@ def ledger_show(
         if entry is not None:
             _show(entries[0])
             return
-        rows = [(str(e.seq), f"{e.at[:10]} {e.at[11:16]}", Actor.of(e.actor).short(), describe(e)) for e in entries]
+        rows = [(str(e.seq), f"{e.at[:10]} {e.at[11:16]}", Actor.of(e.actor).short(), e.sentence()) for e in entries]
         output.table(("SEQ", "TIME (UTC)", "BY", "WHAT"), rows, right=("SEQ",))
         if entries and entries[-1].seq > 1:
             output.note(f"More: archivar ledger show --before {entries[-1].seq}")
@@ -65,8 +63,7 @@ def ledger_show(
 
 
 def _as_json(entry: Entry) -> dict[str, Any]:
-    from core.archive.read.audit import changed, describe
-
+    changes = entry.changes()
     return {
         "seq": entry.seq,
         "at": entry.at,
@@ -74,27 +71,25 @@ def _as_json(entry: Entry) -> dict[str, Any]:
         "actor": entry.actor,
         "by": Actor.of(entry.actor).as_json(),
         "hash": entry.hash.hex(),
-        "what": describe(entry),
-        "changes": changed(entry),
+        "what": entry.sentence(),
+        "changes": None if changes is None else [change.as_json() for change in changes],
         "payload": entry.payload,
     }
 
 
 def _show(entry: Entry) -> None:
     """All of an entry but its payload, which ``--json`` has."""
-    from core.archive.read.audit import describe, details
-
     for name, value in (
         ("Entry", str(entry.seq)),
         ("Time", entry.at),
         ("By", Actor.of(entry.actor).sentence()),
         ("Kind", entry.kind),
-        ("Says", describe(entry)),
+        ("Says", entry.sentence()),
         ("Hash", entry.hash.hex()),
     ):
         output.line(f"{name:<8}{value}", indent=8)
-    for index, text in enumerate(details(entry)):
-        output.line(f"{'' if index else 'Changes':<8}{text}", indent=10)
+    for index, change in enumerate(entry.changes() or ()):
+        output.line(f"{'' if index else 'Changes':<8}{change.sentence()}", indent=10)
 
 
 def ledger_head() -> None:

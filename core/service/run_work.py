@@ -7,12 +7,16 @@ import logging
 import time
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from core.archive.archive import Archive
 from core.archive.registry import clock, saved_profiles
+from core.archive.store.entries import AnyEntry
+from core.archive.store.entries.everybody import Filed
+from core.archive.store.entries.mail import Archived, Deleted, Moved
+from core.archive.store.entries.statement import Newer
+from core.archive.store.entries.values import count_of
 from core.engine.run.run import Job, ProfileRun, finished_entry, result, rows
-from core.engine.visit import filing
 from core.engine.visit.limits import Limits
 from core.engine.visit.progress import MailboxProgress, Progress
 from core.engine.visit.roster import roster
@@ -21,13 +25,14 @@ from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now
 from core.profiles.profile import Profile
 from core.service.queue import Queue
 from core.system.tasks import spawn
-from core.text import sequence
 
 TICK_SECONDS = 0.25
 #: Conflicts of a synchronisation that are told one by one.
 CONFLICTS = 20
 #: The result of a run is tried to be written so often, while the disk is full.
 WRITES, WRITE_SECONDS = 20, 0.5
+#: Kinds of entries that count in the result of a run.
+_COUNTED = {Archived.kind, Filed.kind, Moved.kind, Deleted.kind}
 
 logger = logging.getLogger("archivar.service")
 
@@ -123,16 +128,27 @@ class RunWork:
         if first_seq == seq:
             return
         async for entry in self._archive.entries(first_seq):
-            if entry.kind not in ("archived", "filed", "moved", "deleted") or entry.payload["run"] != self._run.id:
-                continue
-            tally = self._before.setdefault(entry.payload["source"], Tally())
-            if entry.kind in ("archived", "filed"):
-                tally.archived += len(entry.payload["messages"])
-                tally.bytes += sum(row[2] for row in entry.payload["messages"])
-            elif entry.kind == "moved":
-                tally.moved += filing.followed(entry.payload["moves"])
-            else:
-                tally.deleted += len(sequence.unpack(entry.payload["uids"]))
+            if entry.kind in _COUNTED:
+                self._count_entry(entry.value)
+
+    def _count_entry(self, value: AnyEntry | Newer) -> None:
+        if not isinstance(value, Archived | Filed | Moved | Deleted) or value.run != self._run.id:
+            return
+        source = value.source if isinstance(value, Moved) else value.source.source
+        tally = self._before.setdefault(source, Tally())
+        match value:
+            case Archived(messages=messages):
+                tally.archived += len(messages)
+                tally.bytes += sum(message.size for message in messages)
+            case Filed(messages=filed):
+                tally.archived += len(filed)
+                tally.bytes += sum(one.message.size for one in filed)
+            case Moved():
+                tally.moved += value.followed()
+            case Deleted(uids=uids):
+                tally.deleted += count_of(uids)
+            case _:
+                assert_never(value)
 
     async def _watch(self, task: asyncio.Task[None], progress: Progress) -> bool:
         """Write progress while ``task`` runs; True when it was cancelled on request. Raises what the task raises."""

@@ -20,7 +20,7 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.proof.verify import verify
-from core.archive.store.ledger import Draft, Head
+from core.archive.store.ledger import Head
 from core.archive.store.volume import Meta, Volume
 from core.config import Home, find_or_create
 from core.demo.mail import sample_mailbox
@@ -260,7 +260,7 @@ async def test_a_catalog_that_knows_volumes_is_never_begun_anew(tmp_path: Path) 
 async def test_an_unapplied_entry_that_was_changed_is_not_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Start-up replay follows the chain: an entry that does not follow is refused, and rebuild accepts it on demand."""
     archive = await homes.begin(tmp_path / "home")
-    await archive.append([Draft("exported", {"owner": "x", "folder": "", "format": "eml", "messages": 1})])
+    await archive.append([homes.draft("exported", {"owner": "x", "folder": "", "format": "eml", "messages": 1})])
     await _without_applying(archive, monkeypatch, {1: message(1)})
     home = archive.home
     await archive.close()
@@ -268,7 +268,7 @@ async def test_an_unapplied_entry_that_was_changed_is_not_applied(tmp_path: Path
     archive = await Archive.open(home)
     assert "does not follow" in str(archive.damage)
     with pytest.raises(DamagedError, match="does not follow"):
-        await archive.append([Draft("exported", {"owner": "x", "folder": "", "format": "eml", "messages": 1})])
+        await archive.append([homes.draft("exported", {"owner": "x", "folder": "", "format": "eml", "messages": 1})])
     await archive.close()
     archive = await Archive.open(home, follow=False)
     await archive.rebuild()

@@ -16,6 +16,7 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.proof.verify import verify
 from core.archive.registry import saved_profiles
+from core.archive.store.entries.records import UserSaved
 from core.archive.store.ledger import Draft
 from core.config import Home, find_or_create
 from core.model import RunStatus, User
@@ -44,10 +45,7 @@ def profile(server: Dovecot) -> Profile:
 async def begin(path: Path, everybody: list[Person]) -> Archive:
     archive = await Archive.open(find_or_create(path))
     await archive.append(
-        [
-            Draft("user.saved", {"user": User(f"id{number}", one.name, one.addresses).as_json()})
-            for number, one in enumerate(everybody)
-        ]
+        [Draft(UserSaved(User(f"id{number}", one.name, one.addresses))) for number, one in enumerate(everybody)]
     )
     return archive
 

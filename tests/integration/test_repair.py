@@ -424,7 +424,7 @@ async def _salvage(home: Home) -> set[str]:
     try:
         done = await salvage_if_needed(archive, actor="test")
         assert done is not None
-        return {said[0] for said in done.lost}
+        return {said.sha256.hex() for said in done.lost}
     finally:
         await archive.close()
 

@@ -10,11 +10,11 @@ import pytest
 
 from core.archive.read.selection import Selection
 from core.archive.registry import users
-from core.archive.store.ledger import Draft
 from core.engine.restore.restore_plan import plan
 from core.engine.restore.restoring import Restored, Restoring
 from core.profiles.profile import Profile
 from core.secrets import Secret
+from tests import homes
 from tests.command import Archivar
 from tests.conftest import StartDovecot
 from tests.servers.dovecot import Dovecot
@@ -40,7 +40,7 @@ async def keep(box: Sandbox, *folders: str) -> None:
         raw = mail(f"old {number}")
         row = [sha256(raw), 1, len(raw), int(WHEN.timestamp()), "\\Seen"]
         payload = {"run": 1, "source": "imap://old", "owner": owner, "folder": f"{ALICE}/{folder}", "server_folder": folder}
-        draft = Draft("archived", payload | {"uidvalidity": 1, "messages": [row]})
+        draft = homes.draft("archived", payload | {"uidvalidity": 1, "messages": [row]})
         await box.archive.append([draft], await box.archive.writer.prepare([raw]))
 
 

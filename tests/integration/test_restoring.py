@@ -15,7 +15,6 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.read.selection import Selection
 from core.archive.registry import users
-from core.archive.store.ledger import Draft
 from core.engine.restore import restoring
 from core.engine.restore.restore_plan import RestorePlan, plan
 from core.engine.restore.restoring import Restored, Restoring
@@ -488,7 +487,7 @@ async def test_a_message_that_the_server_keeps_with_other_line_ends_comes_once(b
     one = profile(At(server.host, server.plain_port))
     row = [sha256(raw), 1, len(raw), int(WHEN.timestamp()), "\\Seen"]
     payload = {"run": 1, "source": "imap://old", "owner": owner, "folder": f"{ALICE}/A/B C", "server_folder": "A"}
-    draft = Draft("archived", payload | {"uidvalidity": 1, "messages": [row]})
+    draft = homes.draft("archived", payload | {"uidvalidity": 1, "messages": [row]})
     await box.archive.append([draft], await box.archive.writer.prepare([raw]))
     done = await restore(box, one)
     assert done.messages == 1

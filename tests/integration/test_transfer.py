@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from core.archive.archive import Archive
 from core.archive.read.selection import Selection
 from core.archive.registry import users
-from core.archive.store.ledger import Draft
 from core.archive.transfer.export import Format, export
 from core.archive.transfer.manifest import read
 from core.config import Home
@@ -53,7 +52,8 @@ async def _filled(path: Path, count: int) -> Home:
             rows = [[sha256(raw), uid, len(raw), date, flags] for uid, (raw, date, flags) in enumerate(messages, 1)]
             payload = {"run": 1, "source": homes.SOURCE, "owner": owner, "folder": f"{ALICE}/{folder}"}
             payload |= {"server_folder": folder, "uidvalidity": 7, "messages": rows}
-            await archive.append([Draft("archived", payload)], await archive.writer.prepare([raw for raw, _, _ in messages]))
+            ready = await archive.writer.prepare([raw for raw, _, _ in messages])
+            await archive.append([homes.draft("archived", payload)], ready)
         return archive.home
     finally:
         await archive.close()

@@ -10,10 +10,10 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.registry import users
-from core.archive.store.ledger import Draft
 from core.config import Home
 from core.model import COUNTERS, RunStatus, now, timestamp
 from core.service.queue import Queue
+from tests import homes
 from tests.unit.test_tui_screens import Shown
 from tui.console import Console
 from tui.desk.desk import open_desk
@@ -42,7 +42,7 @@ async def add_users(archive: Archive, count: int, *, first: int = 0) -> None:
         }
         for number in range(first, first + count)
     ]
-    await archive.append([Draft("user.saved", {"user": one}) for one in people])
+    await archive.append([homes.draft("user.saved", {"user": one}) for one in people])
 
 
 async def add_run(

@@ -16,8 +16,8 @@ import pytest
 from core import config
 from core.archive.archive import Archive
 from core.archive.registry import users
-from core.archive.store.ledger import Draft
 from core.text.cells import cell_len
+from tests import homes
 from tests.command import Archivar
 from tests.servers.dovecot import Dovecot, missing
 from tests.servers.kerio import Kerio
@@ -520,5 +520,5 @@ async def add_hostile_user(home: Path) -> None:
     archive = await Archive.open(config.Home(home))
     for key, name in (("e", "eve"), ("f", f"{HOSTILE}x")):
         person = {"id": key, "name": name, "addresses": [f"{key}ve@example.test"], "login": HOSTILE, "full_name": HOSTILE}
-        await archive.append([Draft("user.saved", {"user": {**person, "removed": False}})])
+        await archive.append([homes.draft("user.saved", {"user": {**person, "removed": False}})])
     await archive.close()

@@ -9,7 +9,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.archive.archive import Archive
-from core.archive.store.ledger import Draft
 from core.config import Home
 from core.system import actor
 from core.system.actor import Actor, signed
@@ -103,7 +102,7 @@ async def test_every_entry_is_signed_where_it_is_written(tmp_path: Path) -> None
     (tmp_path / "home" / "volumes").mkdir(parents=True)
     archive = await Archive.open(Home(tmp_path / "home"), actor="cli:mallory")
     try:
-        await archive.append([Draft("profile.removed", {"name": "x"}, "console:mallory")])
+        await archive.append([homes.draft("profile.removed", {"name": "x"}, "console:mallory")])
         found = [Actor.of(entry.actor) for entry in await homes.entries(archive)]
         assert [one.channel for one in found] == ["cli", "console"]
         assert {one.uid for one in found} == {actor.started_by()}

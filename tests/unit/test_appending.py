@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from core.archive.archive import Archive
+from core.archive.store.entries.records import ProfileRemoved
 from core.archive.store.ledger import Draft, Entry
 from core.archive.store.volume import Volume
 from core.errors import StorageError
@@ -26,7 +27,7 @@ class Slow:
         self._append = volume.append
 
     async def append(self, drafts: Sequence[Draft], *more: Any) -> list[Entry]:
-        names = [draft.payload["name"] for draft in drafts]
+        names = [draft.value.name for draft in drafts if isinstance(draft.value, ProfileRemoved)]
         self.groups.append(names)
         await self.go.wait()
         if "bad" in names:
@@ -51,7 +52,7 @@ async def volume(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Slow:
 
 def append(archive: Archive, *names: str) -> asyncio.Task[list[str]]:
     async def work() -> list[str]:
-        entries = await archive.append([Draft("profile.removed", {"name": name}) for name in names])
+        entries = await archive.append([Draft(ProfileRemoved(name)) for name in names])
         return [entry.payload["name"] for entry in entries]
 
     return spawn(work(), name="append")

@@ -16,7 +16,6 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.proof.verify import verify
 from core.archive.store import volume_copy
-from core.archive.store.ledger import Draft
 from core.archive.transfer import backup as backups
 from core.archive.transfer.backup import Backup, back_up
 from core.config import Home
@@ -294,9 +293,9 @@ async def test_a_backup_is_read_only_until_it_is_released(tmp_path: Path) -> Non
     await back_up(archive, copy.path)
     opened = await Archive.open(copy)
     with pytest.raises(HomeError, match="only read"):
-        await opened.append([Draft("profile.removed", {"name": "x"})])
+        await opened.append([homes.draft("profile.removed", {"name": "x"})])
     with pytest.raises(HomeError, match="only read"):
-        await opened.writer.renew(Draft("repaired", {"messages": []}), [message(1)])
+        await opened.writer.renew(homes.draft("repaired", {"messages": []}), [message(1)])
     with pytest.raises(HomeError, match="backup itself"):
         await back_up(opened, tmp_path / "second")
     assert len(await homes.raws(opened)) == 2
@@ -312,7 +311,7 @@ async def test_a_backup_is_read_only_until_it_is_released(tmp_path: Path) -> Non
     assert backups.release(copy)
     assert not backups.release(copy)
     opened = await Archive.open(copy)
-    await opened.append([Draft("profile.removed", {"name": "x"})])
+    await opened.append([homes.draft("profile.removed", {"name": "x"})])
     await opened.close()
     with pytest.raises(InputError, match="not empty"):
         await back_up(archive, copy.path)

@@ -11,7 +11,6 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.read import browsing
 from core.archive.registry import users
-from core.archive.store.ledger import Draft
 from core.model import moment
 from tests import homes
 from tests.homes import ALICE, SOURCE
@@ -71,7 +70,7 @@ async def test_an_opened_list_stands_still(archive: Archive) -> None:
     owner = (await users.find(archive, "alice")).id
     await homes.store(archive, {4: day(4), 5: day(5)})
     moves = [["INBOX", 7, 2, f"{ALICE}/Done", "Done", 7, 9, 100, None, ""]]
-    await archive.append([Draft("moved", {"run": 1, "source": SOURCE, "owner": owner, "moves": moves})])
+    await archive.append([homes.draft("moved", {"run": 1, "source": SOURCE, "owner": owner, "moves": moves})])
     assert await subjects(archive, folder, seq) == ["3", "2", "1"]
     assert await browsing.since(archive, folder, seq) == browsing.Since(2, 1)
     seq = await browsing.reached(archive)

@@ -15,7 +15,7 @@ from core.archive.archive import Archive
 from core.archive.catalog.messages import Detail
 from core.archive.proof.verify import verify
 from core.archive.registry import users
-from core.archive.store.ledger import Draft, Entry
+from core.archive.store.ledger import Entry
 from core.archive.store.volume import Volume
 from core.system.tasks import spawn
 from tests import homes
@@ -51,15 +51,15 @@ async def test_one_by_one_or_replayed_the_catalog_is_the_same(
                 await homes.store(archive, {uid: message(number % 4), 50 + uid: message(uid)}, folder=folder)
             elif what == "move":
                 moves = [_move(folder, uid, other, 60 + number), _move(folder, uid + 1, folder, 80 + number)]
-                await archive.append([Draft("moved", {"run": 1, "source": SOURCE, "owner": owner, "moves": moves})])
+                await archive.append([homes.draft("moved", {"run": 1, "source": SOURCE, "owner": owner, "moves": moves})])
             else:
                 payload: dict[str, Any] = {"run": 1, "source": SOURCE, "server_folder": folder, "uidvalidity": 7}
                 if what == "relist":
                     numbers = [[uid, 1000 + number, number, "\\Seen"], [uid + 1, 5, None, ""]]
-                    await archive.append([Draft("relisted", payload | {"messages": numbers})])
+                    await archive.append([homes.draft("relisted", payload | {"messages": numbers})])
                 else:
                     kind = {"vanish": "vanished", "return": "returned"}[what]
-                    await archive.append([Draft(kind, payload | {"uids": f"{uid}:{uid + 2}"})])
+                    await archive.append([homes.draft(kind, payload | {"uids": f"{uid}:{uid + 2}"})])
         before = homes.tables(archive.home)
         assert (await verify(archive.home)).findings == []
         await archive.rebuild()
@@ -80,9 +80,9 @@ async def test_a_move_keeps_the_history_and_a_twin_keeps_its_place(tmp_path: Pat
     await homes.store(archive, {1: message(1), 2: message(1), 3: message(3)})
     payload = {"run": 1, "source": SOURCE, "owner": owner}
     (first,) = await archive.append(
-        [Draft("moved", payload | {"moves": [_move("INBOX", 1, "Done", 9), _move("INBOX", 3, "Done", 10)]})]
+        [homes.draft("moved", payload | {"moves": [_move("INBOX", 1, "Done", 9), _move("INBOX", 3, "Done", 10)]})]
     )
-    (second,) = await archive.append([Draft("moved", payload | {"moves": [_move("INBOX", 2, "Done", 11)]})])
+    (second,) = await archive.append([homes.draft("moved", payload | {"moves": [_move("INBOX", 2, "Done", 11)]})])
     rows = await archive.database.read(
         "SELECT message_id, folder.path, since_seq, until_seq FROM placement JOIN folder ON folder.id = folder_id ORDER BY 1, 3"
     )
@@ -101,7 +101,7 @@ async def test_two_users_of_one_name_in_the_ledger_do_not_stop_the_archive(tmp_p
     """Two processes that did not know of each other: the later user gets another name, and the archive opens."""
     archive = await homes.begin(tmp_path / "home")
     user = {"id": "b" * 12, "name": "ALICE", "addresses": [ALICE], "login": "", "full_name": "a\udcff", "removed": False}
-    await archive.append([Draft("user.saved", {"user": user}), Draft("user.saved", {"user": user})])
+    await archive.append([homes.draft("user.saved", {"user": user}), homes.draft("user.saved", {"user": user})])
     assert [one.name for one in await users.all_users(archive)] == ["alice", f"ALICE ({'b' * 12})"]
     home = archive.home
     await archive.close()
@@ -160,7 +160,7 @@ async def test_many_users_saved_at_once_leave_what_one_by_one_would(tmp_path: Pa
     try:
         for _ in range(8):
             drafts = [
-                Draft(
+                homes.draft(
                     "user.saved",
                     {
                         "user": {

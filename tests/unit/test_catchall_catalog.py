@@ -13,7 +13,6 @@ from core.archive.proof.verify import verify
 from core.archive.read import sources
 from core.archive.registry import unknown, users
 from core.archive.registry.refiling import refile
-from core.archive.store.ledger import Draft
 from core.engine.visit.catchall import SortedFiling, Sorting
 from core.engine.visit.filing import Destination
 from core.imap.names import Folder
@@ -88,7 +87,7 @@ async def test_what_is_held_is_what_somebody_may_wait_for(tmp_path: Path, seed: 
             elif what == "move" and model.waiting:
                 uid = random.choice(list(model.waiting))
                 move = ["INBOX", 7, uid, None, "INBOX", 7, uid, 1, None, ""]
-                await archive.append([Draft("moved", {"run": 1, "source": SOURCE, "owner": "", "moves": [move]})])
+                await archive.append([homes.draft("moved", {"run": 1, "source": SOURCE, "owner": "", "moves": [move]})])
             held = await sources.held(archive, SOURCE, "INBOX", 7, list(model.waiting))
             assert held.keys() == model.held(), (seed, step, what)
             assert set(held.values()) <= set(STRANGERS)

@@ -11,6 +11,7 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.proof.verify import verify
 from core.archive.registry import user_import, users
+from core.archive.store.entries.records import UserSaved
 from core.archive.store.ledger import Draft
 from core.model import User
 from core.profiles.selection import Mode, Selection, select
@@ -33,7 +34,7 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
 async def test_where_a_user_comes_from_is_kept_and_proved(archive: Archive, many: bool) -> None:
     """One by one or many at once: read back as saved, and verify replays it from the ledger."""
     people = [replace(ANNA, id=f"{n}", name=f"u{n}", addresses=(f"u{n}@x.test",)) for n in range(3 if many else 1)]
-    await archive.append([Draft("user.saved", {"user": one.as_json()}) for one in people])
+    await archive.append([Draft(UserSaved(one)) for one in people])
     assert [one for one in await users.all_users(archive) if one.directory_id] == people
     assert await users.find(archive, "u0") == people[0]
     assert (await verify(archive.home)).findings == []
@@ -42,7 +43,7 @@ async def test_where_a_user_comes_from_is_kept_and_proved(archive: Archive, many
 async def test_entries_of_before_there_were_directories_are_read(archive: Archive) -> None:
     """A user saved by an older version is kept by hand and not disabled."""
     plain = {key: ANNA.as_json()[key] for key in ("id", "name", "addresses", "login", "full_name", "removed")}
-    await archive.append([Draft("user.saved", {"user": plain})])
+    await archive.append([homes.draft("user.saved", {"user": plain})])
     assert await users.find(archive, "anna") == ANNA.by_hand()
     assert (await verify(archive.home)).findings == []
 
@@ -60,7 +61,7 @@ def test_who_is_disabled_is_archived_only_when_named() -> None:
 
 async def test_a_removed_user_who_comes_back_by_hand_is_kept_by_hand(archive: Archive) -> None:
     """Added again or imported: the next synchronisation has nothing to remove."""
-    await archive.append([Draft("user.saved", {"user": replace(ANNA, removed=True).as_json()})])
+    await archive.append([Draft(UserSaved(replace(ANNA, removed=True)))])
     planned = await user_import.plan(archive, read(b"name,email\nanna,new@x.test\n").rows)
     [change] = planned.back
     assert (change.after.directory_id, change.after.disabled) == ("", False)

@@ -151,7 +151,9 @@ async def test_maildir_keeps_flags_and_dates(tmp_path: Path) -> None:
     archive = await homes.begin(tmp_path / "home")
     raw = message(1)
     draft = homes.archived({1: raw}, owner=(await users.find(archive, "alice")).id, folder="Work/Old")
-    draft.payload["messages"][0][4] = "\\Answered \\Seen Custom \\Flagged"
+    payload = draft.value.payload()
+    payload["messages"][0][4] = "\\Answered \\Seen Custom \\Flagged"
+    draft = homes.draft("archived", payload)
     await archive.append([draft], await archive.writer.prepare([raw]))
     await export(archive, Selection(), tmp_path / "out", Format.MAILDIR)
     top = tmp_path / "out" / "alice" / ALICE

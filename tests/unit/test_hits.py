@@ -15,7 +15,7 @@ from core.archive.search.hits import hits
 from core.archive.search.query import Query, Within, parse
 from core.archive.search.search import Order, Search
 from core.archive.search.search_index import progress
-from core.archive.store.ledger import Draft
+from tests import homes
 from tests.homes import ALICE, archived, begin, store
 from tests.unit.test_search import MAIL, catch_up, mail
 
@@ -81,7 +81,7 @@ async def test_hits_are_told_in_the_wanted_order_and_place(archive: Archive) -> 
     assert [hit.user for hit in await hits(archive, [3], theirs)] == ["bob"]
     assert [hit.user for hit in await hits(archive, [1, 3], theirs)] == ["alice", "bob"]
     await archive.append(
-        [Draft("vanished", {"run": 1, "source": "x", "server_folder": "INBOX", "uidvalidity": 7, "uids": "1:5"})]
+        [homes.draft("vanished", {"run": 1, "source": "x", "server_folder": "INBOX", "uidvalidity": 7, "uids": "1:5"})]
     )
     assert [hit.subject for hit in await hits(archive, [2])] == ["Re: Offer for steel"]
 

@@ -13,9 +13,9 @@ import pytest
 from core import config
 from core.archive.archive import Archive
 from core.archive.registry import users
-from core.archive.store.ledger import Draft
 from core.archive.store.offload import Offload
 from core.archive.store.writer import Ready
+from tests import homes
 
 
 def message(number: int, attachment: bytes = b"") -> bytes:
@@ -49,7 +49,7 @@ async def store(archive: Archive, ready: Ready, first_uid: int) -> None:
     owner = (await users.find(archive, "alice")).id
     rows = [[one.sha256.hex(), first_uid + at, len(one.raw), 0, ""] for at, one in enumerate(ready.messages)]
     payload = {"run": 1, "source": "s", "owner": owner, "folder": "f", "server_folder": "f", "uidvalidity": 1, "messages": rows}
-    await archive.append([Draft("archived", payload)], ready)
+    await archive.append([homes.draft("archived", payload)], ready)
 
 
 async def read_back(archive: Archive, raws: list[bytes]) -> None:

@@ -111,7 +111,7 @@ async def test_a_synchronisation_is_one_write_with_every_change(archive: Archive
     assert second.difference.changes == ()
     last = await saved_directory.last_sync(archive)
     assert last is not None
-    assert last[1]["unchanged"] == 1200
+    assert last[1].counts["unchanged"] == 1200
     assert (await verify(archive.home)).findings == []
 
 

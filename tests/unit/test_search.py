@@ -25,9 +25,9 @@ from core.archive.search.index_document import Lack
 from core.archive.search.query import QueryError, parse
 from core.archive.search.search import Cursor, Order, Search
 from core.archive.search.search_index import Index, State, glance
-from core.archive.store.ledger import Draft
 from core.errors import DamagedError
 from core.message import content as reader
+from tests import homes
 from tests.homes import ALICE, archived, begin, change, rows, store
 
 FOLDER = f"{ALICE}/INBOX"
@@ -181,8 +181,8 @@ async def test_moves_count_at_once(archive: Archive) -> None:
     """A message is found in the folder where it is now, without being indexed again."""
     owner = (await users.find(archive, "alice")).id
     move = ["INBOX", 7, 3, f"{ALICE}/Done", "Done", 3, 1, 100, 1_700_000_000, ""]
-    await archive.append([Draft("moved", {"run": 1, "source": "imap://alice@example.test@mail.example.test", "owner": owner,
-                                          "moves": [move]})])  # fmt: skip
+    payload = {"run": 1, "source": "imap://alice@example.test@mail.example.test", "owner": owner, "moves": [move]}
+    await archive.append([homes.draft("moved", payload)])
     assert await found(archive, "folder:done") == [3]
     assert await found(archive, "folder:inbox holiday") == []
     search = await Search.open(archive)
@@ -194,9 +194,9 @@ async def test_a_copy_for_somebody_else_is_shown_in_the_wanted_place(archive: Ar
     """Where a message lies twice, the hit names the place that was asked for, and both conditions mean one place."""
     bob = (await users.add(archive, "bob", ["bob@example.test"]))[0]
     ready = await archive.writer.prepare([MAIL[3]])
-    draft = Draft("archived", {"run": 2, "source": "imap://bob@mail.example.test", "owner": bob.id, "folder": "bob/Later",
-                               "server_folder": "Later", "uidvalidity": 1,
-                               "messages": [[ready.messages[0].sha256.hex(), 1, 10, None, ""]]})  # fmt: skip
+    payload = {"run": 2, "source": "imap://bob@mail.example.test", "owner": bob.id, "folder": "bob/Later"}
+    rows_ = [[ready.messages[0].sha256.hex(), 1, 10, None, ""]]
+    draft = homes.draft("archived", payload | {"server_folder": "Later", "uidvalidity": 1, "messages": rows_})
     await archive.append([draft], ready)
     search = await Search.open(archive)
     for text, places in (

@@ -17,7 +17,6 @@ from core.archive.proof.seal_check import Check
 from core.archive.proof.stamp import Stamp
 from core.archive.registry import saved_settings
 from core.archive.search.search_index import Index
-from core.archive.store.ledger import Draft
 from core.archive.store.volume import SCHEMA, Volume
 from core.config import Home
 from core.db.database import Database
@@ -150,7 +149,7 @@ async def test_a_volume_with_a_strange_schema_is_damaged_and_not_written(sealed:
     try:
         assert archive.damage is not None
         with pytest.raises(DamagedError):
-            await archive.append([Draft("verified", {"parts": 0, "messages": 0, "entries": 0, "findings": 0})])
+            await archive.append([homes.draft("verified", {"parts": 0, "messages": 0, "entries": 0, "findings": 0})])
     finally:
         await archive.close()
     assert homes.files(sealed.home.volumes) == before

@@ -10,7 +10,7 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.registry import saved_profiles, users
-from core.archive.store.ledger import Draft
+from core.archive.store.entries import KINDS
 from core.model import RunStatus
 from core.secrets import Secret
 from core.service.queue import Queue
@@ -20,7 +20,6 @@ from tests import homes
 from tests.terminal.consoles import add_run, console_on
 from tests.terminal.staged import HOSTILE, problem
 from tests.unit.test_tui_screens import Shown, straight
-from tui.desk.activity import KINDS
 from tui.places.home.home import HomePlace
 from tui.places.listing import Listing
 from tui.places.page import Page
@@ -225,17 +224,19 @@ async def test_the_ledger_is_read_from_its_end(archive: Archive, size: tuple[int
         assert head.hash.hex()[:20] in screen.text
         await screen.press("escape", "f")
         await screen.until_shown("Entries of the ledger", "▸ all entries")
-        await screen.press(*["down"] * list(KINDS).index("user.saved"), "enter")
+        await screen.press(*["down"] * (1 + list(KINDS).index("user.saved")), "enter")
         await screen.until_shown("Ledger (1)", "f users", "User alice was saved")
         await users.add(archive, "bob", [])
         await screen.until_shown("Ledger (2)", "User bob was saved")
-        await screen.press("f", "home", *["down"] * list(KINDS).index("verified"), "enter")
+        await screen.press("f", "home", *["down"] * (1 + list(KINDS).index("verified")), "enter")
         await screen.until_shown("Ledger (0)", "There is no entry of this kind.")
 
 
 async def test_a_payload_of_any_size_is_cut_to_what_can_be_read(archive: Archive) -> None:
     """Its beginning is shown, and how to have all of it."""
-    await archive.append([Draft("exported", {"list": list(range(200_000))}), Draft("exported", {"text": "x" * 3_000_000})])
+    await archive.append(
+        [homes.raw("exported", {"list": list(range(200_000))}), homes.raw("exported", {"text": "x" * 3_000_000})]
+    )
     async with console_on(archive.home) as screen:
         await at_runs(screen)
         await screen.press("a")
@@ -254,7 +255,7 @@ async def test_hostile_texts_leave_the_lists_alone(archive: Archive, size: tuple
     """In profiles, reasons, folders and payloads: no line is longer or shorter for them."""
     text = HOSTILE.encode("utf-8", "replace").decode()
     await add_run(archive, text, RunStatus.FAILED, reason=text, problems=[problem(text, 1, text)])
-    await archive.append([Draft("profile.removed", {"name": text}, text), Draft(text, {text: [text]})])
+    await archive.append([homes.draft("profile.removed", {"name": text}, text), homes.raw(text, {text: [text]})])
     async with console_on(archive.home, size) as screen:
         await at_runs(screen)
         ways = [

@@ -12,7 +12,6 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.registry import users
-from core.archive.store.ledger import Draft
 from tests import homes
 from tests.homes import ALICE, SOURCE
 from tests.terminal.consoles import console_on
@@ -133,7 +132,7 @@ async def test_an_opened_list_stands_still_and_says_what_is_new(archive: Archive
         await fill(archive, 3, first=11)
         moves = [["INBOX", 7, 2, f"{ALICE}/Done", "Done", 7, 9, 100, None, ""]]
         owner = (await users.find(archive, "alice")).id
-        await archive.append([Draft("moved", {"run": 1, "source": SOURCE, "owner": owner, "moves": moves})])
+        await archive.append([homes.draft("moved", {"run": 1, "source": SOURCE, "owner": owner, "moves": moves})])
         await screen.until_shown("INBOX (4)", "3 new, 1 gone, . shows it", ". Show new")
         assert place.rows.chosen is not None
         assert place.rows.chosen.subject == "number 3"
@@ -182,7 +181,7 @@ async def test_all_of_a_message_can_be_seen(archive: Archive) -> None:
     moves = [["INBOX", 7, 1, f"{ALICE}/Done", "Done", 7, 9, 100, None, ""]]
     owner = (await users.find(archive, "alice")).id
     await fill(archive, 1, first=2)
-    await archive.append([Draft("moved", {"run": 1, "source": SOURCE, "owner": owner, "moves": moves})])
+    await archive.append([homes.draft("moved", {"run": 1, "source": SOURCE, "owner": owner, "moves": moves})])
     async with console_on(archive.home) as screen:
         await in_folders(screen)
         await screen.press("down", "enter")

@@ -10,7 +10,6 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.registry import saved_profiles, users
-from core.archive.store.ledger import Draft
 from core.profiles.age import Age
 from core.profiles.catchall import CatchAll
 from core.profiles.deletion import Deletion, When
@@ -78,7 +77,7 @@ async def archived_by(archive: Archive, profile: Profile, folder: str = "INBOX",
     entry = homes.archived(messages, owner=owner.id, folder=folder)
     source = of_target(profile, owner).source(profile.server)
     ready = await archive.writer.prepare(list(messages.values()))
-    await archive.append([Draft("archived", entry.payload | {"source": source})], ready)
+    await archive.append([homes.draft("archived", entry.value.payload() | {"source": source})], ready)
 
 
 def nothing(_: object) -> None:

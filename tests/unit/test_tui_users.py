@@ -12,7 +12,6 @@ from textual.widgets import Input
 
 from core.archive.archive import Archive
 from core.archive.registry import users
-from core.archive.store.ledger import Draft
 from tests import homes
 from tests.terminal.consoles import add_users, console_on, names
 from tests.terminal.staged import HOSTILE
@@ -214,7 +213,7 @@ async def test_removing_says_what_happens_and_asks(archive: Archive) -> None:
 async def test_removing_somebody_of_the_directory_says_who_brings_the_user_back(archive: Archive) -> None:
     """It is undone by the next synchronisation, and nobody else is told so."""
     bob = (await users.find(archive, "bob")).as_json() | {"directory_id": "entryUUID:1"}
-    await archive.append([Draft("user.saved", {"user": bob})])
+    await archive.append([homes.draft("user.saved", {"user": bob})])
     async with console_on(archive.home) as screen:
         await at_users(screen)
         await screen.press("down", "d")
@@ -256,7 +255,7 @@ async def test_hostile_texts_leave_the_list_alone(archive: Archive, size: tuple[
     """Names that no command would take but a ledger can hold change no line, in the list, the form and the question."""
     text = HOSTILE.encode("utf-8", "replace").decode()
     person = {"id": "x", "name": text, "addresses": [text], "login": text, "full_name": text, "removed": False}
-    await archive.append([Draft("user.saved", {"user": person})])
+    await archive.append([homes.draft("user.saved", {"user": person})])
     async with console_on(archive.home, size) as screen:
         place = await at_users(screen)
         await screen.until_shown("Users (4)", "OWNED")

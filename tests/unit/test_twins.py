@@ -15,7 +15,6 @@ from core.archive.read.selection import Selection, places, select
 from core.archive.registry import users
 from core.archive.search.search import matching
 from core.archive.search.search_index import Index, bring_up
-from core.archive.store.ledger import Draft
 from core.archive.transfer.export import Format as As
 from core.archive.transfer.export import export
 from core.archive.transfer.importing import Imported, import_mail
@@ -152,7 +151,7 @@ async def test_a_move_on_the_server_moves_what_stands_for_it(tmp_path: Path) -> 
     owner = (await users.find(archive, "alice")).id
     move = ["INBOX", 7, 1, f"{ALICE}/Done", "Done", 3, 1, 100, 1_700_000_000, ""]
     payload = {"run": 1, "source": homes.SOURCE, "owner": owner, "moves": [move]}
-    await archive.append([Draft("moved", payload)])
+    await archive.append([homes.draft("moved", payload)])
     assert await _counts(archive) == {INBOX: 4, f"{ALICE}/Done": 1, "Old": 5}
     assert (await _given(archive, f"{ALICE}/Done"))[f"{ALICE}/Done"] == [CRLF[1]]
     await archive.close()

@@ -13,6 +13,7 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.read import reading
 from core.archive.registry import users
+from core.archive.store.entries.records import UserSaved
 from core.archive.store.ledger import Draft
 from core.errors import InputError
 from core.model import User
@@ -138,7 +139,7 @@ async def _people(archive: Archive, random: Random) -> list[User]:
         removed, disabled = random.random() < 0.2, random.random() < 0.2
         found.append(User(f"{number:012}", name, tuple(emails), login, full_name, removed, disabled, "x:1", tuple(emails[:1])))
     random.shuffle(found)
-    await archive.append([Draft("user.saved", {"user": user.as_json()}) for user in found])
+    await archive.append([Draft(UserSaved(user)) for user in found])
     return found
 
 

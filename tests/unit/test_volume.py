@@ -16,7 +16,7 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.proof.verify import verify
 from core.archive.store.intake import Prepared
-from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
+from core.archive.store.ledger import ZERO_HASH, Entry, Head
 from core.archive.store.volume import Meta, Volume, pack, unpack
 from core.errors import DamagedError, StorageError
 from tests import homes
@@ -172,7 +172,7 @@ async def test_a_sealed_last_volume_that_cannot_be_written_is_continued_in_the_n
     for path in home.path.glob("archive.sqlite*"):
         path.unlink()
     archive = await Archive.open(home)
-    await archive.append([Draft("exported", {"owner": "", "folder": "", "format": "eml", "messages": 0})])
+    await archive.append([homes.draft("exported", {"owner": "", "folder": "", "format": "eml", "messages": 0})])
     await archive.close()
     assert home.volume_numbers() == [1, 2, 3]
     assert [finding.text for finding in (await verify(home)).findings] == []
@@ -232,7 +232,7 @@ async def test_only_what_is_committed_is_read(tmp_path: Path) -> None:
     path = tmp_path / "000001.sqlite"
     await Volume.create(path, Meta("id", 1, Head(0, ZERO_HASH)))
     volume = await Volume.open(path)
-    await volume.append([Draft("archive.created", {"archive_id": "id"})])
+    await volume.append([homes.draft("archive.created", {"archive_id": "id"})])
     async with volume.database.transaction() as transaction:
         await transaction.execute("INSERT INTO ledger VALUES (2, '', 'user.saved', '', x'', x'')")
         assert (await volume.head()).seq == 1

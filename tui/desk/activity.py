@@ -11,7 +11,7 @@ from datetime import datetime
 
 from core.archive.archive import Archive
 from core.archive.proof import seal, seal_check
-from core.archive.read import audit
+from core.archive.store.entries import KINDS
 from core.archive.store.ledger import Entry
 from core.errors import DamagedError, InputError
 from core.model import Run, RunStatus, moment, now
@@ -108,40 +108,6 @@ STATES: dict[str, tuple[str, tuple[RunStatus, ...]]] = {
     "failed": ("failed", (RunStatus.FAILED,)),
     "cancelled": ("cancelled", (RunStatus.CANCELLED,)),
 }
-KINDS = {
-    "": "all entries",
-    "archived": "archived mail",
-    "moved": "moves that were followed",
-    "linked": "mail that lies in several folders",
-    "vanished": "mail that is no longer on the server",
-    "relisted": "known mail with other numbers",
-    "returned": "mail that is on the server again",
-    "deleting": "deletions about to be made",
-    "deleted": "deletions at the source",
-    "run.finished": "runs",
-    "user.saved": "users",
-    "profile.saved": "profiles saved",
-    "profile.removed": "profiles removed",
-    "filed": "archived mail of everybody",
-    "left": "mail left on a server",
-    "refiled": "mail filed later",
-    "address.ours": "addresses that are (not) ours",
-    "exported": "exports",
-    "imported": "imported mail",
-    "restored": "restored mail",
-    "backed_up": "backups",
-    "key.rotated": "keys rotated",
-    "directory.saved": "directories set up",
-    "directory.synced": "users synchronised",
-    "directory.removed": "directories removed",
-    "settings.saved": "settings",
-    "seal.place.saved": "places for seals",
-    "seal.place.removed": "places for seals removed",
-    "verified": "verifications",
-    "repaired": "repairs",
-    "salvaged": "volumes that were salvaged",
-    "archive.created": "the beginning",
-}
 
 
 class ActivityDesk:
@@ -190,7 +156,8 @@ class ActivityDesk:
 
     def kinds(self) -> Sequence[Named]:
         """The kinds of entries."""
-        return [Named(kind, present.sentence(word)) for kind, word in KINDS.items()]
+        titles = {"": "all entries", **{kind: one.title for kind, one in KINDS.items()}}
+        return [Named(kind, present.sentence(title)) for kind, title in titles.items()]
 
     async def entry_count(self, kind: str) -> int:
         """How many entries the ledger has."""
@@ -320,7 +287,7 @@ def past_problem(one: RunProblem, moment: datetime) -> PastProblem:
 def entry_row(entry: Entry, moment_: datetime) -> EntryRow:
     """An entry in the list."""
     who = present.text(Actor.of(entry.actor).short(), 100)
-    return EntryRow(entry.seq, _when(entry, moment_), who, present.text(audit.describe(entry)))
+    return EntryRow(entry.seq, _when(entry, moment_), who, present.text(entry.sentence()))
 
 
 def _when(entry: Entry, moment_: datetime) -> Safe:
@@ -337,12 +304,12 @@ def entry_view(entry: Entry) -> EntryView:
         ("Time", present.text(entry.at, 60)),
         ("By", present.text(Actor.of(entry.actor).sentence(), 300)),
         ("Kind", present.text(entry.kind, 100)),
-        ("Says", present.text(audit.describe(entry), 1000)),
+        ("Says", present.text(entry.sentence(), 1000)),
         ("Hash", entry.hash.hex()),
         ("Payload", present.sentence(f"{texts.number(len(entry.plain))} bytes")),
     )
     lines = _payload(entry)
-    changes = tuple(present.text(text, CHANGE_LENGTH) for text in audit.details(entry))
+    changes = tuple(present.text(one.sentence(), CHANGE_LENGTH) for one in entry.changes() or ())
     return EntryView(
         entry.seq,
         present.named(facts),

@@ -115,7 +115,8 @@ class DirectoryDesk:
         failed = f"! {failed}" if failed else ""
         if last is None:
             return present.sentence(failed)
-        counts = [f"{texts.number(last[1][what.value])} {what.value}" for what in What if last[1].get(what.value)]
+        synced = last[1].counts
+        counts = [f"{texts.number(synced[what.value])} {what.value}" for what in What if synced.get(what.value)]
         when = texts.when(datetime.fromisoformat(last[0]), now())
         done = f"Last synchronised {when}: {', '.join(counts) or 'nothing was changed'}."
         return present.joined("\n", filter(None, map(present.sentence, (done, failed))))

@@ -6,12 +6,39 @@ Invariant: the same entries and messages give the same catalog, whether applied 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import assert_never
 
-from core.archive.catalog import catchall, mail, messages, records, twins
-from core.archive.catalog.messages import Details, Payload
+from core.archive.catalog import catchall, mail, messages, records
+from core.archive.catalog.messages import Details, Step
+from core.archive.store.entries import KINDS, AnyEntry, is_a
+from core.archive.store.entries.everybody import Filed, Left, Refiled
+from core.archive.store.entries.mail import (
+    Archived,
+    Deleted,
+    Deleting,
+    Linked,
+    Moved,
+    Relisted,
+    Returned,
+    Vanished,
+)
+from core.archive.store.entries.records import (
+    AddressOurs,
+    DirectoryRemoved,
+    DirectorySaved,
+    ProfileRemoved,
+    ProfileSaved,
+    SealPlaceRemoved,
+    SealPlaceSaved,
+    UserSaved,
+)
+from core.archive.store.entries.statement import Newer, Unprojected
+from core.archive.store.entries.transfers import Imported, Restored
+from core.archive.store.entries.upkeep import Repaired, Salvaged
+from core.archive.store.entries.values import Canonical
 from core.archive.store.ledger import Draft, Entry, Head
 from core.db import kept
 from core.db.database import Transaction
@@ -24,8 +51,6 @@ TABLES = (
 )
 
 
-#: Kinds of entries that say of messages that they were archived.
-_ARCHIVING = ("archived", "filed", "imported")
 #: Users that are applied together when the ledger is replayed.
 USERS_AT_ONCE = 500
 
@@ -38,11 +63,65 @@ async def applied(transaction: Transaction) -> Head:
 
 async def apply(transaction: Transaction, entry: Entry, volume: int, details: Details) -> None:
     """Apply one entry of ``volume`` and record that it was. ``details`` holds the messages new in this entry."""
-    handler = _HANDLERS.get(entry.kind)
-    if handler is not None:
-        await handler(transaction, entry.seq, entry.payload, volume, details)
+    if entry.kind in KINDS and not is_a(entry.kind, Unprojected):
+        await _project(Step(transaction, entry.seq, volume, details), entry.value)
         await date_placements(transaction, entry.seq, entry.at)
     await transaction.execute("UPDATE applied SET volume = ?, seq = ?, hash = ?", (volume, entry.seq, entry.hash))
+
+
+async def _project(step: Step, value: AnyEntry | Newer) -> None:
+    """Make of the catalog what it is after an entry that says ``value``."""
+    match value:
+        case Archived():
+            await mail.archived(step, value)
+        case Imported():
+            await mail.imported(step, value)
+        case Restored():
+            await mail.restored(step, value)
+        case Linked():
+            await mail.linked(step, value)
+        case Moved():
+            await mail.moved(step, value)
+        case Vanished():
+            await mail.vanished(step, value)
+        case Relisted():
+            await mail.relisted(step, value)
+        case Returned():
+            await mail.returned(step, value)
+        case Deleting():
+            await mail.deleting(step, value)
+        case Deleted():
+            await mail.deleted(step, value)
+        case Filed():
+            await catchall.filed(step, value)
+        case Left():
+            await catchall.left(step, value)
+        case Refiled():
+            await catchall.refiled(step, value)
+        case AddressOurs():
+            await catchall.address_ours(step.transaction, value)
+        case Repaired():
+            await messages.repaired(step, value)
+        case Salvaged():
+            await messages.salvaged(step, value)
+        case UserSaved():
+            await records.user_saved(step.transaction, step.seq, value.user)
+        case ProfileSaved():
+            await records.profile_saved(step.transaction, value)
+        case ProfileRemoved():
+            await records.profile_removed(step.transaction, value)
+        case DirectorySaved():
+            await records.directory_saved(step.transaction, value)
+        case DirectoryRemoved():
+            await records.directory_removed(step.transaction)
+        case SealPlaceSaved():
+            await records.seal_place_saved(step.transaction, value)
+        case SealPlaceRemoved():
+            await records.seal_place_removed(step.transaction, value)
+        case Unprojected() | Newer():
+            pass
+        case _:
+            assert_never(value)
 
 
 async def date_placements(transaction: Transaction, seq: int, at: str) -> None:
@@ -62,10 +141,10 @@ async def groups(entries: AsyncIterator[Entry]) -> AsyncGenerator[list[Entry]]:
     """``entries`` as they are best applied: many users in a row together, anything else one by one."""
     waiting: list[Entry] = []
     async for entry in entries:
-        if waiting and (entry.kind != "user.saved" or len(waiting) == USERS_AT_ONCE):
+        if waiting and (entry.kind != UserSaved.kind or len(waiting) == USERS_AT_ONCE):
             yield waiting
             waiting = []
-        if entry.kind == "user.saved":
+        if entry.kind == UserSaved.kind:
             waiting.append(entry)
         else:
             yield [entry]
@@ -77,10 +156,12 @@ async def apply_all(transaction: Transaction, entries: Sequence[Entry], volume: 
     """Apply entries that follow one another, as ``apply`` would one by one; many users in a row in a few statements."""
     for kind, group in groupby(entries, key=lambda entry: entry.kind):
         several = list(group)
-        if kind == "user.saved" and len(several) > 1 and await records.users_saved(transaction, several):
+        if kind == UserSaved.kind and len(several) > 1:
+            saved = [entry.value.user for entry in several if isinstance(entry.value, UserSaved)]
             last = several[-1]
-            await transaction.execute("UPDATE applied SET volume = ?, seq = ?, hash = ?", (volume, last.seq, last.hash))
-            continue
+            if await records.users_saved(transaction, saved, last.seq):
+                await transaction.execute("UPDATE applied SET volume = ?, seq = ?, hash = ?", (volume, last.seq, last.hash))
+                continue
         for entry in several:
             await apply(transaction, entry, volume, details)
 
@@ -94,76 +175,11 @@ async def clear(transaction: Transaction) -> None:
     await transaction.execute("UPDATE applied SET volume = 1, seq = 0, hash = ?", (bytes(32),))
 
 
-def digests(entry: Entry) -> list[bytes]:
-    """The SHA-256 of the messages that an entry says were archived."""
-    if entry.kind == "salvaged":
-        return [bytes.fromhex(message[0]) for message in entry.payload["placed"]]
-    if entry.kind not in _ARCHIVING:
-        return []
-    return [bytes.fromhex(message[0]) for message in entry.payload["messages"]]
-
-
-def told(draft: Draft, forms: Mapping[bytes, bytes]) -> Draft:
+def told(draft: Draft, forms: Canonical) -> Draft:
     """A draft that tells of its messages how they are with CRLF, where they are not so: ``forms`` by SHA-256."""
-    if not forms or draft.kind not in _ARCHIVING:
+    value = draft.value
+    if not forms or not isinstance(value, Archived | Filed | Imported):
         return draft
-    digests = (bytes.fromhex(message[0]) for message in draft.payload["messages"])
-    said = {sha256.hex(): forms[sha256].hex() for sha256 in digests if sha256 in forms}
+    said = {sha256: forms[sha256] for sha256 in value.digests() if sha256 in forms}
     # A draft of files may know more, since all of each was looked at.
-    return replace(draft, payload={**draft.payload, twins.KEY: {**draft.payload.get(twins.KEY, {}), **said}}) if said else draft
-
-
-def renewed(entry: Entry) -> list[bytes]:
-    """The SHA-256 of the messages that an entry says were stored anew, whatever there was of them before."""
-    return [bytes.fromhex(message[0]) for message in entry.payload["messages"]] if entry.kind == "repaired" else []
-
-
-def lost(entry: Entry) -> list[bytes]:
-    """The SHA-256 of the messages that an entry says were lost with a volume."""
-    return [bytes.fromhex(message[0]) for message in entry.payload["lost"]] if entry.kind == "salvaged" else []
-
-
-async def _filed(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
-    source = await messages.source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
-    await messages.insert(transaction, payload, volume, details)
-    await catchall.filed(transaction, seq, payload, source)
-
-
-async def _left(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
-    source = await messages.source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
-    await catchall.left(transaction, seq, payload, source)
-
-
-async def _refiled(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
-    await catchall.refiled(transaction, seq, payload)
-
-
-async def _address_ours(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
-    await catchall.address_ours(transaction, payload)
-
-
-_HANDLERS: dict[str, Callable[[Transaction, int, Payload, int, Details], Awaitable[None]]] = {
-    "user.saved": records.user_saved,
-    "profile.saved": records.profile_saved,
-    "profile.removed": records.profile_removed,
-    "directory.saved": records.directory_saved,
-    "directory.removed": records.directory_removed,
-    "seal.place.saved": records.seal_place_saved,
-    "seal.place.removed": records.seal_place_removed,
-    "archived": mail.archived,
-    "filed": _filed,
-    "left": _left,
-    "refiled": _refiled,
-    "repaired": messages.repaired,
-    "salvaged": messages.salvaged,
-    "address.ours": _address_ours,
-    "imported": mail.imported,
-    "restored": mail.restored,
-    "linked": mail.linked,
-    "moved": mail.moved,
-    "vanished": mail.vanished,
-    "relisted": mail.relisted,
-    "returned": mail.returned,
-    "deleting": mail.deleting,
-    "deleted": mail.deleted,
-}
+    return replace(draft, value=replace(value, canonical={**value.canonical, **said})) if said else draft

@@ -8,64 +8,63 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
+from core.archive.catalog import messages
+from core.archive.catalog.messages import Step
 from core.archive.catalog.twins import STANDING
+from core.archive.store.entries.everybody import Filed, Left, Refiled, UnknownAddress
+from core.archive.store.entries.records import AddressOurs
+from core.archive.store.entries.values import OwnedFolder
 from core.db.database import Transaction
 from core.profiles.people import CATCHALL
-
-Payload = dict[str, Any]
 
 #: Is an address of ours that nobody says is not?
 COUNTS = "a.ours AND NOT EXISTS (SELECT 1 FROM not_ours n WHERE n.pattern IN (a.address, '@' || a.domain))"
 
 
-async def filed(transaction: Transaction, seq: int, payload: Payload, source: int) -> None:
+async def filed(step: Step, entry: Filed) -> None:
     """Messages of a catch-all mailbox, each in all its places."""
-    folders = await _folders(transaction, payload["places"])
-    kept = payload["kept"]
-    messages = [(bytes.fromhex(sha256), *rest) for sha256, *rest in payload["messages"]]
+    transaction = step.transaction
+    source = await messages.source_folder(transaction, entry.source)
+    await messages.insert(step, entry, entry.canonical)
+    folders = await _folders(transaction, entry.filing.places)
     await transaction.many(
         f"INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT {STANDING}, ?, ? FROM message "
         "WHERE sha256 = ?",
-        [(folders[place], seq, message[0]) for message in messages for place in message[5]],
+        [(folders[place], step.seq, one.message.sha256) for one in entry.messages for place in one.places],
     )
     rows = []
-    for sha256, uid, size, internaldate, flags, _, _, _, report in messages:
-        header, length = (bytes.fromhex(report[0]), report[1]) if report else (None, None)
-        rows.append((source, uid, size, internaldate, flags, header, length, sha256))
+    for one in entry.messages:
+        listed = one.message
+        report = (one.report.sha256, one.report.size) if one.report else (None, None)
+        rows.append((source, listed.uid, listed.size, listed.internaldate, listed.flags, *report, listed.sha256))
     await transaction.many(
         "INSERT OR REPLACE INTO source_message (source_folder_id, uid, message_id, folder_id, size, internaldate, flags, "
         "fetched, report_header, report_size) SELECT ?, ?, id, NULL, ?, ?, ?, 1, ?, ? FROM message WHERE sha256 = ?",
         rows,
     )
-    await _strangers(transaction, seq, payload, source, messages, folders[kept] if kept is not None else None)
-    await forget_left(transaction, source, [message[1] for message in messages])
+    kept = entry.filing.kept
+    await _strangers(step, entry, source, folders[kept] if kept is not None else None)
+    await forget_left(transaction, source, [one.message.uid for one in entry.messages if one.message.uid is not None])
 
 
-async def _strangers(
-    transaction: Transaction,
-    seq: int,
-    payload: Payload,
-    source: int,
-    messages: Sequence[tuple[Any, ...]],
-    kept_folder: int | None,
-) -> None:
-    if not payload["addresses"]:
+async def _strangers(step: Step, entry: Filed, source: int, kept_folder: int | None) -> None:
+    if not entry.addresses:
         return
-    ids = await _addresses(transaction, seq, payload["addresses"])
-    name = await transaction.value("SELECT source FROM source_folder WHERE id = ?", (source,))
-    filing = (name, payload["incoming"], payload["outgoing"])
+    transaction = step.transaction
+    ids = await _addresses(transaction, step.seq, entry.addresses)
+    filing = (entry.source.source, entry.filing.incoming, entry.filing.outgoing)
     await transaction.execute("INSERT OR IGNORE INTO filing (source, incoming, outgoing) VALUES (?, ?, ?)", filing)
     sql = "SELECT id FROM filing WHERE source = ? AND incoming = ? AND outgoing = ?"
     filing_id = await transaction.value(sql, filing)
-    seen: dict[tuple[int, bytes], int] = {}
+    seen: dict[tuple[int, bytes], int | None] = {}
     rows = []
-    for sha256, uid, _, _, _, places, senders, recipients, _ in messages:
-        folder = kept_folder if payload["kept"] in places else None
-        for sent, numbers in ((1, senders), (0, recipients)):
+    for one in entry.messages:
+        sha256 = one.message.sha256
+        folder = kept_folder if entry.filing.kept in one.places else None
+        for sent, numbers in ((1, one.senders), (0, one.recipients)):
             for number in numbers:
-                seen.setdefault((ids[number], sha256), uid)
+                seen.setdefault((ids[number], sha256), one.message.uid)
                 rows.append((ids[number], sent, filing_id, folder, sha256))
     # Each message once, also when it was counted while it was left, or came before.
     await transaction.many(
@@ -82,21 +81,22 @@ async def _strangers(
     )
 
 
-async def left(transaction: Transaction, seq: int, payload: Payload, source: int) -> None:
+async def left(step: Step, entry: Left) -> None:
     """Messages that were left in a catch-all mailbox."""
-    names = [address for address, _ in payload["addresses"]]
-    ours = {number for number, (_, ours) in enumerate(payload["addresses"]) if ours}
-    ids = dict(zip(sorted(ours), await _addresses(transaction, seq, [[names[n], True] for n in sorted(ours)]), strict=True))
+    transaction = step.transaction
+    source = await messages.source_folder(transaction, entry.source)
+    names = [one.address for one in entry.addresses]
+    ours = [number for number, one in enumerate(entry.addresses) if one.ours]
+    ids = dict(zip(ours, await _addresses(transaction, step.seq, [entry.addresses[n] for n in ours]), strict=True))
     await transaction.many(
         "INSERT OR REPLACE INTO left_message (source_folder_id, uid, reading, addresses, size, internaldate) "
         "VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (source, uid, payload["reading"], json.dumps([names[n] for n in numbers], ensure_ascii=False), *told)
-            # Entries of before do not tell size and date.
-            for uid, numbers, *told in ([*row, None, None][:4] for row in payload["messages"])
+            (source, one.uid, entry.reading, _json([names[n] for n in one.addresses]), one.size, one.internaldate)
+            for one in entry.messages
         ],
     )
-    rows = [(source, uid, ids[n]) for uid, numbers, *_ in payload["messages"] for n in numbers if n in ours]
+    rows = [(source, one.uid, ids[n]) for one in entry.messages for n in one.addresses if n in ids]
     await transaction.many(
         "UPDATE unknown_address SET messages = messages + 1 WHERE id = ?3 AND NOT EXISTS "
         "(SELECT 1 FROM left_address WHERE source_folder_id = ?1 AND uid = ?2 AND address_id = ?3)",
@@ -110,11 +110,12 @@ async def left(transaction: Transaction, seq: int, payload: Payload, source: int
     await transaction.many(
         "DELETE FROM left_address WHERE source_folder_id = ? AND uid = ? "
         "AND address_id NOT IN (SELECT value FROM json_each(?))",
-        [
-            (source, uid, json.dumps([ids[number] for number in numbers if number in ours]))
-            for uid, numbers, *_ in payload["messages"]
-        ],
+        [(source, one.uid, json.dumps([ids[n] for n in one.addresses if n in ids])) for one in entry.messages],
     )
+
+
+def _json(names: list[str]) -> str:
+    return json.dumps(names, ensure_ascii=False)
 
 
 async def forget_left(transaction: Transaction, source: int, uids: Iterable[int]) -> None:
@@ -125,13 +126,14 @@ async def forget_left(transaction: Transaction, source: int, uids: Iterable[int]
         await transaction.many("DELETE FROM left_address WHERE source_folder_id = ? AND uid = ?", rows)
 
 
-async def refiled(transaction: Transaction, seq: int, payload: Payload) -> None:
+async def refiled(step: Step, entry: Refiled) -> None:
     """Messages filed to users who were not known when they came."""
-    folders = await _folders(transaction, payload["places"])
+    transaction, seq = step.transaction, step.seq
+    folders = await _folders(transaction, entry.places)
     rows = [
-        (bytes.fromhex(sha256), address, sent, folders[place])
-        for sha256, done in payload["messages"]
-        for address, sent, place in done
+        (message.sha256, one.address, int(one.sent), folders[one.place])
+        for message in entry.messages
+        for one in message.addresses
     ]
     await transaction.many(
         f"INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT {STANDING}, ?, ? FROM message "
@@ -156,32 +158,33 @@ async def refiled(transaction: Transaction, seq: int, payload: Payload) -> None:
     )
 
 
-async def address_ours(transaction: Transaction, payload: Payload) -> None:
+async def address_ours(transaction: Transaction, entry: AddressOurs) -> None:
     """An address or a domain is said to be ours, or not."""
-    sql = "DELETE FROM not_ours WHERE pattern = ?" if payload["ours"] else "INSERT OR IGNORE INTO not_ours (pattern) VALUES (?)"
-    await transaction.execute(sql, (payload["address"],))
+    sql = "DELETE FROM not_ours WHERE pattern = ?" if entry.ours else "INSERT OR IGNORE INTO not_ours (pattern) VALUES (?)"
+    await transaction.execute(sql, (entry.address,))
 
 
-async def _folders(transaction: Transaction, places: Sequence[Sequence[str]]) -> list[int]:
-    """The ids of (owner, path), in their order."""
-    await transaction.many("INSERT OR IGNORE INTO folder (owner, path) VALUES (?, ?)", [tuple(place) for place in places])
+async def _folders(transaction: Transaction, places: Sequence[OwnedFolder]) -> list[int]:
+    """The ids of folders, in their order."""
+    wanted = [place.row() for place in places]
+    await transaction.many("INSERT OR IGNORE INTO folder (owner, path) VALUES (?, ?)", wanted)
     rows = await transaction.read(
         "SELECT folder.id FROM json_each(?) wanted JOIN folder ON folder.owner = json_extract(wanted.value, '$[0]') "
         "AND folder.path = json_extract(wanted.value, '$[1]') ORDER BY wanted.key",
-        (json.dumps(places),),
+        (json.dumps(wanted),),
     )
     return [row[0] for row in rows]
 
 
-async def _addresses(transaction: Transaction, seq: int, addresses: Sequence[Sequence[Any]]) -> list[int]:
-    """The ids of [address, ours], in their order; seen now."""
+async def _addresses(transaction: Transaction, seq: int, addresses: Sequence[UnknownAddress]) -> list[int]:
+    """The ids of addresses, in their order; seen now."""
     await transaction.many(
         "INSERT INTO unknown_address (address, domain, ours, first_seq, last_seq, messages) VALUES (?1, ?2, ?3, ?4, ?4, 0) "
         "ON CONFLICT (address) DO UPDATE SET ours = max(ours, excluded.ours), last_seq = excluded.last_seq",
-        [(address, address.rpartition("@")[2], int(ours), seq) for address, ours in addresses],
+        [(one.address, one.address.rpartition("@")[2], int(one.ours), seq) for one in addresses],
     )
     rows = await transaction.read(
         "SELECT a.id FROM json_each(?) wanted JOIN unknown_address a ON a.address = wanted.value ORDER BY wanted.key",
-        (json.dumps([address for address, _ in addresses]),),
+        (json.dumps([one.address for one in addresses]),),
     )
     return [row[0] for row in rows]

@@ -3,84 +3,89 @@
 from __future__ import annotations
 
 from core.archive.catalog import catchall, messages, twins
-from core.archive.catalog.messages import Details, Payload
+from core.archive.catalog.messages import Step
 from core.archive.catalog.twins import STANDING, Came
-from core.db.database import Transaction
+from core.archive.store.entries.mail import Archived, Deleted, Deleting, Linked, Moved, Relisted, Returned, Vanished
+from core.archive.store.entries.transfers import Imported, Restored
+from core.archive.store.entries.values import SourceFolder, SourceMessage
 from core.text import sequence
 
 
-async def archived(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
-    folder = await messages.folder(transaction, payload["owner"], payload["folder"])
-    source = await messages.source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
-    await messages.insert(transaction, payload, volume, details)
-    await messages.place(transaction, seq, folder, source, payload["messages"])
+async def archived(step: Step, entry: Archived) -> None:
+    folder = await messages.folder(step.transaction, entry.folder.owner, entry.folder.path)
+    source = await messages.source_folder(step.transaction, entry.source)
+    await messages.insert(step, entry, entry.canonical)
+    await messages.place(step, folder, source, entry.messages)
 
 
-async def imported(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+async def imported(step: Step, entry: Imported) -> None:
     """Mail from files. Flags and dates are kept where those of servers are: in a mailbox that is this entry's own."""
-    folder = await messages.folder(transaction, payload["owner"], payload["folder"])
-    source = await messages.source_folder(transaction, f"{twins.FROM_FILES}{payload['owner']}", payload["folder"], seq)
-    came = Came.EXPORT if payload.get("exported") else Came.FILES
-    await messages.insert(transaction, payload, volume, details, came)
-    numbered = [(sha256, number, *rest) for number, (sha256, *rest) in enumerate(payload["messages"], 1)]
-    await messages.place(transaction, seq, folder, source, numbered)
+    owner, path = entry.folder.owner, entry.folder.path
+    folder = await messages.folder(step.transaction, owner, path)
+    source = await messages.source_folder(step.transaction, SourceFolder(f"{twins.FROM_FILES}{owner}", path, step.seq))
+    await messages.insert(step, entry, entry.canonical, Came.EXPORT if entry.files.exported else Came.FILES)
+    numbered = (
+        SourceMessage(one.sha256, number, one.size, one.internaldate, one.flags) for number, one in enumerate(entry.messages, 1)
+    )
+    await messages.place(step, folder, source, numbered)
 
 
-async def restored(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+async def restored(step: Step, entry: Restored) -> None:
     """Mail that was put back on a server: known where it lies now, so that no run takes it for new; its place here stays."""
-    if not payload["known"]:
+    if not entry.known:
         return
-    folder = await messages.folder(transaction, payload["owner"], payload["folder"])
-    source = await messages.source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
+    folder = await messages.folder(step.transaction, entry.folder.owner, entry.folder.path)
+    source = await messages.source_folder(step.transaction, entry.source)
     # A run that went on at the same time may have fetched it already.
-    await transaction.many(
+    await step.transaction.many(
         "INSERT OR IGNORE INTO source_message "
         "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched) "
         "SELECT ?, ?, id, ?, ?, ?, ?, 0 FROM message WHERE sha256 = ?",
         [
-            (source, uid, folder, size, internaldate, flags, bytes.fromhex(sha256))
-            for sha256, uid, size, internaldate, flags in payload["messages"]
-            if uid is not None
+            (source, one.uid, folder, one.size, one.internaldate, one.flags, one.sha256)
+            for one in entry.messages
+            if one.uid is not None
         ],
     )
 
 
-async def linked(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+async def linked(step: Step, entry: Linked) -> None:
     """Archived messages at another place of their mailbox, not fetched there. Without a UID they are placed only;
     without a folder (a catch-all mailbox) it is only known."""
-    source = await messages.source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
-    if payload["folder"] is not None:
-        folder = await messages.folder(transaction, payload["owner"], payload["folder"])
-        await messages.place(transaction, seq, folder, source, payload["messages"], fetched=False)
+    source = await messages.source_folder(step.transaction, entry.source)
+    if entry.path is not None:
+        folder = await messages.folder(step.transaction, entry.owner, entry.path)
+        await messages.place(step, folder, source, entry.messages, fetched=False)
         return
-    await transaction.many(
+    await step.transaction.many(
         "INSERT OR REPLACE INTO source_message (source_folder_id, uid, message_id, size, internaldate, flags, fetched) "
         "SELECT ?, ?, id, ?, ?, ?, 0 FROM message WHERE sha256 = ?",
-        [(source, *rest, bytes.fromhex(sha256)) for sha256, *rest in payload["messages"]],
+        [(source, one.uid, one.size, one.internaldate, one.flags, one.sha256) for one in entry.messages],
     )
 
 
-async def moved(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
-    await transaction.execute(
+async def moved(step: Step, entry: Moved) -> None:
+    await step.transaction.execute(
         "CREATE TEMP TABLE IF NOT EXISTS moving (from_source INTEGER, from_uid INTEGER, from_folder INTEGER, "
         "message_id INTEGER, standing INTEGER, source INTEGER, uid INTEGER, folder INTEGER, size INTEGER, "
         "internaldate INTEGER, flags TEXT, ours INTEGER, report_header BLOB, report_size INTEGER)"
     )
-    await transaction.execute("DELETE FROM moving")
-    sources: dict[tuple[str, int], int] = {}
+    await step.transaction.execute("DELETE FROM moving")
+    sources: dict[SourceFolder, int] = {}
     # What lies in a catch-all mailbox is filed by person: where it is moved to there changes nothing here.
     folders: dict[str | None, int | None] = {None: None}
     rows = []
-    for move in payload["moves"]:
-        from_name, from_validity, from_uid, path, name, validity, uid, size, internaldate, flags, *ours = move
-        for key in ((from_name, from_validity), (name, validity)):
-            if key not in sources:
-                sources[key] = await messages.source_folder(transaction, payload["source"], *key)
-        if path not in folders:
-            folders[path] = await messages.folder(transaction, payload["owner"], path)
-        origin = (sources[from_name, from_validity], from_uid)
-        rows.append((sources[name, validity], uid, folders[path], size, internaldate, flags, ours == [True], *origin))
-    await transaction.many(
+    for move in entry.moves:
+        origin = SourceFolder(entry.source, move.origin.name, move.origin.uidvalidity)
+        target = SourceFolder(entry.source, move.name, move.uidvalidity)
+        for source in (origin, target):
+            if source not in sources:
+                sources[source] = await messages.source_folder(step.transaction, source)
+        if move.path is not None and move.path not in folders:
+            folders[move.path] = await messages.folder(step.transaction, entry.owner, move.path)
+        now = (move.message.uid, folders[move.path], move.message.size, move.message.internaldate, move.message.flags)
+        rows.append((sources[target], *now, move.ours is True, sources[origin], move.origin.uid))
+    await step.transaction.many(
         "INSERT INTO moving (from_source, from_uid, from_folder, message_id, standing, source, uid, folder, size, "
         "internaldate, flags, ours, report_header, report_size) SELECT source_folder_id, uid, folder_id, message_id, "
         f"(SELECT {STANDING} FROM message WHERE id = source_message.message_id), ?, ?, ?, ?, ?, ?, ?, "
@@ -103,47 +108,48 @@ async def moved(transaction: Transaction, seq: int, payload: Payload, volume: in
         "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT standing, folder, :seq FROM moving "
         "WHERE folder <> from_folder",
     ):
-        await transaction.execute(statement, {"seq": seq} if ":seq" in statement else ())
+        await step.transaction.execute(statement, {"seq": step.seq} if ":seq" in statement else ())
 
 
-async def vanished(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
-    source = await messages.source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
-    await transaction.many(
+async def vanished(step: Step, entry: Vanished | Deleted) -> None:
+    source = await messages.source_folder(step.transaction, entry.source)
+    uids = sequence.unpack(entry.uids)
+    await step.transaction.many(
         "UPDATE source_message SET gone_seq = ? WHERE source_folder_id = ? AND uid = ? AND gone_seq IS NULL",
-        [(seq, source, uid) for uid in sequence.unpack(payload["uids"])],
+        [(step.seq, source, uid) for uid in uids],
     )
-    await catchall.forget_left(transaction, source, sequence.unpack(payload["uids"]))
+    await catchall.forget_left(step.transaction, source, uids)
 
 
-async def relisted(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
-    source = await messages.source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
-    await transaction.many(
+async def relisted(step: Step, entry: Relisted) -> None:
+    source = await messages.source_folder(step.transaction, entry.source)
+    await step.transaction.many(
         "UPDATE source_message SET size = ?, internaldate = ?, flags = ? "
         "WHERE source_folder_id = ? AND uid = ? AND gone_seq IS NULL",
-        [(size, internaldate, flags, source, uid) for uid, size, internaldate, flags in payload["messages"]],
+        [(one.size, one.internaldate, one.flags, source, one.uid) for one in entry.messages],
     )
 
 
-async def returned(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
-    source = await messages.source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
-    await transaction.many(
+async def returned(step: Step, entry: Returned) -> None:
+    source = await messages.source_folder(step.transaction, entry.source)
+    await step.transaction.many(
         "UPDATE source_message SET gone_seq = NULL, delete_seq = NULL WHERE source_folder_id = ? AND uid = ?",
-        [(source, uid) for uid in sequence.unpack(payload["uids"])],
+        [(source, uid) for uid in sequence.unpack(entry.uids)],
     )
 
 
-async def deleting(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
-    source = await messages.source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
-    await transaction.many(
+async def deleting(step: Step, entry: Deleting) -> None:
+    source = await messages.source_folder(step.transaction, entry.source)
+    await step.transaction.many(
         "UPDATE source_message SET delete_seq = ? WHERE source_folder_id = ? AND uid = ? AND gone_seq IS NULL",
-        [(seq, source, uid) for uid in sequence.unpack(payload["uids"])],
+        [(step.seq, source, uid) for uid in sequence.unpack(entry.uids)],
     )
 
 
-async def deleted(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
-    await vanished(transaction, seq, payload, volume, details)
-    source = await messages.source_folder(transaction, payload["source"], payload["server_folder"], payload["uidvalidity"])
-    await transaction.many(
+async def deleted(step: Step, entry: Deleted) -> None:
+    await vanished(step, entry)
+    source = await messages.source_folder(step.transaction, entry.source)
+    await step.transaction.many(
         "UPDATE source_message SET delete_seq = NULL WHERE source_folder_id = ? AND uid = ? AND gone_seq IS NULL",
-        [(source, uid) for uid in sequence.unpack(payload["kept"])],
+        [(source, uid) for uid in sequence.unpack(entry.kept)],
     )

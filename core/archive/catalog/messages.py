@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from core.archive.catalog import restated, twins
 from core.archive.catalog.twins import STANDING, Came
+from core.archive.store.entries.statement import Storing
+from core.archive.store.entries.upkeep import Repaired, Salvaged
+from core.archive.store.entries.values import Canonical, SourceFolder, SourceMessage
 from core.db.database import Transaction
 from core.message.envelope import Envelope
 
@@ -21,44 +24,56 @@ class Detail:
 
 
 Details = Mapping[bytes, Detail]
-Payload = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry that is being applied: its seq, the volume that it is in, and the details of messages that are new in it."""
+
+    transaction: Transaction
+    seq: int
+    volume: int
+    details: Details
+
 
 _MESSAGE_COLUMNS = "sha256, volume, size, header_sha256, subject, sender, recipients, date, message_id, attachments"
 
 
-async def insert(transaction: Transaction, payload: Payload, volume: int, details: Details, came: Came = Came.SERVER) -> None:
-    await transaction.many(
+async def insert(step: Step, entry: Storing, canonical: Canonical, came: Came = Came.SERVER) -> None:
+    """Add the messages of an entry that are new."""
+    await step.transaction.many(
         f"INSERT OR IGNORE INTO message ({_MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_message_row(sha256, volume, detail) for sha256, detail in details.items()],
+        [_message_row(sha256, step.volume, detail) for sha256, detail in step.details.items()],
     )
-    await twins.link(transaction, payload, [bytes.fromhex(message[0]) for message in payload["messages"]], details, came)
+    await twins.link(step.transaction, canonical, entry.digests(), step.details, came)
 
 
-async def repaired(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
+async def repaired(step: Step, entry: Repaired) -> None:
     """From now on the good copy counts. What was rebuilt over the damaged one has no envelope, so it gets its own here."""
-    digests = [bytes.fromhex(message[0]) for message in payload["messages"]]
+    digests = entry.renewed()
     columns = _MESSAGE_COLUMNS.split(", ")
-    await transaction.many(
+    await step.transaction.many(
         f"INSERT INTO message ({_MESSAGE_COLUMNS}) VALUES ({', '.join('?' * len(columns))}) ON CONFLICT (sha256) DO UPDATE SET "
         + ", ".join(f"{name} = excluded.{name}" for name in columns[1:]),
-        [_message_row(sha256, volume, details[sha256]) for sha256 in digests],
+        [_message_row(sha256, step.volume, step.details[sha256]) for sha256 in digests],
     )
-    await transaction.many(
+    await step.transaction.many(
         "UPDATE placement SET date = message.date FROM message WHERE message.sha256 = ? AND message.date IS NOT NULL "
         "AND placement.message_id = message.id",
         [(sha256,) for sha256 in digests],
     )
     # What was lost altogether is put back where it was.
-    await restated.place(transaction, seq, payload.get("placed", ()))
+    await restated.place(step.transaction, step.seq, entry.placed)
 
 
-async def salvaged(transaction: Transaction, seq: int, payload: Payload, volume: int, details: Details) -> None:
-    await restated.lose(transaction, volume, [bytes.fromhex(message[0]) for message in payload["lost"]])
+async def salvaged(step: Step, entry: Salvaged) -> None:
+    """What was lost goes out of the catalog, what only it knew is put back."""
+    await restated.lose(step.transaction, step.volume, entry.lost())
     # What was complete or compared need not be so any more.
     for table in ("folder_state", "compared"):
-        await transaction.execute(f"DELETE FROM {table}")
-    await insert(transaction, {**payload, "messages": payload["placed"]}, volume, details)
-    await restated.place(transaction, seq, payload["placed"])
+        await step.transaction.execute(f"DELETE FROM {table}")
+    await insert(step, entry, entry.canonical)
+    await restated.place(step.transaction, step.seq, entry.placed)
 
 
 def _message_row(sha256: bytes, volume: int, detail: Detail) -> tuple[Any, ...]:
@@ -77,35 +92,35 @@ def _message_row(sha256: bytes, volume: int, detail: Detail) -> tuple[Any, ...]:
     )
 
 
-async def place(
-    transaction: Transaction, seq: int, folder: int, source: int, messages: Sequence[Sequence[Any]], *, fetched: bool = True
-) -> None:
-    """Put messages into a folder, as they are known at their source: SHA-256, UID, size, INTERNALDATE, flags."""
-    placed = [(bytes.fromhex(sha256), *rest) for sha256, *rest in messages]
-    await transaction.many(
+async def place(step: Step, folder: int, source: int, messages: Iterable[SourceMessage], *, fetched: bool = True) -> None:
+    """Put messages into a folder, as they are known at their source. Those without a UID are placed only."""
+    placed = list(messages)
+    await step.transaction.many(
         f"INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT {STANDING}, ?, ? FROM message "
         "WHERE sha256 = ?",
-        [(folder, seq, message[0]) for message in placed],
+        [(folder, step.seq, one.sha256) for one in placed],
     )
-    await transaction.many(
+    await step.transaction.many(
         "INSERT OR REPLACE INTO source_message "
         "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched) "
         "SELECT ?, ?, id, ?, ?, ?, ?, ? FROM message WHERE sha256 = ?",
         [
-            (source, uid, folder, size, internaldate, flags, int(fetched), sha256)
-            for sha256, uid, size, internaldate, flags in placed
-            if uid is not None
+            (source, one.uid, folder, one.size, one.internaldate, one.flags, int(fetched), one.sha256)
+            for one in placed
+            if one.uid is not None
         ],
     )
 
 
 async def folder(transaction: Transaction, owner: str, path: str) -> int:
+    """The id of a folder of the archive, made if need be."""
     await transaction.execute("INSERT OR IGNORE INTO folder (owner, path) VALUES (?, ?)", (owner, path))
     return int(await transaction.value("SELECT id FROM folder WHERE owner = ? AND path = ?", (owner, path)))
 
 
-async def source_folder(transaction: Transaction, source: str, name: str, uidvalidity: int) -> int:
-    key = (source, name, uidvalidity)
+async def source_folder(transaction: Transaction, source: SourceFolder) -> int:
+    """The id of a folder on a server, made if need be."""
+    key = (source.source, source.name, source.uidvalidity)
     await transaction.execute("INSERT OR IGNORE INTO source_folder (source, name, uidvalidity) VALUES (?, ?, ?)", key)
     sql = "SELECT id FROM source_folder WHERE source = ? AND name = ? AND uidvalidity = ?"
     return int(await transaction.value(sql, key))

@@ -94,9 +94,9 @@ class Projection:
         return applied, 0
 
     async def _read_details(self, entry: Entry, volume: Volume) -> dict[bytes, Detail]:
-        digests = catalog.digests(entry)
+        digests = entry.digests()
         known = await self.known(digests)
-        wanted = [*(sha256 for sha256 in digests if sha256 not in known), *catalog.renewed(entry)]
+        wanted = [*(sha256 for sha256 in digests if sha256 not in known), *entry.renewed()]
         return {sha256: await detail(volume, sha256) for sha256 in dict.fromkeys(wanted)}
 
     async def rebuild(self) -> int:

@@ -1,23 +1,13 @@
-"""Knowledge of the catalog that the ledger lost: messages with their places and sources, as a ledger entry can say it again.
-
-A ``Restated`` is one message as JSON::
-
-    [sha256, [[owner, folder]], [[source, server_folder, uidvalidity, uid, owner, folder, size, internaldate, flags, fetched,
-      gone, ours, report_header, report_size]], subject, sender, date]
-
-owner and folder of a source are null in a catch-all mailbox; ``gone``: it was not on the server any more when last looked at,
-``ours``: since we deleted it there.
-"""
+"""Messages as the catalog knows them, with their places and sources, and what entries that restate them make of it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from core.archive.catalog.twins import STANDING
-from core.db.database import Database, Transaction
-
-Restated = list[Any]
+from core.archive.store.entries.restated import Restated, RestatedSource, State
+from core.archive.store.entries.values import Canonical, OwnedFolder, ReportHeader, ServerMessage, SourceFolder
+from core.db.database import Database, Row, Transaction
 
 _PLACES = (
     "SELECT folder.owner, folder.path FROM placement JOIN folder ON folder.id = placement.folder_id "
@@ -25,7 +15,7 @@ _PLACES = (
 )
 _SOURCES = (
     "SELECT f.source, f.name, f.uidvalidity, s.uid, folder.owner, folder.path, s.size, s.internaldate, s.flags, s.fetched, "
-    "s.gone_seq IS NOT NULL, s.delete_seq IS NOT NULL, hex(s.report_header), s.report_size FROM source_message s "
+    "s.gone_seq IS NOT NULL, s.delete_seq IS NOT NULL, s.report_header, s.report_size FROM source_message s "
     "JOIN source_folder f ON f.id = s.source_folder_id LEFT JOIN folder ON folder.id = s.folder_id "
     "WHERE s.message_id = ? ORDER BY f.id, s.uid"
 )
@@ -35,32 +25,44 @@ async def of(catalog: Database, sha256: bytes) -> Restated:
     """A message as the catalog knows it; one that it does not know has its SHA-256 alone."""
     row = await catalog.one("SELECT id, subject, sender, date FROM message WHERE sha256 = ?", (sha256,))
     if row is None:
-        return [sha256.hex(), [], [], "", "", None]
-    number, *envelope = row
+        return Restated(sha256)
+    number, subject, sender, date = row
     places = await catalog.read(_PLACES.format("AND placement.until_seq IS NULL"), (number,))
     places = places or await catalog.read(_PLACES.format(""), (number,))
-    sources = await catalog.read(_SOURCES, (number,))
-    return [sha256.hex(), [list(one) for one in dict.fromkeys(places)], [list(one) for one in sources], *envelope]
+    sources = tuple(map(_source, await catalog.read(_SOURCES, (number,))))
+    folders = tuple(OwnedFolder(owner, path) for owner, path in dict.fromkeys(places))
+    return Restated(sha256, folders, sources, subject, sender, date)
 
 
-async def forms(catalog: Database, digests: Sequence[bytes]) -> dict[str, str]:
-    """How messages are with CRLF, of those that are not so, by SHA-256; both in hexadecimal digits."""
+def _source(row: Row) -> RestatedSource:
+    source, name, uidvalidity, uid, owner, path, size, internaldate, flags, fetched, gone, ours, report, report_size = row
+    return RestatedSource(
+        SourceFolder(source, name, uidvalidity),
+        ServerMessage(uid, size, internaldate, flags),
+        OwnedFolder(owner, path) if path is not None else None,
+        State(bool(fetched), bool(gone), bool(ours)),
+        ReportHeader(bytes(report), report_size) if report is not None else None,
+    )
+
+
+async def forms(catalog: Database, digests: Sequence[bytes]) -> Canonical:
+    """How messages are with CRLF, of those that are not so, by SHA-256."""
     found = {}
     for sha256 in digests:
         form = await catalog.value("SELECT canonical FROM message WHERE sha256 = ?", (sha256,))
         if form is not None:
-            found[sha256.hex()] = bytes(form).hex()
+            found[sha256] = bytes(form)
     return found
 
 
 async def place(transaction: Transaction, seq: int, messages: Sequence[Restated]) -> None:
     """Put messages that are in the catalog where they were, and there alone, and make their sources known."""
-    for sha256, places, sources, *_ in messages:
-        row = await transaction.one(f"SELECT id, {STANDING} FROM message WHERE sha256 = ?", (bytes.fromhex(sha256),))
+    for message in messages:
+        row = await transaction.one(f"SELECT id, {STANDING} FROM message WHERE sha256 = ?", (message.sha256,))
         if row is None:
             continue
         number, standing = row
-        folders = [await _folder(transaction, owner, path) for owner, path in places]
+        folders = [await _folder(transaction, place) for place in message.places]
         marks = ",".join("?" * len(folders))
         await transaction.execute(
             f"UPDATE placement SET until_seq = ? WHERE message_id = ? AND until_seq IS NULL AND folder_id NOT IN ({marks})",
@@ -71,23 +73,24 @@ async def place(transaction: Transaction, seq: int, messages: Sequence[Restated]
                 "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) VALUES (?, ?, ?)",
                 (standing, folder, seq),
             )
-        for source in sources:
+        for source in message.sources:
             await _know(transaction, seq, number, source)
 
 
-async def _know(transaction: Transaction, seq: int, message: int, said: Sequence[Any]) -> None:
-    source, name, uidvalidity, uid, owner, path, size, date, flags, fetched, gone, ours, report, report_size = said
-    key = (source, name, uidvalidity)
+async def _know(transaction: Transaction, seq: int, message: int, said: RestatedSource) -> None:
+    key = (said.source.source, said.source.name, said.source.uidvalidity)
     await transaction.execute("INSERT OR IGNORE INTO source_folder (source, name, uidvalidity) VALUES (?, ?, ?)", key)
     sql = "SELECT id FROM source_folder WHERE source = ? AND name = ? AND uidvalidity = ?"
     number = await transaction.value(sql, key)
-    folder = await _folder(transaction, owner, path) if path is not None else None
+    folder = await _folder(transaction, said.folder) if said.folder is not None else None
+    listed, state = said.message, said.state
+    report = (said.report.sha256, said.report.size) if said.report else (None, None)
     await transaction.execute(
         "INSERT OR REPLACE INTO source_message (source_folder_id, uid, message_id, folder_id, size, internaldate, flags, "
         "fetched, delete_seq, gone_seq, report_header, report_size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            *(number, uid, message, folder, size, date, flags, fetched),
-            *(seq if ours else None, seq if gone else None, bytes.fromhex(report) if report else None, report_size),
+            *(number, listed.uid, message, folder, listed.size, listed.internaldate, listed.flags, int(state.fetched)),
+            *(seq if state.ours else None, seq if state.gone else None, *report),
         ),
     )
 
@@ -113,6 +116,7 @@ async def _hand_over(transaction: Transaction, number: int) -> None:
         await transaction.execute("UPDATE message SET twin_of = NULL WHERE id = ?", (heir,))
 
 
-async def _folder(transaction: Transaction, owner: str, path: str) -> int:
-    await transaction.execute("INSERT OR IGNORE INTO folder (owner, path) VALUES (?, ?)", (owner, path))
-    return int(await transaction.value("SELECT id FROM folder WHERE owner = ? AND path = ?", (owner, path)))
+async def _folder(transaction: Transaction, place: OwnedFolder) -> int:
+    key = (place.owner, place.path)
+    await transaction.execute("INSERT OR IGNORE INTO folder (owner, path) VALUES (?, ?)", key)
+    return int(await transaction.value("SELECT id FROM folder WHERE owner = ? AND path = ?", key))

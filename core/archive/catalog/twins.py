@@ -13,13 +13,11 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
+from core.archive.store.entries.values import Canonical
 from core.db.database import Database, Row, Transaction
 from core.message.canonical import canonical
 
-#: Where an entry of the ledger tells it of its messages: SHA-256 of one, and of the same as it is with CRLF.
-KEY = "canonical"
 #: How the source of what came from files begins; the id of the owner follows.
 FROM_FILES = "import -> "
 #: The message that stands for the one whose row this is.
@@ -90,10 +88,12 @@ _MEETS = {
 
 
 async def link(
-    transaction: Transaction, payload: Mapping[str, Any], digests: Sequence[bytes], fresh: Collection[bytes], came: Came
+    transaction: Transaction, told: Canonical, digests: Sequence[bytes], fresh: Collection[bytes], came: Came
 ) -> None:
-    """Tell what stands for each of the messages of an entry that are ``fresh``: the first that came of those that are alike."""
-    told = {bytes.fromhex(sha256): bytes.fromhex(form) for sha256, form in payload.get(KEY, {}).items()}
+    """Tell what stands for each of the messages of an entry that are ``fresh``: the first that came of those that are alike.
+
+    ``told``: how messages of the entry are with CRLF, where they are not so.
+    """
     new = [sha256 for sha256 in digests if sha256 in fresh]
     alike = [sha256 for sha256 in new if sha256 in told]
     await transaction.many("UPDATE message SET canonical = ? WHERE sha256 = ?", [(told[sha256], sha256) for sha256 in alike])

@@ -4,69 +4,86 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.archive.archive import Archive
+from core.archive.store.entries.records import (
+    DirectoryRemoved,
+    DirectorySaved,
+    ProfileRemoved,
+    ProfileSaved,
+    UserSaved,
+)
 from core.archive.store.ledger import Draft, Entry
 from core.errors import DamagedError
+from core.model import User
+
+
+@dataclass(slots=True)
+class _Said:
+    """What entries say last: users by id, definitions of profiles by name, that of the directory."""
+
+    users: dict[str, User] = field(default_factory=dict)
+    profiles: dict[str, Any] = field(default_factory=dict)
+    directory: Any = None
+
+    def add(self, entry: Entry) -> None:
+        match entry.value:
+            case UserSaved(user=user):
+                self.users[user.id] = user
+            case ProfileSaved() as saved:
+                self.profiles[saved.name_key] = saved.definition
+            case ProfileRemoved() as removed:
+                self.profiles.pop(removed.name_key, None)
+            case DirectorySaved(definition=definition):
+                self.directory = definition
+            case DirectoryRemoved():
+                self.directory = None
+            case _:
+                pass
 
 
 async def again(archive: Archive, kept: AsyncIterator[Entry], actor: str) -> list[Draft]:
     """The entries that make of what the entries ``kept`` say what the catalog has, which has seen more than those."""
-    said: dict[tuple[str, str], Any] = {}
+    said = _Said()
     async for entry in kept:
-        try:
-            payload = entry.payload
-            if entry.kind == "user.saved":
-                said["user", payload["user"]["id"]] = payload["user"]
-            elif entry.kind == "profile.saved":
-                said["profile", payload["name"].casefold()] = payload["definition"]
-            elif entry.kind == "profile.removed":
-                said.pop(("profile", payload["name"].casefold()), None)
-            elif entry.kind == "directory.saved":
-                said["directory", ""] = payload["definition"]
-            elif entry.kind == "directory.removed":
-                said.pop(("directory", ""), None)
-        except (DamagedError, KeyError, TypeError, AttributeError):
-            continue
-    drafts = await _users(archive, said, actor)
-    drafts += await _profiles(archive, said, actor)
-    return drafts + await _directory(archive, said, actor)
+        with suppress(DamagedError):
+            said.add(entry)
+    found = [*await _users(archive, said), *await _profiles(archive, said), *await _directory(archive, said)]
+    return [Draft(value, actor) for value in found]
 
 
-async def _users(archive: Archive, said: dict[tuple[str, str], Any], actor: str) -> list[Draft]:
+async def _users(archive: Archive, said: _Said) -> list[UserSaved]:
     addresses: dict[str, list[str]] = {}
     for user, address in await archive.database.read("SELECT user_id, address FROM address ORDER BY user_id, position"):
         addresses.setdefault(user, []).append(address)
-    drafts = []
+    found = []
     names = ("id", "name", "login", "full_name", "removed", "disabled", "directory_id", "directory_addresses")
     for row in await archive.database.read(f"SELECT {', '.join(names)} FROM user ORDER BY id"):
-        user = dict(zip(names, row, strict=True))
-        user |= {"removed": bool(user["removed"]), "disabled": bool(user["disabled"])}
-        user |= {"directory_addresses": json.loads(user["directory_addresses"]), "addresses": addresses.get(user["id"], [])}
-        before = {"disabled": False, "directory_id": "", "directory_addresses": []} | (said.get(("user", user["id"])) or {})
-        if user["removed"]:
+        columns = dict(zip(names, row, strict=True))
+        columns |= {"removed": bool(columns["removed"]), "disabled": bool(columns["disabled"])}
+        columns["directory_addresses"] = tuple(json.loads(columns["directory_addresses"]))
+        user = User(**columns, addresses=tuple(addresses.get(columns["id"], ())))
+        before = said.users.get(user.id)
+        if user.removed:
             # Removed, the addresses are given free; the ledger keeps what they were.
-            user["addresses"] = before.get("addresses", [])
+            user = replace(user, addresses=before.addresses if before else ())
         if before != user:
-            drafts.append(Draft("user.saved", {"user": user}, actor))
-    return drafts
+            found.append(UserSaved(user))
+    return found
 
 
-async def _profiles(archive: Archive, said: dict[tuple[str, str], Any], actor: str) -> list[Draft]:
+async def _profiles(archive: Archive, said: _Said) -> list[ProfileSaved | ProfileRemoved]:
     rows = await archive.database.read("SELECT name, definition FROM profile ORDER BY name")
-    there = {name.casefold(): (name, json.loads(definition)) for name, definition in rows}
-    drafts = [
-        Draft("profile.saved", {"name": name, "definition": definition}, actor)
-        for key, (name, definition) in there.items()
-        if said.get(("profile", key)) != definition
-    ]
-    gone = [key for kind, key in said if kind == "profile" and key not in there]
-    return drafts + [Draft("profile.removed", {"name": key}, actor) for key in gone]
+    there = [ProfileSaved(name, json.loads(definition)) for name, definition in rows]
+    saved = [one for one in there if said.profiles.get(one.name_key) != one.definition]
+    gone = said.profiles.keys() - {one.name_key for one in there}
+    return [*saved, *(ProfileRemoved(key) for key in said.profiles if key in gone)]
 
 
-async def _directory(archive: Archive, said: dict[tuple[str, str], Any], actor: str) -> list[Draft]:
+async def _directory(archive: Archive, said: _Said) -> list[DirectorySaved]:
     text = await archive.database.value("SELECT definition FROM directory")
-    if text is not None and json.loads(text) != said.get(("directory", "")):
-        return [Draft("directory.saved", {"definition": json.loads(text)}, actor)]
-    return []
+    definition = json.loads(text) if text is not None else None
+    return [DirectorySaved(definition)] if definition is not None and definition != said.directory else []

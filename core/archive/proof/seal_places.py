@@ -16,6 +16,7 @@ from typing import Any
 from core.archive.archive import Archive
 from core.archive.proof.seal import Seal
 from core.archive.registry import passwords, saved_profiles
+from core.archive.store.entries.records import SealPlaceRemoved, SealPlaceSaved
 from core.archive.store.ledger import Draft
 from core.config import Home
 from core.db.database import Row
@@ -116,7 +117,7 @@ async def save(
         if not stays or box is not None:
             async with archive.database.transaction() as transaction:
                 await transaction.execute("DELETE FROM password WHERE profile = ?", (key,))
-        await archive.append([Draft("seal.place.saved", {"definition": place.as_json()}, actor)])
+        await archive.append([Draft(SealPlaceSaved(place.as_json()), actor)])
         async with archive.database.transaction() as transaction:
             if box is not None:
                 await transaction.execute("INSERT INTO password (profile, box) VALUES (?, ?)", (key, box))
@@ -133,7 +134,7 @@ async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> Pla
     """Forget a place and its password; what was sent there stays there. Raises ``InputError``."""
     async with archive.changing():
         place = (await find(archive, name)).place
-        await archive.append([Draft("seal.place.removed", {"name": place.name, "kind": place.kind.value}, actor)])
+        await archive.append([Draft(SealPlaceRemoved(place.name, place.kind.value), actor)])
         async with archive.database.transaction() as transaction:
             await transaction.execute("DELETE FROM password WHERE profile = ?", (_key(place.name),))
     return place

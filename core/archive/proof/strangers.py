@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TypeVar
 
-from core.archive.catalog import catalog
 from core.archive.store.ledger import Entry
 from core.archive.store.volume import Volume, unpack
 from core.config import Home
@@ -79,8 +78,8 @@ class Known:
 
 
 def named(entry: Entry) -> list[bytes]:
-    """The SHA-256 of the messages that an entry says were stored. Raises ``DamagedError``, ``KeyError`` and the like."""
-    return [*catalog.digests(entry), *catalog.renewed(entry)]
+    """The SHA-256 of the messages that an entry says were stored. Raises ``DamagedError``."""
+    return [*entry.digests(), *entry.renewed()]
 
 
 class Strangers:
@@ -101,7 +100,7 @@ class Strangers:
 
         A volume of which something cannot be read is named for that, and has none.
         """
-        with suppress(DamagedError, StorageError, KeyError, TypeError, ValueError):
+        with suppress(DamagedError, StorageError):
             async with Known.open() as known:
                 await self._look(known)
 

@@ -16,21 +16,25 @@ import hashlib
 import os
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from core import files
 from core.archive import opening
 from core.archive.archive import Archive
-from core.archive.catalog import catalog, restated, twins
-from core.archive.catalog.restated import Restated
+from core.archive.catalog import restated
 from core.archive.proof import damage, saved_state
 from core.archive.proof.damage import Named
 from core.archive.proof.findings import Finding, lost_text
+from core.archive.proof.strangers import named
 from core.archive.proof.wreck import Wreck, opened
 from core.archive.search.search_index import discard
 from core.archive.store import intake
+from core.archive.store.entries import upkeep
+from core.archive.store.entries.mail import Archived
+from core.archive.store.entries.restated import Restated, RestatedSource, State
+from core.archive.store.entries.values import ServerMessage
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import LAST_SEQ, Meta, Volume, refuse_cut
 from core.config import Home
@@ -59,7 +63,7 @@ class Salvaged:
 
     def as_json(self) -> dict[str, Any]:
         names = ("volume", "aside", "kept", "seen", "messages")
-        return {name: getattr(self, name) for name in names} | {"lost": [one[0] for one in self.lost]}
+        return {name: getattr(self, name) for name in names} | {"lost": [one.sha256.hex() for one in self.lost]}
 
 
 @dataclass(slots=True)
@@ -147,12 +151,13 @@ async def _look(archive: Archive, wrecks: Mapping[int, list[Wreck]]) -> _Found:
     found = _Found([wreck for several in wrecks.values() for wreck in several], ledger, previous, kept)
     found.others_lost = len(wrecks) > 1
     seen = await archive.projection.applied()
-    async with aclosing(ledger.entries(previous)) as entries:
-        async for _, entry in entries:
-            found.named |= dict.fromkeys([*catalog.digests(entry), *catalog.renewed(entry)])
-            if entry.kind == "salvaged" and entry.payload.get("seen") == [seen.seq, seen.hash.hex()]:
-                # Salvaged already, when the catalog could not be made anew.
-                found.settled = True
+    async with aclosing(ledger.entries(previous)) as whole:
+        async for _, entry in whole:
+            with suppress(DamagedError):
+                found.named |= dict.fromkeys(named(entry))
+                if entry.kind == upkeep.Salvaged.kind and isinstance(entry.value, upkeep.Salvaged):
+                    # Salvaged already, when the catalog could not be made anew.
+                    found.settled |= entry.value.seen == seen
     rows = await archive.database.among("SELECT sha256 FROM message WHERE volume IN (??) ORDER BY id", list(wrecks))
     found.wanted = dict(found.named) | dict.fromkeys(bytes(row[0]) for row in rows)
     for wreck in last:
@@ -195,18 +200,19 @@ async def _tell_of(archive: Archive, found: _Found, actor: str, tell: Tell) -> t
             lost.append(await restated.of(archive.database, sha256))
             changed.pop(sha256, None)
     placed = [await restated.of(archive.database, sha256) for sha256 in changed]
-    await _add_from_ledger(found, [one for one in (*lost, *placed) if one[1:3] == [[], []]])
+    told = await _told_by_ledger(found, [one for one in (*lost, *placed) if not one.places and not one.sources])
+    lost, placed = ([told.get(one.sha256, one) for one in several] for several in (lost, placed))
     volume = archive.home.volume(archive.last_volume)
-    payload = {"volume": volume.name, "kept": found.kept.seq, "seen": [seen.seq, seen.hash.hex()]}
+    said = upkeep.Salvaged(volume.name, found.kept.seq, seen)
     drafts: list[Draft] = []
     if found.others_lost or seen.seq > found.kept.seq or (seen.seq == found.kept.seq and seen != found.kept):
         drafts += await saved_state.again(archive, _kept_entries(archive, found), actor)
     for start in range(0, max(len(lost), 1), AT_ONCE):
-        drafts.append(Draft("salvaged", payload | {"lost": lost[start : start + AT_ONCE], "placed": []}, actor))
+        drafts.append(Draft(replace(said, losses=tuple(lost[start : start + AT_ONCE])), actor))
     for start in range(0, len(placed), AT_ONCE):
-        told = placed[start : start + AT_ONCE]
-        forms = await restated.forms(archive.database, [bytes.fromhex(one[0]) for one in told])
-        drafts.append(Draft("salvaged", payload | {"lost": [], "placed": told, twins.KEY: forms}, actor))
+        some = tuple(placed[start : start + AT_ONCE])
+        forms = await restated.forms(archive.database, [one.sha256 for one in some])
+        drafts.append(Draft(replace(said, placed=some, canonical=forms), actor))
     last = max(seen.seq, found.kept.seq)
     return Salvaged(volume.name, "", found.kept.seq, last, len(found.whole), tuple(lost)), drafts
 
@@ -233,21 +239,28 @@ async def _kept_entries(archive: Archive, found: _Found) -> AsyncGenerator[Entry
         yield entry
 
 
-async def _add_from_ledger(found: _Found, unknown: Sequence[Restated]) -> None:
-    """Of messages that the catalog does not know, say what the ledger's entries know, as far as they can be read."""
-    wanted = {one[0]: one for one in unknown}
+async def _told_by_ledger(found: _Found, unknown: Sequence[Restated]) -> dict[bytes, Restated]:
+    """What the ledger's entries know of messages that the catalog does not know, as far as they can be read; by SHA-256."""
+    wanted = {one.sha256: one for one in unknown}
     if not wanted:
-        return
+        return wanted
     async for entry in found.ledger.readable(found.previous.seq):
-        if entry.kind != "archived":
+        if entry.kind != Archived.kind:
             continue
-        said = entry.payload
-        for sha256, uid, size, date, flags in said["messages"]:
-            if (one := wanted.get(sha256)) is not None:
-                where = [said["owner"], said["folder"]]
-                one[1] = [*one[1], where] if where not in one[1] else one[1]
-                key = [said["source"], said["server_folder"], said["uidvalidity"], uid]
-                one[2] = [*one[2], [*key, *where, size, date, flags, 1, 0, 0, "", None]]
+        with suppress(DamagedError):
+            if isinstance(entry.value, Archived):
+                _add(entry.value, wanted)
+    return wanted
+
+
+def _add(said: Archived, wanted: dict[bytes, Restated]) -> None:
+    for message in said.messages:
+        one = wanted.get(message.sha256)
+        if one is not None and message.uid is not None:
+            places = one.places if said.folder in one.places else (*one.places, said.folder)
+            listed = ServerMessage(message.uid, message.size, message.internaldate, message.flags)
+            source = RestatedSource(said.source, listed, said.folder, State(fetched=True, gone=False, ours=False))
+            wanted[message.sha256] = replace(one, places=places, sources=(*one.sources, source))
 
 
 async def _whole(wrecks: Sequence[Wreck], sha256: bytes) -> bytes | None:
@@ -302,8 +315,8 @@ async def _take_over(found: _Found, volume: Volume, tell: Tell) -> None:
             await volume.append([], prepared, await asyncio.to_thread(intake.parts_of, prepared, ()))
             count += len(raws)
             tell(f"{count} of {len(found.whole)} messages taken over")
-    async with aclosing(found.ledger.entries(found.previous)) as entries:
-        async for row, _ in entries:
+    async with aclosing(found.ledger.entries(found.previous)) as whole:
+        async for row, _ in whole:
             async with volume.database.transaction() as transaction:
                 await transaction.execute(
                     "INSERT INTO ledger (seq, at, kind, actor, payload, hash) VALUES (?, ?, ?, ?, ?, ?)", row
@@ -361,7 +374,8 @@ def _free(path: Path) -> Iterator[Path]:
 
 async def _keep_findings(archive: Archive, done: Salvaged) -> None:
     """What was found in the file before is in no file of that name any more; what is lost is known as damage."""
-    findings = [Finding(done.volume, lost_text(one[0]), one[0], True) for one in done.lost]
+    digests = [one.sha256.hex() for one in done.lost]
+    findings = [Finding(done.volume, lost_text(digest), digest, True) for digest in digests]
     async with archive.database.transaction() as transaction:
         await transaction.execute("DELETE FROM damage WHERE place IN (?, 'ledger', 'catalog')", (done.volume,))
         await damage.keep(transaction, findings, now())
@@ -370,9 +384,10 @@ async def _keep_findings(archive: Archive, done: Salvaged) -> None:
 async def lost(archive: Archive) -> dict[bytes, Restated]:
     """What salvages said was lost, and is in the archive still or again only as far as the catalog knows it, by SHA-256."""
     found: dict[bytes, Restated] = {}
-    for entry in await archive.entries_before(None, LAST_SEQ, "salvaged"):
-        for one in entry.payload["lost"]:
-            found.setdefault(bytes.fromhex(one[0]), one)
+    for entry in await archive.entries_before(None, LAST_SEQ, upkeep.Salvaged.kind):
+        if isinstance(entry.value, upkeep.Salvaged):
+            for one in entry.value.losses:
+                found.setdefault(one.sha256, one)
     known = await archive.projection.known(list(found))
     return {sha256: one for sha256, one in found.items() if sha256 not in known}
 
@@ -384,7 +399,7 @@ async def names(archive: Archive, digests: Sequence[bytes]) -> dict[bytes, Named
     people: dict[str, str] = dict(await archive.database.read("SELECT id, name FROM user")) if gone else {}
     for sha256 in digests:
         if sha256 in gone:
-            _, places, _, subject, sender, date = gone[sha256]
-            where = tuple((str(people.get(owner, owner)), str(folder)) for owner, folder in places[: damage.PLACES])
-            found[sha256] = Named(sha256, subject, sender, date, where)
+            one = gone[sha256]
+            where = tuple((people.get(place.owner, place.owner), place.path) for place in one.places[: damage.PLACES])
+            found[sha256] = Named(sha256, one.subject, one.sender, one.date, where)
     return found

@@ -21,6 +21,7 @@ from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.last_verification import EVERYTHING, remember
 from core.archive.proof.verify import check_rest
 from core.archive.proof.volume_check import Place, check_volume, mended_later, so_far, walk
+from core.archive.store.entries.upkeep import Verified
 from core.archive.store.ledger import Draft
 from core.config import Home
 from core.db import kept
@@ -145,11 +146,10 @@ async def record(archive: Archive, verdict: Verdict, *, actor: str, share: int =
     if not verdict.usable or archive.home.is_backup:
         # A backup's ledger must stay that of the original, or the next backup could not go on from it.
         return
-    payload: dict[str, Any] = {"parts": verdict.parts, "messages": verdict.messages, "entries": verdict.entries}
-    payload |= {"findings": len(verdict.findings)} | ({"share": share} if share else {})
     # Done by the service for somebody else, whom the channel alone would not name.
-    payload |= {"asked_by": actor} if Actor.of(actor).uid is not None else {}
-    await archive.append([Draft("verified", payload, actor)])
+    asked_by = actor if Actor.of(actor).uid is not None else ""
+    counts = (verdict.parts, verdict.messages, verdict.entries, len(verdict.findings))
+    await archive.append([Draft(Verified(*counts, share, asked_by), actor)])
 
 
 async def keep(home: Home, verdict: Verdict, *, actor: str) -> str:

@@ -199,8 +199,8 @@ async def _replay(home: Home, target: Path, head: Head, last: int) -> Head:
                         if entry.seq > last:
                             return head
                         async with database.transaction() as transaction:
-                            details = {sha256: await detail(volume, sha256) for sha256 in catalog.renewed(entry)}
-                            for sha256 in dict.fromkeys(catalog.digests(entry)):
+                            details = {sha256: await detail(volume, sha256) for sha256 in entry.renewed()}
+                            for sha256 in dict.fromkeys(entry.digests()):
                                 if await transaction.one("SELECT 1 FROM message WHERE sha256 = ?", (sha256,)) is None:
                                     details[sha256] = await detail(volume, sha256)
                             await catalog.apply(transaction, entry, number, details)

@@ -20,9 +20,9 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from core.archive.catalog import catalog
 from core.archive.proof.findings import Finding, Verdict, lost_text
-from core.archive.proof.strangers import Strangers
+from core.archive.proof.strangers import Strangers, named
+from core.archive.store.entries.upkeep import Repaired, Salvaged
 from core.archive.store.ledger import Entry, Head, decompress
 from core.archive.store.volume import LAST_SEQ, META_KEYS, Volume, plain, refuse_strange, unpack
 from core.config import Home
@@ -316,9 +316,9 @@ class _Check:
             entry = Entry(seq, at, kind, actor, decompress(payload), stored)
             if seq == before.seq + 1 and not entry.follows(before):
                 verdict.add("ledger", f"{name} ({kind}) does not follow from the entry before: it was changed.")
-            self._lost |= dict.fromkeys(catalog.lost(entry))
-            return [*catalog.digests(entry), *catalog.renewed(entry)]
-        except (DamagedError, KeyError, TypeError, ValueError) as error:
+            self._lost |= dict.fromkeys(entry.lost())
+            return named(entry)
+        except DamagedError as error:
             verdict.add("ledger", f"{name} cannot be read: {error}")
             return []
 
@@ -473,13 +473,13 @@ class _Check:
         good = set(later)
         try:
             async for entry in self._volume.entries():
-                for sha256 in catalog.digests(entry):
+                for sha256 in entry.digests():
                     if sha256.hex() in good or sha256 in await _not_listed(self._volume, [sha256]):
                         # Listed elsewhere, or it has been named as missing.
                         continue
                     await self._volume.raw(sha256)
                     good.add(sha256.hex())
-        except (DamagedError, StorageError, KeyError, TypeError, ValueError):
+        except (DamagedError, StorageError, KeyError):
             return False
         return True
 
@@ -518,11 +518,11 @@ async def _named_as_lost(home: Home) -> set[bytes]:
         try:
             opened = await Volume.open(home.volume(number), read_only=True)
             try:
-                for entry in await opened.entries_before(None, LAST_SEQ, "salvaged"):
-                    found.update(catalog.lost(entry))
+                for entry in await opened.entries_before(None, LAST_SEQ, Salvaged.kind):
+                    found.update(entry.lost())
             finally:
                 await opened.close()
-        except (DamagedError, StorageError, KeyError, TypeError, ValueError):
+        except (DamagedError, StorageError):
             # It is named when its turn comes.
             continue
     return found
@@ -537,11 +537,11 @@ async def mended_later(home: Home, volume: int) -> set[str]:
         try:
             opened = await Volume.open(home.volume(number), read_only=True)
             try:
-                for entry in await opened.entries_before(None, LAST_SEQ, "repaired"):
-                    found.update(sha256.hex() for sha256 in catalog.renewed(entry))
+                for entry in await opened.entries_before(None, LAST_SEQ, Repaired.kind):
+                    found.update(sha256.hex() for sha256 in entry.renewed())
             finally:
                 await opened.close()
-        except (DamagedError, StorageError, KeyError, TypeError, ValueError):
+        except (DamagedError, StorageError):
             # It is named when its turn comes, and mends nothing.
             continue
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.archive.archive import Archive
+from core.archive.store.entries.records import UserSaved
 from core.errors import DamagedError
 from core.model import moment
 from core.system.actor import Actor
@@ -28,13 +29,15 @@ async def last(archive: Archive) -> dict[str, Renamed]:
     found: dict[str, Renamed] = {}
     #: The address after the entry that is looked at, with when and through which channel it came.
     following: dict[str, tuple[str, str, str]] = {}
-    for entry in await archive.entries_before(None, MOST, "user.saved"):
+    for entry in await archive.entries_before(None, MOST, UserSaved.kind):
         try:
-            user = entry.payload["user"]
-            key, addresses = str(user["id"]), user["addresses"]
-            address = str(addresses[0]) if addresses and not user["removed"] else ""
-        except (DamagedError, KeyError, TypeError, IndexError):
+            value = entry.value
+        except DamagedError:
             continue
+        if not isinstance(value, UserSaved):
+            continue
+        user = value.user
+        key, address = user.id, user.addresses[0] if user.addresses and not user.removed else ""
         if key in found or not address:
             continue
         after = following.get(key)

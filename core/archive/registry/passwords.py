@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.archive.opening import refuse_backup
+from core.archive.store.entries.upkeep import KeyRotated
 from core.archive.store.ledger import Draft
 from core.errors import HomeError
 from core.secrets import Secret
@@ -107,7 +108,7 @@ async def rotate_key(archive: Archive, *, actor: str = "archivar") -> Rotated:
         async with archive.database.transaction() as transaction:
             await transaction.many("UPDATE password SET box = ? WHERE profile = ?", anew)
         # First, so that no rotation is without its entry; one that is broken off here is carried on, and has two.
-        await archive.append([Draft("key.rotated", {"passwords": len(anew), "unreadable": unreadable}, actor)])
+        await archive.append([Draft(KeyRotated(len(anew), tuple(unreadable)), actor)])
         key.finish_rotation()
         await archive.database.read("PRAGMA wal_checkpoint(TRUNCATE)")
     return Rotated(len(anew), tuple(unreadable), resumed)

@@ -14,6 +14,9 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.registry import users
+from core.archive.store.entries import everybody
+from core.archive.store.entries.everybody import RefiledAddress, RefiledMessage
+from core.archive.store.entries.values import OwnedFolder
 from core.archive.store.ledger import Draft
 from core.profiles import templates
 from core.profiles.routing import AddressBook
@@ -114,7 +117,7 @@ def _draft(
     done: Refiled,
 ) -> Draft:
     places: dict[tuple[str, str], int] = {}
-    messages: dict[str, list[list[Any]]] = {}
+    messages: dict[bytes, list[RefiledAddress]] = {}
     told: set[tuple[str, str]] = set()
     once: dict[tuple[str, str, int], tuple[str, str]] = {}
     for _, sha256, address_id, sent, incoming, outgoing in rows:
@@ -127,11 +130,13 @@ def _draft(
         paths = [(user.id, templates.place(template, user.addresses[0], one)) for one in (spelled, *user.addresses)]
         there = [place for place in paths if place in placed.get(digest, ())]
         place = once.setdefault((digest, user.id, sent), (there or paths)[0])
-        messages.setdefault(digest, []).append([address, sent, places.setdefault(place, len(places))])
+        number = places.setdefault(place, len(places))
+        messages.setdefault(bytes(sha256), []).append(RefiledAddress(address, bool(sent), number))
         if (digest, user.id) not in told:
             told.add((digest, user.id))
             done.users[user.name] += 1
         done.addresses[address] += 1
     done.messages += len(messages)
-    payload = {"places": [list(place) for place in places], "messages": [[digest, rows] for digest, rows in messages.items()]}
-    return Draft("refiled", payload, actor)
+    folders = tuple(OwnedFolder(owner, path) for owner, path in places)
+    filed = tuple(RefiledMessage(sha256, tuple(addresses)) for sha256, addresses in messages.items())
+    return Draft(everybody.Refiled(folders, filed), actor)

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from core.archive.archive import Archive
-from core.archive.catalog import changes
 from core.archive.registry import last_attempt, passwords, saved_profiles
+from core.archive.store.entries.change import PASSWORD_CHANGED
+from core.archive.store.entries.records import DirectoryRemoved, DirectorySaved, UserSaved
+from core.archive.store.entries.upkeep import DirectorySynced
 from core.archive.store.ledger import Draft
 from core.errors import InputError
 from core.model import User
@@ -60,8 +62,8 @@ async def save(
         # Forgotten first and stored last, so that a crash in between leaves none rather than the wrong one.
         another = bool(directory.password_file) or before is None or not before.same_account(directory)
         async with saved_profiles.forgetting(archive, _NAME, wanted=box is not None or another) as forgotten:
-            payload: dict[str, Any] = {"definition": directory.as_json()} | _told(password=box is not None or forgotten)
-            await archive.append([Draft("directory.saved", payload, actor)])
+            changes = PASSWORD_CHANGED if box is not None or forgotten else None
+            await archive.append([Draft(DirectorySaved(directory.as_json(), changes), actor)])
         if box is not None:
             async with archive.database.transaction() as transaction:
                 await transaction.execute("INSERT OR REPLACE INTO password (profile, box) VALUES (?, ?)", (_NAME, box))
@@ -71,16 +73,10 @@ async def remove(archive: Archive, *, actor: str = "archivar") -> None:
     """Forget the settings, the password and the last attempt; users stay. Raises ``InputError`` when there are none."""
     async with archive.changing():
         before = await find(archive)
-        stored = await _is_stored(archive)
-        what = {"type": before.source.value, "host": before.server.host} | _told(password=stored)
-        await archive.append([Draft("directory.removed", what, actor)])
+        changes = PASSWORD_CHANGED if await _is_stored(archive) else None
+        await archive.append([Draft(DirectoryRemoved(before.source.value, before.server.host, changes), actor)])
         await _forget(archive)
         await last_attempt.forget(archive)
-
-
-def _told(*, password: bool) -> dict[str, Any]:
-    """The fields that an entry has of the password: at most that it changed."""
-    return {changes.KEY: changes.password_changed()} if password else {}
 
 
 async def _is_stored(archive: Archive) -> bool:
@@ -116,11 +112,12 @@ async def password(archive: Archive, directory: Directory) -> Secret:
 
 async def write(archive: Archive, saved: Sequence[User], counts: dict[str, int], *, actor: str, asked_by: str) -> None:
     """Write what a synchronisation changed, all of it at once. The caller holds ``archive.changing()``."""
-    drafts = [Draft("user.saved", {"user": user.as_json()}, actor) for user in saved]
-    await archive.append([*drafts, Draft("directory.synced", {**counts, "asked_by": asked_by}, actor)])
+    drafts = [Draft(UserSaved(user), actor) for user in saved]
+    await archive.append([*drafts, Draft(DirectorySynced(counts, asked_by), actor)])
 
 
-async def last_sync(archive: Archive) -> tuple[str, dict[str, Any]] | None:
-    """When (as in the ledger) a synchronisation was last done, and its numbers."""
-    found = await archive.entries_before(None, 1, "directory.synced")
-    return (found[0].at, found[0].payload) if found else None
+async def last_sync(archive: Archive) -> tuple[str, DirectorySynced] | None:
+    """When (as in the ledger) a synchronisation was last done, and its numbers. Raises ``DamagedError``."""
+    found = await archive.entries_before(None, 1, DirectorySynced.kind)
+    value = found[0].value if found else None
+    return (found[0].at, value) if isinstance(value, DirectorySynced) else None

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from core.archive.archive import Archive
-from core.archive.catalog import catalog, changes
+from core.archive.catalog import catalog
 from core.archive.registry import passwords, planning, users
+from core.archive.store.entries.change import PASSWORD_CHANGED
+from core.archive.store.entries.records import ProfileRemoved, ProfileSaved
 from core.archive.store.ledger import Draft
 from core.errors import ArchivarError, InputError
 from core.model import User, now
@@ -177,15 +179,12 @@ async def _definition(archive: Archive, name: str) -> dict[str, Any] | None:
 
 def _saved(profile: Profile, actor: str, *, password: bool = False, renamed: str = "") -> Draft:
     """``password``: it was given, or is forgotten, with this."""
-    payload: dict[str, Any] = {"name": profile.name, "definition": profile.as_json()}
-    payload |= {changes.RENAMED: renamed} if renamed else {}
-    payload |= {changes.KEY: changes.password_changed()} if password else {}
-    return Draft("profile.saved", payload, actor)
+    changes = PASSWORD_CHANGED if password else None
+    return Draft(ProfileSaved(profile.name, profile.as_json(), renamed, changes), actor)
 
 
 def _removed(profile: Profile, actor: str, *, password: bool = False) -> Draft:
-    payload: dict[str, Any] = {"name": profile.name}
-    return Draft("profile.removed", payload | ({changes.KEY: changes.password_changed()} if password else {}), actor)
+    return Draft(ProfileRemoved(profile.name, PASSWORD_CHANGED if password else None), actor)
 
 
 def _box(archive: Archive, name: str, password: Secret | None) -> bytes | None:

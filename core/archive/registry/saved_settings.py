@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from core.archive.archive import Archive
 from core.archive.catalog.settings import DESCRIBED, Settings, read, themes
+from core.archive.store.entries.records import SettingSaved
 from core.archive.store.ledger import Draft
 from core.db import kept
 from core.errors import InputError
@@ -30,7 +31,7 @@ async def change(archive: Archive, name: str, text: str, *, actor: str = "archiv
     async with archive.changing():
         if value != getattr(await read(archive.database), name):
             # First, so that no setting is ever another one without an entry that says so.
-            await archive.append([Draft("settings.saved", {"name": name, "value": described.show(value)}, actor)])
+            await archive.append([Draft(SettingSaved(name, described.show(value)), actor)])
         async with archive.database.transaction() as transaction:
             await kept.keep(transaction, name, stored)
     return await read(archive.database)

@@ -11,6 +11,7 @@ from typing import Any
 from core.archive.archive import Archive
 from core.archive.catalog.catchall import COUNTS
 from core.archive.registry import users
+from core.archive.store.entries.records import AddressOurs
 from core.archive.store.ledger import Draft
 from core.errors import InputError
 from core.model import User
@@ -152,7 +153,7 @@ async def set_ours(archive: Archive, text: str, ours: bool, *, actor: str = "arc
             raise InputError(f"{pattern} is {'not said to be not ours' if ours else 'said to be not ours already'}.")
         if not ours and (owner := await _owner(archive, pattern)):
             raise InputError(f"{pattern} belongs to {owner}.", "Take it from the user first: archivar user edit.")
-        await archive.append([Draft("address.ours", {"address": pattern, "ours": ours}, actor)])
+        await archive.append([Draft(AddressOurs(pattern, ours), actor)])
     return pattern
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.registry import users
+from core.archive.store.entries.records import UserSaved
 from core.archive.store.ledger import Draft
 from core.errors import InputError
 from core.model import User
@@ -135,5 +136,5 @@ async def carry_out(archive: Archive, planned: ImportPlan, actor: str = "archiva
             raise InputError(f"The list cannot be imported: {now.conflicts[0]}.", "Correct the list; nothing was changed.")
         if [change.essence for change in now.changes] != [change.essence for change in planned.changes]:
             raise InputError("Users were changed in the meantime; nothing was imported.", "Look at what would change again.")
-        if drafts := [Draft("user.saved", {"user": change.after.as_json()}, actor) for change in planned.changes]:
+        if drafts := [Draft(UserSaved(change.after), actor) for change in planned.changes]:
             await archive.append(drafts)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from core.archive.archive import Archive
 from core.archive.catalog.records import USERS_CHANGED
+from core.archive.store.entries.records import UserSaved
 from core.archive.store.ledger import Draft
 from core.db import kept
 from core.db.database import Row
@@ -242,7 +243,7 @@ async def remove(archive: Archive, user: User, *, actor: str = "archivar") -> No
 
 
 async def _save(archive: Archive, user: User, actor: str) -> None:
-    await archive.append([Draft("user.saved", {"user": user.as_json()}, actor)])
+    await archive.append([Draft(UserSaved(user), actor)])
 
 
 async def _checked(archive: Archive, user: User) -> User:

@@ -1,76 +1,7 @@
-"""Entries of the ledger: what each kind says, how it is encoded, how the chain is computed.
+"""Entries of the ledger as they stand in volumes: how a payload is encoded, how the chain is computed.
 
-Kinds and payloads (version 1); the actor of an entry is the account that the kernel names, see ``core.system.actor``::
-
-    archive.created   {archive_id}
-    user.saved        {user: {id, name, addresses, login, full_name, removed, disabled, directory_id,
-                       directory_addresses}}                  the last three only since users come from directories
-    profile.saved     {name, definition, renamed}             definition: the profile as JSON, never a password; renamed: what
-                       it was called until then, only if it is another name
-    profile.removed   {name}
-    directory.saved   {definition}                            where users come from, as JSON, never a password
-    directory.removed {type, host}
-    directory.synced  {created, adopted, back, changed, disabled, removed, left, conflicts, unchanged, withheld,   numbers
-                       asked_by}
-    settings.saved    {name, value}                           a setting of this machine, as it is written
-    seal.place.saved  {definition}                            where seals are sent, as JSON, never a password
-    seal.place.removed {name, kind}
-    archived          {run, source, owner, folder, server_folder, uidvalidity,
-                       messages: [[sha256, uid, size, internaldate, flags]]}
-    moved             {run, source, owner, moves: [[from folder, from uidvalidity, from uid, folder, server_folder,
-                       uidvalidity, uid, size, internaldate, flags, ours]]}   ours: only of what we deleted and is in the
-                       trash now; true when we saw it come there. folder: null in a catch-all mailbox
-    linked            {run, source, owner, folder, server_folder, uidvalidity,
-                       messages: [[sha256, uid, size, internaldate, flags]]}   archived before, and there as well: nothing was
-                       fetched. uid: null for one place more in the archive. folder: null in a catch-all mailbox
-    filed             {run, source, server_folder, uidvalidity, incoming, outgoing, places: [[owner, folder]],
-                       kept, addresses: [[address, ours]],
-                       messages: [[sha256, uid, size, internaldate, flags, places, from, to, report]]}
-                       of a catch-all mailbox: each message with all its places (numbers into the list); kept: the place
-                       of the catch-all archive, or null; from, to: addresses that no user has (numbers), ours: in one of
-                       our domains; report: [sha256 of the header, size] of the journal report it lay in, or null
-    left              {run, source, server_folder, uidvalidity, reading, addresses: [[address, ours]],
-                       messages: [[uid, addresses, size, internaldate]]}   left in a catch-all mailbox, since no user has
-                       any of their addresses; reading: digest of the header fields that were read; ours: false also of
-                       what is no stranger; the last two are missing in older entries
-    refiled           {places: [[owner, folder]], messages: [[sha256, [[address, sent, place]]]]}   filed to users who
-                       have the address by now; messages whose addresses are all filed leave the catch-all archive
-    imported          {owner, folder, format, path, messages: [[sha256, size, internaldate, flags]]}   from files at path
-    address.ours      {address, ours}   an address, or a domain with @ before it, that is said to be (not) ours
-    vanished          {run, source, server_folder, uidvalidity, uids}         uids: an IMAP sequence set such as 1:5,9
-    relisted          {run, source, server_folder, uidvalidity, messages: [[uid, size, internaldate, flags]]}   known
-                       messages for which the server names other numbers than before; their bytes or headers are the same
-    returned          {run, source, server_folder, uidvalidity, uids}         what vanished there before is there again
-    deleting          {run, source, server_folder, uidvalidity, uids}         what is about to be deleted on the server
-    deleted           {run, source, server_folder, uidvalidity, uids, kept}   what is gone, and what is there in spite of it
-    run.finished      {run, profile, dry_run, status, totals, problems}
-    exported          {owner, folder, format, messages, already, damaged, complete}   owner: empty when of everybody; the
-                       last three are missing in older entries
-    restored          {profile, source, owner, folder, server_folder, login, path, whose, uidvalidity, known,
-                       messages: [[sha256, uid, size, internaldate, flags]]}   put back on a server; uid: null when it does
-                       not tell; known: the mailbox is archived for owner, so that the messages are not new there; whose:
-                       own, others, shared or doubtful, null when the server does not tell; login, path (of server_folder, for
-                       people) and whose are missing in older entries
-    backed_up         {directory, seq, hash, volumes, already, bytes, key}   up to which entry; volumes copied, those
-                       unchanged; key: false of one without it, missing in older entries
-    key.rotated       {passwords, unreadable}   how many are stored under a new key; under which names those that could not be
-                       read stay as they were
-    verified          {parts, messages, entries, findings}     of everything; share: percent, of a part; asked_by: the actor who
-                       asked the service for it, if that was no schedule
-    repaired          {messages: [[sha256, size, from]], placed}   stored anew in this volume, since the copy before is
-                       damaged; from: where the good bytes were had, a text for people. placed: those that were lost, as in
-                       salvaged; missing when there are none
-    salvaged          {volume, kept, seen: [seq, hash], lost, placed}   this volume took the place of a damaged one: of its
-                       ledger what goes up to entry kept is here, while the catalog had seen entry seen. lost: messages that
-                       were not whole in it, and whose UIDs count as not archived; placed: whole ones whose entries are lost.
-                       Both as ``restated`` says
-
-Entries that save or remove something (user, profile, directory, address, settings) have ``changes`` as well: which fields,
-from what to what, see ``core.archive.catalog.changes``; they are missing in older entries.
-
-``sha256`` is in hexadecimal digits, ``internaldate`` in seconds since 1970 or null, ``flags`` in one text with blanks between.
-``source`` names a mailbox on a server and where it goes (``imap://login@host -> owner/top folder``), ``server_folder`` the
-folder's name exactly as on the wire, ``folder`` its path in the owner's archive.
+What entries say, and the payload of each kind, stands in ``core.archive.store.entries``. The actor of an entry is the account
+that the kernel names, see ``core.system.actor``.
 """
 
 from __future__ import annotations
@@ -78,16 +9,25 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from core.archive.store import entries
+from core.archive.store.entries import AnyEntry
+from core.archive.store.entries.change import Change
+from core.archive.store.entries.reading import Unreadable
+from core.archive.store.entries.statement import Newer, RecordStatement, Storing
+from core.archive.store.entries.values import Head
 from core.errors import DamagedError, ProtocolError
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
+
+__all__ = ["VERSION", "ZERO_HASH", "Draft", "Entry", "Head", "chain", "compress", "decompress", "encode"]
 
 VERSION = 1
 ZERO_HASH = bytes(32)
@@ -98,12 +38,12 @@ LARGEST_PAYLOAD = 256 * 1024 * 1024
 class Draft:
     """An entry that is still to be appended. ``actor``: the channel that it comes through; the volume adds the account."""
 
-    kind: str
-    payload: dict[str, Any]
+    value: AnyEntry
     actor: str = "archivar"
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, so that what it says is read once.
+@dataclass(frozen=True)
 class Entry:
     """An entry as it stands in a volume; ``plain`` is the payload's JSON, ``actor`` an ``Actor`` as text."""
 
@@ -120,23 +60,62 @@ class Entry:
 
     @property
     def payload(self) -> dict[str, Any]:
-        """The payload. Raises ``DamagedError`` when this program cannot read it."""
+        """The payload as JSON. Raises ``DamagedError`` when this program cannot read it."""
         try:
             # Nothing but what UTF-8 can hold: the catalog must be able to take any text of the ledger.
             value = json.loads(self.plain.decode("utf-8", "replace"))
         except (ValueError, RecursionError) as error:
-            raise DamagedError(f"Ledger entry {self.seq} cannot be read: {error}.") from error
+            raise self._unreadable(str(error)) from error
         if not isinstance(value, dict) or value.get("v") != VERSION:
-            raise DamagedError(f"Ledger entry {self.seq} has a payload of an unknown version.")
+            raise DamagedError(f"Ledger entry {self.seq} ({self.kind}) has a payload of an unknown version.")
         return value
 
+    @cached_property
+    def value(self) -> AnyEntry | Newer:
+        """What the entry says. Raises ``DamagedError`` when the payload is not what its kind says."""
+        if self.kind not in entries.KINDS:
+            return Newer(self.kind)
+        try:
+            return entries.read(self.kind, self.payload)
+        except ValueError as error:
+            raise self._unreadable(str(error)) from error
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The end of the chain: the last entry's seq and hash."""
+    def digests(self) -> Sequence[bytes]:
+        """The SHA-256 of the messages that it says were archived. Raises ``DamagedError``."""
+        return storing.digests() if (storing := self._storing()) else ()
 
-    seq: int
-    hash: bytes
+    def renewed(self) -> Sequence[bytes]:
+        """The SHA-256 of the messages that it says were stored anew, because of damage. Raises ``DamagedError``."""
+        return storing.renewed() if (storing := self._storing()) else ()
+
+    def lost(self) -> Sequence[bytes]:
+        """The SHA-256 of the messages that it says were lost with a volume. Raises ``DamagedError``."""
+        return storing.lost() if (storing := self._storing()) else ()
+
+    def _storing(self) -> Storing | None:
+        """What it says of messages; None for a kind that names none, whose payload need not be read for that."""
+        if not entries.is_a(self.kind, Storing):
+            return None
+        return self.value if isinstance(self.value, Storing) else None
+
+    def sentence(self) -> str:
+        """One plain sentence, whatever there is to read. Texts from outside are in it as they are."""
+        try:
+            if isinstance(self.value, Newer):
+                _ = self.payload
+            return self.value.sentence()
+        except (DamagedError, Unreadable):
+            return f"An entry of the kind {self.kind} that cannot be read."
+
+    def changes(self) -> tuple[Change, ...] | None:
+        """Every change that the entry tells; None for one that tells none, as those of older versions, or cannot be read."""
+        try:
+            return self.value.changes if isinstance(self.value, RecordStatement) else None
+        except DamagedError:
+            return None
+
+    def _unreadable(self, reason: str) -> DamagedError:
+        return DamagedError(f"Ledger entry {self.seq} ({self.kind}) cannot be read: {reason}.")
 
 
 def encode(payload: dict[str, Any]) -> bytes:

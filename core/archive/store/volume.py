@@ -446,12 +446,12 @@ class Volume:
             actors: dict[str, str] = {}
             for draft in drafts:
                 at = timestamp(now())
-                data = encode(draft.payload)
+                kind, data = draft.value.kind, encode(draft.value.payload())
                 # Here alone, so that no entry is by anybody but whom the kernel names.
                 if (actor := actors.get(draft.actor)) is None:
                     actor = actors[draft.actor] = signed(draft.actor)
-                head = Head(head.seq + 1, chain(head.hash, at, draft.kind, actor, data))
-                entries.append(Entry(head.seq, at, draft.kind, actor, data, head.hash))
+                head = Head(head.seq + 1, chain(head.hash, at, kind, actor, data))
+                entries.append(Entry(head.seq, at, kind, actor, data, head.hash))
             await transaction.many(
                 "INSERT INTO ledger (seq, at, kind, actor, payload, hash) VALUES (?, ?, ?, ?, ?, ?)",
                 [(e.seq, e.at, e.kind, e.actor, compress(e.plain), e.hash) for e in entries],

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from core import files
+from core.archive.store.entries.upkeep import ArchiveCreated
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import REPAIR, Meta, Volume
 from core.config import Home
@@ -92,7 +93,7 @@ class Volumes:
         volume = await self.at(1)
         async with locked(self.home.volumes):
             if not (await volume.head()).seq:
-                await volume.append([Draft("archive.created", {"archive_id": volume.meta.archive_id}, actor)])
+                await volume.append([Draft(ArchiveCreated(volume.meta.archive_id), actor)])
 
     async def find(self, seen: int, seq: int) -> None:
         """Look which volumes there are. ``seen``, ``seq``: up to which volume and entry the catalog has followed them."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.archive.store import intake
+from core.archive.store.entries.upkeep import Repaired, RepairedMessage
 from core.archive.store.intake import Part, Prepared
 from core.archive.store.ledger import Draft, Entry
 from core.archive.store.offload import Processes
@@ -137,8 +138,8 @@ class Writer:
         """
         wrong = await self._projection.lost(list(raws))
         if wrong:
-            messages = [[sha256.hex(), len(raws[sha256]), origin] for sha256 in wrong]
-            await self.renew(Draft("repaired", {"messages": messages}, actor), [raws[sha256] for sha256 in wrong])
+            messages = tuple(RepairedMessage(sha256, len(raws[sha256]), origin) for sha256 in wrong)
+            await self.renew(Draft(Repaired(messages), actor), [raws[sha256] for sha256 in wrong])
             await self._projection.mended(wrong)
         return len(wrong)
 

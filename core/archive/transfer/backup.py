@@ -21,6 +21,7 @@ from typing import Any
 from core import files
 from core.archive.archive import Archive
 from core.archive.proof import seal_places
+from core.archive.store.entries.transfers import BackedUp, Copied
 from core.archive.store.ledger import ZERO_HASH, Draft, Head
 from core.archive.store.volume_copy import bring_up, refuse_damaged
 from core.config import Home
@@ -331,12 +332,10 @@ async def _into_one_file(path: Path) -> None:
 
 
 async def _record(archive: Archive, place: Home, done: Backup, actor: str, *, with_key: bool) -> None:
-    payload = {"directory": str(place.path), "seq": done.head.seq, "hash": done.head.hash.hex()}
-    payload |= {"volumes": done.volumes, "already": done.already, "bytes": done.bytes}
-    payload |= {"key": with_key}
+    copied = Copied(done.volumes, done.already, done.bytes)
     try:
         archive.check_usable()
-        await archive.append([Draft("backed_up", payload, actor)])
+        await archive.append([Draft(BackedUp(str(place.path), done.head, copied, with_key), actor)])
         ended = LastBackup(now(), str(place.path), done.head.seq)
         async with archive.database.transaction() as transaction:
             await kept.keep(transaction, NAME, json.dumps(ended.as_json()))

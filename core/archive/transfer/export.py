@@ -17,6 +17,8 @@ from typing import Protocol
 from core.archive.archive import Archive
 from core.archive.read import selection as selecting
 from core.archive.read.selection import Folder, Place, Selection
+from core.archive.store.entries import transfers
+from core.archive.store.entries.values import OwnedFolder
 from core.archive.store.ledger import Draft
 from core.archive.transfer.export_files import Emls, Maildirs
 from core.archive.transfer.export_mbox import Mboxes
@@ -180,20 +182,13 @@ async def _record(archive: Archive, selection: Selection, form: Format, done: Ex
     """Say in the ledger what left the archive, also when it was broken off."""
     if not done.messages and not done.already:
         return
-    payload = {
-        "owner": selection.user,
-        "folder": selection.folder,
-        "format": form.value,
-        "messages": done.messages,
-        "already": done.already,
-        "damaged": len(done.damaged),
-        "complete": done.done == done.total,
-    }
+    folder = OwnedFolder(selection.user, selection.folder)
+    counts = (done.messages, done.already, len(done.damaged))
     if archive.refusal is not None:
         done.unnoted = archive.refusal.message
         return
     try:
-        await archive.append([Draft("exported", payload, actor)])
+        await archive.append([Draft(transfers.Exported(folder, form.value, *counts, complete=done.done == done.total), actor)])
     except (StorageError, DamagedError) as error:
         # What was asked for is written; that it cannot be noted takes nothing of it back.
         done.unnoted = error.message

@@ -19,6 +19,9 @@ from typing import Any
 from core import config
 from core.archive.archive import Archive
 from core.archive.catalog import twins
+from core.archive.store.entries import transfers
+from core.archive.store.entries.transfers import Files, ImportedMessage
+from core.archive.store.entries.values import OwnedFolder
 from core.archive.store.ledger import Draft
 from core.archive.transfer import file_kinds, kerio, mail_files, manifest
 from core.archive.transfer.kerio import Account
@@ -371,19 +374,11 @@ async def _store(archive: Archive, user: User, path: Path, batch: _Batch, done: 
 def _draft(
     user: User, path: Path, folder: str, messages: dict[bytes, _Read], forms: Mapping[bytes, bytes], actor: str
 ) -> Draft:
-    rows: list[list[Any]] = [
-        [sha256.hex(), len(one.message.raw), one.message.internaldate, one.message.flags] for sha256, one in messages.items()
-    ]
-    payload: dict[str, Any] = {
-        "owner": user.id,
-        "user": user.name,
-        "folder": folder,
-        "format": ", ".join(sorted({one.kind for one in messages.values()})),
-        "path": str(path),
-        "messages": rows,
-    }
-    if said := {sha256.hex(): forms[sha256].hex() for sha256 in messages if sha256 in forms}:
-        payload[twins.KEY] = said
-    if all(one.exported for one in messages.values()):
-        payload["exported"] = True
-    return Draft("imported", payload, actor)
+    rows = tuple(
+        ImportedMessage(sha256, len(one.message.raw), one.message.internaldate, one.message.flags)
+        for sha256, one in messages.items()
+    )
+    kinds = ", ".join(sorted({one.kind for one in messages.values()}))
+    files = Files(kinds, str(path), exported=all(one.exported for one in messages.values()))
+    said = {sha256: forms[sha256] for sha256 in messages if sha256 in forms}
+    return Draft(transfers.Imported(OwnedFolder(user.id, folder), user.name, files, rows, said), actor)

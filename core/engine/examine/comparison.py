@@ -17,6 +17,7 @@ from core.archive.read import sources
 from core.archive.read.sources import Kept, Recorded
 from core.archive.registry import comparisons
 from core.archive.registry.comparisons import Place
+from core.archive.store.entries.upkeep import Repaired, RepairedMessage
 from core.archive.store.ledger import Draft
 from core.engine.examine.differences import Depth, Differing, MissingFolder, What
 from core.engine.run import filtering
@@ -345,8 +346,8 @@ class _DeepFolder:
         """Store the good bytes of a message anew; can they be read back?"""
         good, archive = read_as(raw, kept), self._scope.archive
         origin = f"{self._look.folder.path} of {self._scope.source.partition(' -> ')[0]}"
-        payload = {"messages": [[kept.sha256.hex(), len(good), origin]]}
-        await archive.writer.renew(Draft("repaired", payload, self._deep.actor), [good])
+        entry = Repaired((RepairedMessage(kept.sha256, len(good), origin),))
+        await archive.writer.renew(Draft(entry, self._deep.actor), [good])
         if await self._damaged({kept.sha256}):
             return False
         async with archive.database.transaction() as transaction:

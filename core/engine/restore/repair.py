@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.archive.archive import Archive
-from core.archive.catalog.restated import Restated
 from core.archive.catalog.twins import FROM_FILES
 from core.archive.proof import damage, takeover
 from core.archive.proof.damage import Named
 from core.archive.proof.salvage import Salvaged, damaged, from_home, from_other_form, from_other_volumes
 from core.archive.proof.volume_check import check_volume
 from core.archive.registry import saved_profiles
+from core.archive.store.entries.restated import Restated
+from core.archive.store.entries.upkeep import Repaired, RepairedMessage
 from core.archive.store.ledger import Draft
 from core.config import Home
 from core.engine.visit.link import Link
@@ -108,10 +109,9 @@ class _Work:
         """Store good bytes, and read them back from the disk."""
         message = self.open.pop(found.sha256)
         if not self.dry_run:
-            payload: dict[str, Any] = {"messages": [[found.sha256.hex(), len(found.raw), found.origin]]}
-            if found.sha256 in self.lost:
-                payload["placed"] = [self.lost[found.sha256]]
-            await self.archive.writer.renew(Draft("repaired", payload, self.actor), [found.raw])
+            placed = (self.lost[found.sha256],) if found.sha256 in self.lost else ()
+            entry = Repaired((RepairedMessage(found.sha256, len(found.raw), found.origin),), placed)
+            await self.archive.writer.renew(Draft(entry, self.actor), [found.raw])
             async for _, back in self.archive.read_back([found.sha256]):
                 if isinstance(back, DamagedError):
                     self.open[found.sha256] = message
@@ -222,7 +222,10 @@ async def _from_servers(work: _Work) -> None:
 
 async def _had_by(archive: Archive, sha256: bytes, lost: Restated | None) -> list[_At]:
     if lost is not None:
-        return [_At(one[0], one[1], one[2], one[3], bool(one[10])) for one in lost[2]]
+        return [
+            _At(one.source.source, one.source.name, one.source.uidvalidity, one.message.uid, one.state.gone)
+            for one in lost.sources
+        ]
     rows = await archive.database.read(
         "SELECT f.source, f.name, f.uidvalidity, s.uid, s.gone_seq IS NOT NULL FROM message m "
         "JOIN source_message s ON s.message_id = m.id JOIN source_folder f ON f.id = s.source_folder_id "

@@ -20,6 +20,8 @@ from core.archive.catalog import twins
 from core.archive.read import selection as selecting
 from core.archive.read import sources
 from core.archive.read.selection import Folder, Place
+from core.archive.store.entries import transfers
+from core.archive.store.entries.values import OwnedFolder, SourceFolder, SourceMessage
 from core.archive.store.ledger import Draft
 from core.engine.restore.presence import There
 from core.engine.restore.restore_places import ServerFolders, Used, make
@@ -359,25 +361,20 @@ class Restoring:
         drafts = []
         for several in by_folder.values():
             folder = several[0].folder
-            rows = []
+            rows: list[SourceMessage] = []
             for one in several:
                 as_sent = Listed(one.size, one.internaldate, one.flags)
                 now = listed.get(one.uid, as_sent) if one.uid is not None else as_sent
-                rows.append([one.place.sha256.hex(), one.uid, now.size, now.internaldate, now.flags])
-            payload = {
-                "profile": self._plan.profile.name,
-                "source": self._source,
-                "owner": folder.owner,
-                "folder": folder.path,
-                "server_folder": target.name,
-                "login": self._plan.mailbox.login,
-                "path": target.path,
-                "whose": target.whose,
-                "uidvalidity": target.uidvalidity,
-                "known": folder.owner == self._plan.mailbox.user.id,
-                "messages": rows,
-            }
-            drafts.append(Draft("restored", payload, self._actor))
+                rows.append(SourceMessage(one.place.sha256, one.uid, now.size, now.internaldate, now.flags))
+            entry = transfers.Restored(
+                self._plan.profile.name,
+                OwnedFolder(folder.owner, folder.path),
+                SourceFolder(self._source, target.name, target.uidvalidity),
+                transfers.Target(self._plan.mailbox.login, target.path, target.whose),
+                known=folder.owner == self._plan.mailbox.user.id,
+                messages=tuple(rows),
+            )
+            drafts.append(Draft(entry, self._actor))
         target.waiting = []
         await self._archive.append(drafts)
 

@@ -13,6 +13,7 @@ from core.archive.catalog import settings
 from core.archive.catalog.settings import Settings
 from core.archive.read import siblings
 from core.archive.registry import unknown
+from core.archive.store.entries.upkeep import RunFinished
 from core.archive.store.ledger import Draft
 from core.engine.run.mailbox import MailboxArchiver, archive_mailbox
 from core.engine.visit import allowance, catchall
@@ -282,5 +283,5 @@ def result(
 def finished_entry(value: dict[str, Any]) -> Draft:
     """The ledger's entry about a run's result."""
     problems = sum(len(mailbox["problems"]) for mailbox in value["mailboxes"])
-    payload = {key: value[key] for key in ("run", "profile", "dry_run", "status", "totals")} | {"problems": problems}
-    return Draft("run.finished", payload)
+    status = RunStatus(value["status"])
+    return Draft(RunFinished(value["run"], value["profile"], value["dry_run"], status, value["totals"], problems))

@@ -12,14 +12,16 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.read.sources import Left
 from core.archive.registry import unknown, users
+from core.archive.store.entries import everybody
+from core.archive.store.entries.everybody import Filed, FiledMessage, Filing, LeftMessage, UnknownAddress
+from core.archive.store.entries.values import OwnedFolder, ReportHeader, SourceFolder, SourceMessage
 from core.archive.store.ledger import Draft
 from core.archive.store.writer import Ready
-from core.engine.visit.filing import Batch, Destination, Stored, origin
+from core.engine.visit.filing import Batch, Destination, Stored
 from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.message.splitter import header_end
@@ -161,23 +163,25 @@ class SortedFiling:
 
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Prepared) -> Stored:
         """Archive a batch, durably, and say what was left."""
-        where = origin(self._to) | {"server_folder": folder.name, "uidvalidity": uidvalidity}
+        source = self._to.folder(folder.name, uidvalidity)
         entry = _Entry(self._sorting)
         left: list[tuple[int, Listed, Found, Route]] = []
         digests = iter(prepared.ready.messages)
         size = 0
         for (uid, raw, listed), one in zip(messages, prepared.messages, strict=True):
             if places := self._sorting.places(one.route):
-                entry.add(next(digests).sha256, uid, listed.size, listed.internaldate, listed.flags, one, places)
+                sha256 = next(digests).sha256
+                message = SourceMessage(sha256, uid, listed.size, listed.internaldate, listed.flags)
+                entry.add(message, one, places)
                 size += len(raw)
             else:
                 left.append((uid, listed, one.found, one.route))
             self._unknown.update(
                 {stranger.address for stranger in one.route.strangers if stranger.ours and not stranger.ignored}
             )
-        drafts = [Draft("filed", where | entry.payload())] if entry.messages else []
+        drafts = [Draft(entry.filed(self._to.run, source))] if entry.messages else []
         if left:
-            drafts.append(Draft("left", where | {"reading": self._reading} | _left(left)))
+            drafts.append(Draft(everybody.Left(self._to.run, source, self._reading, *_left(left))))
         if drafts:
             if any(owner == CATCHALL for owner, _ in entry.places):
                 await users.nobody(self._archive)
@@ -204,24 +208,15 @@ class _Entry:
     def __init__(self, sorting: Sorting) -> None:
         self._sorting = sorting
         self.places: dict[tuple[str, str], int] = {}
-        self._addresses: dict[str, list[Any]] = {}
+        self._addresses: dict[str, UnknownAddress] = {}
         self._numbers: dict[str, int] = {}
-        self.messages: list[list[Any]] = []
+        self.messages: list[FiledMessage] = []
 
-    def add(
-        self,
-        sha256: bytes,
-        uid: int,
-        size: int,
-        internaldate: int | None,
-        flags: str,
-        one: Sorted,
-        places: Sequence[tuple[str, str]],
-    ) -> None:
-        numbers = [self.places.setdefault(place, len(self.places)) for place in places]
+    def add(self, message: SourceMessage, one: Sorted, places: Sequence[tuple[str, str]]) -> None:
+        numbers = tuple(self.places.setdefault(place, len(self.places)) for place in places)
         senders, recipients = self._strangers(one.route)
-        report = [one.report[0].hex(), one.report[1]] if one.report else None
-        self.messages.append([sha256.hex(), uid, size, internaldate, flags, numbers, senders, recipients, report])
+        report = ReportHeader(*one.report) if one.report else None
+        self.messages.append(FiledMessage(message, numbers, tuple(senders), tuple(recipients), report))
 
     def _strangers(self, route: Route) -> tuple[list[int], list[int]]:
         """Those in our domains, also such as are said to be not ours: that may be taken back; if nobody is known, all."""
@@ -231,22 +226,21 @@ class _Entry:
         found: tuple[list[int], list[int]] = ([], [])
         for one in wanted:
             number = self._numbers.setdefault(one.address, len(self._numbers))
-            self._addresses.setdefault(one.address, [one.address, one.ours])
+            self._addresses.setdefault(one.address, UnknownAddress(one.address, one.ours))
             found[0 if one.sent else 1].append(number)
         return found
 
-    def payload(self) -> dict[str, Any]:
-        return {
-            "incoming": self._sorting.rules.incoming,
-            "outgoing": self._sorting.rules.outgoing,
-            "places": [list(place) for place in self.places],
-            "kept": self.places.get(self._sorting.kept),
-            "addresses": list(self._addresses.values()),
-            "messages": self.messages,
-        }
+    def filed(self, run: int, source: SourceFolder) -> Filed:
+        rules = self._sorting.rules
+        folders = tuple(OwnedFolder(owner, path) for owner, path in self.places)
+        filing = Filing(rules.incoming, rules.outgoing, folders, self.places.get(self._sorting.kept))
+        return Filed(run, source, filing, tuple(self._addresses.values()), tuple(self.messages))
 
 
-def _left(messages: Sequence[tuple[int, Listed, Found, Route]]) -> dict[str, Any]:
+def _left(
+    messages: Sequence[tuple[int, Listed, Found, Route]],
+) -> tuple[tuple[UnknownAddress, ...], tuple[LeftMessage, ...]]:
+    """The addresses of messages that are left, and the messages, which name them by their numbers."""
     numbers: dict[str, int] = {}
     ours: set[str] = set()
     rows = []
@@ -254,6 +248,6 @@ def _left(messages: Sequence[tuple[int, Listed, Found, Route]]) -> dict[str, Any
         read = [routing.key(address) for address in (*found.senders, *found.recipients)]
         keys = list(dict.fromkeys([*read, *found.unreadable]))
         ours.update(stranger.address for stranger in route.strangers if stranger.ours)
-        named = [numbers.setdefault(address, len(numbers)) for address in keys]
-        rows.append([uid, named, listed.size, listed.internaldate])
-    return {"addresses": [[address, address in ours] for address in numbers], "messages": rows}
+        named = tuple(numbers.setdefault(address, len(numbers)) for address in keys)
+        rows.append(LeftMessage(uid, named, listed.size, listed.internaldate))
+    return tuple(UnknownAddress(address, address in ours) for address in numbers), tuple(rows)

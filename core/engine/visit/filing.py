@@ -8,6 +8,19 @@ from typing import Any, Protocol
 
 from core.archive.archive import Archive
 from core.archive.read.sources import Gone, Left
+from core.archive.store.entries.mail import (
+    Archived,
+    Deleted,
+    Deleting,
+    Linked,
+    Moved,
+    MovedMessage,
+    Relisted,
+    Returned,
+    Spot,
+    Vanished,
+)
+from core.archive.store.entries.values import OwnedFolder, ServerMessage, SourceFolder, SourceMessage
 from core.archive.store.ledger import Draft
 from core.archive.store.writer import Ready
 from core.engine.visit.plan import Place
@@ -19,8 +32,6 @@ from core.text import sequence
 NO_RUN = 0
 #: Moves in one entry: keeps an entry's payload under a megabyte.
 MOVES_PER_ENTRY = 2000
-#: A row of a ``moved`` entry has one column more when we deleted the message ourselves.
-MOVE_COLUMNS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,10 @@ class Destination:
         """The folder's place in the owner's archive: ``anna@example.test/INBOX/Projekte``; of one that is somebody else's a
         place that says whose it is."""
         return None if self.everybody else f"{self.top}/{folder.whose.place(folder.path)}"
+
+    def folder(self, name: str, uidvalidity: int) -> SourceFolder:
+        """A folder of the mailbox as the ledger names it; ``name`` exactly as on the wire."""
+        return SourceFolder(self.source, name, uidvalidity)
 
 
 #: (UID, raw bytes, listing) of messages of one folder.
@@ -99,18 +114,15 @@ class OwnFiling:
         """``prepared`` holds the same messages in the same order."""
         if not messages:
             return Stored(0)
-        rows = [
-            [message.sha256.hex(), uid, listed.size, listed.internaldate, listed.flags]
+        path = self._to.path(folder)
+        assert path is not None
+        rows = tuple(
+            SourceMessage(message.sha256, uid, listed.size, listed.internaldate, listed.flags)
             for message, (uid, _, listed) in zip(prepared.messages, messages, strict=True)
-        ]
-        payload = origin(self._to) | {
-            "owner": self._to.owner,
-            "folder": self._to.path(folder),
-            "server_folder": folder.name,
-            "uidvalidity": uidvalidity,
-            "messages": rows,
-        }
-        await self._archive.writer.append([Draft("archived", payload)], prepared)
+        )
+        source = self._to.folder(folder.name, uidvalidity)
+        entry = Archived(self._to.run, source, OwnedFolder(self._to.owner, path), rows)
+        await self._archive.writer.append([Draft(entry)], prepared)
         return Stored(sum(len(raw) for _, raw, _ in messages))
 
     def remarks(self) -> list[str]:
@@ -152,14 +164,14 @@ async def record_links(archive: Archive, destination: Destination, name: str, ui
     for link in links:
         by_path.setdefault(link.path, []).append(link)
     drafts = []
+    source = destination.folder(name, uidvalidity)
     for path, several in by_path.items():
         for start in range(0, len(several), MOVES_PER_ENTRY):
-            rows = [
-                [one.sha256.hex(), one.uid, one.listed.size, one.listed.internaldate, one.listed.flags]
+            rows = tuple(
+                SourceMessage(one.sha256, one.uid, one.listed.size, one.listed.internaldate, one.listed.flags)
                 for one in several[start : start + MOVES_PER_ENTRY]
-            ]
-            place = {"owner": destination.owner, "folder": path, "server_folder": name, "uidvalidity": uidvalidity}
-            drafts.append(Draft("linked", origin(destination) | place | {"messages": rows}))
+            )
+            drafts.append(Draft(Linked(destination.run, source, destination.owner, path, rows)))
     if drafts:
         await archive.append(drafts)
 
@@ -167,10 +179,7 @@ async def record_links(archive: Archive, destination: Destination, name: str, ui
 async def record_vanished(archive: Archive, destination: Destination, name: str, vanished: Mapping[int, Sequence[int]]) -> None:
     """Note that messages are no longer where they were; what was archived of them stays."""
     drafts = [
-        Draft(
-            "vanished",
-            origin(destination) | {"server_folder": name, "uidvalidity": uidvalidity, "uids": sequence.pack(uids)},
-        )
+        Draft(Vanished(destination.run, destination.folder(name, uidvalidity), sequence.pack(uids)))
         for uidvalidity, uids in sorted(vanished.items())
         if uids
     ]
@@ -182,16 +191,16 @@ async def record_relisted(
     archive: Archive, destination: Destination, name: str, uidvalidity: int, messages: Iterable[tuple[int, Listed]]
 ) -> None:
     """Note the numbers that the server names now for messages that are known to be the same."""
-    rows = [[uid, listed.size, listed.internaldate, listed.flags] for uid, listed in messages]
+    rows = tuple(ServerMessage(uid, listed.size, listed.internaldate, listed.flags) for uid, listed in messages)
+    source = destination.folder(name, uidvalidity)
     for start in range(0, len(rows), MOVES_PER_ENTRY):
-        place = {"server_folder": name, "uidvalidity": uidvalidity, "messages": rows[start : start + MOVES_PER_ENTRY]}
-        await archive.append([Draft("relisted", origin(destination) | place)])
+        await archive.append([Draft(Relisted(destination.run, source, rows[start : start + MOVES_PER_ENTRY]))])
 
 
 async def record_returned(archive: Archive, destination: Destination, name: str, uidvalidity: int, uids: Iterable[int]) -> None:
     """Note that messages are again where they vanished from."""
-    place = {"server_folder": name, "uidvalidity": uidvalidity, "uids": sequence.pack(uids)}
-    await archive.append([Draft("returned", origin(destination) | place)])
+    entry = Returned(destination.run, destination.folder(name, uidvalidity), sequence.pack(uids))
+    await archive.append([Draft(entry)])
 
 
 async def record_moves(
@@ -201,39 +210,30 @@ async def record_moves(
 ) -> None:
     """Note that vanished messages turned up elsewhere."""
     for start in range(0, len(moves), MOVES_PER_ENTRY):
-        rows: list[list[Any]] = [
-            [
-                *(move.origin.name, move.origin.uidvalidity, move.origin.uid, move.path),
-                *(move.place.folder, move.place.uidvalidity, move.place.uid),
-                *(move.listed.size, move.listed.internaldate, move.listed.flags),
-                *((move.ours,) if move.deleted else ()),
-            ]
+        rows = tuple(
+            MovedMessage(
+                Spot(move.origin.name, move.origin.uidvalidity, move.origin.uid),
+                move.path,
+                move.place.folder,
+                move.place.uidvalidity,
+                ServerMessage(move.place.uid, move.listed.size, move.listed.internaldate, move.listed.flags),
+                move.ours if move.deleted else None,
+            )
             for move in moves[start : start + MOVES_PER_ENTRY]
-        ]
-        payload = origin(destination) | {"owner": destination.owner, "moves": rows}
-        await archive.append([Draft("moved", payload)])
-
-
-def followed(rows: Sequence[Sequence[Any]]) -> int:
-    """How many rows of a ``moved`` entry are moves, and not what lies in the trash because we deleted it."""
-    return sum(len(row) == MOVE_COLUMNS for row in rows)
+        )
+        await archive.append([Draft(Moved(destination.run, destination.source, destination.owner, rows))])
 
 
 async def record_deleting(archive: Archive, destination: Destination, name: str, uidvalidity: int, uids: Sequence[int]) -> None:
     """Say what is about to be deleted on the server, durably: a crash then leaves a question, and no forgotten deletion."""
-    place = {"server_folder": name, "uidvalidity": uidvalidity}
-    await archive.append([Draft("deleting", origin(destination) | place | {"uids": sequence.pack(uids)})])
+    entry = Deleting(destination.run, destination.folder(name, uidvalidity), sequence.pack(uids))
+    await archive.append([Draft(entry)])
 
 
 async def record_deleted(
     archive: Archive, destination: Destination, name: str, uidvalidity: int, gone: Iterable[int], kept: Iterable[int]
 ) -> None:
     """Say what is gone of what was to be deleted, and what is there in spite of it."""
-    place = {"server_folder": name, "uidvalidity": uidvalidity}
-    uids = {"uids": sequence.pack(gone), "kept": sequence.pack(kept)}
-    await archive.append([Draft("deleted", origin(destination) | place | uids)])
-
-
-def origin(destination: Destination) -> dict[str, Any]:
-    """Run and mailbox, as every entry about a mailbox has them."""
-    return {"run": destination.run, "source": destination.source}
+    source = destination.folder(name, uidvalidity)
+    entry = Deleted(destination.run, source, sequence.pack(gone), sequence.pack(kept))
+    await archive.append([Draft(entry)])

@@ -1,0 +1,92 @@
+"""Knowledge of the catalog that the ledger lost: messages with their places and sources, as an entry says it again.
+
+In a payload a message is::
+
+    [sha256, [[owner, folder]], [[source, server_folder, uidvalidity, uid, owner, folder, size, internaldate, flags, fetched,
+      gone, ours, report_header, report_size]], subject, sender, date]
+
+owner and folder of a source are null in a catch-all mailbox, ``report_header`` is empty of what lay in no journal report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from core.archive.store.entries import reading
+from core.archive.store.entries.reading import Row
+from core.archive.store.entries.values import OwnedFolder, ReportHeader, ServerMessage, SourceFolder
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a message stands at a source. ``fetched`` there; ``gone``: it was not on the server any more when last looked at;
+    ``ours``: since we deleted it there."""
+
+    fetched: bool
+    gone: bool
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RestatedSource:
+    """A message on a server, with its ``folder`` in the archive, which is None in a catch-all mailbox."""
+
+    source: SourceFolder
+    message: ServerMessage
+    folder: OwnedFolder | None
+    state: State
+    report: ReportHeader | None = None
+
+    @classmethod
+    def of_row(cls, value: object) -> Self:
+        row = reading.columns(value, 14)
+        source, name, uidvalidity, uid, owner, path, *listed = row[:9]
+        fetched, gone, ours, report, report_size = row[9:]
+        return cls(
+            SourceFolder(reading.text(source), reading.text(name), reading.number(uidvalidity)),
+            ServerMessage.of_row([uid, *listed]),
+            None if path is None else OwnedFolder.of_row([owner, path]),
+            State(reading.flag(fetched), reading.flag(gone), reading.flag(ours)),
+            ReportHeader(reading.digest(report), reading.number(report_size)) if report else None,
+        )
+
+    def row(self) -> Row:
+        source, folder, state = self.source, self.folder, self.state
+        uid, *listed = self.message.row()
+        report = [self.report.sha256.hex().upper(), self.report.size] if self.report else ["", None]
+        return [
+            *(source.source, source.name, source.uidvalidity, uid),
+            *(folder.row() if folder else (None, None)),
+            *listed,
+            *(int(state.fetched), int(state.gone), int(state.ours)),
+            *report,
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Restated:
+    """A message as the catalog knew it; of one that it did not know nothing but the SHA-256. ``date`` in seconds since 1970."""
+
+    sha256: bytes
+    places: tuple[OwnedFolder, ...] = field(default=())
+    sources: tuple[RestatedSource, ...] = field(default=())
+    subject: str = ""
+    sender: str = ""
+    date: int | None = None
+
+    @classmethod
+    def of_row(cls, value: object) -> Self:
+        sha256, places, sources, subject, sender, date = reading.columns(value, 6)
+        return cls(
+            reading.digest(sha256),
+            tuple(map(OwnedFolder.of_row, reading.row(places))),
+            tuple(map(RestatedSource.of_row, reading.row(sources))),
+            reading.text(subject),
+            reading.text(sender),
+            reading.number_or_none(date),
+        )
+
+    def row(self) -> Row:
+        places, sources = [one.row() for one in self.places], [one.row() for one in self.sources]
+        return [self.sha256.hex(), places, sources, self.subject, self.sender, self.date]
