@@ -32,7 +32,7 @@ a version ``v``. ::
 
     hash = SHA-256(hash of the entry before | len(at) at | len(kind) kind | len(actor) actor | SHA-256(plain payload))
 
-lengths are 4 bytes big-endian, texts UTF-8, ``|`` is concatenation. Kinds and their payloads are listed in ``ledger``.
+lengths are 4 bytes big-endian, texts UTF-8, ``|`` is concatenation. Kinds and their payloads stand in ``store.entries``.
 
 *Write order* of a batch: one transaction in the open volume (parts, messages, ledger entry), durable; then one transaction in
 archive.sqlite that applies the entry and records its seq. After a crash the next start applies what is missing. Nothing in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 from collections.abc import Mapping
 from enum import StrEnum
@@ -348,7 +349,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     if issubclass(hint, StrEnum):
         return st.sampled_from(hint)
     hints = get_type_hints(hint)
-    names = [field.name for field in dataclasses.fields(hint)]
+    names = inspect.signature(hint).parameters
     return st.builds(hint, **{name: _field(hint, name, hints[name]) for name in names})
 
 

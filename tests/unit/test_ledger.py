@@ -78,6 +78,8 @@ def test_text_that_is_no_unicode_cannot_stop_the_catalog() -> None:
     """A lone surrogate from outside is kept in the chain and read as replacement characters."""
     payload = Entry(1, "", "", "", encode({"name": "a\udcffb"}), b"").payload
     assert payload["name"].encode() == "a\ufffd\ufffd\ufffdb".encode()
+    escaped = Entry(1, "", "", "", b'{"name":"a\\udcffb\\ud83d\\ude00\\\\ud800","v":1}', b"").payload
+    assert escaped["name"].encode().decode() == "a?b\U0001f600\\ud800"
 
 
 @pytest.mark.parametrize("value", [2**63, -(2**63) - 1, [{"a": [1, 10**30]}]])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ __all__ = ["VERSION", "ZERO_HASH", "Draft", "Entry", "Head", "chain", "compress"
 VERSION = 1
 ZERO_HASH = bytes(32)
 LARGEST_PAYLOAD = 256 * 1024 * 1024
+#: Half a character, escaped as this program never writes it.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+#: Something that may be a number of more than 63 bits.
+_MANY_DIGITS = re.compile(r"[\[:,]-?[0-9]{19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class Entry:
         try:
             # Nothing but what UTF-8 can hold: the catalog must be able to take any text of the ledger.
             value = json.loads(self.plain.decode("utf-8", "replace"))
+            if _SURROGATE.search(self.plain):
+                value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
         except (ValueError, RecursionError) as error:
             raise self._unreadable(str(error)) from error
         if not isinstance(value, dict) or value.get("v") != VERSION:
@@ -120,10 +127,16 @@ class Entry:
 
 def encode(payload: dict[str, Any]) -> bytes:
     """The payload as canonical JSON. Raises ``ProtocolError`` on a number that no catalog could hold: it must never get in."""
-    _check_numbers(payload)
-    return json.dumps({"v": VERSION, **payload}, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode(
-        "utf-8", "surrogatepass"
-    )
+    said = {"v": VERSION, **payload}
+    try:
+        text = json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    except ValueError:
+        # Python writes no number of thousands of digits.
+        _check_numbers(payload)
+        raise
+    if _MANY_DIGITS.search(text):
+        _check_numbers(payload)
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _check_numbers(value: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 Payload = dict[str, Any]
 Row = list[Any]
 
-_LARGEST = 2**63
+_LEAST, _MOST = -(2**63), 2**63 - 1
 _MISSING: Any = object()
 
 
@@ -28,7 +28,7 @@ def text(value: object) -> str:
 
 def number(value: object) -> int:
     """A whole number that a table can hold."""
-    if not isinstance(value, int) or not -_LARGEST <= value < _LARGEST:
+    if not isinstance(value, int) or not _LEAST <= value <= _MOST:
         raise Unreadable(f"{_short(value)} is no number")
     return value
 
@@ -43,8 +43,8 @@ def flag(value: object) -> bool:
 def digest(value: object) -> bytes:
     """A hash, from its hexadecimal digits."""
     try:
-        return bytes.fromhex(text(value))
-    except ValueError:
+        return bytes.fromhex(value)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
         raise Unreadable(f"{_short(value)} is no hash") from None
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from core.archive.store.entries import reading
-from core.archive.store.entries.reading import Fields, Payload, Row
+from core.archive.store.entries.reading import Fields, Payload, Row, digest, number, text
 from core.text.format import counted, size
 
 #: SHA-256 of messages as they are with CRLF, by the SHA-256 of those that are not so.
@@ -87,8 +87,8 @@ class OwnedFolder:
         return [self.owner, self.path]
 
 
-@dataclass(frozen=True, slots=True)
-class SourceMessage:
+# No dataclass, and read without calls where it can be: there is one of these for each message that is archived or replayed.
+class SourceMessage(NamedTuple):
     """A message as a server lists it. ``uid`` is None where it has none there, or the server does not tell it.
 
     ``internaldate`` in seconds since 1970, ``flags`` with blanks between.
@@ -104,11 +104,11 @@ class SourceMessage:
     def of_row(cls, value: object) -> Self:
         sha256, uid, size, internaldate, flags = reading.columns(value, 5)
         return cls(
-            reading.digest(sha256),
-            reading.number_or_none(uid),
-            reading.number(size),
-            reading.number_or_none(internaldate),
-            reading.text(flags),
+            digest(sha256),
+            None if uid is None else number(uid),
+            number(size),
+            None if internaldate is None else number(internaldate),
+            text(flags),
         )
 
     def row(self) -> Row:
