@@ -362,7 +362,7 @@ def _field(owner: type, name: str, hint: Any) -> st.SearchStrategy[Any]:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_what_is_written_is_read(kind: str, data: st.DataObject) -> None:
     """Any statement comes back as it was, has a sentence, and would be written the same again."""
     value = data.draw(values_of(KINDS[kind]))
@@ -404,7 +404,7 @@ def _damage(found: Entry) -> str:
 
 
 @given(data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_anything_in_any_place_is_read_or_told_as_damage(data: st.DataObject) -> None:
     """No payload, however wrong, raises anything else; the error names the entry and its kind."""
     kind, plain = data.draw(st.sampled_from(WRITTEN))
@@ -418,7 +418,7 @@ def test_anything_in_any_place_is_read_or_told_as_damage(data: st.DataObject) ->
 
 
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 async def test_what_can_be_read_can_be_applied(data: st.DataObject) -> None:
     """A payload that is wrong in one place either cannot be read, or the catalog takes it: it is never left half applied."""
     detail = Detail(1, describe(b"Subject: x\r\n\r\n"))

@@ -33,8 +33,7 @@ from core.archive.search.search_index import discard
 from core.archive.store import intake
 from core.archive.store.entries import upkeep
 from core.archive.store.entries.mail import Archived
-from core.archive.store.entries.restated import Restated, RestatedSource, State
-from core.archive.store.entries.values import ServerMessage
+from core.archive.store.entries.restated import Restated
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import LAST_SEQ, Meta, Volume, refuse_cut
 from core.config import Home
@@ -255,12 +254,8 @@ async def _told_by_ledger(found: _Found, unknown: Sequence[Restated]) -> dict[by
 
 def _add(said: Archived, wanted: dict[bytes, Restated]) -> None:
     for message in said.messages:
-        one = wanted.get(message.sha256)
-        if one is not None and message.uid is not None:
-            places = one.places if said.folder in one.places else (*one.places, said.folder)
-            listed = ServerMessage(message.uid, message.size, message.internaldate, message.flags)
-            source = RestatedSource(said.source, listed, said.folder, State(fetched=True, gone=False, ours=False))
-            wanted[message.sha256] = replace(one, places=places, sources=(*one.sources, source))
+        if message.sha256 in wanted and message.uid is not None:
+            wanted[message.sha256] = wanted[message.sha256].fetched_from(said.source, message, said.folder)
 
 
 async def _whole(wrecks: Sequence[Wreck], sha256: bytes) -> bytes | None:
@@ -374,8 +369,8 @@ def _free(path: Path) -> Iterator[Path]:
 
 async def _keep_findings(archive: Archive, done: Salvaged) -> None:
     """What was found in the file before is in no file of that name any more; what is lost is known as damage."""
-    digests = [one.sha256.hex() for one in done.lost]
-    findings = [Finding(done.volume, lost_text(digest), digest, True) for digest in digests]
+    lost = [one.sha256.hex() for one in done.lost]
+    findings = [Finding(done.volume, lost_text(digest), digest, True) for digest in lost]
     async with archive.database.transaction() as transaction:
         await transaction.execute("DELETE FROM damage WHERE place IN (?, 'ledger', 'catalog')", (done.volume,))
         await damage.keep(transaction, findings, now())

@@ -10,12 +10,12 @@ owner and folder of a source are null in a catch-all mailbox, ``report_header`` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from core.archive.store.entries import reading
 from core.archive.store.entries.reading import Row
-from core.archive.store.entries.values import OwnedFolder, ReportHeader, ServerMessage, SourceFolder
+from core.archive.store.entries.values import OwnedFolder, ReportHeader, ServerMessage, SourceFolder, SourceMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,14 @@ class Restated:
             reading.text(sender),
             reading.number_or_none(date),
         )
+
+    def fetched_from(self, source: SourceFolder, message: SourceMessage, folder: OwnedFolder) -> Restated:
+        """The same, known at one source more, from which it was fetched, and in its folder. The message has a UID there."""
+        assert message.uid is not None
+        listed = ServerMessage(message.uid, message.size, message.internaldate, message.flags)
+        there = RestatedSource(source, listed, folder, State(fetched=True, gone=False, ours=False))
+        places = self.places if folder in self.places else (*self.places, folder)
+        return replace(self, places=places, sources=(*self.sources, there))
 
     def row(self) -> Row:
         places, sources = [one.row() for one in self.places], [one.row() for one in self.sources]
