@@ -1,6 +1,6 @@
 """What entries of the ledger say: one frozen class for each kind.
 
-Each class documents its payload (version 1) as ``{field, field}``, and has all that follows from the kind alone: how the
+Each class documents the fields of its payload (version 1), and has all that follows from the kind alone: how the
 payload is written and read (of every version that ever wrote one), its sentence, the messages that it names, its title in a
 list of kinds. What it means for the catalog stands in ``core.archive.catalog``, by a ``match`` that the type checker holds to
 be complete. A new kind is a class here, in its module's union at the end, and a case there; none in the catalog for a class

@@ -73,11 +73,13 @@ class Filing:
 
 @dataclass(frozen=True, slots=True)
 class Filed(Event, Storing):
-    """{run, source, server_folder, uidvalidity, incoming, outgoing, places: [[owner, folder]], kept,
+    """Messages of a catch-all mailbox, each with all its places.
+
+    Payload: {run, source, server_folder, uidvalidity, incoming, outgoing, places: [[owner, folder]], kept,
     addresses: [[address, ours]], messages: [[sha256, uid, size, internaldate, flags, places, from, to, report]],
     canonical: {sha256: sha256}}
 
-    Of a catch-all mailbox: each message with all its places (numbers into the list); kept: the place of the catch-all
+    places of a message: numbers into the list; kept: the place of the catch-all
     archive, or null; from, to: addresses that no user has (numbers), ours: in one of our domains; report: [sha256 of the
     header, size] of the journal report it lay in, or null; canonical: as in ``Archived``.
     """
@@ -155,10 +157,12 @@ class LeftMessage:
 
 @dataclass(frozen=True, slots=True)
 class Left(Event):
-    """{run, source, server_folder, uidvalidity, reading, addresses: [[address, ours]],
+    """Messages that stay in a catch-all mailbox, since no user has any of their addresses.
+
+    Payload: {run, source, server_folder, uidvalidity, reading, addresses: [[address, ours]],
     messages: [[uid, addresses, size, internaldate]]}
 
-    Left in a catch-all mailbox, since no user has any of their addresses; reading: digest of the header fields that were
+    reading: digest of the header fields that were
     read; ours: false also of what is no stranger; the last two of a message are missing in older entries.
     """
 
@@ -225,9 +229,11 @@ class RefiledMessage:
 
 @dataclass(frozen=True, slots=True)
 class Refiled(Event):
-    """{places: [[owner, folder]], messages: [[sha256, [[address, sent, place]]]]}
+    """Messages that were filed to users who have the address by now.
 
-    Filed to users who have the address by now; messages whose addresses are all filed leave the catch-all archive.
+    Payload: {places: [[owner, folder]], messages: [[sha256, [[address, sent, place]]]]}
+
+    place: a number into the list. Messages whose addresses are all filed leave the catch-all archive.
     """
 
     kind: ClassVar[str] = "refiled"

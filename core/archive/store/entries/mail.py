@@ -15,7 +15,9 @@ from core.text.format import counted
 
 @dataclass(frozen=True, slots=True)
 class Archived(Event, Storing):
-    """{run, source, owner, folder, server_folder, uidvalidity, messages: [[sha256, uid, size, internaldate, flags]],
+    """Messages of a folder on a server that were fetched and stored.
+
+    Payload: {run, source, owner, folder, server_folder, uidvalidity, messages: [[sha256, uid, size, internaldate, flags]],
     canonical: {sha256: sha256}}
 
     canonical: SHA-256 as they are with CRLF, of messages that are not so; missing when there are none.
@@ -54,10 +56,11 @@ class Archived(Event, Storing):
 
 @dataclass(frozen=True, slots=True)
 class Linked(Event):
-    """{run, source, owner, folder, server_folder, uidvalidity, messages: [[sha256, uid, size, internaldate, flags]]}
+    """Messages that were archived before, and are at another place as well: nothing was fetched.
 
-    Archived before, and there as well: nothing was fetched. uid: null for one place more in the archive. folder: null in a
-    catch-all mailbox.
+    Payload: {run, source, owner, folder, server_folder, uidvalidity, messages: [[sha256, uid, size, internaldate, flags]]}
+
+    uid: null for one place more in the archive; folder: null in a catch-all mailbox.
     """
 
     kind: ClassVar[str] = "linked"
@@ -132,8 +135,10 @@ class MovedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Moved(Event):
-    """{run, source, owner, moves: [[from folder, from uidvalidity, from uid, folder, server_folder, uidvalidity, uid, size,
-    internaldate, flags, ours]]}
+    """Messages that are in another folder on the server than before.
+
+    Payload: {run, source, owner, moves: [[from folder, from uidvalidity, from uid, folder, server_folder, uidvalidity, uid,
+    size, internaldate, flags, ours]]}
 
     ours: only of what we deleted and is in the trash now; true when we saw it come there. folder: null in a catch-all mailbox.
     """
@@ -170,9 +175,9 @@ class Moved(Event):
 
 @dataclass(frozen=True, slots=True)
 class Relisted(Event):
-    """{run, source, server_folder, uidvalidity, messages: [[uid, size, internaldate, flags]]}
+    """Known messages for which the server names other numbers than before; their bytes or headers are the same.
 
-    Known messages for which the server names other numbers than before; their bytes or headers are the same.
+    Payload: {run, source, server_folder, uidvalidity, messages: [[uid, size, internaldate, flags]]}
     """
 
     kind: ClassVar[str] = "relisted"
@@ -216,7 +221,10 @@ class _OfUids(Event):
 
 @dataclass(frozen=True, slots=True)
 class Vanished(_OfUids):
-    """{run, source, server_folder, uidvalidity, uids}: no longer on the server."""
+    """Messages that are no longer on the server.
+
+    Payload: {run, source, server_folder, uidvalidity, uids}
+    """
 
     kind: ClassVar[str] = "vanished"
     title: ClassVar[str] = "mail that is no longer on the server"
@@ -227,7 +235,10 @@ class Vanished(_OfUids):
 
 @dataclass(frozen=True, slots=True)
 class Returned(_OfUids):
-    """{run, source, server_folder, uidvalidity, uids}: what vanished there before is there again."""
+    """Messages that had vanished, and are on the server again.
+
+    Payload: {run, source, server_folder, uidvalidity, uids}
+    """
 
     kind: ClassVar[str] = "returned"
     title: ClassVar[str] = "mail that is on the server again"
@@ -238,7 +249,10 @@ class Returned(_OfUids):
 
 @dataclass(frozen=True, slots=True)
 class Deleting(_OfUids):
-    """{run, source, server_folder, uidvalidity, uids}: what is about to be deleted on the server."""
+    """Messages that are about to be deleted on the server.
+
+    Payload: {run, source, server_folder, uidvalidity, uids}
+    """
 
     kind: ClassVar[str] = "deleting"
     title: ClassVar[str] = "deletions about to be made"
@@ -249,7 +263,9 @@ class Deleting(_OfUids):
 
 @dataclass(frozen=True, slots=True)
 class Deleted(Event):
-    """{run, source, server_folder, uidvalidity, uids, kept}
+    """Messages that were deleted on the server.
+
+    Payload: {run, source, server_folder, uidvalidity, uids, kept}
 
     uids: what is gone, and kept: what is there in spite of it; IMAP sequence sets.
     """

@@ -17,7 +17,9 @@ from core.model import User
 
 @dataclass(frozen=True, slots=True)
 class UserSaved(RecordStatement):
-    """{user: {id, name, addresses, login, full_name, removed, disabled, directory_id, directory_addresses}}
+    """A user as saved, changed or removed.
+
+    Payload: {user: {id, name, addresses, login, full_name, removed, disabled, directory_id, directory_addresses}}
 
     The last three are missing in entries of before users came from directories.
     """
@@ -68,7 +70,9 @@ class UserSaved(RecordStatement):
 
 @dataclass(frozen=True, slots=True)
 class ProfileSaved(RecordStatement):
-    """{name, definition, renamed}
+    """A profile as saved.
+
+    Payload: {name, definition, renamed}
 
     definition: the profile as JSON, never a password; renamed: what it was called until then, only if it is another name.
     """
@@ -103,7 +107,10 @@ class ProfileSaved(RecordStatement):
 
 @dataclass(frozen=True, slots=True)
 class ProfileRemoved(RecordStatement):
-    """{name}"""
+    """A profile that was removed.
+
+    Payload: {name}
+    """
 
     kind: ClassVar[str] = "profile.removed"
     title: ClassVar[str] = "profiles removed"
@@ -131,7 +138,12 @@ class ProfileRemoved(RecordStatement):
 
 @dataclass(frozen=True, slots=True)
 class DirectorySaved(RecordStatement):
-    """{definition}: where users come from, as JSON, never a password."""
+    """The settings of the directory that users come from.
+
+    Payload: {definition}
+
+    definition: the settings as JSON, never a password.
+    """
 
     kind: ClassVar[str] = "directory.saved"
     title: ClassVar[str] = "directories set up"
@@ -161,7 +173,12 @@ class DirectorySaved(RecordStatement):
 
 @dataclass(frozen=True, slots=True)
 class DirectoryRemoved(RecordStatement):
-    """{type, host}; both empty in the oldest entries."""
+    """The removal of the directory's settings.
+
+    Payload: {type, host}
+
+    Both empty in the oldest entries.
+    """
 
     kind: ClassVar[str] = "directory.removed"
     title: ClassVar[str] = "directories removed"
@@ -191,7 +208,10 @@ class DirectoryRemoved(RecordStatement):
 
 @dataclass(frozen=True, slots=True)
 class AddressOurs(RecordStatement):
-    """{address, ours}: an address, or a domain with @ before it, that is said to be (not) ours."""
+    """An address, or a domain with @ before it, that is said to be (not) ours.
+
+    Payload: {address, ours}
+    """
 
     kind: ClassVar[str] = "address.ours"
     title: ClassVar[str] = "addresses that are (not) ours"
@@ -220,7 +240,10 @@ class AddressOurs(RecordStatement):
 
 @dataclass(frozen=True, slots=True)
 class SettingSaved(RecordStatement, Unprojected):
-    """{name, value}: a setting of this machine, as it is written."""
+    """A setting of this machine, as it is written.
+
+    Payload: {name, value}
+    """
 
     kind: ClassVar[str] = "settings.saved"
     title: ClassVar[str] = "settings"
@@ -249,7 +272,12 @@ class SettingSaved(RecordStatement, Unprojected):
 
 @dataclass(frozen=True, slots=True)
 class SealPlaceSaved(RecordStatement):
-    """{definition}: where seals are sent, as JSON, never a password."""
+    """A place where seals are sent.
+
+    Payload: {definition}
+
+    definition: the place as JSON, never a password.
+    """
 
     kind: ClassVar[str] = "seal.place.saved"
     title: ClassVar[str] = "places for seals"
@@ -288,7 +316,10 @@ class SealPlaceSaved(RecordStatement):
 
 @dataclass(frozen=True, slots=True)
 class SealPlaceRemoved(RecordStatement):
-    """{name, kind}"""
+    """A place where seals are sent no longer.
+
+    Payload: {name, kind}
+    """
 
     kind: ClassVar[str] = "seal.place.removed"
     title: ClassVar[str] = "places for seals removed"

@@ -45,11 +45,13 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Imported(Event, Storing):
-    """{owner, user, folder, format, path, messages: [[sha256, size, internaldate, flags]], exported,
+    """Messages from files.
+
+    Payload: {owner, user, folder, format, path, messages: [[sha256, size, internaldate, flags]], exported,
     canonical: {sha256: sha256}}
 
-    From files at path. user: the owner's name, missing in older entries; exported: true of files of an export, else missing;
-    canonical: as in ``Archived``.
+    path: where the files lay; user: the owner's name, missing in older entries; exported: true of files of an export, else
+    missing; canonical: as in ``Archived``.
     """
 
     kind: ClassVar[str] = "imported"
@@ -86,9 +88,11 @@ class Imported(Event, Storing):
 
 @dataclass(frozen=True, slots=True)
 class Exported(Event, Unprojected):
-    """{owner, folder, format, messages, already, damaged, complete}
+    """Messages that were written to files.
 
-    Numbers; owner: empty when of everybody; the last three are missing in older entries.
+    Payload: {owner, folder, format, messages, already, damaged, complete}
+
+    Numbers, but for owner (empty when of everybody), folder and format; the last three are missing in older entries.
     """
 
     kind: ClassVar[str] = "exported"
@@ -136,10 +140,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Restored(Event):
-    """{profile, source, owner, folder, server_folder, login, path, whose, uidvalidity, known,
+    """Messages that were put back on a server.
+
+    Payload: {profile, source, owner, folder, server_folder, login, path, whose, uidvalidity, known,
     messages: [[sha256, uid, size, internaldate, flags]]}
 
-    Put back on a server. uid: null when it does not tell; known: the mailbox is archived for owner, so that the messages are
+    uid: null when the server does not tell; known: the mailbox is archived for owner, so that the messages are
     not new there; login, path (of server_folder, for people) and whose are missing in older entries.
     """
 
@@ -189,9 +195,12 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class BackedUp(Event, Unprojected):
-    """{directory, seq, hash, volumes, already, bytes, key}
+    """A copy of the archive in another directory.
 
-    Up to which entry; volumes copied, those unchanged; key: false of one without it, missing in older entries.
+    Payload: {directory, seq, hash, volumes, already, bytes, key}
+
+    seq, hash: of the last entry in it; volumes copied, those unchanged (already), bytes of the copies; key: false of one
+    without it, missing in older entries.
     """
 
     kind: ClassVar[str] = "backed_up"

@@ -25,7 +25,10 @@ _SYNCED = ("created", "adopted", "back", "changed", "disabled", "removed")
 
 @dataclass(frozen=True, slots=True)
 class ArchiveCreated(Event, Unprojected):
-    """{archive_id}"""
+    """The beginning of the archive.
+
+    Payload: {archive_id}
+    """
 
     kind: ClassVar[str] = "archive.created"
     title: ClassVar[str] = "the beginning"
@@ -44,7 +47,9 @@ class ArchiveCreated(Event, Unprojected):
 
 @dataclass(frozen=True, slots=True)
 class DirectorySynced(Event, Unprojected):
-    """{created, adopted, back, changed, disabled, removed, left, conflicts, unchanged, withheld, asked_by}
+    """A synchronisation of users with the directory, in numbers.
+
+    Payload: {created, adopted, back, changed, disabled, removed, left, conflicts, unchanged, withheld, asked_by}
 
     Numbers, but for asked_by: the actor who asked for it.
     """
@@ -72,7 +77,9 @@ class DirectorySynced(Event, Unprojected):
 
 @dataclass(frozen=True, slots=True)
 class RunFinished(Event, Unprojected):
-    """{run, profile, dry_run, status, totals, problems}
+    """The end of a run.
+
+    Payload: {run, profile, dry_run, status, totals, problems}
 
     totals: numbers; dry_run is missing in older entries.
     """
@@ -114,10 +121,12 @@ class RunFinished(Event, Unprojected):
 
 @dataclass(frozen=True, slots=True)
 class Verified(Event, Unprojected):
-    """{parts, messages, entries, findings, share, asked_by}
+    """A verification.
 
-    Of everything; share: percent, of a part; asked_by: the actor who asked the service for it, if that was no schedule. Both
-    are missing when there is none.
+    Payload: {parts, messages, entries, findings, share, asked_by}
+
+    Numbers of what was looked at, of everything in the archive. share: percent, of a part; asked_by: the actor who asked the
+    service for it, if that was no schedule. Both are missing when there is none.
     """
 
     kind: ClassVar[str] = "verified"
@@ -147,9 +156,12 @@ class Verified(Event, Unprojected):
 
 @dataclass(frozen=True, slots=True)
 class KeyRotated(Event, Unprojected):
-    """{passwords, unreadable}
+    """A change of the key that passwords are encrypted with.
 
-    How many are stored under a new key; under which names those that could not be read stay as they were.
+    Payload: {passwords, unreadable}
+
+    passwords: how many are stored under a new key; unreadable: under which names those that could not be read stay as they
+    were.
     """
 
     kind: ClassVar[str] = "key.rotated"
@@ -188,9 +200,11 @@ class RepairedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Repaired(Event, Storing):
-    """{messages: [[sha256, size, from]], placed}
+    """Messages that were stored anew in this volume, since the copy before is damaged.
 
-    Stored anew in this volume, since the copy before is damaged; from: where the good bytes were had, a text for people.
+    Payload: {messages: [[sha256, size, from]], placed}
+
+    from: where the good bytes were had, a text for people;
     placed: those that were lost, as in ``Salvaged``; missing when there are none.
     """
 
@@ -218,11 +232,13 @@ class Repaired(Event, Storing):
 
 @dataclass(frozen=True, slots=True)
 class Salvaged(Event, Storing):
-    """{volume, kept, seen: [seq, hash], lost, placed, canonical: {sha256: sha256}}
+    """A volume that took the place of a damaged one.
 
-    This volume took the place of a damaged one: of its ledger what goes up to entry kept is here, while the catalog had seen
-    entry seen. lost: messages that were not whole in it, and whose UIDs count as not archived; placed: whole ones whose
-    entries are lost. Both as ``restated`` says. canonical: as in ``Archived``, there when there are any that were placed.
+    Payload: {volume, kept, seen: [seq, hash], lost, placed, canonical: {sha256: sha256}}
+
+    Of the damaged one's ledger what goes up to entry kept is here, while the catalog had seen entry seen. lost: messages that
+    were not whole in it, and whose UIDs count as not archived; placed: whole ones whose entries are lost. Both as
+    ``restated`` says. canonical: as in ``Archived``, there when there are any that were placed.
     """
 
     kind: ClassVar[str] = "salvaged"
