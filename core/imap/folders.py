@@ -10,14 +10,14 @@ from __future__ import annotations
 import imaplib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
+from core.errors import ProtocolError
 from core.imap import codes, names, namespaces, replies
+from core.imap.login import Known
 from core.imap.names import Folder, Reply, Status
+from core.imap.namespaces import Namespaces
 from core.imap.words import said, words
-
-if TYPE_CHECKING:
-    from core.imap.session import Session
 
 #: ID (RFC 2971), telling nothing of this program.
 WHO = b"ID NIL"
@@ -26,6 +26,22 @@ STATUS_ITEMS = ("MESSAGES", "UIDNEXT", "UIDVALIDITY")
 AT_ONCE = 200
 #: Seconds to wait for the answer to a command that was sent together with others, before they are asked one by one.
 PATIENCE = 20.0
+
+
+class Session(Protocol):
+    """What is needed of an open session here."""
+
+    capabilities: frozenset[str]
+    known: Known
+    namespaces: Namespaces | None
+
+    @property
+    def protocol(self) -> Any:
+        """imaplib's side of the connection."""
+
+    @staticmethod
+    def refusal(what: Any, words: str, /) -> ProtocolError:
+        """The error that the server's ``words`` stand for."""
 
 
 @dataclass(slots=True)

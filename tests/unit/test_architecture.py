@@ -36,7 +36,7 @@ HOMES = {
     "textual": ("tui",),
 }
 #: Groups of modules that import each other in a circle, at most; the aim is none.
-CIRCLES = {"core": 1, "tui": 0}
+CIRCLES = {"core": 0, "tui": 0}
 #: Lines of a file and of a function, and values that an object is made of.
 LINES, FUNCTION_LINES, VALUES = 400, 60, 6
 #: What is longer for good, each with its reason: at most ten rows.
