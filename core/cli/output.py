@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from core.cli import words
 from core.errors import ArchivarError, StorageError
+from core.text import layout
 from core.text.format import safe
 
 #: Longer lines are cut: no person reads on, and no terminal should have to.
@@ -57,13 +58,13 @@ class Output:
 
     def progress(self, text: str = "") -> None:
         """A line at the terminal that the next one takes the place of; an empty one clears it."""
-        self._write(sys.stderr, f"\r\x1b[K{words.shortened(safe(text, 200), (_width(sys.stderr) or 80) - 1)}\r")
+        self._write(sys.stderr, f"\r\x1b[K{layout.shortened(safe(text, 200), (_width(sys.stderr) or 80) - 1)}\r")
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
         """A table; the columns headed as in ``right`` are set flush right. A last column without any text is left out."""
         clean = [[safe(cell, LONGEST) for cell in row] for row in (head, *rows)]
         flush = frozenset(head.index(name) for name in right)
-        for line in words.columns(clean, _width(self._people), flush):
+        for line in layout.columns(clean, _width(self._people), flush):
             self._write(self._people, line + "\n")
 
     def json(self, value: Any) -> None:
@@ -123,7 +124,7 @@ class Output:
         return sys.stderr if self.json_wanted else sys.stdout
 
     def _text(self, stream: TextIO | None, text: str, indent: int = 0) -> None:
-        for line in words.wrapped(safe(text, LONGEST), _width(stream), indent):
+        for line in layout.wrapped(safe(text, LONGEST), _width(stream), indent):
             self._write(stream, line + "\n")
 
     def _write(self, stream: TextIO | None, text: str) -> None:

@@ -10,7 +10,6 @@ import typer
 from core.archive.search import search_index
 from core.archive.search.index_document import Lack
 from core.archive.search.search_index import Index, State, glance
-from core.cli import words
 from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output
@@ -18,6 +17,7 @@ from core.cli.progress import Progress
 from core.cli.words import day_and_time, iso
 from core.errors import InputError
 from core.text.format import counted, number, safe
+from core.text.layout import cells
 
 if TYPE_CHECKING:
     from core.archive.archive import Archive
@@ -112,7 +112,7 @@ def _point(text: str, error: QueryError) -> None:
     """Show the place of an error below the query, or a part of it that fits a terminal."""
     start = max(error.position - AROUND, 0)
     output.note(f"  {safe(text[start : error.position + AROUND])}")
-    output.note("  " + " " * words.cells(safe(text[start : error.position])) + "^")
+    output.note("  " + " " * cells(safe(text[start : error.position])) + "^")
 
 
 def _not_yet(behind: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.cli.output import output
-from core.cli.words import WORDS, called, cells, current_folder, mailboxes, plain, progress_line, run_state, shortened, waits
+from core.cli.words import WORDS, called, current_folder, mailboxes, plain, progress_line, run_state, waits
 from core.engine.run import progress_words
 from core.engine.run.foreseen import of_result
 from core.engine.visit.progress import Snapshot
@@ -19,6 +19,7 @@ from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
 from core.text.format import counted, duration, number, size
+from core.text.layout import cells, shortened
 
 #: Asking whether anything changed costs 8 µs; drawing is what must not be done more than 4 times a second.
 TICK_SECONDS = 0.05

@@ -19,7 +19,6 @@ from core.archive.search import folding, index_document, numbers
 from core.archive.store import intake
 from core.archive.transfer import emlx, file_kinds, filenames, kerio, mail_items
 from core.archive.transfer.trees import Refused
-from core.cli import words as cli_words
 from core.db import shape as schemas
 from core.directory import values
 from core.imap import codes, names, namespaces, replies, tokens, words
@@ -28,7 +27,7 @@ from core.message import arrival, content, envelope, gmail, invitation, mbox, se
 from core.message import html_references as markup
 from core.message import html_text as pages
 from core.profiles import journal, routing
-from core.text import normal, utf7
+from core.text import layout, normal, utf7
 from core.text.format import safe
 from tests import growth
 from tests.growth import LARGE, SMALL, Expression
@@ -278,7 +277,7 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     "core.imap.words": (TEXT, lambda data: words.words(Exception(repr(data)))),
     "core.directory.values": (TEXT, _text(values.dn_key)),
     "core.text.format": (TEXT, _text(lambda text: safe(text, len(text) + 1))),
-    "core.cli.words": (TEXT, _text(lambda text: cli_words.wrapped(safe(text, len(text) + 1), 80))),
+    "core.text.layout": (TEXT, _text(lambda text: layout.wrapped(safe(text, len(text) + 1), 80))),
     "tui.text.format": (TEXT, _text(lambda text: shapes.wrap(Safe(present.steady(safe(text, len(text) + 1))), 80))),
     "tui.desk.message": (MAIL, lambda raw: len(SourceLines(raw, 80))),
 }

@@ -19,7 +19,7 @@ from core.cli import main, profiles
 from core.cli.help import ORDER, Group
 from core.cli.output import Output, output
 from core.cli.watching import drawing, show_result
-from core.cli.words import cells, columns, day_and_time, minute, plain, progress_line, shortened, wrapped
+from core.cli.words import day_and_time, minute, plain, progress_line
 from core.engine.visit.progress import MailboxLine, Snapshot
 from core.errors import ConnectError, InputError
 from core.model import COUNTERS, Run, RunStatus, now
@@ -27,6 +27,7 @@ from core.profiles.deleting_more import More
 from core.profiles.deletion import Deletion, When
 from core.text.cells import cell_len
 from core.text.format import counted, safe
+from core.text.layout import cells, columns, shortened, wrapped
 from tests import homes
 
 FORESEEN = {"mailbox": "a", "status": "succeeded", "problems": [], "folders": [{"new": 93, "bytes": 12_000, "delete": [4, 7]}]}
