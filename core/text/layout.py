@@ -19,6 +19,13 @@ def cells(text: str) -> int:
     return cell_len(text)
 
 
+def cut(text: str, width: int) -> str:
+    """``text`` in at most ``width`` columns; an ellipsis at its end marks what is missing."""
+    if cells(text) <= width:
+        return text
+    return text[: _fitting(text[: _window(width)], width - 1)].rstrip() + "…" if width > 1 else "…"[:width]
+
+
 def shortened(text: str, width: int) -> str:
     """``text`` in at most ``width`` columns; of a path, beginning and end say most, so the middle goes."""
     if cells(text) <= width:
@@ -61,7 +68,7 @@ def wrapped(text: str, width: int | None, indent: int = 0) -> list[str]:
         at += end
         while text.startswith(" ", at):
             at += 1
-        room = max(width - indent, _NARROWEST)
+        room = max(width - indent, _NARROWEST) if indent else width
     return [lines[0], *(" " * indent + line for line in lines[1:])]
 
 

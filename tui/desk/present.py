@@ -11,6 +11,7 @@ from typing import NewType
 
 from core.model import moment
 from core.text import format as texts
+from core.text import layout as layout
 
 # Importing it puts Rich and Textual right as well, so that they measure columns as terminals do.
 from core.text.cells import cell_len as cell_len

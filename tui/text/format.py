@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tui.desk.home import HomeView, ProfileRow
-from tui.desk.present import BLANK, Badge, Safe, Tone, badge, blanks, cell_len, chop_cells, joined, own, sentence
+from tui.desk.present import BLANK, Badge, Safe, Tone, badge, blanks, cell_len, joined, layout, own, sentence
 from tui.desk.runs import MailboxRow, ProblemRow
 
 GAP = 2
@@ -39,11 +39,7 @@ def fit(text: Safe, width: int, *, right: bool = False) -> Safe:
 
 def cut(text: Safe, width: int) -> Safe:
     """``text`` in at most ``width`` cells; an ellipsis marks what is missing."""
-    if cell_len(text) <= width:
-        return text
-    if width <= 1:
-        return Safe("…"[:width])
-    return Safe(chop_cells(text, width - 1)[0].rstrip() + "…")
+    return Safe(layout.cut(text, width))
 
 
 def join(texts: Sequence[Safe], width: int, separator: Safe = GAP_BETWEEN) -> Safe:
@@ -59,17 +55,7 @@ def join(texts: Sequence[Safe], width: int, separator: Safe = GAP_BETWEEN) -> Sa
 
 def wrap(text: Safe, width: int) -> list[Safe]:
     """``text`` in lines of at most ``width`` cells, broken between words where possible."""
-    lines: list[str] = []
-    line = ""
-    for word in text.split():
-        if line and cell_len(line) + 1 + cell_len(word) <= width:
-            line = f"{line} {word}"
-            continue
-        if line:
-            lines.append(line)
-        *full, line = chop_cells(word, max(width, 2)) or [""]
-        lines += full
-    return [Safe(one) for one in ([*lines, line] if line or not lines else lines)]
+    return [Safe(line) for line in layout.wrapped(" ".join(text.split()), max(width, 2))]
 
 
 def percent(fraction: float | None) -> Safe:
