@@ -47,7 +47,7 @@ from tui.places.users.unknown import UnknownPlace
 from tui.places.users.users import UsersPlace
 from tui.terminal import TerminalDriver
 from tui.typeahead import Settled, TypeAhead
-from tui.widgets.shown import tell
+from tui.widgets.shown import shown, tell
 
 #: Seconds between two looks at the archive's version, which costs microseconds.
 TICK = 0.25
@@ -125,7 +125,7 @@ class Console(Failing):
 
     def get_loading_widget(self) -> Widget:
         # Textual's own moves, and sends 47 kB a second for it.
-        return Static("Loading …")
+        return Static(shown(own("Loading …")))
 
     def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, self._theme_changed)

@@ -24,8 +24,8 @@ MAKERS = {
     "tui.text.prose": "parts of safe texts",
     "tui.widgets.lines": "a line that is drawn already",
 }
-#: Modules that hand texts to the toolkit themselves.
-SHOWING = ("tui.widgets", "tui.failing")
+#: Modules that hand no text to the toolkit themselves.
+SCREENS = ("tui.places", "tui.console", "tui.failing")
 SNIPPET = """\
 from tui.desk.message import AttachmentRow
 from tui.desk.present import Badge, Tone, joined, own, text
@@ -95,14 +95,22 @@ def test_the_programs_own_words_are_literals() -> None:
     ) == [1, 2, 3, 5]
 
 
+def handed(tree: ast.Module) -> list[int]:
+    """The lines on which a text goes to the toolkit without ``shown`` or ``tell``, which take safe texts alone."""
+    lines = [one.lineno for one in calls(tree, "Content", "styled", "notify", "from_markup")]
+    given = [one.args[0] for one in calls(tree, "Static", "Label", "update") if one.args]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith(("border_title", "border_subtitle")):
+            given.append(node.value)
+    return lines + [one.lineno for one in given if not (isinstance(one, ast.Call) and ast.unparse(one.func) == "shown")]
+
+
 def test_places_hand_no_text_to_the_toolkit_themselves() -> None:
     """They have widgets and ``shown`` and ``tell`` for that, which take safe texts alone."""
-    found = [
-        name
-        for name, tree in console()
-        if not name.startswith(SHOWING) and list(calls(tree, "Content", "styled", "notify", "from_markup"))
-    ]
+    found = [(name, line) for name, tree in console() if name.startswith(SCREENS) for line in handed(tree)]
     assert found == []
+    source = ('Static("x")', "box.border_title = name", 'line.update(f"{name}")', "Static(shown(x))", 'Static(id="x")')
+    assert sorted(handed(ast.parse("\n".join(source)))) == [1, 2, 3]
 
 
 @given(st.text(max_size=400), st.integers(1, 400))

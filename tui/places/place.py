@@ -45,9 +45,9 @@ class Place(Screen[None]):
         """The widgets of the place."""
         yield from ()
 
-    def label(self, action: str) -> str:
+    def label(self, action: str) -> Safe:
         """What an action is called at the foot just now; empty for its usual name."""
-        return ""
+        return BLANK
 
     @property
     def restless(self) -> bool:

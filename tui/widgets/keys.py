@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tui.desk.present import cell_len
+from tui.desk.present import BLANK, Safe, cell_len, joined, own, text
 
 #: Shown whatever the width: from it all others can be found.
 HELP = ("help", "own_help")
@@ -19,7 +19,7 @@ HELP = ("help", "own_help")
 class Labelled(Protocol):
     """A place that may call an action something else for now."""
 
-    def label(self, action: str) -> str: ...
+    def label(self, action: str) -> Safe: ...
 
 
 class KeyBar(Widget):
@@ -32,7 +32,7 @@ class KeyBar(Widget):
         super().__init__()
         self._place = place
         self._places: list[tuple[int, int, str]] = []
-        self._shown = ""
+        self._shown = BLANK
         self._covered = False
 
     @property
@@ -53,26 +53,28 @@ class KeyBar(Widget):
         if screen is self.screen and screen.is_attached and self._plain(self._useful()) != self._shown:
             self.refresh()
 
-    def _useful(self) -> list[tuple[str, str, str, bool]]:
+    def _useful(self) -> list[tuple[Safe, Safe, str, bool]]:
         """(key, label, action, enabled) of what can be done here, each action once."""
-        found: dict[str, tuple[str, str, str, bool]] = {}
-        helps: dict[str, tuple[str, str, str, bool]] = {}
+        found: dict[str, tuple[Safe, Safe, str, bool]] = {}
+        helps: dict[str, tuple[Safe, Safe, str, bool]] = {}
         for active in self.screen.active_bindings.values():
             binding: Binding = active.binding
             if binding.show and binding.action not in found:
-                key = self.app.get_key_display(binding)
-                label = self._place.label(binding.action) or binding.description
+                key = text(self.app.get_key_display(binding))
+                label = self._place.label(binding.action) or text(binding.description)
                 found[binding.action] = (key, label, binding.action, active.enabled)
             elif binding.action in HELP:
                 # Where its first key is typed, another one is told.
-                helps.setdefault(binding.action, (self.app.get_key_display(binding), binding.description, binding.action, True))
+                helps.setdefault(
+                    binding.action, (text(self.app.get_key_display(binding)), text(binding.description), binding.action, True)
+                )
         if not any(action in found for action in HELP):
             found |= helps
         return list(found.values())
 
     @staticmethod
-    def _plain(bindings: list[tuple[str, str, str, bool]]) -> str:
-        return "\n".join(f"{key} {label} {enabled}" for key, label, _, enabled in bindings)
+    def _plain(bindings: list[tuple[Safe, Safe, str, bool]]) -> Safe:
+        return joined("\n", (own("{} {} {}", key, label, enabled) for key, label, _, enabled in bindings))
 
     def render(self) -> Content:
         bindings = [] if self._covered else self._useful()
@@ -90,7 +92,10 @@ class KeyBar(Widget):
         self._places, parts, at = [], [Content(" ")], 1
         for one in [*fitting, *helps]:
             key, label, action, enabled = one
-            parts += [Content.styled(key, strong if enabled else dim), Content.styled(f" {label}  ", "" if enabled else dim)]
+            parts += [
+                Content.styled(key, strong if enabled else dim),
+                Content.styled(own(" {}  ", label), "" if enabled else dim),
+            ]
             self._places.append((at, at + _width(one), action))
             at += _width(one)
         return Content("").join(parts)
@@ -101,6 +106,6 @@ class KeyBar(Widget):
                 await self.screen.run_action(action)
 
 
-def _width(binding: tuple[str, str, str, bool]) -> int:
+def _width(binding: tuple[Safe, Safe, str, bool]) -> int:
     key, label, _, _ = binding
     return cell_len(key) + cell_len(label) + 3

@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 from tui.actions import ARCHIVE_ACTIONS
 from tui.bindings import bindings
 from tui.desk.archive import OwnerRow
-from tui.desk.present import BLANK, own
+from tui.desk.present import BLANK, Safe, own
 from tui.places.archive.archive_mail import MailPlace
 from tui.places.archive.searching import SearchPlace
 from tui.places.place import Place
@@ -90,8 +90,8 @@ class ArchivePlace(Place):
         """Nothing can be done to an archive where nobody has one, and nothing found."""
         return action not in ("open", "import_mail", "search_archive") or bool(self.owners.total)
 
-    def label(self, action: str) -> str:
-        return "Everybody" if action == "back" and self.finding.display else ""
+    def label(self, action: str) -> Safe:
+        return own("Everybody") if action == "back" and self.finding.display else BLANK
 
     def action_search_archive(self) -> None:
         self.app.push_screen(SearchPlace())

@@ -19,7 +19,7 @@ from tui.actions import NEWS, OWNER_MAIL_ACTIONS
 from tui.bindings import bindings
 from tui.desk.archive import ArchiveFolder, MailSelection, OpenFolder, OwnerRow
 from tui.desk.message import MessageRow
-from tui.desk.present import BLANK, own, text
+from tui.desk.present import BLANK, Safe, own, text
 from tui.desk.search import Scope
 from tui.places.archive.archive_list import MessageList
 from tui.places.archive.searching import SearchPlace
@@ -231,8 +231,8 @@ class MailPlace(MessageList):
             )
         self.app.push_screen(SearchPlace(scope))
 
-    def label(self, action: str) -> str:
-        return "Folders" if action == "back" and self.entered else ""
+    def label(self, action: str) -> Safe:
+        return own("Folders") if action == "back" and self.entered else BLANK
 
     def action_back(self) -> None:
         if self.entered:

@@ -103,8 +103,8 @@ class MessagePlace(SelectedPlace):
             return bool(self._view and self._view.attachments)
         return action != "headers" or self._view is not None
 
-    def label(self, action: str) -> str:
-        return "Short" if action == "headers" and self._full else ""
+    def label(self, action: str) -> Safe:
+        return own("Short") if action == "headers" and self._full else BLANK
 
     def selection(self) -> MailSelection:
         """This message."""

@@ -299,15 +299,15 @@ class SearchPlace(MessageList):
             return self._begun_in != EVERYTHING
         return super().check_action(action, parameters)
 
-    def label(self, action: str) -> str:
+    def label(self, action: str) -> Safe:
         """What the next press does."""
         if action == "submit":
-            return "To the list" if self._shown_already else ""
+            return own("To the list") if self._shown_already else BLANK
         if action == "order":
-            return "Newest first" if self._order is SearchOrder.RELEVANCE else ""
+            return own("Newest first") if self._order is SearchOrder.RELEVANCE else BLANK
         if action == "widen" and self._scope == EVERYTHING:
-            return f"Only {cut(self._begun_in.short, 12)}"
-        return "To the line" if action == "back" and self.among_rows else ""
+            return own("Only {}", cut(self._begun_in.short, 12))
+        return own("To the line") if action == "back" and self.among_rows else BLANK
 
     def action_open(self) -> None:
         self.open_message()

@@ -124,8 +124,8 @@ class UsersPlace(Place):
             return bool(self.people.total)
         return action != "search" or bool(self.people.total or self.search.value)
 
-    def label(self, action: str) -> str:
-        return "All users" if action == "back" and isinstance(self.focused, Input) else ""
+    def label(self, action: str) -> Safe:
+        return own("All users") if action == "back" and isinstance(self.focused, Input) else BLANK
 
     # Searching -----------------------------------------------------------------------------------------------------------
 

@@ -257,7 +257,7 @@ class DeleteStep(FormStep):
         self._say()
         # What was found out belongs to the rule as it was.
         self._looking += 1
-        self.query_one("#found", Static).update("")
+        self.query_one("#found", Static).update(shown(BLANK))
 
     def _say(self) -> None:
         self.collect()

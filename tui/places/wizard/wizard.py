@@ -167,8 +167,8 @@ class WizardPlace(Place):
             return bool(self.step and action in self.step.offers)
         return True
 
-    def label(self, action: str) -> str:
-        return "Save" if action == "next" and self._at == len(self.steps) - 1 else ""
+    def label(self, action: str) -> Safe:
+        return own("Save") if action == "next" and self._at == len(self.steps) - 1 else BLANK
 
     # The way -------------------------------------------------------------------------------------------------------------
 
