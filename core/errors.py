@@ -5,6 +5,10 @@ run goes on; what is raised from here stops the command or the run. Foreign exce
 where their library is imported. Exit codes are those of the command line contract.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 
 class ArchivarError(Exception):
     """Base of all errors that are shown to a person: what happened (``message``) and what to do (``hint``)."""
@@ -18,6 +22,15 @@ class ArchivarError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
+
+    @property
+    def others(self) -> list[str]:
+        """What else is wrong, with what to do, in lines for people."""
+        return []
+
+    def as_json(self) -> dict[str, Any]:
+        """What is told of the error beside message, hint and exit code."""
+        return {}
 
 
 class InputError(ArchivarError):

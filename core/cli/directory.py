@@ -16,10 +16,10 @@ from core.cli.passwords import entered
 from core.cli.trial import show_step
 from core.cli.words import minute
 from core.model import timestamp
-from core.profiles import directory_file
 from core.profiles.directory import Directory
-from core.profiles.directory_file import DirectoryFile
-from core.profiles.directory_toml import as_toml
+from core.profiles.schema.directories import DIRECTORIES
+from core.profiles.schema.reading import SettingsFile, read
+from core.profiles.schema.writing import as_toml
 from core.secrets import Secret
 from core.text.format import counted, number
 
@@ -48,8 +48,8 @@ def apply(file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The di
         async with context.archive(create=True) as archive:
             await saved_directory.save(archive, directory, secret, actor=actor())
 
-    wanted = directory_file.read(file)
-    directory = wanted.directory
+    wanted = read(DIRECTORIES, file)
+    directory = wanted.settings
     # Not in the coroutine: while somebody is asked there, Ctrl-C would not be heard.
     secret = _password(wanted, stored=context.exists() and run(_stored(directory)))
     run(work())
@@ -71,9 +71,9 @@ async def _stored(directory: Directory) -> bool:
         return await saved_directory.has_password(archive, directory)
 
 
-def _password(wanted: DirectoryFile, *, stored: bool) -> Secret | None:
+def _password(wanted: SettingsFile[Directory], *, stored: bool) -> Secret | None:
     """The password to be stored; None when none is needed, it comes from a file, or the one that is stored stays."""
-    directory = wanted.directory
+    directory = wanted.settings
     if not (directory.username or wanted.password_env or directory.password_file):
         return None
     return entered(
@@ -102,7 +102,7 @@ def show() -> None:
             value |= {"last_sync": {"at": last[0], **last[1].payload()} if last else None}
             output.json(value | {"last_attempt": attempt.as_json() if attempt else None})
             return
-        for line in as_toml(directory).splitlines():
+        for line in as_toml(DIRECTORIES, directory).splitlines():
             output.verbatim(line)
         output.note("")
         if not stored:

@@ -92,8 +92,10 @@ class Output:
         self._text(sys.stderr, f"archivar: {safe(error.message, 4000)}")
         if error.hint:
             self._text(sys.stderr, safe(error.hint, 4000))
+        for other in error.others:
+            self._text(sys.stderr, safe(other, 4000))
         if self.json_wanted and not self._json_written:
-            self.json({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
+            self.json({"error": error.message, "hint": error.hint, "exit_code": error.exit_code} | error.as_json())
 
     def stdout_failed(self, error: OSError) -> None:
         """Somebody else could not write to stdout: an error, unless the reader had enough. Raises ``StorageError``."""

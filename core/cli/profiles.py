@@ -22,13 +22,13 @@ from core.cli.trial import show_step
 from core.cli.words import NO_SERVICE, next_start
 from core.errors import ConnectError, InputError, ProtocolError
 from core.model import User, now, timestamp
-from core.profiles import profile_file
 from core.profiles.deleting_more import SENTENCES, More, more
 from core.profiles.mailboxes import Mailbox
 from core.profiles.ownership import Whose
 from core.profiles.profile import Kind, Profile, name_key
-from core.profiles.profile_file import ProfileFile
-from core.profiles.profile_toml import as_toml
+from core.profiles.schema.profiles import PROFILES, checked_name
+from core.profiles.schema.reading import SettingsFile, read
+from core.profiles.schema.writing import as_toml
 from core.profiles.selection import Selected, select
 from core.secrets import Secret
 from core.service.lock import is_running
@@ -81,8 +81,8 @@ def apply(
             selected = await saved_profiles.check(archive, profile)
             return selected, await _alike(archive, profile), await saved_directory.load(archive) is not None
 
-    wanted = profile_file.read(file)
-    profile = wanted.profile
+    wanted = read(PROFILES, file)
+    profile = wanted.settings
     # Not in the coroutine: while somebody is asked there, Ctrl-C would not be heard.
     stored, wider = run(_look(profile))
     if wider and not yes:
@@ -144,9 +144,9 @@ async def _look(profile: Profile) -> tuple[bool, Sequence[More]]:
         return await saved_profiles.password_fits(archive, profile, profile.name), wider
 
 
-def _password(wanted: ProfileFile, *, stored: bool) -> Secret | None:
+def _password(wanted: SettingsFile[Profile], *, stored: bool) -> Secret | None:
     """The password to be stored; None when it comes from a file, or the one that is stored already stays."""
-    profile = wanted.profile
+    profile = wanted.settings
     return entered(
         wanted.password_env,
         profile.login.password_file,
@@ -222,7 +222,7 @@ def show(name: Name) -> None:
             value = {"profile": profile.as_json(), "password": stored, "warnings": profile.warnings()}
             output.json(value | {"advice": profile.advice(), "next_start": _time(start)})
             return
-        for line in as_toml(profile).splitlines():
+        for line in as_toml(PROFILES, profile).splitlines():
             output.verbatim(line)
         if not profile.login.password_file:
             output.note("")
@@ -268,7 +268,7 @@ def rename(name: Name, new: New) -> None:
     async def work() -> None:
         async with context.archive() as archive:
             before = await saved_profiles.find(archive, name)
-            profile = replace(before, name=profile_file.checked_name(new))
+            profile = replace(before, name=checked_name(new))
             await saved_profiles.save(archive, profile, actor=actor(), renames=before.name)
         if output.json_wanted:
             output.json({"renamed": before.name, "profile": profile.name})
@@ -285,7 +285,7 @@ def copy(name: Name, new: New) -> None:
 
     async def work() -> None:
         async with context.archive() as archive:
-            profile = await saved_profiles.copy(archive, name, profile_file.checked_name(new), actor=actor())
+            profile = await saved_profiles.copy(archive, name, checked_name(new), actor=actor())
         if output.json_wanted:
             output.json({"copied": name, "profile": profile.as_json()})
         output.note(f"Profile {profile.name} saved, a copy of {name}. See it: archivar profile show {quote(profile.name)}")

@@ -4,39 +4,41 @@ from __future__ import annotations
 
 import re
 
+_HEADER = re.compile(r"\s*+\[++([^\]]++)\]")
+_NAME = r"""(?:[\w-]++|"[^"]*+"|'[^']*+')"""
+_ASSIGNED = re.compile(rf"\s*+({_NAME}(?:\s*+\.\s*+{_NAME})*+)\s*+=")
+#: A key of a table that is written in one line: server = { host = "a", port = 1 }.
+_INLINE = re.compile(r"""[{,]\s*+["']?([\w-]++)["']?\s*+=""")
+
 
 class Lines:
-    """The lines of a file, to look up keys in."""
+    """The lines of a file, to look up keys in. Read once, in time that grows with the text alone."""
 
     def __init__(self, text: str) -> None:
-        self._lines = text.splitlines()
+        self._first: dict[tuple[str, ...], int] = {}
+        current: list[str] = []
+        for number, line in enumerate(text.splitlines(), 1):
+            if header := _HEADER.match(line):
+                current = _names(header[1])
+                self._found(number, current)
+            elif assigned := _ASSIGNED.match(line):
+                path = [*current, *_names(assigned[1])]
+                self._found(number, path)
+                if len(path) == 1:
+                    for inline in _INLINE.finditer(line):
+                        self._found(number, [*path, inline[1]])
+
+    def _found(self, number: int, path: list[str]) -> None:
+        for length in (1, 2):
+            self._first.setdefault(tuple(path[:length]), number)
 
     def of(self, section: str, key: str) -> int:
         """The line (from 1) of a key, else of its section; 0 when neither is in the file."""
-        current: list[str] = []
-        nearest = 0
-        for number, line in enumerate(self._lines, 1):
-            if header := re.match(r"\s*+\[++([^\]]++)\]", line):
-                current = _names(header[1])
-                path = current
-            elif assigned := re.match(
-                r"""\s*+((?:[\w-]++|"[^"]*"|'[^']*')(?:\s*+\.\s*+(?:[\w-]++|"[^"]*"|'[^']*'))*+)\s*+=""", line
-            ):
-                path = [*current, *_names(assigned[1])]
-                # server = { host = "a", port = 1 }: the keys are in the line of their table.
-                if path == [section] and key and re.search(rf"""[{{,]\s*["']?{re.escape(key)}["']?\s*=""", line):
-                    return number
-            else:
-                continue
-            wanted = [part for part in (section, key) if part]
-            if path[: len(wanted)] == wanted:
-                return number
-            if not nearest and section and path[0] == section:
-                nearest = number
-        return nearest
+        wanted = tuple(part for part in (section, key) if part)
+        return self._first.get(wanted) or self._first.get(wanted[:1] if section else wanted, 0)
 
 
 def _names(dotted: str) -> list[str]:
-    """The names of a dotted key: ``server . "host"`` is ``["server", "host"]``."""
-    found = re.findall(r"""[\w-]+|"[^"]*"|'[^']*'""", dotted)
-    return [name.strip("\"'") for name in found] or [dotted.strip()]
+    """The first names of a dotted key: ``server . "host"`` is ``["server", "host"]``."""
+    found = [match[0].strip("\"'") for match, _ in zip(re.finditer(_NAME, dotted), range(3), strict=False)]
+    return found or [dotted.strip()]

@@ -341,7 +341,8 @@ def test_a_refused_profile_file_saves_nothing(alice: Archivar) -> None:
     head = alice("ledger", "head").out
     file = alice.write("x.toml", 'name = "X"\nkind = "mailbox"\n[server]\nhost = "h"\nconections = 3\n')
     error = alice("profile", "apply", str(file), code=2).err
-    assert error.startswith("archivar: x.toml, line 5: server.conections is unknown.\nAllowed: host, port,")
+    assert error.startswith("archivar: x.toml, line 5: server.conections is unknown.\nAllowed: host, access, port,")
+    assert "Did you mean connections?" in error
     answer = alice("profile", "apply", str(file), "--json", code=2).json
     assert answer["exit_code"] == 2
     assert answer["error"] == "x.toml, line 5: server.conections is unknown."

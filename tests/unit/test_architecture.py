@@ -56,7 +56,6 @@ TOO_LONG = {
     "core.message.content",
     "core.profiles.routing",
     "core.service.unit.unit()",
-    "tui.desk.drafts",
 }
 WRITERS = {"core.cli.output", "tui.__main__"}
 ASKING = {"isatty", "fileno", "encoding"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,13 @@ from core.profiles.directory import (
     Source,
     from_json,
 )
-from core.profiles.directory_file import check, parse, read
-from core.profiles.directory_toml import as_toml
-from core.profiles.settings_file import FieldError
+from core.profiles.schema import forms, reading, writing
+from core.profiles.schema.directories import DIRECTORIES
+from core.profiles.schema.faults import FieldError
 
+parse = partial(reading.parse, DIRECTORIES)
+read = partial(reading.read, DIRECTORIES)
+as_toml = partial(writing.as_toml, DIRECTORIES)
 LDAP = """\
 type = "ldap"
 [server]
@@ -51,7 +55,7 @@ def refusal(text: str) -> InputError:
 
 def test_a_short_file_says_enough() -> None:
     """Access, port, filter and attributes follow from the type."""
-    ldap, kerio, ad = (parse(text, WHERE).directory for text in (LDAP, KERIO, AD))
+    ldap, kerio, ad = (parse(text, WHERE).settings for text in (LDAP, KERIO, AD))
     assert (ldap.server.access, ldap.server.effective_port) == (DirectoryAccess.LDAP_SSL, 636)
     assert (kerio.server.access, kerio.server.effective_port, kerio.left) == (DirectoryAccess.HTTPS, 4040, Left.KEEP)
     assert "objectCategory=person" in ad.filter
@@ -71,7 +75,7 @@ def test_a_whole_file_is_taken_key_by_key(tmp_path: Path) -> None:
         '[attributes]\nuser_name = "sn"\nfull_name = "gecos"\nemail = ["mail", "alias"]\nlogin = "uid"\n'
         '[users]\nleft = "disable"\ninclude_disabled = false\nguard = 50\n'
     )
-    directory = read(path).directory
+    directory = read(path).settings
     assert directory == Directory(
         Source.LDAP,
         DirectoryServer("::1", DirectoryAccess.LDAP_TLS, 1389, False, str(tmp_path / "ca.pem"), 5.0),
@@ -83,15 +87,15 @@ def test_a_whole_file_is_taken_key_by_key(tmp_path: Path) -> None:
         50,
     )
     assert from_json(json.loads(json.dumps(directory.as_json()))) == directory
-    assert parse(as_toml(directory), path).directory == directory
+    assert parse(as_toml(directory), path).settings == directory
     assert any("count as having left" in text for text in directory.advice())
 
 
 @pytest.mark.parametrize("text", [LDAP, KERIO, AD, LDAP.replace("keep", "delete") + "guard = 7\n"])
 def test_what_is_shown_can_be_applied_again(text: str) -> None:
     """The way to a file and back, and to the ledger and back."""
-    directory = parse(text, WHERE).directory
-    assert parse(as_toml(directory), WHERE).directory == directory
+    directory = parse(text, WHERE).settings
+    assert parse(as_toml(directory), WHERE).settings == directory
     assert from_json(json.loads(json.dumps(directory.as_json()))) == directory
 
 
@@ -100,7 +104,7 @@ def test_what_is_shown_can_be_applied_again(text: str) -> None:
     [
         (LDAP.replace('"ldap"\n', '"nis"\n'), 'line 1: type = "nis" is not allowed', "kerio, active-directory, ldap"),
         (LDAP.replace('host = "ldap.example.test"', ""), "server.host is missing", 'host = "dc1'),
-        (LDAP + "colour = 1\n", "line 10: users.colour is unknown", "left, include_disabled, guard"),
+        (LDAP + "colour = 1\n", "line 10: users.colour is unknown", "left, guard, include_disabled"),
         (LDAP + "[target]\n", "[target] is an unknown section", "[search]"),
         (LDAP.replace("[login]", 'access = "https"\n[login]'), 'access = "https" is not possible for ldap', "ldap-ssl"),
         (KERIO.replace("[login]", 'access = "ldap"\n[login]'), 'access = "ldap" is not possible for kerio', "https"),
@@ -118,7 +122,7 @@ def test_what_is_shown_can_be_applied_again(text: str) -> None:
         (LDAP.replace("[search]", 'password_file = "/nowhere"\n[search]'), "there is no such file", "a file that exists"),
         (
             LDAP.replace("[login]", 'access = "ldap"\naccept_all_certificates = true\n[login]'),
-            "has no meaning with access ldap",
+            'has no meaning with access = "ldap"',
             "ldap-tls or ldap-ssl",
         ),
     ],
@@ -133,30 +137,30 @@ def test_what_cannot_be_is_refused_with_line_key_and_what_is_allowed(text: str, 
 def test_what_a_form_holds_is_checked_alike() -> None:
     """The field that is wrong is told by its name."""
     with pytest.raises(FieldError) as refused:
-        check({"type": "ldap", "server": {"host": "x"}, "search": {"filter": "(("}})
+        forms.made(DIRECTORIES, {"type": "ldap", "server.host": "x", "search.filter": "(("})
     assert refused.value.field == "search.filter"
-    assert check({"type": "ldap", "server": {"host": "x"}}).username == ""
+    assert forms.made(DIRECTORIES, {"type": "ldap", "server.host": "x"}).username == ""
 
 
 def test_what_is_not_safe_is_warned_of() -> None:
     """Certificates that nobody checks, and passwords in the open."""
-    open_ = parse(LDAP.replace("[login]", 'access = "ldap"\n[login]'), WHERE).directory
-    trusting = parse(LDAP.replace("[login]", "accept_all_certificates = true\n[login]"), WHERE).directory
+    open_ = parse(LDAP.replace("[login]", 'access = "ldap"\n[login]'), WHERE).settings
+    trusting = parse(LDAP.replace("[login]", "accept_all_certificates = true\n[login]"), WHERE).settings
     assert "without TLS" in " ".join(open_.warnings())
     assert "not checked" in " ".join(trusting.warnings())
-    assert parse(LDAP, WHERE).directory.warnings() == []
+    assert parse(LDAP, WHERE).settings.warnings() == []
 
 
 def test_a_stored_password_fits_only_the_account_it_was_given_for() -> None:
     """Another host, port, account or kind is another place to send a password to."""
-    directory = parse(LDAP, WHERE).directory
-    assert directory.same_account(parse(LDAP.replace("keep", "delete"), WHERE).directory)
+    directory = parse(LDAP, WHERE).settings
+    assert directory.same_account(parse(LDAP.replace("keep", "delete"), WHERE).settings)
     for text in (
         LDAP.replace("ldap.", "other."),
         LDAP.replace("cn=reader", "cn=x"),
         LDAP.replace("[login]", "port=1\n[login]"),
     ):
-        assert not directory.same_account(parse(text, WHERE).directory)
+        assert not directory.same_account(parse(text, WHERE).settings)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from core.profiles import directory_form as form
 from core.profiles.directory import Attributes, Directory, DirectoryAccess, DirectoryServer, Left, Search, Source
-from core.profiles.directory_file import parse
-from core.profiles.directory_toml import as_toml
+from core.profiles.schema import forms, reading, writing
+from core.profiles.schema.directories import DIRECTORIES, account
 
-LDAP: dict[str, Any] = {**form.DEFAULTS, "type": "ldap", "server.host": "dc1.example.test"}
+LDAP: dict[str, Any] = {**forms.new(DIRECTORIES), "type": "ldap", "server.host": "dc1.example.test"}
 NAMES = Attributes("uid", "cn", ("mail", "proxyAddresses"), "upn")
 FULL = Directory(
     Source.ACTIVE_DIRECTORY,
@@ -35,35 +34,45 @@ KERIO = Directory(Source.KERIO, DirectoryServer("mail", DirectoryAccess.HTTPS), 
 @pytest.mark.parametrize("directory", [FULL, KERIO])
 def test_saved_settings_come_back_from_their_fields(directory: Directory) -> None:
     """As they were, and as the file that is shown of them is read."""
-    assert form.directory(form.of_directory(directory)) == directory
-    assert parse(as_toml(directory), Path("x")).directory == directory
+    assert forms.made(DIRECTORIES, forms.filled(DIRECTORIES, directory)) == directory
+    assert reading.parse(DIRECTORIES, writing.as_toml(DIRECTORIES, directory), Path("x")).settings == directory
 
 
 def test_fields_of_another_kind_are_kept_and_no_part_of_the_settings() -> None:
     """Kerio has no base DN, no filter, no access and no attributes; without TLS there is no certificate."""
-    fields = {**form.of_directory(FULL), "type": "kerio", "search.domains": "a.x b.x", "server.accept_all_certificates": False}
-    made = form.directory(fields)
+    fields = {
+        **forms.filled(DIRECTORIES, FULL),
+        "type": "kerio",
+        "search.domains": "a.x b.x",
+        "server.accept_all_certificates": False,
+    }
+    made = forms.made(DIRECTORIES, fields)
     assert made.search == Search(groups=FULL.search.groups, domains=("a.x", "b.x"))
     assert made.server.access is DirectoryAccess.HTTPS
-    plain = form.directory({**LDAP, "server.access": "ldap", "server.accept_all_certificates": True})
+    plain = forms.made(DIRECTORIES, {**LDAP, "server.access": "ldap", "server.accept_all_certificates": True})
     assert plain.server == DirectoryServer("dc1.example.test", DirectoryAccess.LDAP)
     assert plain.search == Search()
-    assert form.directory({**form.of_directory(KERIO), "type": "ldap"}).server.access is DirectoryAccess.LDAP_SSL
+    assert (
+        forms.made(DIRECTORIES, {**forms.filled(DIRECTORIES, KERIO), "type": "ldap"}).server.access is DirectoryAccess.LDAP_SSL
+    )
+    assert LDAP["server.access"] == forms.filled(DIRECTORIES, KERIO)["server.access"] == DirectoryAccess.LDAP_SSL
 
 
 def test_every_wrong_field_is_named_at_once() -> None:
     """Each with what is allowed, as a file's reader says it; a missing one is needed."""
     wrong = {**LDAP, "server.host": "", "search.filter": "(mail=*", "search.base_dn": "here", "users.guard": "0"}
-    found = form.problems({**wrong, "server.port": "70000", "type": "kerio"})
+    found = forms.problems(DIRECTORIES, {**wrong, "server.port": "70000", "type": "kerio"})
     assert set(found) == {"server.host", "server.port", "login.username"}
     assert found["server.host"] == "This is needed."
-    found = form.problems(wrong)
+    found = forms.problems(DIRECTORIES, wrong)
     assert set(found) == {"server.host", "search.filter", "search.base_dn"}
-    found = form.problems({**LDAP, "users.left": "delete", "users.guard": "x", "attributes.email": "mail, no name!"})
+    found = forms.problems(
+        DIRECTORIES, {**LDAP, "users.left": "delete", "users.guard": "x", "attributes.email": "mail, no name!"}
+    )
     assert set(found) == {"users.guard", "attributes.email"}
-    assert form.problems(LDAP) == {}
+    assert forms.problems(DIRECTORIES, LDAP) == {}
 
 
 def test_whose_password_it_is_is_known_while_the_rest_is_wrong() -> None:
     """Server and login count, and nothing else."""
-    assert form.account({**LDAP, "login.username": "cn=r", "search.filter": "((", "users.guard": "x"}).username == "cn=r"
+    assert account({**LDAP, "login.username": "cn=r", "search.filter": "((", "users.guard": "x"}).username == "cn=r"

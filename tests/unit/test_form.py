@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from core.profiles import form
 from core.profiles.profile import Kind, Method
-from core.profiles.profile_file import parse
 from core.profiles.schedule import Schedule
+from core.profiles.schema import forms, reading
+from core.profiles.schema.faults import FieldError
+from core.profiles.schema.profiles import PROFILES
 from core.profiles.selection import Mode
-from core.profiles.settings_file import FieldError
 
 SINGLE: dict[str, Any] = {
     "kind": "mailbox",
@@ -38,10 +38,10 @@ MANY: dict[str, Any] = {
 def test_a_form_makes_the_profile_that_a_file_would() -> None:
     """Texts become numbers, lists and ages; what is empty is left out."""
     fields = {**SINGLE, "server.port": "1993", "filter.sender": "*@example.test, newsletter", "filter.larger_than": "500 kB"}
-    profile = form.profile(fields)
+    profile = forms.made(PROFILES, fields)
     assert (profile.kind, profile.server.port, profile.filter.larger_than) == (Kind.MAILBOX, 1993, 500_000)
     assert profile.filter.sender == ("*@example.test", "newsletter")
-    assert not form.problems(fields)
+    assert not forms.problems(PROFILES, fields)
 
 
 @pytest.mark.parametrize("fields", [SINGLE, MANY], ids=["mailbox", "mailboxes"])
@@ -54,8 +54,8 @@ def test_a_saved_profile_comes_back_into_the_form_unchanged(fields: dict[str, An
         "filter.larger_than": "10 MB",
         "server.timeout": "90",
     }
-    profile = form.profile(filled)
-    assert form.profile(form.of_profile(profile)) == profile
+    profile = forms.made(PROFILES, filled)
+    assert forms.made(PROFILES, forms.filled(PROFILES, profile)) == profile
 
 
 def test_every_wrong_field_is_named_with_what_is_allowed() -> None:
@@ -68,7 +68,7 @@ def test_every_wrong_field_is_named_with_what_is_allowed() -> None:
         "delete.when": "older-than",
         "delete.age": "x",
     }
-    found = form.problems(wrong)
+    found = forms.problems(PROFILES, wrong)
     assert set(found) == {"name", "server.host", "server.port", "delete.age"}
     assert found["name"] == "This is needed."
     assert "a host name" in found["server.host"]
@@ -91,7 +91,7 @@ def test_what_has_no_meaning_beside_other_choices_is_left_out() -> None:
         "schedule.how": "manual",
         "schedule.every": "15 minutes",
     }
-    profile = form.profile(kept)
+    profile = forms.made(PROFILES, kept)
     assert not profile.deletion.active
     assert profile.deletion.age is None
     assert not profile.deletion.without_uidplus
@@ -102,12 +102,12 @@ def test_what_has_no_meaning_beside_other_choices_is_left_out() -> None:
 
 def test_a_selection_needs_names_only_when_they_are_asked_for() -> None:
     """All users with a list of names that was ticked before is no contradiction in a form."""
-    assert not form.problems({**MANY, "users.mode": "all"})
-    profile = form.profile(MANY)
+    assert not forms.problems(PROFILES, {**MANY, "users.mode": "all"})
+    profile = forms.made(PROFILES, MANY)
     assert profile.selection is not None
     assert (profile.selection.mode, profile.selection.names) == (Mode.ALL_EXCEPT, ("bob",))
     assert profile.login.method is Method.KERIO_MASTER
-    assert set(form.problems({**MANY, "users.mode": "only", "users.list": []})) == {"users.list"}
+    assert set(forms.problems(PROFILES, {**MANY, "users.mode": "only", "users.list": []})) == {"users.list"}
 
 
 def test_a_profile_file_and_the_form_agree(tmp_path: Any) -> None:
@@ -132,8 +132,8 @@ subject = ["a"]
 mode = "only"
 list = ["anna", "bob@example.test"]
 """
-    profile = parse(text, tmp_path / "staff.toml").profile
-    assert form.profile(form.of_profile(profile)) == profile
+    profile = reading.parse(PROFILES, text, tmp_path / "staff.toml").settings
+    assert forms.made(PROFILES, forms.filled(PROFILES, profile)) == profile
 
 
 def test_a_catch_all_form_makes_a_profile_and_comes_back() -> None:
@@ -143,17 +143,17 @@ def test_a_catch_all_form_makes_a_profile_and_comes_back() -> None:
         **{"catchall.incoming": "{u-email}/In", "catchall.domains": "example.test, b.test", "catchall.headers": "To, X-To"},
         **{"catchall.unknown": "leave", "catchall.unknown_folder": "x", "catchall.archive": "anna"},
     }
-    profile = form.profile(fields)
+    profile = forms.made(PROFILES, fields)
     assert profile.catchall is not None
     assert (profile.kind, profile.catchall.domains, profile.catchall.headers) == (
         Kind.CATCHALL,
         ("example.test", "b.test"),
         ("To", "X-To"),
     )
-    assert form.profile(form.of_profile(profile)) == profile
-    assert not form.applies("catchall.archive", fields)
-    assert not form.applies("catchall.incoming", MANY)
-    assert set(form.problems({**fields, "catchall.incoming": "{x}", "catchall.domains": "@"})) == {
+    assert forms.made(PROFILES, forms.filled(PROFILES, profile)) == profile
+    assert not forms.applies(PROFILES, "catchall.archive", fields)
+    assert not forms.applies(PROFILES, "catchall.incoming", MANY)
+    assert set(forms.problems(PROFILES, {**fields, "catchall.incoming": "{x}", "catchall.domains": "@"})) == {
         "catchall.incoming",
         "catchall.domains",
     }
@@ -165,11 +165,11 @@ def test_a_schedule_that_does_not_say_when_is_wrong_at_the_very_field(how: str, 
     """Empty or missing it is needed, never started by hand; what is no time is said once."""
     for given in ({}, {f"schedule.{how}": " "}):
         fields = {**SINGLE, "schedule.how": how, **more, **given}
-        assert form.problems(fields) == {f"schedule.{how}": "This is needed."}
+        assert forms.problems(PROFILES, fields) == {f"schedule.{how}": "This is needed."}
         with pytest.raises(FieldError) as error:
-            form.profile(fields)
+            forms.made(PROFILES, fields)
         assert error.value.field == f"schedule.{how}"
-    wrong = form.problems({**SINGLE, "name": "", "schedule.how": how, **more, f"schedule.{how}": "x"})
+    wrong = forms.problems(PROFILES, {**SINGLE, "name": "", "schedule.how": how, **more, f"schedule.{how}": "x"})
     assert set(wrong) == {"name", f"schedule.{how}"}
     assert "is not allowed" in wrong[f"schedule.{how}"]
 
@@ -177,10 +177,15 @@ def test_a_schedule_that_does_not_say_when_is_wrong_at_the_very_field(how: str, 
 def test_a_time_zone_has_a_meaning_where_a_time_is_said() -> None:
     """It is hidden with every, where it is kept and no part of the profile."""
     fields = {**SINGLE, "schedule.every": "2 hours", "schedule.daily": "02:00", "schedule.time_zone": "Europe/Berlin"}
-    shown = {how: form.applies("schedule.time_zone", {**fields, "schedule.how": how}) for how in ("every", "daily", "cron")}
+    shown = {
+        how: forms.applies(PROFILES, "schedule.time_zone", {**fields, "schedule.how": how})
+        for how in ("every", "daily", "cron")
+    }
     assert shown == {"every": False, "daily": True, "cron": True}
-    assert not form.problems({**fields, "schedule.how": "every"})
-    assert form.profile({**fields, "schedule.how": "daily"}).schedule == Schedule(daily="02:00", time_zone="Europe/Berlin")
+    assert not forms.problems(PROFILES, {**fields, "schedule.how": "every"})
+    assert forms.made(PROFILES, {**fields, "schedule.how": "daily"}).schedule == Schedule(
+        daily="02:00", time_zone="Europe/Berlin"
+    )
 
 
 @pytest.mark.parametrize("name", ["sever.host", "server.hots", "server", "a.b.c", "schedule.x", "target.x", "", ".name"])
@@ -188,11 +193,11 @@ def test_a_time_zone_has_a_meaning_where_a_time_is_said() -> None:
 def test_a_field_that_no_form_has_is_refused(name: str, value: Any) -> None:
     """Whatever stands in it, and whether its section has a meaning or not."""
     for fields in ({**SINGLE, name: value}, {**MANY, name: value}):
-        assert form.problems(fields) == {name: "is unknown."}
+        assert forms.problems(PROFILES, fields) == {name: "Is unknown."}
         with pytest.raises(FieldError, match="is unknown"):
-            form.profile(fields)
+            forms.made(PROFILES, fields)
 
 
 def test_another_way_to_be_started_is_refused() -> None:
     """It is no start by hand."""
-    assert "manual, every, daily, cron" in form.problems({**SINGLE, "schedule.how": "weekly"})["schedule.how"]
+    assert "manual, every, daily, cron" in forms.problems(PROFILES, {**SINGLE, "schedule.how": "weekly"})["schedule.how"]

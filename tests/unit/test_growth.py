@@ -65,16 +65,9 @@ INSIDE = frozenset(
             "tui.desk.users",
             "tui.desk.wording",
         ),
-        *(
-            "tui.keymap",
-            "tui.text.prose",
-            "core.profiles.age",
-            "core.profiles.cron",
-            "core.profiles.directory_form",
-            "core.profiles.fields",
-        ),
-        *("core.profiles.form", "core.profiles.ldap_filter", "core.profiles.lines", "core.profiles.profile_file"),
-        *("core.profiles.rhythm", "core.profiles.schedule", "core.profiles.settings_file", "core.profiles.sizes"),
+        *("tui.keymap", "tui.text.prose", "core.profiles.age", "core.profiles.cron", "core.profiles.schema.kinds"),
+        *("core.profiles.ldap_filter", "core.profiles.lines", "core.profiles.schema.profile_kinds"),
+        *("core.profiles.rhythm", "core.profiles.schedule", "core.profiles.schema.reading", "core.profiles.sizes"),
         *("core.profiles.templates", "core.profiles.users_csv"),
     )
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,17 @@ from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.deletion import Deletion, OnTrash, When
 from core.profiles.filter import Filter, Flagged, Seen
 from core.profiles.profile import Access, Kind, Login, Method, Profile, Server, Target, from_json
-from core.profiles.profile_file import checked_name, parse, read
-from core.profiles.profile_toml import as_toml
 from core.profiles.rules import FolderRules, Rule
 from core.profiles.schedule import WEEKDAYS, Schedule, in_order
+from core.profiles.schema import reading, writing
+from core.profiles.schema.profiles import PROFILES, checked_name
+from core.profiles.schema.reading import MAX_FILE_BYTES
 from core.profiles.selection import Mode, Selection
-from core.profiles.settings_file import MAX_FILE_BYTES
 from core.text.format import safe
 
+parse = partial(reading.parse, PROFILES)
+read = partial(reading.read, PROFILES)
+as_toml = partial(writing.as_toml, PROFILES)
 MINIMAL = """\
 name = "Alice"
 kind = "mailbox"
@@ -62,7 +66,7 @@ def refusal(text: str) -> InputError:
 
 def test_the_least_that_is_needed_gets_the_defaults() -> None:
     """Name, kind, host, user name and user are enough: TLS, 300 s, 4 connections, all folders, the mailbox's own name."""
-    profile = parse(MINIMAL, Path("alice.toml")).profile
+    profile = parse(MINIMAL, Path("alice.toml")).settings
     assert profile.server == Server("mail.example.test", Access.IMAP_SSL, 0, False, "", 300.0, 4)
     assert profile.server.effective_port == 993
     assert profile.target == Target("alice", "alice@example.test")
@@ -103,7 +107,7 @@ def test_filter_and_deletion_are_read() -> None:
         '[delete]\nwhen = "older-than"\nage = "1 year"\ntrash_too = true\non_trash = "follow"\n'
         "without_uidplus = true\nshared = true\n"
     )
-    profile = parse(text, Path("x.toml")).profile
+    profile = parse(text, Path("x.toml")).settings
     assert profile.filter == Filter(
         Seen.SEEN,
         Flagged.UNFLAGGED,
@@ -136,12 +140,12 @@ list = ["anna", "bob@example.test"]
 
 def test_a_profile_for_many_mailboxes_is_read() -> None:
     """Login method, master account and user selection; Kerio's master login needs no account."""
-    profile = parse(MANY, Path("staff.toml")).profile
+    profile = parse(MANY, Path("staff.toml")).settings
     assert (profile.kind, profile.target) == (Kind.MAILBOXES, None)
     assert profile.login == Login("archive", "", Method.MASTER_USER)
     assert profile.selection == Selection(Mode.ALL_EXCEPT, ("anna", "bob@example.test"))
     kerio = MANY.replace("master-user", "kerio-master").replace('username = "archive"\n', "").partition("[users]")[0]
-    assert parse(kerio, Path("staff.toml")).profile.selection == Selection()
+    assert parse(kerio, Path("staff.toml")).settings.selection == Selection()
 
 
 @pytest.mark.parametrize(
@@ -244,9 +248,9 @@ WRONG = [
     ("delete", 'age = "3 moons"', '= "3 moons" is not allowed', "such as 30 days, 6 weeks, 3 months or 10 years"),
     ("delete", 'age = "0 days"', "is not allowed", "such as 30 days"),
     ("delete", 'age = "1 year"', 'has no meaning with when = "never"', 'when = "older-than"'),
-    ("delete", "trash_too = true", 'has no meaning with when = "never"', "immediately or older-than"),
-    ("delete", "without_uidplus = true", 'has no meaning with when = "never"', "immediately or older-than"),
-    ("delete", "shared = true", 'has no meaning with when = "never"', "immediately or older-than"),
+    ("delete", "trash_too = true", 'has no meaning with when = "never"', 'when = "immediately" or "older-than", or no trash'),
+    ("delete", "without_uidplus = true", 'has no meaning with when = "never"', 'when = "immediately" or "older-than"'),
+    ("delete", "shared = true", 'has no meaning with when = "never"', 'when = "immediately" or "older-than"'),
     ("delete", 'shared = "yes"', '= "yes" is not allowed', "true or false"),
     ("delete", "without_uidplus = 1", "= 1 is not allowed", "true or false"),
     ("filter", 'newer_than = "soon"', "is not allowed", "such as 30 days"),
@@ -294,7 +298,7 @@ username = "journal@example.test"
 
 def test_a_catch_all_profile_is_read() -> None:
     """Templates, what becomes of unknown addresses, header fields, domains and own addresses; all of it has defaults."""
-    profile = parse(CATCHALL, Path("x.toml")).profile
+    profile = parse(CATCHALL, Path("x.toml")).settings
     assert (profile.kind, profile.catchall, profile.target, profile.selection) == (Kind.CATCHALL, CatchAll(), None, None)
     assert CatchAll().own(profile.login.username) == ("journal@example.test",)
     assert CatchAll().own("journal") == ()
@@ -302,7 +306,7 @@ def test_a_catch_all_profile_is_read() -> None:
         *("[catchall]", 'incoming = "{h-email}/In"', 'outgoing = "Sent"', 'unknown_folder = "a/b"', 'archive = "anna"'),
         *('headers = ["X-A", "To", "To"]', 'domains = ["example.test"]', 'own_addresses = ["j@example.test"]'),
     ]
-    profile = parse("\n".join([CATCHALL, *lines]), Path("x.toml")).profile
+    profile = parse("\n".join([CATCHALL, *lines]), Path("x.toml")).settings
     own = ("j@example.test",)
     wanted = CatchAll(
         "{h-email}/In", "Sent", Unknown.ARCHIVE, "a/b", "anna", ("X-A", "To"), domains=("example.test",), own_addresses=own
@@ -310,7 +314,7 @@ def test_a_catch_all_profile_is_read() -> None:
     assert profile.catchall == wanted
     assert wanted.own(profile.login.username) == own
     assert not any("own address is not known" in text for text in profile.advice())
-    nobody = parse(CATCHALL.replace("journal@example.test", "journal"), Path("x.toml")).profile
+    nobody = parse(CATCHALL.replace("journal@example.test", "journal"), Path("x.toml")).settings
     assert any("own address is not known" in text for text in nobody.advice())
 
 
@@ -370,10 +374,10 @@ def test_each_kind_has_its_sections(text: str, reason: str) -> None:
 )
 def test_a_schedule_is_read_and_gets_its_plain_form(lines: list[str], schedule: Schedule) -> None:
     """Every so often, daily on some days, or by a cron line; without the section a profile is run by hand."""
-    assert parse(MINIMAL, Path("x.toml")).profile.schedule is None
-    profile = parse("\n".join([MINIMAL, "[schedule]", *lines]), Path("x.toml")).profile
+    assert parse(MINIMAL, Path("x.toml")).settings.schedule is None
+    profile = parse("\n".join([MINIMAL, "[schedule]", *lines]), Path("x.toml")).settings
     assert profile.schedule == schedule
-    assert parse(as_toml(profile), Path("x.toml")).profile == profile
+    assert parse(as_toml(profile), Path("x.toml")).settings == profile
 
 
 @pytest.mark.parametrize(
@@ -391,7 +395,7 @@ def test_a_schedule_is_read_and_gets_its_plain_form(lines: list[str], schedule: 
         (['daily = "02:00"', 'weekdays = "mon"'], "weekdays", '= "mon" is not allowed', "a list"),
         (['every = "1 day"', 'weekdays = ["mon"]'], "weekdays", "is for daily", "daily ="),
         (['every = "1 day"', 'time_zone = "Europe/Berlin"'], "time_zone", "has no meaning with every", "daily or cron"),
-        (['every = "1 day"', 'cron = "0 2 * * *"'], "cron", "and every are both given", "one of every, daily, cron"),
+        (['every = "1 day"', 'cron = "0 2 * * *"'], "cron", "is given beside another one", "one of every, daily, cron"),
         (['every = "1 day"', 'automatic = "yes"'], "automatic", '= "yes" is not allowed', "true or false"),
         (['each = "1 day"'], "each", "is unknown", "every, daily, weekdays, cron, time_zone, automatic"),
     ],
@@ -409,7 +413,7 @@ def test_a_schedule_that_means_nothing_is_refused(lines: list[str], key: str, wh
 
 def test_a_definition_from_before_there_were_schedules_still_loads() -> None:
     """Profiles that were saved without that key are run by hand."""
-    definition = parse(MINIMAL, Path("x.toml")).profile.as_json()
+    definition = parse(MINIMAL, Path("x.toml")).settings.as_json()
     assert "schedule" not in definition
     assert from_json(definition).schedule is None
 
@@ -490,7 +494,7 @@ def test_settings_that_contradict_each_other_are_refused(tmp_path: Path) -> None
     for text, key in (
         (both, "login.password_env and password_file are both given"),
         (having("server", 'ca_file = "x.pem"\naccept_all_certificates = true'), "contradict each other"),
-        (having("server", 'access = "imap"\naccept_all_certificates = true'), "has no meaning with access imap"),
+        (having("server", 'access = "imap"\naccept_all_certificates = true'), 'has no meaning with access = "imap"'),
     ):
         with pytest.raises(InputError, match=re.escape(key)):
             parse(text, tmp_path / "alice.toml")
@@ -501,13 +505,13 @@ def test_files_are_named_relative_to_the_profile_file(tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "alice").write_text("word")
     text = having("login", 'password_file = "secrets/alice"')
-    assert parse(text, tmp_path / "alice.toml").profile.login.password_file == str(tmp_path / "secrets" / "alice")
+    assert parse(text, tmp_path / "alice.toml").settings.login.password_file == str(tmp_path / "secrets" / "alice")
 
 
 def test_an_ipv6_address_may_have_brackets() -> None:
     """An IPv6 address is taken with and without brackets, and kept without."""
     for host in ("[2001:db8::1]", "2001:db8::1"):
-        assert parse(having("server", f'host = "{host}"'), Path("x.toml")).profile.server.host == "2001:db8::1"
+        assert parse(having("server", f'host = "{host}"'), Path("x.toml")).settings.server.host == "2001:db8::1"
 
 
 def test_files_that_are_no_profile_are_refused(tmp_path: Path) -> None:
@@ -572,7 +576,7 @@ SCHEDULES = st.builds(Schedule, every=st.sampled_from(["1 minute", "30 days"]), 
     time_zone=st.sampled_from(["", "Europe/Berlin"]),
     automatic=st.booleans(),
 )
-PROFILES = st.builds(
+SINGLE_PROFILES = st.builds(
     Profile,
     name=one_line(60),
     server=st.builds(
@@ -617,11 +621,11 @@ CATCHALL_PROFILES = st.builds(
 )
 
 
-@given(PROFILES | MANY_PROFILES | CATCHALL_PROFILES)
+@given(SINGLE_PROFILES | MANY_PROFILES | CATCHALL_PROFILES)
 def test_a_profile_written_to_a_file_reads_back_the_same(profile: Profile) -> None:
     """What ``profile show`` prints can be applied again and is the same profile, even copied from a terminal."""
     text = as_toml(profile)
-    assert parse(text, Path("x.toml")).profile == profile
+    assert parse(text, Path("x.toml")).settings == profile
     assert [safe(line, 10_000) for line in text.split("\n")] == text.split("\n")
     assert from_json(profile.as_json()) == profile
 
@@ -669,11 +673,11 @@ def test_no_pattern_takes_for_ever() -> None:
 
 def test_a_profile_may_have_users_synchronised_first() -> None:
     """Kept in the file, in the ledger, and said; older definitions know nothing of it."""
-    profile = parse(f"{MANY}sync_directory_first = true\n", Path("x.toml")).profile
+    profile = parse(f"{MANY}sync_directory_first = true\n", Path("x.toml")).settings
     assert profile.sync_directory_first
     assert any("synchronised with the directory" in text for text in profile.advice())
     assert from_json(profile.as_json()) == profile
-    assert parse(as_toml(profile), Path("x.toml")).profile == profile
+    assert parse(as_toml(profile), Path("x.toml")).settings == profile
     older = profile.as_json()
     del older["users"]["sync_directory_first"]
     assert not from_json(older).sync_directory_first
@@ -682,7 +686,7 @@ def test_a_profile_may_have_users_synchronised_first() -> None:
 
 def test_a_profile_of_before_has_the_usual_floor_and_no_share() -> None:
     """What was saved before there were such keys is read as it always was."""
-    definition = parse(MINIMAL, Path("x.toml")).profile.as_json()
+    definition = parse(MINIMAL, Path("x.toml")).settings.as_json()
     del definition["server"]["slowest_bytes_a_second"], definition["server"]["megabytes_a_day"]
     server = from_json(definition).server
     assert (server.slowest_bytes_a_second, server.megabytes_a_day) == (1000, 0)

@@ -19,9 +19,10 @@ from core.engine.examine.probe import Mode, Verdict
 from core.engine.run.remedies import remedy
 from core.errors import ArchivarError, ConnectError
 from core.model import COUNTERS, Run, RunStatus, now
-from core.profiles import form
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Source
-from core.profiles.keys import KEYS
+from core.profiles.schema import forms
+from core.profiles.schema.profiles import PROFILES
+from core.profiles.schema.table import Where
 from core.secrets import Secret
 from core.trial import Step
 from tests import homes
@@ -30,7 +31,7 @@ from tui.desk.activity import run_row
 from tui.desk.draft import Draft
 from tui.desk.drafts import Drafts
 from tui.desk.refusals import Refused, translated
-from tui.desk.wording import FIELDS, OF_MANY, advice, message, phrase, place
+from tui.desk.wording import advice, message, phrase
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.wizard.step import RUN_NOW, TRY_WITH, FormStep
 from tui.places.wizard.wizard import STEPS
@@ -38,8 +39,6 @@ from tui.places.wizard.wizard import STEPS
 MAILBOX = {"user": "anna", "status": "failed", **dict.fromkeys(COUNTERS, 0)}
 #: What nobody who fills in a page knows.
 OF_FILES = re.compile(r"profile apply|trash_too|ca_file|key of its own|relative to the profile|accept_all|access imap|imap-\w")
-#: The fields that only the page Filing has.
-OF_EVERYBODY = {name for name, (page, _) in FIELDS.items() if page == "Filing"}
 
 
 @pytest.fixture
@@ -51,21 +50,27 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
 
 @pytest.mark.parametrize("kind", ["mailbox", "mailboxes", "catchall"])
 def test_each_field_is_called_as_on_its_page(kind: str) -> None:
-    """The table has every line of every form, by its label, and the page's word in the list of steps."""
-    draft = Draft({"kind": kind})
+    """By its label there, and the page's word in the list of steps; every field with a line has it on the way of some kind."""
+    draft = Draft({"kind": kind, "login.method": "kerio-master" if kind == "mailboxes" else "password"})
     pages = [page(draft) for page in STEPS[kind] if issubclass(page, FormStep)]
     lines = {spec.name: f"{spec.label}, on the page {page.word}" for page in pages for spec in page.specs()}
     lines = {name: line for name, line in lines.items() if name not in (RUN_NOW, TRY_WITH)}
-    assert lines == {name: place(name, many=draft.many) for name in lines}
-    of_kinds = {"mailbox": {"target.folder"}, "mailboxes": {"login.method"}, "catchall": OF_EVERYBODY}
-    assert set(FIELDS) - set(lines) == set().union(*(names for one, names in of_kinds.items() if one != kind))
-    assert set(OF_MANY) <= set(lines)
+    assert lines == {name: forms.place(PROFILES, name, draft.fields) for name in lines}
+    elsewhere = {
+        "mailbox": {"login.method", "server.connections"},
+        "mailboxes": {"target.folder"},
+        "catchall": {"login.method", "server.connections", "target.folder"},
+    }[kind]
+    with_line = {field.name for field in PROFILES.fields if field.where is not Where.FILE}
+    everybodys = {field.name for field in PROFILES.fields if field.page == "Filing"} if kind != "catchall" else set()
+    assert with_line - set(lines) == elsewhere | everybodys
 
 
 def test_every_field_of_a_profile_has_a_place() -> None:
     """No error names a key of the file."""
-    names = [f"{section}.{key}" if section else key for section, keys in KEYS.items() for key in keys]
-    assert [name for name in [*names, form.HOW] if place(name) == name] == []
+    places = {field.name: forms.place(PROFILES, field.name, {}) for field in PROFILES.fields}
+    assert [name for name, place in places.items() if " on the page " not in place or name in place] == ["name"]
+    assert places["name"] == "Profile name, on the page Name"
 
 
 def test_what_a_probe_found_names_the_fields_of_the_page() -> None:

@@ -18,9 +18,11 @@ from core.engine.examine import directory_sync
 from core.engine.examine.directory_sync import SyncResult, Unsaved
 from core.errors import InputError
 from core.model import now
-from core.profiles import directory, directory_form
+from core.profiles import directory
 from core.profiles.directory import Left
-from core.profiles.settings_file import FieldError
+from core.profiles.schema import forms
+from core.profiles.schema.directories import DIRECTORIES, account
+from core.profiles.schema.faults import FieldError
 from core.secrets import Secret
 from core.text import format as texts
 from core.trial import STEP_NAMES
@@ -33,7 +35,7 @@ from tui.desk.users import ImportRow, Mark
 
 @dataclass(slots=True)
 class DirectoryDraft:
-    """The settings while they are made. ``fields`` are those of the directory file (``core.profiles.directory_form``).
+    """The settings while they are made. ``fields`` are those of the directory file (``core.profiles.schema``).
 
     ``definition`` is what they were when they were read, empty if there were none; ``kept``: a password is kept for them.
     """
@@ -102,9 +104,9 @@ class DirectoryDesk:
         with translated():
             saved = await saved_directory.load(self._archive)
             if saved is None:
-                return DirectoryDraft(dict(directory_form.DEFAULTS))
+                return DirectoryDraft(forms.new(DIRECTORIES))
             kept = bool(saved.username) and await saved_directory.has_password(self._archive, saved)
-        return DirectoryDraft(directory_form.of_directory(saved), definition=saved.as_json(), kept=kept)
+        return DirectoryDraft(forms.filled(DIRECTORIES, saved), definition=saved.as_json(), kept=kept)
 
     async def last(self) -> Safe:
         """When users were last brought in step with the directory, and what went wrong since: a line each, empty if never."""
@@ -125,14 +127,14 @@ class DirectoryDesk:
 
     def applies(self, name: str, fields: Mapping[str, object]) -> bool:
         """Has this field a meaning beside the others?"""
-        return directory_form.applies(name, fields)
+        return forms.applies(DIRECTORIES, name, fields)
 
     def serves(self, draft: DirectoryDraft, fields: Mapping[str, object]) -> bool:
         """Does the kept password serve these fields: the same account, server and protection on the way?"""
         if not draft.kept:
             return False
         try:
-            return directory.from_json(draft.definition).same_account(directory_form.account(fields))
+            return directory.from_json(draft.definition).same_account(account(fields))
         except InputError:
             return False
 
@@ -141,20 +143,20 @@ class DirectoryDesk:
         if draft.password:
             return True
         try:
-            return directory_form.directory(draft.fields).as_json() != draft.definition
+            return forms.made(DIRECTORIES, draft.fields).as_json() != draft.definition
         except InputError:
             return True
 
     async def problems(self, draft: DirectoryDraft) -> Mapping[str, Safe]:
         """What is wrong, by field; ``login.password`` too."""
         fields = _fields(draft)
-        found = {name: present.text(problem, 400) for name, problem in directory_form.problems(fields).items()}
+        found = {name: present.text(problem, 400) for name, problem in forms.problems(DIRECTORIES, fields).items()}
         if draft.password:
             if not str(fields.get("login.username") or "").strip():
                 found["login.username"] = present.own("Say whose password it is, or leave the password out.")
         elif not found.keys() & {"server.host", "server.port", "server.ca_file", "login.username"}:
             with translated():
-                if not await saved_directory.has_password(self._archive, directory_form.account(fields)):
+                if not await saved_directory.has_password(self._archive, account(fields)):
                     found["login.password"] = (
                         present.own("The server, the account or the encryption is another one now, so the password is needed.")
                         if draft.kept
@@ -225,7 +227,7 @@ class DirectoryDesk:
     async def save(self, draft: DirectoryDraft) -> DirectoryDraft:
         """Save the settings, and the password if one was typed; the settings as they are now."""
         with translated():
-            settings = directory_form.directory(_fields(draft))
+            settings = forms.made(DIRECTORIES, _fields(draft))
             if settings.password_file:
                 # Read now, so that an empty or unreadable file is found here and not at night.
                 saved_profiles.read_password(Path(settings.password_file))
@@ -314,6 +316,6 @@ def _fields(draft: DirectoryDraft) -> dict[str, object]:
 def _complete(draft: DirectoryDraft) -> directory.Directory:
     """The draft as settings that can be tried. Raises ``InputError`` naming what must be filled in before."""
     try:
-        return directory_form.directory(_fields(draft))
+        return forms.made(DIRECTORIES, _fields(draft))
     except FieldError as error:
         raise InputError("This cannot be tried yet.", f"Correct first: {error.field}.") from error

@@ -21,7 +21,7 @@ class Turned:
 
 @dataclass(slots=True)
 class Draft:
-    """A profile while it is made. ``fields`` are those of the profile file (``core.profiles.form``), as a form holds them.
+    """A profile while it is made. ``fields`` are those of the profile file (``core.profiles.schema``), as a form holds them.
 
     ``replaces`` is the key of the profile that is changed, ``definition`` what it was when it was read; ``stored`` of the one
     whose kept password serves until another is typed. ``try_with`` names the mailbox that tests, folders and previews use in a

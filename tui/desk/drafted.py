@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.errors import InputError
-from core.profiles import form
 from core.profiles.profile import Kind, Profile
+from core.profiles.schema import forms
+from core.profiles.schema.faults import FieldError
+from core.profiles.schema.profile_rules import HOW, How
+from core.profiles.schema.profiles import PROFILES
 from core.profiles.selection import Mode
-from core.profiles.settings_file import FieldError
 from tui.desk.draft import Draft
-from tui.desk.wording import place
 
 
 def filled(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,19 +26,19 @@ def filled(fields: Mapping[str, Any]) -> dict[str, Any]:
 def stand_in(draft: Draft) -> Profile:
     """The draft as a profile, with something in those fields that do not matter for a connection. Raises ``InputError``."""
     fields = filled(draft.fields)
-    for name in form.problems(fields):
+    for name in forms.problems(PROFILES, fields):
         if name in ("name", "target.user", "target.folder") or name.partition(".")[0] in ("users", "schedule"):
             fields.pop(name, None)
         if name.startswith("schedule."):
-            fields[form.HOW] = "manual"
+            fields[HOW] = How.MANUAL.value
     fields.setdefault("name", "new")
     if fields.get("kind") == Kind.MAILBOX:
         fields["target.user"] = fields.get("target.user") or "nobody"
         fields["target.folder"] = fields.get("target.folder") or fields.get("login.username") or "x"
     elif draft.many and not fields.get("users.list"):
         fields["users.mode"] = Mode.ALL.value
-    fields.setdefault(form.HOW, "manual")
-    return form.profile(fields)
+    fields.setdefault(HOW, How.MANUAL.value)
+    return forms.made(PROFILES, fields)
 
 
 def login_of(draft: Draft) -> Profile:
@@ -59,10 +60,11 @@ def complete(draft: Draft) -> Profile:
 def made(draft: Draft) -> Profile:
     """The profile that the draft is. Raises ``InputError`` naming what must be corrected before."""
     try:
-        return form.profile(filled(draft.fields))
+        return forms.made(PROFILES, filled(draft.fields))
     except FieldError as error:
         raise _refusal("saved", draft, error) from error
 
 
 def _refusal(what: str, draft: Draft, error: FieldError) -> InputError:
-    return InputError(f"This cannot be {what} yet.", f"Go back and correct: {place(error.field, many=draft.many)}.")
+    place = forms.place(PROFILES, error.field, draft.fields)
+    return InputError(f"This cannot be {what} yet.", f"Go back and correct: {place}.")

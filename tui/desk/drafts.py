@@ -14,13 +14,15 @@ from core.engine.visit.roster import roster
 from core.errors import InputError
 from core.imap.connection import steps
 from core.model import User, now
-from core.profiles import catchall, form, routing, templates
 from core.profiles.deleting_more import SENTENCES, more
 from core.profiles.folder_choice import EVERYTHING, FolderChoice
 from core.profiles.mailboxes import Mailbox, login_name, of_everybody, of_target
-from core.profiles.profile import Access, Kind, Method, Profile, name_key
+from core.profiles.profile import Kind, Method, Profile, name_key
 from core.profiles.profile import from_json as saved
 from core.profiles.rules import Rule
+from core.profiles.schema import forms
+from core.profiles.schema.profile_rules import HOW, How
+from core.profiles.schema.profiles import PROFILES
 from core.profiles.selection import Mode, Selection
 from core.secrets import Secret
 from core.text import format as texts
@@ -33,25 +35,6 @@ from tui.desk.refusals import translated
 from tui.desk.trial import StepRow
 from tui.desk.wording import advice, phrase
 
-#: What stands in a form that nobody has filled in yet.
-_DEFAULTS = {
-    "server.access": Access.IMAP_SSL.value,
-    "server.timeout": "300",
-    "server.connections": "4",
-    "server.slowest_bytes_a_second": "1000",
-    "filter.seen": "any",
-    "filter.flagged": "any",
-    "delete.when": "never",
-    "delete.on_trash": "keep",
-    "catchall.incoming": templates.INCOMING,
-    "catchall.outgoing": templates.OUTGOING,
-    "catchall.unknown": catchall.Unknown.ARCHIVE.value,
-    "catchall.unknown_folder": catchall.UNKNOWN_FOLDER,
-    form.HOW: "manual",
-    "schedule.automatic": True,
-    "schedule.every": "15 minutes",
-    "schedule.daily": "02:00",
-}
 _MISFITS = {
     Misfit.REMOVED: "{} was removed or renamed meanwhile, and its password with it, so the password is needed.",
     Misfit.NOT_STORED: "No password is kept, so it is needed.",
@@ -73,14 +56,13 @@ class Drafts:
     async def new(self, kind: str) -> Draft:
         """An empty draft with the defaults of a kind."""
         method = Method.KERIO_MASTER if kind == Kind.MAILBOXES else Method.PASSWORD
-        fields = {**_DEFAULTS, "kind": kind, "login.method": method.value}
-        return Draft({**fields, "users.mode": Mode.ALL.value} if kind == Kind.MAILBOXES else fields)
+        return Draft({**forms.new(PROFILES), "kind": kind, "login.method": method.value})
 
     async def edit(self, key: str) -> Draft:
         """A draft of a saved profile; its password stays where it is."""
         with translated():
             profile = await saved_profiles.find(self._archive, key)
-        fields = {**_DEFAULTS, **_shown(profile)}
+        fields = forms.filled(PROFILES, profile)
         return Draft(fields, replaces=profile.name, stored=profile.name, definition=profile.as_json())
 
     async def copy(self, key: str) -> Draft:
@@ -91,14 +73,15 @@ class Drafts:
         name, number = f"Copy of {profile.name}", 2
         while name_key(name) in names:
             name, number = f"Copy {number} of {profile.name}", number + 1
-        fields = {**_DEFAULTS, **_shown(profile), "name": name, form.HOW: "manual"}
+        fields = forms.filled(PROFILES, profile) | {"name": name, HOW: How.MANUAL.value}
         return Draft(fields, stored=profile.name)
 
     # Checking ------------------------------------------------------------------------------------------------------------
 
     async def problems(self, draft: Draft) -> Mapping[str, Safe]:
         """What is wrong, by field; ``login.password`` too."""
-        found = {name: present.text(advice(problem), 400) for name, problem in form.problems(filled(draft.fields)).items()}
+        problems = forms.problems(PROFILES, filled(draft.fields))
+        found = {name: present.text(advice(problem), 400) for name, problem in problems.items()}
         with translated():
             found = {**await self._of_archive(draft), **found}
         return found
@@ -136,7 +119,7 @@ class Drafts:
 
     def applies(self, name: str, fields: Mapping[str, object]) -> bool:
         """Has this field a meaning beside the others?"""
-        return name == form.HOW or form.applies(name, fields)
+        return forms.applies(PROFILES, name, fields)
 
     def shown_name(self, draft: Draft) -> Safe:
         """The draft's name as it may be shown."""
@@ -155,7 +138,7 @@ class Drafts:
 
     def next_start(self, fields: Mapping[str, object]) -> Safe:
         """When a schedule would start next, in words; empty while it is not complete."""
-        if any(name.startswith("schedule") for name in form.problems(fields)):
+        if any(name.startswith("schedule") for name in forms.problems(PROFILES, fields)):
             return present.BLANK
         try:
             schedule = stand_in(Draft({**fields})).schedule
@@ -404,19 +387,6 @@ def _choice(draft: Draft) -> FolderChoice:
 def _keep(draft: Draft, choice: FolderChoice) -> None:
     draft.fields["folders.include"] = list(choice.include)
     draft.fields["folders.exclude"] = list(choice.exclude)
-
-
-def _given(fields: Mapping[str, object]) -> dict[str, object]:
-    """Without what is empty, for which a default stands."""
-    return {name: value for name, value in fields.items() if value not in ("", None)}
-
-
-def _shown(profile: Profile) -> dict[str, object]:
-    """The fields of a profile as a form shows them: the usual header fields are those of an empty line."""
-    fields = _given(form.of_profile(profile))
-    if fields.get("catchall.headers") == ", ".join(routing.HEADERS):
-        del fields["catchall.headers"]
-    return fields
 
 
 def _folder(folder: examine.ServerFolder) -> FolderRow:

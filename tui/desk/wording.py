@@ -5,80 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from core.profiles.schema import forms
+from core.profiles.schema.profiles import PROFILES
 from tui.desk.present import Safe, sentence
-
-#: The page of the wizard on which a field is, and its label there.
-FIELDS: dict[str, tuple[str, str]] = {
-    "kind": ("Kind", "Archive"),
-    "server.host": ("Server", "Server name"),
-    "server.access": ("Server", "Access via"),
-    "server.port": ("Server", "Port"),
-    "server.accept_all_certificates": ("Server", "Certificates"),
-    "server.ca_file": ("Server", "Own CA file"),
-    "server.timeout": ("Server", "Timeout"),
-    "server.connections": ("Server", "At once"),
-    "server.slowest_bytes_a_second": ("Server", "Slowest"),
-    "server.megabytes_a_day": ("Server", "MB a day"),
-    "target.folder": ("Login", "E-mail address"),
-    "login.method": ("Login", "Opened with"),
-    "login.username": ("Login", "User name"),
-    "login.password": ("Login", "Password"),
-    "catchall.incoming": ("Filing", "Received mail"),
-    "catchall.outgoing": ("Filing", "Sent mail"),
-    "catchall.unknown": ("Filing", "Unknown people"),
-    "catchall.unknown_folder": ("Filing", "Folder"),
-    "catchall.archive": ("Filing", "Archive of"),
-    "catchall.own_addresses": ("Filing", "Own addresses"),
-    "catchall.domains": ("Filing", "Our domains"),
-    "catchall.headers": ("Filing", "Header fields"),
-    "users.sync_directory_first": ("Filing", "Directory"),
-    "filter.seen": ("Filter", "Read"),
-    "filter.flagged": ("Filter", "Flagged"),
-    "filter.older_than": ("Filter", "Older than"),
-    "filter.newer_than": ("Filter", "Not older than"),
-    "filter.since": ("Filter", "Since the day"),
-    "filter.before": ("Filter", "Before the day"),
-    "filter.larger_than": ("Filter", "Larger than"),
-    "filter.smaller_than": ("Filter", "Smaller than"),
-    "filter.sender": ("Filter", "Sender"),
-    "filter.recipient": ("Filter", "Recipient"),
-    "filter.subject": ("Filter", "Subject"),
-    "delete.when": ("Delete", "Delete"),
-    "delete.age": ("Delete", "Older than"),
-    "delete.trash_too": ("Delete", "Final"),
-    "delete.shared": ("Delete", "Shared"),
-    "delete.on_trash": ("Delete", "Users' deletions"),
-    "delete.without_uidplus": ("Delete", "Old servers"),
-    "name": ("Name", "Profile name"),
-    "schedule.how": ("Name", "Started"),
-    "schedule.every": ("Name", "Every"),
-    "schedule.daily": ("Name", "At"),
-    "schedule.weekdays": ("Name", "On"),
-    "schedule.cron": ("Name", "Cron expression"),
-    "schedule.time_zone": ("Name", "Time zone"),
-    "schedule.automatic": ("Name", "Automatic"),
-}
-#: Labels that are others in a profile for many mailboxes.
-OF_MANY = {"login.username": "Master account", "login.password": "Master password"}
-#: Fields that are no lines of a form.
-_LISTS = {
-    "folders": "the rules on the page Folders",
-    "users": "the ticks on the page Users",
-    "target": "the archive on the page Target",
-    "login": "the password on the page Login",
-}
-
-
-def place(field: str, *, many: bool = False) -> str:
-    """Where a field of a profile is corrected: ``Older than, on the page Delete``."""
-    if field in FIELDS:
-        page, label = FIELDS[field]
-        return f"{OF_MANY.get(field, label) if many else label}, on the page {page}"
-    return _LISTS.get(field.partition(".")[0], field)
 
 
 def _label(field: str) -> str:
-    return f'"{FIELDS[field][1]}"'
+    return f'"{forms.label(PROFILES, field)}"'
 
 
 def _key(name: str) -> str:

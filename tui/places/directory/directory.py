@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -11,26 +12,25 @@ from textual.widgets import Static
 
 from tui.actions import DIRECTORY_ACTIONS
 from tui.bindings import bindings
+from tui.desk import fields
 from tui.desk.directory import DirectoryDraft
 from tui.desk.draft import Secret
 from tui.desk.present import BLANK, joined, own
 from tui.guides import load
 from tui.places.confirm import Confirm
 from tui.places.directory.synchronising import SyncPlace
+from tui.places.form_lines import spec
 from tui.places.guide import GuidePage
 from tui.places.place import Place
 from tui.places.profiles.testing import TestDialog
 from tui.text.format import header
-from tui.widgets.fields import Check, Choices, Spec, Text
+from tui.widgets.fields import Spec, Text
 from tui.widgets.form import Form
 from tui.widgets.panel import Panel
 from tui.widgets.shown import shown, tell
 
 PASSWORD = "login.password"
 FILE = "login.password_file"
-TYPES = (("kerio", "Kerio Connect"), ("active-directory", "Active Directory"), ("ldap", "LDAP"))
-ACCESS = (("ldap-ssl", "LDAPS"), ("ldap-tls", "StartTLS"), ("ldap", "LDAP, not encrypted"))
-LEFT = (("keep", "nothing: they stay users"), ("disable", "they are disabled"), ("delete", "they are removed from the list"))
 REMOVED = own("Settings and password are forgotten. The users who came from the directory stay, and so do all archives.")
 
 
@@ -100,27 +100,10 @@ class DirectoryPlace(Place):
     # The form ------------------------------------------------------------------------------------------------------------
 
     def _specs(self) -> Sequence[Spec]:
+        found = [spec(one, {}) for one in fields.of_directory()]
         return [
-            Choices("type", "Directory", TYPES, _type_note),
-            Text("server.host", "Server name", hint="e.g. mail.example.com"),
-            Choices("server.access", "Access via", ACCESS, _access_note),
-            Text("server.port", "Port", lambda values: f"Empty: {_port(values)}, the usual one."),
-            Check("server.accept_all_certificates", "Certificates", "accept all certificates", _certificate_note),
-            Text("server.ca_file", "Own CA file", hint="e.g. /etc/ssl/our-ca.pem, if it is not a public one"),
-            Text("login.username", "Login", _login_note),
-            Text(PASSWORD, "Password", self._password_note, secret=True),
-            Text("search.base_dn", "Base DN", "Where to look. Empty: found by itself.", "e.g. dc=example,dc=com"),
-            Text("search.filter", "Filter", _filter_note),
-            Text("search.domains", "Domains", "Only these, with commas between. Empty: all."),
-            Text("search.groups", "Groups", _groups_note),
-            Text("attributes.user_name", "User name from", _usual("uid", "sAMAccountName")),
-            Text("attributes.full_name", "Full name from", _usual("cn", "displayName")),
-            Text("attributes.email", "Addresses from", _usual("mail", "mail, proxyAddresses")),
-            Text("attributes.login", "Login name from", "Only if it is another one. Empty: the address."),
-            Choices("users.left", "Who left", LEFT, _left_note, column=True),
-            Text("users.guard", "At most, in %", "If more would go at once, nobody does."),
-            Check("users.include_disabled", "Disabled", "take accounts that are disabled there too"),
-            Text("server.timeout", "Timeout", "Seconds to wait for an answer."),
+            replace(one, note=self._password_note, secret=True) if isinstance(one, Text) and one.name == PASSWORD else one
+            for one in found
         ]
 
     def _applies(self, name: str, values: Mapping[str, Any]) -> bool:
@@ -237,55 +220,3 @@ class DirectoryPlace(Place):
 
     def action_own_help(self) -> None:
         self.console.action_help()
-
-
-def _type_note(values: Mapping[str, Any]) -> str:
-    if values.get("type") == "kerio":
-        return "An account that may read users is needed, see ^g."
-    return "An account that may search is needed, see ^g."
-
-
-def _access_note(values: Mapping[str, Any]) -> str:
-    return {
-        "ldap-ssl": "TLS from the first byte. The usual choice.",
-        "ldap-tls": "Plain text first, TLS before anything is said.",
-    }.get(values["server.access"], "! Anyone in between can read and change all of it.")
-
-
-def _port(values: Mapping[str, Any]) -> int:
-    if values.get("type") == "kerio":
-        return 4040
-    return 636 if values.get("server.access") == "ldap-ssl" else 389
-
-
-def _certificate_note(values: Mapping[str, Any]) -> str:
-    if values.get("server.accept_all_certificates"):
-        return "! Anyone in between can read the password and make up users. Better: its CA file."
-    return ""
-
-
-def _login_note(values: Mapping[str, Any]) -> str:
-    return {
-        "kerio": "An administrator who may read accounts and domains.",
-        "active-directory": "user@domain, or a DN.",
-    }.get(str(values.get("type")), "A DN: cn=reader,dc=example,dc=com. Empty: none.")
-
-
-def _filter_note(values: Mapping[str, Any]) -> str:
-    return "An LDAP filter. Empty: people with an e-mail address."
-
-
-def _groups_note(values: Mapping[str, Any]) -> str:
-    what = "names" if values.get("type") == "kerio" else "names or DNs"
-    return f"Of these only: {what}, with ; between. Empty: all."
-
-
-def _usual(ldap: str, active: str) -> Callable[[Mapping[str, Any]], str]:
-    return lambda values: f"Empty: {active if values.get('type') == 'active-directory' else ldap}."
-
-
-def _left_note(values: Mapping[str, Any]) -> str:
-    return {
-        "keep": "They go on being archived.",
-        "disable": "Profiles for all pass them by. Their archive stays.",
-    }.get(str(values.get("users.left")), "Only who came from there. Their archive stays.")

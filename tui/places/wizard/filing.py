@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.widgets import Static
@@ -14,13 +13,8 @@ from tui.desk.refusals import Refused
 from tui.places.page import Page
 from tui.places.wizard.step import FormStep
 from tui.text.format import Line, Span, wrap
-from tui.widgets.fields import Check, Choices, Spec, Text
 from tui.widgets.shown import shown
 
-UNKNOWN = (
-    ("archive", "into the catch-all archive"),
-    ("leave", "stays in the mailbox"),
-)
 NOBODY = own("! No user has an e-mail address yet: ^o takes them from a directory.")
 WAITING = own("Asking the server …")
 NONE = own("There is no message in the mailbox yet, or no folder of it is archived.")
@@ -39,25 +33,6 @@ class FilingStep(FormStep):
 
     def text(self) -> Safe:
         return own("{u-email}: the user's first address. {h-email}: the one in the message.")
-
-    def specs(self) -> Sequence[Spec]:
-        return [
-            Text("catchall.incoming", "Received mail", hint="{u-email}/INBOX"),
-            Text("catchall.outgoing", "Sent mail", hint="{u-email}/Sent Items"),
-            Choices("catchall.unknown", "Unknown people", UNKNOWN, self._unknown),
-            Text("catchall.unknown_folder", "Folder", hint="Unknown addresses"),
-            Text("catchall.archive", "Archive of", hint="a user's name; empty: an archive that is nobody's"),
-            Text("catchall.own_addresses", "Own addresses", hint="the mailbox's; empty: the user name"),
-            Text("catchall.domains", "Our domains", hint="empty: those of the users' addresses"),
-            Text("catchall.headers", "Header fields", hint="empty: the usual ones, From, To, Cc, Delivered-To and more"),
-            Check("users.sync_directory_first", "Directory", "synchronise the users before each run"),
-        ]
-
-    @staticmethod
-    def _unknown(values: Mapping[str, Any]) -> str:
-        if values.get("catchall.unknown") == "leave":
-            return "Mail to addresses that no user has is not archived, and never deleted."
-        return "Mail to addresses that no user has is kept, and can be filed when they have one."
 
     def content(self) -> ComposeResult:
         yield Static(shown(NOBODY), id="nobody", classes="wrong")

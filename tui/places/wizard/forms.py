@@ -18,14 +18,10 @@ from tui.widgets.fields import Check, Choices, Options, Spec, Text
 from tui.widgets.form import Form
 from tui.widgets.shown import shown
 
-KINDS = (
-    ("mailbox", "one mailbox, with its own password"),
-    ("mailboxes", "many mailboxes, with one master password"),
-    ("catchall", "one mailbox that gets everybody's mail (catch-all)"),
-)
 OLDER_FIRST = own(
     "Mail on the server is deleted once it is archived and old enough. How old, is typed next; ^r counts what would go."
 )
+TRY = Text(TRY_WITH, "Try with", "Whose mailbox is opened by the test and for the folders. Empty: the first user's.")
 FOR_ALL = own("These settings hold for all mailboxes of the profile.")
 
 
@@ -35,23 +31,6 @@ class KindStep(FormStep):
     word = "Kind"
     heading = own("What is to be archived?")
     offers = ("guide",)
-
-    def specs(self) -> Sequence[Spec]:
-        return [Choices("kind", "Archive", KINDS, self._note, column=True)]
-
-    @staticmethod
-    def _note(values: Mapping[str, Any]) -> str:
-        if values["kind"] == "mailboxes":
-            return (
-                "Kerio Connect: switch master authentication on first, ^g shows where. Other servers need a master user. "
-                "The users and their e-mail addresses come next."
-            )
-        if values["kind"] == "catchall":
-            return (
-                "The mail server puts a copy of everybody's mail into it; ^g shows how. Each message goes into the archives of "
-                "its sender and of all its recipients."
-            )
-        return "You need the account's user name and password, and the server's name."
 
     def collect(self) -> None:
         super().collect()
@@ -71,37 +50,6 @@ class ServerStep(FormStep):
     word = "Server"
     heading = own("Which server?")
 
-    def specs(self) -> Sequence[Spec]:
-        access = (("imap-ssl", "IMAP-SSL"), ("imap-tls", "IMAP-TLS"), ("imap", "IMAP"))
-        return [
-            Text("server.host", "Server name", hint="e.g. mail.example.com"),
-            Choices("server.access", "Access via", access, _access_note),
-            Text("server.port", "Port", _port_note),
-            Check("server.accept_all_certificates", "Certificates", "accept all certificates", _certificate_note),
-            Text("server.ca_file", "Own CA file", hint="a PEM file, for a certificate that is not public"),
-            Text("server.timeout", "Timeout", "Seconds. Change it only for very slow servers."),
-            Text("server.connections", "At once", "Mailboxes archived at the same time, up to 16."),
-            Text("server.slowest_bytes_a_second", "Slowest", "Bytes a second; slower messages are given up and named."),
-            Text("server.megabytes_a_day", "MB a day", "Downloaded at most, for servers that count. Empty: no limit."),
-        ]
-
-
-def _access_note(values: Mapping[str, Any]) -> str:
-    return {
-        "imap-ssl": "TLS from the first byte. The usual choice.",
-        "imap-tls": "Begins in plain text and changes to TLS (STARTTLS) before anything is said.",
-    }.get(values["server.access"], "Without encryption: password and mail can be read by anyone in between.")
-
-
-def _port_note(values: Mapping[str, Any]) -> str:
-    return f"Empty: {993 if values['server.access'] == 'imap-ssl' else 143}, the usual one."
-
-
-def _certificate_note(values: Mapping[str, Any]) -> str:
-    if values.get("server.accept_all_certificates"):
-        return "! Anyone in between can pose as the server. Home and every result warn of it. Better: its CA file."
-    return ""
-
 
 class LoginStep(FormStep):
     """Who logs in."""
@@ -112,35 +60,17 @@ class LoginStep(FormStep):
     owns = ("login", "target.folder")
 
     def specs(self) -> Sequence[Spec]:
-        if self.draft.catchall:
-            note = "Usually the mailbox's e-mail address. If not, name its address on the page Filing."
-            return [Text("login.username", "User name", note), self._password("Password")]
-        if not self.draft.many:
-            return [
-                Text("target.folder", "E-mail address", "Names the mailbox's folder in the archive."),
-                Text("login.username", "User name", "Empty: the e-mail address."),
-                self._password("Password"),
-            ]
-        methods = (
-            ("kerio-master", "Kerio Connect's master password"),
-            ("master-user", "A master user, as Dovecot has (user*master)"),
-            ("plain-authzid", "SASL PLAIN with authorisation id (Cyrus and others)"),
-        )
-        return [
-            Choices("login.method", "Opened with", methods, column=True),
-            Text("login.username", "Master account", "The account that may open the others."),
-            self._password("Master password"),
-            Text(TRY_WITH, "Try with", "Whose mailbox is opened by the test and for the folders. Empty: the first user's."),
+        found = [
+            replace(one, note=self._kept(), secret=True) if isinstance(one, Text) and one.name == PASSWORD else one
+            for one in super().specs()
         ]
+        return [*found, *([TRY] if self.draft.many else [])]
 
-    def _password(self, label: str) -> Text:
+    def _kept(self) -> str:
+        """Where the password comes from while none is typed."""
         if self.draft.fields.get("login.password_file"):
-            note = f"Empty: read from {self.draft.fields['login.password_file']} as before."
-        elif self.draft.stored:
-            note = "Empty: the one that is kept."
-        else:
-            note = "Kept encrypted. ^t tests all that was typed."
-        return Text(PASSWORD, label, note, secret=True)
+            return f"Empty: read from {self.draft.fields['login.password_file']} as before."
+        return "Empty: the one that is kept." if self.draft.stored else "Kept encrypted. ^t tests all that was typed."
 
     def collect(self) -> None:
         super().collect()
@@ -166,23 +96,6 @@ class FilterStep(FormStep):
     def text(self) -> Safe:
         return FOR_ALL if self.draft.many else BLANK
 
-    def specs(self) -> Sequence[Spec]:
-        seen = (("any", "read and unread"), ("seen", "only read"), ("unseen", "only unread"))
-        flagged = (("any", "flagged or not"), ("flagged", "only flagged"), ("unflagged", "only not flagged"))
-        return [
-            Choices("filter.seen", "Read", seen),
-            Choices("filter.flagged", "Flagged", flagged),
-            Text("filter.older_than", "Older than", hint="e.g. 3 months"),
-            Text("filter.newer_than", "Not older than", hint="e.g. 10 years"),
-            Text("filter.since", "Since the day", hint="e.g. 2024-01-31"),
-            Text("filter.before", "Before the day", hint="e.g. 2025-01-01"),
-            Text("filter.larger_than", "Larger than", hint="e.g. 500 kB"),
-            Text("filter.smaller_than", "Smaller than", hint="e.g. 50 MB"),
-            Text("filter.sender", "Sender", hint="e.g. *@example.com, newsletter"),
-            Text("filter.recipient", "Recipient", hint="any of these, with commas between"),
-            Text("filter.subject", "Subject"),
-        ]
-
 
 class DeleteStep(FormStep):
     """What happens on the server afterwards."""
@@ -197,19 +110,9 @@ class DeleteStep(FormStep):
         return FOR_ALL if self.draft.many else BLANK
 
     def specs(self) -> Sequence[Spec]:
-        when = (
-            ("never", "never"),
-            ("immediately", "immediately after archiving"),
-            ("older-than", "when older than"),
-        )
-        trash = (("keep", "keeps its place in the archive"), ("follow", "moves to the trash in the archive too"))
         return [
-            Choices("delete.when", "Delete", when, column=True, asks=self._asks),
-            Text("delete.age", "Older than", hint="e.g. 6 months"),
-            Check("delete.trash_too", "Final", "remove from the server's trash what was deleted", _trash_note),
-            Choices("delete.on_trash", "Users' deletions", trash, "Mail that a user moves to the trash.", column=True),
-            Check("delete.without_uidplus", "Old servers", "delete without UIDPLUS too", _expunge_note),
-            Check("delete.shared", "Shared", "also in folders of others and shared ones", _shared_note),
+            replace(one, asks=self._asks) if isinstance(one, Choices) and one.name == "delete.when" else one
+            for one in super().specs()
         ]
 
     def content(self) -> ComposeResult:
@@ -285,26 +188,6 @@ class DeleteStep(FormStep):
             found.update(shown(joined("\n", sentences)))
 
 
-def _trash_note(values: Mapping[str, Any]) -> str:
-    if values.get("delete.trash_too"):
-        return "Only what this program deleted. What users threw away stays."
-    return "Kerio Connect moves it there, where it takes space."
-
-
-def _expunge_note(values: Mapping[str, Any]) -> str:
-    race = (
-        "Without UIDPLUS a plain EXPUNGE takes whatever is marked: a message that somebody marks between our check and the "
-        "EXPUNGE is gone too."
-    )
-    return f"! {race}" if values.get("delete.without_uidplus") else f"{race} Unticked: nothing is deleted there."
-
-
-def _shared_note(values: Mapping[str, Any]) -> str:
-    if values.get("delete.shared"):
-        return "Their mail goes too, where such folders are archived."
-    return "Those ticked in Folders are archived; their mail stays on the server."
-
-
 class NameStep(FormStep):
     """What it is called, and when it runs."""
 
@@ -318,18 +201,8 @@ class NameStep(FormStep):
         return "service"
 
     def specs(self) -> Sequence[Spec]:
-        how = (("manual", "by hand"), ("every", "every …"), ("daily", "daily at"), ("cron", "cron expression"))
-        return [
-            Text("name", "Profile name"),
-            Choices("schedule.how", "Started", how, self._next),
-            Text("schedule.every", "Every", hint="e.g. 15 minutes"),
-            Text("schedule.daily", "At", hint="e.g. 02:00"),
-            Text("schedule.weekdays", "On", "Empty: every day.", hint="e.g. mon, tue, wed, thu, fri"),
-            Text("schedule.cron", "Cron expression", "Minute, hour, day, month, weekday.", hint="e.g. 0 2 * * 1-5"),
-            Text("schedule.time_zone", "Time zone", hint="e.g. Europe/Berlin; empty: that of this machine"),
-            Check("schedule.automatic", "Automatic", "switched on"),
-            Check(RUN_NOW, "Run now", "archive as soon as it is saved"),
-        ]
+        found = [replace(one, note=self._next) if one.name == "schedule.how" else one for one in super().specs()]
+        return [*found, Check(RUN_NOW, "Run now", "archive as soon as it is saved")]
 
     def _next(self, values: Mapping[str, Any]) -> str:
         typed = {name: value for name, value in values.items() if name != RUN_NOW}

@@ -8,6 +8,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.widgets import Input, Static
 
+from tui.desk import fields
 from tui.desk.present import BLANK, Safe, Tone, joined, own
 from tui.desk.users import UserRow
 from tui.places.wizard.step import Step
@@ -26,12 +27,6 @@ NOBODY = own(
 #: The field that a tick on the page changes.
 FIRST = "users.sync_directory_first"
 SYNC_FIRST = "synchronise with the directory before archiving"
-MODES = (
-    ("all", "all users with an e-mail address"),
-    ("all-except", "all but the unticked"),
-    ("only", "only the ticked"),
-)
-
 
 SEARCHING = ("add_user", "import_users", "directory", "search")
 
@@ -154,7 +149,7 @@ class UsersStep(PeopleStep):
     DEFAULT_CSS = "UsersStep #first { display: none; }"
 
     def above(self) -> ComposeResult:
-        yield Marked(Options(MODES, str(self.draft.fields.get("users.mode", "all"))))
+        yield Marked(Options(fields.options("users.mode"), str(self.draft.fields.get("users.mode", "all"))))
         yield Marked(Tick(SYNC_FIRST, bool(self.draft.fields.get(FIRST))), id="first")
 
     @property

@@ -9,9 +9,11 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
+from tui.desk import fields
 from tui.desk.desk import Desk
 from tui.desk.draft import Draft, Secret
 from tui.desk.present import BLANK, Safe, joined
+from tui.places import form_lines
 from tui.shell import Shell, shell_of
 from tui.widgets.fields import Spec, Text
 from tui.widgets.form import Form
@@ -100,7 +102,8 @@ class FormStep(Step):
     """A page that is a form."""
 
     def specs(self) -> Sequence[Spec]:
-        return ()
+        """The lines of the page: those of the fields that are on it."""
+        return [form_lines.spec(field, self.draft.fields) for field in fields.of_profile(self.word, self.draft.fields)]
 
     def values(self) -> dict[str, Any]:
         """What stands in the form at first."""

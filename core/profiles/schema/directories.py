@@ -1,0 +1,89 @@
+"""The table of directory files: its fields, what they mean together, and the settings that they make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.profiles.directory import ATTRIBUTES, Attributes, Directory, DirectoryAccess, DirectoryServer, Search, Source
+from core.profiles.schema.directory_fields import FIELDS
+from core.profiles.schema.forms import Fields, made
+from core.profiles.schema.kinds import WrongValue, show
+from core.profiles.schema.table import Check, Table, Values, While
+
+
+def _reached(values: Values) -> None:
+    kerio, access = values["type"] is Source.KERIO, values["server.access"]
+    if (access is DirectoryAccess.HTTPS) is not kerio:
+        allowed = "https" if kerio else "ldap-ssl, ldap-tls, ldap"
+        raise WrongValue(show(access.value), f"is not possible for {values['type'].value}", allowed)
+
+
+def _named(values: Values) -> None:
+    if not values["login.username"] and (values["login.password_file"] or values["login.password_env"]):
+        raise WrongValue("", "is missing or empty beside a password", "username, or no password")
+
+
+def _of(section: str, values: Values, *without: str) -> dict[str, Any]:
+    found = {name.partition(".")[2]: value for name, value in values.items() if name.partition(".")[0] == section}
+    return {key: value for key, value in found.items() if key not in without}
+
+
+def _directory(values: Values) -> Directory:
+    source, names = values["type"], _of("attributes", values)
+    attributes = None
+    if any(names.values()):
+        usual = ATTRIBUTES[source]
+        attributes = Attributes(
+            names["user_name"] or usual.user_name,
+            names["full_name"] or usual.full_name,
+            names["email"] or usual.email,
+            names["login"],
+        )
+    return Directory(
+        source,
+        DirectoryServer(**_of("server", values)),
+        values["login.username"],
+        values["login.password_file"],
+        Search(**_of("search", values), attributes=attributes),
+        **_of("users", values),
+    )
+
+
+def _taken(directory: Directory) -> dict[str, Any]:
+    parts = {
+        "server": directory.server,
+        "search": directory.search,
+        "users": directory,
+        "attributes": directory.search.attributes,
+    }
+    values: dict[str, Any] = {"type": directory.source}
+    for field in FIELDS:
+        part = parts.get(field.section)
+        if part is not None:
+            values[field.name] = getattr(part, field.key)
+    return values | {"login.username": directory.username, "login.password_file": directory.password_file}
+
+
+def account(fields: Fields) -> Directory:
+    """Settings of which only server and login are those of the form. Raises ``FieldError`` when these are not right."""
+    told = ("type", "server", "login")
+    return made(DIRECTORIES, {name: value for name, value in fields.items() if name.partition(".")[0] in told})
+
+
+DIRECTORIES = Table(
+    "a directory",
+    FIELDS,
+    {
+        "server": None,
+        "login": None,
+        "search": None,
+        "attributes": While("type", (Source.ACTIVE_DIRECTORY, Source.LDAP), "is for LDAP; Kerio's users have fixed fields"),
+        "users": None,
+    },
+    (
+        Check(("server.access", "type"), _reached),
+        Check(("login.username", "login.password_file", "login.password_env"), _named),
+    ),
+    _directory,
+    _taken,
+)

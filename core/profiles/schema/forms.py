@@ -1,0 +1,123 @@
+"""Settings while somebody fills them in: fields by the names of the file, each with what is wrong with it. Pure.
+
+A field's value is what a form holds: a text (also for numbers, days and lists that are written into one line), a bool, or a
+list of texts. An empty text is a field that is left out. What has no meaning beside the others is kept in the form, and no
+part of the settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from core.profiles.schema.faults import Fault, FieldError, Sort
+from core.profiles.schema.reading import checked
+from core.profiles.schema.table import Field, Table, Where, words
+
+T = TypeVar("T")
+
+Fields = Mapping[str, Any]
+
+
+def new(table: Table[T]) -> dict[str, Any]:
+    """The fields of a form that nobody has filled in yet: the defaults, but for lists and those that go by others."""
+    usual = {field.name: field.kind.shown(field.default) for field in table.fields if not _quiet(field)}
+    found = usual | {field.name: field.fill for field in table.fields if field.fill}
+    return {name: value for name, value in found.items() if value}
+
+
+def filled(table: Table[T], settings: T) -> dict[str, Any]:
+    """The fields of settings."""
+    values = table.taken(settings)
+    found = {}
+    for name, value in values.items():
+        field = table.by_name[name]
+        if not (_quiet(field) and value == field.usual(values)):
+            found[name] = field.kind.shown(value)
+    return new(table) | {name: value for name, value in found.items() if value not in ("", [])}
+
+
+def _quiet(field: Field) -> bool:
+    """True for a field whose default is left to an empty line."""
+    return callable(field.default) or isinstance(field.default, tuple)
+
+
+def applies(table: Table[T], name: str, fields: Fields) -> bool:
+    """True for a field that has a meaning beside the others, and for one that is not of the table."""
+    field = table.by_name.get(name)
+    if field is None:
+        return True
+    return _applies(table, field, _meant(table, fields))
+
+
+def made(table: Table[T], fields: Fields) -> T:
+    """The settings that the fields make. Raises ``FieldError``."""
+    values, faults = _checked(table, fields)
+    if faults:
+        raise FieldError(faults)
+    return table.build(values)
+
+
+def problems(table: Table[T], fields: Fields) -> dict[str, str]:
+    """What is wrong with each field, and what is allowed; nothing when they make settings."""
+    _, faults = _checked(table, fields)
+    return {fault.field: fault.beside for fault in faults}
+
+
+def lines(table: Table[T], page: str, fields: Fields) -> list[Field]:
+    """The fields that have a line on a page. What other pages say is kept to; what the page itself says, ``applies`` tells."""
+    here = [field for field in table.fields if field.page == page and field.where is not Where.FILE]
+    names = {field.name for field in here}
+    return [
+        field
+        for field in here
+        if all(one.other in names or table.holds(one, fields) for one in (*table.conditions(field), *field.shown))
+    ]
+
+
+def place(table: Table[T], name: str, fields: Fields) -> str:
+    """Where a field is corrected: ``Older than, on the page Delete``; of a section, where its first field is."""
+    field = table.by_name.get(name) or next((one for one in table.fields if one.section == name), None)
+    if field is None:
+        return name
+    comma = "" if field.where is Where.FILE else ","
+    return f"{label(table, field.name, fields)}{comma} on the page {field.page}"
+
+
+def label(table: Table[T], name: str, fields: Fields | None = None) -> str:
+    """The label of a field on its page, beside these fields."""
+    return words(table.by_name[name].label, fields or {})
+
+
+def _checked(table: Table[T], fields: Fields) -> tuple[dict[str, Any], list[Fault]]:
+    strange = [Fault(Sort.UNKNOWN, "", name, "is unknown") for name in fields if name not in table.by_name]
+    if strange:
+        return {}, strange
+    meant = _meant(table, fields)
+    given = [(table.by_name[name], value) for name, value in meant.items()]
+    raw = {field.name: _typed(field, value) for field, value in given if _applies(table, field, meant)}
+    return checked(table, {name: value for name, value in raw.items() if value is not None}, Path())
+
+
+def _applies(table: Table[T], field: Field, meant: Fields) -> bool:
+    return table.has_meaning(field, meant) and all(table.holds(one, meant) for one in field.shown)
+
+
+def _meant(table: Table[T], fields: Fields) -> dict[str, Any]:
+    """The fields without those that a form does not show now: what others go by is not theirs. A field goes by earlier ones."""
+    found = dict(fields)
+    for field in table.fields:
+        if not all(table.holds(one, found) for one in field.shown):
+            found.pop(field.name, None)
+    return found
+
+
+def _typed(field: Field, value: Any) -> Any:
+    """What was typed as a value of a file; None for nothing."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, list | tuple):
+        return list(value) or None
+    text = str(value).strip()
+    return field.kind.typed(text) if text else None

@@ -1,0 +1,298 @@
+"""Kinds of values: what may stand in a file, what it means, and how it is written into a file and into a line of a form."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+
+LONGEST_TEXT = 500
+_MANY_DIGITS = 10**40
+#: In no name: controls, invisible and direction characters, what is no character.
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+class WrongValue(ValueError):
+    """A value that cannot be: ``said`` follows its field's name, ``allowed`` is what it may be (empty: what its kind says).
+
+    ``value`` is shown between name and ``said``; empty: nothing is.
+    """
+
+    def __init__(self, value: str = "", said: str = "is not allowed", allowed: str = "") -> None:
+        super().__init__(f"{value} {said}".strip())
+        self.value = value
+        self.said = said
+        self.allowed = allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Text of any sort: one value in quotes. Base of all kinds.
+
+    ``read`` gives the meaning of a value of a file; ``written`` the reverse, as TOML takes it; ``shown`` and ``typed`` are the
+    way into a form and back.
+    """
+
+    allowed: str = "a text in quotes"
+
+    @property
+    def types(self) -> tuple[type, ...]:
+        """The types that a TOML file may hold."""
+        return (str,)
+
+    def read(self, value: Any, folder: Path) -> Any:
+        """The meaning of ``value``, None for an empty one; ``folder`` is the one that files are named from.
+
+        Raises ``WrongValue``.
+        """
+        if not isinstance(value, self.types) or (isinstance(value, bool) and bool not in self.types):
+            raise WrongValue(show(value))
+        try:
+            return self.parse(value, folder)
+        except WrongValue:
+            raise
+        except (InputError, ValueError):
+            raise WrongValue(show(value)) from None
+
+    def parse(self, value: Any, folder: Path) -> Any:
+        """The meaning of a value of the right type, None for an empty one. Raises ``ValueError`` or ``InputError``."""
+        return value or None
+
+    def written(self, value: Any) -> Any:
+        """A meaning as a value of TOML; an empty text for None."""
+        return "" if value is None else value
+
+    def shown(self, value: Any) -> Any:
+        """A meaning as a form holds it: a text, a bool, or a list of texts."""
+        return str(self.written(value))
+
+    def typed(self, text: str) -> Any:
+        """A text that was typed into a line as a value of a file."""
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Flag(Kind):
+    """True or false."""
+
+    allowed: str = "true or false"
+
+    @property
+    def types(self) -> tuple[type, ...]:
+        return (bool,)
+
+    def parse(self, value: Any, folder: Path) -> bool:
+        return bool(value)
+
+    def shown(self, value: Any) -> bool:
+        return bool(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Kind):
+    """One of a ``StrEnum``."""
+
+    members: type[StrEnum] = StrEnum
+    allowed: str = ""
+
+    def read(self, value: Any, folder: Path) -> Any:
+        if not isinstance(value, str):
+            raise WrongValue(show(value), allowed="a text")
+        try:
+            return self.members(value)
+        except ValueError:
+            raise WrongValue(show(value), allowed=", ".join(one.value for one in self.members)) from None
+
+    def written(self, value: Any) -> Any:
+        return "" if value is None else value.value
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Kind):
+    """A whole number from ``low`` to ``high``; with ``fraction`` any number, as a float. 0 stands for none in a form."""
+
+    low: int = 0
+    high: int = 0
+    allowed: str = ""
+    fraction: bool = False
+
+    @property
+    def types(self) -> tuple[type, ...]:
+        return (int, float) if self.fraction else (int,)
+
+    def parse(self, value: Any, folder: Path) -> Any:
+        # What is no number is in no range.
+        if not self.low <= value <= self.high:
+            raise ValueError(value)
+        return float(value) if self.fraction else value
+
+    def shown(self, value: Any) -> str:
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value or "")
+
+    def typed(self, text: str) -> Any:
+        if re.fullmatch(r"[0-9]{1,9}", text):
+            return int(text)
+        return float(text) if self.fraction and re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,17}", text) else text
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Kind):
+    """A text that ``check`` takes and gives its plain form or its meaning, or for which it raises ``ValueError``.
+
+    ``write`` gives the text of a meaning; ``strict``: blanks alone are not the same as nothing.
+    """
+
+    check: Callable[[str], Any] = str
+    write: Callable[[Any], str] = str
+    strict: bool = False
+
+    def parse(self, value: Any, folder: Path) -> Any:
+        return self.check(value) if (value if self.strict else value.strip()) else None
+
+    def written(self, value: Any) -> Any:
+        return "" if value in (None, 0, "") else self.write(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Day(Kind):
+    """A day, as TOML writes it or as a text."""
+
+    allowed: str = "a day such as 2024-12-31"
+
+    @property
+    def types(self) -> tuple[type, ...]:
+        return (date, str)
+
+    def parse(self, value: Any, folder: Path) -> date | None:
+        if isinstance(value, datetime):
+            raise ValueError(value)
+        if isinstance(value, date):
+            return value
+        return date.fromisoformat(value) if value.strip() else None
+
+    def written(self, value: Any) -> Any:
+        return "" if value is None else value.isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Texts(Kind):
+    """A list of texts, each as ``check`` gives it. In a form one line, in which ``joint`` stands between them.
+
+    ``parts`` takes the line apart; without ``joint`` a form holds a list. ``each`` is what one may be; ``order`` orders them.
+    """
+
+    check: Callable[[str], str] = str
+    each: str = ""
+    joint: str = ""
+    parts: str = "[,;]"
+    order: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
+    allowed: str = "a list of texts"
+
+    @property
+    def types(self) -> tuple[type, ...]:
+        return (list,)
+
+    def parse(self, value: Any, folder: Path) -> tuple[str, ...]:
+        if not all(isinstance(one, str) for one in value):
+            raise ValueError(value)
+        return self.order(tuple(map(self._checked, value)))
+
+    def _checked(self, text: str) -> str:
+        try:
+            return self.check(text)
+        except WrongValue:
+            raise
+        except (InputError, ValueError):
+            raise WrongValue(show(text), allowed=self.each) from None
+
+    def written(self, value: Any) -> Any:
+        return list(value or ())
+
+    def shown(self, value: Any) -> Any:
+        return self.joint.join(value or ()) if self.joint else list(value or ())
+
+    def typed(self, text: str) -> Any:
+        return [part.strip() for part in re.split(self.parts, text) if part.strip()]
+
+
+@dataclass(frozen=True, slots=True)
+class File(Kind):
+    """The path of a file that exists, absolute in the meaning."""
+
+    def parse(self, value: Any, folder: Path) -> str | None:
+        if not value:
+            return None
+        allowed = "a file that exists; its path relative to this file"
+        try:
+            path = (folder / Path(value).expanduser()).absolute()
+            if path.is_file():
+                return str(path)
+            what = "this is no file" if path.exists() else f"there is no such file ({path})"
+        except (OSError, RuntimeError, ValueError) as error:
+            what = (error.strerror or str(error)) if isinstance(error, OSError) else "this cannot be found"
+        raise WrongValue(f"{show(value)}:", what, allowed)
+
+
+def line(longest: int, *, first: str = "") -> Text:
+    """One line of at most ``longest`` visible characters, the first of them none of ``first``."""
+
+    allowed = f"one line of text, up to {longest} characters, all of them visible"
+
+    def check(text: str) -> str:
+        text = text.strip()
+        if not text or hidden(text) or len(text) > longest:
+            raise WrongValue(show(text), allowed=allowed)
+        if text.startswith(tuple(first)):
+            raise WrongValue(show(text), allowed=f"a text that does not begin with {first}")
+        return text
+
+    return Text(check=check, strict=True)
+
+
+def host(text: str) -> str:
+    """A host's name or address without brackets. Raises ``ValueError``."""
+    text = line(253).check(text)
+    wrong = WrongValue(show(text), allowed="a host name or an IP address alone; the port is a key of its own")
+    if ":" in text:
+        try:
+            return str(ipaddress.ip_address(text.strip("[]")))
+        except ValueError:
+            raise wrong from None
+    if not re.fullmatch(r"[\w.-]+", text) or text.startswith(("-", ".")) or ".." in text:
+        raise wrong
+    return text
+
+
+def once(texts: Sequence[str]) -> tuple[str, ...]:
+    """Each of ``texts`` where it comes first."""
+    return tuple(dict.fromkeys(texts))
+
+
+def hidden(text: str) -> bool:
+    """Has a text anything that is not seen, or that changes how others are?"""
+    return any(unicodedata.category(character) in _HIDDEN for character in text)
+
+
+def show(value: Any) -> str:
+    """A value as it stands in the file, or nearly so."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'"{value}"' if len(value) <= 80 else f'"{value[:79]}…" ({len(value)} characters)'
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, int) and abs(value) >= _MANY_DIGITS:
+        # Written in hexadecimal there may be more of them than Python writes as decimals.
+        return "a number of many digits"
+    if isinstance(value, list):
+        return f"[{', '.join(show(item) for item in value[:3])}{', …' if len(value) > 3 else ''}]"
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"

@@ -1,0 +1,140 @@
+"""The table of profile files: its fields, what they mean together, and the profile that they make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+from core.profiles.catchall import CatchAll
+from core.profiles.deletion import Deletion
+from core.profiles.filter import Filter
+from core.profiles.profile import Kind, Login, Method, Profile, Server, Target
+from core.profiles.rules import FolderRules
+from core.profiles.schedule import Schedule
+from core.profiles.schema.kinds import WrongValue, show
+from core.profiles.schema.profile_fields import ACCOUNT
+from core.profiles.schema.profile_kinds import FOLDER, LONGEST_NAME, NAME
+from core.profiles.schema.profile_rules import HOW, RULES, How
+from core.profiles.schema.table import Check, Table, Values, While
+from core.profiles.selection import Selection
+
+FIELDS = (*ACCOUNT, *RULES)
+_TIMED = (How.EVERY, How.DAILY, How.CRON)
+
+
+def _opened(values: Values) -> None:
+    method = values["login.method"]
+    if method.master and values["kind"] is not Kind.MAILBOXES:
+        raise WrongValue(show(method.value), "is for kind mailboxes", Method.PASSWORD.value)
+    if not method.master and values["kind"] is Kind.MAILBOXES:
+        masters = ", ".join(one.value for one in Method if one.master)
+        raise WrongValue("", "must open every mailbox with one password in kind mailboxes", masters)
+
+
+def _days(values: Values) -> None:
+    since, before = values["filter.since"], values["filter.before"]
+    if since and before and since >= before:
+        raise WrongValue("", "is not after since, so nothing would be archived", "a later day")
+
+
+def _sizes(values: Values) -> None:
+    if values["filter.smaller_than"] and values["filter.larger_than"] >= values["filter.smaller_than"]:
+        raise WrongValue("", "is not over larger_than, so nothing would be archived", "a larger size")
+
+
+def _folder(values: Values) -> None:
+    """The folder of a mailbox is its user name, where that can be one."""
+    if values["kind"] is Kind.MAILBOX and not values["target.folder"] and values["login.username"]:
+        FOLDER.read(values["login.username"], Path())
+
+
+def _how(raw: Values) -> dict[str, Any]:
+    """How a file says that a profile is started: by the first of several."""
+    given = (how for how in _TIMED if str(raw.get(f"schedule.{how}", "")).strip())
+    return {HOW: next(given, How.MANUAL).value}
+
+
+def _of(section: str, values: Values, *without: str) -> dict[str, Any]:
+    """The meanings of a section's fields by their keys."""
+    start = f"{section}."
+    found = {name.removeprefix(start): value for name, value in values.items() if name.startswith(start)}
+    return {key: value for key, value in found.items() if key not in without}
+
+
+def _profile(values: Values) -> Profile:
+    kind = values["kind"]
+    login = Login(**_of("login", values, "password", "password_env"))
+    folder = values["target.folder"] or login.username
+    return Profile(
+        values["name"],
+        Server(**_of("server", values)),
+        login,
+        Target(values["target.user"], folder) if kind is Kind.MAILBOX else None,
+        FolderRules.of(values["folders.include"], values["folders.exclude"]),
+        Filter(**_of("filter", values)),
+        Deletion(**_of("delete", values)),
+        Selection(values["users.mode"], values["users.list"]) if kind is Kind.MAILBOXES else None,
+        Schedule(**_of("schedule", values, "how")) if values[HOW] is not How.MANUAL else None,
+        values["users.sync_directory_first"],
+        CatchAll(**_of("catchall", values)) if kind is Kind.CATCHALL else None,
+    )
+
+
+def _taken(profile: Profile) -> dict[str, Any]:
+    parts = {"server": profile.server, "login": profile.login, "filter": profile.filter, "delete": profile.deletion}
+    parts |= {"target": profile.target, "catchall": profile.catchall, "schedule": profile.schedule}
+    values: dict[str, Any] = {"name": profile.name, "kind": profile.kind}
+    for field in FIELDS:
+        part = parts.get(field.section)
+        if part is not None and hasattr(part, field.key):
+            values[field.name] = getattr(part, field.key)
+    values["folders.include"] = tuple(rule.pattern for rule in profile.folders.include)
+    values["folders.exclude"] = tuple(rule.pattern for rule in profile.folders.exclude)
+    if profile.selection is not None:
+        values |= {"users.mode": profile.selection.mode, "users.list": profile.selection.names}
+    if profile.target is None:
+        values["users.sync_directory_first"] = profile.sync_directory_first
+    schedule = profile.schedule
+    values[HOW] = How.MANUAL if schedule is None else next(how for how in _TIMED if getattr(schedule, how))
+    return values
+
+
+PROFILES = Table(
+    "a profile",
+    FIELDS,
+    {
+        "server": None,
+        "login": None,
+        "folders": None,
+        "filter": None,
+        "delete": None,
+        "target": While("kind", (Kind.MAILBOX,), "is for profiles of kind mailbox"),
+        "users": While("kind", (Kind.MAILBOXES, Kind.CATCHALL), "is for profiles of kind mailboxes and catchall"),
+        "catchall": While("kind", (Kind.CATCHALL,), "is for profiles of kind catchall"),
+        "schedule": While(HOW, _TIMED, "does not say when", 'every = "15 minutes", daily = "02:00" or cron = "0 2 * * 1"'),
+    },
+    (
+        Check(("login.method", "kind"), _opened),
+        Check(("filter.before", "filter.since"), _days),
+        Check(("filter.smaller_than", "filter.larger_than"), _sizes),
+        Check(("target.folder", "kind", "login.username"), _folder),
+    ),
+    _profile,
+    _taken,
+    _how,
+)
+
+
+def checked_name(text: str) -> str:
+    """``text`` as the name of a profile. Raises ``InputError``."""
+    try:
+        name: str | None = NAME.read(text, Path())
+    except WrongValue:
+        name = None
+    if not name:
+        raise InputError(
+            f"{show(text)} cannot be the name of a profile.",
+            f"Allowed: one line of text, up to {LONGEST_NAME} characters, all of them visible, not beginning with -.",
+        )
+    return name

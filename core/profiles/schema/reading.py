@@ -1,0 +1,220 @@
+"""Settings files: TOML, read and checked by a table. All that is wrong is told at once, each with its line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from core.errors import InputError
+from core.profiles.schema.faults import Fault, Sort, in_file, unknown, wrong
+from core.profiles.schema.kinds import WrongValue, show
+from core.profiles.schema.table import Always, Field, Table, While
+
+T = TypeVar("T")
+
+#: A file is a page, or a list of some thousand users; what is longer is another file.
+MAX_FILE_BYTES = 1024 * 1024
+_NAME = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
+#: Keys with very many levels, for which the parser takes time that grows with the square of their number.
+_DEEP = re.compile(rf"(?:^|[\[{{,])[ \t]*+(?:{_NAME}[ \t]*+\.[ \t]*+){{40}}", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFile(Generic[T]):
+    """A settings file, read and checked. ``password_env`` names the variable that holds the password at this moment."""
+
+    settings: T
+    password_env: str = ""
+
+
+def read(table: Table[T], path: Path) -> SettingsFile[T]:
+    """Read and check a file. Raises ``InputError`` naming the file, and of each fault its line, its key and what is allowed."""
+    return parse(table, read_text(path, table.what), path)
+
+
+def parse(table: Table[T], text: str, path: Path) -> SettingsFile[T]:
+    """Check the text of a file; ``path`` is for messages and for files named relative to it. Raises ``InputError``."""
+    raw, faults = _flat(table, load(text, path))
+    raw |= table.derived(raw)
+    values, more = checked(table, raw, path.parent, frozenset(fault.field for fault in faults))
+    if faults or more:
+        raise in_file([*faults, *more], text, path)
+    return SettingsFile(table.build(values), values.get("login.password_env") or "")
+
+
+def read_text(path: Path, what: str) -> str:
+    """The text of a settings file, which is ``what``. Raises ``InputError``."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "this cannot be a file's name"
+        raise InputError(f"{path} cannot be read: {reason}.", f"Give the path of the file of {what}.") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise InputError(f"{path} is too large for {what} (more than {MAX_FILE_BYTES // 1024} KiB).", "Is it another file?")
+    try:
+        # Editors on Windows begin UTF-8 with a mark.
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path.name}, line {line}: this is not UTF-8 text.", "Save the file as UTF-8.") from None
+
+
+def load(text: str, path: Path) -> dict[str, Any]:
+    """The data of a settings file. Raises ``InputError`` when it is no TOML."""
+    try:
+        if deep := _DEEP.search(text):
+            line = text.count("\n", 0, deep.end()) + 1
+            raise _no_toml(f"{path.name}, line {line}: values are nested too deeply.")
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _no_toml(_syntax(error, text, path)) from None
+
+
+def _no_toml(message: str) -> InputError:
+    return InputError(message, 'The file must be TOML: key = "value" below [section].')
+
+
+def _syntax(error: Exception, text: str, path: Path) -> str:
+    """The sentence about a text that is no TOML, with the place."""
+    said = str(error)
+    if isinstance(error, RecursionError):
+        return f"{path.name}: values are nested too deeply."
+    if not isinstance(error, tomllib.TOMLDecodeError):
+        return f"{path.name}: a number has too many digits."
+    if place := re.search(r" \(at line (\d+), column (\d+)\)$", said):
+        return f"{path.name}, line {place[1]}, column {place[2]}: {said[: place.start()]}."
+    line = len(text.rstrip().splitlines()) or 1
+    return f"{path.name}, line {line}: {said.removesuffix(' (at end of document)')}."
+
+
+def _flat(table: Table[T], data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+    """What stands in a file by the names of fields, and the faults of what is none; a section is there by its own name."""
+    raw: dict[str, Any] = {}
+    faults: list[Fault] = []
+    known = table.in_file
+    headings = [f"[{section}]" for section in table.sections]
+    for name, value in data.items():
+        if isinstance(value, dict):
+            if name in known[""]:
+                kind = known[""][name].kind
+                faults.append(Fault(Sort.WRONG, name, "", "is no section", f"{name} = {kind.allowed}"))
+            elif name not in table.sections:
+                faults.append(unknown(name, "", headings, "is an unknown section"))
+            else:
+                raw[name] = value
+                faults += [unknown(name, key, known[name]) for key in value if key not in known[name]]
+                raw |= {f"{name}.{key}": one for key, one in value.items() if key in known[name]}
+        elif name in table.sections:
+            allowed = f"a section that begins with [{name}]"
+            faults.append(Fault(Sort.WRONG, "", name, "is not allowed", allowed, show(value)))
+        elif name not in known[""]:
+            faults.append(unknown("", name, [*known[""], *headings]))
+        else:
+            raw[name] = value
+    return raw, faults
+
+
+def checked(
+    table: Table[T], raw: Mapping[str, Any], folder: Path, refused: frozenset[str] = frozenset()
+) -> tuple[dict[str, Any], list[Fault]]:
+    """The meanings of all fields by their names, and all faults; ``folder`` is the one that files are named from.
+
+    ``refused`` names fields and sections with faults that are known: of them, and of what goes by them, nothing more is said.
+    """
+    return _Checking(table, raw, refused).done(folder)
+
+
+class _Checking(Generic[T]):
+    """The checks of one file or form: each value for itself, then together. Of what is wrong only one thing is said."""
+
+    def __init__(self, table: Table[T], raw: Mapping[str, Any], refused: frozenset[str]) -> None:
+        self._table = table
+        self._raw = raw
+        self._values: dict[str, Any] = {}
+        self._refused = set(refused)
+        self._faults: list[Fault] = []
+
+    def done(self, folder: Path) -> tuple[dict[str, Any], list[Fault]]:
+        for field in self._table.fields:
+            self._read(field, folder)
+        self._leave_to_defaults()
+        self._of_sections()
+        for check in self._table.checks:
+            if not self._refused.intersection(part for name in check.names for part in (name, name.rpartition(".")[0])):
+                try:
+                    check.check(self._values)
+                except WrongValue as error:
+                    self._refuse(wrong(check.names[0], error, ""))
+        for field in self._table.fields:
+            self._needed(field)
+            self._beside(field)
+        return self._values, self._faults
+
+    def _refuse(self, fault: Fault) -> None:
+        self._faults.append(fault)
+        self._refused.add(fault.field)
+
+    def _is_refused(self, name: str) -> bool:
+        return name in self._refused or name.rpartition(".")[0] in self._refused
+
+    def _read(self, field: Field, folder: Path) -> None:
+        value = self._raw.get(field.name)
+        if value is None or self._is_refused(field.name) or (field.needed and not str(value).strip()):
+            return
+        try:
+            self._values[field.name] = field.kind.read(value, folder)
+        except WrongValue as error:
+            self._refuse(wrong(field.name, error, field.kind.allowed))
+
+    def _leave_to_defaults(self) -> None:
+        left_out = [field for field in self._table.fields if self._values.get(field.name) is None]
+        # Some go by others.
+        for field in sorted(left_out, key=lambda one: callable(one.default)):
+            self._values[field.name] = field.usual(self._values)
+
+    def _holds(self, condition: While | Always) -> bool | None:
+        """None when it cannot be told."""
+        if isinstance(condition, While) and self._is_refused(condition.other):
+            return None
+        if isinstance(condition, While) and self._values[condition.other] is None:
+            return None
+        return self._table.holds(condition, self._values)
+
+    def _of_sections(self) -> None:
+        for section, condition in self._table.sections.items():
+            # A key that is none may be the one that was meant to say when.
+            strange = any(name.startswith(f"{section}.") for name in self._refused)
+            if condition is None or section not in self._raw or section in self._refused or strange:
+                continue
+            if self._holds(condition) is False:
+                sort = Sort.MISSING if condition.allowed else Sort.SURPLUS
+                self._refuse(Fault(sort, section, "", condition.said, condition.allowed))
+
+    def _needed(self, field: Field) -> None:
+        of_section = self._table.sections.get(field.section)
+        if self._is_refused(field.name) or str(self._raw.get(field.name) or "").strip() or self._values[field.name]:
+            return
+        for condition in field.needed:
+            if self._holds(condition) and (of_section is None or self._holds(of_section)):
+                said = condition.said if isinstance(condition, While) else ""
+                example = condition.allowed or field.kind.allowed
+                self._refuse(Fault(Sort.MISSING, field.section, field.key, said or "is missing or empty", example))
+                return
+
+    def _beside(self, field: Field) -> None:
+        value = self._values[field.name]
+        given = self._raw.get(field.name) is not None and value not in (None, False, (), "", 0)
+        for condition in field.beside if given and not self._is_refused(field.name) else ():
+            if self._holds(condition) is False:
+                other = self._table.by_name[condition.other]
+                now = show(other.kind.shown(self._values[other.name]))
+                said = condition.said or f"has no meaning with {other.key} = {now}"
+                values = " or ".join(show(other.kind.shown(one)) for one in condition.values)
+                allowed = condition.allowed or f"{other.key} = {values}, or no {field.key}"
+                self._refuse(Fault(Sort.SURPLUS, field.section, field.key, said, allowed))
+                return

@@ -1,0 +1,168 @@
+"""The description of a sort of settings file: its fields, and what they mean for one another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from core.profiles.schema.kinds import Kind
+
+T = TypeVar("T")
+
+#: Meanings or, in a form, what was typed, by the names of fields. Members of a ``StrEnum`` equal their texts.
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class While:
+    """A condition: the field ``other`` has one of ``values``. ``said`` and ``allowed`` tell of a file that does not keep it."""
+
+    other: str
+    values: tuple[Any, ...]
+    said: str = ""
+    allowed: str = ""
+
+
+#: An authority of one's own, and certificates of any.
+CERTIFIED = While(
+    "server.accept_all_certificates", (False,), "and accept_all_certificates contradict each other", "one of them"
+)
+#: A password comes from one source.
+ONE_PASSWORD = While("login.password_file", ("",), "and password_file are both given", "one of them")
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """A field that must be there in any case; ``allowed`` is an example."""
+
+    allowed: str
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """A text that goes by the value of another field: one of ``texts``, else ``rest``."""
+
+    other: str
+    texts: Mapping[Any, str]
+    rest: str = ""
+
+    def __call__(self, values: Values) -> str:
+        return self.texts.get(values.get(self.other), self.rest)
+
+
+Words = str | Callable[[Values], str]
+
+
+def words(text: Words, values: Values) -> str:
+    """A text of the table beside these values."""
+    return text if isinstance(text, str) else text(values)
+
+
+class Where(StrEnum):
+    """Where a field is: in files and on a line of a form; in a form alone; or in files, and kept by a form without a line."""
+
+    BOTH = "both"
+    FORM = "form"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field: ``name`` is ``section.key``, or a key above all sections. ``default`` is its meaning when it is left out.
+
+    ``needed``: when it must be there, with an example as ``allowed``. ``beside``: when it has a meaning; a file in which it
+    stands otherwise is refused, and a form leaves it out. ``shown`` restricts a form alone. ``told``: written to a file even
+    when it says the default.
+
+    ``page``, ``label``, ``note``, ``hint``, ``options`` (choices with their words; ``column``: one below the other) and
+    ``tick`` (the words of a tick) are its line in a form; ``fill`` stands in a new one.
+    """
+
+    name: str
+    kind: Kind
+    default: Any = None
+    needed: tuple[While | Always, ...] = ()
+    beside: tuple[While, ...] = ()
+    shown: tuple[While, ...] = ()
+    where: Where = Where.BOTH
+    told: bool = False
+    page: str = ""
+    label: Words = ""
+    note: Words = ""
+    hint: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    tick: str = ""
+    column: bool = False
+    fill: str = ""
+
+    @property
+    def section(self) -> str:
+        return self.name.rpartition(".")[0]
+
+    @property
+    def key(self) -> str:
+        return self.name.rpartition(".")[2]
+
+    def usual(self, values: Values) -> Any:
+        """The meaning of the field when it is left out beside these values."""
+        return self.default(values) if callable(self.default) else self.default
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A rule for several fields: ``check`` raises ``WrongValue`` about the first of ``names``. Asked when all are right."""
+
+    names: tuple[str, ...]
+    check: Callable[[Values], None]
+
+
+@dataclass(frozen=True)
+class Table(Generic[T]):
+    """A sort of settings file, ``what`` for people. ``sections`` in the order of files, with when they may be there.
+
+    ``build`` makes settings of the meanings of all fields, ``taken`` the reverse. ``derived`` are values of fields that only
+    forms have, by those of a file.
+    """
+
+    what: str
+    fields: Sequence[Field]
+    sections: Mapping[str, While | None]
+    checks: Sequence[Check]
+    build: Callable[[Values], T]
+    taken: Callable[[T], dict[str, Any]]
+    derived: Callable[[Values], dict[str, Any]] = lambda raw: {}
+
+    @cached_property
+    def by_name(self) -> dict[str, Field]:
+        """Fields by their names."""
+        return {one.name: one for one in self.fields}
+
+    @cached_property
+    def in_file(self) -> dict[str, dict[str, Field]]:
+        """Fields of files by section and key; the section of keys above all sections is an empty text."""
+        found: dict[str, dict[str, Field]] = {section: {} for section in ("", *self.sections)}
+        for one in self.fields:
+            if one.where is not Where.FORM:
+                found[one.section][one.key] = one
+        return found
+
+    def holds(self, condition: While | Always, values: Values) -> bool:
+        """True while ``condition`` is kept; where a field is left out its default counts."""
+        if isinstance(condition, Always):
+            return True
+        value = values.get(condition.other)
+        if value is None or value == "":
+            value = self.by_name[condition.other].usual(values)
+        return value in condition.values
+
+    def conditions(self, field: Field) -> tuple[While, ...]:
+        """All that must hold for ``field`` to have a meaning."""
+        of_section = self.sections[field.section] if field.section else None
+        return (*field.beside, of_section) if of_section and of_section.other != field.name else field.beside
+
+    def has_meaning(self, field: Field, values: Values) -> bool:
+        """True while ``field`` says something beside the others."""
+        return all(self.holds(one, values) for one in self.conditions(field))
