@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from core.errors import InputError
 from core.profiles import addresses, routing, templates
@@ -52,29 +51,4 @@ class CatchAll:
         return (
             f"Each message goes to its recipients ({self.incoming}) and its sender ({self.outgoing}), each in the user's own "
             f"archive. Mail to addresses that no user has {unknown}."
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "incoming": self.incoming,
-            "outgoing": self.outgoing,
-            "unknown": self.unknown.value,
-            "unknown_folder": self.unknown_folder,
-            "archive": self.archive,
-            "headers": list(self.headers),
-            "domains": list(self.domains),
-            "own_addresses": list(self.own_addresses),
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> CatchAll:
-        return cls(
-            value["incoming"],
-            value["outgoing"],
-            Unknown(value["unknown"]),
-            value["unknown_folder"],
-            value["archive"],
-            tuple(value["headers"]),
-            tuple(value["domains"]),
-            tuple(value["own_addresses"]),
         )

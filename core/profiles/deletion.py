@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from core.profiles.age import Age
 from core.profiles.filter import DRAFT, FLAGGED, has_flag
@@ -76,20 +75,3 @@ class Deletion:
         if self.shared:
             rest += " Also in folders of others and shared ones that are archived."
         return f"After archiving, {what} deleted on the server, except flagged mail, drafts and mail in the trash.{rest}"
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "when": self.when.value,
-            "age": str(self.age or ""),
-            "trash_too": self.trash_too,
-            "on_trash": self.on_trash.value,
-            "without_uidplus": self.without_uidplus,
-            "shared": self.shared,
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Deletion:
-        age = Age.parse(value["age"]) if value["age"] else None
-        # Profiles that were saved before there were these have none, and neither is for them.
-        without, shared = value.get("without_uidplus", False), value.get("shared", False)
-        return cls(When(value["when"]), age, value["trash_too"], OnTrash(value["on_trash"]), without, shared)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+from core.profiles import plain
 
 
 class Source(StrEnum):
@@ -174,44 +176,27 @@ class Directory:
         """The definition as kept in the ledger; the reverse of ``from_json``."""
         value: dict[str, Any] = {
             "type": self.source.value,
-            "server": {
-                "host": self.server.host,
-                "access": self.server.access.value,
-                "port": self.server.port,
-                "accept_all_certificates": self.server.accept_all_certificates,
-                "ca_file": self.server.ca_file,
-                "timeout": self.server.timeout,
-            },
+            "server": plain.as_json(self.server),
             "login": {"username": self.username, "password_file": self.password_file},
-            "search": {
-                "base_dn": self.search.base_dn,
-                "filter": self.search.filter,
-                "groups": list(self.search.groups),
-                "domains": list(self.search.domains),
-            },
+            "search": plain.as_json(self.search),
             "users": {"left": self.left.value, "include_disabled": self.include_disabled, "guard": self.guard},
         }
-        if (names := self.search.attributes) is not None:
-            value["attributes"] = {
-                "user_name": names.user_name,
-                "full_name": names.full_name,
-                "email": list(names.email),
-                "login": names.login,
-            }
+        del value["search"]["attributes"]
+        if self.search.attributes is not None:
+            value["attributes"] = plain.as_json(self.search.attributes)
         return value
 
 
 def from_json(definition: dict[str, Any]) -> Directory:
     """Settings as they were saved. Raises ``KeyError`` or ``ValueError`` on what ``as_json`` never made."""
-    server, search, people = definition["server"], definition["search"], definition["users"]
+    search, people = definition["search"], definition["users"]
     names = definition.get("attributes")
-    attributes = Attributes(**{**names, "email": tuple(names["email"])}) if names else None
     return Directory(
         Source(definition["type"]),
-        DirectoryServer(**{**server, "access": DirectoryAccess(server["access"])}),
+        plain.from_json(DirectoryServer, definition["server"]),
         definition["login"]["username"],
         definition["login"]["password_file"],
-        Search(search["base_dn"], search["filter"], tuple(search["groups"]), tuple(search["domains"]), attributes),
+        replace(plain.from_json(Search, search), attributes=plain.from_json(Attributes, names) if names else None),
         Left(people["left"]),
         people["include_disabled"],
         people["guard"],

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
 
 from core.profiles.age import Age
+from core.profiles.plain import as_json
 from core.text.format import size
 
 SEEN, FLAGGED, DELETED, DRAFT = "\\seen", "\\flagged", "\\deleted", "\\draft"
@@ -69,7 +69,7 @@ class Filter:
         """Equal digests decide alike; empty for a filter that lets everything pass."""
         if self == Filter():
             return ""
-        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(as_json(self), sort_keys=True).encode()).hexdigest()[:16]
 
     def reason(self, flags: str, internaldate: int | None, bytes: int, now: datetime) -> str:
         """Why a message is left out by what the listing says of it; empty when it is not."""
@@ -122,37 +122,6 @@ class Filter:
                 found.append(f"{name} with {' or '.join(texts)}")
         wanted = ", ".join(text for text in found if text)
         return f"Only messages that are: {wanted}." if wanted else "All messages."
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "seen": self.seen.value,
-            "flagged": self.flagged.value,
-            "older_than": str(self.older_than or ""),
-            "newer_than": str(self.newer_than or ""),
-            "since": self.since.isoformat() if self.since else "",
-            "before": self.before.isoformat() if self.before else "",
-            "larger_than": self.larger_than,
-            "smaller_than": self.smaller_than,
-            "sender": list(self.sender),
-            "recipient": list(self.recipient),
-            "subject": list(self.subject),
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Filter:
-        return cls(
-            seen=Seen(value["seen"]),
-            flagged=Flagged(value["flagged"]),
-            older_than=Age.parse(value["older_than"]) if value["older_than"] else None,
-            newer_than=Age.parse(value["newer_than"]) if value["newer_than"] else None,
-            since=date.fromisoformat(value["since"]) if value["since"] else None,
-            before=date.fromisoformat(value["before"]) if value["before"] else None,
-            larger_than=value["larger_than"],
-            smaller_than=value["smaller_than"],
-            sender=tuple(value["sender"]),
-            recipient=tuple(value["recipient"]),
-            subject=tuple(value["subject"]),
-        )
 
 
 def contains(text: str, pattern: str) -> bool:

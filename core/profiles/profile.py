@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from core.profiles import plain
 from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter
+from core.profiles.plain import as_json
 from core.profiles.rules import FolderRules
 from core.profiles.schedule import Schedule
 from core.profiles.selection import Selection
@@ -225,55 +227,40 @@ class Profile:
         value: dict[str, Any] = {
             "name": self.name,
             "kind": self.kind.value,
-            "server": {
-                "host": self.server.host,
-                "access": self.server.access.value,
-                "port": self.server.port,
-                "accept_all_certificates": self.server.accept_all_certificates,
-                "ca_file": self.server.ca_file,
-                "timeout": self.server.timeout,
-                "connections": self.server.connections,
-                "slowest_bytes_a_second": self.server.slowest_bytes_a_second,
-                "megabytes_a_day": self.server.megabytes_a_day,
-            },
-            "login": {
-                "method": self.login.method.value,
-                "username": self.login.username,
-                "password_file": self.login.password_file,
-            },
+            "server": as_json(self.server),
+            "login": as_json(self.login),
             "folders": {
                 "include": [rule.pattern for rule in self.folders.include],
                 "exclude": [rule.pattern for rule in self.folders.exclude],
             },
-            "filter": self.filter.as_json(),
-            "delete": self.deletion.as_json(),
+            "filter": as_json(self.filter),
+            "delete": as_json(self.deletion),
         }
         if self.target is not None:
-            value["target"] = {"user": self.target.user, "folder": self.target.folder}
+            value["target"] = as_json(self.target)
         if self.selection is not None:
             value["users"] = self.selection.as_json() | {"sync_directory_first": self.sync_directory_first}
         if self.catchall is not None:
-            value["catchall"] = self.catchall.as_json()
+            value["catchall"] = as_json(self.catchall)
             value["users"] = {"sync_directory_first": self.sync_directory_first}
         if self.schedule is not None:
-            value["schedule"] = self.schedule.as_json()
+            value["schedule"] = as_json(self.schedule)
         return value
 
 
 def from_json(definition: dict[str, Any]) -> Profile:
     """A profile as it was saved. Raises ``KeyError`` or ``ValueError`` on what ``as_json`` never made."""
-    server, login = definition["server"], definition["login"]
     return Profile(
         definition["name"],
-        Server(**{**server, "access": Access(server["access"])}),
-        Login(login["username"], login["password_file"], Method(login["method"])),
-        Target(**definition["target"]) if "target" in definition else None,
+        plain.from_json(Server, definition["server"]),
+        plain.from_json(Login, definition["login"]),
+        plain.from_json(Target, definition["target"]) if "target" in definition else None,
         FolderRules.of(definition["folders"]["include"], definition["folders"]["exclude"]),
-        Filter.from_json(definition["filter"]),
-        Deletion.from_json(definition["delete"]),
+        plain.from_json(Filter, definition["filter"]),
+        plain.from_json(Deletion, definition["delete"]),
         Selection.from_json(definition["users"]) if "mode" in definition.get("users", {}) else None,
-        Schedule.from_json(definition["schedule"]) if "schedule" in definition else None,
+        plain.from_json(Schedule, definition["schedule"]) if "schedule" in definition else None,
         # Older definitions know no directory.
         definition.get("users", {}).get("sync_directory_first", False),
-        CatchAll.from_json(definition["catchall"]) if "catchall" in definition else None,
+        plain.from_json(CatchAll, definition["catchall"]) if "catchall" in definition else None,
     )

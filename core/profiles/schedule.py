@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
 
 from core.profiles import cron, zones
 
@@ -95,20 +94,6 @@ class Schedule:
             return f"cron {self.cron}{zone}"
         days = "daily" if len(self.weekdays) in (0, len(WEEKDAYS)) else _days(self.weekdays)
         return f"{days} at {self.daily}{zone}"
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "every": self.every,
-            "daily": self.daily,
-            "weekdays": list(self.weekdays),
-            "cron": self.cron,
-            "time_zone": self.time_zone,
-            "automatic": self.automatic,
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Schedule:
-        return cls(**{**value, "weekdays": tuple(value["weekdays"])})
 
 
 def check_every(text: str) -> str:

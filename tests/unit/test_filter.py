@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.profiles import plain
 from core.profiles.age import Age
 from core.profiles.deletion import Deletion, OnTrash, When
 from core.profiles.filter import Filter, Flagged, Seen, contains, has_flag
@@ -117,16 +118,16 @@ def test_a_rule_says_what_it_does() -> None:
     assert "removed there too" in rule.sentence()
     assert "every archived message is" in Deletion(When.IMMEDIATELY).sentence()
     assert Deletion().sentence() == "Nothing is deleted on the server."
-    assert Deletion.from_json(rule.as_json()) == rule
+    assert plain.from_json(Deletion, plain.as_json(rule)) == rule
 
 
 def test_a_plain_expunge_is_for_profiles_that_say_so_alone() -> None:
     """The rule says what it risks; one that was saved before there was a choice has none."""
     rule = Deletion(When.IMMEDIATELY, without_uidplus=True)
     assert "somebody marks between the check and the EXPUNGE is gone too" in rule.sentence()
-    assert Deletion.from_json(rule.as_json()) == rule
-    older = {key: value for key, value in rule.as_json().items() if key != "without_uidplus"}
-    assert Deletion.from_json(older) == Deletion(When.IMMEDIATELY)
+    assert plain.from_json(Deletion, plain.as_json(rule)) == rule
+    older = {key: value for key, value in plain.as_json(rule).items() if key != "without_uidplus"}
+    assert plain.from_json(Deletion, older) == Deletion(When.IMMEDIATELY)
     assert "EXPUNGE" not in Deletion(When.IMMEDIATELY).sentence()
 
 
@@ -134,6 +135,6 @@ def test_folders_of_others_are_for_profiles_that_say_so_alone() -> None:
     """The rule says it; one that was saved before there was a choice has none."""
     rule = Deletion(When.IMMEDIATELY, shared=True)
     assert "Also in folders of others and shared ones" in rule.sentence()
-    assert Deletion.from_json(rule.as_json()) == rule
-    older = {key: value for key, value in rule.as_json().items() if key not in ("shared", "without_uidplus")}
-    assert Deletion.from_json(older) == Deletion(When.IMMEDIATELY)
+    assert plain.from_json(Deletion, plain.as_json(rule)) == rule
+    older = {key: value for key, value in plain.as_json(rule).items() if key not in ("shared", "without_uidplus")}
+    assert plain.from_json(Deletion, older) == Deletion(When.IMMEDIATELY)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.profiles import zones
+from core.profiles import plain, zones
 from core.profiles.schedule import (
     CLOCK_TOLERANCE,
     WEEKDAYS,
@@ -196,7 +196,7 @@ def system_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_schedule_is_said_in_few_words(schedule: Schedule, sentence: str) -> None:
     """What, on which days, and where a time zone is named, in which one."""
     assert schedule.sentence() == sentence
-    assert Schedule.from_json(schedule.as_json()) == schedule
+    assert plain.from_json(Schedule, plain.as_json(schedule)) == schedule
 
 
 @pytest.mark.parametrize(

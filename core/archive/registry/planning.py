@@ -9,6 +9,7 @@ from datetime import datetime
 
 from core.db.database import Database, Transaction
 from core.model import moment, timestamp
+from core.profiles.plain import as_json
 from core.profiles.profile import Profile, name_key
 from core.profiles.schedule import Schedule
 
@@ -24,7 +25,7 @@ class Planned:
 
 def as_text(schedule: Schedule) -> str:
     """A schedule in one text, to see whether it is still the same."""
-    return json.dumps(schedule.as_json(), sort_keys=True)
+    return json.dumps(as_json(schedule), sort_keys=True)
 
 
 async def planned(database: Database) -> dict[str, Planned]:
