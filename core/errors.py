@@ -1,4 +1,4 @@
-"""Errors that a person can act on: a sentence, a remedy, an exit code.
+"""Errors that a person can act on: a reason (a code and its values, with sentence and remedy) and an exit code.
 
 Two families: an *item's* error (one message, one folder, one mailbox) is counted and named as a ``model.Problem`` and the
 run goes on; what is raised from here stops the command or the run. Foreign exceptions are translated at the one place
@@ -9,16 +9,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.problems import unnamed
+from core.problems.code import Reason
+from core.problems.command_line import COMMAND_LINE
+
 
 class ArchivarError(Exception):
-    """Base of all errors that are shown to a person: what happened (``message``) and what to do (``hint``)."""
+    """Base of all errors that are shown to a person. ``reason`` is what happened; a sentence without a code has its ``hint``.
+
+    ``message`` and ``hint`` are the reason's sentence and remedy in the words of the command line.
+    """
 
     exit_code = 3
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    def __init__(self, reason: Reason | str, hint: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason if isinstance(reason, Reason) else unnamed.UNNAMED(message=reason, hint=hint)
+
+    @property
+    def message(self) -> str:
+        return self.reason.sentence(COMMAND_LINE)
+
+    @property
+    def hint(self) -> str:
+        return self.reason.remedy(COMMAND_LINE)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
@@ -51,9 +65,9 @@ class ConnectError(ArchivarError):
     """
 
     def __init__(
-        self, step: str, message: str, hint: str = "", *, retry: bool = False, busy: bool = False, master: bool = False
+        self, step: str, reason: Reason | str, hint: str = "", *, retry: bool = False, busy: bool = False, master: bool = False
     ) -> None:
-        super().__init__(message, hint)
+        super().__init__(reason, hint)
         self.step = step
         self.retry = retry
         self.busy = busy
@@ -63,8 +77,8 @@ class ConnectError(ArchivarError):
 class Dropped(ConnectError):
     """The connection ended or fell silent in the middle of the work; trying again may help."""
 
-    def __init__(self, message: str, hint: str = "", *, busy: bool = False) -> None:
-        super().__init__("connection", message, hint, retry=True, busy=busy)
+    def __init__(self, reason: Reason, *, busy: bool = False) -> None:
+        super().__init__("connection", reason, retry=True, busy=busy)
 
 
 class Sluggish(Dropped):
@@ -78,8 +92,8 @@ class Boundless(Dropped):
 class Exhausted(ConnectError):
     """The server would not, or hardly, give what was asked for, after all tries: what is left waits for the next run."""
 
-    def __init__(self, message: str, hint: str = "", *, busy: bool = False) -> None:
-        super().__init__("connection", message, hint, busy=busy)
+    def __init__(self, reason: Reason, *, busy: bool = False) -> None:
+        super().__init__("connection", reason, busy=busy)
 
 
 class Spent(Exhausted):

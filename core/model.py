@@ -10,6 +10,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from core.problems import table
+from core.problems.code import Reason
+from core.problems.command_line import COMMAND_LINE
+
 
 def now() -> datetime:
     """The present time, aware, in UTC."""
@@ -100,47 +104,26 @@ class User:
         }
 
 
-class ProblemCode(StrEnum):
-    """The kind of a problem, for programs; ``UNNAMED`` where only the reason tells."""
-
-    UNNAMED = ""
-    #: Known UIDs name other messages under the same UIDVALIDITY.
-    UID_REUSED = "uid-reused"
-    #: A list names one UID for several messages.
-    UID_TWICE = "uid-twice"
-    #: A message has another length than the server announces, again and again.
-    LENGTH = "length"
-    #: The server gives one text in place of several messages.
-    SUBSTITUTE = "substitute"
-    #: The server counts more messages than it lists, or answers for fewer than were asked for.
-    COUNT = "count"
-    #: A message that was to be deleted is not the one that was archived.
-    OTHER_MESSAGE = "other-message"
-    #: The server has too much to do, or this account has had enough for now.
-    BUSY = "busy"
-    #: What was on its way came too slowly.
-    SLOW = "slow"
-    #: What the profile may download in a day is used up.
-    SPENT = "spent"
-    #: An answer did not end where any would.
-    ENDLESS = "endless"
-    #: The server can only expunge all that is marked.
-    NO_UIDPLUS = "no-uidplus"
-    #: Messages went that were not ours to delete, while we deleted.
-    FOREIGN_MARK = "foreign-mark"
-
-
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One message (``uid``), folder or mailbox (``uid`` None) that could not be archived, and why."""
 
     folder: str
     uid: int | None
-    reason: str
-    code: ProblemCode = ProblemCode.UNNAMED
+    reason: Reason
+
+    @property
+    def text(self) -> str:
+        """Why, as a sentence of the command line."""
+        return self.reason.sentence(COMMAND_LINE)
 
     def as_json(self) -> dict[str, Any]:
-        return {"folder": self.folder, "uid": self.uid, "reason": self.reason, "code": self.code.value}
+        return {"folder": self.folder, "uid": self.uid, "reason": self.text, **self.reason.as_json()}
+
+    @classmethod
+    def kept(cls, value: dict[str, Any]) -> Problem:
+        """A problem as it is in the result of a run, of older versions too."""
+        return cls(value["folder"], value["uid"], table.kept(value))
 
 
 COUNTERS = ("found", "archived", "known", "moved", "excluded", "failed", "deleted", "bytes")

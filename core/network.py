@@ -12,6 +12,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from core.errors import ConnectError
+from core.problems import certificate
+from core.problems import connection as problems
+from core.problems.code import Reason
 
 #: Connecting waits no longer than this, however patient one is with a slow server.
 CONNECT_SECONDS = 30.0
@@ -55,47 +58,31 @@ class Opening:
 
 
 def open_socket(
-    host: str, port: int, timeout: float, refused: str, report: Report = lambda step, text: None, opening: Opening | None = None
+    host: str, port: int, timeout: float, report: Report = lambda step, text: None, opening: Opening | None = None
 ) -> socket.socket:
-    """A TCP connection; ``report`` is told the steps ``lookup`` and ``tcp``, ``refused`` is the hint when nobody listens.
+    """A TCP connection; ``report`` is told the steps ``lookup`` and ``tcp``. ``timeout`` in seconds.
 
-    ``timeout`` in seconds. Raises ``ConnectError``.
+    Raises ``ConnectError``.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, socket.gaierror) else "not a host name"
-        raise ConnectError(
-            "lookup",
-            f"The name {host} cannot be found ({reason}).",
-            "Check the server name and the DNS of this machine.",
-        ) from error
+        said = error.strerror if isinstance(error, socket.gaierror) else "not a host name"
+        raise ConnectError("lookup", problems.LOOKUP_FAILED(host=host, said=said or "no reason given")) from error
     addresses = list(dict.fromkeys(str(item[4][0]) for item in found))
     report("lookup", ", ".join(addresses[:3]))
     try:
         connection = socket.create_connection((host, port), timeout=min(timeout, CONNECT_SECONDS))
     except ConnectionRefusedError as error:
-        raise ConnectError("tcp", f"{host} refused the connection on port {port}.", refused, retry=True) from error
+        raise ConnectError("tcp", problems.CONNECTION_REFUSED(host=host, port=port), retry=True) from error
     except ConnectionResetError as error:
         # It was taken, and closed before it was ours: so servers refuse one connection too many.
-        raise ConnectError(
-            "tcp",
-            f"{host} closed the connection on port {port} at once.",
-            "It may have too many connections: try again later.",
-            retry=True,
-            busy=True,
-        ) from error
+        raise ConnectError("tcp", problems.CLOSED_AT_ONCE(host=host, port=port), retry=True, busy=True) from error
     except TimeoutError as error:
-        raise ConnectError(
-            "tcp", f"{host} did not answer on port {port}.", "Check the port and the firewall in between.", retry=True
-        ) from error
+        raise ConnectError("tcp", problems.NO_ANSWER(host=host, port=port), retry=True) from error
     except OSError as error:
-        raise ConnectError(
-            "tcp",
-            f"{host} cannot be reached on port {port} ({error.strerror}).",
-            "Check server name, port and network.",
-            retry=True,
-        ) from error
+        reason = problems.UNREACHABLE(host=host, port=port, said=str(error.strerror))
+        raise ConnectError("tcp", reason, retry=True) from error
     if opening is not None:
         opening.begin(connection)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -109,9 +96,7 @@ def tls_context(ca_file: str, *, accept_all: bool) -> ssl.SSLContext:
     try:
         settings = ssl.create_default_context(cafile=ca_file or None)
     except (OSError, ssl.SSLError) as error:
-        raise ConnectError(
-            "certificate", f"{ca_file} holds no certificate that can be read.", "ca_file must be a PEM file."
-        ) from error
+        raise ConnectError("certificate", certificate.NO_AUTHORITIES(file=ca_file)) from error
     if accept_all:
         settings.check_hostname = False
         settings.verify_mode = ssl.CERT_NONE
@@ -119,10 +104,10 @@ def tls_context(ca_file: str, *, accept_all: bool) -> ssl.SSLContext:
 
 
 class tls_errors:
-    """Translate what goes wrong in a TLS handshake; ``hint`` is for a server that speaks no TLS there."""
+    """Translate what goes wrong in a TLS handshake."""
 
-    def __init__(self, host: str, port: int, hint: str) -> None:
-        self._host, self._port, self._hint = host, port, hint
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
 
     def __enter__(self) -> None:
         return
@@ -130,18 +115,15 @@ class tls_errors:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         host, port = self._host, self._port
         if isinstance(error, ssl.SSLCertVerificationError):
-            raise certificate_error(error, host) from error
+            raise ConnectError("certificate", certificate_problem(error, host)) from error
         if isinstance(error, TimeoutError):
-            raise ConnectError(
-                "tls", f"{host} did not answer the TLS handshake on port {port}.", "Check access and port.", retry=True
-            ) from error
+            raise ConnectError("tls", problems.NO_TLS_ANSWER(host=host, port=port), retry=True) from error
         if isinstance(error, OSError):
-            reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "connection closed"
+            said = str(getattr(error, "reason", None) or getattr(error, "strerror", None) or "connection closed")
             # A connection that just ends may be a server that is starting; any other answer is no TLS, today and tomorrow.
             ended = not isinstance(error, ssl.SSLError) or isinstance(error, ssl.SSLEOFError)
-            message = f"{host} does not speak TLS on port {port} ({reason})."
-            hint = f"{self._hint} It may also have too many connections." if ended else self._hint
-            raise ConnectError("tls", message, hint, retry=ended, busy=ended) from error
+            code = problems.TLS_ENDED if ended else problems.NO_TLS
+            raise ConnectError("tls", code(host=host, port=port, said=said), retry=ended, busy=ended) from error
 
 
 def report_tls(wrapped: ssl.SSLSocket, report: Report, *, accept_all: bool) -> None:
@@ -150,20 +132,20 @@ def report_tls(wrapped: ssl.SSLSocket, report: Report, *, accept_all: bool) -> N
     report("certificate", "not checked: all certificates are accepted" if accept_all else "valid for this server")
 
 
-def certificate_error(error: ssl.SSLCertVerificationError, host: str) -> ConnectError:
-    """What is wrong with a certificate, and what to do."""
-    reasons = {
-        10: ("has expired", "Have it renewed on the server"),
-        18: ("is self-signed", "Give its authority as ca_file"),
-        19: ("is signed by an unknown authority", "Give that authority as ca_file"),
-        20: ("is signed by an unknown authority", "Give that authority as ca_file"),
-        21: ("is signed by an unknown authority", "Give that authority as ca_file"),
-        62: ("is for another name", "Use the name that is in the certificate"),
-        64: ("is for another address", "Use the name that is in the certificate"),
-    }
-    what, remedy = reasons.get(error.verify_code, (f"is not valid ({error.verify_message})", "Have it corrected on the server"))
-    return ConnectError(
-        "certificate",
-        f"The certificate of {host} {what}.",
-        f"{remedy}, or set accept_all_certificates = true (then anyone in between can read along).",
-    )
+#: What OpenSSL says of a certificate (X509_V_ERR_*).
+_CERTIFICATES = {
+    10: certificate.EXPIRED,
+    18: certificate.SELF_SIGNED,
+    19: certificate.UNKNOWN_AUTHORITY,
+    20: certificate.UNKNOWN_AUTHORITY,
+    21: certificate.UNKNOWN_AUTHORITY,
+    62: certificate.OTHER_NAME,
+    64: certificate.OTHER_ADDRESS,
+}
+
+
+def certificate_problem(error: ssl.SSLCertVerificationError, host: str) -> Reason:
+    """What is wrong with a certificate."""
+    if code := _CERTIFICATES.get(error.verify_code):
+        return code(host=host)
+    return certificate.INVALID(host=host, said=error.verify_message)

@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.problems.code import Reason
+from core.problems.command_line import COMMAND_LINE
+
 STEP_NAMES = {
     "lookup": "Name lookup",
     "tcp": "TCP connection",
@@ -27,7 +30,12 @@ class Step:
     name: str
     ok: bool | None
     text: str = ""
-    hint: str = ""
+    reason: Reason | None = None
+
+    @property
+    def hint(self) -> str:
+        """What to do about a step that failed, in the words of the command line."""
+        return self.reason.remedy(COMMAND_LINE) if self.reason else ""
 
     @property
     def said(self) -> str:
@@ -35,7 +43,8 @@ class Step:
         return re.sub(r"^\[CAPABILITY [^\]]*\] *", "", self.text)
 
     def as_json(self) -> dict[str, Any]:
-        return {"step": self.name, "ok": self.ok, "text": self.text, "hint": self.hint}
+        value = {"step": self.name, "ok": self.ok, "text": self.text, "hint": self.hint}
+        return value | ({"code": self.reason.code.word} if self.reason else {})
 
 
 class Trial:
@@ -50,13 +59,13 @@ class Trial:
         """A step went well."""
         self._tell(Step(name, True, text))
 
-    def failed(self, name: str, message: str, hint: str) -> None:
+    def failed(self, name: str, reason: Reason) -> None:
         """A step failed, so that all before it went well."""
         for before in self.order[: self.order.index(name)] if name in self.order else ():
             if before not in self._done:
                 # A certificate is refused within the handshake, so that TLS itself was spoken.
                 self.succeeded(before, "")
-        self._tell(Step(name, False, message, hint))
+        self._tell(Step(name, False, reason.sentence(COMMAND_LINE), reason))
 
     def _tell(self, step: Step) -> None:
         self._done[step.name] = step

@@ -21,6 +21,7 @@ from core.engine.examine.examine import ServerFolder
 from core.engine.run.run import Job, ProfileRun
 from core.engine.visit.progress import Snapshot
 from core.model import MailboxResult, Run, RunStatus, Tally, User, now
+from core.problems.command_line import COMMAND_LINE
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter
 from core.profiles.mailboxes import Mailbox, of_target
@@ -123,7 +124,12 @@ class Outcome:
 
     @property
     def reasons(self) -> str:
-        return "\n".join(problem.reason for problem in self.result.problems)
+        return "\n".join(problem.text for problem in self.result.problems)
+
+    @property
+    def advice(self) -> str:
+        """What to do about each problem, in the words of the command line."""
+        return "\n".join(problem.reason.remedy(COMMAND_LINE) for problem in self.result.problems)
 
     @property
     def adds_up(self) -> bool:

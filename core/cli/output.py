@@ -95,7 +95,8 @@ class Output:
         for other in error.others:
             self._text(sys.stderr, safe(other, 4000))
         if self.json_wanted and not self._json_written:
-            self.json({"error": error.message, "hint": error.hint, "exit_code": error.exit_code} | error.as_json())
+            value = {"error": error.message, "hint": error.hint, "code": error.reason.code.word, "exit_code": error.exit_code}
+            self.json(value | error.as_json())
 
     def stdout_failed(self, error: OSError) -> None:
         """Somebody else could not write to stdout: an error, unless the reader had enough. Raises ``StorageError``."""

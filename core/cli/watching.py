@@ -14,6 +14,8 @@ from core.engine.run.foreseen import of_result
 from core.engine.visit.progress import Snapshot
 from core.errors import ArchivarError, BusyError
 from core.model import COUNTERS, Run, RunEvent, RunStatus
+from core.problems.command_line import COMMAND_LINE
+from core.problems.table import kept
 from core.service import liveness
 from core.service.detach import ensure_running
 from core.service.lock import is_running
@@ -196,12 +198,23 @@ def _bar(fraction: float, width: int) -> str:
     return "━" * done + "·" * (width - done) + " "
 
 
+def _advise(problem: dict[str, Any] | None, advised: set[str]) -> None:
+    """What to do about a problem; what was ``advised`` before is not said again."""
+    remedy = kept(problem).remedy(COMMAND_LINE) if problem is not None else ""
+    if remedy and remedy not in advised:
+        advised.add(remedy)
+        output.line(remedy, indent=2)
+
+
 def show_result(run: Run) -> None:
     """A finished run in words."""
     took = f" in {duration(_seconds(run))}" if run.started and run.finished and run.status is not RunStatus.FAILED else ""
     output.line(f"{called(run)} of {run.profile}: {WORDS[run.status]}{took}")
+    advised: set[str] = set()
     if run.reason:
         output.line(run.reason)
+        why = (one for mailbox in (run.result or {}).get("mailboxes", ()) for one in mailbox["problems"])
+        _advise(next((one for one in why if one["reason"] == run.reason), None), advised)
     if run.result is None:
         return
     if counts := _counts(run):
@@ -215,7 +228,7 @@ def show_result(run: Run) -> None:
         (mailbox["mailbox"], problem)
         for mailbox in run.result["mailboxes"]
         for problem in mailbox["problems"]
-        if problem["reason"] not in (run.reason, "") and not run.reason.startswith(problem["reason"])
+        if problem["reason"] not in (run.reason, "")
     ]
     everyone = run.result["mailboxes"]
     if failed := sum(one["status"] == RunStatus.FAILED for one in everyone) if len(everyone) > 1 else 0:
@@ -223,6 +236,7 @@ def show_result(run: Run) -> None:
     for mailbox, problem in problems[:SHOWN_PROBLEMS]:
         where = ", ".join(filter(None, (mailbox, problem["folder"], f"UID {problem['uid']}" if problem["uid"] else "")))
         output.line(f"Problem: {where}: {problem['reason']}", indent=2)
+        _advise(problem, advised)
     if len(problems) > SHOWN_PROBLEMS:
         more = counted(len(problems) - SHOWN_PROBLEMS, "more problem")
         output.line(f"{more}; all of them: archivar watch {run.id} --json")

@@ -26,9 +26,10 @@ from core.directory.difference import Conflict, Difference, UserChange, What
 from core.directory.entry import DirectoryEntry, distinct, scheme
 from core.errors import InputError
 from core.model import User
+from core.problems.code import Reason
+from core.problems.directory import TOO_MANY_LEAVE
 from core.profiles import addresses, people
 from core.profiles.directory import Left
-from core.text.format import number
 
 
 def compare(
@@ -178,18 +179,15 @@ class _Comparison:
         notes = tuple(self._notes)
         return Difference(tuple(changes), tuple(self._conflicts), tuple(gone), unchanged, entries, withheld, kept, notes)
 
-    def _withheld(self, going: Sequence[User], guard: int, *, force: bool) -> str:
+    def _withheld(self, going: Sequence[User], guard: int, *, force: bool) -> Reason | None:
         leaving = {user.id for user in going}
         known = sum(
             user.id in leaving or not (user.removed or user.disabled or scheme(user.directory_id) not in self._schemes)
             for user in self._users.values()
         )
         if force or not going or len(going) * 100 <= guard * known:
-            return ""
-        return (
-            f"{number(len(going))} of {number(known)} users would go, which is more than {guard} %: "
-            "none of them was disabled or removed."
-        )
+            return None
+        return TOO_MANY_LEAVE(going=len(going), known=known, guard=guard)
 
     def _names(self) -> dict[str, str]:
         """The name that each entry's user will have; no name, no user. Whoever has a name now keeps it."""

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from core.model import User
+from core.problems.code import Reason
+from core.problems.command_line import sentence
 
 
 class What(StrEnum):
@@ -98,7 +100,7 @@ class Difference:
     left: tuple[User, ...] = ()
     unchanged: int = 0
     entries: int = 0
-    withheld: str = ""
+    withheld: Reason | None = None
     kept: tuple[User, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -119,7 +121,7 @@ class Difference:
         return {
             **self.counts(),
             "entries": self.entries,
-            "withheld": self.withheld,
+            "withheld": sentence(self.withheld) if self.withheld else "",
             "changes": [change.as_json() for change in self.changes],
             "conflict_list": [conflict.as_json() for conflict in self.conflicts],
             "left_users": [user.name for user in self.left],

@@ -20,6 +20,7 @@ from typing import Protocol
 from core.directory.group_notes import NAMED, GroupNote, Lack
 from core.directory.values import DnKey, Row, Sid, Values, dn_key, domain_of, first, is_below, sid, texts
 from core.errors import DirectoryError
+from core.problems import directory as problems
 from core.profiles import ldap_filter
 
 #: LDAP_MATCHING_RULE_IN_CHAIN (MS-ADTS section 3.1.1.3.4.4.3).
@@ -113,13 +114,11 @@ class Groups:
         for name in names:
             found = self._named(name)
             if len(found) > 1:
-                raise DirectoryError(
-                    f'{host} has {len(found)} groups called "{name}".', "Correct search.groups; a DN is always clear."
-                )
+                raise DirectoryError(problems.SEVERAL_GROUPS(host=host, count=len(found), group=name))
             tops += found
             missing += [] if found else [f'"{name}"']
         if missing:
-            raise DirectoryError(f"{host} has no group {', '.join(missing)}.", "Correct search.groups; a DN is always clear.")
+            raise DirectoryError(problems.NO_GROUPS(host=host, groups=", ".join(missing)))
         return [self._membership(name, row) for name, row in zip(names, tops, strict=True)]
 
     # The group itself ------------------------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ from core.directory.threads import in_thread, on_loop
 from core.errors import ArchivarError, ConnectError, DirectoryError, Dropped
 from core.masking import masked
 from core.network import Opening, Report, open_socket, report_tls, tls_context, tls_errors
+from core.problems import directory as problems
+from core.problems.code import Reason
 from core.profiles.directory import Directory
 from core.secrets import Secret
 from core.text.format import number
@@ -36,8 +38,8 @@ Found = dict[str, Any]
 class ApiError(DirectoryError):
     """What the server refused; ``code`` is the API's, ``said`` are the server's own words."""
 
-    def __init__(self, code: int, message: str, hint: str = "", said: str = "") -> None:
-        super().__init__(message, hint)
+    def __init__(self, code: int, reason: Reason, said: str = "") -> None:
+        super().__init__(reason)
         self.code = code
         self.said = said
 
@@ -62,14 +64,11 @@ class KerioApi:
         try:
             result = await self._send("Session.login", params)
         except ApiError as error:
-            raise ConnectError(
-                "login",
-                f"{self._host} refused the login of {self._directory.username}: {error.said}",
-                "Compare user name and password with the server's; the account needs the right to read the administration.",
-            ) from None
+            reason = problems.ADMINISTRATION_REFUSED(host=self._host, login=self._directory.username, said=error.said)
+            raise ConnectError("login", reason) from None
         self._token = str(result.get("token") or "")
         if not self._token:
-            raise ConnectError("login", f"{self._host} gave no token for the session.", "Is it Kerio Connect's administration?")
+            raise ConnectError("login", problems.NO_TOKEN(host=self._host))
 
     async def log_out(self) -> None:
         """End the session; a server that does not answer in a moment ends it by itself."""
@@ -94,9 +93,7 @@ class KerioApi:
         for _ in range(2):
             if (found := await self._pages(method, fields, order, params)) is not None:
                 return found
-        raise DirectoryError(
-            f"{self._host} changed its list of {_plural(method)} while it was read, twice.", "Try again in a moment."
-        )
+        raise DirectoryError(problems.CHANGING(host=self._host, what=_plural(method)))
 
     async def _pages(self, method: str, fields: Sequence[str], order: str, params: Found) -> list[Found] | None:
         """The items; None when they changed on the way, so that one may be missing."""
@@ -114,24 +111,20 @@ class KerioApi:
             result = await self.call(method, {**params, "query": query})
             items, total = result.get("list"), result.get("totalItems")
             if not isinstance(items, list) or not isinstance(total, int):
-                raise DirectoryError(f"{self._host} answered {method} with no list.", "Is it Kerio Connect's administration?")
+                raise DirectoryError(problems.NO_LIST(host=self._host, method=method))
             if first_total not in (-1, total):
                 return None
             first_total = total
             for item in items:
                 key = item.get("id") if isinstance(item, dict) else None
                 if not isinstance(key, str) or not key:
-                    raise DirectoryError(f"{self._host} answered {method} with an item without id.", "See the server's log.")
+                    raise DirectoryError(problems.NO_ID(host=self._host, method=method))
                 found[key] = item
             start += len(items)
             if start >= total:
                 return list(found.values()) if len(found) == total else None
             if not items:
-                raise DirectoryError(
-                    f"{self._host} gave only {number(start)} of {number(total)} {_plural(method)}: "
-                    "with a part nobody is changed.",
-                    "See the server's log.",
-                )
+                raise DirectoryError(problems.IN_PART(host=self._host, got=start, all=total, what=_plural(method)))
 
     async def _send(self, method: str, params: Found) -> Found:
         self._number += 1
@@ -143,20 +136,17 @@ class KerioApi:
         try:
             answer = await self._client.post("/admin/api/jsonrpc/", json=body, headers=headers)
         except httpx.TimeoutException:
-            raise Dropped(f"{self._host} did not answer {method} in time.", "For a slow server raise server.timeout.") from None
+            raise Dropped(problems.LATE(host=self._host, method=method)) from None
         except httpx.HTTPError as error:
             # Its text may hold the request.
-            kind = type(error).__name__
-            raise Dropped(f"The connection to {self._host} was lost ({kind}).", "See that the server runs.") from None
+            raise Dropped(problems.LOST(host=self._host, kind=type(error).__name__)) from None
         try:
             value = answer.json()
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict) or not ("result" in value or "error" in value):
-            raise DirectoryError(
-                f"{self._host} does not answer as Kerio Connect's administration (HTTP {answer.status_code}).",
-                f"Is {self._directory.server.effective_port} the port of the administration? Usually it is 4040.",
-            )
+            port = self._directory.server.effective_port
+            raise DirectoryError(problems.NO_ADMINISTRATION(host=self._host, status=answer.status_code, port=port))
         if (error_ := value.get("error")) is not None:
             raise _api_error(self._host, method, error_)
         result = value["result"]
@@ -189,10 +179,9 @@ async def session(directory: Directory, password: Secret, report: Report) -> Asy
 def _try(directory: Directory, report: Report, opening: Opening) -> None:
     """Connect once step by step, so that what fails is told by its step."""
     server, port = directory.server, directory.server.effective_port
-    refused = f"Is Kerio Connect running there, and is {port} the port of its administration? Usually it is 4040."
     try:
-        plain = open_socket(server.host, port, server.timeout, refused, report, opening)
-        with plain, tls_errors(server.host, port, f"Is {port} the port of Kerio's administration? Usually it is 4040."):
+        plain = open_socket(server.host, port, server.timeout, report, opening)
+        with plain, tls_errors(server.host, port):
             context = tls_context(server.ca_file, accept_all=server.accept_all_certificates)
             with context.wrap_socket(plain, server_hostname=server.host) as wrapped:
                 report_tls(wrapped, report, accept_all=server.accept_all_certificates)
@@ -214,16 +203,14 @@ async def domains(api: KerioApi, directory: Directory, more: Sequence[str] = ())
         found = await api.everything("Domains.get", [*_DOMAIN_FIELDS, *more], "name")
     except ApiError as error:
         if error.code in (FAILED, FORBIDDEN, DENIED):
-            hint = "The account may not list domains (an Auditor may not): give it the right to administer accounts."
-            raise ApiError(error.code, error.message, hint, error.said) from None
+            reason = problems.DOMAINS_REFUSED(host=directory.server.host, said=error.said)
+            raise ApiError(error.code, reason, error.said) from None
         raise
     wanted = [name.casefold() for name in directory.search.domains]
     names = {name.casefold() for one in found for name in _domain_names(one)}
     if missing := [name for name in directory.search.domains if name.casefold() not in names]:
         there = ", ".join(str(one.get("name")) for one in found[:10])
-        raise DirectoryError(
-            f'{directory.server.host} has no domain "{missing[0]}".', f"Domains: {there}. Correct search.domains."
-        )
+        raise DirectoryError(problems.NO_DOMAIN(host=directory.server.host, domain=missing[0], there=there))
     return [one for one in found if not wanted or any(name.casefold() in wanted for name in _domain_names(one))]
 
 
@@ -237,10 +224,7 @@ async def _people(api: KerioApi, directory: Directory) -> list[DirectoryEntry]:
         # Renamed, most likely: its members have not left.
         names = ", ".join(sorted(there.values())[:10]) or "none"
         which = ", ".join(f'"{name}"' for name in missing)
-        raise DirectoryError(
-            f"{directory.server.host} has nobody in a group {which}: with that nobody is changed.",
-            f"Groups with members: {names}. Correct search.groups.",
-        )
+        raise DirectoryError(problems.EMPTY_GROUPS(host=directory.server.host, groups=which, there=names))
     groups = {name.casefold() for name in directory.search.groups}
     return [one for one in found if not groups or groups & {name.casefold() for name in one.groups}]
 
@@ -283,26 +267,27 @@ def _text(value: Any) -> str:
     return str(value.get("name") or "") if isinstance(value, dict) else str(value)
 
 
+_REFUSALS = {
+    FORBIDDEN: problems.FORBIDDEN,
+    DENIED: problems.FORBIDDEN,
+    WRONG_PARAMETERS: problems.WRONG_PARAMETERS,
+}
+
+
 def _api_error(host: str, method: str, error: Any) -> ApiError:
     """The server's refusal, with ``%1`` and its like filled in."""
     if not isinstance(error, dict):
-        return ApiError(FAILED, f"{host} refused {method}.")
+        return ApiError(FAILED, problems.REFUSED_SILENTLY(host=host, method=method))
     text = str(error.get("message") or "no reason given")
     data = error.get("data") if isinstance(error.get("data"), dict) else {}
     parameters = data.get("messageParameters") if isinstance(data, dict) else None
     values = _list(parameters.get("positionalParameters")) if isinstance(parameters, dict) else []
     for place, value in reversed(list(enumerate(values, 1))):
         text = text.replace(f"%{place}", str(value))
-    text = masked(text)
-    code = error.get("code")
-    hints: dict[int, str] = {
-        FORBIDDEN: "Give the account the right to administer accounts.",
-        DENIED: "Give the account the right to administer accounts.",
-        WRONG_PARAMETERS: "This version of the server speaks otherwise: please report it with the server's version.",
-    }
-    number_ = code if isinstance(code, int) else FAILED
-    hint = hints.get(number_, "See the server's log.")
-    return ApiError(number_, f"{host} refused {method}: {text[:300]}", hint, text[:300])
+    said = masked(text)[:300]
+    number_ = error.get("code")
+    number_ = number_ if isinstance(number_, int) else FAILED
+    return ApiError(number_, _REFUSALS.get(number_, problems.REFUSED)(host=host, method=method, said=said), said)
 
 
 def _plural(method: str) -> str:

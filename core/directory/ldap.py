@@ -24,6 +24,7 @@ from core.directory.values import DnKey, Row, Values, dn_key, first, is_below, t
 from core.errors import ArchivarError, ConnectError, DirectoryError, Dropped
 from core.masking import masked
 from core.network import Opening, Report, open_socket, report_tls, tls_context, tls_errors
+from core.problems import directory as problems
 from core.profiles.directory import Directory, DirectoryAccess, Source
 from core.secrets import Secret
 from core.text.format import number
@@ -68,10 +69,7 @@ def people(
         raise
     except Exception as error:
         # ldap3 checks nothing of what it reads: what is no LDAP at all raises whatever comes of it.
-        raise Dropped(
-            f"{directory.server.host} answered with something that is no LDAP.",
-            f"Is {directory.server.effective_port} its port, and {directory.server.access.value} the access for it?",
-        ) from error
+        raise Dropped(problems.NO_LDAP(host=directory.server.host, port=directory.server.effective_port)) from error
     finally:
         opening.done()
     report("search", f"{number(len(found))} {'user' if len(found) == 1 else 'users'}")
@@ -81,8 +79,7 @@ def people(
 def _connect(directory: Directory, password: Secret, report: Report, opening: Opening) -> Any:
     """A connection that is bound."""
     server, port = directory.server, directory.server.effective_port
-    refused = f"Is the directory running there, and is {port} its port for {server.access.value}?"
-    ready = open_socket(server.host, port, server.timeout, refused, report, opening)
+    ready = open_socket(server.host, port, server.timeout, report, opening)
     connection: Any = None
     try:
         if server.access is DirectoryAccess.LDAP_SSL:
@@ -129,23 +126,15 @@ def _hand_over(connection: Any, ready: socket.socket) -> None:
 def _start_tls(connection: Any, directory: Directory, report: Report) -> None:
     host, port = directory.server.host, directory.server.effective_port
     if not connection.extended(_STARTTLS) or connection.result["result"] != _SUCCESS:
-        raise ConnectError(
-            "tls", f"{host} does not offer StartTLS on port {port}.", "Use access ldap-ssl (port 636), or switch TLS on there."
-        )
+        raise ConnectError("tls", problems.NO_STARTTLS(host=host, port=port))
     connection.socket = _wrap(connection.socket, directory, report)
     connection.tls_started = True
 
 
 def _wrap(plain: socket.socket, directory: Directory, report: Report) -> ssl.SSLSocket:
     server, port = directory.server, directory.server.effective_port
-    hint = (
-        f"Port {port} does not seem to speak TLS from the first byte: use access ldap-tls with port 389, or ldap-ssl with "
-        "port 636."
-        if server.access is DirectoryAccess.LDAP_SSL
-        else "Check access and port."
-    )
     context = tls_context(server.ca_file, accept_all=server.accept_all_certificates)
-    with tls_errors(server.host, port, hint):
+    with tls_errors(server.host, port):
         wrapped = context.wrap_socket(plain, server_hostname=server.host)
     report_tls(wrapped, report, accept_all=server.accept_all_certificates)
     return wrapped
@@ -159,15 +148,13 @@ def _bind(connection: Any, directory: Directory) -> None:
     except LDAPException as error:
         if type(error).__name__ != "LDAPPasswordIsMandatoryError":
             raise
-        raise ConnectError("login", f"The password of {who} is empty.", "Directories take that for no login at all.") from None
+        raise ConnectError("login", problems.EMPTY_PASSWORD(login=who)) from None
     code = connection.result["result"]
     if code in (_STRONGER, _CONFIDENTIALITY):
-        raise ConnectError("login", f"{host} takes no password without TLS.", "Use access ldap-tls or ldap-ssl.")
+        raise ConnectError("login", problems.NO_PASSWORD_WITHOUT_TLS(host=host))
     said = _said(connection)
-    if code == _INVALID_CREDENTIALS:
-        hint = "Compare login.username (a DN, for Active Directory also user@domain) and password with the directory's."
-        raise ConnectError("login", f"{host} refused the login of {who}{said}.", hint)
-    raise ConnectError("login", f"{host} refused the login of {who}{said}.", "See the directory's log.")
+    refused = problems.LOGIN_REFUSED if code == _INVALID_CREDENTIALS else problems.LOGIN_FAILED
+    raise ConnectError("login", refused(host=host, login=who, said=said))
 
 
 def _said(connection: Any) -> str:
@@ -180,10 +167,7 @@ def _said(connection: Any) -> str:
 def _lost(directory: Directory, error: LDAPException) -> Dropped:
     # Its text may hold anything that was sent; its name says enough.
     kind = re.sub(r"^LDAP|(Error|Result)$", "", type(error).__name__)
-    return Dropped(
-        f"The connection to the directory {directory.server.host} was lost ({kind}).",
-        "See that it runs; for one that is only slow, raise server.timeout.",
-    )
+    return Dropped(problems.LDAP_LOST(host=directory.server.host, kind=kind))
 
 
 class _Reader:
@@ -255,7 +239,7 @@ class _Reader:
         contexts = texts(values, "defaultNamingContext") or texts(values, "namingContexts")
         contexts = [one for one in contexts if one and not one.lower().startswith(("cn=config", "cn=schema", "cn=monitor"))]
         if not contexts:
-            raise DirectoryError(f"{self._host} does not say where its entries begin.", "Give search.base_dn.")
+            raise DirectoryError(problems.NO_BASE(host=self._host))
         return contexts
 
     def search(self, bases: Sequence[str], filter: str, attributes: Sequence[str]) -> list[Row]:
@@ -331,10 +315,7 @@ class _Reader:
                 answered = [pair for row in self._rows() for pair in row[1].items() if _RANGE.fullmatch(pair[0])]
                 next_part = _RANGE.fullmatch(answered[0][0]) if answered else None
                 if next_part is None or not answered[0][1] or (next_part[2] != "*" and int(next_part[2]) <= int(last)):
-                    raise DirectoryError(
-                        f'{self._host} gave only a part of "{attribute}" of "{dn}": with a part nobody is changed.',
-                        "See the directory's log.",
-                    )
+                    raise DirectoryError(problems.ATTRIBUTE_IN_PART(host=self._host, attribute=attribute, dn=dn))
                 several += answered[0][1]
                 last = next_part[2]
             found[attribute] = several
@@ -346,18 +327,12 @@ class _Reader:
             return
         said = _said(self._connection)
         if code in (_SIZE_LIMIT, _ADMIN_LIMIT, _TIME_LIMIT):
-            raise DirectoryError(
-                f"{self._host} gave only a part of its users{said}: with a part nobody is changed.",
-                "Raise the limit for this account there, or narrow search.filter.",
-            )
+            raise DirectoryError(problems.USERS_IN_PART(host=self._host, said=said))
         if code == _NO_SUCH_OBJECT:
-            raise DirectoryError(f'{self._host} has nothing under "{base}".', "Correct search.base_dn, or leave it out.")
+            raise DirectoryError(problems.WRONG_BASE(host=self._host, base=base))
         if code == _REFERRAL:
-            raise DirectoryError(
-                f'{self._host} names another server for "{base}".',
-                "Use that one as server.host: referrals are not followed.",
-            )
-        raise DirectoryError(f"{self._host} did not answer the search{said}.", "See search.filter and the directory's log.")
+            raise DirectoryError(problems.REFERRAL(host=self._host, base=base))
+        raise DirectoryError(problems.SEARCH_FAILED(host=self._host, said=said))
 
     def _entry(self, dn: str, values: Values) -> DirectoryEntry:
         names = self._directory.attributes
@@ -379,10 +354,7 @@ class _Reader:
         for name in _IDS:
             if text := first(values, name):
                 return f"{name}:{text.lower()}"
-        raise DirectoryError(
-            f'{self._host} gives the entry "{dn}" no permanent id ({" or ".join(_IDS)}).',
-            "The account must be allowed to read these attributes: without them a rename looks like another person.",
-        )
+        raise DirectoryError(problems.NO_PERMANENT_ID(host=self._host, dn=dn, ids=" or ".join(_IDS)))
 
 
 def emails(values: Sequence[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from core.directory.entry import DirectoryEntry
 from core.directory.group_notes import GroupNote, Lack
 from core.errors import ConnectError, DirectoryError
 from core.network import Report
+from core.problems import directory as problems
 from core.profiles.directory import Directory, DirectoryAccess, Source
 from core.secrets import Secret
 from core.trial import Step, Trial
@@ -51,20 +52,17 @@ async def people(
         for name in directory.search.groups:
             if name.casefold() not in there:
                 note(GroupNote(name, Lack.NOBODY))
+    host, of_kerio = directory.server.host, directory.source is Source.KERIO
     if not found:
         raise DirectoryError(
-            f"The directory {directory.server.host} has nobody whom the settings look for: with that nobody is changed.",
-            "Look at domains and groups in [search]."
-            if directory.source is Source.KERIO
-            else f"Look at [search]: it asked for {directory.filter}.",
+            problems.NOBODY_IN_KERIO(host=host) if of_kerio else problems.NOBODY(host=host, filter=directory.filter)
         )
     if not any(one.addresses for one in found):
         # A name that is spelled wrong, or a right that is gone: it would take everybody's addresses away.
         raise DirectoryError(
-            f"The directory {directory.server.host} gives nobody an e-mail address: with that nobody is changed.",
-            "See that the account may read them."
-            if directory.source is Source.KERIO
-            else f"Look at attributes.email ({', '.join(directory.attributes.email)}), and see that the account may read that.",
+            problems.NO_ADDRESSES_IN_KERIO(host=host)
+            if of_kerio
+            else problems.NO_ADDRESSES(host=host, attributes=directory.attributes.email)
         )
     return tuple(found)
 
@@ -85,5 +83,5 @@ async def connection_test(
         found = await people(directory, password, trial.succeeded, note)
     except (ConnectError, DirectoryError) as error:
         step = error.step if isinstance(error, ConnectError) and error.step in trial.order else "search"
-        trial.failed(step, error.message, error.hint)
+        trial.failed(step, error.reason)
     return trial.steps, found

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from core.errors import ProtocolError
 from core.imap import names, replies
 from core.imap.session import Session
+from core.problems import folder as problems
 
 #: What may stand in a list of flags (RFC 3501 section 9, ``flag``): an atom, or one of the system's.
 _KEYWORD = re.compile(r"[^\s(){%*\"\\\]\x00-\x20\x7f-\uffff]+")
@@ -62,7 +63,7 @@ async def append(
 
 def _append(session: Session, name: str, message: bytes, flags: str, internaldate: int | None) -> tuple[int, int] | None:
     if names.needs_literal(name):
-        raise ProtocolError("The folder's name holds a line break, so that nothing can be put there.")
+        raise ProtocolError(problems.UNPUTTABLE())
     date = _date_time(internaldate)
     arguments = [names.quote(name), f"({flags})".encode("ascii"), *([date] if date else [])]
     session.protocol.literal = message

@@ -23,6 +23,8 @@ from core.imap.protocol import Ended, Farewell, Protocol, Slow
 from core.imap.words import LOOKED_AT, words
 from core.masking import masked
 from core.network import Opening, Report, open_socket, report_tls
+from core.problems import connection as problems
+from core.problems import login
 from core.profiles.profile import Access, Method, Server
 
 _STEPS = {
@@ -97,8 +99,7 @@ def _connect(server: Server, credentials: Credentials, report: Report, opening: 
         log_in(client, server, credentials, report)
     except (ValueError, LookupError, TypeError) as error:
         _drop(client)
-        message = f"{server.host} sent something in the login that cannot be read ({type(error).__name__})."
-        raise ConnectError("login", message, "See the server's log.") from None
+        raise ConnectError("login", login.UNREADABLE(host=server.host, kind=type(error).__name__)) from None
     except BaseException:
         _drop(client)
         raise
@@ -114,8 +115,7 @@ def _drop(client: Client) -> None:
 
 
 def _open_socket(server: Server, port: int, report: Report, opening: Opening) -> socket.socket:
-    refused = f"Is the IMAP service running there, and is {port} its port for {server.access.value}?"
-    return open_socket(server.host, port, server.timeout, refused, report, opening)
+    return open_socket(server.host, port, server.timeout, report, opening)
 
 
 def _wrap(plain: socket.socket, server: Server, port: int, report: Report) -> ssl.SSLSocket:
@@ -129,31 +129,26 @@ def _greet(ready: socket.socket, server: Server, port: int, report: Report) -> C
     try:
         client = Client(ready, server.host, port, Pace(server.slowest_bytes_a_second, server.timeout, Slow))
     except TimeoutError as error:
-        hint = "Servers speak TLS on port 993: use access imap-ssl." if server.access is not Access.IMAP_SSL else ""
-        raise ConnectError(
-            "greeting", f"{server.host} sent no greeting on port {port}.", hint or "Is it an IMAP server?", retry=True
-        ) from error
+        raise ConnectError("greeting", problems.NO_GREETING(host=server.host, port=port), retry=True) from error
     except (imaplib.IMAP4.error, IMAPClientError, OSError) as error:
-        raise _no_greeting(error, ready, server, port) from error
+        raise _no_greeting(error, server, port) from error
     welcome = client.protocol.welcome or b""
     report("greeting", masked(welcome.decode("utf-8", "replace").removeprefix("* OK").strip()[:LOOKED_AT]))
     return client
 
 
-def _no_greeting(error: Exception, ready: socket.socket, server: Server, port: int) -> ConnectError:
+def _no_greeting(error: Exception, server: Server, port: int) -> ConnectError:
     text, said = words(error), error.args[0] if error.args else ""
     # Closed, or taken leave of: what servers do with one connection too many, and while they start or end.
     turned_away = isinstance(error, Ended | Farewell | ConnectionError) or busy(text)
     turned_away |= isinstance(said, bytes) and said[:5].upper() == b"* BYE"
-    if isinstance(ready, ssl.SSLSocket) or isinstance(error, Farewell) or isinstance(said, bytes):
-        hint = "It may have too many connections: try again later, or lower connections."
-    else:
-        hint = f"Is {port} an IMAP port? With TLS from the first byte use access imap-ssl."
-        hint += " It may also have too many connections." if turned_away else ""
-    message = f"{server.host} did not greet as an IMAP server ({text})."
     if isinstance(error, Ended | ConnectionError):
-        message = f"{server.host} closed the connection without a greeting on port {port}."
-    return ConnectError("greeting", message, hint, retry=True, busy=turned_away)
+        reason = problems.CLOSED_UNGREETED(host=server.host, port=port)
+    elif turned_away:
+        reason = problems.TURNED_AWAY(host=server.host, said=text)
+    else:
+        reason = problems.NO_IMAP_GREETING(host=server.host, port=port, said=text)
+    return ConnectError("greeting", reason, retry=True, busy=turned_away)
 
 
 def _starttls(client: Client, server: Server, port: int, report: Report) -> None:
@@ -161,21 +156,12 @@ def _starttls(client: Client, server: Server, port: int, report: Report) -> None
         with tls.errors(server, port):
             client.starttls(tls.context(server))
     except (Ended, Farewell, Slow) as error:
-        text = words(error)
-        message = f"{server.host} ended the connection before TLS began ({text})."
-        raise ConnectError(
-            "tls", message, "It may have too many connections: try again later.", retry=True, busy=True
-        ) from error
+        reason = problems.ENDED_BEFORE_TLS(host=server.host, said=words(error))
+        raise ConnectError("tls", reason, retry=True, busy=True) from error
     except (CapabilityError, IMAPClientAbortError, imaplib.IMAP4.error) as error:
         if busy(words(error)):
-            raise ConnectError(
-                "tls", f"{server.host} would not begin TLS ({words(error)}).", "Try again later.", retry=True, busy=True
-            ) from error
-        raise ConnectError(
-            "tls",
-            f"{server.host} does not offer STARTTLS on port {port}.",
-            "Use access imap-ssl (port 993), or switch TLS on at the server.",
-        ) from error
+            raise ConnectError("tls", problems.TLS_LATER(host=server.host, said=words(error)), retry=True, busy=True) from error
+        raise ConnectError("tls", problems.NO_STARTTLS(host=server.host, port=port)) from error
     client.quiet()
     client.protocol.watch()
     report_tls(client.socket(), report, accept_all=server.accept_all_certificates)

@@ -18,6 +18,7 @@ from core.imap.login import Known
 from core.imap.names import Folder, Reply, Status
 from core.imap.namespaces import Namespaces
 from core.imap.words import said, words
+from core.problems.folder import COMMAND_REFUSED
 
 #: ID (RFC 2971), telling nothing of this program.
 WHO = b"ID NIL"
@@ -69,7 +70,7 @@ def read(session: Session, with_status: bool) -> Found:
         refusals[0] = at_once(session, [("LIST", listing)])[0]
     told = {kind: _taken(session, kind) for kind in kinds}
     if refusals[0]:
-        raise session.refusal(f"The server answered LIST with {refusals[0]}.", refusals[0])
+        raise session.refusal(COMMAND_REFUSED(command="LIST", said=refusals[0]), refusals[0])
     _learn(session, asked, refusals[1:], told)
     found, unreadable = names.folders(told["LIST"])
     if not any(folder.path == "INBOX" for folder in found) and _has_inbox(session):
@@ -83,7 +84,7 @@ def _has_inbox(session: Session) -> bool:
     """Is there an INBOX, which every mailbox has, although LIST does not name it?"""
     refusal = at_once(session, [("STATUS", b"STATUS INBOX (MESSAGES)")])[0]
     if codes.busy(refusal):
-        raise session.refusal(f"The server answered STATUS with {refusal}.", refusal)
+        raise session.refusal(COMMAND_REFUSED(command="STATUS", said=refusal), refusal)
     return not refusal and bool(_taken(session, "STATUS"))
 
 
@@ -100,7 +101,7 @@ def _beside(session: Session) -> dict[str, bytes]:
 def _learn(session: Session, asked: dict[str, bytes], refusals: Sequence[str], told: dict[str, list[Reply]]) -> None:
     for kind, refusal in zip(asked, refusals, strict=True):
         if codes.busy(refusal):
-            raise session.refusal(f"The server answered {kind} with {refusal}.", refusal)
+            raise session.refusal(COMMAND_REFUSED(command=kind, said=refusal), refusal)
         if refusal:
             session.known.refused.add(kind)
     if "NAMESPACE" in asked:

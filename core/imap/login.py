@@ -19,16 +19,12 @@ from core.errors import ConnectError
 from core.imap.codes import busy
 from core.imap.words import LOOKED_AT, words
 from core.masking import masked
+from core.problems import login as problems
 from core.profiles.profile import KERIO_CHARACTERS, Access, Method, Server
 from core.secrets import Secret
 
-_MASTER_HINT = (
-    "There are three causes: master authentication is switched off on the server, the master password is wrong, "
-    "or the address of this machine is outside the IP group that may use it."
-)
 #: A server that asks more often in one login asks for ever.
 MOST_CHALLENGES = 3
-_WANTED = {Method.MASTER_USER: "the master user", Method.PLAIN_AUTHZID: "the account"}
 
 
 @dataclass(slots=True)
@@ -73,11 +69,10 @@ class Shorten(Exception):
 
 def log_in(client: Any, server: Server, credentials: Credentials, report: Callable[[str, str], None]) -> None:
     """Log in on a connected ``client``; ``report(step, text)`` is told what succeeded. Raises ``ConnectError``, ``Shorten``."""
-    for name, text in (("User name", credentials.mailbox), ("User name", credentials.username)):
-        if re.search(r"[\r\n\0]", text):
-            raise ConnectError("login", f"{name} holds a line break.", "Enter it again, on one line.")
+    if re.search(r"[\r\n\0]", credentials.mailbox + credentials.username):
+        raise ConnectError("login", problems.LINE_BREAK_IN_NAME())
     if re.search(r"[\r\n\0]", credentials.password.reveal()):
-        raise ConnectError("login", "The password holds a line break.", "Enter it again, on one line.")
+        raise ConnectError("login", problems.LINE_BREAK_IN_PASSWORD())
     match credentials.method:
         case Method.KERIO_MASTER:
             _kerio_master(client.protocol, server, credentials)
@@ -97,7 +92,7 @@ def log_in(client: Any, server: Server, credentials: Credentials, report: Callab
 
 def _password(client: Any, server: Server, credentials: Credentials, name: str) -> None:
     if client.has_capability("LOGINDISABLED"):
-        raise ConnectError("login", f"{server.host} takes no password without TLS.", "Use access imap-tls or imap-ssl.")
+        raise ConnectError("login", problems.NO_PASSWORD_WITHOUT_TLS(host=server.host))
     password, protocol = credentials.password.reveal(), client.protocol
     plain = client.has_capability("AUTH=PLAIN")
     try:
@@ -115,12 +110,8 @@ def _password(client: Any, server: Server, credentials: Credentials, name: str) 
 def _plain(client: Any, server: Server, credentials: Credentials) -> None:
     """SASL PLAIN with an authorisation identity (RFC 4616 section 2)."""
     if not client.has_capability("AUTH=PLAIN"):
-        secure = server.access is not Access.IMAP
-        raise ConnectError(
-            "login",
-            f"{server.host} does not offer AUTHENTICATE PLAIN{'' if secure else ' without TLS'}.",
-            "Choose another login method." if secure else "Use access imap-tls or imap-ssl, or another login method.",
-        )
+        code = problems.NO_PLAIN if server.access is not Access.IMAP else problems.NO_PLAIN_WITHOUT_TLS
+        raise ConnectError("login", code(host=server.host))
     response = f"{credentials.mailbox}\0{credentials.username}\0{credentials.password.reveal()}"
     try:
         _authenticate(client.protocol, response)
@@ -156,27 +147,19 @@ def _refused(error: imaplib.IMAP4.error | OSError, server: Server, credentials: 
     text = words(error)
     if isinstance(error, imaplib.IMAP4.abort | OSError) or busy(text):
         return _broken_off(server, text)
-    if credentials.method is Method.PASSWORD:
-        return ConnectError(
-            "login",
-            f"{server.host} refused the login of {credentials.mailbox} ({text}).",
-            "Check user name and password, and that the account may use IMAP.",
-        )
-    return ConnectError(
-        "login",
-        f"{server.host} refused {_WANTED[credentials.method]} {credentials.username} for {credentials.mailbox} ({text}).",
-        "Check the master account, its password, and that the server knows this login name.",
-    )
+    host, login, master = server.host, credentials.mailbox, credentials.username
+    match credentials.method:
+        case Method.PASSWORD:
+            reason = problems.REFUSED(host=host, login=login, said=text)
+        case Method.MASTER_USER:
+            reason = problems.MASTER_USER_REFUSED(host=host, master=master, login=login, said=text)
+        case _:
+            reason = problems.ACCOUNT_REFUSED(host=host, master=master, login=login, said=text)
+    return ConnectError("login", reason)
 
 
 def _broken_off(server: Server, text: str) -> ConnectError:
-    return ConnectError(
-        "login",
-        f"{server.host} broke off the login ({text}).",
-        "It may be busy or have too many connections: try again later; see the server's log.",
-        retry=True,
-        busy=True,
-    )
+    return ConnectError("login", problems.BROKEN_OFF(host=server.host, said=text), retry=True, busy=True)
 
 
 class _Digest:
@@ -240,11 +223,7 @@ def _set_user(protocol: Any, server: Server, credentials: Credentials) -> None:
     if kind != "OK":
         if busy(said):
             raise _broken_off(server, said)
-        raise ConnectError(
-            "mailbox",
-            f"{server.host} does not open the mailbox of {credentials.mailbox} ({said}).",
-            "Check the user's login name (with its domain), and that the account is enabled.",
-        )
+        raise ConnectError("mailbox", problems.MAILBOX_REFUSED(host=server.host, login=credentials.mailbox, said=said))
     protocol.state = "AUTH"
 
 
@@ -267,8 +246,5 @@ def _ask(protocol: Any, name: str, *arguments: bytes, digest: _Digest | None = N
 
 
 def _no_master(server: Server, text: str, *, unknown: bool = False) -> ConnectError:
-    what = "does not know Kerio's master authentication" if unknown else "refused the master login"
-    hint = _MASTER_HINT
-    if unknown:
-        hint = f"It may be no Kerio Connect: then use method master-user or plain-authzid. {hint}"
-    return ConnectError("login", f"{server.host} {what} ({text}).", hint, master=True)
+    code = problems.MASTER_UNKNOWN if unknown else problems.MASTER_REFUSED
+    return ConnectError("login", code(host=server.host, said=text), master=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from imapclient import imap_utf7
 
 from core.masking import masked, masked_name
+from core.problems import folder as problems
 from core.profiles import rules
 from core.profiles.ownership import OWN, Whose
 
@@ -30,13 +31,6 @@ _STATUS_ITEM = re.compile(rb"(?<![A-Z0-9.])([A-Z0-9.]++) (\d{1,20})(?!\d)")
 
 #: The largest number that the database keeps; what a server says beyond it is nonsense.
 LARGEST = 2**63 - 1
-#: Why a line of ``folders`` could not be used.
-UNREADABLE = "the server's folder list has a line that cannot be read"
-#: Another reason: the name would be in the ledger for ever, in what is archived and in every list.
-HOLDS_PASSWORD = (
-    "the folder's name holds the password, which nothing may show: it is left alone; "
-    "rename it on the server, or change the password"
-)
 #: A name that is longer, in bytes or in levels, is none that a mail program could have made.
 LONGEST_NAME, MOST_LEVELS = 4_000, 200
 #: As much of such a line as is shown.
@@ -69,14 +63,15 @@ class Unused(str):
     """A line of the folder list that gives no folder to work with, as text; ``reason`` says why."""
 
     __slots__ = ()
-    reason = UNREADABLE
+    reason = problems.UNREADABLE_LINE()
 
 
 class NamesPassword(Unused):
     """The path of a folder that holds the password, without it."""
 
     __slots__ = ()
-    reason = HOLDS_PASSWORD
+    #: The name would be in the ledger for ever, in what is archived and in every list.
+    reason = problems.HOLDS_PASSWORD()
 
 
 @dataclass(frozen=True, slots=True)

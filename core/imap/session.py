@@ -29,6 +29,9 @@ from core.imap.protocol import LISTED_COST, LISTING, MOST_LISTED, Endless, Farew
 from core.imap.replies import Listing, Sections
 from core.imap.words import said, words
 from core.network import Opening, Report
+from core.problems import connection
+from core.problems import folder as problems
+from core.problems.code import Reason
 from core.profiles.profile import Method, Server
 from core.text import sequence
 
@@ -129,20 +132,19 @@ class Session:
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Do ``function`` in the session's thread. Raises ``Dropped``, ``Sluggish``, ``ProtocolError``, ``Busy``."""
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._executor, function, *arguments)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
         except asyncio.CancelledError:
             self.abort()
             raise
         except (imaplib.IMAP4.abort, ssl.SSLError, OSError, EOFError) as error:
             raise _lost(error) from error
         except (imaplib.IMAP4.error, IMAPClientError) as error:
-            raise _refused(f"The server answered: {words(error)}.", words(error)) from error
+            raise _refused(problems.REFUSED(said=words(error)), words(error)) from error
         except (ValueError, LookupError, TypeError) as error:
             # imaplib stumbles over what no server should send; where it stands in the stream nobody knows then.
             self.abort()
-            raise Dropped(f"The server sent something that cannot be read ({type(error).__name__}).") from error
+            raise Dropped(connection.UNREADABLE(kind=type(error).__name__)) from error
 
     def _read_capabilities(self) -> frozenset[str]:
         # Most servers tell the capabilities after login within the OK, which saves a round trip.
@@ -215,13 +217,14 @@ class Session:
         kind, data = protocol._simple_command(name, *arguments)
         if kind != "OK":
             shown = f"{name} {arguments[0].decode()}" if name == "UID" else name
-            raise _refused(f"The server answered {shown} with {kind}: {said(data)}.", said(data), putting=name in _PUTTING)
+            text = said(data)
+            raise _refused(problems.COMMAND_REFUSED(command=shown, said=f"{kind}: {text}"), text, putting=name in _PUTTING)
         return {key: protocol.untagged_responses.pop(key, []) for key in wanted}
 
     @staticmethod
-    def refusal(text: str, words: str) -> ProtocolError:
+    def refusal(reason: Reason, words: str) -> ProtocolError:
         """The error that the server's ``words`` stand for: ``Busy`` when the same may work later."""
-        return _refused(text, words)
+        return _refused(reason, words)
 
     async def examine(self, folder: Folder) -> Selected:
         """Open a folder for reading only. Raises ``ProtocolError`` when the server refuses."""
@@ -240,9 +243,9 @@ class Session:
         protocol.state = "SELECTED"
         numbers = {key: _number(found[key]) for key in ("UIDVALIDITY", "UIDNEXT", "EXISTS")}
         if not numbers["UIDVALIDITY"]:
-            raise ProtocolError("The server gives the folder no UIDVALIDITY, so its messages cannot be told apart.")
+            raise ProtocolError(problems.NO_UIDVALIDITY())
         if numbers["EXISTS"] is None:
-            raise ProtocolError("The server does not say how many messages the folder has.")
+            raise ProtocolError(problems.NO_COUNT())
         self._exists = numbers["EXISTS"]
         flags = found["PERMANENTFLAGS"][-1] if found["PERMANENTFLAGS"] else None
         return Selected(
@@ -262,7 +265,7 @@ class Session:
         self.protocol.allow(LISTING + LISTED_COST * min(self._exists, MOST_LISTED))
         fetched = self._fetch(uids, "(UID FLAGS INTERNALDATE RFC822.SIZE)")
         if fetched[1]:
-            raise _refused(f"The server would not list the folder: {fetched[1]}.", fetched[1])
+            raise _refused(problems.LISTING_REFUSED(said=fetched[1]), fetched[1])
         # Here and not on the loop: half a million lines take seconds.
         return replies.listing(fetched[0])
 
@@ -310,7 +313,7 @@ class Session:
         wanted = set(uids)
         fetched = await self.call(self._fetch, sequence.pack(wanted), "(UID)")
         if fetched[1]:
-            raise _refused(f"The server would not list the folder: {fetched[1]}.", fetched[1])
+            raise _refused(problems.LISTING_REFUSED(said=fetched[1]), fetched[1])
         return replies.uids(fetched[0]) & wanted
 
     def _fetch(self, uids: str, items: str) -> tuple[list[Reply], str]:
@@ -377,23 +380,21 @@ def _number(values: list[Reply]) -> int | None:
     return None
 
 
-def _refused(text: str, said: str, *, putting: bool = False) -> ProtocolError:
+def _refused(reason: Reason, said: str, *, putting: bool = False) -> ProtocolError:
     """The error for a refusal; ``said`` are the server's own words, ``putting``: something was to be put there."""
     full = putting and codes.code(said) is Code.OVERQUOTA
-    return Busy(text) if codes.busy(said) and not full else ProtocolError(text)
+    return Busy(problems.BUSY(said=said)) if codes.busy(said) and not full else ProtocolError(reason)
 
 
 def _lost(error: BaseException) -> Dropped:
     """What it means that a connection broke."""
     if isinstance(error, TimeoutError):
-        return Dropped("The server fell silent.", "If it is only slow, raise timeout.")
+        return Dropped(connection.SILENT())
     if isinstance(error, Slow):
-        return Sluggish(
-            f"The server was too slow ({words(error)}).", "If that is how fast it is, lower slowest_bytes_a_second."
-        )
+        return Sluggish(connection.SLOW())
+    if isinstance(error, Oversized | Endless):
+        return Boundless(connection.OVERSIZED(size=error.size) if isinstance(error, Oversized) else connection.ENDLESS())
     text = words(error)
-    if isinstance(error, Endless | Oversized):
-        return Boundless(f"The connection was given up ({text}).", "See the server's log.")
     if isinstance(error, Farewell):
-        return Dropped(f"The server ended the session ({text}).", busy=codes.busy(text))
-    return Dropped(f"The connection was lost ({text}).")
+        return Dropped(connection.SESSION_ENDED(said=text), busy=codes.busy(text))
+    return Dropped(connection.CONNECTION_LOST(said=text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 from core.network import tls_context, tls_errors
-from core.profiles.profile import Access, Server
+from core.profiles.profile import Server
 
 
 def context(server: Server) -> ssl.SSLContext:
@@ -15,10 +15,4 @@ def context(server: Server) -> ssl.SSLContext:
 
 def errors(server: Server, port: int) -> tls_errors:
     """Translate what goes wrong in a TLS handshake."""
-    hint = (
-        f"Port {port} does not seem to speak TLS from the first byte: use access imap-tls or imap with port 143, "
-        "or imap-ssl with port 993."
-        if server.access is Access.IMAP_SSL
-        else "Check access and port."
-    )
-    return tls_errors(server.host, port, hint)
+    return tls_errors(server.host, port)

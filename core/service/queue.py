@@ -12,11 +12,12 @@ from core.db.database import Database, Row, Transaction
 from core.engine.visit.progress import Snapshot
 from core.errors import BusyError, InputError
 from core.model import Problem, Run, RunEvent, RunStatus, moment, now, timestamp
+from core.problems.unnamed import EARLIER
 
 _COLUMNS = "id, profile, status, requested, started, finished, cancel_requested, dry_run, resumed, reason, result, automatic"
 _BRIEF = "CASE WHEN result IS NOT NULL THEN json_object('totals', json_extract(result, '$.totals')) END"
 _PROBLEMS = (
-    "SELECT mailbox.value ->> 'mailbox', problem.value ->> 'folder', problem.value ->> 'uid', problem.value ->> 'reason' "
+    "SELECT mailbox.value ->> 'mailbox', problem.value "
     "FROM run, json_each(run.result, '$.mailboxes') mailbox, json_each(mailbox.value, '$.problems') problem "
     "WHERE run.id = ? LIMIT ?"
 )
@@ -152,10 +153,13 @@ class Queue:
         while len(found) < limit and (rows := await self._database.read(sql, (before,))):
             for run, profile, status, finished, reason, dry in rows:
                 at = moment(finished)
-                listed = await self._database.read(_PROBLEMS, (run, limit))
-                if reason and status == RunStatus.FAILED and reason not in {why for *_, why in listed}:
-                    found.append(RunProblem(run, profile, at, "", Problem("", None, reason), bool(dry)))
-                found += [RunProblem(run, profile, at, mailbox, Problem(*rest), bool(dry)) for mailbox, *rest in listed]
+                rows_ = await self._database.read(_PROBLEMS, (run, limit))
+                listed = [(mailbox, json.loads(problem)) for mailbox, problem in rows_]
+                if reason and status == RunStatus.FAILED and reason not in {problem["reason"] for _, problem in listed}:
+                    found.append(RunProblem(run, profile, at, "", Problem("", None, EARLIER(message=reason)), bool(dry)))
+                found += [
+                    RunProblem(run, profile, at, mailbox, Problem.kept(problem), bool(dry)) for mailbox, problem in listed
+                ]
             before = rows[-1][0]
         return found[:limit]
 

@@ -22,6 +22,9 @@ from core.engine.visit.progress import MailboxProgress, Progress
 from core.engine.visit.roster import roster
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
 from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now
+from core.problems import run as problems
+from core.problems.code import Reason
+from core.problems.command_line import sentence
 from core.profiles.profile import Profile
 from core.service.queue import Queue
 from core.system.tasks import spawn
@@ -72,7 +75,7 @@ class RunWork:
             await self._queue.interrupt(self._run.id)
             raise
         except ArchivarError as error:
-            await self.fail(str(error))
+            await self.fail(error.reason)
         except Exception as error:
             logger.exception("run %d failed by an error of the program", self._run.id)
             await self.fail(reason_of(error))
@@ -114,7 +117,8 @@ class RunWork:
             would = "" if result.done else "Nothing of it was done in a dry run. "
             self._emit("directory", "", would + result.sentence())
             groups = (one.sentence() for one in result.groups)
-            for warning in filter(None, (*result.warnings, *groups, result.difference.withheld)):
+            withheld = result.difference.withheld
+            for warning in (*result.warnings, *groups, *([sentence(withheld)] if withheld else [])):
                 self._emit("warning", "", warning)
             for conflict in result.difference.conflicts[:CONFLICTS]:
                 self._emit("directory", "", f"Conflict: {conflict}")
@@ -177,11 +181,11 @@ class RunWork:
             self._warnings.append(text)
         self._events.append((now(), kind, mailbox, text))
 
-    async def _finish(self, status: RunStatus, reason: str = "") -> None:
+    async def _finish(self, status: RunStatus, reason: Reason | None = None) -> None:
         """Write the result: ledger first. Called again after an error it goes on where it was."""
         if not self._in_ledger:
             # Once the ledger has it, the result stays as it is; before, a failure to write it changes it.
-            if reason:
+            if reason is not None:
                 self._name_reason(reason)
             self._add_before()
             for mailbox in self._mailboxes:
@@ -193,20 +197,21 @@ class RunWork:
             self._emit("finished", "", status.value)
         assert self._value is not None
         status = RunStatus(self._value["status"])
-        reason = reason if status is RunStatus.FAILED else ""
-        if status is RunStatus.FAILED and not reason:
-            reason = next((problem.reason for mailbox in self._mailboxes for problem in mailbox.result.problems), "")
+        text = ""
+        if status is RunStatus.FAILED:
+            named = (problem.text for mailbox in self._mailboxes for problem in mailbox.result.problems)
+            text = sentence(reason) if reason is not None else next(named, "")
         if not self._in_ledger:
             await self._archive.append([finished_entry(self._value)])
             self._in_ledger = True
         progress = Progress(self._run.id, self._run.profile, self._mailboxes)
         elapsed = (now() - self._started).total_seconds()
         snapshot = replace(progress.snapshot(elapsed), message_rate=0.0, byte_rate=0.0, seconds_left=None, silent=0.0)
-        await self._queue.finish(self._run.id, status, self._value, reason, snapshot, self._events)
+        await self._queue.finish(self._run.id, status, self._value, text, snapshot, self._events)
         self._events = []
         logger.info("run %d (%s): %s", self._run.id, self._run.profile, status.value)
 
-    def _name_reason(self, reason: str) -> None:
+    def _name_reason(self, reason: Reason) -> None:
         if not self._mailboxes:
             self._mailboxes = [MailboxProgress(MailboxResult(self._run.profile, ""))]
         problems = self._mailboxes[0].result.problems
@@ -229,7 +234,7 @@ class RunWork:
                 tally.known = max(tally.known - before.archived - before.moved, 0)
                 tally.add(before)
 
-    async def fail(self, reason: str) -> None:
+    async def fail(self, reason: Reason) -> None:
         """Write that the run failed, also when the disk is full: what the failed batch took is free again by then.
 
         When the ledger does not take it, the queue alone tells how it went. What that does not take either stays open, and
@@ -260,16 +265,15 @@ class RunWork:
             self._value["warnings"].append(f"The ledger could not take this result: {error.message}")
 
 
-def reason_of(error: BaseException) -> str:
+def reason_of(error: BaseException) -> Reason:
     """Why a run ended by an error that nobody expected, without anything that it was working on."""
     if isinstance(error, ImportError):
-        name = f" ({error.name})" if error.name else ""
-        return f"A part of the program is missing or cannot be loaded{name}. Install archivar anew; see the service's log."
+        return problems.PART_NOT_LOADED(part=error.name) if error.name else problems.NOT_LOADED()
     if isinstance(error, MemoryError):
-        return "There is not enough memory. Make some free, or lower the settings runs and connections."
+        return problems.NO_MEMORY()
     if isinstance(error, OSError) and error.strerror:
-        return f"The system refused: {error.strerror}. See the service's log."
-    return f"An error of the program ended the run ({type(error).__name__}). See the service's log."
+        return problems.SYSTEM_REFUSED(said=error.strerror)
+    return problems.PROGRAM_FAULT(kind=type(error).__name__)
 
 
 async def _expected(archive: Archive, profile: Profile) -> list[MailboxProgress]:

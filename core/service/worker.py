@@ -17,6 +17,9 @@ from core.engine.run.run import result
 from core.engine.visit.limits import Limits
 from core.errors import ArchivarError, BusyError, StorageError
 from core.model import Run, RunStatus, now
+from core.problems.code import Reason
+from core.problems.command_line import sentence
+from core.problems.run import SERVICE_DIED
 from core.service import verifications
 from core.service.indexing import Indexing
 from core.service.lock import ServiceLock
@@ -109,7 +112,7 @@ class Service:
         self._stopping = asyncio.Event()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         #: Runs that ended by an error which their own work did not expect, and why.
-        self._lost: dict[int, str] = {}
+        self._lost: dict[int, Reason] = {}
         self._begun: set[int] = set()
         self._limits = Limits()
         self._settings = settings.Settings()
@@ -235,7 +238,7 @@ class Service:
                 ended = now()
                 value = result(run, RunStatus.FAILED, run.started or run.requested, ended, [], [])
                 story = [(ended, "finished", "", RunStatus.FAILED.value)]
-                await self._queue.finish(number, RunStatus.FAILED, value, reason, events=story)
+                await self._queue.finish(number, RunStatus.FAILED, value, sentence(reason), events=story)
             del self._lost[number]
 
     async def _work(self, run: Run) -> None:
@@ -247,9 +250,7 @@ class Service:
             # One that could not be ended here for want of space has lost no service.
             taken = replace(run, status=RunStatus.INTERRUPTED) if ours else run
             if not await self._queue.take_up(taken, (await self._archive.projection.applied()).seq, tries=TRIES):
-                await work.fail(
-                    f"The service died {TRIES} times in this run without getting further. See {self._archive.home.log}."
-                )
+                await work.fail(SERVICE_DIED(tries=TRIES, log=str(self._archive.home.log)))
                 return
             logger.info("run %d (%s) was interrupted and is carried on", run.id, run.profile)
             await self._queue.report(run.id, None, [(now(), "resumed", "", "interrupted; carried on by a new service")])

@@ -532,7 +532,7 @@ async def test_a_wrong_password_is_named_and_never_shown(dovecot: StartDovecot, 
         assert proxy.connections == 1
     assert outcome.status is RunStatus.FAILED
     assert "refused the login of alice@example.test" in outcome.reasons
-    assert "Check user name and password" in outcome.reasons
+    assert "Check user name and password" in outcome.advice
     [step] = [step for step in await connection_test(reading(server), Secret("wr0ng")) if step.ok is False]
     assert step.name == "login"
     assert "wr0ng" not in f"{outcome} {step}"

@@ -427,9 +427,9 @@ def test_trouble_with_a_server_is_told_in_a_sentence_and_recorded(alice: Archiva
         closed = type("Closed", (), {"host": "127.0.0.1", "port": 1})
         cases: list[tuple[str, str, dict[str, Any], Any, str, str]] = [
             ("Lookup", "lookup", {}, nowhere, "cannot be found", "Check the server name"),
-            ("Refused", "tcp", {}, closed, "refused the connection on port 1", "Is the IMAP service running there"),
+            ("Refused", "tcp", {}, closed, "refused the connection on port 1", "Is the service running there"),
             ("PlainAsTls", "tls", {"access": "imap-ssl"}, plain, "does not speak TLS", "use access imap-tls"),
-            ("NoStarttls", "tls", {"access": "imap-tls"}, plain, "does not offer STARTTLS", "Use access imap-ssl"),
+            ("NoStarttls", "tls", {"access": "imap-tls"}, plain, "does not offer STARTTLS", 'Use access = "imap-ssl"'),
             ("Unknown", "certificate", tls, dovecot, "unknown authority", "ca_file"),
             ("Self", "certificate", {**tls, "port": own.ssl_port}, own, "certificate of 127.0.0.1", "ca_file"),
             (

@@ -18,9 +18,10 @@ import trustme
 
 from core.engine.visit import download
 from core.imap.login import Credentials
-from core.imap.names import UNREADABLE
 from core.imap.session import Session
 from core.model import RunStatus
+from core.problems.command_line import sentence
+from core.problems.folder import UNREADABLE_LINE
 from core.profiles.profile import Access, Method, Profile
 from core.secrets import Secret
 from core.system.tasks import spawn
@@ -548,11 +549,15 @@ async def test_lines_of_the_folder_list_that_cannot_be_read_are_reported(box: Sa
         monkeypatch.setattr(scripted._Session, "send", garble)
         outcome = await box.run(profile(server))
         shown = '() "/" Zwei Worte'
-        assert (outcome.status, outcome.problems, outcome.reasons) == (RunStatus.WITH_ERRORS, [(shown, None)], UNREADABLE)
+        assert (outcome.status, outcome.problems, outcome.reasons) == (
+            RunStatus.WITH_ERRORS,
+            [(shown, None)],
+            sentence(UNREADABLE_LINE()),
+        )
         assert outcome.tally.known == 6
         assert await box.entries("vanished") == []
         tree = {one.path: one.excluded for one in await folder_tree(profile(server), Secret("x"))}
-        assert tree == {"INBOX": "", "Zuletzt": "", shown: UNREADABLE}
+        assert tree == {"INBOX": "", "Zuletzt": "", shown: sentence(UNREADABLE_LINE())}
         assert await box.missing(profile(server)) == {shown: []}
         monkeypatch.undo()
         assert (await heals(box, server)).tally.known == 8

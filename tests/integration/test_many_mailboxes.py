@@ -21,6 +21,7 @@ from core.engine.visit.limits import Limits
 from core.errors import InputError
 from core.imap.login import digest
 from core.model import Run, RunStatus, now
+from core.problems.command_line import COMMAND_LINE
 from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Access, Method, Profile, Server
 from core.profiles.selection import Mode, Selection
@@ -134,8 +135,8 @@ async def test_mailboxes_that_refuse_are_named_and_the_others_are_archived(
     assert [one.mailbox for one in failed] == [address(name) for name in refusing]
     for one in failed:
         [problem] = one.problems
-        assert one.mailbox in problem.reason
-        assert "login name" in problem.reason
+        assert one.mailbox in problem.text
+        assert "login name" in problem.reason.remedy(COMMAND_LINE)
     assert [one.tally.archived for one in outcome.mailboxes[3:]] == [1] * 17
 
 
@@ -205,10 +206,10 @@ async def test_a_refused_master_login_names_the_three_causes_and_is_not_repeated
         tries = sum(line.startswith("X-MASTERAUTH") for line in kerio.lines())
     assert outcome.status is RunStatus.FAILED
     for cause in ("switched off", "password is wrong", "outside the IP group"):
-        assert cause in outcome.reasons
+        assert cause in outcome.advice
     assert tries == 1
-    assert all("not tried: " in one.problems[0].reason for one in outcome.mailboxes[1:])
-    assert WORD not in "".join(problem.reason for one in outcome.mailboxes for problem in one.problems)
+    assert all("not tried: " in one.problems[0].text for one in outcome.mailboxes[1:])
+    assert WORD not in "".join(problem.text for one in outcome.mailboxes for problem in one.problems)
 
 
 @pytest.mark.parametrize("password", ["0123456789abcdefghijklmnopqrstuv", "Umlaute sind möglich", "24 characters of it all."])
@@ -231,7 +232,7 @@ async def test_the_beginning_of_a_password_is_tried_on_another_connection_when_t
     password = "0123456789abcdefghijklmnopqrstuv"
     outcome, kerio = await kerio_run(dovecot, box, Behaviour(master_answer="bye"), password)
     assert outcome.status is RunStatus.FAILED
-    assert "three causes" in outcome.reasons
+    assert "three causes" in outcome.advice
     assert kerio.connections == 2
 
 
@@ -283,8 +284,8 @@ async def test_users_without_address_and_users_gone_since_are_told(dovecot: Star
         ("user02", RunStatus.FAILED),
         ("nobody", RunStatus.FAILED),
     ]
-    assert "no such user any more" in outcome.mailboxes[1].problems[0].reason
-    assert "no e-mail address" in outcome.mailboxes[2].problems[0].reason
+    assert "no such user any more" in outcome.mailboxes[1].problems[0].text
+    assert "no e-mail address" in outcome.mailboxes[2].problems[0].text
     rest = await box.run(staff(at, Method.MASTER_USER, selection=Selection(Mode.ALL_EXCEPT, ("user02", "nobody"))), WORD)
     assert "users.list names users who are no more: user02." in rest.told("warning")
 
@@ -361,7 +362,7 @@ async def test_many_refused_logins_end_the_run_early(dovecot: StartDovecot, box:
     await add(box, *NAMES)
     outcome = await box.run(staff(At(server.host, server.plain_port), Method.MASTER_USER, connections=1), "wrong")
     assert outcome.status is RunStatus.FAILED
-    reasons = [one.problems[0].reason for one in outcome.mailboxes]
+    reasons = [one.problems[0].text for one in outcome.mailboxes]
     assert sum("refused the master user archive" in reason and "not tried" not in reason for reason in reasons) == REFUSED
     assert (
         sum(reason.startswith("not tried: the first 10 logins were all refused") for reason in reasons) == len(NAMES) - REFUSED
@@ -373,7 +374,7 @@ async def test_a_server_that_is_down_does_not_cost_a_wait_for_each_mailbox(box: 
     await add(box, *NAMES)
     outcome = await box.run(staff(At("127.0.0.1", 1), Method.MASTER_USER, connections=1), WORD)
     assert outcome.status is RunStatus.FAILED
-    assert sum(one.problems[0].reason.startswith("not tried") for one in outcome.mailboxes) == 15
+    assert sum(one.problems[0].text.startswith("not tried") for one in outcome.mailboxes) == 15
 
 
 async def test_a_connection_lost_in_one_mailbox_leaves_the_others_alone(dovecot: StartDovecot, box: Sandbox) -> None:
@@ -475,7 +476,7 @@ async def test_a_fault_of_the_program_in_one_mailbox_is_that_mailboxs(
     outcome, _ = await master_run(dovecot, box, Behaviour())
     assert outcome.status is RunStatus.WITH_ERRORS
     [failed] = [one for one in outcome.mailboxes if one.status is RunStatus.FAILED]
-    assert "An error of the program ended this mailbox (ZeroDivisionError)" in failed.problems[0].reason
+    assert "An error of the program ended this mailbox (ZeroDivisionError)" in failed.problems[0].text
 
 
 async def test_in_a_mailbox_of_several_users_nothing_is_deleted(dovecot: StartDovecot, box: Sandbox) -> None:

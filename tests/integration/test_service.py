@@ -26,6 +26,7 @@ from core.engine.run.run import Job, ProfileRun
 from core.engine.visit.limits import Limits
 from core.errors import ArchivarError, BusyError, DamagedError, StorageError
 from core.model import Run, RunStatus, now, timestamp
+from core.problems.run import NO_MEMORY
 from core.profiles.schedule import Schedule
 from core.secrets import Secret
 from core.service import run_work, worker
@@ -679,7 +680,7 @@ async def test_a_run_that_is_stopped_while_it_is_written_down_stays_ended(archiv
     """An interruption that comes after the result does not take it back."""
     queue = Queue(archive.database)
     run = (await queue.enqueue("Test"))[0]
-    await RunWork(archive, queue, run, Limits()).fail("no reason")
+    await RunWork(archive, queue, run, Limits()).fail(NO_MEMORY())
     await queue.interrupt(run.id)
     assert (await queue.run(run.id)).status is RunStatus.FAILED
     assert (await users.find(archive, "alice")).name == "alice"
@@ -728,7 +729,7 @@ async def test_a_result_that_could_not_be_written_at_first_is_of_one_mind(
     monkeypatch.setattr(archive, "append", busy_once)
     with pytest.raises(BusyError):
         await work._finish(RunStatus.SUCCEEDED)
-    await work.fail("locked")
+    await work.fail(NO_MEMORY())
     ended = await queue.run(run.id)
     assert ended.result is not None
     [entry] = [entry async for entry in archive.entries() if entry.kind == "run.finished"]

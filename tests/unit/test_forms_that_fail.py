@@ -42,7 +42,7 @@ async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         raise REFUSED
 
     async def fail(settings: Directory, password: Secret, tick: Callable[[Step], None], note: object) -> Any:
-        return [Step("login", False, REFUSED.message, REFUSED.hint)], ()
+        return [Step("login", False, REFUSED.message, REFUSED.reason)], ()
 
     monkeypatch.setattr(Session, "open", refuse)
     monkeypatch.setattr(directory_sync, "people", refuse)

@@ -45,7 +45,6 @@ INSIDE = frozenset(
             "core.system.actor",
             "core.config",
             "core.trial",
-            "core.engine.run.remedies",
             "core.imap.login",
             "core.imap.appending",
         ),

@@ -7,6 +7,7 @@ import asyncio
 from core.engine.visit.breaker import REFUSED, UNREACHABLE, Breaker
 from core.engine.visit.limits import CONFIDENCE, Budget, Limits, Slots
 from core.errors import ConnectError, Dropped
+from core.problems import connection, folder
 from core.profiles.profile import Server
 from core.system.tasks import spawn
 
@@ -101,15 +102,18 @@ def test_profiles_of_one_server_share_its_connections() -> None:
     assert limits.slots(Server("mail.example.test")) is not limits.slots(Server("mail.example.test", port=994))
 
 
+NO = folder.NO_FOLDERS()
+
+
 def refused(*, step: str = "login", busy: bool = False, master: bool = False) -> ConnectError:
-    return ConnectError(step, "no", retry=busy, busy=busy, master=master)
+    return ConnectError(step, NO, retry=busy, busy=busy, master=master)
 
 
 def test_a_refused_master_login_ends_the_run_at_once() -> None:
     """It would be refused for every other mailbox too, and lock the account."""
     breaker = Breaker()
     breaker.failed(refused(master=True))
-    assert breaker.open == "no"
+    assert breaker.open == NO
 
 
 def test_some_refused_mailboxes_are_their_own_affair() -> None:
@@ -119,12 +123,12 @@ def test_some_refused_mailboxes_are_their_own_affair() -> None:
     for _ in range(100):
         breaker.failed(refused())
         breaker.failed(refused(step="mailbox"))
-    assert breaker.open == ""
+    assert breaker.open is None
     breaker = Breaker()
     for _ in range(REFUSED):
-        assert breaker.open == ""
+        assert breaker.open is None
         breaker.failed(refused())
-    assert "the first 10 logins were all refused" in breaker.open
+    assert breaker.open == connection.ALL_LOGINS_REFUSED(count=10, why=NO)
 
 
 def test_a_server_out_of_reach_is_given_up_after_some_tries_in_a_row() -> None:
@@ -134,13 +138,13 @@ def test_a_server_out_of_reach_is_given_up_after_some_tries_in_a_row() -> None:
         breaker.failed(refused(step="tcp"))
     breaker.succeeded()
     for _ in range(UNREACHABLE - 1):
-        breaker.failed(Dropped("gone"))
-    assert breaker.open == ""
+        breaker.failed(Dropped(connection.SILENT()))
+    assert breaker.open is None
     breaker.failed(refused(busy=True))
-    assert "could not be reached 5 times in a row" in breaker.open
+    assert breaker.open == connection.NEVER_REACHED(count=5, why=NO)
     breaker = Breaker()
     breaker.failed(refused(step="certificate"))
-    assert breaker.open == "no"
+    assert breaker.open == NO
 
 
 async def test_another_number_of_connections_holds_at_once() -> None:

@@ -21,6 +21,7 @@ from imapclient import imap_utf7
 from core.imap import names, replies
 from core.imap.words import said, words
 from core.masking import MASK, Known, masked
+from core.problems import folder
 from core.secrets import Secret
 from core.system import log
 
@@ -111,7 +112,7 @@ def test_folders_flags_and_names_of_a_server_hold_no_password() -> None:
     found, unreadable = names.folders([*listed, f'() "/" "{secret.reveal()}'.encode()])
     assert [folder.path for folder in found] == ["Entwürfe"]
     assert list(unreadable) == [MASK, f"Alt/{MASK}", MASK, f'() "/" "{MASK}']
-    assert [line.reason for line in unreadable] == [*[names.HOLDS_PASSWORD] * 3, names.UNREADABLE]
+    assert [line.reason.code for line in unreadable] == [*[folder.HOLDS_PASSWORD] * 3, folder.UNREADABLE_LINE]
     plain = Secret("hunter2-hunter2")
     assert replies._flags(rb"\Seen hunter2-hunter2 NonJunk") == rf"\Seen {MASK} NonJunk"
     assert replies.identity([f'("name" "{plain.reveal()}")'.encode()]) == {"name": MASK}

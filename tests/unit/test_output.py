@@ -208,14 +208,15 @@ def test_a_result_is_told_in_a_few_lines(capsys: pytest.CaptureFixture[str], end
 
 
 def test_many_problems_are_named_up_to_a_point(capsys: pytest.CaptureFixture[str]) -> None:
-    """After 25 problems the rest is a number, and where to read them; the reason of the run is not said twice."""
+    """After 25 problems the rest is a number, and where to read them; no reason of a run and no advice is said twice."""
     problems = [{"folder": "INBOX", "uid": uid, "reason": "no bytes"} for uid in range(1, 53)]
     value = {**result(found=52, failed=52), "mailboxes": [{"mailbox": "alice@example.test", "problems": problems}]}
     show_result(run(RunStatus.WITH_ERRORS, result=value))
     lines = capsys.readouterr().out.splitlines()
     assert lines[2] == "Problem: alice@example.test, INBOX, UID 1: no bytes"
+    assert lines[3].startswith("It is tried again in the next run.")
     assert lines[-1] == "27 more problems; all of them: archivar watch 7 --json"
-    assert len(lines) == 28
+    assert len(lines) == 29
 
 
 def test_json_has_stdout_to_itself(capsys: pytest.CaptureFixture[str]) -> None:
@@ -226,7 +227,7 @@ def test_json_has_stdout_to_itself(capsys: pytest.CaptureFixture[str]) -> None:
     output.error(InputError("It is wrong.", "Do it right."))
     out, err = capsys.readouterr()
     assert err == "for people\narchivar: It is wrong.\nDo it right.\n"
-    assert json.loads(out) == {"error": "It is wrong.", "hint": "Do it right.", "exit_code": 2}
+    assert json.loads(out) == {"error": "It is wrong.", "hint": "Do it right.", "code": "unnamed", "exit_code": 2}
     output.json({"text": "\x1b[31m\x9b ä \u202e"})
     assert capsys.readouterr().out.isascii()
     output.error(ConnectError("tcp", "No."))

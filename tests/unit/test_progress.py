@@ -14,6 +14,7 @@ from core.cli.words import progress_line, waits
 from core.engine.run import progress_words
 from core.engine.visit.progress import SHOWN_PROBLEMS, MailboxProgress, Progress, Snapshot
 from core.model import COUNTERS, MailboxResult, Phase, Problem, RunStatus
+from core.problems.message import NOT_ARCHIVED
 from core.text.format import clock
 from tui.desk.runs import _live_mailbox
 
@@ -154,7 +155,7 @@ def test_a_snapshot_holds_the_last_problems_and_all_counts() -> None:
     """However many there are, a row stays small; the counts are complete."""
     progress, [mailbox] = run_of([[]])
     result = mailbox.progress.result
-    result.problems += [Problem("INBOX", uid, "reason") for uid in range(1, 101)]
+    result.problems += [Problem("INBOX", uid, NOT_ARCHIVED()) for uid in range(1, 101)]
     for name in COUNTERS:
         setattr(result.tally, name, 3)
     mailbox.progress.phase, result.status = Phase.DONE, RunStatus.WITH_ERRORS

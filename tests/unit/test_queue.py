@@ -160,6 +160,6 @@ async def test_the_latest_problems_are_those_of_all_runs(archive: Archive) -> No
         value = {"finished": "2026-01-01T00:00:00.000Z", "mailboxes": mailboxes}
         await queue.finish(run.id, RunStatus.FAILED if number == 2 else RunStatus.WITH_ERRORS, value, "why")
     found = await queue.problems(60)
-    assert [one.problem.reason for one in found[:3]] == ["why", "2.0", "2.1"]
-    assert (len(found), found[-1].problem.reason, found[-1].run, found[-1].mailbox) == (60, "1.18", 2, "anna")
+    assert [one.problem.text for one in found[:3]] == ["why", "2.0", "2.1"]
+    assert (len(found), found[-1].problem.text, found[-1].run, found[-1].mailbox) == (60, "1.18", 2, "anna")
     assert len(await queue.problems(1000)) == 121

@@ -18,6 +18,7 @@ from core.engine.visit.renamed_logins import RenamedLogins
 from core.errors import ConnectError
 from core.imap.session import Session
 from core.model import User, now
+from core.problems import login
 from core.profiles import mailboxes
 from core.profiles.profile import Access, Login, Method, Profile, Server, Target
 from core.profiles.selection import Mode, Selection
@@ -27,7 +28,7 @@ from core.service.run_work import RunWork
 from tests import homes
 
 OLD, NEW = "anna.alt@example.test", "anna.neu@example.test"
-REFUSED = ConnectError("login", "mail.example.test refused the login.", "Check user name and password.")
+REFUSED = ConnectError("login", login.REFUSED(host="mail.example.test", login="anna", said="NO"))
 STAFF = Profile(
     "Staff",
     Server("mail.example.test", Access.IMAP_SSL),
@@ -60,10 +61,11 @@ async def test_the_refusal_says_what_the_address_was_and_what_it_is(archive: Arc
     found = await _explained(archive, "anna")
     day = f"{now().astimezone():%Y-%m-%d}"
     assert found.message == (
-        "mail.example.test refused the login. This login name follows the e-mail address of anna, "
+        "mail.example.test refused the login of anna (NO). This login name follows the e-mail address of anna, "
         f"which was {OLD} until {day}, when the directory renamed it, and is {NEW} now."
     )
-    assert found.hint == f"If the server still knows the account as {OLD}, give the user that login name. {REFUSED.hint}"
+    assert found.hint.startswith(f"If the server still knows the account as {OLD}, give the user that login name.")
+    assert found.hint.endswith(REFUSED.hint)
     assert (found.step, found.retry, found.busy) == (REFUSED.step, False, False)
     assert await _explained(archive, "bob") is REFUSED
     for other in (ConnectError("tls", "x"), ConnectError("login", "x", busy=True), ConnectError("login", "x", master=True)):

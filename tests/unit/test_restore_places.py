@@ -7,6 +7,7 @@ import pytest
 from core.engine.restore.restore_places import ServerFolders, Used
 from core.imap.names import Folder, path
 from core.imap.namespaces import Namespace, Namespaces
+from core.problems import restore
 from core.profiles.ownership import OWN, Standing, Whose
 
 
@@ -42,7 +43,7 @@ def test_the_users_own_folders_lie_below_the_prefix(wished: str, name: str) -> N
     """Each once; also what is called like a folder of others, and like INBOX at its beginning."""
     for there in ((), ("INBOX", "INBOX.Other")):
         spot = server(*there).spot(wished, meant=False)
-        assert (spot.name, spot.whose is not None and spot.whose.standing, spot.refusal) == (name, Standing.OWN, "")
+        assert (spot.name, spot.whose is not None and spot.whose.standing, spot.refusal) == (name, Standing.OWN, None)
 
 
 def test_a_shared_folder_of_that_name_is_used_only_when_it_is_meant() -> None:
@@ -76,12 +77,12 @@ def test_other_prefixes_and_none(told: Namespaces | None, wished: str, name: str
 
 def test_what_cannot_be_named_there_is_refused() -> None:
     """A level that holds the delimiter, levels where there are none, folders of others that are not there."""
-    assert 'parts levels by "."' in server().spot("v1.2", meant=True).refusal
+    assert server().spot("v1.2", meant=True).refusal == restore.NO_SUCH_NAME(delimiter=".")
     flat = spaces(("#mh", ""))
-    assert "no folder within another one" in server(told=flat, delimiter="").spot("A/B", meant=True).refusal
+    assert server(told=flat, delimiter="").spot("A/B", meant=True).refusal == restore.NO_LEVELS()
     shared = spaces(("", "/"), others="Other Users/", shared="Shared/")
-    assert "a shared folder" in server(told=shared, delimiter="/").spot("Shared/Team", meant=True).refusal
-    assert "a folder of bob" in server(told=shared, delimiter="/").spot("Other Users/bob/X", meant=True).refusal
+    for there, whose in (("Shared/Team", "a shared folder"), ("Other Users/bob/X", "a folder of bob")):
+        assert server(told=shared, delimiter="/").spot(there, meant=True).refusal == restore.FOREIGN(whose=whose)
 
 
 def test_a_server_that_does_not_tell_its_prefix_shows_it() -> None:

@@ -75,7 +75,7 @@ class Played:
             note(one)
         found = [Step(name, True, "as it should be") for name in steps(directory)]
         if self.refuses is not None:
-            found[-1] = Step(found[-1].name, False, self.refuses.message, self.refuses.hint)
+            found[-1] = Step(found[-1].name, False, self.refuses.message, self.refuses.reason)
         for step in found:
             tick(step)
         self.asked.append((directory, password.reveal()))

@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.run.remedies import remedy
 from core.engine.visit.progress import MailboxLine
 from core.model import Phase, RunStatus, now
+from core.problems import message
+from core.problems.code import Reason
+from core.problems.command_line import sentence
+from core.problems.profile import NO_PASSWORD
 from core.profiles.schedule import Schedule
 from core.text.cells import cell_len
 from core.text.format import safe
@@ -184,6 +187,11 @@ def test_what_runs_is_on_top_and_what_is_done_is_last() -> None:
     assert [plain(table[index]).split()[2] for index in range(3)] == ["works", "waits", "done"]
 
 
+def kept(reason: Reason) -> dict[str, Any]:
+    """A reason as it is in the result of a run."""
+    return {"reason": sentence(reason), **reason.as_json()}
+
+
 def test_problems_say_where_and_why() -> None:
     """Folder, UID and mailbox in one line and as much of the reason as fits in the next; all of it is in the details."""
     reason = "The server answered NO to the request for this message, three times in a row, with the text: internal error 17."
@@ -199,12 +207,12 @@ def test_problems_say_where_and_why() -> None:
     assert plain(table[3]).rstrip().endswith("…")
     details = " ".join(plain(each) for each in problem_details(row, 40))
     assert reason in " ".join(details.split())
-    assert " ".join(remedy(reason).split()) in " ".join(details.split())
+    assert " ".join(row.remedy.split()) in " ".join(details.split())
 
 
 def test_a_mailbox_tells_the_same_remedy_once() -> None:
     """Hundreds of problems of one kind need one piece of advice, after the last of them."""
-    problems = [problem(uid=uid, reason="the server sent no content") for uid in range(3)]
+    problems = [problem(uid=uid) | kept(message.EMPTY()) for uid in range(3)]
     problems.append(problem("", None, "The connection was lost (reset)."))
     shown = view(status=RunStatus.WITH_ERRORS, result=result(problems, status="failed", failed=3, found=12_345))
     text = "\n".join(plain(each) for each in mailbox_details(shown.mailboxes[0], shown.mailboxes[0].problems, False, 70))
@@ -252,12 +260,12 @@ def test_a_failed_run_gives_its_reason() -> None:
 
 def test_the_remedy_of_a_failed_run_is_one_of_the_console() -> None:
     """The reason stands as it is, without a command; the remedy says what is done here."""
-    reason = "No password is stored for Anna. Change the profile and enter it, or name a file that holds it."
-    failed = result([problem() | {"reason": reason}], status="failed")
-    shown = view(status=RunStatus.FAILED, reason=reason, result=failed)
-    assert shown.summary[0] == f"Failed: {reason}"
-    assert [row.reason for row in shown.problems] == [reason]
-    assert shown.problems[0].remedy.startswith("Change the profile, and type the password on the page Login.")
+    reason = NO_PASSWORD(profile="Anna")
+    failed = result([problem() | kept(reason)], status="failed")
+    shown = view(status=RunStatus.FAILED, reason=sentence(reason), result=failed)
+    assert shown.summary[0] == "Failed: No password is stored for Anna."
+    assert [row.reason for row in shown.problems] == ["No password is stored for Anna."]
+    assert "type the password on the page Login." in shown.problems[0].remedy
 
 
 def test_problems_of_a_finished_run_are_all_there() -> None:

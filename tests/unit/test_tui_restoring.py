@@ -222,7 +222,7 @@ async def test_without_a_password_nothing_begins(archive: Archive, desk: Desk) -
     for ask in (desk.restores.begin(wish), desk.restores.look(wish, nothing)):
         with pytest.raises(Refused, match="No password is stored for Alice") as refused:
             await ask
-        assert "Change the profile and enter it" in refused.value.hint
+        assert "type the password on the page Login" in refused.value.hint
     assert desk.jobs.all() == []
 
 
@@ -302,7 +302,7 @@ async def test_a_server_that_is_not_there_is_said_on_the_page(archive: Archive) 
         await screen.until_shown("r Restore")
         for key in "lr":
             await screen.press(key)
-            await screen.until_shown(f"! {HOST} refused the connection", "Is the IMAP service running")
+            await screen.until_shown(f"! {HOST} refused the connection", "Is the service running")
             assert screen.console.screen is place
             assert screen.console.desk.jobs.all() == []
         assert straight(screen.lines, (80, 24))

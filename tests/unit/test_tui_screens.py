@@ -13,6 +13,8 @@ import pytest
 from textual.pilot import Pilot
 
 from core.model import Phase, RunStatus, User
+from core.problems.command_line import sentence
+from core.problems.connection import CONNECTION_LOST
 from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Login, Method, Profile, Server
 from core.profiles.schedule import Schedule
@@ -681,14 +683,15 @@ async def test_the_rows_of_many_mailboxes_move_on_with_the_run() -> None:
 async def test_a_problem_opens_with_its_reason_in_full_and_what_to_do(size: tuple[int, int]) -> None:
     """Tab goes to the problems, enter opens the chosen one, escape comes back to it."""
     desk = ordinary()
-    long = "The connection was lost " + "and " * 40 + "(peer)."
-    desk.snapshots[7] = snapshot(7, problems=(problem("Archive/2019", 4711, long), problem("Junk", 9)))
+    lost = CONNECTION_LOST(said="and " * 40 + "peer")
+    one = problem("Archive/2019", 4711, sentence(lost)) | lost.as_json()
+    desk.snapshots[7] = snapshot(7, problems=(one, problem("Junk", 9)))
     async with shown(desk, size) as screen:
         await screen.press("r")
         await screen.until_shown("✗ Archive/2019 · UID 4711", "enter Details")
         await screen.press("tab", "down", "enter")
         await screen.until_shown("Mailbox", "anna@example.test", "Folder", "Archive/2019", "4711", "What to do", "esc  close")
-        await screen.until_shown("(peer).", "raise timeout in", "profile.")
+        await screen.until_shown("peer).", '"Timeout"')
         assert all(cell_len(text) == size[0] for text in screen.lines)
         await screen.press("escape")
         await screen.until_shown("▸ ✗ Archive/2019 · UID 4711", "c Cancel")
@@ -706,7 +709,7 @@ async def test_hostile_problems_are_read_to_their_end(size: tuple[int, int]) -> 
         assert all(cell_len(text) == size[0] for text in screen.lines)
         assert not set(screen.text) & set("\x1b\x07\x9b\u202e\u2066\u200b\ufeff")
         await screen.press("end")
-        await screen.until_shown("What to do", "archivar missing PROFILE", "esc  close")
+        await screen.until_shown("What to do", "The key v on", "esc  close")
         assert not set(screen.text) & set("\x1b\x07\x9b\u202e\u2066\u200b\ufeff")
         await screen.press("escape", "home", "enter")
         await screen.until_shown("━ Warning ━", "long long")

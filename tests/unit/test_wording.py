@@ -16,9 +16,9 @@ from core.directory import kerio, ldap
 from core.directory.entry import DirectoryEntry
 from core.directory.people import people
 from core.engine.examine.probe import Mode, Verdict
-from core.engine.run.remedies import remedy
 from core.errors import ArchivarError, ConnectError
 from core.model import COUNTERS, Run, RunStatus, now
+from core.problems import certificate, connection, login
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Source
 from core.profiles.schema import forms
 from core.profiles.schema.profiles import PROFILES
@@ -26,12 +26,12 @@ from core.profiles.schema.table import Where
 from core.secrets import Secret
 from core.trial import Step
 from tests import homes
-from tui.desk import run_words, runs, trial
+from tui.desk import face, run_words, runs, trial
 from tui.desk.activity import run_row
 from tui.desk.draft import Draft
 from tui.desk.drafts import Drafts
 from tui.desk.refusals import Refused, translated
-from tui.desk.wording import advice, message, phrase
+from tui.desk.wording import advice, phrase
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.wizard.step import RUN_NOW, TRY_WITH, FormStep
 from tui.places.wizard.wizard import STEPS
@@ -121,15 +121,21 @@ async def test_what_must_be_corrected_before_is_named_by_page_and_label(
 async def test_refusals_and_remedies_name_pages_instead_of_commands(archive: Archive) -> None:
     """Where a command line would apply a file, the console changes a profile."""
     profile = homes.profile("mail.example.test", 993)
-    said = [remedy("mail.example.test refused the login of anna (no)."), remedy("The certificate of x has expired.")]
-    said += [remedy("mail.example.test refused the master login (NO)."), remedy("does not offer STARTTLS")]
+    host = "mail.example.test"
+    reasons = [
+        login.REFUSED(host=host, login="anna", said="no"),
+        certificate.EXPIRED(host=host),
+        login.MASTER_REFUSED(host=host, said="NO"),
+        connection.NO_STARTTLS(host=host, port=143),
+    ]
+    said = [face.remedy(reason) for reason in reasons]
     jobs = [saved_profiles.find(archive, "x"), saved_profiles.password(archive, profile)]
     for job in jobs:
         with pytest.raises(Refused) as refused, translated():
             await job
         said += [refused.value.message, refused.value.hint]
-    assert [OF_FILES.search(advice(one)) for one in said] == [None] * len(said)
-    assert sum("page Login" in advice(one) for one in said) == 2
+    assert [OF_FILES.search(one) for one in said] == [None] * len(said)
+    assert sum("page Login" in one for one in said) == 3
     assert any("n on Home" in one for one in said)
 
 
@@ -192,13 +198,13 @@ async def test_what_a_directory_lacks_is_said_without_files_and_commands(
     for job in (saved_directory.find(archive), people(directory, Secret("x"), lambda step, text: None)):
         with pytest.raises(ArchivarError) as refused:
             await job
-        said.append(f"{message(refused.value.message)} {advice(refused.value.hint)}")
+        said.append(face.said(refused.value))
     await saved_directory.save(archive, directory)
     of_kerio = Directory(Source.KERIO, DirectoryServer("dc1", DirectoryAccess.HTTPS), "admin")
     for job in (saved_directory.password(archive, directory), people(of_kerio, Secret("x"), lambda step, text: None)):
         with pytest.raises(ArchivarError) as refused:
             await job
-        said.append(f"{message(refused.value.message)} {advice(refused.value.hint)}")
+        said.append(face.said(refused.value))
     words = ("the key t in Users", '"Filter" and "Base DN"', "Type it on the directory's page", '"Domains" and "Groups"')
     assert all(word in one for word, one in zip(words, said, strict=True)), said
     assert not re.search(r"archivar|\[search\]|password_file", " ".join(said))

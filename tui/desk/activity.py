@@ -18,7 +18,7 @@ from core.model import Run, RunStatus, moment, now
 from core.service.queue import Queue, RunProblem
 from core.system.actor import Actor
 from core.text import format as texts
-from tui.desk import present, run_words
+from tui.desk import face, present, run_words
 from tui.desk.jobs import Job, Jobs, Outcome, Stage
 from tui.desk.present import Badge, Safe
 from tui.desk.refusals import translated
@@ -281,7 +281,8 @@ def past_problem(one: RunProblem, moment: datetime) -> PastProblem:
     profile = present.text(one.profile, 100)
     if one.dry_run:
         place = (present.own("dry run"), *place)
-    return PastProblem(one.run, profile, present.sentence(texts.when(one.at, moment)), place, present.text(one.problem.reason))
+    reason = present.text(face.sentence(one.problem.reason))
+    return PastProblem(one.run, profile, present.sentence(texts.when(one.at, moment)), place, reason)
 
 
 def entry_row(entry: Entry, moment_: datetime) -> EntryRow:

@@ -26,7 +26,7 @@ from core.profiles.schema.faults import FieldError
 from core.secrets import Secret
 from core.text import format as texts
 from core.trial import STEP_NAMES
-from tui.desk import present, trial
+from tui.desk import face, present, trial
 from tui.desk.present import BLANK, Safe
 from tui.desk.refusals import translated
 from tui.desk.trial import StepRow
@@ -179,7 +179,7 @@ class DirectoryDesk:
             notes: list[GroupNote] = []
             found, _ = await connection_test(settings, secret, lambda step: tick(trial.row(step)), notes.append)
         if notes:
-            tick(trial.row(replace(found[-1], hint=_lacking(notes))))
+            tick(replace(trial.row(found[-1]), hint=present.text(_lacking(notes), 500)))
         return all(step.ok for step in found)
 
     async def plan(self, draft: DirectoryDraft, tell: Callable[[Safe], None]) -> SyncView:
@@ -260,7 +260,7 @@ class _Rows(Sequence[ImportRow]):
         going = {change.after.id for change in found.changes}
         stay = [user.name for user in found.left if user.id not in going]
         self._rows: list[tuple[Mark, UserChange | Conflict | str]] = [
-            *([(Mark.WRONG, f"{found.withheld} {_WITHHELD}")] if found.withheld else []),
+            *([(Mark.WRONG, f"{face.sentence(found.withheld)} {_WITHHELD}")] if found.withheld else []),
             *((Mark.WRONG, conflict) for conflict in found.conflicts),
             *((Mark.WRONG, one.sentence()) for one in result.groups),
             *((Mark.NOTE, text) for text in (*result.warnings, *found.notes)),
@@ -294,7 +294,7 @@ def _view(result: SyncResult, left: Left) -> SyncView:
         sentence=present.text(result.sentence(), 400),
         changes=len(found.changes),
         rows=_Rows(result),
-        withheld=present.text(found.withheld, 400),
+        withheld=present.text(face.sentence(found.withheld), 400) if found.withheld else BLANK,
         kept=tuple(present.text(user.name, 40) for user in found.kept[:_NAMED]),
         kept_count=len(found.kept),
         fate=present.own("disabled") if left is Left.DISABLE else present.own("removed from the list"),

@@ -9,10 +9,9 @@ from core.archive.registry import saved_profiles, users
 from core.engine.examine.examples import Example
 from core.errors import InputError
 from core.text import format as texts
-from tui.desk import present
+from tui.desk import face, present
 from tui.desk.draft import Draft, ExampleRow
 from tui.desk.drafted import stand_in
-from tui.desk.wording import advice
 
 
 async def problems(archive: Archive, draft: Draft) -> dict[str, str]:
@@ -32,7 +31,7 @@ async def problems(archive: Archive, draft: Draft) -> dict[str, str]:
         await saved_profiles.refuse_own_address(archive, profile)
     except InputError as error:
         field = "catchall.own_addresses" if profile.catchall and profile.catchall.own_addresses else "login.username"
-        found[field] = present.text(f"{error.message.removeprefix(f'{profile.name}: ')} {advice(error.hint)}", 500)
+        found[field] = present.text(f"{error.message.removeprefix(f'{profile.name}: ')} {face.remedy(error.reason)}", 500)
     return found
 
 

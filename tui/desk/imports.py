@@ -15,11 +15,10 @@ from core.archive.transfer.mail_items import Format, Stranger
 from core.errors import InputError
 from core.model import User
 from core.text import format as texts
-from tui.desk import present, typed
+from tui.desk import face, present, typed
 from tui.desk.jobs import Job, Jobs, Outcome, Stage
 from tui.desk.present import Safe
 from tui.desk.refusals import Refused, translated
-from tui.desk.wording import advice, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +151,7 @@ def _path(text: str) -> Path:
 
 
 def _wrong(field: str, error: InputError) -> WrongField:
-    return WrongField(field, present.text(message(error.message), 1000), present.text(advice(error.hint)))
+    return WrongField(field, present.text(face.sentence(error.reason), 1000), present.text(face.remedy(error.reason)))
 
 
 def _outcome(done: Imported, owner: User) -> Outcome:

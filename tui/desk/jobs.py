@@ -19,10 +19,9 @@ from core.service.lock import is_running
 from core.system import log
 from core.system.tasks import spawn
 from core.text import format as texts
-from tui.desk import present
+from tui.desk import face, present
 from tui.desk.present import Badge, Safe, Tone
 from tui.desk.refusals import Refused, fault, way
-from tui.desk.wording import advice, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ class Jobs:
             job.outcome = Outcome((f"It was stopped. {job.again}",))
             raise
         except ArchivarError as error:
-            job.outcome = Outcome((message(error.message), advice(error.hint)), bad=True)
+            job.outcome = Outcome((face.sentence(error.reason), face.remedy(error.reason)), bad=True)
         except Exception as error:
             log.note(self._home.console_log, "archivar.console", way(error))
             job.outcome = Outcome((f"The console has a fault. {fault(error)}", job.again), bad=True)

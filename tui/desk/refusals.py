@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import ArchivarError
-from tui.desk import present
+from tui.desk import face, present
 from tui.desk.present import BLANK, Safe
-from tui.desk.wording import advice, message
 
 
 class Refused(Exception):
@@ -54,4 +53,4 @@ def translated() -> Iterator[None]:
     try:
         yield
     except ArchivarError as error:
-        raise Refused(present.text(message(error.message)), present.text(advice(error.hint))) from error
+        raise Refused(present.text(face.sentence(error.reason)), present.text(face.remedy(error.reason))) from error

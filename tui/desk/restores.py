@@ -17,13 +17,12 @@ from core.errors import InputError
 from core.model import User
 from core.profiles.profile import Profile
 from core.text import format as texts
-from tui.desk import present
+from tui.desk import face, present
 from tui.desk.archive import MailSelection
 from tui.desk.exports import core, resolved
 from tui.desk.jobs import Job, Jobs, Outcome, Stage
 from tui.desk.present import BLANK, Safe
 from tui.desk.refusals import translated
-from tui.desk.wording import advice, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ class RestoreDesk:
             plan = await _plan(self._archive, wish)
         except InputError as error:
             at = error.at.value if isinstance(error, PlanError) else ""
-            return replace(view, trouble=present.text(f"{message(error.message)} {advice(error.hint)}".strip()), at=at)
+            return replace(view, trouble=present.text(face.said(error)), at=at)
         with translated():
             everything = await selecting.select(self._archive, core(wish.selection))
         others = sum(folder.messages for folder in everything) - plan.messages

@@ -8,14 +8,13 @@ from datetime import datetime
 from typing import Any, overload
 
 from core.engine.run.foreseen import of_mailbox
-from core.engine.run.remedies import remedy
 from core.engine.visit.progress import MailboxLine, Snapshot
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus
+from core.problems.table import kept
 from core.text import format as texts
-from tui.desk import run_words
+from tui.desk import face, run_words
 from tui.desk.present import BLANK, Badge, Safe, Tone, badge, sentence, sentences, text
 from tui.desk.run_words import STATES, failed_mailboxes, run_facts, state, summary, times
-from tui.desk.wording import advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +254,8 @@ def _live_problems(snapshot: Snapshot | None) -> tuple[Sequence[ProblemRow], int
 
 
 def _problem(mailbox: str, problem: Mapping[str, Any]) -> ProblemRow:
-    folder, shown, reason = text(problem["folder"]), text(mailbox), problem["reason"]
+    folder, shown, why = text(problem["folder"]), text(mailbox), kept(problem)
+    reason = face.sentence(why)
     uid = "" if problem["uid"] is None else f"UID {problem['uid']}"
     return ProblemRow(
         place=tuple(sentence(part) for part in (folder, uid, shown) if part),
@@ -265,7 +265,7 @@ def _problem(mailbox: str, problem: Mapping[str, Any]) -> ProblemRow:
         folder=folder,
         uid=sentence(uid.removeprefix("UID ")),
         full=text(reason, LONGEST_REASON),
-        remedy=advice(remedy(problem["reason"], problem.get("code", ""))),
+        remedy=text(face.remedy(why), LONGEST_REASON),
     )
 
 

@@ -16,11 +16,10 @@ from core.archive.search.query import Query, QueryError, Within
 from core.archive.search.search import Order as CoreOrder
 from core.archive.search.search import Search
 from core.model import now
-from tui.desk import present
+from tui.desk import face, present
 from tui.desk.message import MessageRow, message_row
 from tui.desk.present import BLANK, Safe
 from tui.desk.refusals import Refused, translated
-from tui.desk.wording import advice
 
 EVERYBODY, EVERY = present.own("everybody's mail"), present.own("everything")
 
@@ -121,7 +120,8 @@ class SearchDesk:
                     search.interrupt()
                     await search.close()
             except QueryError as error:
-                raise BadQuery(present.text(error.message), present.text(advice(error.hint)), error.position) from error
+                sentence, remedy = present.text(face.sentence(error.reason)), present.text(face.remedy(error.reason))
+                raise BadQuery(sentence, remedy, error.position) from error
 
     def _remember(self, text: str) -> None:
         if text in self._asked:

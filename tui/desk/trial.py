@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.trial import STEP_NAMES, Step
-from tui.desk import present
+from tui.desk import face, present
 from tui.desk.present import BLANK, Badge, Safe, Tone
-from tui.desk.wording import advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +34,8 @@ def waiting(names: Iterable[str]) -> list[StepRow]:
 def row(step: Step) -> StepRow:
     """A step as far as it is known."""
     state = _WAITING if step.ok is None else _OK if step.ok else _FAILED
-    said, hint = present.text(step.said, 300), present.text(advice(step.hint), 500)
-    return StepRow(step.name, present.sentence(STEP_NAMES[step.name]), state, said, hint)
+    name = present.sentence(STEP_NAMES[step.name])
+    if step.reason is None:
+        return StepRow(step.name, name, state, present.text(step.said, 300))
+    said, hint = present.text(face.sentence(step.reason), 300), present.text(face.remedy(step.reason), 500)
+    return StepRow(step.name, name, state, said, hint)

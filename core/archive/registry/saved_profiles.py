@@ -18,6 +18,7 @@ from core.archive.store.entries.records import ProfileRemoved, ProfileSaved
 from core.archive.store.ledger import Draft
 from core.errors import ArchivarError, InputError
 from core.model import User, now
+from core.problems import profile as problems
 from core.profiles import templates
 from core.profiles.mailboxes import login_name
 from core.profiles.profile import Access, Profile, Server, from_json, name_key
@@ -403,9 +404,7 @@ async def password(archive: Archive, profile: Profile) -> Secret:
         return read_password(Path(profile.login.password_file))
     stored = await _stored_password(archive, profile.name)
     if stored is None:
-        raise InputError(
-            f"No password is stored for {profile.name}.", "Change the profile and enter it, or name a file that holds it."
-        )
+        raise InputError(problems.NO_PASSWORD(profile=profile.name))
     return stored
 
 
@@ -419,9 +418,9 @@ def read_password(path: Path) -> Secret:
         with path.open(encoding="utf-8") as file:
             text = file.readline().rstrip("\r\n")
     except UnicodeDecodeError:
-        raise InputError(f"login.password_file {path} is not UTF-8 text.") from None
+        raise InputError(problems.PASSWORD_FILE_NO_TEXT(path=str(path))) from None
     except OSError as error:
-        raise InputError(f"login.password_file {path} cannot be read: {error.strerror}.") from None
+        raise InputError(problems.PASSWORD_FILE_UNREAD(path=str(path), said=str(error.strerror))) from None
     if not text:
-        raise InputError(f"login.password_file {path} is empty.", "Its first line must be the password.")
+        raise InputError(problems.PASSWORD_FILE_EMPTY(path=str(path)))
     return Secret(text)

@@ -32,7 +32,9 @@ from core.engine.visit.pipeline import Pipeline
 from core.engine.visit.server import MANY, KnownServer
 from core.errors import ConnectError, DamagedError, Dropped, ProtocolError
 from core.imap.names import Folder, Status
-from core.model import ProblemCode, now
+from core.model import now
+from core.problems.code import Reason
+from core.problems.command_line import sentence
 from core.profiles.profile import Profile
 from core.text.format import counted, number
 
@@ -296,8 +298,8 @@ class _DeepFolder:
         listed, recorded = self._look.listed[uid].size, self._recorded.get(uid)
         return max(listed, recorded.length) if recorded else listed or UNTOLD
 
-    def _not_given(self, uid: int, reason: str, code: ProblemCode = ProblemCode.UNNAMED) -> None:
-        self._differing.append(_differing(self._look, uid, What.NOT_GIVEN, reason))
+    def _not_given(self, uid: int, reason: Reason) -> None:
+        self._differing.append(_differing(self._look, uid, What.NOT_GIVEN, sentence(reason)))
         self._deep.settled(1, 0, 1)
 
     def _expunged(self, uid: int) -> None:

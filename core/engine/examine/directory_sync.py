@@ -17,6 +17,7 @@ from core.directory.group_notes import GroupNote
 from core.directory.people import people
 from core.errors import ArchivarError, BusyError, DamagedError, DirectoryError, StorageError
 from core.network import Report
+from core.problems.command_line import sentence
 from core.profiles.directory import Directory
 from core.secrets import Secret
 from core.system.actor import PERSONAL, signed
@@ -37,10 +38,7 @@ class SyncResult:
     @property
     def refusal(self) -> DirectoryError | None:
         """Why users who left were not disabled or removed, when too many would have been."""
-        if not self.difference.withheld:
-            return None
-        hint = "If that is right: archivar directory sync --force. Else look at [search] and at the directory."
-        return DirectoryError(self.difference.withheld, hint)
+        return DirectoryError(self.difference.withheld) if self.difference.withheld else None
 
     def sentence(self) -> str:
         """The numbers, for people."""
@@ -130,7 +128,7 @@ async def sync(
     withheld = result.difference.withheld
     outcome = Outcome.WITHHELD if withheld else Outcome.DONE
     with suppress(BusyError, StorageError):
-        await last_attempt.remember(archive, outcome, withheld, asked_by=asked_by)
+        await last_attempt.remember(archive, outcome, sentence(withheld) if withheld else "", asked_by=asked_by)
     return result
 
 

@@ -27,6 +27,8 @@ from core.imap.login import Credentials, Known
 from core.imap.names import Folder, Status, Unused
 from core.imap.session import Session
 from core.model import User
+from core.problems.command_line import sentence
+from core.problems.connection import NOT_TRIED
 from core.profiles.mailboxes import Mailbox
 from core.profiles.ownership import OWN, Whose
 from core.profiles.profile import Kind, Profile
@@ -58,9 +60,9 @@ async def connection_test(
     except ConnectError as error:
         if renamed is not None:
             error = await renamed.explained(profile, mailbox, error)
-        trial.failed(error.step if error.step in trial.order else "folders", error.message, error.hint)
+        trial.failed(error.step if error.step in trial.order else "folders", error.reason)
     except ProtocolError as error:
-        trial.failed("folders", error.message, error.hint)
+        trial.failed("folders", error.reason)
     return trial.steps
 
 
@@ -105,7 +107,7 @@ async def folder_tree(profile: Profile, mailbox: Mailbox, password: Secret, peop
         messages = status.items.get("MESSAGES") if status else None
         reason = profile.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose)
         found.append(ServerFolder(folder.path, messages, reason, folder.attributes, whose=folder.whose))
-    return found + [ServerFolder(text, None, text.reason, selectable=False) for text in unreadable]
+    return found + [ServerFolder(text, None, sentence(text.reason), selectable=False) for text in unreadable]
 
 
 def _holder(mailbox: Mailbox) -> Holder:
@@ -130,7 +132,7 @@ async def missing(
         deep.started = await comparisons.begin(archive, name, anew=deep.anew, ended_too=deep.repair, days=days)
     work = MailboxComparison(archive, profile, password, server, deep, backoff, RenamedLogins(archive))
     found = [
-        MissingMailbox(one.mailbox, one.user, error="; ".join(problem.reason for problem in one.problems))
+        MissingMailbox(one.mailbox, one.user, error="; ".join(problem.text for problem in one.problems))
         for one in wanted.impossible
     ]
     queue = deque(wanted.mailboxes)
@@ -138,8 +140,8 @@ async def missing(
     async def compare_all() -> None:
         while queue:
             mailbox = queue.popleft()
-            if breaker.open:
-                error = f"not tried: {breaker.open}"
+            if breaker.open is not None:
+                error = sentence(NOT_TRIED(why=breaker.open))
                 found.append(MissingMailbox(mailbox.top, mailbox.user.name, error=error, unfinished=True))
                 continue
             try:
@@ -202,7 +204,7 @@ class MailboxComparison:
             return await whose.settled(self.archive, holder, session, folders, statuses), statuses, unreadable
 
         folders, statuses, unreadable = await scope.link.again(listed)
-        found = [MissingFolder(text, 0, 0, "", error=text.reason) for text in unreadable]
+        found = [MissingFolder(text, 0, 0, "", error=sentence(text.reason)) for text in unreadable]
         for folder in folders:
             if not folder.selectable:
                 continue

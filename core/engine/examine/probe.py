@@ -18,6 +18,7 @@ from core.imap import appending, deleting
 from core.imap.login import Known
 from core.imap.names import Folder
 from core.imap.session import Session
+from core.problems import deletion
 from core.profiles.filter import DELETED, has_flag
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
@@ -104,7 +105,7 @@ class _Probe:
         return Verdict(Mode.TRASH, at, trash.path, tuple(self._left))
 
     async def _create(self) -> str:
-        refusal = ProtocolError("no folder can be made")
+        refusal: ProtocolError | None = None
         for prefix in _PREFIXES:
             name = f"{prefix}{PROBE}{self._word}"
             try:
@@ -115,21 +116,22 @@ class _Probe:
                 refusal = error
             else:
                 return name
-        raise ProtocolError(f"The probe needs a folder of its own, and the server makes none: {refusal.message}")
+        assert refusal is not None
+        raise ProtocolError(deletion.NO_PROBE_FOLDER(why=refusal.reason))
 
     async def _delete(self, folder: Folder) -> str:
         """Delete the message; the command after which it was no longer there."""
         await deleting.select(self._session, folder)
         uids = set((await self._session.listing()).messages)
         if len(uids) != 1:
-            raise ProtocolError(f"The probe found {len(uids)} messages in its folder instead of its own one.")
+            raise ProtocolError(deletion.PROBE_NOT_ALONE(count=len(uids)))
         await deleting.mark(self._session, uids)
         if not await self._there(folder):
             return "STORE"
         await deleting.expunge_all(self._session)
         if not await self._there(folder):
             return "EXPUNGE"
-        raise ProtocolError("The server does not delete: the message is there after EXPUNGE.")
+        raise ProtocolError(deletion.PROBE_STAYS())
 
     async def _there(self, folder: Folder) -> bool:
         return (await deleting.select(self._session, folder)).exists > 0

@@ -9,6 +9,7 @@ from core.engine.visit.looking import HEADERS_PER_FETCH
 from core.imap.replies import Listed
 from core.imap.session import Busy, Session
 from core.message.splitter import header_end
+from core.problems.folder import BUSY
 
 
 class There:
@@ -51,7 +52,7 @@ class There:
                     continue
                 fetched = await session.bodies([uid])
                 if fetched.busy:
-                    raise Busy(f"The server would not send a message: {fetched.refusal}.")
+                    raise Busy(BUSY(said=fetched.refusal))
                 if fetched.bodies.get(uid) == form:
                     return uid
         return None

@@ -17,6 +17,8 @@ from core.imap import appending, names
 from core.imap.names import Folder
 from core.imap.namespaces import Namespaces
 from core.imap.session import Busy, Session
+from core.problems import restore as problems
+from core.problems.code import Reason
 from core.profiles.ownership import Standing, Whose
 from core.text.format import counted
 
@@ -35,7 +37,7 @@ class Spot:
     name: str = ""
     folder: Folder | None = None
     whose: Whose | None = None
-    refusal: str = ""
+    refusal: Reason | None = None
     made: bool = False
     remark: str = ""
 
@@ -158,16 +160,11 @@ class ServerFolders:
     def _new(self, path: str) -> Spot:
         name = self._name(path)
         if name is None or names.needs_literal(name):
-            refusal = (
-                f'The server can have no folder of this name, since it parts levels by "{self._delimiter}".'
-                if self._delimiter
-                else "The server can have no folder within another one."
-            )
-            return Spot(path, refusal=f"{refusal} Choose another folder for it.")
+            delimiter = self._delimiter
+            return Spot(path, refusal=problems.NO_SUCH_NAME(delimiter=delimiter) if delimiter else problems.NO_LEVELS())
         whose = self.whose(name)
         if whose is not None and whose.foreign:
-            refusal = f"On this server that would be {whose.reason}, which is not made: others would read the mail."
-            return Spot(path, name, whose=whose, refusal=f"{refusal} Choose another folder for it.")
+            return Spot(path, name, whose=whose, refusal=problems.FOREIGN(whose=whose.reason))
         return Spot(path, name, whose=whose)
 
     def _name(self, path: str) -> str | None:

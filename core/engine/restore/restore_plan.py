@@ -13,6 +13,8 @@ from core.archive.registry import users
 from core.engine.visit.roster import Roster, roster
 from core.errors import InputError
 from core.model import now
+from core.problems import restore as problems
+from core.problems.code import Reason
 from core.profiles import rules
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
@@ -33,8 +35,8 @@ class At(StrEnum):
 class PlanError(InputError):
     """A restore that cannot be; ``at`` says what is to be changed."""
 
-    def __init__(self, at: At, message: str, hint: str = "") -> None:
-        super().__init__(message, hint)
+    def __init__(self, at: At, reason: Reason) -> None:
+        super().__init__(reason)
         self.at = at
 
 
@@ -99,26 +101,18 @@ async def plan(archive: Archive, profile: Profile, selection: Selection, *, user
 
 async def _mailbox(archive: Archive, profile: Profile, user: str) -> tuple[Mailbox, Roster]:
     if profile.catchall is not None:
-        raise PlanError(
-            At.PROFILE,
-            f"{profile.name} is for a catch-all mailbox, which is nobody's own, so nothing is restored through it.",
-            "Name a profile that archives the user's mailbox.",
-        )
+        raise PlanError(At.PROFILE, problems.NOBODYS_OWN(profile=profile.name))
     if profile.target is not None:
         found = await roster(archive, profile, removed=True)
         return found.mailboxes[0], found
     if not user:
-        raise PlanError(At.MAILBOX, f"{profile.name} is for many mailboxes: say whose is meant.", "Give --user NAME.")
+        raise PlanError(At.MAILBOX, problems.WHOSE(profile=profile.name))
     found = await roster(archive, profile)
     wanted = await users.find(archive, user)
     for mailbox in found.mailboxes:
         if mailbox.user.id == wanted.id:
             return mailbox, found
-    raise PlanError(
-        At.MAILBOX,
-        f"{wanted.name} is not among the users of {profile.name}, or has no e-mail address.",
-        "archivar profile show tells who is.",
-    )
+    raise PlanError(At.MAILBOX, problems.NOT_AMONG_USERS(user=wanted.name, profile=profile.name))
 
 
 def _target(to: str) -> str:
@@ -126,11 +120,9 @@ def _target(to: str) -> str:
     path = to.strip()
     levels = path.split("/")
     if not all(level.strip() for level in levels) or len(path) > LONGEST:
-        hint = "Name it like Restored/2024, with / between its levels."
-        raise PlanError(At.FOLDER, f'--to: "{to}" cannot be a folder.', hint)
+        raise PlanError(At.FOLDER, problems.NO_FOLDER_NAME(folder=to))
     if any(unicodedata.category(character) in ("Cc", "Cs", "Cf") for character in path):
-        hint = "Name it with letters, digits and signs."
-        raise PlanError(At.FOLDER, "--to: the name of the folder holds a control character.", hint)
+        raise PlanError(At.FOLDER, problems.CONTROL_CHARACTER())
     if levels[0].upper() == "INBOX":
         levels[0] = "INBOX"
     return "/".join(levels)
@@ -140,11 +132,8 @@ def _refuse_strange(mailbox: Mailbox, folders: tuple[Folder, ...]) -> None:
     """Mail that this mailbox never had has no place there to go back to."""
     for folder in folders:
         if folder.owner != mailbox.user.id or not folder.path.startswith(f"{mailbox.top}/"):
-            raise PlanError(
-                At.FOLDER,
-                f"{folder.path} of {folder.user} was no folder of the mailbox {mailbox.top}.",
-                "Say with --to which folder on the server its mail goes to, or choose another one with --folder.",
-            )
+            reason = problems.NO_FOLDER_THERE(folder=folder.path, user=folder.user, mailbox=mailbox.top)
+            raise PlanError(At.FOLDER, reason)
 
 
 async def _doomed(archive: Archive, whole: RestorePlan) -> int:

@@ -38,6 +38,7 @@ from core.imap import names as naming
 from core.imap.login import Known
 from core.imap.replies import Listed
 from core.imap.session import Busy, Session
+from core.problems import restore as problems
 from core.secrets import Secret
 from core.text.format import number, size
 from core.text.sequence import pack
@@ -206,9 +207,9 @@ class Restoring:
         else:
             session, selected = await self._link.select(known)
             if selected.read_only:
-                raise ProtocolError("The server lets us only read this folder.")
+                raise ProtocolError(problems.READ_ONLY())
         if target.uidvalidity not in (0, selected.uidvalidity):
-            raise ProtocolError("The folder was made anew on the server (UIDVALIDITY changed) while it was being filled.")
+            raise ProtocolError(problems.FOLDER_CHANGED())
         target.uidvalidity = selected.uidvalidity
         # Kerio answers FETCH in an empty folder with BAD.
         there = There((await session.listing()).messages if selected.exists else {})

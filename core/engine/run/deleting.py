@@ -37,7 +37,7 @@ from core.engine.visit.visit import Visit
 from core.errors import Dropped, ProtocolError
 from core.imap.names import Folder, Status
 from core.imap.replies import Listed
-from core.model import ProblemCode
+from core.problems import deletion, message
 from core.profiles import rules
 from core.profiles.filter import FLAGGED, has_flag
 from core.profiles.ownership import Evidence
@@ -110,7 +110,7 @@ class Deleting:
         """UIDs that are to go by the rule, ascending; nothing in a folder, and no message, that is named as a problem."""
         problems = self._visit.problems(look.folder)
         named = {problem.uid for problem in problems}
-        if None in named or self._visit.server.learnt or any(one.code is ProblemCode.COUNT for one in problems):
+        if None in named or self._visit.server.learnt or any(one.reason.code is message.LEFT_OUT for one in problems):
             return []
         return [uid for uid, listed in sorted(look.listed.items()) if uid not in named and not self.keep(listed)]
 
@@ -123,7 +123,7 @@ class Deleting:
         try:
             await visit.link.again(lambda: FolderDeletion(visit, look, Asked(keep, self.holds), gone, firsts).delete(uids))
         except (Dropped, ProtocolError) as error:
-            visit.fail(look.folder, None, f"not everything was deleted here: {error.message}")
+            visit.fail(look.folder, None, deletion.BROKE_OFF(why=error.reason))
         # One folder that cannot be had says nothing about the next.
         visit.link.progressed()
 
@@ -151,7 +151,7 @@ class Deleting:
         try:
             return await visit.link.again(lambda: looking.look(visit.archive, visit.link, visit.source, trash, Status()))
         except (Dropped, ProtocolError) as error:
-            visit.fail(trash, None, f"the trash could not be looked at: {error.message}")
+            visit.fail(trash, None, deletion.TRASH_UNREAD(why=error.reason))
             visit.link.progressed()
             return None
 
@@ -197,7 +197,7 @@ class Deleting:
             try:
                 await Download(visit.link, wanted, compare, ignore, ignore, visit.budget).run()
             except ProtocolError as error:
-                visit.fail(look.folder, None, f"what came into the trash could not be read: {error.message}")
+                visit.fail(look.folder, None, deletion.TRASH_MESSAGES_UNREAD(why=error.reason))
         return found
 
     async def forecast(self, folders: Iterable[Folder]) -> list[tuple[Folder, tuple[int, ...]]]:
@@ -224,7 +224,7 @@ class Deleting:
             return
         if look.changed:
             # The UIDs may be those of other mail by now.
-            self._visit.fail(trash, None, "nothing is removed here: the server names other numbers for known messages")
+            self._visit.fail(trash, None, deletion.TRASH_RENUMBERED())
             return
         ours = [uid for uid in await self._ours(look) if uid not in named]
         await self._in_folder(look, ours, _flagged, self._removed)

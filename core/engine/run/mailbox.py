@@ -20,14 +20,17 @@ from core.engine.run.moves import Moves
 from core.engine.run.retrieval import Retrieval, count_moves
 from core.engine.run.sameness import Sameness
 from core.engine.run.views import Views
-from core.engine.visit import filing, looking, refusals, whose
+from core.engine.visit import filing, looking, whose
 from core.engine.visit.looking import Look
 from core.engine.visit.progress import MailboxProgress
 from core.engine.visit.visit import Visit
 from core.engine.visit.whose import Holder
 from core.errors import ArchivarError, ConnectError, Dropped, ProtocolError, Spent
 from core.imap.names import Folder, Status, Unused
-from core.model import Forecast, Phase, Problem, ProblemCode, RunStatus, moment, now
+from core.model import Forecast, Phase, Problem, RunStatus, moment, now
+from core.problems import folder as problems
+from core.problems.mailbox import PROGRAM_FAULT
+from core.problems.message import NOT_ARCHIVED
 from core.profiles.rules import is_trash
 from core.text import sequence
 from core.text.format import counted, number
@@ -112,7 +115,7 @@ class MailboxArchiver:
         trash = {folder.name for folder in folders if is_trash(folder.path, folder.attributes)}
         self._doubts = await sources.doubtful_folders(visit.archive, visit.source) - trash
         if not folders:
-            raise ProtocolError("The server lists no folders at all, not even INBOX.", "See the server's log.")
+            raise ProtocolError(problems.NO_FOLDERS())
         for folder in folders:
             status = statuses.get(folder.name, Status())
             if not folder.selectable:
@@ -133,7 +136,7 @@ class MailboxArchiver:
                     lambda folder=folder, status=status, before=before: self._look(folder, status, before)  # type: ignore[misc]
                 )
             except (Dropped, ProtocolError) as error:
-                visit.fail(folder, None, error.message, refusals.code(error))
+                visit.fail(folder, None, error.reason)
                 # One folder that cannot be had says nothing about the next.
                 visit.link.progressed()
 
@@ -174,8 +177,7 @@ class MailboxArchiver:
         progress.messages_total += len(seen.plan.new)
         progress.bytes_total += sum(seen.listed[uid].size for uid in seen.plan.new)
         if seen.twice:
-            what = f"the server names {counted(len(seen.twice), 'UID')} for several messages each"
-            visit.fail(folder, None, what, ProblemCode.UID_TWICE)
+            visit.fail(folder, None, problems.UID_TWICE(count=len(seen.twice)))
         self._tell_shrunk(folder, seen.before, seen.before - len(seen.listed))
         visit.archive.writer.expect(progress.bytes_total)
         visit.link.progressed()
@@ -319,14 +321,13 @@ class MailboxArchiver:
             archived = next((item.uids for item in known if item.uidvalidity == look.uidvalidity), frozenset())
             missing = set(look.listed) - archived - look.failed - look.expunged - look.excluded
             if missing and not visit.blamed(look.folder):
-                visit.fail(look.folder, None, "not archived completely")
+                visit.fail(look.folder, None, problems.INCOMPLETE())
             for uid in sorted(missing):
                 look.failed.add(uid)
                 visit.tally.failed += 1
-                visit.fail(look.folder, uid, "not archived in this run")
+                visit.fail(look.folder, uid, NOT_ARCHIVED())
             if look.unlisted:
-                what = f"the server counts {look.unlisted} more messages here than it lists"
-                visit.fail(look.folder, None, what, ProblemCode.COUNT)
+                visit.fail(look.folder, None, problems.COUNT(count=look.unlisted))
             # What the filter leaves out for now only must be decided anew next time.
             lasting = not (look.undecided or (look.excluded and visit.rules.filter.changes))
             signature = self._signed(look.signature) if lasting else ""
@@ -379,7 +380,7 @@ async def archive_mailbox(
     try:
         await archiver.run(dry_run=dry_run)
     except (ConnectError, Dropped, ProtocolError) as error:
-        progress.result.problems.append(Problem(progress.folder, None, str(error), refusals.code(error)))
+        progress.result.problems.append(Problem(progress.folder, None, error.reason))
         # A day's share that is used up is no failure of the mailbox: a run of the next day goes on.
         progress.result.status = RunStatus.WITH_ERRORS if isinstance(error, Spent) else RunStatus.FAILED
         progress.phase = Phase.DONE
@@ -389,8 +390,7 @@ async def archive_mailbox(
         raise
     except Exception as error:
         logger.exception("mailbox %s failed by an error of the program", progress.result.mailbox)
-        reason = f"An error of the program ended this mailbox ({type(error).__name__}). See the service's log."
-        progress.result.problems.append(Problem(progress.folder, None, reason))
+        progress.result.problems.append(Problem(progress.folder, None, PROGRAM_FAULT(kind=type(error).__name__)))
         progress.result.status = RunStatus.FAILED
         progress.phase = Phase.DONE
     return None

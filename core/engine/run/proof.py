@@ -19,15 +19,14 @@ from core.errors import DamagedError, ProtocolError
 from core.imap.replies import Listed
 from core.imap.session import Session
 from core.message.envelope import describe_header
-from core.model import ProblemCode
+from core.problems import deletion
+from core.problems.code import Reason
+from core.problems.folder import BUSY, SENT_IN_PART
 
 #: Messages that are proved and deleted at once: few enough to be lost sight of for a moment only.
 CHUNK = 200
 #: Bodies that are read to be compared, at once.
 BATCH_BYTES = 8 * 1024 * 1024
-OTHER = "not deleted: the server has another message here than the one that was archived; this one is archived now, too"
-SUBSTITUTE = "not deleted: the server gives a text for it that is not what its own header begins"
-LENGTH = "not deleted: it has another length than announced, and was not sent twice alike"
 
 
 class Partial(ProtocolError):
@@ -57,22 +56,21 @@ class Proof:
             found += await self._compare(session, {uid: kept[uid] for uid in batch}, listed)
         substitutes = await self._substitutes(session, found, kept, listed)
         for uid in substitutes:
-            visit.fail(look.folder, uid, SUBSTITUTE, ProblemCode.SUBSTITUTE)
+            visit.fail(look.folder, uid, deletion.SUBSTITUTE())
         return sorted(set(found) - substitutes)
 
     async def _undamaged(self, wanted: Mapping[int, Kept]) -> dict[int, Kept]:
         """Those whose archived copies were read back from the disk, whole."""
-        damaged: dict[bytes, str] = {}
+        damaged: dict[bytes, Reason] = {}
         sound: set[bytes] = set()
         async for sha256, got in self._visit.archive.read_back([kept.sha256 for kept in wanted.values()]):
             if isinstance(got, DamagedError):
-                damaged[sha256] = got.message
+                damaged[sha256] = got.reason
             else:
                 sound.add(sha256)
         for uid, kept in wanted.items():
             if kept.sha256 in damaged:
-                reason = f"not deleted: the archived copy is damaged ({damaged[kept.sha256]})"
-                self._visit.fail(self._look.folder, uid, reason)
+                self._visit.fail(self._look.folder, uid, deletion.DAMAGED_COPY(why=damaged[kept.sha256]))
         return {uid: kept for uid, kept in wanted.items() if kept.sha256 in sound}
 
     async def _compare(self, session: Session, wanted: Mapping[int, Kept], listed: Mapping[int, Listed]) -> list[int]:
@@ -82,11 +80,13 @@ class Proof:
             fetched = await session.bodies(wanted)
             missing = [uid for uid in wanted if fetched.bodies.get(uid) is None]
             if missing and fetched.refusal and not fetched.busy and len(wanted) == 1:
-                visit.fail(self._look.folder, missing[0], f"not deleted: the server would not give it: {fetched.refusal}")
+                visit.fail(self._look.folder, missing[0], deletion.REFUSED_MESSAGE(said=fetched.refusal))
                 return []
             refused = bool(missing and fetched.refusal and not fetched.busy)
             if missing and not refused and (fetched.refusal or await session.present(missing)):
-                raise Partial(fetched.refusal or f"the server sent {len(wanted) - len(missing)} of {len(wanted)} messages")
+                if fetched.refusal:
+                    raise Partial(BUSY(said=fetched.refusal))
+                raise Partial(SENT_IN_PART(sent=len(wanted) - len(missing), asked=len(wanted)))
             others = []
             for uid, body in () if refused else fetched.bodies.items():
                 if body is None or self._filtered(body):
@@ -94,7 +94,7 @@ class Proof:
                 if not reads_as(body, wanted[uid]):
                     others.append((uid, body, listed[uid]))
                 elif len(body) != listed[uid].size and self._firsts.get(uid) != hashlib.sha256(body).digest():
-                    visit.fail(self._look.folder, uid, LENGTH, ProblemCode.LENGTH)
+                    visit.fail(self._look.folder, uid, deletion.LENGTH())
                 else:
                     found.append(uid)
             await self._archive(others)
@@ -139,4 +139,4 @@ class Proof:
             prepared = await visit.filing.prepare(messages)
             await visit.filing.store(look.folder, look.uidvalidity, messages, prepared)
         for uid, _, _ in messages:
-            visit.fail(look.folder, uid, OTHER, ProblemCode.OTHER_MESSAGE)
+            visit.fail(look.folder, uid, deletion.OTHER_MESSAGE())

@@ -15,7 +15,9 @@ from core.imap import deleting as server
 from core.imap.names import Folder
 from core.imap.replies import Listed, Listing
 from core.imap.session import Busy, Selected, Session
-from core.model import ProblemCode
+from core.problems import deletion
+from core.problems import folder as problems
+from core.problems.code import Reason
 from core.profiles import rules
 from core.profiles.filter import DELETED, FLAGGED, has_flag
 from core.text.format import number
@@ -87,7 +89,7 @@ class FolderDeletion:
         visit = self._visit
         session, selected = await visit.link.select(self._folder)
         if reason := self._reason_not_to(selected):
-            visit.fail(self._folder, None, f"nothing is deleted here: {reason}")
+            visit.fail(self._folder, None, deletion.NOTHING(why=reason))
             return
         await self._settle(session)
         if selected.exists == 0 or not uids:
@@ -98,11 +100,11 @@ class FolderDeletion:
         try:
             listed = await self._whole(session)
         except Partial as error:
-            visit.fail(self._folder, None, f"nothing is deleted here: {error.message}", ProblemCode.COUNT)
+            visit.fail(self._folder, None, deletion.NOTHING(why=error.reason))
             return
         self._there = set(listed)
         if not server.has_uidplus(session) and _marked(listed):
-            visit.fail(self._folder, None, f"nothing is deleted here: {_STRANGERS}")
+            visit.fail(self._folder, None, deletion.NOTHING(why=deletion.MARKED_BY_OTHERS()))
             return
         for start in range(0, len(uids), CHUNK):
             if not await self._delete_chunk(session, uids[start : start + CHUNK]):
@@ -119,8 +121,9 @@ class FolderDeletion:
             # What comes or goes in between makes a difference once, and none the next time.
             if len(listing.messages) == selected.exists and not listing.twice:
                 return listing.messages
-        counts = f"counts {number(selected.exists)} messages here and lists {number(len(listing.messages))}"
-        raise Partial(f"the server {counts}" if not listing.twice else "the server names a UID for several messages")
+        if listing.twice:
+            raise Partial(problems.UID_FOR_SEVERAL())
+        raise Partial(problems.COUNTED_OTHERWISE(counted=selected.exists, listed=len(listing.messages)))
 
     async def _look_again(self, session: Session) -> None:
         """List the whole folder once more: only what it does not have any more counts as deleted."""
@@ -137,26 +140,23 @@ class FolderDeletion:
         if still := self._went & listed.keys():
             await server.mark(session, still, deleted=False)
             self._gone(self._folder, -len(still))
-            self._visit.fail(self._folder, None, f"{len(still)} messages were not deleted: the server said that they are gone")
+            self._visit.fail(self._folder, None, deletion.STILL_THERE(count=len(still)))
         elif len(listed) < selected.exists:
             short = selected.exists - len(listed)
             # Which of them it hides nobody knows: what may still be there is not counted as gone, and not left marked.
             await server.mark(session, self._went, deleted=False)
             self._gone(self._folder, -min(short, len(self._went)))
-            what = f"the server counts {short} more messages here than it lists after deleting"
-            self._visit.fail(self._folder, None, what, ProblemCode.COUNT)
+            self._visit.fail(self._folder, None, problems.COUNT_AFTER_DELETING(count=short))
         elif not server.has_uidplus(session) and (strangers := self._there - self._went - listed.keys()):
             # A plain EXPUNGE took them, or another client did: which of the two the server does not tell.
-            taken = f"{len(strangers)} more messages are gone since the deletion began (UID {pack(strangers)})"
-            what = f"{taken}: somebody else marked or removed them"
-            self._visit.fail(self._folder, None, what, ProblemCode.FOREIGN_MARK)
+            self._visit.fail(self._folder, None, deletion.FOREIGN_MARK(count=len(strangers), uids=pack(strangers)))
 
-    def _reason_not_to(self, selected: Selected) -> str:
+    def _reason_not_to(self, selected: Selected) -> Reason | None:
         if selected.uidvalidity != self._look.uidvalidity:
-            return "the folder was made anew on the server (UIDVALIDITY changed) since it was archived"
+            return deletion.FOLDER_CHANGED()
         if selected.read_only or not selected.keeps_deleted:
-            return "the server lets us only read this folder"
-        return ""
+            return deletion.READ_ONLY()
+        return None
 
     async def _settle(self, session: Session) -> None:
         """Find out how deletions ended that broke off, in this run or in one before."""
@@ -174,10 +174,10 @@ class FolderDeletion:
         """False when the folder is better left alone after this."""
         there = await self._present(session, uids)
         if (hidden := (set(uids) & self._there) - there) and not hidden.isdisjoint(await self._whole(session)):
-            raise Partial(f"the server names {len(there)} of {len(uids)} messages")
+            raise Partial(problems.NAMED_IN_PART(named=len(there), asked=len(uids)))
         listed = (await session.listing(pack(there))).messages if there else {}
         if len(listed) != len(there):
-            raise Partial(f"the server lists {len(listed)} of {len(there)} messages")
+            raise Partial(problems.LISTED_IN_PART(listed=len(listed), asked=len(there)))
         wanted = [uid for uid in uids if uid in listed and not self._asked.keep(listed[uid])]
         if held := await self._asked.holds.of(self._look, wanted):
             self._asked.holds.count(held)
@@ -187,16 +187,16 @@ class FolderDeletion:
             return True
         await filing.record_deleting(self._visit.archive, self._visit.to, self._folder.name, self._look.uidvalidity, proved)
         marked: set[int] = set(proved)
-        refusal = ""
+        refusal: Reason | None = None
         try:
             marked, refusal = await self._mark_and_expunge(session, proved)
         except Dropped:
             raise
         except ProtocolError as error:
-            refusal = error.message
+            refusal = error.reason
         present = await self._present(session, proved)
         if not refusal and present & marked:
-            refusal = "the server says that they are gone, and still has them"
+            refusal = deletion.GONE_AND_THERE()
         listed = (await session.listing(pack(present))).messages if present else {}
         # What the list leaves out may be marked.
         left = (present - listed.keys()) | _marked(listed)
@@ -205,11 +205,11 @@ class FolderDeletion:
             await server.mark(session, left, deleted=False)
         await self._record(set(proved) - present, present)
         if refusal:
-            self._visit.fail(self._folder, None, f"{len(present)} of {len(proved)} messages were not deleted: {refusal}")
+            self._visit.fail(self._folder, None, deletion.REFUSED(left=len(present), count=len(proved), why=refusal))
         return not refusal
 
-    async def _mark_and_expunge(self, session: Session, uids: Sequence[int]) -> tuple[set[int], str]:
-        """What was to be expunged in the end, and why it was not; empty when it was. Raises ``ProtocolError``."""
+    async def _mark_and_expunge(self, session: Session, uids: Sequence[int]) -> tuple[set[int], Reason | None]:
+        """What was to be expunged in the end, and why it was not; None when it was. Raises ``ProtocolError``."""
         await server.mark(session, uids)
         listed = await self._still(session, uids)
         flagged = [uid for uid, item in listed.items() if has_flag(item.flags, FLAGGED)]
@@ -217,14 +217,14 @@ class FolderDeletion:
             await server.mark(session, flagged, deleted=False)
         left = listed.keys() - set(flagged)
         if not left:
-            return left, ""
+            return left, None
         if server.has_uidplus(session):
             await server.expunge(session, left)
-            return left, ""
+            return left, None
         if _marked(await self._whole(session)) - left:
-            return left, _STRANGERS
+            return left, deletion.MARKED_BY_OTHERS()
         await server.expunge_all(session)
-        return left, ""
+        return left, None
 
     async def _still(self, session: Session, uids: Sequence[int]) -> dict[int, Listed]:
         """Those of ``uids`` that are still there, in the selected state in which they were read and marked."""
@@ -237,7 +237,7 @@ class FolderDeletion:
             present = await self._present(session, uids)
             listed = (await session.listing(pack(present))).messages if present else {}
         if (hidden := set(uids) - listed.keys()) and listed and await session.present(hidden):
-            raise Partial(f"the server lists {len(listed)} of {len(uids)} messages")
+            raise Partial(problems.LISTED_IN_PART(listed=len(listed), asked=len(uids)))
         return {uid: listed[uid] for uid in uids if uid in listed}
 
     async def _present(self, session: Session, uids: Iterable[int]) -> set[int]:
@@ -249,7 +249,7 @@ class FolderDeletion:
     async def _select(self) -> Selected:
         _, selected = await self._visit.link.select(self._folder)
         if selected.uidvalidity != self._look.uidvalidity:
-            raise looking.Changed("the folder was made anew on the server while messages were being deleted")
+            raise looking.Changed(problems.CHANGED_WHILE_DELETING())
         return selected
 
     async def _record(self, gone: set[int], kept: set[int]) -> None:
@@ -262,22 +262,11 @@ class FolderDeletion:
             self._gone(self._folder, len(gone))
 
 
-_STRANGERS = (
-    "somebody else has marked messages as \\Deleted, and this server can only expunge all that are marked (it has no UIDPLUS)"
-)
-
-
 def _refuse_plain_expunge(visit: Visit) -> None:
     """Name, once a mailbox, that this server cannot delete exactly what is named."""
     mailbox = Folder("", "")
     if not visit.blamed(mailbox):
-        visit.fail(
-            mailbox,
-            None,
-            "nothing is deleted: this server has no UIDPLUS, so EXPUNGE removes whatever is marked, also what somebody else "
-            "marks in the same moment. If that is acceptable, set without_uidplus in [delete] of the profile",
-            ProblemCode.NO_UIDPLUS,
-        )
+        visit.fail(mailbox, None, deletion.NO_UIDPLUS())
 
 
 def _marked(listed: dict[int, Listed]) -> set[int]:

@@ -14,7 +14,7 @@ from typing import Any
 from core.archive.read import sources
 from core.archive.read.sources import Kept
 from core.engine.run.moves import Moves
-from core.engine.visit import filing, looking, refusals
+from core.engine.visit import filing, looking
 from core.engine.visit.download import Batch, Download, Wanted, ignore
 from core.engine.visit.filing import Move
 from core.engine.visit.limits import Grant
@@ -23,9 +23,11 @@ from core.engine.visit.pipeline import Pipeline
 from core.engine.visit.visit import Visit
 from core.errors import Dropped, ProtocolError
 from core.imap.replies import Listed
-from core.model import ProblemCode
+from core.problems import message as problems
+from core.problems.code import Reason
+from core.problems.folder import UID_REUSED
 from core.profiles import journal
-from core.text.format import counted, number
+from core.text.format import number
 
 #: Messages that are read before a server is believed to have computed its numbers anew, or to announce inexact sizes.
 SAMPLE = 50
@@ -86,14 +88,14 @@ class Retrieval:
             visit.link,
             Wanted(look.folder, look.uidvalidity, look.listed, uids),
             submit,
-            lambda uid, reason, code=ProblemCode.UNNAMED: self._fail(look, uid, reason, code),
+            lambda uid, reason: self._fail(look, uid, reason),
             lambda uid: self._expunged(look, uid),
             visit.budget,
         )
         try:
             await download.run()
         except ProtocolError as error:
-            visit.fail(look.folder, None, error.message, refusals.code(error))
+            visit.fail(look.folder, None, error.reason)
 
     # What a message is ---------------------------------------------------------------------------------------------------
 
@@ -202,14 +204,7 @@ class Retrieval:
             # Where one UID names another message the numbers of all others prove nothing.
             unchanged = sorted(look.plan.known - set(look.changed))
             await self._again(look, sorted(await self._other_headers(look, unchanged)), stream)
-            what = f"{counted(len(look.replaced), 'UID')} of known mail {'names' if len(look.replaced) == 1 else 'name'} other"
-            visit.fail(
-                look.folder,
-                None,
-                f"{what} messages than before, although UIDVALIDITY is the same (was the server restored from a backup?): "
-                "archived as new mail; what was archived before is kept",
-                ProblemCode.UID_REUSED,
-            )
+            visit.fail(look.folder, None, UID_REUSED(count=len(look.replaced)))
 
     async def _again(self, look: Look, uids: Sequence[int], stream: Stream) -> None:
         if uids:
@@ -258,8 +253,7 @@ class Retrieval:
             visit.tally.known -= uid not in look.stored
             visit.tally.failed += 1
             look.failed.add(uid)
-            what = "the server gives the same text for several messages with different headers"
-            visit.fail(look.folder, uid, what, ProblemCode.SUBSTITUTE)
+            visit.fail(look.folder, uid, problems.SUBSTITUTE())
         look.stored -= uids
 
     # Lengths -------------------------------------------------------------------------------------------------------------
@@ -324,13 +318,8 @@ class Retrieval:
 
     def _name_length(self, look: Look, uid: int) -> None:
         look.failed.add(uid)
-        self._visit.fail(
-            look.folder,
-            uid,
-            f"announced with {number(look.listed[uid].size)} bytes and sent with {number(look.unsized[uid].length)}; kept as "
-            "sent, and read again in the next run",
-            ProblemCode.LENGTH,
-        )
+        reason = problems.LENGTH(announced=look.listed[uid].size, sent=look.unsized[uid].length)
+        self._visit.fail(look.folder, uid, reason)
 
     # What cannot be had --------------------------------------------------------------------------------------------------
 
@@ -341,12 +330,12 @@ class Retrieval:
         self._visit.tally.known -= uid in look.plan.known
         self._done(look, uid)
 
-    def _fail(self, look: Look, uid: int, reason: str, code: ProblemCode) -> None:
+    def _fail(self, look: Look, uid: int, reason: Reason) -> None:
         look.failed.add(uid)
         self._visit.tally.failed += 1
         self._visit.tally.known -= uid in look.plan.known
         self._done(look, uid)
-        self._visit.fail(look.folder, uid, reason, code)
+        self._visit.fail(look.folder, uid, reason)
 
     def _done(self, look: Look, uid: int) -> None:
         self._visit.progress.messages_done += 1

@@ -33,6 +33,8 @@ from core.errors import ArchivarError, ConnectError
 from core.imap.login import Known
 from core.imap.session import Session
 from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now, timestamp
+from core.problems.code import Reason
+from core.problems.connection import NOT_TRIED
 from core.profiles.deletion import Deletion, When
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
@@ -137,8 +139,8 @@ class ProfileRun:
         """Take mailboxes from the queue until it is empty."""
         while self._queue:
             turn = self._queue.popleft()
-            if self._breaker.open:
-                self._skip(turn.progress)
+            if self._breaker.open is not None:
+                self._skip(turn.progress, self._breaker.open)
                 continue
             async with self._slots.taken():
                 error = await self._archive_mailbox(turn)
@@ -158,10 +160,10 @@ class ProfileRun:
             self._queue.append(turn)
             return
         result = turn.progress.result
-        self._job.emit("problem", result.mailbox, result.problems[-1].reason)
+        self._job.emit("problem", result.mailbox, result.problems[-1].text)
 
-    def _skip(self, progress: MailboxProgress) -> None:
-        progress.result.problems.append(Problem("", None, f"not tried: {self._breaker.open}"))
+    def _skip(self, progress: MailboxProgress, why: Reason) -> None:
+        progress.result.problems.append(Problem("", None, NOT_TRIED(why=why)))
         progress.result.status = RunStatus.FAILED
         progress.phase = Phase.DONE
 

@@ -32,7 +32,8 @@ from core.archive.proof.seal_places import FOLDER, Standing, tokens
 from core.config import Home
 from core.errors import ArchivarError, StorageError
 from core.masking import masked
-from core.network import certificate_error, tls_context
+from core.network import certificate_problem, tls_context
+from core.problems import seal as problems
 from core.profiles.seal_place import PORTS, Access, Kind, Place
 from core.secrets import Secret
 from core.system.open_folder import OpenFolder
@@ -83,8 +84,7 @@ def _to_journal(place: Place, parcel: Parcel, password: Secret) -> None:
                 if kind == socket.SOCK_STREAM or error.errno != errno.EPROTOTYPE:
                     raise
     except OSError as error:
-        reason = error.strerror or "it does not take it"
-        raise ArchivarError(f"The log at {path} cannot be written: {reason}.", "Is a journal or a syslog running?") from error
+        raise ArchivarError(problems.LOG_UNWRITTEN(path=path, said=error.strerror or "it does not take it")) from error
 
 
 def _to_file(place: Place, parcel: Parcel, password: Secret) -> None:
@@ -94,15 +94,12 @@ def _to_file(place: Place, parcel: Parcel, password: Secret) -> None:
         with _appending(path) as (descriptor, glued):
             data = (b"\n" if glued else b"") + parcel.line.encode() + b"\n"
             if os.write(descriptor, data) != len(data):
-                raise StorageError(f"{path} took only a part of the seal.", "Make space there.")
+                raise StorageError(problems.FILE_IN_PART(path=str(path)))
             os.fsync(descriptor)
         if new:
             files.durable(path.parent)
     except OSError as error:
-        raise StorageError(
-            f"{path} cannot be written: {error.strerror}.",
-            "Correct its owner and mode; a service that systemd keeps must be told of it: archivar service unit.",
-        ) from error
+        raise StorageError(problems.FILE_UNWRITTEN(path=str(path), said=str(error.strerror))) from error
 
 
 @contextmanager
@@ -117,7 +114,7 @@ def _appending(path: Path) -> Iterator[tuple[int, bool]]:
     try:
         there = os.fstat(descriptor)
         if not stat.S_ISREG(there.st_mode):
-            raise StorageError(f"{path} is no file.", "Name another one.")
+            raise StorageError(problems.NO_FILE(path=str(path)))
         try:
             glued = bool(there.st_size) and os.pread(descriptor, 1, there.st_size - 1) != b"\n"
         except OSError:
@@ -192,9 +189,7 @@ def _by_mail(place: Place, parcel: Parcel, password: Secret) -> None:
             if place.access is Access.TLS:
                 server.ehlo_or_helo_if_needed()
                 if not server.has_extn("starttls"):
-                    raise ArchivarError(
-                        f"{place.host} offers no TLS on port {port} (STARTTLS).", f"Choose {Access.SSL}, or another port."
-                    )
+                    raise ArchivarError(problems.NO_STARTTLS(host=place.host, port=port))
                 server.starttls(context=context)
             if place.username:
                 _log_in(server, place, password)
@@ -212,9 +207,11 @@ def _log_in(server: smtplib.SMTP, place: Place, password: Secret) -> None:
     # Of others the library knows ASCII alone; PLAIN is in UTF-8 (RFC 4616).
     usable = {"PLAIN", "LOGIN", "CRAM-MD5"} if (plain := (name + text).isascii()) else {"PLAIN"}
     if not offered & usable:
-        ways = f"only {', '.join(sorted(offered))} for logging in" if offered else "no login"
-        remedy = "Check server, port and access." if plain else "Take a name and password in ASCII, or another server."
-        raise ArchivarError(f"{place.host} offers {ways}; needed is {' or '.join(sorted(usable))}.", remedy)
+        needed = " or ".join(sorted(usable))
+        if not offered:
+            raise ArchivarError(problems.NO_LOGIN_OFFERED(host=place.host, needed=needed))
+        unusable = problems.NO_USABLE_LOGIN if plain else problems.NO_LOGIN_BEYOND_ASCII
+        raise ArchivarError(unusable(host=place.host, offered=tuple(sorted(offered)), needed=needed))
     if plain:
         server.login(name, text)
         return
@@ -250,23 +247,21 @@ def _translated(host: str, port: int) -> Iterator[None]:
     try:
         yield
     except ssl.SSLCertVerificationError as error:
-        raise ArchivarError(certificate_error(error, host).message, "Give its authority as ca_file.") from error
+        raise ArchivarError(problems.CERTIFICATE(why=certificate_problem(error, host))) from error
     except smtplib.SMTPAuthenticationError as error:
-        raise ArchivarError(
-            f"{host} refuses the login: {_said(error.smtp_error)}.", "Set the place up with it anew."
-        ) from error
+        raise ArchivarError(problems.LOGIN_REFUSED(host=host, said=_said(error.smtp_error))) from error
     except smtplib.SMTPRecipientsRefused as error:
         code, text = next(iter(error.recipients.values()))
-        raise ArchivarError(f"{host} refuses the address: {code} {_said(text)}.", "Correct it, or log in there.") from error
+        raise ArchivarError(problems.ADDRESS_REFUSED(host=host, status=code, said=_said(text))) from error
     except smtplib.SMTPResponseException as error:
-        raise ArchivarError(f"{host} refuses the mail: {error.smtp_code} {_said(error.smtp_error)}.") from error
+        raise ArchivarError(problems.MAIL_REFUSED(host=host, status=error.smtp_code, said=_said(error.smtp_error))) from error
     except (smtplib.SMTPException, http.client.HTTPException) as error:
-        raise ArchivarError(f"{host} gives no answer that can be read on port {port} ({type(error).__name__}).") from error
+        raise ArchivarError(problems.UNREADABLE(host=host, port=port, kind=type(error).__name__)) from error
     except TimeoutError as error:
-        raise ArchivarError(f"{host} does not answer on port {port}.", "Check the port and the firewall in between.") from error
+        raise ArchivarError(problems.NO_ANSWER(host=host, port=port)) from error
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "the connection ended"
-        raise ArchivarError(f"{host} cannot be reached on port {port}: {reason}.", "Check server, port and network.") from error
+        said = getattr(error, "reason", None) or getattr(error, "strerror", None) or "the connection ended"
+        raise ArchivarError(problems.UNREACHABLE(host=host, port=port, said=str(said))) from error
 
 
 def _said(text: bytes | str) -> str:
@@ -285,9 +280,9 @@ def _by_authority(place: Place, parcel: Parcel, password: Secret) -> None:
     try:
         got = stamp.check(answer, trusted, asked.nonce)
     except stamp.StampError as error:
-        raise ArchivarError(f"The answer of {place.target} proves nothing: {error.message}") from error
+        raise ArchivarError(problems.PROVES_NOTHING(place=place.target, why=error.reason)) from error
     if got.imprint != imprint:
-        raise ArchivarError(f"The answer of {place.target} is about something else than what was sent.")
+        raise ArchivarError(problems.OTHER_IMPRINT(place=place.target))
     keep_token(parcel, answer)
 
 
@@ -306,9 +301,8 @@ def _posted(place: Place, data: bytes) -> bytes:
             connection.request("POST", path, data, {"Content-Type": _TYPE, "Accept": "application/timestamp-reply"})
             response = connection.getresponse()
             if response.status != 200:
-                raise ArchivarError(
-                    f"{url.hostname} answers {response.status} {_said(response.reason)}.", "Is the address right?"
-                )
+                said = _said(response.reason)
+                raise ArchivarError(problems.NOT_ANSWERED(host=url.hostname, status=response.status, said=said))
             return _read(response, url.hostname)
         finally:
             connection.close()
@@ -321,7 +315,7 @@ def _read(response: http.client.HTTPResponse, host: str) -> bytes:
     while piece := response.read1(64 * 1024):
         found += piece
         if len(found) > stamp.LARGEST or time.monotonic() > deadline:
-            raise ArchivarError(f"{host} sends more than a time stamp, or too slowly.")
+            raise ArchivarError(problems.ENDLESS(host=host))
     return found
 
 
@@ -335,9 +329,7 @@ def keep_token(parcel: Parcel, token: bytes) -> Path:
             file.write(token)
         files.durable(parcel.home.path)
     except OSError as error:
-        raise StorageError(
-            f"{folder} cannot be written: {error.strerror}.", "Make space, or correct its owner and mode."
-        ) from error
+        raise StorageError(problems.TOKEN_UNWRITTEN(path=str(folder), said=str(error.strerror))) from error
     return folder / name
 
 

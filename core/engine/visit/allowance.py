@@ -15,6 +15,7 @@ from core.archive.archive import Archive
 from core.db import kept
 from core.errors import Spent
 from core.model import now
+from core.problems.connection import TODAYS_SHARE_SPENT
 
 MEGABYTE = 1000 * 1000
 
@@ -64,11 +65,7 @@ class Allowance:
                 count += 1
         if sizes and not count:
             tomorrow = datetime.combine(_today() + timedelta(days=1), datetime.min.time()).astimezone()
-            raise Spent(
-                f"What the profile may download in a day ({self._most // MEGABYTE:,} MB) is used up; what is left waits until "
-                f"{tomorrow:%Y-%m-%d %H:%M}.",
-                "A run after that goes on. megabytes_a_day in the profile is the limit.",
-            )
+            raise Spent(TODAYS_SHARE_SPENT(megabytes=self._most // MEGABYTE, until=tomorrow.isoformat()))
         return count
 
     def settle(self, size: int) -> None:

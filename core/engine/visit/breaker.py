@@ -7,6 +7,8 @@ that is down. One mailbox's own failure (P6) never counts for the others.
 from __future__ import annotations
 
 from core.errors import ConnectError
+from core.problems import connection
+from core.problems.code import Reason
 
 #: Failures in a row after which a server is taken to be out of reach.
 UNREACHABLE = 5
@@ -20,7 +22,7 @@ class Breaker:
     """``open`` holds the reason once it is of no use to go on; ``worked`` is true once any mailbox could be opened."""
 
     def __init__(self) -> None:
-        self.open = ""
+        self.open: Reason | None = None
         self.worked = False
         self._unreachable = self._masters = 0
         self._refused = 0
@@ -35,16 +37,16 @@ class Breaker:
         if error.master:
             self._masters += 1
             if not self.worked or self._masters >= UNREACHABLE:
-                self.open = error.message
+                self.open = error.reason
         elif error.step in _SETTINGS and not self.worked:
-            self.open = error.message
+            self.open = error.reason
         elif error.step == "mailbox":
             self._unreachable = 0
         elif error.step == "login" and not error.busy:
             self._refused += 1
             if not self.worked and self._refused >= REFUSED:
-                self.open = f"the first {self._refused} logins were all refused. {error.message}"
+                self.open = connection.ALL_LOGINS_REFUSED(count=self._refused, why=error.reason)
         else:
             self._unreachable += 1
             if self._unreachable >= UNREACHABLE:
-                self.open = f"the server could not be reached {self._unreachable} times in a row. {error.message}"
+                self.open = connection.NEVER_REACHED(count=self._unreachable, why=error.reason)

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.engine.visit import refusals
 from core.engine.visit.limits import Budget, Grant
 from core.engine.visit.link import Link
 from core.engine.visit.looking import Changed
@@ -20,7 +19,9 @@ from core.errors import Dropped, Exhausted, ProtocolError, Sluggish
 from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.imap.session import Busy, Fetched, Session
-from core.model import ProblemCode
+from core.problems import folder
+from core.problems import message as problems
+from core.problems.code import Reason
 
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_MESSAGES = 500
@@ -47,10 +48,10 @@ class Wanted:
 class Fail(Protocol):
     """Is told of a message that cannot be had, and why."""
 
-    def __call__(self, uid: int, reason: str, code: ProblemCode = ...) -> None: ...
+    def __call__(self, uid: int, reason: Reason) -> None: ...
 
 
-def ignore(uid: int, reason: str = "", code: ProblemCode = ProblemCode.UNNAMED) -> None:
+def ignore(uid: int, reason: Reason | None = None) -> None:
     """For downloads in which what cannot be had is of no account."""
 
 
@@ -158,14 +159,14 @@ class Download:
             elif missing:
                 await self._dropped(missing, fetched.broken)
         elif missing and fetched.busy:
-            await self._refused(missing, Busy(f"The server refused: {fetched.refusal}."))
+            await self._refused(missing, Busy(folder.BUSY(said=fetched.refusal)))
         elif missing:
             await self._look_into(missing, len(uids), fetched)
 
     async def _opened(self) -> Session:
         session, selected = await self._link.examine(self._wanted.folder)
         if selected.uidvalidity != self._wanted.uidvalidity:
-            raise Changed("the folder was made anew on the server (UIDVALIDITY changed) while it was being archived")
+            raise Changed(folder.CHANGED())
         return session
 
     async def _dropped(self, missing: list[int], error: Dropped) -> None:
@@ -176,12 +177,11 @@ class Download:
         self._slow += isinstance(error, Sluggish)
         if self._slow > REQUESTS:
             # One message alone may be to blame; not one after the other.
-            raise Exhausted(f"{error.message} What is left waits for the next run.", error.hint) from error
+            raise Exhausted(error.reason) from error
         if strikes >= REQUESTS:
             # Whether it is the message or the server shows when the next one is asked for.
             await self._link.session()
-            reason = f"the connection broke each time it was fetched: {error.message}"
-            self._give_up(suspect, reason, refusals.code(error))
+            self._give_up(suspect, problems.CONNECTION_BREAKS(why=error.reason))
             if missing[1:]:
                 self._queue.appendleft(missing[1:])
             return
@@ -198,7 +198,7 @@ class Download:
         if rest := [other for other in missing if other != uid]:
             self._queue.appendleft(rest)
         if self._strike(uid) >= REQUESTS:
-            self._give_up(uid, f"it comes with another size each time, last with {size} bytes", ProblemCode.ENDLESS)
+            self._give_up(uid, problems.SIZE_CHANGES(size=size))
         else:
             self._queue.appendleft([uid])
 
@@ -216,7 +216,7 @@ class Download:
                 missing = [first]
             await self._later(missing, error)
             return
-        self._fail(first, f"the server would not give it now, after {REQUESTS} requests: {error.message}", ProblemCode.BUSY)
+        self._fail(first, problems.BUSY(requests=REQUESTS, why=error.reason))
         self._probing = True
         if len(rest) > 1:
             self._queue.appendleft(rest[1:])
@@ -239,13 +239,13 @@ class Download:
         self._queue.appendleft(uids)
         await self._link.wait(why)
 
-    def _give_up(self, uid: int, reason: str, code: ProblemCode = ProblemCode.UNNAMED) -> None:
+    def _give_up(self, uid: int, reason: Reason) -> None:
         """Name a message that failed after all tries; too many of these in a row end the folder for this run."""
-        self._fail(uid, reason, code)
+        self._fail(uid, reason)
         self._given_up += 1
         self._link.progressed()
         if self._given_up >= GIVE_UP_AFTER:
-            raise ProtocolError(f"{self._given_up} messages in a row could not be had ({reason}); the rest waits")
+            raise ProtocolError(folder.GIVEN_UP(count=self._given_up, why=reason))
 
     async def _look_into(self, missing: list[int], asked: int, fetched: Fetched) -> None:
         if not fetched.refusal:
@@ -258,8 +258,7 @@ class Download:
                 self._halve(missing)
             return
         for uid in missing:
-            left_out = not fetched.refusal and uid not in fetched.bodies and uid not in fetched.twice
-            self._fail(uid, _why(uid, fetched), ProblemCode.COUNT if left_out else ProblemCode.UNNAMED)
+            self._fail(uid, _why(uid, fetched))
         self._link.progressed()
 
     async def _without_expunged(self, missing: list[int]) -> list[int]:
@@ -290,9 +289,9 @@ class Download:
         return frozenset(found) if whole else None
 
 
-def _why(uid: int, fetched: Fetched) -> str:
+def _why(uid: int, fetched: Fetched) -> Reason:
     if fetched.refusal:
-        return f"the server would not give it: {fetched.refusal}"
+        return problems.REFUSED(said=fetched.refusal)
     if uid in fetched.twice:
-        return "the server gives several contents for it"
-    return "the server sent no content" if uid in fetched.bodies else "the server left it out of its answer"
+        return problems.SEVERAL_CONTENTS()
+    return problems.EMPTY() if uid in fetched.bodies else problems.LEFT_OUT()

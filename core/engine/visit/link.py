@@ -101,7 +101,7 @@ class Link:
         happened again and again: then nothing more is asked for."""
         self._turned_away += 1
         if self._turned_away >= TURNED_AWAY:
-            raise Exhausted(f"{error.message} What is left waits for the next run.", busy=True) from error
+            raise Exhausted(error.reason, busy=True) from error
 
     @property
     def exhausted(self) -> bool:
@@ -136,7 +136,7 @@ class Link:
                     self._slow += 1
                     if self._slow >= TURNED_AWAY:
                         # One folder alone may be to blame; not one after the other.
-                        raise Exhausted(error.message, error.hint) from error
+                        raise Exhausted(error.reason) from error
                 if self.exhausted or isinstance(error, Boundless):
                     raise
                 why = error

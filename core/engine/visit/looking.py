@@ -16,6 +16,7 @@ from core.errors import ProtocolError
 from core.imap.names import Folder, Status
 from core.imap.replies import Listed, Listing
 from core.imap.session import Busy
+from core.problems.folder import CHANGED
 from core.profiles import rules
 
 #: Headers asked for at once.
@@ -179,5 +180,5 @@ async def headers(link: Link, look: Look, uids: Iterable[int]) -> dict[int, byte
     """Header blocks of a folder as it was looked at. Raises ``Changed`` when it is another one by now."""
     session, selected = await link.examine(look.folder)
     if selected.uidvalidity != look.uidvalidity:
-        raise Changed("the folder was made anew on the server while it was being archived")
+        raise Changed(CHANGED())
     return await session.headers(uids)

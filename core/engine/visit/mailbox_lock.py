@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from core import files
 from core.config import Home
 from core.errors import BusyError, StorageError
+from core.problems import restore as problems
 
 
 @contextmanager
@@ -22,15 +23,13 @@ def alone(home: Home, mailbox: str, name: str) -> Iterator[None]:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             if not files.try_lock(descriptor):
                 os.close(descriptor)
-                raise BusyError(
-                    f"A restore into the mailbox {name}, or the repair of its archive, is under way.", "Wait for its end."
-                )
+                raise BusyError(problems.UNDER_WAY(mailbox=name))
             if not path.exists() or not os.path.samestat(os.fstat(descriptor), path.stat()):
                 # Whoever held it took it away between the two.
                 os.close(descriptor)
                 descriptor = -1
     except OSError as error:
-        raise StorageError(f"{path} cannot be made: {error.strerror}.", "Make space and try again.") from error
+        raise StorageError(problems.LOCK_UNWRITTEN(path=str(path), said=str(error.strerror))) from error
     try:
         yield
     finally:

@@ -12,6 +12,8 @@ from core.archive.registry import users
 from core.errors import ConnectError, InputError
 from core.imap.login import Credentials
 from core.imap.session import Session
+from core.problems import login
+from core.problems.code import Reason
 from core.profiles.mailboxes import Mailbox, login_name
 from core.profiles.profile import Profile
 
@@ -26,10 +28,10 @@ class RenamedLogins:
         self._archive = archive
         self._renames: dict[str, Renamed] | None = None
 
-    async def open(self, profile: Profile, mailbox: Mailbox, login: Credentials) -> Session:
+    async def open(self, profile: Profile, mailbox: Mailbox, opened_by: Credentials) -> Session:
         """A session in ``mailbox``. Raises ``ConnectError``, explained."""
         try:
-            return await Session.open(profile.server, login)
+            return await Session.open(profile.server, opened_by)
         except ConnectError as error:
             raise await self.explained(profile, mailbox, error) from error
 
@@ -46,29 +48,22 @@ class RenamedLogins:
         renamed = self._renames.get(mailbox.user.id)
         if renamed is None or not mailbox.user.addresses:
             return error
-        said = _said(profile, mailbox, renamed)
-        if not said:
-            return error
-        return ConnectError(error.step, f"{error.message} {said[0]}", f"{said[1]} {error.hint}".strip())
+        reason = _reason(profile, mailbox, renamed, error.reason)
+        return ConnectError(error.step, reason) if reason else error
 
 
-def _said(profile: Profile, mailbox: Mailbox, renamed: Renamed) -> tuple[str, str] | None:
-    """The connection of the login with the renamed address, and the remedy; None if there is none."""
+def _reason(profile: Profile, mailbox: Mailbox, renamed: Renamed, why: Reason) -> Reason | None:
+    """The refusal ``why`` with the connection that the login has with the renamed address; None if there is none."""
     user = mailbox.user
-    by = ", when the directory renamed it," if renamed.channel == "directory" else ""
-    day = f"{renamed.until.astimezone():%Y-%m-%d}"
-    was = f"which was {renamed.address} until {day}{by} and is {user.addresses[0]} now"
+    day, now = f"{renamed.until.astimezone():%Y-%m-%d}", user.addresses[0]
+    by_directory = renamed.channel == "directory"
     if profile.target is not None:
         if mailbox.login.casefold() != renamed.address.casefold():
             return None
-        return (
-            f"That is the former e-mail address of {user.name}, {was}.",
-            f"If the server has renamed the account too, change the user name of the profile to {user.addresses[0]}.",
-        )
+        code = login.FORMER_ADDRESS_IN_DIRECTORY if by_directory else login.FORMER_ADDRESS
+        return code(why=why, user=user.name, address=renamed.address, until=day, now=now)
     former = login_name(replace(user, addresses=(renamed.address, *user.addresses)), profile.login.method)
     if former.casefold() == mailbox.login.casefold():
         return None
-    return (
-        f"This login name follows the e-mail address of {user.name}, {was}.",
-        f"If the server still knows the account as {former}, give the user that login name.",
-    )
+    code = login.RENAMED_ADDRESS_IN_DIRECTORY if by_directory else login.RENAMED_ADDRESS
+    return code(why=why, user=user.name, address=renamed.address, until=day, now=now, former=former)

@@ -8,6 +8,8 @@ from core.archive.archive import Archive
 from core.archive.registry import saved_profiles, users
 from core.imap.login import Credentials, Known
 from core.model import MailboxResult, Problem, RunStatus
+from core.problems import mailbox as problems
+from core.problems.code import Reason
 from core.profiles.mailboxes import Mailbox, of_everybody, of_target, of_user
 from core.profiles.profile import Profile
 from core.profiles.selection import Mode, select
@@ -44,13 +46,8 @@ async def roster(archive: Archive, profile: Profile, *, removed: bool = False) -
     impossible = []
     if profile.selection.mode is Mode.ONLY:
         # Who is listed by name was to be archived: that this did not happen is no mere warning.
-        impossible += [
-            _impossible(name, "there is no such user any more; correct users.list of the profile") for name in selected.unknown
-        ]
-        impossible += [
-            _impossible(user.name, "the user has no e-mail address; archivar user edit adds one")
-            for user in selected.without_address
-        ]
+        impossible += [_impossible(name, problems.NO_USER()) for name in selected.unknown]
+        impossible += [_impossible(user.name, problems.NO_ADDRESS()) for user in selected.without_address]
     else:
         if selected.unknown:
             warnings.append(f"users.list names users who are no more: {_names(selected.unknown)}.")
@@ -70,7 +67,7 @@ def credentials(profile: Profile, mailbox: Mailbox, password: Secret, known: Kno
     return Credentials(profile.login.method, mailbox.login, password, profile.login.username, known)
 
 
-def _impossible(name: str, reason: str) -> MailboxResult:
+def _impossible(name: str, reason: Reason) -> MailboxResult:
     return MailboxResult(name, name, RunStatus.FAILED, problems=[Problem("", None, reason)])
 
 

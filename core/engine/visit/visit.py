@@ -14,7 +14,8 @@ from core.engine.visit.link import Link
 from core.engine.visit.progress import MailboxProgress
 from core.engine.visit.server import KnownServer
 from core.imap.names import Folder
-from core.model import Problem, ProblemCode, Tally, now
+from core.model import Problem, Tally, now
+from core.problems.code import Reason
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter
 from core.profiles.rules import FolderRules
@@ -59,10 +60,11 @@ class Visit:
     def tally(self) -> Tally:
         return self.progress.tally
 
-    def fail(self, folder: Folder, uid: int | None, reason: str, code: ProblemCode = ProblemCode.UNNAMED) -> None:
+    def fail(self, folder: Folder, uid: int | None, reason: Reason) -> None:
         """Name a message (``uid``) or a folder that could not be archived or deleted, or whose answers do not add up."""
-        self.progress.result.problems.append(Problem(folder.path, uid, reason, code))
-        self.emit("problem", f"{folder.path}{f', UID {uid}' if uid else ''}: {reason}")
+        problem = Problem(folder.path, uid, reason)
+        self.progress.result.problems.append(problem)
+        self.emit("problem", f"{folder.path}{f', UID {uid}' if uid else ''}: {problem.text}")
 
     def warn(self, text: str) -> None:
         """Tell what should be known of this run."""

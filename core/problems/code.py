@@ -1,0 +1,196 @@
+"""Codes and reasons: a code is the kind of a problem, a reason is a code with the values of one case.
+
+Templates are those of ``str.format`` with names for values, and a few words for how a value is written:
+
+    {host}                    as it is; a reason within another one is its sentence
+    {count:number}            1,240
+    {count:message}           1 message, 1,240 messages
+    {count:message is|messages are}
+    {size:bytes}              137 MB
+    {until:moment}            ISO 8601 as local time, to the minute
+    {why:clause}              a sentence without its full stop
+    {why:remedy}              the remedy of the reason that is the value
+    {do:enter-password}       a sentence of the face about an action, written by ``f"{Do.ENTER_PASSWORD}"``
+    {setting:server.ca_file}  what the face calls a key of a settings file, written by ``f"{Setting('server.ca_file')}"``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, IntEnum
+from string import Formatter
+from typing import Any, Protocol, TypeAlias
+
+from core.text.format import counted, number, size
+
+
+class Family(IntEnum):
+    """What a problem ends, as the exit code of the command that meets it; an ``ITEM`` is named, and the work goes on."""
+
+    ITEM = 1
+    INPUT = 2
+    FAILURE = 3
+    DAMAGE = 4
+    BUSY = 5
+    CANCELLED = 130
+
+
+class Do(Enum):
+    """Actions that remedies refer to. Each face has a whole sentence for each of them."""
+
+    ENTER_PASSWORD = "enter-password"
+    CHANGE_PROFILE = "change-profile"
+    TRY_CONNECTION = "try-connection"
+    TRY_DELETION = "try-deletion"
+    RUN_AGAIN = "run-again"
+    LIST_MISSING = "list-missing"
+    CHANGE_LOGIN_NAME = "change-login-name"
+    CHANGE_ADDRESS = "change-address"
+    CHANGE_SELECTION = "change-selection"
+    ADD_USER = "add-user"
+    READ_MASTER_GUIDE = "read-master-guide"
+    VERIFY = "verify"
+    SET_UP_PLACE = "set-up-place"
+    RENEW_UNIT = "renew-unit"
+    FORCE_SYNCHRONISATION = "force-synchronisation"
+    CHOOSE_MAILBOX = "choose-mailbox"
+    CHOOSE_FOLDER = "choose-folder"
+    CHOOSE_TARGET_FOLDER = "choose-target-folder"
+    SHOW_PROFILE_USERS = "show-profile-users"
+
+    def __format__(self, spec: str) -> str:
+        return f"{{do:{self.value}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A key of a settings file, ``section.key``, in a remedy; with a ``value``: the key set to that."""
+
+    key: str
+    value: str = ""
+
+    def __format__(self, spec: str) -> str:
+        return f"{{setting:{self.key}{f'={self.value}' if self.value else ''}}}"
+
+
+class Face(Protocol):
+    """How one face of the program (command line, console) says what templates refer to."""
+
+    def action(self, do: Do) -> str:
+        """A whole sentence, or several, about how to do it."""
+
+    def setting(self, setting: Setting) -> str:
+        """The name of a setting, or the name with its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A kind of problem: a stable ``word``, a template of what happened, a template of what to do about it."""
+
+    word: str
+    sentence: str
+    remedy: str
+    family: Family = Family.FAILURE
+
+    def __call__(self, **values: Value) -> Reason:
+        """One case of it. Raises ``TypeError`` unless ``values`` are those that the templates name."""
+        if values.keys() != self.names:
+            raise TypeError(f"{self.word} takes {sorted(self.names)}, not {sorted(values)}")
+        return Reason(self, values)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the values."""
+        found = (name for one in (self.sentence, self.remedy) for name, _ in _places(one))
+        return frozenset(name for name in found if name not in _OF_FACES)
+
+    @property
+    def actions(self) -> frozenset[Do]:
+        """What the templates ask to do."""
+        return frozenset(Do(spec) for one in (self.sentence, self.remedy) for name, spec in _places(one) if name == "do")
+
+    @property
+    def settings(self) -> frozenset[Setting]:
+        """The settings that the templates name."""
+        found = (spec for one in (self.sentence, self.remedy) for name, spec in _places(one) if name == "setting")
+        return frozenset(_setting(spec) for spec in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something went wrong: a ``code`` and the values of this case."""
+
+    code: Code
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    def sentence(self, face: Face) -> str:
+        """What happened. Text from outside may be in it, and is not safe for a terminal yet."""
+        return _filled(self.code.sentence, self.values, face)
+
+    def remedy(self, face: Face) -> str:
+        """What to do about it; may be empty."""
+        return _filled(self.code.remedy, self.values, face)
+
+    def as_json(self) -> dict[str, Any]:
+        """``{"code": word, "values": {…}}``; a reason within it likewise."""
+        return {"code": self.code.word, "values": {name: _plain(value) for name, value in self.values.items()}}
+
+
+#: What a case has instead of a word of a template.
+Value: TypeAlias = "str | int | tuple[str, ...] | Reason"
+
+#: Names of templates that are no values.
+_OF_FACES = frozenset({"do", "setting"})
+
+
+def _places(template: str) -> Iterator[tuple[str, str]]:
+    for _, name, spec, _ in Formatter().parse(template):
+        if name is not None:
+            yield name, spec or ""
+
+
+def _setting(spec: str) -> Setting:
+    key, _, value = spec.partition("=")
+    return Setting(key, value)
+
+
+def _plain(value: Value) -> Any:
+    return value.as_json() if isinstance(value, Reason) else list(value) if isinstance(value, tuple) else value
+
+
+def _filled(template: str, values: Mapping[str, Any], face: Face) -> str:
+    parts = []
+    for literal, name, spec, _ in Formatter().parse(template):
+        parts.append(literal)
+        if name == "do":
+            parts.append(face.action(Do(spec)))
+        elif name == "setting":
+            parts.append(face.setting(_setting(spec or "")))
+        elif name is not None:
+            parts.append(_written(values[name], spec or "", face))
+    return "".join(parts).strip()
+
+
+_FORMS: dict[str, Callable[[Any], str]] = {
+    "number": number,
+    "bytes": size,
+    "moment": lambda stamp: f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M}",
+    "clause": lambda sentence: str(sentence).rstrip("."),
+}
+
+
+def _written(value: Any, spec: str, face: Face) -> str:
+    if isinstance(value, Reason):
+        if spec == "remedy":
+            return value.remedy(face)
+        value = value.sentence(face)
+    elif isinstance(value, tuple):
+        value = ", ".join(value)
+    if not spec:
+        return str(value)
+    if spec in _FORMS:
+        return _FORMS[spec](value)
+    noun, _, plural = spec.partition("|")
+    return counted(value, noun, plural)

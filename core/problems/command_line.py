@@ -1,0 +1,55 @@
+"""The command line's face: the commands and the keys of files that remedies refer to."""
+
+from __future__ import annotations
+
+from core.problems.code import Do, Reason, Setting
+
+ACTIONS: dict[Do, str] = {
+    Do.ENTER_PASSWORD: "archivar profile apply FILE.toml asks for the password anew.",
+    Do.CHANGE_PROFILE: "Correct the profile's file, and apply it again: archivar profile apply FILE.toml.",
+    Do.TRY_CONNECTION: "archivar profile test PROFILE shows step by step how far it comes.",
+    Do.TRY_DELETION: "archivar profile test PROFILE --probe-deletion shows what the server does with deleted mail.",
+    Do.RUN_AGAIN: "archivar run PROFILE begins it again.",
+    Do.LIST_MISSING: "archivar missing PROFILE shows all that the server has and the archive does not.",
+    Do.CHANGE_LOGIN_NAME: "archivar user show NAME shows it, archivar user edit NAME --login LOGIN changes it.",
+    Do.CHANGE_ADDRESS: "archivar user edit NAME --email ADDRESS does that.",
+    Do.CHANGE_SELECTION: "It is users.list in the profile's file; apply that again.",
+    Do.ADD_USER: "archivar user add NAME does that.",
+    Do.READ_MASTER_GUIDE: "The guide on one password for every mailbox tells all steps: in the console, ? and then g.",
+    Do.VERIFY: "Run archivar verify at once: it names all that is damaged.",
+    Do.SET_UP_PLACE: "archivar seal add sets the place up anew.",
+    Do.RENEW_UNIT: "archivar service unit does that.",
+    Do.FORCE_SYNCHRONISATION: "If that is right: archivar directory sync --force.",
+    Do.CHOOSE_MAILBOX: "Give --user NAME.",
+    Do.CHOOSE_FOLDER: "Name it like --to Restored/2024.",
+    Do.CHOOSE_TARGET_FOLDER: "Say with --to which folder on the server its mail goes to, or choose another one with --folder.",
+    Do.SHOW_PROFILE_USERS: "archivar profile show tells who is.",
+}
+#: Sections whose keys are told from others by the section alone.
+_WITH_SECTION = ("search", "attributes")
+
+
+class CommandLine:
+    """What the command line, the log and JSON say."""
+
+    def action(self, do: Do) -> str:
+        return ACTIONS[do]
+
+    def setting(self, setting: Setting) -> str:
+        """``ca_file``, ``access = "imap-ssl"``, ``the setting runs``."""
+        section, _, key = setting.key.rpartition(".")
+        if section == "settings":
+            return f"the setting {key}"
+        name = setting.key if section in _WITH_SECTION else key
+        if not setting.value:
+            return name
+        written = setting.value if setting.value in ("true", "false") else f'"{setting.value}"'
+        return f"{name} = {written}"
+
+
+COMMAND_LINE = CommandLine()
+
+
+def sentence(reason: Reason) -> str:
+    """What happened, for whoever reads a log, a file or the command line."""
+    return reason.sentence(COMMAND_LINE)

@@ -1,0 +1,79 @@
+"""All codes, by their words, and reasons as they are kept in results of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+from core.problems import (
+    certificate,
+    connection,
+    deletion,
+    directory,
+    folder,
+    login,
+    mailbox,
+    message,
+    profile,
+    restore,
+    run,
+    seal,
+    unnamed,
+)
+from core.problems.code import Code, Reason, Value
+
+#: The modules that have codes, by subject.
+SUBJECTS: tuple[ModuleType, ...] = (
+    connection,
+    certificate,
+    login,
+    folder,
+    message,
+    deletion,
+    mailbox,
+    run,
+    profile,
+    restore,
+    directory,
+    seal,
+    unnamed,
+)
+
+
+def codes(subject: ModuleType) -> list[Code]:
+    """The codes of a subject, in the order in which they stand there."""
+    return [one for one in vars(subject).values() if isinstance(one, Code)]
+
+
+CODES: dict[str, Code] = {one.word: one for subject in SUBJECTS for one in codes(subject)}
+
+
+def kept(value: Mapping[str, Any]) -> Reason:
+    """The reason of a problem as a result has it: ``reason`` (its sentence), ``code`` and ``values``.
+
+    What an older version kept (no code, or no values), and what a newer one did (an unknown code), has its sentence alone.
+    """
+    if (known := _known(value.get("code"), value.get("values"))) is not None:
+        return known
+    # The first codes came without values: their remedies still hold.
+    code = CODES.get(str(value.get("code")), unnamed.EARLIER)
+    code = replace(code, sentence="{message}")
+    return Reason(code if code.names == {"message"} else unnamed.EARLIER, {"message": str(value.get("reason", ""))})
+
+
+def _known(word: Any, values: Any) -> Reason | None:
+    code = CODES.get(word) if isinstance(word, str) else None
+    if code is None or not isinstance(values, dict) or values.keys() != code.names:
+        return None
+    found: dict[str, Value] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            inner = _known(value.get("code"), value.get("values"))
+            if inner is None:
+                return None
+            found[name] = inner
+        else:
+            found[name] = tuple(map(str, value)) if isinstance(value, list) else value if isinstance(value, int) else str(value)
+    return Reason(code, found)

@@ -1,0 +1,63 @@
+"""The page ``docs/problem-codes.md``, made from the table: ``python -m tests.problem_page > docs/problem-codes.md``."""
+
+from __future__ import annotations
+
+import sys
+from string import Formatter
+
+from core.problems import table
+from core.problems.code import Code, Do, Setting
+from core.problems.command_line import COMMAND_LINE
+
+_HEAD = """\
+# Codes of problems
+
+Each problem of a run, and each error of a command, has a code: a word that stays the same from version to version, for
+monitoring and scripts. It is `code` in the JSON of problems (`archivar watch RUN --json`) and of errors (any command with
+`--json` that fails). A problem of a run also has `values`, the values of its sentence by name; a value may be a problem itself
+(`{"code": …, "values": …}`): the reason behind it.
+
+Sentences may be worded better in time; codes and the names of their values are not changed. Codes without a sentence of their
+own yet are `unnamed`; problems that a version without codes kept are `earlier`.
+
+The numbers are exit codes: 1 is a problem of one mailbox, folder or message, which the run names before it goes on; 2 wrong
+input, nothing was changed; 3 the work failed; 4 the archive is damaged; 5 somebody else holds what is needed.
+"""
+
+
+def text() -> str:
+    """The whole page, in Markdown."""
+    parts = [_HEAD]
+    for subject in table.SUBJECTS:
+        name = subject.__name__.rpartition(".")[2].replace("_", " ")
+        about = (subject.__doc__ or "").strip().splitlines()[0]
+        parts.append(f"\n## {name.capitalize()}\n\n{about}\n")
+        parts += [_entry(code) for code in table.codes(subject)]
+    return "".join(parts)
+
+
+def _entry(code: Code) -> str:
+    return f"\n**`{code.word}`** ({code.family.value}): {_plain(code.sentence)}\n{_plain(code.remedy)}\n"
+
+
+def _plain(template: str) -> str:
+    """A template with the names of its values in brackets, and what the command line says for the rest."""
+    parts = []
+    for literal, name, spec, _ in Formatter().parse(template):
+        parts.append(literal)
+        if name == "do":
+            parts.append(COMMAND_LINE.action(Do(spec)))
+        elif name == "setting":
+            key, _, value = (spec or "").partition("=")
+            parts.append(f"`{COMMAND_LINE.setting(Setting(key, value))}`")
+        elif name is not None:
+            parts.append(f"‹{name}›" if spec != "remedy" else f"(The advice for ‹{name}›.)")
+            if spec and "|" in spec:
+                parts.append(f" {spec.partition('|')[2]}")
+            elif spec and spec not in ("number", "bytes", "moment", "clause", "remedy"):
+                parts.append(f" {spec}s")
+    return "".join(parts).replace("*", "\\*").strip()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())

@@ -1,0 +1,88 @@
+"""The console's face: its keys, pages and fields, where remedies of the core refer to actions and settings."""
+
+from __future__ import annotations
+
+from core.errors import ArchivarError
+from core.problems.code import Do, Reason, Setting
+from core.problems.unnamed import UNNAMED
+from core.profiles.schema import forms
+from core.profiles.schema.profiles import PROFILES
+from tui.desk import wording
+
+ACTIONS: dict[Do, str] = {
+    Do.ENTER_PASSWORD: "Change the profile (the key e), and type the password on the page Login.",
+    Do.CHANGE_PROFILE: "The key e on Home changes the profile.",
+    Do.TRY_CONNECTION: "Change the profile (the key e): ^t shows step by step how far it comes.",
+    Do.TRY_DELETION: "Change the profile (the key e): on the page Delete, ^o shows what the server does with deleted mail.",
+    Do.RUN_AGAIN: "The key r on Home begins it again.",
+    Do.LIST_MISSING: "The key v on the page of the profile compares the server with the archive.",
+    Do.CHANGE_LOGIN_NAME: "The key e in Users (the key u on Home) shows and changes it.",
+    Do.CHANGE_ADDRESS: "The key e in Users (the key u on Home) does that.",
+    Do.CHANGE_SELECTION: "It is a tick on the page Users of the profile.",
+    Do.ADD_USER: "The key n in Users (the key u on Home) does that.",
+    Do.READ_MASTER_GUIDE: "The guide on one password for every mailbox tells all steps: ?, then g.",
+    Do.VERIFY: "Verify the archive at once: Proof (the key p in Settings) names all that is damaged.",
+    Do.SET_UP_PLACE: "The place Seals (the key l in Proof) sets it up anew.",
+    Do.RENEW_UNIT: "Whoever installed the service does that.",
+    Do.FORCE_SYNCHRONISATION: "If that is right: the key f lets them go.",
+    Do.CHOOSE_MAILBOX: "Choose the mailbox.",
+    Do.CHOOSE_FOLDER: "Name it like Restored/2024.",
+    Do.CHOOSE_TARGET_FOLDER: "Name a folder on the server for it, or choose another profile.",
+    Do.SHOW_PROFILE_USERS: "Choose another mailbox or another profile.",
+}
+#: Labels of the directory's page, and of settings.
+_LABELS = {
+    "search.base_dn": "Base DN",
+    "search.filter": "Filter",
+    "search.domains": "Domains",
+    "search.groups": "Groups",
+    "attributes.email": "Addresses from",
+    "settings.runs": "Runs at once",
+    "login.password_file": "Password",
+}
+#: Values of settings, as their pages show them.
+_VALUES = {
+    "imap": "IMAP",
+    "imap-ssl": "IMAP-SSL",
+    "imap-tls": "IMAP-TLS",
+    "ldap-ssl": "LDAPS",
+    "ldap-tls": "StartTLS",
+    "master-user": "a master user",
+    "plain-authzid": "PLAIN with an account of its own",
+}
+
+
+class Console:
+    """What a person at the console is told."""
+
+    def action(self, do: Do) -> str:
+        return ACTIONS[do]
+
+    def setting(self, setting: Setting) -> str:
+        """``"Own CA file"``, ``"Access via" IMAP-SSL``, ``a tick for "Final"``."""
+        label = _LABELS.get(setting.key) or forms.label(PROFILES, setting.key)
+        if setting.value == "true":
+            return f'tick "{label}"'
+        return f'"{label}" {_VALUES.get(setting.value, setting.value)}'.rstrip()
+
+
+CONSOLE = Console()
+
+
+def sentence(reason: Reason) -> str:
+    """What happened; text from outside may be in it."""
+    if reason.code == UNNAMED:
+        return wording.message(str(reason.values["message"]))
+    return reason.sentence(CONSOLE)
+
+
+def remedy(reason: Reason) -> str:
+    """What to do about it."""
+    if reason.code == UNNAMED:
+        return wording.advice(str(reason.values["hint"]))
+    return reason.remedy(CONSOLE)
+
+
+def said(error: ArchivarError) -> str:
+    """An error's sentence and remedy in one."""
+    return f"{sentence(error.reason)} {remedy(error.reason)}".strip()
