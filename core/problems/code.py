@@ -52,6 +52,14 @@ class Do(Enum):
     ADD_USER = "add-user"
     READ_MASTER_GUIDE = "read-master-guide"
     VERIFY = "verify"
+    ADD_PROFILE = "add-profile"
+    ADD_SCHEDULE = "add-schedule"
+    CANCEL_RUN = "cancel-run"
+    CHANGE_USER = "change-user"
+    BRING_BACK_USER = "bring-back-user"
+    LIST_UNKNOWN = "list-unknown"
+    SET_UP_DIRECTORY = "set-up-directory"
+    ENTER_DIRECTORY_PASSWORD = "enter-directory-password"
     SET_UP_PLACE = "set-up-place"
     RENEW_UNIT = "renew-unit"
     FORCE_SYNCHRONISATION = "force-synchronisation"
@@ -66,7 +74,10 @@ class Do(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A key of a settings file, ``section.key``, in a remedy; with a ``value``: the key set to that."""
+    """A key of a settings file, ``section.key``, in a remedy; with a ``value``: the key set to that.
+
+    Keys that profiles have too and that are called otherwise on the directory's page begin with ``directory``.
+    """
 
     key: str
     value: str = ""

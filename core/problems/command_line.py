@@ -17,6 +17,14 @@ ACTIONS: dict[Do, str] = {
     Do.ADD_USER: "archivar user add NAME does that.",
     Do.READ_MASTER_GUIDE: "The guide on one password for every mailbox tells all steps: in the console, ? and then g.",
     Do.VERIFY: "Run archivar verify at once: it names all that is damaged.",
+    Do.ADD_PROFILE: "Save one with archivar profile apply.",
+    Do.ADD_SCHEDULE: 'Add a [schedule] to its file, such as daily = "02:00", and apply it again.',
+    Do.CANCEL_RUN: "archivar cancel RUN ends it.",
+    Do.CHANGE_USER: "archivar user edit changes a user.",
+    Do.BRING_BACK_USER: "archivar user add brings the user and the archive back.",
+    Do.LIST_UNKNOWN: "archivar unknown list shows whose it may be.",
+    Do.SET_UP_DIRECTORY: "Set one up with archivar directory apply FILE.toml.",
+    Do.ENTER_DIRECTORY_PASSWORD: "Enter it with archivar directory apply, or name a password_file.",
     Do.SET_UP_PLACE: "archivar seal add sets the place up anew.",
     Do.RENEW_UNIT: "archivar service unit does that.",
     Do.FORCE_SYNCHRONISATION: "If that is right: archivar directory sync --force.",
@@ -26,7 +34,7 @@ ACTIONS: dict[Do, str] = {
     Do.SHOW_PROFILE_USERS: "archivar profile show tells who is.",
 }
 #: Sections whose keys are told from others by the section alone.
-_WITH_SECTION = ("search", "attributes")
+_WITH_SECTION = ("search", "attributes", "directory.login")
 
 
 class CommandLine:
@@ -40,7 +48,7 @@ class CommandLine:
         section, _, key = setting.key.rpartition(".")
         if section == "settings":
             return f"the setting {key}"
-        name = setting.key if section in _WITH_SECTION else key
+        name = setting.key.removeprefix("directory.") if section in _WITH_SECTION else key
         if not setting.value:
             return name
         written = setting.value if setting.value in ("true", "false") else f'"{setting.value}"'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.problems.code import Code, Do, Setting
+from core.problems.code import Code, Do, Family, Setting
 
 _RIGHTS = "Give the account the right to administer accounts."
 _LOG = "See the server's log."
@@ -32,7 +32,8 @@ LOST = Code("directory-lost", "The connection to {host} was lost ({kind}).", "Se
 LOGIN_REFUSED = Code(
     "directory-login-refused",
     "{host} refused the login of {login}{said}.",
-    f"Compare {Setting('login.username')} (a DN, for Active Directory also user@domain) and password with the directory's.",
+    f"Compare {Setting('directory.login.username')} (a DN, for Active Directory also user@domain) and password with the "
+    "directory's.",
 )
 LOGIN_FAILED = Code("directory-login-failed", "{host} refused the login of {login}{said}.", "See the directory's log.")
 EMPTY_PASSWORD = Code(
@@ -139,4 +140,20 @@ TOO_MANY_LEAVE = Code(
     "too-many-leave",
     "{going:number} of {known:number} users would go, which is more than {guard} %: none of them was disabled or removed.",
     f"{Do.FORCE_SYNCHRONISATION} Else look at what is searched for, and at the directory.",
+)
+
+# Its settings ---------------------------------------------------------------------------------------------------------
+
+NOT_SET_UP = Code("no-directory", "No directory is set up.", f"{Do.SET_UP_DIRECTORY}", Family.INPUT)
+NO_PASSWORD = Code(
+    "no-directory-password",
+    "No password is stored for the directory.",
+    f"{Do.ENTER_DIRECTORY_PASSWORD}",
+    Family.INPUT,
+)
+CHANGED = Code(
+    "directory-settings-changed",
+    "Somebody else changed the directory's settings meanwhile, so nothing was saved.",
+    "Leave without saving, open them again to see what they are now, and change that.",
+    Family.INPUT,
 )

@@ -18,3 +18,47 @@ NO_PASSWORD = Code(
 PASSWORD_FILE_NO_TEXT = Code("password-file-no-text", "The password file {path} is not UTF-8 text.", _FILE, Family.INPUT)
 PASSWORD_FILE_UNREAD = Code("password-file-unread", "The password file {path} cannot be read: {said}.", _FILE, Family.INPUT)
 PASSWORD_FILE_EMPTY = Code("password-file-empty", "The password file {path} is empty.", _FILE, Family.INPUT)
+UNKNOWN = Code("no-profile", 'There is no profile "{profile}".', f"Profiles: {{there}}. {Do.ADD_PROFILE}", Family.INPUT)
+NO_SCHEDULE = Code(
+    "no-schedule",
+    "{profile} has no schedule, so it cannot be started automatically.",
+    f"{Do.ADD_SCHEDULE}",
+    Family.INPUT,
+)
+TAKEN = Code(
+    "profile-name-taken",
+    "There is a profile {profile} already.",
+    "Choose another name, or remove that one first.",
+    Family.INPUT,
+)
+GONE = Code(
+    "profile-gone",
+    "{profile} was removed or renamed meanwhile, so nothing was saved.",
+    "Make it anew, if it is still wanted.",
+    Family.INPUT,
+)
+CHANGED = Code(
+    "profile-changed",
+    "Somebody else changed {profile} meanwhile, so nothing was saved.",
+    "Leave without saving, open it again to see what it is now, and change that.",
+    Family.INPUT,
+)
+RUNNING = Code("profile-running", "{profile} is being run (run {run}).", f"Wait for its end. {Do.CANCEL_RUN}", Family.INPUT)
+NO_SUCH_USERS = Code(
+    "profile-users-not-there",
+    "There is no user {names} of those whom the profile selects.",
+    f"Users: {{there}}. Correct the list, or add the user. {Do.ADD_USER}",
+    Family.INPUT,
+)
+SHARED_LOGIN = Code(
+    "login-shared",
+    "{shared} What is deleted for one of them the others would never get.",
+    f"Give each user a login of their own, select only one of them, or delete never. {Do.CHANGE_LOGIN_NAME}",
+    Family.INPUT,
+)
+OWN_ADDRESS = Code(
+    "address-of-everybodys-mailbox",
+    "{address} is the address of the mailbox that gets everybody's mail, and belongs to the user {user}.",
+    f"Take it from {{user}}, or archive another mailbox. {Do.CHANGE_USER}",
+    Family.INPUT,
+)

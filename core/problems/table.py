@@ -21,6 +21,7 @@ from core.problems import (
     run,
     seal,
     unnamed,
+    user,
 )
 from core.problems.code import Code, Reason, Value
 
@@ -37,6 +38,7 @@ SUBJECTS: tuple[ModuleType, ...] = (
     profile,
     restore,
     directory,
+    user,
     seal,
     unnamed,
 )

@@ -298,7 +298,7 @@ async def test_unknown_users_are_refused_when_a_profile_is_saved(box: Sandbox) -
     )
     with pytest.raises(InputError) as refused:
         await saved_profiles.save(box.archive, wanted, Secret(WORD))
-    assert 'there is no user "ghost", "x@y"' in refused.value.message
+    assert 'There is no user "ghost", "x@y"' in refused.value.message
     assert "user01" in refused.value.hint
     assert await saved_profiles.all_profiles(box.archive) == []
 

@@ -155,7 +155,7 @@ def test_a_dry_run_lists_what_would_be_deleted(archivar: Archivar, kerio: Kerio,
 @pytest.mark.parametrize(
     ("more", "users", "message"),
     [
-        ((), 'mode = "only"\nlist = ["anna", "ghost"]', 'there is no user "ghost"'),
+        ((), 'mode = "only"\nlist = ["anna", "ghost"]', 'There is no user "ghost"'),
         (("[delete]", 'when = "older-than"', 'age = "3 moons"'), "", 'delete.age = "3 moons" is not allowed'),
         (("[target]", 'user = "anna"'), "", "[target] is for profiles of kind mailbox"),
     ],

@@ -18,7 +18,7 @@ from core.directory.people import people
 from core.engine.examine.probe import Mode, Verdict
 from core.errors import ArchivarError, ConnectError
 from core.model import COUNTERS, Run, RunStatus, now
-from core.problems import certificate, connection, login
+from core.problems import certificate, connection, directory, login
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Source
 from core.profiles.schema import forms
 from core.profiles.schema.profiles import PROFILES
@@ -149,7 +149,7 @@ def test_names_of_files_and_servers_stay_as_they_are() -> None:
         "mailserver.host.test",
     ):
         assert advice(text) == text
-    assert advice('Domains: "search.filter". Correct search.filter.') == 'Domains: "search.filter". Correct "Filter".'
+    assert advice('Files: "ca_file". Correct ca_file.') == 'Files: "ca_file". Correct "Own CA file".'
 
 
 #: What servers, folders and people may say, word for word as the core does.
@@ -213,10 +213,18 @@ async def test_what_a_directory_lacks_is_said_without_files_and_commands(
 def test_what_a_directory_answers_names_the_fields_of_its_page() -> None:
     """By the labels of the page, not by keys of a file that nobody here has seen."""
     labels = {spec.label for spec in DirectoryPlace()._specs()}
-    for key, label in (("search.base_dn", "Base DN"), ("search.groups", "Groups"), ("attributes.email", "Addresses from")):
-        assert advice(f"Correct {key}, or leave it out.") == f'Correct "{label}", or leave it out.'
-        assert label in labels
-    assert advice("Use access ldap-ssl (port 636), or switch TLS on there.").startswith('Use "Access via" LDAPS (port 636)')
-    assert advice("raise server.timeout.") == 'raise "Timeout".'
-    assert advice("Compare login.username (a DN)") == 'Compare "Login" (a DN)'
-    assert {"Filter", "Timeout", "Server name", "Login", "Access via"} <= labels
+    reasons = [
+        directory.WRONG_BASE(host="dc1", base="dc=x"),
+        directory.NO_GROUPS(host="dc1", groups='"staff"'),
+        directory.NO_ADDRESSES(host="dc1", attributes=("mail",)),
+        directory.NO_STARTTLS(host="dc1", port=389),
+        directory.LDAP_LOST(host="dc1", kind="SocketReceive"),
+        directory.REFERRAL(host="dc1", base="dc=x"),
+        directory.LOGIN_REFUSED(host="dc1", login="cn=reader", said=""),
+        directory.SEARCH_FAILED(host="dc1", said=""),
+    ]
+    for reason in reasons:
+        named = re.findall(r'"([^"]+)"', face.remedy(reason))
+        assert named
+        assert set(named) <= labels
+    assert face.remedy(reasons[3]) == 'Use "Access via" LDAPS (port 636), or switch TLS on there.'

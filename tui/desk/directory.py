@@ -318,4 +318,5 @@ def _complete(draft: DirectoryDraft) -> directory.Directory:
     try:
         return forms.made(DIRECTORIES, _fields(draft))
     except FieldError as error:
-        raise InputError("This cannot be tried yet.", f"Correct first: {error.field}.") from error
+        named = f'"{forms.label(DIRECTORIES, error.field)}"' if error.field in DIRECTORIES.by_name else error.field
+        raise InputError("This cannot be tried yet.", f"Correct first: {named}.") from error

@@ -31,7 +31,7 @@ async def problems(archive: Archive, draft: Draft) -> dict[str, str]:
         await saved_profiles.refuse_own_address(archive, profile)
     except InputError as error:
         field = "catchall.own_addresses" if profile.catchall and profile.catchall.own_addresses else "login.username"
-        found[field] = present.text(f"{error.message.removeprefix(f'{profile.name}: ')} {face.remedy(error.reason)}", 500)
+        found[field] = present.text(face.said(error), 500)
     return found
 
 

@@ -6,6 +6,7 @@ from core.errors import ArchivarError
 from core.problems.code import Do, Reason, Setting
 from core.problems.unnamed import UNNAMED
 from core.profiles.schema import forms
+from core.profiles.schema.directories import DIRECTORIES
 from core.profiles.schema.profiles import PROFILES
 from tui.desk import wording
 
@@ -22,6 +23,14 @@ ACTIONS: dict[Do, str] = {
     Do.ADD_USER: "The key n in Users (the key u on Home) does that.",
     Do.READ_MASTER_GUIDE: "The guide on one password for every mailbox tells all steps: ?, then g.",
     Do.VERIFY: "Verify the archive at once: Proof (the key p in Settings) names all that is damaged.",
+    Do.ADD_PROFILE: "The key n on Home makes one.",
+    Do.ADD_SCHEDULE: "Change it, and choose on the page Name when it is started.",
+    Do.CANCEL_RUN: "The key c on the page of the run ends it.",
+    Do.CHANGE_USER: "The key e in Users (the key u on Home) changes a user.",
+    Do.BRING_BACK_USER: "Adding a user of that name in Users brings the archive back.",
+    Do.LIST_UNKNOWN: "Unknown addresses (the key w on Home) shows whose it may be.",
+    Do.SET_UP_DIRECTORY: "Set one up: the key t in Users.",
+    Do.ENTER_DIRECTORY_PASSWORD: "Type it on the directory's page.",
     Do.SET_UP_PLACE: "The place Seals (the key l in Proof) sets it up anew.",
     Do.RENEW_UNIT: "Whoever installed the service does that.",
     Do.FORCE_SYNCHRONISATION: "If that is right: the key f lets them go.",
@@ -30,16 +39,8 @@ ACTIONS: dict[Do, str] = {
     Do.CHOOSE_TARGET_FOLDER: "Name a folder on the server for it, or choose another profile.",
     Do.SHOW_PROFILE_USERS: "Choose another mailbox or another profile.",
 }
-#: Labels of the directory's page, and of settings.
-_LABELS = {
-    "search.base_dn": "Base DN",
-    "search.filter": "Filter",
-    "search.domains": "Domains",
-    "search.groups": "Groups",
-    "attributes.email": "Addresses from",
-    "settings.runs": "Runs at once",
-    "login.password_file": "Password",
-}
+#: Labels of what is no line of a form of that name.
+_LABELS = {"settings.runs": "Runs at once", "login.password_file": "Password"}
 #: Values of settings, as their pages show them.
 _VALUES = {
     "imap": "IMAP",
@@ -60,10 +61,16 @@ class Console:
 
     def setting(self, setting: Setting) -> str:
         """``"Own CA file"``, ``"Access via" IMAP-SSL``, ``a tick for "Final"``."""
-        label = _LABELS.get(setting.key) or forms.label(PROFILES, setting.key)
+        label = _label(setting.key)
         if setting.value == "true":
             return f'tick "{label}"'
         return f'"{label}" {_VALUES.get(setting.value, setting.value)}'.rstrip()
+
+
+def _label(key: str) -> str:
+    if key in _LABELS:
+        return _LABELS[key]
+    return forms.label(PROFILES, key) if key in PROFILES.by_name else forms.label(DIRECTORIES, key.removeprefix("directory."))
 
 
 CONSOLE = Console()

@@ -25,47 +25,20 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     ("set accept_all_certificates = true", 'tick "accept all certificates"'),
     ("the port is a key of its own", "the port has a field of its own"),
     ("its path relative to this file", "best with its whole path"),
-    ("Save one with archivar profile apply", "The key n on Home makes one"),
-    ("Enter it with archivar directory apply, or name a password_file", "Type it on the directory's page"),
-    (r"Set one up with archivar directory apply FILE\.toml", "Set one up: the key t in Users"),
-    (r"Look at domains and groups in \[search\]", 'Look at "Domains" and "Groups"'),
-    (r"Look at \[search\]: it asked for", 'Look at "Filter" and "Base DN": it asked for'),
-    (
-        r"archivar profile apply FILE\.toml asks for (?:the password anew|it)",
-        "Change the profile, and type the password on the page Login",
-    ),
     (r"\(archivar profile apply\)", "(change the profile, page Login)"),
-    (
-        r'Add a \[schedule\] to its file, such as daily = "02:00", and apply it again',
-        "Change it, and choose on the page Name when it is started",
-    ),
     (r"Name it in catchall\.own_addresses", f"Name it as {_label('catchall.own_addresses')} on the page Filing"),
     (r"archivar user list shows them", "The place Users lists all of them"),
     (r"archivar folders USER shows them", "The place Archive shows everybody's folders"),
-    (r"with archivar user edit", "in Users (the key u on Home)"),
-    (
-        r"Say with --to which folder on the server its mail goes to, or choose another one with --folder",
-        "Name a folder on the server for it, or choose another profile",
-    ),
-    (r"Give --user NAME", "Choose the mailbox"),
-    (r"archivar profile show tells who is", "Choose another mailbox or another profile"),
     (r"Say what is there with --format, if it is mail", "Say in which format it is, if it is mail"),
     (r"Say whose is to be imported with --of NAME", "Name one of them here"),
     (r"archivar folders USER shows the folders", "It may have been moved. Archive (the key m) shows the folders"),
     (r"archivar search shows what a query finds", "Look what the search finds"),
-    (r"archivar user add brings the user and the archive back", "Adding a user of that name in Users brings the archive back"),
     (r"after since(?=,)", f"after {_label('filter.since')}"),
     (r"over larger_than(?=,)", f"over {_label('filter.larger_than')}"),
     ("with ca_file in the profile", f"as {_label('server.ca_file')} in the profile"),
 )
 #: What a message begins with when it is about one field.
-_OPENINGS: tuple[tuple[str, str], ...] = (
-    (r"^login\.password_file ", "The password file "),
-    (r"^users\.list: ", "Users: "),
-    (r"^--to: the name", "The name"),
-    ("^--to: ", ""),
-    (r"^delete\.when: ", "Delete: "),
-)
+_OPENINGS: tuple[tuple[str, str], ...] = ()
 #: Keys of files, and what they are called on a page. They are short, and might stand in a text from outside.
 _KEYS: tuple[tuple[str, str], ...] = (
     (_key("ca_file"), _label("server.ca_file")),
@@ -74,18 +47,6 @@ _KEYS: tuple[tuple[str, str], ...] = (
     ("access and port", f"{_label('server.access')} and {_label('server.port')}"),
     (r"access imap(?![\w-])", f"{_label('server.access')} IMAP"),
     ("access (?=imap-)", f"{_label('server.access')} "),
-    # Keys of a directory's file, by the labels of its page.
-    (_key(r"search\.base_dn"), '"Base DN"'),
-    (_key(r"search\.filter"), '"Filter"'),
-    (_key(r"search\.domains"), '"Domains"'),
-    (_key(r"search\.groups"), '"Groups"'),
-    (_key(r"attributes\.email"), '"Addresses from"'),
-    (_key(r"server\.timeout"), '"Timeout"'),
-    (_key(r"server\.host"), '"Server name"'),
-    (r"login\.username \(a DN", '"Login" (a DN'),
-    (r"access (?=ldap-)", f"{_label('server.access')} "),
-    (_key("ldap-ssl"), "LDAPS"),
-    (_key("ldap-tls"), "StartTLS"),
     (_key("imap-ssl"), "IMAP-SSL"),
     (_key("imap-tls"), "IMAP-TLS"),
 )

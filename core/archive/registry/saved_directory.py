@@ -18,6 +18,7 @@ from core.archive.store.entries.upkeep import DirectorySynced
 from core.archive.store.ledger import Draft
 from core.errors import InputError
 from core.model import User
+from core.problems import directory as problems
 from core.profiles.directory import Directory, from_json
 from core.secrets import Secret
 
@@ -34,7 +35,7 @@ async def find(archive: Archive) -> Directory:
     """The settings. Raises ``InputError`` when there are none."""
     found = await load(archive)
     if found is None:
-        raise InputError("No directory is set up.", "Set one up with archivar directory apply FILE.toml.")
+        raise InputError(problems.NOT_SET_UP())
     return found
 
 
@@ -54,10 +55,7 @@ async def save(
     async with archive.changing():
         before = await load(archive)
         if expected is not None and expected != (before.as_json() if before is not None else {}):
-            raise InputError(
-                "Somebody else changed the directory's settings meanwhile, so nothing was saved.",
-                "Leave without saving, open them again to see what they are now, and change that.",
-            )
+            raise InputError(problems.CHANGED())
         box = passwords.box(archive, _NAME, password) if password is not None else None
         # Forgotten first and stored last, so that a crash in between leaves none rather than the wrong one.
         another = bool(directory.password_file) or before is None or not before.same_account(directory)
@@ -104,9 +102,7 @@ async def password(archive: Archive, directory: Directory) -> Secret:
         return Secret("")
     stored = await passwords.stored(archive, _NAME)
     if stored is None or not await has_password(archive, directory):
-        raise InputError(
-            "No password is stored for the directory.", "Enter it with archivar directory apply, or name a password_file."
-        )
+        raise InputError(problems.NO_PASSWORD())
     return stored
 
 

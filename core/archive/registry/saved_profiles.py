@@ -41,7 +41,7 @@ async def find(archive: Archive, name: str) -> Profile:
     row = await archive.database.one("SELECT definition FROM profile WHERE name = ?", (name,))
     if row is None:
         names = ", ".join(profile.name for profile in await all_profiles(archive)) or "none yet"
-        raise InputError(f'There is no profile "{name}".', f"Profiles: {names}. Save one with archivar profile apply.")
+        raise InputError(problems.UNKNOWN(profile=name, there=names))
     return from_json(json.loads(row[0]))
 
 
@@ -138,10 +138,7 @@ async def set_automatic(archive: Archive, name: str, on: bool, *, actor: str = "
     async with archive.changing():
         before = await find(archive, name)
         if before.schedule is None:
-            raise InputError(
-                f"{before.name} has no schedule, so it cannot be started automatically.",
-                'Add a [schedule] to its file, such as daily = "02:00", and apply it again.',
-            )
+            raise InputError(problems.NO_SCHEDULE(profile=before.name))
         profile = replace(before, schedule=replace(before.schedule, automatic=on))
         if profile != before:
             # Not checked: also one whose user is no more must be switched off.
@@ -151,26 +148,21 @@ async def set_automatic(archive: Archive, name: str, on: bool, *, actor: str = "
 
 async def _refuse_taken(archive: Archive, name: str) -> None:
     if (taken := await _definition(archive, name)) is not None:
-        raise InputError(f"There is a profile {taken['name']} already.", "Choose another name, or remove that one first.")
+        raise InputError(problems.TAKEN(profile=taken["name"]))
 
 
 async def _refuse_changed(archive: Archive, name: str, expected: dict[str, Any]) -> None:
     definition = await _definition(archive, name)
     if definition is None:
-        raise InputError(
-            f"{name} was removed or renamed meanwhile, so nothing was saved.", "Make it anew, if it is still wanted."
-        )
+        raise InputError(problems.GONE(profile=name))
     if from_json(definition).as_json() != expected:
-        raise InputError(
-            f"Somebody else changed {name} meanwhile, so nothing was saved.",
-            "Leave without saving, open it again to see what it is now, and change that.",
-        )
+        raise InputError(problems.CHANGED(profile=name))
 
 
 async def _refuse_active(archive: Archive, name: str) -> None:
     active = "SELECT id FROM run WHERE profile = ? AND status IN ('queued', 'running', 'interrupted')"
     if run := await archive.database.value(active, (name,)):
-        raise InputError(f"{name} is being run (run {run}).", f"Wait, or archivar cancel {run}.")
+        raise InputError(problems.RUNNING(profile=name, run=run))
 
 
 async def _definition(archive: Archive, name: str) -> dict[str, Any] | None:
@@ -208,15 +200,10 @@ async def check(archive: Archive, profile: Profile) -> Selected | None:
         names = ", ".join(f'"{name}"' for name in selected.unknown[:10])
         more = f" and {len(selected.unknown) - 10} more" if len(selected.unknown) > 10 else ""
         there = ", ".join(user.name for user in everybody[:10]) or "none yet"
-        raise InputError(
-            f"users.list: there is no user {names}{more}.",
-            f"Users: {there}{', …' if len(everybody) > 10 else ''}. Add one with archivar user add, or correct the list.",
-        )
+        there += ", …" if len(everybody) > 10 else ""
+        raise InputError(problems.NO_SUCH_USERS(names=f"{names}{more}", there=there))
     if profile.deletion.active and (shared := shared_logins(profile, selected.users)):
-        raise InputError(
-            f"delete.when: {shared[0]} What is deleted for one of them the others would never get.",
-            "Give each user a login of their own (archivar user edit --login), select only one of them, or delete never.",
-        )
+        raise InputError(problems.SHARED_LOGIN(shared=shared[0]))
     return selected
 
 
@@ -227,11 +214,7 @@ async def refuse_own_address(archive: Archive, profile: Profile) -> None:
     book = AddressBook(await users.all_users(archive))
     for address in profile.catchall.own(profile.login.username):
         if owner := book.owner(address):
-            raise InputError(
-                f"{profile.name}: {address} is the address of the mailbox that gets everybody's mail, and belongs to the user "
-                f"{owner[0].name}.",
-                f"Take it from {owner[0].name} with archivar user edit, or archive another mailbox.",
-            )
+            raise InputError(problems.OWN_ADDRESS(address=address, user=owner[0].name))
 
 
 async def catchall_mailboxes(archive: Archive) -> dict[str, str]:

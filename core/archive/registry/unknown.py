@@ -15,6 +15,7 @@ from core.archive.store.entries.records import AddressOurs
 from core.archive.store.ledger import Draft
 from core.errors import InputError
 from core.model import User
+from core.problems import user as problems
 from core.profiles import addresses, routing
 
 
@@ -150,9 +151,9 @@ async def set_ours(archive: Archive, text: str, ours: bool, *, actor: str = "arc
     async with archive.changing():
         there = pattern in await ignored(archive)
         if there is not ours:
-            raise InputError(f"{pattern} is {'not said to be not ours' if ours else 'said to be not ours already'}.")
+            raise InputError((problems.NOT_SAID if ours else problems.SAID_ALREADY)(address=pattern))
         if not ours and (owner := await _owner(archive, pattern)):
-            raise InputError(f"{pattern} belongs to {owner}.", "Take it from the user first: archivar user edit.")
+            raise InputError(problems.ADDRESS_OF_USER(address=pattern, user=owner))
         await archive.append([Draft(AddressOurs(pattern, ours), actor)])
     return pattern
 

@@ -13,6 +13,7 @@ from core.archive.store.entries.records import UserSaved
 from core.archive.store.ledger import Draft
 from core.errors import InputError
 from core.model import User
+from core.problems import user as problems
 from core.profiles.users_csv import Fault, UserRow
 
 
@@ -133,8 +134,8 @@ async def carry_out(archive: Archive, planned: ImportPlan, actor: str = "archiva
     async with archive.changing():
         now = await plan(archive, planned.rows)
         if now.conflicts:
-            raise InputError(f"The list cannot be imported: {now.conflicts[0]}.", "Correct the list; nothing was changed.")
+            raise InputError(problems.NOT_IMPORTED(conflict=str(now.conflicts[0])))
         if [change.essence for change in now.changes] != [change.essence for change in planned.changes]:
-            raise InputError("Users were changed in the meantime; nothing was imported.", "Look at what would change again.")
+            raise InputError(problems.CHANGED())
         if drafts := [Draft(UserSaved(change.after), actor) for change in planned.changes]:
             await archive.append(drafts)

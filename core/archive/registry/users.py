@@ -16,6 +16,7 @@ from core.db import kept
 from core.db.database import Row
 from core.errors import InputError
 from core.model import User
+from core.problems import user as problems
 from core.profiles import people, routing
 from core.profiles.people import CATCHALL
 from core.profiles.selection import NAMED, Chosen, Mode, Selection
@@ -175,16 +176,13 @@ async def find(archive: Archive, name: str, *, removed: bool = False) -> User:
     if found:
         return await of_id(archive, found[wanted])
     if wanted == CATCHALL:
-        raise InputError(
-            f"{CATCHALL} is the archive of mail to unknown addresses, and no user.",
-            "archivar unknown list shows whose it may be.",
-        )
+        raise InputError(problems.NO_USER(user=CATCHALL))
     if not removed and await _by_name(archive, [wanted], removed=True):
-        raise InputError(f'User "{name}" was removed.', "archivar user add brings the user and the archive back.")
+        raise InputError(problems.REMOVED(user=name))
     condition = "" if removed else "WHERE NOT removed"
     rows = await archive.database.read(f"SELECT name FROM user {condition} ORDER BY name LIMIT 10")
     names = ", ".join(row[0] for row in rows) or "none yet"
-    raise InputError(f'There is no user "{name}".', f"Users: {names}. Add one with archivar user add.")
+    raise InputError(problems.UNKNOWN(user=name, there=names))
 
 
 async def of_id(archive: Archive, user_id: str) -> User:
@@ -220,7 +218,7 @@ async def _add(archive: Archive, name: str, emails: Sequence[str], login: str, f
     found = await _by_name(archive, [name.strip().casefold()], removed=True)
     before = await of_id(archive, next(iter(found.values()))) if found else None
     if before is not None and not before.removed:
-        raise InputError(f'There is a user "{before.name}" already.', "Change it with archivar user edit.")
+        raise InputError(problems.THERE(user=before.name))
     user_id = before.id if before else uuid.uuid4().hex[:12]
     user = await _checked(archive, User(user_id, name.strip(), tuple(emails), login.strip(), full_name.strip()))
     await _save(archive, user, actor)
@@ -251,11 +249,11 @@ async def _checked(archive: Archive, user: User) -> User:
     same = await _by_name(archive, [user.name.casefold()], removed=True)
     if any(user_id != user.id for user_id in same.values()):
         other = await of_id(archive, next(iter(same.values())))
-        raise InputError(f'There is a user "{other.name}" already.', "Choose another name.")
+        raise InputError(problems.NAME_TAKEN(user=other.name))
     for address, user_id in (await _by_address(archive, [address.casefold() for address in user.addresses])).items():
         if user_id != user.id:
             other = await of_id(archive, user_id)
-            raise InputError(f"{address} belongs to {other.name} already.", "An address belongs to one user only.")
+            raise InputError(problems.ADDRESS_TAKEN(address=address, user=other.name))
     await _refuse_other_spelling(archive, user)
     return user
 
@@ -270,4 +268,4 @@ async def _refuse_other_spelling(archive: Archive, user: User) -> None:
     for address, user_id in await archive.database.read(sql.format("address"), (user.id,)):
         if same := wanted.get(routing.key(address)):
             other = await of_id(archive, user_id)
-            raise InputError(f"{same} belongs to {other.name} already, as {address}.", "An address belongs to one user only.")
+            raise InputError(problems.SPELLING_TAKEN(address=same, user=other.name, other=address))
