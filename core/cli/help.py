@@ -58,7 +58,7 @@ def _arguments(command: TyperCommand, ctx: Any) -> list[Any]:
 
 
 def _name(argument: Any) -> str:
-    return str(argument.metavar or argument.name.upper())
+    return str(argument.metavar or argument.name.upper()) + (" ..." if argument.nargs == -1 else "")
 
 
 def _write_options(command: Any, ctx: Any, formatter: Any) -> None:

@@ -75,7 +75,7 @@ def _tell_failures(found: list[Standing]) -> None:
 def add(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="journal, file, mail or stamp (a time-stamp authority).")],
     target: Annotated[
-        str, typer.Argument(metavar="[WHERE]", help="Of file its full path, of mail the address, of stamp the URL.")
+        str, typer.Argument(metavar="WHERE", help="Of file its full path, of mail the address, of stamp the URL.")
     ] = "",
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="What it is called; without it, like its kind.")] = "",
     host: Annotated[str, typer.Option("--host", metavar="H", help="mail: the mail server.")] = "",
@@ -173,7 +173,7 @@ def remove(name: NAME) -> None:
 
 
 def seal_now(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these places.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Only these places.")] = None,
     accept: Annotated[
         bool, typer.Option("--accept", help="Although the archive has not what was sealed before, as after a restored backup.")
     ] = False,
