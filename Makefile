@@ -2,10 +2,11 @@
 # make fuzz    the tests of properties with new examples, 5,000 of each                 (TESTS=tests/unit/test_content.py)
 # make demo    sample mailboxes on an embedded server, archived, in the console         (ARGS=--headless)
 # make bench   speed against mbsync and a bare socket                                   (ARGS=...)
-# make pictures  the pictures of the console in the README
+# make pictures  the pictures of the console in the README and the manual
 # make check   the static checks alone
 # make lock    requirements.lock from pyproject.toml
 # make wheel   dist/archivar-*.whl
+# make man     the pages for man, in build/man
 # make clean   nothing but the sources left
 #
 # PYTHON=/path/to/python3 chooses the interpreter of the environment.
@@ -27,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # An environment whose interpreter has gone, or which came here from another folder, is made anew.
 FIT := $(shell grep -qsF '$(CURDIR)/$(VENV)/bin/python' $(BIN)/pip && $(BIN)/python -c '' 2>/dev/null && echo fit)
 
-.PHONY: test fuzz demo bench pictures check lock wheel clean stale
+.PHONY: test fuzz demo bench pictures check lock wheel man clean stale
 
 test: $(READY)
 	@.ci/needs dovecot-imapd isync openssl slapd tmux
@@ -72,6 +73,9 @@ lock:
 
 wheel: $(READY)
 	@$(BIN)/python -m build --wheel --no-isolation
+
+man: $(READY)
+	@$(BIN)/python -m core.manual build/man
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks

@@ -365,7 +365,7 @@ class Console(Failing):
                 yield SystemCommand("Proof", "Verify the archive, and repair it", lambda: self.action_go("proof"))
             if not screen.OWN_HELP:
                 yield SystemCommand("Help", "The keys of this place", self.action_help)
-        yield SystemCommand("Guides", "What to set up on mail servers and on this machine", self.action_guides)
+        yield SystemCommand("Guides", "What to set up on mail servers and on this machine; the manual", self.action_guides)
         if not self.few_colours:
             yield SystemCommand("Theme", "Dark, light or high contrast; kept for the next time", self.action_change_theme)
 

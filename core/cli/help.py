@@ -15,7 +15,7 @@ ANYWHERE = (
 ORDER = (
     *("demo", "user", "directory", "profile", "run", "runs", "watch", "cancel", "missing", "status", "doctor"),
     *("unknown", "refile", "folders", "search", "index", "show", "export", "import", "restore"),
-    *("verify", "repair", "rebuild", "backup", "key", "ledger", "seal", "settings", "service"),
+    *("verify", "repair", "rebuild", "backup", "key", "ledger", "seal", "settings", "service", "help"),
 )
 
 
@@ -24,7 +24,7 @@ class Command(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """``[OPTIONS] NAME [RUN]``."""
-        return ["[OPTIONS]", *_usage(self, ctx)]
+        return ["[OPTIONS]", *usage(self, ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         arguments = [(_name(one), getattr(one, "help", None) or "") for one in _arguments(self, ctx)]
@@ -49,7 +49,8 @@ class Group(TyperGroup):
         _write_options(self, ctx, formatter)
 
 
-def _usage(command: TyperCommand, ctx: Any) -> list[str]:
+def usage(command: TyperCommand, ctx: Any) -> list[str]:
+    """The arguments of a command, those in brackets that may be left out."""
     return [_name(one) if one.required else f"[{_name(one)}]" for one in _arguments(command, ctx)]
 
 

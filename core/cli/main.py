@@ -41,6 +41,7 @@ MODULES = {
     "restore": ("restore",),
     "service": ("service", "status"),
     "settings": ("settings",),
+    "manual": ("help",),
 }
 
 

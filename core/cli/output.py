@@ -44,6 +44,11 @@ class Output:
         """True where stdout has an encoding without some characters."""
         return sys.stdout is not None and not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
 
+    @property
+    def columns(self) -> int:
+        """The columns of the terminal that people read; 80 where it is none."""
+        return _width(self._people) or 80
+
     def line(self, text: str = "", *, indent: int = 0) -> None:
         """A line for people: to stdout, or to stderr beside JSON. Broken, it goes on after ``indent`` blanks."""
         self._text(self._people, text, indent)

@@ -1,4 +1,4 @@
-"""``python -m tests.pictures``: draws the README's pictures into the folder that is named, or beside this file."""
+"""``python -m tests.pictures``: draws the pictures of README and manual into the folder that is named, or beside this file."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_details_and_guides_look_right_in_every_terminal(
         terminal.keys("?")
         terminal.until_shown("━ Keys ━", "g  Guides")
         terminal.keys("g")
-        terminal.until_shown("━ Guides ━", "▸ Kerio Connect: every mailbox with one password")
+        terminal.until_shown("━ Guides and manual ━", "▸ Kerio Connect: every mailbox with one password")
         terminal.keys("Enter")
         terminal.until_shown(
             "━ Kerio Connect: every mailbox with one password ━", "On the server", "↑ ↓  scroll      esc  close"

@@ -32,6 +32,7 @@ HOMES = {
     "imaplib": ("core.imap", "core.demo"),
     "httpx": ("core.directory",),
     "ldap3": ("core.directory",),
+    "markdown_it": ("core.manual",),
     "pymap": ("core.demo",),
     "textual": ("tui",),
 }

@@ -1,4 +1,4 @@
-"""Guides and the prose they are written in: complete, shown in full at any width, and without a line that is too wide."""
+"""Guides and prose on the screen: complete, and without a line that is too wide."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from core.text.cells import cell_len
 from core.text.format import safe
 from tests.terminal.staged import HOSTILE
+from tui.desk.manual import decisions, topics
 from tui.desk.present import Safe, Tone, own, steady
-from tui.guides import IDS, all_guides, load
+from tui.places.guide import all_guides, load
 from tui.places.wizard.people import SYNC_FIRST
 from tui.text import prose
 from tui.text.format import Line
@@ -54,12 +55,18 @@ def plain(line: Line) -> str:
     return "".join(span.text for span in line)
 
 
-def test_all_guides_are_there() -> None:
-    """Each has a title of its own that fits into a frame, and a text."""
+def text(id: str) -> str:
+    """All of a guide on one line."""
+    return " ".join(" ".join(map(plain, load(id).lines(94))).split())
+
+
+def test_all_pages_of_the_manual_are_there_guides_first() -> None:
+    """Each has a title of its own that fits into the smallest frame, and a text."""
     guides = all_guides()
-    assert [guide.id for guide in guides] == list(IDS)
+    assert [guide.topic.id for guide in guides[: len(KERIO_NAMES)]] == list(KERIO_NAMES)
+    assert [guide.topic for guide in guides] == [*topics(), *decisions()]
     assert len({guide.title for guide in guides}) == len(guides)
-    assert all(0 < cell_len(guide.title) <= 60 and guide.text for guide in guides)
+    assert all(0 < cell_len(guide.title) <= 75 and guide.lines(75) for guide in guides)
 
 
 def test_no_guide_but_these_is_read() -> None:
@@ -68,36 +75,17 @@ def test_no_guide_but_these_is_read() -> None:
         load("../console")
 
 
-@pytest.mark.parametrize("id", IDS)
+@pytest.mark.parametrize("id", KERIO_NAMES)
 def test_a_guide_names_what_is_to_be_set(id: str) -> None:
-    """The controls by their names, wherever the lines of the file break."""
-    text = " ".join(load(id).text.split())
-    assert [name for name in KERIO_NAMES[id] if name not in text] == []
+    """The controls by their names, wherever the lines break."""
+    assert [name for name in KERIO_NAMES[id] if name not in text(id)] == []
 
 
-@pytest.mark.parametrize("id", IDS)
-@pytest.mark.parametrize("width", [40, 75, 94])
-def test_a_guide_is_shown_in_full_at_any_width(id: str, width: int) -> None:
-    """Nothing is cut and no line is too wide; what is to be typed keeps its line where that has the room."""
-    text = load(id).text
-    lines = [plain(line) for line in prose.page(text, width)]
-    assert max(map(cell_len, lines)) <= width
-    shown = "".join("".join(lines).split())
-    assert shown == "".join(line.removeprefix("# ").replace(" ", "") for line in text.splitlines())
-    if width >= 75:
-        typed = [line for line in text.splitlines() if line.startswith("    ")]
-        assert [line for line in typed if line not in lines] == []
-
-
-def test_the_marks_of_a_page_shape_its_lines() -> None:
-    """A heading stands close to its text, steps hang, lines of a file stay."""
-    text = own("# Head\n\nOne two three four.\n\n1. Five six\nseven.\n2. Eight.\n\n    [a]\n    b = 1")
-    lines = prose.page(text, 12)
-    assert [plain(line) for line in lines] == [
-        *("Head", "One two", "three four.", ""),
-        *("1. Five six", "   seven.", "2. Eight.", "", "    [a]", "    b = 1"),
-    ]
-    assert lines[0][0].tone is Tone.STRONG
+def test_headings_and_what_is_typed_stand_out() -> None:
+    """In bold: a tone that every terminal has."""
+    found = [span.text for line in load("service").lines(75) for span in line if span.tone is Tone.STRONG]
+    assert found[0] == "As root, for an archive in /var/lib/archivar"
+    assert "    systemctl enable --now archivar" in found
 
 
 @given(st.text(), st.text(), st.integers(8, 120))

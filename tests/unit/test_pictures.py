@@ -1,4 +1,4 @@
-"""The pictures in the README are drawn by the console itself."""
+"""The pictures in the README and in the manual are drawn by the console itself."""
 
 from __future__ import annotations
 
@@ -34,8 +34,11 @@ def test_the_pictures_show_home_a_run_and_mail_and_load_nothing(tmp_path: Path) 
         assert addresses <= {"http://www.w3.org/2000/svg", "https://www.textualize.io"}
 
 
-def test_the_readme_shows_pictures_that_are_there() -> None:
-    """Each picture that it names is in the checkout."""
-    named = re.findall(r"!\[[^\]]*\]\(([^)]+\.svg)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(named) == 3
-    assert all((ROOT / name).is_file() for name in named)
+def test_each_picture_that_is_drawn_is_shown() -> None:
+    """One in the README, all of them on the page about the console; each that is named is in the checkout."""
+    shown = {}
+    for page in (ROOT / "README.md", ROOT / "docs" / "console.md"):
+        named = re.findall(r"!\[[^\]]+\]\(([^)]+\.svg)\)", page.read_text(encoding="utf-8"))
+        shown[page.name] = {(page.parent / name).resolve() for name in named}
+    assert len(shown["README.md"]) == 1
+    assert shown["README.md"] < shown["console.md"] == set((ROOT / "tests" / "pictures").glob("*.svg"))

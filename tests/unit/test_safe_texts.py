@@ -17,11 +17,10 @@ from tui.desk.present import own, text
 
 #: Modules in which ``Safe`` is made of a text by hand, and of what: all others have ``text``, ``own`` and ``joined``.
 MAKERS = {
+    "tui.desk.manual": "pages of the manual, which are files of the program",
     "tui.desk.present": "the functions that all others use",
-    "tui.guides": "guides, which are files of the program",
     "tui.text.format": "safe texts that are cut, filled and broken",
     "tui.text.mail": "safe texts without blanks at an end",
-    "tui.text.prose": "parts of safe texts",
     "tui.widgets.lines": "a line that is drawn already",
 }
 #: Modules that hand no text to the toolkit themselves.

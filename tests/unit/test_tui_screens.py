@@ -26,9 +26,8 @@ from tui.desk.draft import Draft
 from tui.desk.home import Condition
 from tui.desk.present import own
 from tui.desk.refusals import NoArchive, Refused, fault
-from tui.guides import load
 from tui.places.confirm import Confirm
-from tui.places.guide import GuidePage, Guides
+from tui.places.guide import GuidePage, Guides, load
 from tui.places.help import Help
 from tui.places.home.home import HomePlace
 from tui.places.home.start import StartPlace
@@ -350,11 +349,11 @@ async def test_a_guide_keeps_its_text_when_the_window_changes() -> None:
     """It is wrapped anew, and says how to scroll only where there is something to scroll to."""
     async with shown(ordinary(), (160, 120)) as screen:
         await screen.console.push_screen(GuidePage(load("service")))
-        await screen.until_shown("Keeping the service running", "copy the archive's folder, and start it again.")
+        await screen.until_shown("Keeping the service running", "Runs need not be stopped for a backup")
         assert "scroll" not in screen.text
         await screen.pilot.resize_terminal(80, 24)
         await screen.until_shown("Keeping the service running", "↑ ↓  scroll", "esc  close")
-        assert "start it again" not in screen.text
+        assert "for a backup" not in screen.text
 
 
 async def test_every_action_is_in_the_command_palette() -> None:

@@ -14,7 +14,7 @@ from tui.places.guide import Guides
 from tui.places.page import Page
 from tui.text import prose
 
-GUIDES = (own("g"), own("Guides: what to set up on Kerio Connect, on other servers and on this machine"))
+GUIDES = (own("g"), own("Guides to Kerio Connect, other servers and this machine, and the manual"))
 
 
 class Help(Page):

@@ -16,11 +16,10 @@ from tui.desk import fields
 from tui.desk.directory import DirectoryDraft
 from tui.desk.draft import Secret
 from tui.desk.present import BLANK, joined, own
-from tui.guides import load
 from tui.places.confirm import Confirm
 from tui.places.directory.synchronising import SyncPlace
 from tui.places.form_lines import spec
-from tui.places.guide import GuidePage
+from tui.places.guide import GuidePage, load
 from tui.places.place import Place
 from tui.places.profiles.testing import TestDialog
 from tui.text.format import header

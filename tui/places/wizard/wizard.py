@@ -18,10 +18,9 @@ from tui.desk.draft import Draft
 from tui.desk.present import BLANK, Safe, joined, own, sentence, text
 from tui.desk.refusals import Refused
 from tui.desk.users import UserDraft
-from tui.guides import load
 from tui.places.confirm import Confirm
 from tui.places.directory.directory import DirectoryPlace
-from tui.places.guide import GuidePage
+from tui.places.guide import GuidePage, load
 from tui.places.place import Place
 from tui.places.profiles.deletion import Answer, DeletionQuestion
 from tui.places.profiles.testing import TestDialog

@@ -1,0 +1,173 @@
+"""Markdown of the manual as a tree of blocks: headings, paragraphs, lists, tables, and lines that stay as they are.
+
+Comments and pictures are left out. Anything else that Markdown has (quotations, HTML, rules) is refused, so that a page looks
+alike wherever it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import pairwise
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
+
+
+class Style(Enum):
+    """How a piece of text is set."""
+
+    PLAIN = auto()
+    STRONG = auto()
+    CODE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A piece of text in one style; ``target`` is where a link leads, empty for other text."""
+
+    text: str
+    style: Style = Style.PLAIN
+    target: str = ""
+
+
+Text = tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading; ``level`` 1 is the title of the page."""
+
+    level: int
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Text that is filled to the width."""
+
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Lines that stay as they are."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list; numbered from ``start`` on, or with dashes where that is None. Each item holds blocks."""
+
+    items: tuple[tuple[Block, ...], ...]
+    start: int | None = None
+
+    def marks(self) -> list[str]:
+        """What stands before each item."""
+        return [f"{self.start + number}." if self.start is not None else "-" for number in range(len(self.items))]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells, as many in each as in ``head``, whose texts may all be empty."""
+
+    head: tuple[Text, ...]
+    rows: tuple[tuple[Text, ...], ...]
+
+
+Block = Heading | Paragraph | Code | Items | Table
+
+_PARSER = MarkdownIt("commonmark").enable("table")
+
+
+def parse(markdown: str, *, marked: bool = False) -> tuple[Block, ...]:
+    """The blocks of a page. With ``marked`` headings, code and names of other pages keep marks as in Markdown.
+
+    Raises ``ValueError`` that names the line of what cannot stand in the manual.
+    """
+    tokens = _PARSER.parse(markdown)
+    if marked:
+        _mark(tokens)
+    return _blocks(SyntaxTreeNode(tokens).children)
+
+
+def _mark(tokens: Sequence[Token]) -> None:
+    """Put the marks back into the text: for a terminal without styles."""
+    for before, token in pairwise(tokens):
+        for beside, child in pairwise([token, *(token.children or ())]):
+            if child.type == "code_inline":
+                child.content = f"`{child.content}`"
+            elif beside.type == "link_open" and child.type == "text" and _is_page(beside.attrGet("href")):
+                child.content = f"[{child.content}]"
+        if before.type == "heading_open" and token.children:
+            token.children.insert(0, Token("text", "", 0, content="#" * int(before.tag[1]) + " "))
+
+
+def _is_page(target: object) -> bool:
+    """Tell whether a link leads to a page of the manual."""
+    return str(target).endswith(".md")
+
+
+def _blocks(nodes: Sequence[SyntaxTreeNode]) -> tuple[Block, ...]:
+    return tuple(block for node in nodes if (block := _block(node)) is not None)
+
+
+def _block(node: SyntaxTreeNode) -> Block | None:
+    match node.type:
+        case "heading":
+            return Heading(int(node.tag[1]), _inline(node))
+        case "paragraph":
+            text = _inline(node)
+            return Paragraph(text) if text else None
+        case "fence" | "code_block":
+            return Code(tuple(node.content.rstrip("\n").split("\n")))
+        case "bullet_list":
+            return Items(tuple(_blocks(item.children) for item in node.children))
+        case "ordered_list":
+            start = node.attrs.get("start", 1)
+            return Items(tuple(_blocks(item.children) for item in node.children), int(start))
+        case "table":
+            head, *rows = (tuple(_inline(cell) for cell in row.children) for part in node.children for row in part.children)
+            return Table(head, tuple(rows))
+        case "html_block" if node.content.startswith("<!--"):
+            return None
+    raise ValueError(f"line {node.map[0] + 1 if node.map else '?'}: {node.type} cannot stand in the manual")
+
+
+def _inline(node: SyntaxTreeNode) -> Text:
+    """The text of a block with inline content."""
+    children = [child for part in node.children for child in part.children]
+    return _joined([run for child in children for run in _runs(child, Style.PLAIN, "")])
+
+
+def _runs(node: SyntaxTreeNode, style: Style, target: str) -> list[Run]:
+    match node.type:
+        case "text":
+            return [Run(node.content, style, target)]
+        case "softbreak":
+            return [Run(" ", style, target)]
+        case "code_inline":
+            return [Run(node.content, Style.CODE, target)]
+        case "strong" | "em":
+            return [run for child in node.children for run in _runs(child, Style.STRONG, target)]
+        case "link":
+            target = str(node.attrs["href"])
+            style = Style.STRONG if _is_page(target) else style
+            return [run for child in node.children for run in _runs(child, style, target)]
+        case "image":
+            return []
+    raise ValueError(f"{node.type} cannot stand in the manual")
+
+
+def _joined(runs: list[Run]) -> Text:
+    """Neighbours of one style and target as one run; blanks around the whole are gone."""
+    found: list[Run] = []
+    for run in runs:
+        if found and (found[-1].style, found[-1].target) == (run.style, run.target):
+            found[-1] = Run(found[-1].text + run.text, run.style, run.target)
+        elif run.text:
+            found.append(run)
+    return tuple(run for run in found if run.text.strip() or len(found) > 1)
