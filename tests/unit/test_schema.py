@@ -260,3 +260,14 @@ def test_the_documentation_names_every_key(name: str) -> None:
     text = "\n".join(path.read_text("utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")))
     missing = [field.name for field in TABLES[name].fields if field.where is not Where.FORM and field.key not in text]
     assert missing == []
+
+
+def test_an_empty_list_means_what_no_list_means() -> None:
+    """No header field at all would file everybody's mail for nobody, no attribute would find no address."""
+    of_everybody = 'name = "A"\nkind = "catchall"\nserver.host = "h"\nlogin.username = "a"\n'
+    people = 'type = "ldap"\nserver.host = "h"\nattributes.full_name = "cn"\n'
+    without = parse(PROFILES, of_everybody, WHERE).settings
+    assert without.catchall is not None
+    assert len(without.catchall.headers) > 10
+    assert parse(PROFILES, of_everybody + "catchall.headers = []", WHERE).settings == without
+    assert parse(DIRECTORIES, people + "attributes.email = []", WHERE).settings == parse(DIRECTORIES, people, WHERE).settings

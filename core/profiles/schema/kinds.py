@@ -200,10 +200,10 @@ class Texts(Kind):
     def types(self) -> tuple[type, ...]:
         return (list,)
 
-    def parse(self, value: Any, folder: Path) -> tuple[str, ...]:
+    def parse(self, value: Any, folder: Path) -> tuple[str, ...] | None:
         if not all(isinstance(one, str) for one in value):
             raise ValueError(value)
-        return self.order(tuple(map(self._checked, value)))
+        return self.order(tuple(map(self._checked, value))) or None
 
     def _checked(self, text: str) -> str:
         try:
