@@ -9,7 +9,8 @@
 # make man     the pages for man, in build/man
 # make clean   nothing but the sources left
 #
-# PYTHON=/path/to/python3 chooses the interpreter of the environment.
+# PYTHON=/path/to/python3 chooses the interpreter of the environment. ARCHIVAR_ODD_MAIL=/path/to/archive.tar names more odd
+# mail, one raw message a file, to be tested beside what the tests make. With CI=true the slowest tests are listed.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -34,7 +35,7 @@ test: $(READY)
 	@.ci/needs dovecot-imapd isync openssl slapd tmux
 	@code=0; \
 	$(MAKE) --no-print-directory check || code=1; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS) $(ARGS) || code=1; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(if $(CI),--durations=20) $(TESTS) $(ARGS) || code=1; \
 	exit $$code
 
 # Which properties fail and with what is printed; an example that failed becomes an @example of its test.

@@ -15,10 +15,12 @@ import pytest
 from hypothesis import settings
 
 from core.config import Home
+from core.demo.odd import odd_messages
 from tests import homes
 from tests.servers.dovecot import Dovecot, missing
 
-ODD_MAIL = Path(__file__).resolve().parents[2] / "shared" / "fixtures" / "odd-mail.tar.xz"
+#: The environment variable that names a tar archive of odd mail, one raw message a file, to be tested beside what is made.
+ODD_MAIL = "ARCHIVAR_ODD_MAIL"
 # A test must pass on a busy machine too: what is slow is measured elsewhere. The examples are the same in each run, so that a
 # change is judged by what it changes; `make fuzz` looks for new ones.
 settings.register_profile("archivar", deadline=None, derandomize=True)
@@ -30,7 +32,9 @@ MEMORY, ROOM = Path("/dev/shm"), 4 << 30
 
 
 def pytest_configure() -> None:
-    """Let the tests' folders be in memory, unless another place is asked for."""
+    """Let the tests' folders be in memory, unless another place is asked for; refuse odd mail that cannot be read."""
+    if (named := os.environ.get(ODD_MAIL)) and not (Path(named).is_file() and tarfile.is_tarfile(named)):
+        raise pytest.UsageError(f"{ODD_MAIL}: {named} is no tar archive; name one of raw messages, or none")
     if "PYTEST_DEBUG_TEMPROOT" not in os.environ and MEMORY.is_dir() and os.access(MEMORY, os.W_OK):
         room = os.statvfs(MEMORY)
         if room.f_bavail * room.f_frsize >= ROOM and not room.f_flag & os.ST_NOEXEC:
@@ -79,10 +83,17 @@ def several_volumes(volumes_template: Home, tmp_path: Path) -> Home:
 
 
 @pytest.fixture(scope="session")
-def fixtures_mail() -> list[bytes]:
-    """Real and deliberately broken mail, one raw message an item, when it lies beside the checkout."""
-    if not ODD_MAIL.exists():
-        pytest.skip("needs ../shared/fixtures/odd-mail.tar.xz beside the checkout")
-    with tarfile.open(ODD_MAIL) as archive:
+def further_odd_mail() -> list[bytes]:
+    """Real and deliberately broken mail, one raw message an item, from the archive that is named for it."""
+    if not os.environ.get(ODD_MAIL):
+        pytest.skip(f"needs {ODD_MAIL}: a tar archive of odd mail, one raw message a file")
+    with tarfile.open(os.environ[ODD_MAIL]) as archive:
         files = (archive.extractfile(member) for member in archive if member.isfile())
         return [file.read() for file in files if file is not None]
+
+
+@pytest.fixture(scope="session")
+def odd_mail(request: pytest.FixtureRequest) -> list[bytes]:
+    """Odd mail, one raw message an item: what the demo makes and, where an archive of more is named, that too."""
+    made = [message.raw for message in odd_messages(1)]
+    return [*made, *request.getfixturevalue("further_odd_mail")] if os.environ.get(ODD_MAIL) else made
