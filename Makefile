@@ -25,6 +25,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 export PYTHON
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Compiled modules are kept, whatever the environment says: thousands of processes of the tests would compile them anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 # An environment whose interpreter has gone, or which came here from another folder, is made anew.
 FIT := $(shell grep -qsF '$(CURDIR)/$(VENV)/bin/python' $(BIN)/pip && $(BIN)/python -c '' 2>/dev/null && echo fit)

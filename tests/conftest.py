@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import tarfile
@@ -16,7 +17,7 @@ from hypothesis import settings
 
 from core.config import Home
 from core.demo.odd import odd_messages
-from tests import homes
+from tests import forks, homes
 from tests.servers.dovecot import Dovecot, missing
 
 #: The environment variable that names a tar archive of odd mail, one raw message a file, to be tested beside what is made.
@@ -32,13 +33,28 @@ MEMORY, ROOM = Path("/dev/shm"), 4 << 30
 
 
 def pytest_configure() -> None:
-    """Let the tests' folders be in memory, unless another place is asked for; refuse odd mail that cannot be read."""
+    """Let the tests' folders be in memory, unless another place is asked for, and processes of the program be forks.
+
+    Refuses odd mail that cannot be read.
+    """
     if (named := os.environ.get(ODD_MAIL)) and not (Path(named).is_file() and tarfile.is_tarfile(named)):
         raise pytest.UsageError(f"{ODD_MAIL}: {named} is no tar archive; name one of raw messages, or none")
+    forks.install()
     if "PYTEST_DEBUG_TEMPROOT" not in os.environ and MEMORY.is_dir() and os.access(MEMORY, os.W_OK):
         room = os.statvfs(MEMORY)
         if room.f_bavail * room.f_frsize >= ROOM and not room.f_flag & os.ST_NOEXEC:
             os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect without looking for garbage, and let what was collected never be looked at again: it stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 USERS = {"alice@example.test": "secret", "bob@example.test": "geheim"}

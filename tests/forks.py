@@ -1,172 +1,389 @@
-"""Commands without the start of an interpreter each: forks of one process that has imported them all.
+"""Processes of the program without the start of an interpreter each: forks of one process that has imported all of it.
 
 A third of the time of the integration tests was the start of Python and the import of the same modules, some thousand
-times. A fork is a process of its own with its own environment, folder, umask, standard streams and exit code, and ends
-as an interpreter ends. Not for commands at a terminal, or in another locale: those are started whole.
+times. A fork is a process of its own with its own environment, folder, umask, session, standard streams, command line and
+exit code, and ends as an interpreter ends. ``run`` is for commands; ``beside`` and ``detached`` stand for those of
+``core.system.launch`` in the tests' own process and in every fork, so that services and their helpers are forks too. Commands
+at a terminal, in another locale, or started whole by a test, and all that these start, go the product's own way.
 """
 
 from __future__ import annotations
 
 import array
 import atexit
-import contextlib
+import ctypes
+import fcntl
+import gc
 import json
 import os
+import pkgutil
+import resource
+import runpy
 import selectors
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import core
+from core.system import launch
+
 ROOT = Path(__file__).resolve().parents[1]
+#: The modules that are started as processes of their own.
+MODULES = (
+    *("core.service", "core.service.indexing", "core.service.verifying", "core.service.sealing"),
+    "core.archive.store.offload",
+)
+#: What the program imports of others in the middle of its work.
+_LATE = (
+    *("importlib.readers", "importlib.resources.readers", "encodings.idna", "encodings.utf_8_sig", "typer._click.decorators"),
+    *("cryptography.hazmat.primitives.ciphers.aead", "rich.cells"),
+)
 _HEADER = 8
+#: Room for the command line of a fork, which the kernel shows where that of the process it came from was.
+_ROOM = 2_000
+#: Descriptors from here on are used while those of a fork are put in their places.
+_HIGH = 500
+#: What a fork has from the process it came from and not from the one that asked for it: both must have the same.
+_LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)
 
 
 def fits(environment: Mapping[str, str]) -> bool:
     """Whether a fork is what a process with this environment would be: the interpreter read none of it at its start."""
     own = any(key.startswith("PYTHON") and (key, value) != ("PYTHONPATH", str(ROOT)) for key, value in environment.items())
-    locale = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or ""
-    return not own and locale.upper().endswith(("UTF-8", "UTF8"))
+    return not own and _locale(environment).endswith(("UTF-8", "UTF8"))
+
+
+def _locale(environment: Mapping[str, str]) -> str:
+    return (environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or "").upper()
+
+
+class Fork:
+    """One process, with as much of ``subprocess.Popen`` as the product and the tests use."""
+
+    def __init__(self, pid: int, end: int, stdin: int | None, stderr: int | None) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._end = end
+        self._said = b""
+        self._pipes = {"in": stdin, "err": stderr}
+
+    def poll(self) -> int | None:
+        return self._look(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        code = self._look(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(["fork", str(self.pid)], timeout or 0)
+        return code
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def communicate(self) -> tuple[None, bytes]:
+        """Close its input and wait for its end; its last words."""
+        self._close("in")
+        said = b""
+        if (pipe := self._pipes["err"]) is not None:
+            while chunk := os.read(pipe, 65536):
+                said += chunk
+        self._close("err")
+        self.wait()
+        return None, said
+
+    def _look(self, timeout: float | None) -> int | None:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with selectors.DefaultSelector() as selector:
+            if self.returncode is None:
+                selector.register(self._end, selectors.EVENT_READ)
+            while self.returncode is None:
+                if not selector.select(None if deadline is None else max(0.0, deadline - time.monotonic())):
+                    return None
+                chunk = os.read(self._end, 64)
+                self._said += chunk
+                if not chunk:
+                    # Without a code the process from which all are forked is gone, and so are they.
+                    self.returncode = int(self._said or -signal.SIGKILL)
+        return self.returncode
+
+    def _close(self, name: str) -> None:
+        pipe, self._pipes[name] = self._pipes[name], None
+        if pipe is not None:
+            os.close(pipe)
+
+    def __del__(self) -> None:
+        os.close(self._end)
+        for name in self._pipes:
+            self._close(name)
 
 
 class Forks:
-    """The process that is forked. It ends with the process that made it."""
+    """The process that is forked, as it is seen by others: it listens at ``address``."""
 
-    def __init__(self) -> None:
-        self._socket, theirs = socket.socketpair()
-        command = [sys.executable, "-P", "-c", "from tests import forks; forks.serve()", str(theirs.fileno())]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
-        none = subprocess.DEVNULL
-        self._server = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, stdin=none, stdout=none)
-        theirs.close()
-        atexit.register(self._end)
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self.standing = _standing()
 
-    def _end(self) -> None:
-        self._socket.close()
-        self._server.wait()
+    def ask(self, request: Mapping[str, Any], files: Mapping[int, int]) -> tuple[int, int]:
+        """Fork; ``files`` are the descriptors that it shall have, and ours for them. Its process and a pipe with its end.
 
-    def run(
-        self, arguments: Sequence[str], env: Mapping[str, str], cwd: Path | str, seconds: float
-    ) -> tuple[int, bytes, bytes]:
-        """Run ``archivar`` with these arguments to its end: exit code (negative: the signal), stdout, stderr.
-
-        Raises :class:`subprocess.TimeoutExpired` after ``seconds``; the command is killed then.
+        Raises ``OSError``.
         """
-        out, err, end = os.pipe(), os.pipe(), os.pipe()
         umask = os.umask(0)
         os.umask(umask)
-        request = json.dumps({"arguments": list(arguments), "env": dict(env), "cwd": str(cwd), "umask": umask}).encode()
-        given = array.array("i", [out[1], err[1], end[1]])
-        self._socket.sendmsg([len(request).to_bytes(_HEADER)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, given)])
-        self._socket.sendall(request)
-        for pipe in (out, err, end):
-            os.close(pipe[1])
-        read = {pipe[0]: b"" for pipe in (out, err, end)}
-        deadline = time.monotonic() + seconds
-        with selectors.DefaultSelector() as selector:
-            for descriptor in read:
-                selector.register(descriptor, selectors.EVENT_READ)
-            try:
-                while selector.get_map():
-                    if time.monotonic() > deadline:
-                        _kill(read[end[0]])
-                        raise subprocess.TimeoutExpired(["archivar", *arguments], seconds, read[out[0]], read[err[0]])
-                    for key, _ in selector.select(1):
-                        chunk = os.read(key.fd, 65536)
-                        read[key.fd] += chunk
-                        if not chunk:
-                            selector.unregister(key.fd)
-            finally:
-                for descriptor in read:
-                    os.close(descriptor)
-        _, code = read[end[0]].split()
-        return int(code), read[out[0]], read[err[0]]
+        end, theirs = os.pipe()
+        data = json.dumps({**request, "umask": umask, "files": [*files]}).encode()
+        given = array.array("i", [theirs, *files.values()])
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(self._address)
+                connection.sendmsg([len(data).to_bytes(_HEADER)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, given)])
+                connection.sendall(data)
+                pid = int(connection.recv(32) or 0)
+        except BaseException:
+            os.close(end)
+            raise
+        finally:
+            os.close(theirs)
+        if not pid:
+            os.close(end)
+            raise ConnectionError("the process to be forked is gone")
+        return pid, end
 
 
 _forks: Forks | None = None
 
 
-def run(arguments: Sequence[str], env: Mapping[str, str], cwd: Path | str, seconds: float) -> tuple[int, bytes, bytes]:
-    """Run a command as :meth:`Forks.run` does, with the one server of this process."""
+def _standing() -> tuple[Any, ...]:
+    return os.geteuid(), *map(resource.getrlimit, _LIMITS)
+
+
+def _server() -> Forks:
     global _forks
     if _forks is None:
-        _forks = Forks()
-    return _forks.run(arguments, env, cwd, seconds)
+        _forks = _started()
+    return _forks
 
 
-def _kill(told: bytes) -> None:
-    if told:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(told.split()[0]), signal.SIGKILL)
+def _started() -> Forks:
+    """Start the process that is forked. It ends with this one."""
+    address = f"archivar-forks-{os.getpid()}-{os.urandom(8).hex()}"
+    life, theirs = socket.socketpair()
+    command = [sys.executable, "-P", "-c", "from tests import forks; forks.serve()", str(theirs.fileno()), address]
+    # Where the command lines of forks are written.
+    command.append(" " * _ROOM)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+    none = subprocess.DEVNULL
+    server = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, stdin=none, stdout=none)
+    theirs.close()
+    assert life.recv(1) == b"!", "the process to be forked did not start"
+
+    def end() -> None:
+        life.close()
+        server.wait()
+
+    atexit.register(end)
+    return Forks(f"\0{address}")
+
+
+def run(arguments: Sequence[str], env: Mapping[str, str], cwd: Path | str, seconds: float) -> tuple[int, bytes, bytes]:
+    """Run ``archivar`` with these arguments to its end: exit code (negative: the signal), stdout, stderr.
+
+    Raises :class:`subprocess.TimeoutExpired` after ``seconds``; the command is killed then.
+    """
+    out, err = os.pipe(), os.pipe()
+    request = {"module": "tui", "words": list(arguments), "env": dict(env), "cwd": str(cwd), "session": False}
+    pid, end = _server().ask(request, {1: out[1], 2: err[1]})
+    fork = Fork(pid, end, None, None)
+    os.close(out[1])
+    os.close(err[1])
+    read = {out[0]: b"", err[0]: b""}
+    deadline = time.monotonic() + seconds
+    try:
+        with selectors.DefaultSelector() as selector:
+            for descriptor in read:
+                selector.register(descriptor, selectors.EVENT_READ)
+            while selector.get_map():
+                ready = selector.select(max(0.0, deadline - time.monotonic()))
+                if not ready:
+                    raise subprocess.TimeoutExpired(["archivar", *arguments], seconds, read[out[0]], read[err[0]])
+                for key, _ in ready:
+                    chunk = os.read(key.fd, 65536)
+                    read[key.fd] += chunk
+                    if not chunk:
+                        selector.unregister(key.fd)
+        return fork.wait(max(0.0, deadline - time.monotonic())), read[out[0]], read[err[0]]
+    except subprocess.TimeoutExpired:
+        fork.kill()
+        raise
+    finally:
+        for descriptor in read:
+            os.close(descriptor)
+
+
+# -- in place of what the product starts
+
+
+_beside, _detached = launch.beside, launch.detached
+
+
+def install() -> None:
+    """Let what this process starts of the program be forks, where they are what the product would start."""
+    launch.beside = beside  # type: ignore[assignment]
+    launch.detached = detached
+
+
+def uninstall() -> None:
+    launch.beside, launch.detached = _beside, _detached
+
+
+def _can_be(module: str, env: Mapping[str, str]) -> bool:
+    strange = (key for key in env if key.startswith("PYTHON") and key not in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE"))
+    paths = set(env.get("PYTHONPATH", str(ROOT)).split(os.pathsep)) - {str(ROOT)}
+    locale = _locale(env)
+    plain = not locale or locale.endswith(("UTF-8", "UTF8"))
+    return module in MODULES and plain and not paths and not any(strange) and _standing() == _server().standing
+
+
+def beside(
+    module: str,
+    words: Sequence[str],
+    *,
+    by: Sequence[str] = (),
+    stdin: int = subprocess.DEVNULL,
+    stderr: int | None = None,
+    pass_fds: Sequence[int] = (),
+) -> Fork | subprocess.Popen[bytes]:
+    """``launch.beside``, as a fork; that it runs ``by`` another program is left out."""
+    env = launch._environment()
+    if not _can_be(module, env):
+        return _beside(module, words, by=by, stdin=stdin, stderr=stderr, pass_fds=pass_fds)
+    null = os.open(os.devnull, os.O_RDWR)
+    inner, outer = os.pipe() if stdin == subprocess.PIPE else (null, None)
+    read, said = os.pipe() if stderr == subprocess.PIPE else (None, 2)
+    try:
+        files = {0: inner, 1: null, 2: said} | {one: one for one in pass_fds}
+        pid, end = _server().ask(_request(module, words, env), files)
+    finally:
+        for descriptor in {null, inner, said} - {2}:
+            os.close(descriptor)
+    return Fork(pid, end, outer, read)
+
+
+def detached(module: str, words: Sequence[str], log: Path) -> None:
+    """``launch.detached``, as a fork."""
+    env = launch._environment()
+    if not _can_be(module, env):
+        return _detached(module, words, log)
+    null, said = os.open(os.devnull, os.O_RDWR), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        _, end = _server().ask(_request(module, words, env), {0: null, 1: null, 2: said})
+        os.close(end)
+    finally:
+        os.close(null)
+        os.close(said)
+
+
+def start(module: str, words: Sequence[str], env: Mapping[str, str]) -> Fork:
+    """A module of the program as a fork without any streams, which its maker ends."""
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        pid, end = _server().ask(_request(module, words, env), {0: null, 1: null, 2: null})
+    finally:
+        os.close(null)
+    return Fork(pid, end, None, None)
+
+
+def _request(module: str, words: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
+    return {"module": module, "words": list(words), "env": dict(env), "cwd": "/", "session": True}
 
 
 # -- in the process that is forked
 
 
 def serve() -> None:
-    """Import the commands, then fork for each request; returns in a fork that has become a command, or at the end."""
-    from core.cli.main import MODULES
-
-    for module in MODULES:
-        import_module(f"core.cli.{module}")
-    for module in ("core.archive.archive", "core.engine.run.run", "core.service.worker", "core.imap.session", "tui.__main__"):
+    """Import the program, then fork for each request; returns in a fork that has done its work, or at the end."""
+    global _forks
+    for found in pkgutil.walk_packages(core.__path__, "core."):
+        if not found.name.endswith(".__main__"):
+            import_module(found.name)
+    for module in ("tui.__main__", *_LATE):
         import_module(module)
-    control = socket.socket(fileno=int(sys.argv[1]))
+    gc.collect()
+    # So that a fork copies no page for looking whether anything in it can be freed.
+    gc.freeze()
+    address = f"\0{sys.argv[2]}"
+    _forks = Forks(address)
+    asked = _wait(int(sys.argv[1]), address)
+    if asked is not None:
+        _end(_become(*asked))
+
+
+def _wait(life: int, address: str) -> tuple[dict[str, Any], list[int]] | None:
+    """Fork for each request. In a fork: the request and the descriptors for it; at the end: None."""
     wake, waker = socket.socketpair()
-    for end in (wake, waker):
-        end.setblocking(False)
+    for one in (wake, waker):
+        one.setblocking(False)
     signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     children: dict[int, int] = {}
-    with selectors.DefaultSelector() as selector:
-        selector.register(control, selectors.EVENT_READ)
-        selector.register(wake, selectors.EVENT_READ)
+    with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as selector:
+        listener.bind(address)
+        listener.listen(128)
+        os.write(life, b"!")
+        for file in (listener, life, wake):
+            selector.register(file, selectors.EVENT_READ)
         while True:
             for key, _ in selector.select():
                 if key.fileobj is wake:
-                    with contextlib.suppress(BlockingIOError):
+                    with suppress(BlockingIOError):
                         wake.recv(4096)
                     _reap(children)
-                    continue
-                request, descriptors = _received(control)
-                if request is None:
-                    return
-                child = os.fork()
-                if child == 0:
+                elif key.fileobj is life:
+                    return None
+                elif (asked := _answer(listener, children)) is not None:
                     signal.set_wakeup_fd(-1)
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                    for socket_ in (control, wake, waker):
-                        socket_.close()
-                    for descriptor in children.values():
+                    for descriptor in (life, *children.values()):
                         os.close(descriptor)
-                    _become(request, descriptors)
-                    break
-                out, err, end_ = descriptors
-                os.close(out)
-                os.close(err)
-                os.write(end_, f"{child} ".encode())
-                children[child] = end_
-            else:
-                continue
-            break
-    from tui.__main__ import main
-
-    main()
+                    for one in (wake, waker):
+                        one.close()
+                    return asked
 
 
-def _received(control: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
-    head, descriptors, _, _ = socket.recv_fds(control, _HEADER, 3)
-    if not head:
-        return None, []
-    length, data = int.from_bytes(head), b""
-    while len(data) < length:
-        data += control.recv(length - len(data))
-    return json.loads(data), list(descriptors)
+def _answer(listener: socket.socket, children: dict[int, int]) -> tuple[dict[str, Any], list[int]] | None:
+    """Fork as one asks for it; None in the process that stays."""
+    connection, _ = listener.accept()
+    with connection:
+        head, descriptors, _, _ = socket.recv_fds(connection, _HEADER, 64)
+        length, data = int.from_bytes(head), b""
+        while len(data) < length:
+            data += connection.recv(length - len(data))
+        child = os.fork()
+        if child == 0:
+            return json.loads(data), list(descriptors)
+        connection.sendall(str(child).encode())
+    end, *others = descriptors
+    for descriptor in others:
+        os.close(descriptor)
+    children[child] = end
+    return None
 
 
 def _reap(children: dict[int, int]) -> None:
@@ -176,23 +393,72 @@ def _reap(children: dict[int, int]) -> None:
         if not child:
             return
         descriptor = children.pop(child)
-        with contextlib.suppress(BrokenPipeError):
+        with suppress(BrokenPipeError):
             os.write(descriptor, str(os.waitstatus_to_exitcode(status)).encode())
         os.close(descriptor)
 
 
-def _become(request: dict[str, Any], descriptors: list[int]) -> None:
-    """Make a fork what a new process would be."""
-    out, err, end = descriptors
-    os.dup2(out, 1)
-    os.dup2(err, 2)
-    for descriptor in (out, err, end):
+def _become(request: dict[str, Any], descriptors: list[int]) -> Callable[[], object]:
+    """Make a fork what a new process would be; what it then does."""
+    end, *given = descriptors
+    os.close(end)
+    for number, descriptor in enumerate(given):
+        fcntl.fcntl(descriptor, fcntl.F_DUPFD, _HIGH + number)
         os.close(descriptor)
+    for number, place in enumerate(request["files"]):
+        os.dup2(_HIGH + number, place)
+        os.close(_HIGH + number)
+    if request["session"]:
+        os.setsid()
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
     os.umask(request["umask"])
     time.tzset()
+    module, words = request["module"], request["words"]
     # As `python -m tui` has it: what is suggested to be called names the program by it.
-    sys.orig_argv = [sys.executable, "-P", "-m", "tui", *request["arguments"]]
-    sys.argv = [str(ROOT / "tui" / "__main__.py"), *request["arguments"]]
+    sys.orig_argv = [sys.executable, "-P", "-m", module, *words]
+    sys.argv = [str(ROOT / module.replace(".", "/") / "__main__.py"), *words]
+    _show(sys.orig_argv)
+    install()
+    if module == "tui":
+        from tui.__main__ import main
+
+        return main
+    return lambda: _run(module)
+
+
+def _end(work: Callable[[], object]) -> None:
+    """Do the work of a fork, and what an interpreter does at its end but for taking its modules apart, of which each fork
+    would have to copy the pages. An error, and output that cannot be written, are left to the interpreter."""
+    code: object = 0
+    try:
+        work()
+    except SystemExit as end:
+        code = 0 if end.code is None else end.code
+    if not isinstance(code, int):
+        raise SystemExit(code)
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    gc.collect()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        raise SystemExit(code) from None
+    os._exit(code & 0xFF)
+
+
+def _run(module: str) -> None:
+    with warnings.catch_warnings():
+        # Some of them are imported by others, which a new interpreter would only do later.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _show(words: Sequence[str]) -> None:
+    """Let the kernel show another command line for this process."""
+    fields = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    start, end = int(fields[45]), int(fields[46])
+    line = b"\0".join(os.fsencode(word) for word in words)[: end - start - 1]
+    ctypes.memmove(start, line.ljust(end - start, b"\0"), end - start)

@@ -76,7 +76,7 @@ def test_a_service_killed_at_ten_random_moments_loses_and_doubles_nothing(
 
     whole = _copy(template, tmp_path / "whole")
     begun = time.monotonic()
-    service = homes.start_service(whole)
+    service = homes.fork_service(whole)
     assert homes.wait_until_final(whole).status is RunStatus.SUCCEEDED
     duration, growth = time.monotonic() - begun, _ledgered(whole) - empty
     homes.end(service)
@@ -91,7 +91,7 @@ def test_a_service_killed_at_ten_random_moments_loses_and_doubles_nothing(
         share = (kill + random.random()) / KILLS
         where = f"seed {seed!r}, kill {kill} at {share:.0%} of {'growth' if kill % 2 else 'time'}"
         home = _copy(template, tmp_path / f"kill{kill}")
-        service = homes.start_service(home)
+        service = homes.fork_service(home)
         began = time.monotonic()
         if kill % 2:
             _wait_for_growth(home, empty + share * growth)
@@ -102,7 +102,7 @@ def test_a_service_killed_at_ten_random_moments_loses_and_doubles_nothing(
         reached.append((homes.status(home), _count_in_ledger(home)))
 
         number = homes.enqueue(home) if reached[-1][0] in homes.FINAL else 1
-        service = homes.start_service(home)
+        service = homes.fork_service(home)
         ended = homes.wait_until_final(home, number)
         homes.end(service)
         assert ended.status is RunStatus.SUCCEEDED, f"{where}: {ended.reason}"
@@ -121,7 +121,7 @@ def _wait_for_growth(home: Home, size: float) -> None:
 
 
 def _wait_until(moment: float) -> None:
-    homes.wait_for(lambda: time.monotonic() >= moment, "the moment")
+    time.sleep(max(0.0, moment - time.monotonic()))
 
 
 def _copy(template: Home, path: Path) -> Home:

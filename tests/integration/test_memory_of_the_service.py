@@ -17,7 +17,7 @@ MOST = 250 * 1024 * 1024
 
 def _archive(folder: Path, server: ScriptedServer) -> tuple[str, int]:
     """Run a profile for this server by the service; how it ended, and the most memory that the service ever had."""
-    with Archivar(folder) as command:
+    with Archivar(folder, whole=True) as command:
         command("user", "add", "alice", "--email", ALICE)
         file = command.write(
             "alice.toml",

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -43,7 +43,11 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.proxy import Proxy
 from tests.support import all_digests, placed
 
-StartService = Callable[[Home], "subprocess.Popen[bytes]"]
+
+class StartService(Protocol):
+    """Starts a service; see ``homes.start_service``."""
+
+    def __call__(self, home: Home, *, stays: bool = False) -> subprocess.Popen[bytes]: ...
 
 
 @pytest.fixture
@@ -51,8 +55,8 @@ def service() -> Iterator[StartService]:
     """Starts services that are ended with the test."""
     with ExitStack() as ending:
 
-        def start(home: Home) -> subprocess.Popen[bytes]:
-            process = homes.start_service(home)
+        def start(home: Home, *, stays: bool = False) -> subprocess.Popen[bytes]:
+            process = homes.start_service(home, stays=stays)
             ending.callback(lambda: process.poll() is None and homes.end(process))
             wait_for(lambda: is_running(home) or process.poll() is not None, "the service's lock")
             return process
@@ -129,7 +133,7 @@ def _complete(home: Home, server: Dovecot) -> None:
 def test_a_second_service_of_a_home_is_refused(tmp_path: Path, service: StartService) -> None:
     """Busy (exit 5) while the first lives; when that is killed nothing is left that keeps the next from starting."""
     home = _home(tmp_path / "home")
-    first = service(home)
+    first = service(home, stays=True)
     second = homes.cli(home, "service", "run")
     assert second.returncode == 5
     assert "already" in second.stderr

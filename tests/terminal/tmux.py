@@ -13,7 +13,7 @@ from typing import Self
 
 from core.text.cells import cell_len
 
-DEADLINE = 30.0
+DEADLINE = 120.0
 PAUSE = 0.05
 
 
@@ -104,7 +104,7 @@ class Tmux:
 
     def until_shown(self, *texts: str, seconds: float = DEADLINE) -> None:
         """Wait until all of ``texts`` are on the screen."""
-        self.until(lambda: all(text in self.text for text in texts), seconds)
+        self.until(lambda: all(map(self.text.__contains__, texts)), seconds)
 
     @property
     def straight(self) -> bool:

@@ -62,7 +62,7 @@ class Shown:
     def text(self) -> str:
         return "\n".join(self.lines)
 
-    async def until(self, condition: Callable[[], object], seconds: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
         """Wait until ``condition`` holds; after ``seconds`` fail with what is shown."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -71,7 +71,7 @@ class Shown:
 
     async def until_shown(self, *texts: str) -> None:
         """Wait until all of ``texts`` are on the screen."""
-        await self.until(lambda: all(text in self.text for text in texts))
+        await self.until(lambda: all(map(self.text.__contains__, texts)))
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)

@@ -491,7 +491,7 @@ async def test_a_scope_that_is_gone_finds_nothing(archive: Archive, desk: Desk) 
     assert (len(results), results.complete) == (0, True)
 
 
-@pytest.mark.parametrize("content", [b"", b"no database at all" * 1000])
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 1000], ids=["empty", "text"])
 async def test_an_index_that_breaks_while_one_searches(archive: Archive, content: bytes) -> None:
     """It is begun anew, which is told; what was found stays readable, and the console goes on."""
     async with console_on(archive.home) as screen:
