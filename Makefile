@@ -33,10 +33,13 @@ FIT := $(shell grep -qsF '$(CURDIR)/$(VENV)/bin/python' $(BIN)/pip && $(BIN)/pyt
 
 .PHONY: test fuzz demo bench pictures check lock wheel man clean stale
 
+# The tests are compiled once beside the checks, not by each worker at the same moment.
 test: $(READY)
 	@.ci/needs dovecot-imapd isync openssl slapd tmux
 	@code=0; \
+	$(BIN)/python -m pytest --collect-only -q $(TESTS) >/dev/null 2>&1 </dev/null & compiling=$$!; \
 	$(MAKE) --no-print-directory check || code=1; \
+	wait $$compiling || true; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(if $(CI),--durations=20) $(TESTS) $(ARGS) || code=1; \
 	exit $$code
 
