@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import shutil
+import signal
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -40,6 +41,9 @@ def pytest_configure() -> None:
     if (named := os.environ.get(ODD_MAIL)) and not (Path(named).is_file() and tarfile.is_tarfile(named)):
         raise pytest.UsageError(f"{ODD_MAIL}: {named} is no tar archive; name one of raw messages, or none")
     forks.install()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # So a shell starts what it runs in the background, and so it would be in all that the tests start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "PYTEST_DEBUG_TEMPROOT" not in os.environ and MEMORY.is_dir() and os.access(MEMORY, os.W_OK):
         room = os.statvfs(MEMORY)
         if room.f_bavail * room.f_frsize >= ROOM and not room.f_flag & os.ST_NOEXEC:

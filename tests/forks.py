@@ -368,22 +368,33 @@ def _wait(life: int, address: str) -> tuple[dict[str, Any], list[int]] | None:
 
 
 def _answer(listener: socket.socket, children: dict[int, int]) -> tuple[dict[str, Any], list[int]] | None:
-    """Fork as one asks for it; None in the process that stays."""
+    """Fork as one asks for it; None in the process that stays, and for one who was killed in the middle of asking."""
     connection, _ = listener.accept()
     with connection:
-        head, descriptors, _, _ = socket.recv_fds(connection, _HEADER, 64)
-        length, data = int.from_bytes(head), b""
-        while len(data) < length:
-            data += connection.recv(length - len(data))
-        child = os.fork()
-        if child == 0:
-            return json.loads(data), list(descriptors)
-        connection.sendall(str(child).encode())
-    end, *others = descriptors
-    for descriptor in others:
+        asked, descriptors = _received(connection)
+        if asked is not None:
+            child = os.fork()
+            if child == 0:
+                return asked, descriptors
+            children[child] = os.dup(descriptors[0])
+            with suppress(OSError):
+                connection.sendall(str(child).encode())
+    for descriptor in descriptors:
         os.close(descriptor)
-    children[child] = end
     return None
+
+
+def _received(connection: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
+    """What is asked for, if all of it came, and its descriptors."""
+    try:
+        head, descriptors, _, _ = socket.recv_fds(connection, _HEADER, 64)
+    except OSError:
+        return None, []
+    length, data = int.from_bytes(head), b""
+    with suppress(OSError):
+        while len(data) < length and (chunk := connection.recv(length - len(data))):
+            data += chunk
+    return (json.loads(data) if data and len(data) == length else None), list(descriptors)
 
 
 def _reap(children: dict[int, int]) -> None:
