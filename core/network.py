@@ -14,7 +14,7 @@ from contextlib import suppress
 from core.errors import ConnectError
 from core.problems import certificate
 from core.problems import connection as problems
-from core.problems.code import Reason
+from core.problems.code import Code, Reason
 
 #: Connecting waits no longer than this, however patient one is with a slow server.
 CONNECT_SECONDS = 30.0
@@ -104,10 +104,10 @@ def tls_context(ca_file: str, *, accept_all: bool) -> ssl.SSLContext:
 
 
 class tls_errors:
-    """Translate what goes wrong in a TLS handshake."""
+    """Translate what goes wrong in a TLS handshake; ``no_tls`` is the code for a server that speaks none there."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._host, self._port = host, port
+    def __init__(self, host: str, port: int, no_tls: Code = problems.NO_TLS) -> None:
+        self._host, self._port, self._no_tls = host, port, no_tls
 
     def __enter__(self) -> None:
         return
@@ -122,7 +122,7 @@ class tls_errors:
             said = str(getattr(error, "reason", None) or getattr(error, "strerror", None) or "connection closed")
             # A connection that just ends may be a server that is starting; any other answer is no TLS, today and tomorrow.
             ended = not isinstance(error, ssl.SSLError) or isinstance(error, ssl.SSLEOFError)
-            code = problems.TLS_ENDED if ended else problems.NO_TLS
+            code = problems.TLS_ENDED if ended else self._no_tls
             raise ConnectError("tls", code(host=host, port=port, said=said), retry=ended, busy=ended) from error
 
 

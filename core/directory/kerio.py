@@ -181,7 +181,7 @@ def _try(directory: Directory, report: Report, opening: Opening) -> None:
     server, port = directory.server, directory.server.effective_port
     try:
         plain = open_socket(server.host, port, server.timeout, report, opening)
-        with plain, tls_errors(server.host, port):
+        with plain, tls_errors(server.host, port, problems.NO_ADMINISTRATION_TLS):
             context = tls_context(server.ca_file, accept_all=server.accept_all_certificates)
             with context.wrap_socket(plain, server_hostname=server.host) as wrapped:
                 report_tls(wrapped, report, accept_all=server.accept_all_certificates)

@@ -25,6 +25,7 @@ from core.errors import ArchivarError, ConnectError, DirectoryError, Dropped
 from core.masking import masked
 from core.network import Opening, Report, open_socket, report_tls, tls_context, tls_errors
 from core.problems import directory as problems
+from core.problems.connection import NO_TLS
 from core.profiles.directory import Directory, DirectoryAccess, Source
 from core.secrets import Secret
 from core.text.format import number
@@ -134,7 +135,8 @@ def _start_tls(connection: Any, directory: Directory, report: Report) -> None:
 def _wrap(plain: socket.socket, directory: Directory, report: Report) -> ssl.SSLSocket:
     server, port = directory.server, directory.server.effective_port
     context = tls_context(server.ca_file, accept_all=server.accept_all_certificates)
-    with tls_errors(server.host, port):
+    no_tls = problems.NO_LDAP_TLS if server.access is DirectoryAccess.LDAP_SSL else NO_TLS
+    with tls_errors(server.host, port, no_tls):
         wrapped = context.wrap_socket(plain, server_hostname=server.host)
     report_tls(wrapped, report, accept_all=server.accept_all_certificates)
     return wrapped

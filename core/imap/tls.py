@@ -5,7 +5,8 @@ from __future__ import annotations
 import ssl
 
 from core.network import tls_context, tls_errors
-from core.profiles.profile import Server
+from core.problems.connection import NO_IMAP_TLS, NO_TLS
+from core.profiles.profile import Access, Server
 
 
 def context(server: Server) -> ssl.SSLContext:
@@ -15,4 +16,4 @@ def context(server: Server) -> ssl.SSLContext:
 
 def errors(server: Server, port: int) -> tls_errors:
     """Translate what goes wrong in a TLS handshake."""
-    return tls_errors(server.host, port)
+    return tls_errors(server.host, port, NO_IMAP_TLS if server.access is Access.IMAP_SSL else NO_TLS)

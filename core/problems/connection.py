@@ -6,9 +6,6 @@ from core.problems.code import Code, Do, Family, Setting
 
 _BUSY = "The server has too much to do, or takes no more connections: try again later; a run does that by itself. "
 _FEWER = f"{_BUSY}If it comes back, lower {Setting('server.connections')}, or let the server take more from this machine."
-_OTHER_PORT = (
-    f"The way in which we connect does not fit the server. Correct {Setting('server.access')} and {Setting('server.port')}: "
-)
 
 LOOKUP_FAILED = Code(
     "lookup-failed",
@@ -38,11 +35,13 @@ NO_TLS_ANSWER = Code(
     "{host} did not answer the TLS handshake on port {port}.",
     f"Check {Setting('server.access')} and {Setting('server.port')}.",
 )
-NO_TLS = Code(
-    "no-tls",
-    "{host} does not speak TLS on port {port} ({said}).",
-    f"{_OTHER_PORT}TLS from the first byte has other ports (993 for IMAP, 636 for LDAP, 4040 for Kerio's administration) than "
-    "TLS that begins later (143, 389).",
+_NO_TLS = "{host} does not speak TLS on port {port} ({said})."
+NO_TLS = Code("no-tls", _NO_TLS, f"Check {Setting('server.access')} and {Setting('server.port')}.")
+NO_IMAP_TLS = Code(
+    "no-imap-tls",
+    _NO_TLS,
+    f"Port {{port}} does not seem to speak TLS from the first byte: use {Setting('server.access', 'imap-tls')} or "
+    f"{Setting('server.access', 'imap')} with port 143, or {Setting('server.access', 'imap-ssl')} with port 993.",
 )
 TLS_ENDED = Code(
     "tls-ended",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.problems import connection
 from core.problems.code import Code, Do, Family, Setting
 
 _RIGHTS = "Give the account the right to administer accounts."
@@ -20,6 +21,13 @@ NO_STARTTLS = Code(
     "{host} does not offer StartTLS on port {port}.",
     f"Use {Setting('server.access', 'ldap-ssl')} (port 636), or switch TLS on there.",
 )
+NO_LDAP_TLS = Code(
+    "no-ldap-tls",
+    connection.NO_TLS.sentence,
+    f"Port {{port}} does not seem to speak TLS from the first byte: use {Setting('server.access', 'ldap-tls')} with port "
+    f"389, or {Setting('server.access', 'ldap-ssl')} with port 636.",
+)
+NO_ADMINISTRATION_TLS = Code("no-administration-tls", connection.NO_TLS.sentence, _ADMINISTRATION)
 LATE = Code(
     "directory-late", "{host} did not answer {method} in time.", f"For a slow server raise {Setting('server.timeout')}."
 )

@@ -23,12 +23,9 @@ NO_PLAIN_WITHOUT_TLS = Code(
 REFUSED = Code(
     "login-refused",
     "{host} refused the login of {login} ({said}).",
-    f"Check user name and password, and that the account may use IMAP. {Do.ENTER_PASSWORD} {Do.TRY_CONNECTION}",
+    f"Check user name and password, and that the account may use IMAP. {Do.ENTER_PASSWORD}",
 )
-_MASTER_ACCOUNT = (
-    "Check the master account, its password, and that the server knows this login name. "
-    f"{Do.ENTER_PASSWORD} {Do.TRY_CONNECTION}"
-)
+_MASTER_ACCOUNT = f"Check the master account, its password, and that the server knows this login name. {Do.ENTER_PASSWORD}"
 MASTER_USER_REFUSED = Code(
     "master-user-refused", "{host} refused the master user {master} for {login} ({said}).", _MASTER_ACCOUNT
 )

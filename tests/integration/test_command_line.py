@@ -121,7 +121,7 @@ def test_every_command_answers_with_one_json_object(alice: Archivar, dovecot: Do
     assert keys("run", "--dry-run", "--json", "Alice") == RESULT
     assert keys("--json", "run", "Alice", "--detach") == {"run", "profile", "dry_run", "status"}
     assert keys("watch", "2", "--json") == RESULT
-    assert keys("--json", "cancel", "2", code=2) == {"error", "hint", "exit_code"}
+    assert keys("--json", "cancel", "2", code=2) == {"error", "hint", "code", "exit_code"}
     assert keys("runs", "Alice", "--json") == {"runs"}
     assert keys("--json", "missing", "Alice") == {"profile", "missing", "mailboxes", "unreadable"}
     assert keys("--json", "folders", "alice") == {"user", "folders"}
@@ -252,7 +252,7 @@ def test_problems_of_a_run_are_named_and_exit_one(alice: Archivar) -> None:
         alice("profile", "apply", profile_file(alice, server))
         result = alice("run", "Alice", "--json", code=1).json
         [problem] = result["mailboxes"][0]["problems"]
-        assert set(problem) == {"folder", "uid", "reason", "code"}
+        assert set(problem) == {"folder", "uid", "reason", "code", "values"}
         assert (problem["folder"], problem["uid"]) == ("INBOX", 2)
         assert result["status"] == "completed_with_errors"
         told = alice("watch", code=1).out
@@ -428,7 +428,7 @@ def test_trouble_with_a_server_is_told_in_a_sentence_and_recorded(alice: Archiva
         cases: list[tuple[str, str, dict[str, Any], Any, str, str]] = [
             ("Lookup", "lookup", {}, nowhere, "cannot be found", "Check the server name"),
             ("Refused", "tcp", {}, closed, "refused the connection on port 1", "Is the service running there"),
-            ("PlainAsTls", "tls", {"access": "imap-ssl"}, plain, "does not speak TLS", "use access imap-tls"),
+            ("PlainAsTls", "tls", {"access": "imap-ssl"}, plain, "does not speak TLS", 'use access = "imap-tls"'),
             ("NoStarttls", "tls", {"access": "imap-tls"}, plain, "does not offer STARTTLS", 'Use access = "imap-ssl"'),
             ("Unknown", "certificate", tls, dovecot, "unknown authority", "ca_file"),
             ("Self", "certificate", {**tls, "port": own.ssl_port}, own, "certificate of 127.0.0.1", "ca_file"),
@@ -448,7 +448,14 @@ def test_trouble_with_a_server_is_told_in_a_sentence_and_recorded(alice: Archiva
                 "is for another",
                 "Use the name",
             ),
-            ("Strict", "login", {"port": strict.plain_port}, strict, "takes no password without TLS", "imap-tls or imap-ssl"),
+            (
+                "Strict",
+                "login",
+                {"port": strict.plain_port},
+                strict,
+                "takes no password without TLS",
+                'access = "imap-tls" or access = "imap-ssl"',
+            ),
             (
                 "Wrong",
                 "login",
@@ -483,7 +490,7 @@ def test_trouble_with_a_server_is_told_in_a_sentence_and_recorded(alice: Archiva
         for name, _, _, _, reason, remedy in cases:
             assert listed[name]["status"] == "failed"
             assert reason in listed[name]["reason"]
-            assert remedy in listed[name]["reason"]
+            assert remedy in " ".join(alice("watch", str(runs[name]), code=3).out.split())
         shown = alice("watch", str(runs["Lookup"]), code=3).out
         assert shown.startswith(f"Run {runs['Lookup']} of Lookup: ✘ failed\n")
         assert shown.count("cannot be found") == 1

@@ -265,7 +265,7 @@ def test_the_remedy_of_a_failed_run_is_one_of_the_console() -> None:
     shown = view(status=RunStatus.FAILED, reason=sentence(reason), result=failed)
     assert shown.summary[0] == "Failed: No password is stored for Anna."
     assert [row.reason for row in shown.problems] == ["No password is stored for Anna."]
-    assert "type the password on the page Login." in shown.problems[0].remedy
+    assert "Type the password on the page Login" in shown.problems[0].remedy
 
 
 def test_problems_of_a_finished_run_are_all_there() -> None:

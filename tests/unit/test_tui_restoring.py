@@ -222,7 +222,7 @@ async def test_without_a_password_nothing_begins(archive: Archive, desk: Desk) -
     for ask in (desk.restores.begin(wish), desk.restores.look(wish, nothing)):
         with pytest.raises(Refused, match="No password is stored for Alice") as refused:
             await ask
-        assert "type the password on the page Login" in refused.value.hint
+        assert "Type the password on the page Login" in refused.value.hint
     assert desk.jobs.all() == []
 
 

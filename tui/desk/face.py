@@ -11,7 +11,7 @@ from core.profiles.schema.profiles import PROFILES
 from tui.desk import wording
 
 ACTIONS: dict[Do, str] = {
-    Do.ENTER_PASSWORD: "Change the profile (the key e), and type the password on the page Login.",
+    Do.ENTER_PASSWORD: "Type the password on the page Login (the key e).",
     Do.CHANGE_PROFILE: "The key e on Home changes the profile.",
     Do.TRY_CONNECTION: "Change the profile (the key e): ^t shows step by step how far it comes.",
     Do.TRY_DELETION: "Change the profile (the key e): on the page Delete, ^o shows what the server does with deleted mail.",

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.desk.present import BLANK, Tone, blanks, own
+from tui.desk.present import Tone, blanks, own
 from tui.desk.refusals import Refused
 from tui.desk.trial import StepRow
 from tui.text.format import Line, Span, fit, wrap
@@ -29,22 +29,28 @@ class TestDialog(ModalScreen[None]):
     #: Not a class of tests.
     __test__ = False
 
-    DEFAULT_CSS = "TestDialog .box { width: 100; } TestDialog Lines { height: auto; max-height: 18; }"
+    DEFAULT_CSS = """
+    TestDialog .box { width: 100; }
+    TestDialog Lines { height: auto; max-height: 16; }
+    TestDialog #said { margin-top: 1; text-style: bold; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "close", show=False)]
 
     def __init__(self, steps: Callable[[], Sequence[StepRow]], test: Callable[[Tick], Awaitable[bool]]) -> None:
         super().__init__()
         self._known, self._try = steps, test
         self._steps: dict[str, StepRow] = {}
-        self._said = BLANK
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
             box.border_title = shown(own("Connection test"))
             yield Lines(id="steps")
+            # Below the steps, so that it is seen however many lines they take.
+            yield Static(id="said")
             yield Static(shown(own("esc  stop")), id="close", classes="keys")
 
     def on_mount(self) -> None:
+        self.query_one("#said").display = False
         self.run_worker(self._test(), exit_on_error=False)
 
     async def _test(self) -> None:
@@ -52,10 +58,13 @@ class TestDialog(ModalScreen[None]):
             self._steps = {step.key: step for step in self._known()}
             self._show()
             good = await self._try(self._tick)
-            self._said = own("✔ All steps went well.") if good else own("✗ Not all steps went well.")
+            said = own("✔ All steps went well.") if good else own("✗ Not all steps went well.")
         except Refused as trouble:
-            self._said = own("✗ {} {}", trouble.message, trouble.hint)
+            said = own("✗ {} {}", trouble.message, trouble.hint)
         self._show()
+        below = self.query_one("#said", Static)
+        below.update(shown(said))
+        below.display = True
         self.query_one("#close", Static).update(shown(own("esc  close")))
 
     def _tick(self, step: StepRow) -> None:
@@ -81,9 +90,6 @@ class TestDialog(ModalScreen[None]):
             lines += [(Span(blanks(NAME + 10)), Span(text)) for text in rest]
             if step.hint:
                 lines += [(Span(blanks(NAME + 10)), Span(text, Tone.STRONG)) for text in wrap(step.hint, room)]
-        if self._said:
-            lines.append(())
-            lines += [(Span(text, Tone.STRONG),) for text in wrap(self._said, width)]
         return lines
 
     def action_close(self) -> None:
