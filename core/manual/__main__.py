@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 from core.manual import sheets
+from core.system import guard
 
 if __name__ == "__main__":
+    guard.protect()
     sheets.write(Path(sys.argv[1]))

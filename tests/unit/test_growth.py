@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import re
 import unicodedata
 from collections.abc import Callable
@@ -17,10 +18,12 @@ from core import masking
 from core.archive.read.reading import Stored
 from core.archive.search import folding, index_document, numbers
 from core.archive.store import intake
+from core.archive.store.ledger import Entry, encode
 from core.archive.transfer import emlx, file_kinds, filenames, kerio, mail_items
 from core.archive.transfer.trees import Refused
 from core.db import shape as schemas
 from core.directory import values
+from core.errors import DamagedError
 from core.imap import codes, names, namespaces, replies, tokens, words
 from core.imap import gmail as labels
 from core.message import arrival, content, envelope, gmail, invitation, mbox, separators, splitter, transfer_encoding, uuencoded
@@ -64,6 +67,7 @@ INSIDE = frozenset(
             "tui.desk.users",
             "tui.desk.wording",
         ),
+        *("core.manual.pages", "core.profiles.schema.directory_fields", "tui.desk.home"),
         *("tui.keymap", "tui.text.prose", "core.profiles.age", "core.profiles.cron", "core.profiles.schema.kinds"),
         *("core.profiles.ldap_filter", "core.profiles.lines", "core.profiles.schema.profile_kinds"),
         *("core.profiles.rhythm", "core.profiles.schedule", "core.profiles.schema.reading", "core.profiles.sizes"),
@@ -200,6 +204,13 @@ def _indexed(raw: bytes) -> None:
     assert document.unread is None or document.unread.lack is not index_document.Lack.FAILED
 
 
+def _entry(data: bytes) -> None:
+    """A payload that somebody wrote into a volume, in its place and as a text within one."""
+    for plain in (data, json.dumps({"v": 1, "name": data.decode("latin-1")}).encode()):
+        with suppress(DamagedError):
+            assert encode(Entry(1, "", "profile.removed", "", plain, b"").payload)
+
+
 def _emlx(raw: bytes) -> None:
     with suppress(Refused):
         emlx.read(b"%d\n" % len(raw) + raw + b"<?xml")
@@ -225,6 +236,7 @@ _PASSWORD = masking.Known("aB-4711_ö")
 READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     "core.message.content": (MAIL, _shown),
     "core.archive.search.index_document": (MAIL, _indexed),
+    "core.archive.store.ledger": (TEXT, _entry),
     "core.archive.store.intake": (MAIL, intake.prepare),
     "core.message.envelope": (
         MAIL,

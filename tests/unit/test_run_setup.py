@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from core.secrets import Secret
 from core.service import run_work, verifications, verifying
 from core.service.queue import Queue
 from core.service.run_work import RunWork
-from tests import homes
+from tests import forks, homes
 
 Break = Callable[[Archive, pytest.MonkeyPatch], None]
 
@@ -148,11 +148,22 @@ async def test_a_ledger_that_takes_no_result_leaves_no_run_behind(
     assert ended.result is not None
 
 
+@pytest.fixture
+def whole_starts() -> Iterator[None]:
+    """Processes of the program are started as the product does it, and not as forks."""
+    forks.uninstall()
+    yield
+    forks.install()
+
+
+@pytest.mark.usefixtures("whole_starts")
 async def test_a_helper_that_cannot_start_is_done_without(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process, no memory for it: what it would have prepared is prepared here."""
     for error in (OSError(11, "Resource temporarily unavailable"), MemoryError(), subprocess.SubprocessError("x")):
+        begun: list[object] = []
 
-        def fail(*arguments: object, _error: BaseException = error, **options: object) -> None:
+        def fail(*arguments: object, _error: BaseException = error, _begun: list[object] = begun, **options: object) -> None:
+            _begun.append(arguments)
             raise _error
 
         monkeypatch.setattr(subprocess, "Popen", fail)
@@ -160,8 +171,10 @@ async def test_a_helper_that_cannot_start_is_done_without(archive: Archive, monk
         ready = await archive.writer.prepare([homes.message(1)])
         assert len(ready.messages) == 1
         archive.writer._processes._starting = None
+        assert begun
 
 
+@pytest.mark.usefixtures("whole_starts")
 async def test_a_verification_whose_process_cannot_start_ends_with_its_reason(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:

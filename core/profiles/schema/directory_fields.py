@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 from core.profiles import ldap_filter
@@ -14,6 +15,7 @@ from core.profiles.schema.table import Field as AnyField
 LONGEST_DN = 1000
 LONGEST_FILTER = 4000
 LONGEST_ATTRIBUTE = 100
+_WORDS, _UNESCAPED = re.compile(r"[,;\s]"), re.compile(r"(?<!\\);")
 _LDAP = (Source.ACTIVE_DIRECTORY, Source.LDAP)
 Field = partial(AnyField, page="Directory")
 
@@ -181,7 +183,7 @@ FIELDS = (
     ),
     Field(
         "search.domains",
-        Texts(check=_named, each=_NAMES, joint=", ", parts=r"[,;\s]"),
+        Texts(check=_named, each=_NAMES, joint=", ", parts=_WORDS),
         (),
         label="Domains",
         note="Only these, with commas between. Empty: all.",
@@ -189,7 +191,7 @@ FIELDS = (
     Field(
         "search.groups",
         # A DN has commas, and its own semicolons behind a backslash.
-        Texts(check=_named, each=_NAMES, joint="; ", parts=r"(?<!\\);"),
+        Texts(check=_named, each=_NAMES, joint="; ", parts=_UNESCAPED),
         (),
         label="Groups",
         note=By(
@@ -202,7 +204,7 @@ FIELDS = (
     Field("attributes.full_name", _ATTRIBUTE, "", label="Full name from", note=_usual("cn", "displayName")),
     Field(
         "attributes.email",
-        Texts(check=_attribute, each="the name of an attribute such as mail", joint=", ", parts=r"[,;\s]"),
+        Texts(check=_attribute, each="the name of an attribute such as mail", joint=", ", parts=_WORDS),
         (),
         label="Addresses from",
         note=_usual("mail", "mail, proxyAddresses"),

@@ -16,6 +16,7 @@ from core.errors import InputError
 
 LONGEST_TEXT = 500
 _MANY_DIGITS = 10**40
+_PARTS = re.compile("[,;]")
 #: In no name: controls, invisible and direction characters, what is no character.
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -192,7 +193,7 @@ class Texts(Kind):
     check: Callable[[str], str] = str
     each: str = ""
     joint: str = ""
-    parts: str = "[,;]"
+    parts: re.Pattern[str] = _PARTS
     order: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
     allowed: str = "a list of texts"
 
@@ -220,7 +221,7 @@ class Texts(Kind):
         return self.joint.join(value or ()) if self.joint else list(value or ())
 
     def typed(self, text: str) -> Any:
-        return [part.strip() for part in re.split(self.parts, text) if part.strip()]
+        return [part.strip() for part in self.parts.split(text) if part.strip()]
 
 
 @dataclass(frozen=True, slots=True)
