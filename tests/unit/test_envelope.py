@@ -186,3 +186,8 @@ def test_odd_mail_has_envelopes(odd_mail: list[bytes]) -> None:
         assert_sound(raw, envelope)
         unreadable += not envelope.readable
     assert unreadable <= len(odd_mail) // 15
+
+
+def test_nearly_all_further_odd_mail_can_be_read(further_odd_mail: list[bytes]) -> None:
+    """Of real mail hardly any has no field at all that can be read."""
+    assert sum(not describe(raw).readable for raw in further_odd_mail) < len(further_odd_mail) // 40
