@@ -90,6 +90,7 @@ async def test_saving_closes_the_wizard_and_nothing_else(home: Home, monkeypatch
         await screen.press("enter")
         await screen.until_shown("Saving …")
         await screen.press("ctrl+x", "y", "escape", "enter", "f1")
+        await screen.keys_done()
         release.set()
         await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
         await screen.until_shown("Profile Office saved.")

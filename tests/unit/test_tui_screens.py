@@ -76,6 +76,11 @@ class Shown:
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
 
+    async def keys_done(self) -> None:
+        """Wait until no key is left that was pressed and not yet handled."""
+        typed = self.console._typed
+        await self.until(lambda: not typed._typed and typed._under_way is None and not typed._delivering)
+
 
 @asynccontextmanager
 async def shown(desk: StagedDesk, size: tuple[int, int] = (80, 24), *, few_colours: bool = False) -> AsyncIterator[Shown]:
