@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
+from functools import cache
 from string import Formatter
 from typing import Any, Protocol, TypeAlias
 
@@ -27,7 +28,7 @@ from core.text.format import counted, number, size
 
 
 class Family(IntEnum):
-    """What a problem ends, as the exit code of the command that meets it; an ``ITEM`` is named, and the work goes on."""
+    """The reach of a problem, as the exit code of the command that meets it; an ``ITEM`` is named, and the work goes on."""
 
     ITEM = 1
     INPUT = 2
@@ -87,7 +88,7 @@ class Setting:
 
 
 class Face(Protocol):
-    """How one face of the program (command line, console) says what templates refer to."""
+    """The words of one face of the program (command line, console) for what templates refer to."""
 
     def action(self, do: Do) -> str:
         """A whole sentence, or several, about how to do it."""
@@ -119,7 +120,7 @@ class Code:
 
     @property
     def actions(self) -> frozenset[Do]:
-        """What the templates ask to do."""
+        """The actions that the templates name."""
         return frozenset(Do(spec) for one in (self.sentence, self.remedy) for name, spec in _places(one) if name == "do")
 
     @property
@@ -137,11 +138,11 @@ class Reason:
     values: Mapping[str, Value] = field(default_factory=dict)
 
     def sentence(self, face: Face) -> str:
-        """What happened. Text from outside may be in it, and is not safe for a terminal yet."""
+        """The sentence of what happened. Text from outside may be in it, and is not safe for a terminal yet."""
         return _filled(self.code.sentence, self.values, face)
 
     def remedy(self, face: Face) -> str:
-        """What to do about it; may be empty."""
+        """The remedy; may be empty."""
         return _filled(self.code.remedy, self.values, face)
 
     def as_json(self) -> dict[str, Any]:
@@ -156,10 +157,14 @@ Value: TypeAlias = "str | int | tuple[str, ...] | Reason"
 _OF_FACES = frozenset({"do", "setting"})
 
 
+@cache
+def _parsed(template: str) -> tuple[tuple[str, str | None, str], ...]:
+    """The template as literal texts, each with the name and the spec of the place behind it; the name of none is None."""
+    return tuple((literal, name, spec or "") for literal, name, spec, _ in Formatter().parse(template))
+
+
 def _places(template: str) -> Iterator[tuple[str, str]]:
-    for _, name, spec, _ in Formatter().parse(template):
-        if name is not None:
-            yield name, spec or ""
+    return ((name, spec) for _, name, spec in _parsed(template) if name is not None)
 
 
 def _setting(spec: str) -> Setting:
@@ -173,14 +178,14 @@ def _plain(value: Value) -> Any:
 
 def _filled(template: str, values: Mapping[str, Any], face: Face) -> str:
     parts = []
-    for literal, name, spec, _ in Formatter().parse(template):
+    for literal, name, spec in _parsed(template):
         parts.append(literal)
         if name == "do":
             parts.append(face.action(Do(spec)))
         elif name == "setting":
-            parts.append(face.setting(_setting(spec or "")))
+            parts.append(face.setting(_setting(spec)))
         elif name is not None:
-            parts.append(_written(values[name], spec or "", face))
+            parts.append(_written(values[name], spec, face))
     return "".join(parts).strip()
 
 

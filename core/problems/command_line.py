@@ -38,7 +38,7 @@ _WITH_SECTION = ("search", "attributes", "directory.login")
 
 
 class CommandLine:
-    """What the command line, the log and JSON say."""
+    """The words of the command line, the log and JSON."""
 
     def action(self, do: Do) -> str:
         return ACTIONS[do]
@@ -59,5 +59,5 @@ COMMAND_LINE = CommandLine()
 
 
 def sentence(reason: Reason) -> str:
-    """What happened, for whoever reads a log, a file or the command line."""
+    """The sentence for readers of a log, a file or the command line."""
     return reason.sentence(COMMAND_LINE)

@@ -1,4 +1,4 @@
-"""What was to be deleted on the server and stays there: nothing goes of which not everything can be shown."""
+"""Deletions on the server that are not made, since not everything about the message can be shown."""
 
 from __future__ import annotations
 

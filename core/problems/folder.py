@@ -1,4 +1,4 @@
-"""What a server says, or does not say, of a folder or of all of them."""
+"""Faults in a server's answers about a folder, or about all of them."""
 
 from __future__ import annotations
 

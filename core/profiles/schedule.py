@@ -85,10 +85,12 @@ class Schedule:
         hour, minute = self.daily.split(":")
         return f"{int(minute)} {int(hour)} * * {','.join(self.weekdays) or '*'}"
 
-    def sentence(self) -> str:
-        """When, for people: ``every 15 minutes``, ``daily at 02:00``, ``mon-fri at 02:00 (Europe/Berlin)``."""
+    def sentence(self, *, short: bool = False) -> str:
+        """When, for people: ``every 15 minutes`` (short: ``15 min``), ``mon-fri at 02:00 (Europe/Berlin)``."""
         if self.every:
-            return f"every {self.every.removeprefix('1 ')}"
+            count, _, unit = self.every.partition(" ")
+            unit = "min" if short and unit == "minutes" else unit
+            return f"every {unit if count == '1' else f'{count} {unit}'}"
         zone = f" ({self.time_zone})" if self.time_zone else ""
         if self.cron:
             return f"cron {self.cron}{zone}"

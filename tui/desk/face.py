@@ -78,8 +78,6 @@ CONSOLE = Console()
 
 def sentence(reason: Reason) -> str:
     """What happened; text from outside may be in it."""
-    if reason.code == UNNAMED:
-        return wording.message(str(reason.values["message"]))
     return reason.sentence(CONSOLE)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -244,7 +243,7 @@ def short_schedule(profile: Profile) -> str:
     """``every 15 min``, ``daily at 02:00``, ``manual``; what is switched off says so."""
     if profile.schedule is None:
         return "manual"
-    return re.sub(r"(\d) (min)utes?\b", r"\1 \2", profile.schedule.sentence()) if profile.automatic else "switched off"
+    return profile.schedule.sentence(short=True) if profile.automatic else "switched off"
 
 
 def _whose(profile: Profile, chosen: Mapping[Selection, Chosen]) -> Safe:

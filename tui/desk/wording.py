@@ -22,7 +22,6 @@ def _key(name: str) -> str:
 #: Sentences and phrases of the core (regular expressions), and what the console says instead.
 _SENTENCES: tuple[tuple[str, str], ...] = (
     (r"set trash_too = true in \[delete\]", f"tick {_label('delete.trash_too')}"),
-    ("set accept_all_certificates = true", 'tick "accept all certificates"'),
     ("the port is a key of its own", "the port has a field of its own"),
     ("its path relative to this file", "best with its whole path"),
     (r"\(archivar profile apply\)", "(change the profile, page Login)"),
@@ -35,18 +34,11 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     (r"archivar search shows what a query finds", "Look what the search finds"),
     (r"after since(?=,)", f"after {_label('filter.since')}"),
     (r"over larger_than(?=,)", f"over {_label('filter.larger_than')}"),
-    ("with ca_file in the profile", f"as {_label('server.ca_file')} in the profile"),
 )
-#: What a message begins with when it is about one field.
-_OPENINGS: tuple[tuple[str, str], ...] = ()
 #: Keys of files, and what they are called on a page. They are short, and might stand in a text from outside.
 _KEYS: tuple[tuple[str, str], ...] = (
     (_key("ca_file"), _label("server.ca_file")),
     (_key("slowest_bytes_a_second"), _label("server.slowest_bytes_a_second")),
-    (r"megabytes_a_day in the profile", f"{_label('server.megabytes_a_day')} in the profile"),
-    ("access and port", f"{_label('server.access')} and {_label('server.port')}"),
-    (r"access imap(?![\w-])", f"{_label('server.access')} IMAP"),
-    ("access (?=imap-)", f"{_label('server.access')} "),
     (_key("imap-ssl"), "IMAP-SSL"),
     (_key("imap-tls"), "IMAP-TLS"),
 )
@@ -65,7 +57,7 @@ def _compiled(table: tuple[tuple[str, str], ...]) -> Callable[[str], str]:
     return replaced
 
 
-_in_sentences, _in_openings, _in_keys = map(_compiled, (_SENTENCES, _OPENINGS, _KEYS))
+_in_sentences, _in_keys = map(_compiled, (_SENTENCES, _KEYS))
 
 
 def advice(text: str) -> Safe:
@@ -80,8 +72,3 @@ def advice(text: str) -> Safe:
 def phrase(text: str) -> str:
     """A sentence of the core that has a name from outside in it: only whole phrases of ours are said in another way."""
     return _in_sentences(text)
-
-
-def message(text: str) -> str:
-    """What happened: it may hold words of a server, and is shown as it is, but for the field that it begins with."""
-    return _in_openings(text)
