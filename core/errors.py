@@ -39,11 +39,11 @@ class ArchivarError(Exception):
 
     @property
     def others(self) -> list[str]:
-        """What else is wrong, with what to do, in lines for people."""
+        """Further faults with their remedies, in lines for people."""
         return []
 
     def as_json(self) -> dict[str, Any]:
-        """What is told of the error beside message, hint and exit code."""
+        """Fields of the error in JSON beside message, hint and exit code."""
         return {}
 
 

@@ -145,7 +145,7 @@ _CERTIFICATES = {
 
 
 def certificate_problem(error: ssl.SSLCertVerificationError, host: str) -> Reason:
-    """What is wrong with a certificate."""
+    """The fault of a certificate."""
     if code := _CERTIFICATES.get(error.verify_code):
         return code(host=host)
     return certificate.INVALID(host=host, said=error.verify_message)

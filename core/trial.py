@@ -34,7 +34,7 @@ class Step:
 
     @property
     def hint(self) -> str:
-        """What to do about a step that failed, in the words of the command line."""
+        """The remedy for a step that failed, in the words of the command line."""
         return self.reason.remedy(COMMAND_LINE) if self.reason else ""
 
     @property

@@ -130,7 +130,7 @@ class Archive:
 
     @property
     def notices(self) -> list[str]:
-        """What cannot be read or seen, as sentences."""
+        """Sentences about what cannot be read or seen."""
         return self.volumes.notices
 
     def check_usable(self) -> None:

@@ -1,4 +1,4 @@
-"""How the command line says things: states, quantities, times. Pure functions."""
+"""Words of the command line for states, quantities, times. Pure functions."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ PATIENCE = 20.0
 
 
 class Session(Protocol):
-    """What is needed of an open session here."""
+    """The part of an open session that is needed here."""
 
     capabilities: frozenset[str]
     known: Known

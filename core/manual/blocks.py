@@ -17,7 +17,7 @@ from markdown_it.tree import SyntaxTreeNode
 
 
 class Style(Enum):
-    """How a piece of text is set."""
+    """Styles of a piece of text."""
 
     PLAIN = auto()
     STRONG = auto()
@@ -66,7 +66,7 @@ class Items:
     start: int | None = None
 
     def marks(self) -> list[str]:
-        """What stands before each item."""
+        """The mark before each item."""
         return [f"{self.start + number}." if self.start is not None else "-" for number in range(len(self.items))]
 
 

@@ -42,7 +42,7 @@ def _plain(value: Any) -> Any:
 
 @cache
 def _loaders(settings: Any) -> dict[str, tuple[Callable[[Any], Any], bool]]:
-    """What makes each attribute of its plain form, and whether it has no default."""
+    """Readers of the attributes from their plain form, each with whether it has no default."""
     hints = get_type_hints(settings)
     bare = {one.name for one in fields(settings) if one.default is MISSING and one.default_factory is MISSING}
     return {one.name: (_loader(hints[one.name]), one.name in bare) for one in fields(settings)}

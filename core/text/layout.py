@@ -11,7 +11,7 @@ _NARROWEST = 12
 
 
 def cells(text: str) -> int:
-    """How many columns of a terminal ``text`` takes."""
+    """The number of columns of a terminal that ``text`` takes."""
     if text.isascii():
         return len(text)
     from core.text.cells import cell_len

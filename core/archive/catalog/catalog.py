@@ -39,9 +39,9 @@ from core.archive.store.entries.statement import Newer, Unprojected
 from core.archive.store.entries.transfers import Imported, Restored
 from core.archive.store.entries.upkeep import Repaired, Salvaged
 from core.archive.store.entries.values import Canonical
-from core.archive.store.ledger import Draft, Entry, Head
+from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.db import kept
-from core.db.database import Transaction
+from core.db.database import Database, Transaction
 from core.model import moment
 
 #: Tables that hold nothing but the projection, in an order in which they may be emptied.
@@ -55,10 +55,10 @@ TABLES = (
 USERS_AT_ONCE = 500
 
 
-async def applied(transaction: Transaction) -> Head:
+async def applied(catalog: Database | Transaction) -> Head:
     """Up to where the ledger has been applied."""
-    row = await transaction.one("SELECT seq, hash FROM applied")
-    return Head(row[0], bytes(row[1])) if row else Head(0, bytes(32))
+    row = await catalog.one("SELECT seq, hash FROM applied")
+    return Head(row[0], bytes(row[1])) if row else Head(0, ZERO_HASH)
 
 
 async def apply(transaction: Transaction, entry: Entry, volume: int, details: Details) -> None:

@@ -17,8 +17,6 @@ from core.archive.store.entries.statement import Event, RecordKind, RecordStatem
 from core.archive.store.ledger import Draft
 from core.db.database import Database
 
-#: Users that are asked for at once.
-_CHUNK = 500
 #: Records by kind and name.
 _Known = dict[tuple[RecordKind, str], Record | None]
 
@@ -80,24 +78,19 @@ async def _defined(database: Database, table: str, name: str) -> Record | None:
 async def _users_of(database: Database, drafts: Sequence[Draft]) -> _Known:
     """All users of ``drafts`` in a few questions: a synchronisation saves tens of thousands."""
     ids = list(dict.fromkeys(draft.value.user.id for draft in drafts if isinstance(draft.value, UserSaved)))
-    known: _Known = {}
-    for start in range(0, len(ids), _CHUNK):
-        chunk = ids[start : start + _CHUNK]
-        there = await _users(database, chunk)
-        known.update({(RecordKind.USER, one): there.get(one) for one in chunk})
-    return known
+    there = await _users(database, ids)
+    return {(RecordKind.USER, one): there.get(one) for one in ids}
 
 
 async def _users(database: Database, ids: Sequence[str]) -> dict[str, Record]:
     """The users that are not removed among ``ids``."""
-    marks = json.dumps(list(ids))
-    sql = "SELECT user_id, address FROM address WHERE user_id IN (SELECT value FROM json_each(?)) ORDER BY user_id, position"
     addresses: dict[str, list[str]] = {}
-    for user, address in await database.read(sql, (marks,)):
+    sql = "SELECT user_id, address FROM address WHERE user_id IN (??) ORDER BY user_id, position"
+    for user, address in await database.among(sql, ids):
         addresses.setdefault(user, []).append(address)
     sql = (
         "SELECT id, name, login, full_name, disabled, directory_id, directory_addresses FROM user "
-        "WHERE NOT removed AND id IN (SELECT value FROM json_each(?))"
+        "WHERE NOT removed AND id IN (??)"
     )
     return {
         row[0]: {
@@ -109,5 +102,5 @@ async def _users(database: Database, ids: Sequence[str]) -> dict[str, Record]:
             "directory_id": row[5],
             "directory_addresses": json.loads(row[6]),
         }
-        for row in await database.read(sql, (marks,))
+        for row in await database.among(sql, ids)
     }

@@ -17,7 +17,7 @@ from core.message.envelope import Envelope
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """What the catalog says of a message beside its hash: size in bytes, and the envelope."""
+    """The catalog's record of a message beside its hash: size in bytes, and the envelope."""
 
     size: int
     envelope: Envelope
@@ -67,7 +67,7 @@ async def repaired(step: Step, entry: Repaired) -> None:
 
 
 async def salvaged(step: Step, entry: Salvaged) -> None:
-    """What was lost goes out of the catalog, what only it knew is put back."""
+    """Take lost messages out of the catalog, and put back those that only it knew."""
     await restated.lose(step.transaction, step.volume, entry.lost())
     # What was complete or compared need not be so any more.
     for table in ("folder_state", "compared"):

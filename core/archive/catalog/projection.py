@@ -31,8 +31,7 @@ class Projection:
 
     async def applied(self) -> Head:
         """Up to where the catalog has followed the ledger."""
-        row = await self._database.one("SELECT seq, hash FROM applied")
-        return Head(row[0], bytes(row[1])) if row else Head(0, ZERO_HASH)
+        return await catalog.applied(self._database)
 
     async def begin(self, archive_id: str) -> None:
         """Say of a new catalog whose it is, unless it knows."""
@@ -185,7 +184,7 @@ def _compare(name: str, head: Head, seen: Head) -> None:
 
 
 async def detail(volume: Volume, sha256: bytes) -> Detail:
-    """What the catalog says of a message in ``volume``."""
+    """Size and envelope of a message in ``volume``; those of none when it cannot be read."""
     try:
         raw = await volume.raw(sha256)
     except (DamagedError, StorageError, KeyError):

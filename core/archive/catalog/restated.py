@@ -46,7 +46,7 @@ def _source(row: Row) -> RestatedSource:
 
 
 async def forms(catalog: Database, digests: Sequence[bytes]) -> Canonical:
-    """How messages are with CRLF, of those that are not so, by SHA-256."""
+    """SHA-256 of messages as they are with CRLF, of those that are not so, by their own."""
     found = {}
     for sha256 in digests:
         form = await catalog.value("SELECT canonical FROM message WHERE sha256 = ?", (sha256,))

@@ -23,7 +23,7 @@ from core.model import User
 
 @dataclass(slots=True)
 class _Said:
-    """What entries say last: users by id, definitions of profiles by name, that of the directory."""
+    """The last records that entries tell: users by id, definitions of profiles by name, that of the directory."""
 
     users: dict[str, User] = field(default_factory=dict)
     profiles: dict[str, Any] = field(default_factory=dict)

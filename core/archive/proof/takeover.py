@@ -239,7 +239,7 @@ async def _kept_entries(archive: Archive, found: _Found) -> AsyncGenerator[Entry
 
 
 async def _told_by_ledger(found: _Found, unknown: Sequence[Restated]) -> dict[bytes, Restated]:
-    """What the ledger's entries know of messages that the catalog does not know, as far as they can be read; by SHA-256."""
+    """Records of messages that the ledger has and the catalog has not, as far as entries can be read; by SHA-256."""
     wanted = {one.sha256: one for one in unknown}
     if not wanted:
         return wanted

@@ -61,7 +61,7 @@ async def save(
         another = bool(directory.password_file) or before is None or not before.same_account(directory)
         async with saved_profiles.forgetting(archive, _NAME, wanted=box is not None or another) as forgotten:
             changes = PASSWORD_CHANGED if box is not None or forgotten else None
-            await archive.append([Draft(DirectorySaved(directory.as_json(), changes), actor)])
+            await archive.append([Draft(DirectorySaved(directory.as_json(), changes=changes), actor)])
         if box is not None:
             async with archive.database.transaction() as transaction:
                 await transaction.execute("INSERT OR REPLACE INTO password (profile, box) VALUES (?, ?)", (_NAME, box))
@@ -72,7 +72,7 @@ async def remove(archive: Archive, *, actor: str = "archivar") -> None:
     async with archive.changing():
         before = await find(archive)
         changes = PASSWORD_CHANGED if await _is_stored(archive) else None
-        await archive.append([Draft(DirectoryRemoved(before.source.value, before.server.host, changes), actor)])
+        await archive.append([Draft(DirectoryRemoved(before.source.value, before.server.host, changes=changes), actor)])
         await _forget(archive)
         await last_attempt.forget(archive)
 

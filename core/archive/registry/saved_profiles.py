@@ -173,11 +173,11 @@ async def _definition(archive: Archive, name: str) -> dict[str, Any] | None:
 def _saved(profile: Profile, actor: str, *, password: bool = False, renamed: str = "") -> Draft:
     """``password``: it was given, or is forgotten, with this."""
     changes = PASSWORD_CHANGED if password else None
-    return Draft(ProfileSaved(profile.name, profile.as_json(), renamed, changes), actor)
+    return Draft(ProfileSaved(profile.name, profile.as_json(), renamed, changes=changes), actor)
 
 
 def _removed(profile: Profile, actor: str, *, password: bool = False) -> Draft:
-    return Draft(ProfileRemoved(profile.name, PASSWORD_CHANGED if password else None), actor)
+    return Draft(ProfileRemoved(profile.name, changes=PASSWORD_CHANGED if password else None), actor)
 
 
 def _box(archive: Archive, name: str, password: Secret | None) -> bytes | None:

@@ -79,7 +79,7 @@ class Entry:
 
     @cached_property
     def value(self) -> AnyEntry | Newer:
-        """What the entry says. Raises ``DamagedError`` when the payload is not what its kind says."""
+        """The statement of the entry. Raises ``DamagedError`` when the payload is not what its kind says."""
         if self.kind not in entries.KINDS:
             return Newer(self.kind)
         try:
@@ -100,7 +100,7 @@ class Entry:
         return storing.lost() if (storing := self._storing()) else ()
 
     def _storing(self) -> Storing | None:
-        """What it says of messages; None for a kind that names none, whose payload need not be read for that."""
+        """The statement, where it names messages; None for a kind that names none, whose payload need not be read for that."""
         if not entries.is_a(self.kind, Storing):
             return None
         return self.value if isinstance(self.value, Storing) else None

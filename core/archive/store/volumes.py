@@ -62,7 +62,7 @@ class Volumes:
 
     @property
     def notices(self) -> list[str]:
-        """What cannot be read or seen, as sentences."""
+        """Sentences about what cannot be read or seen."""
         return list(self._notes.values())
 
     def note(self, error: Refusal, more: str = "") -> None:

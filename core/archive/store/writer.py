@@ -60,7 +60,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one caller wants to have written, and where its entries will be."""
+    """A caller's wish to have something written, and the future of its entries."""
 
     drafts: Sequence[Draft]
     ready: Ready | None

@@ -28,6 +28,7 @@ from core.engine.restore.restore_places import ServerFolders, Used, make
 from core.engine.restore.restore_plan import RestorePlan
 from core.engine.restore.restore_target import Appended, Target
 from core.engine.visit import plan
+from core.engine.visit.filing import source_message
 from core.engine.visit.link import BACKOFF, Link
 from core.engine.visit.mailbox_lock import alone
 from core.engine.visit.renamed_logins import RenamedLogins
@@ -366,7 +367,7 @@ class Restoring:
             for one in several:
                 as_sent = Listed(one.size, one.internaldate, one.flags)
                 now = listed.get(one.uid, as_sent) if one.uid is not None else as_sent
-                rows.append(SourceMessage(one.place.sha256, one.uid, now.size, now.internaldate, now.flags))
+                rows.append(source_message(one.place.sha256, one.uid, now))
             entry = transfers.Restored(
                 self._plan.profile.name,
                 OwnedFolder(folder.owner, folder.path),

@@ -21,7 +21,7 @@ from core.archive.store.entries.everybody import Filed, FiledMessage, Filing, Le
 from core.archive.store.entries.values import OwnedFolder, ReportHeader, SourceFolder, SourceMessage
 from core.archive.store.ledger import Draft
 from core.archive.store.writer import Ready
-from core.engine.visit.filing import Batch, Destination, Stored
+from core.engine.visit.filing import Batch, Destination, Stored, source_message
 from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.message.splitter import header_end
@@ -171,7 +171,7 @@ class SortedFiling:
         for (uid, raw, listed), one in zip(messages, prepared.messages, strict=True):
             if places := self._sorting.places(one.route):
                 sha256 = next(digests).sha256
-                message = SourceMessage(sha256, uid, listed.size, listed.internaldate, listed.flags)
+                message = source_message(sha256, uid, listed)
                 entry.add(message, one, places)
                 size += len(raw)
             else:

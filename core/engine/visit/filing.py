@@ -59,6 +59,15 @@ class Destination:
         return SourceFolder(self.source, name, uidvalidity)
 
 
+def source_message(sha256: bytes, uid: int | None, listed: Listed) -> SourceMessage:
+    """A message as the ledger has it, with the numbers that the server lists."""
+    return SourceMessage(sha256, uid, listed.size, listed.internaldate, listed.flags)
+
+
+def _server_message(uid: int, listed: Listed) -> ServerMessage:
+    return ServerMessage(uid, listed.size, listed.internaldate, listed.flags)
+
+
 #: (UID, raw bytes, listing) of messages of one folder.
 Batch = Sequence[tuple[int, bytes, Listed]]
 
@@ -117,7 +126,7 @@ class OwnFiling:
         path = self._to.path(folder)
         assert path is not None
         rows = tuple(
-            SourceMessage(message.sha256, uid, listed.size, listed.internaldate, listed.flags)
+            source_message(message.sha256, uid, listed)
             for message, (uid, _, listed) in zip(prepared.messages, messages, strict=True)
         )
         source = self._to.folder(folder.name, uidvalidity)
@@ -167,10 +176,7 @@ async def record_links(archive: Archive, destination: Destination, name: str, ui
     source = destination.folder(name, uidvalidity)
     for path, several in by_path.items():
         for start in range(0, len(several), MOVES_PER_ENTRY):
-            rows = tuple(
-                SourceMessage(one.sha256, one.uid, one.listed.size, one.listed.internaldate, one.listed.flags)
-                for one in several[start : start + MOVES_PER_ENTRY]
-            )
+            rows = tuple(source_message(one.sha256, one.uid, one.listed) for one in several[start : start + MOVES_PER_ENTRY])
             drafts.append(Draft(Linked(destination.run, source, destination.owner, path, rows)))
     if drafts:
         await archive.append(drafts)
@@ -191,7 +197,7 @@ async def record_relisted(
     archive: Archive, destination: Destination, name: str, uidvalidity: int, messages: Iterable[tuple[int, Listed]]
 ) -> None:
     """Note the numbers that the server names now for messages that are known to be the same."""
-    rows = tuple(ServerMessage(uid, listed.size, listed.internaldate, listed.flags) for uid, listed in messages)
+    rows = tuple(_server_message(uid, listed) for uid, listed in messages)
     source = destination.folder(name, uidvalidity)
     for start in range(0, len(rows), MOVES_PER_ENTRY):
         await archive.append([Draft(Relisted(destination.run, source, rows[start : start + MOVES_PER_ENTRY]))])
@@ -216,7 +222,7 @@ async def record_moves(
                 move.path,
                 move.place.folder,
                 move.place.uidvalidity,
-                ServerMessage(move.place.uid, move.listed.size, move.listed.internaldate, move.listed.flags),
+                _server_message(move.place.uid, move.listed),
                 move.ours if move.deleted else None,
             )
             for move in moves[start : start + MOVES_PER_ENTRY]

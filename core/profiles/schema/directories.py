@@ -8,7 +8,7 @@ from core.profiles.directory import ATTRIBUTES, Attributes, Directory, Directory
 from core.profiles.schema.directory_fields import FIELDS
 from core.profiles.schema.forms import Fields, made
 from core.profiles.schema.kinds import WrongValue, show
-from core.profiles.schema.table import Check, Table, Values, While
+from core.profiles.schema.table import Check, Table, Values, While, of_section, taken_of
 
 
 def _reached(values: Values) -> None:
@@ -23,13 +23,8 @@ def _named(values: Values) -> None:
         raise WrongValue("", "is missing or empty beside a password", "username, or no password")
 
 
-def _of(section: str, values: Values, *without: str) -> dict[str, Any]:
-    found = {name.partition(".")[2]: value for name, value in values.items() if name.partition(".")[0] == section}
-    return {key: value for key, value in found.items() if key not in without}
-
-
 def _directory(values: Values) -> Directory:
-    source, names = values["type"], _of("attributes", values)
+    source, names = values["type"], of_section("attributes", values)
     attributes = None
     if any(names.values()):
         usual = ATTRIBUTES[source]
@@ -41,11 +36,11 @@ def _directory(values: Values) -> Directory:
         )
     return Directory(
         source,
-        DirectoryServer(**_of("server", values)),
+        DirectoryServer(**of_section("server", values)),
         values["login.username"],
         values["login.password_file"],
-        Search(**_of("search", values), attributes=attributes),
-        **_of("users", values),
+        Search(**of_section("search", values), attributes=attributes),
+        **of_section("users", values),
     )
 
 
@@ -56,11 +51,7 @@ def _taken(directory: Directory) -> dict[str, Any]:
         "users": directory,
         "attributes": directory.search.attributes,
     }
-    values: dict[str, Any] = {"type": directory.source}
-    for field in FIELDS:
-        part = parts.get(field.section)
-        if part is not None:
-            values[field.name] = getattr(part, field.key)
+    values = {"type": directory.source} | taken_of(FIELDS, parts)
     return values | {"login.username": directory.username, "login.password_file": directory.password_file}
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from core.profiles import ldap_filter
 from core.profiles.directory import GUARD, TIMEOUT, DirectoryAccess, Left, Source
-from core.profiles.schema.kinds import Choice, File, Flag, Number, Text, Texts, WrongValue, host, line
+from core.profiles.schema.kinds import PORT, Choice, File, Flag, Number, Text, Texts, WrongValue, host, line
 from core.profiles.schema.kinds import Kind as AnyText
 from core.profiles.schema.table import CERTIFIED, ONE_PASSWORD, Always, By, Values, Where, While
 from core.profiles.schema.table import Field as AnyField
@@ -115,7 +115,7 @@ FIELDS = (
         ),
         fill=DirectoryAccess.LDAP_SSL.value,
     ),
-    Field("server.port", Number("a number from 1 to 65535", 1, 65535), 0, label="Port", note=_port),
+    Field("server.port", PORT, 0, label="Port", note=_port),
     Field(
         "server.accept_all_certificates",
         Flag(),

@@ -1,4 +1,4 @@
-"""What is wrong with a settings file or a form: which field, in which line, and what it may be instead."""
+"""Faults of settings files and forms: the field, its line, and what it may be instead."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONGEST_KEY = 60
 
 
 class Sort(StrEnum):
-    """What sort of fault it is; a stable word for scripts."""
+    """Sorts of faults; stable words for scripts."""
 
     UNKNOWN = "unknown"
     MISSING = "missing"

@@ -60,7 +60,7 @@ def made(table: Table[T], fields: Fields) -> T:
 
 
 def problems(table: Table[T], fields: Fields) -> dict[str, str]:
-    """What is wrong with each field, and what is allowed; nothing when they make settings."""
+    """The faults by field, with what is allowed; none when the fields make settings."""
     _, faults = _checked(table, fields)
     return {fault.field: fault.beside for fault in faults}
 
@@ -77,7 +77,7 @@ def lines(table: Table[T], page: str, fields: Fields) -> list[Field]:
 
 
 def place(table: Table[T], name: str, fields: Fields) -> str:
-    """Where a field is corrected: ``Older than, on the page Delete``; of a section, where its first field is."""
+    """The place of a field in the console: ``Older than, on the page Delete``; of a section, that of its first field."""
     field = table.by_name.get(name) or next((one for one in table.fields if one.section == name), None)
     if field is None:
         return name
@@ -114,7 +114,7 @@ def _meant(table: Table[T], fields: Fields) -> dict[str, Any]:
 
 
 def _typed(field: Field, value: Any) -> Any:
-    """What was typed as a value of a file; None for nothing."""
+    """Typed text as a value of a file; None for an empty one."""
     if isinstance(value, bool):
         return value
     if isinstance(value, list | tuple):

@@ -144,6 +144,9 @@ class Number(Kind):
         return float(text) if self.fraction and re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,17}", text) else text
 
 
+PORT = Number("a number from 1 to 65535", 1, 65535)
+
+
 @dataclass(frozen=True, slots=True)
 class Text(Kind):
     """A text that ``check`` takes and gives its plain form or its meaning, or for which it raises ``ValueError``.

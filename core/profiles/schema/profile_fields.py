@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from core.profiles.profile import FASTEST, MAX_CONNECTIONS, MOST_MEGABYTES, SLOWEST, Access, Kind, Method
-from core.profiles.schema.kinds import Choice, File, Flag, Number, Text, host
+from core.profiles.schema.kinds import PORT, Choice, File, Flag, Number, Text, host
 from core.profiles.schema.kinds import Kind as AnyText
 from core.profiles.schema.profile_kinds import FOLDER, NAME, PATTERNS, USER, USERNAME
 from core.profiles.schema.table import CERTIFIED, ONE_PASSWORD, Always, By, Field, Where, While
@@ -68,7 +68,7 @@ SERVER = (
     ),
     _of_server(
         "server.port",
-        Number("a number from 1 to 65535", 1, 65535),
+        PORT,
         0,
         label="Port",
         note=By("server.access", {Access.IMAP_SSL: "Empty: 993, the usual one."}, "Empty: 143, the usual one."),

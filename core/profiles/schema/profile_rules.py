@@ -18,7 +18,7 @@ from core.profiles.selection import Mode
 
 
 class How(StrEnum):
-    """How a profile is started: a choice of the form, of which the profile keeps only what follows from it."""
+    """Ways to start a profile: a choice of the form, of which the profile keeps only what follows from it."""
 
     MANUAL = "manual"
     EVERY = "every"

@@ -16,7 +16,7 @@ from core.profiles.schema.kinds import WrongValue, show
 from core.profiles.schema.profile_fields import ACCOUNT
 from core.profiles.schema.profile_kinds import FOLDER, LONGEST_NAME, NAME
 from core.profiles.schema.profile_rules import HOW, RULES, How
-from core.profiles.schema.table import Check, Table, Values, While
+from core.profiles.schema.table import Check, Table, Values, While, of_section, taken_of
 from core.profiles.selection import Selection
 
 FIELDS = (*ACCOUNT, *RULES)
@@ -50,45 +50,34 @@ def _folder(values: Values) -> None:
 
 
 def _how(raw: Values) -> dict[str, Any]:
-    """How a file says that a profile is started: by the first of several."""
+    """The way in which a file has a profile started: the first of several."""
     given = (how for how in _TIMED if str(raw.get(f"schedule.{how}", "")).strip())
     return {HOW: next(given, How.MANUAL).value}
 
 
-def _of(section: str, values: Values, *without: str) -> dict[str, Any]:
-    """The meanings of a section's fields by their keys."""
-    start = f"{section}."
-    found = {name.removeprefix(start): value for name, value in values.items() if name.startswith(start)}
-    return {key: value for key, value in found.items() if key not in without}
-
-
 def _profile(values: Values) -> Profile:
     kind = values["kind"]
-    login = Login(**_of("login", values, "password", "password_env"))
+    login = Login(**of_section("login", values, "password", "password_env"))
     folder = values["target.folder"] or login.username
     return Profile(
         values["name"],
-        Server(**_of("server", values)),
+        Server(**of_section("server", values)),
         login,
         Target(values["target.user"], folder) if kind is Kind.MAILBOX else None,
         FolderRules.of(values["folders.include"], values["folders.exclude"]),
-        Filter(**_of("filter", values)),
-        Deletion(**_of("delete", values)),
+        Filter(**of_section("filter", values)),
+        Deletion(**of_section("delete", values)),
         Selection(values["users.mode"], values["users.list"]) if kind is Kind.MAILBOXES else None,
-        Schedule(**_of("schedule", values, "how")) if values[HOW] is not How.MANUAL else None,
+        Schedule(**of_section("schedule", values, "how")) if values[HOW] is not How.MANUAL else None,
         values["users.sync_directory_first"],
-        CatchAll(**_of("catchall", values)) if kind is Kind.CATCHALL else None,
+        CatchAll(**of_section("catchall", values)) if kind is Kind.CATCHALL else None,
     )
 
 
 def _taken(profile: Profile) -> dict[str, Any]:
     parts = {"server": profile.server, "login": profile.login, "filter": profile.filter, "delete": profile.deletion}
     parts |= {"target": profile.target, "catchall": profile.catchall, "schedule": profile.schedule}
-    values: dict[str, Any] = {"name": profile.name, "kind": profile.kind}
-    for field in FIELDS:
-        part = parts.get(field.section)
-        if part is not None and hasattr(part, field.key):
-            values[field.name] = getattr(part, field.key)
+    values = {"name": profile.name, "kind": profile.kind} | taken_of(FIELDS, parts)
     values["folders.include"] = tuple(rule.pattern for rule in profile.folders.include)
     values["folders.exclude"] = tuple(rule.pattern for rule in profile.folders.exclude)
     if profile.selection is not None:

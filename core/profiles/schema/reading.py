@@ -93,7 +93,7 @@ def _syntax(error: Exception, text: str, path: Path) -> str:
 
 
 def _flat(table: Table[T], data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
-    """What stands in a file by the names of fields, and the faults of what is none; a section is there by its own name."""
+    """Values of a file by the names of fields, and the faults of unknown names; a section is there by its own name."""
     raw: dict[str, Any] = {}
     faults: list[Fault] = []
     known = table.in_file

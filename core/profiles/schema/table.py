@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from core.profiles.schema.kinds import Kind
 
 T = TypeVar("T")
+_NONE: Any = object()
 
 #: Meanings or, in a form, what was typed, by the names of fields. Members of a ``StrEnum`` equal their texts.
 Values = Mapping[str, Any]
@@ -62,7 +63,7 @@ def words(text: Words, values: Values) -> str:
 
 
 class Where(StrEnum):
-    """Where a field is: in files and on a line of a form; in a form alone; or in files, and kept by a form without a line."""
+    """Places of a field: in files and on a line of a form; in a form alone; or in files, and kept by a form without a line."""
 
     BOTH = "both"
     FORM = "form"
@@ -109,6 +110,19 @@ class Field:
     def usual(self, values: Values) -> Any:
         """The meaning of the field when it is left out beside these values."""
         return self.default(values) if callable(self.default) else self.default
+
+
+def of_section(section: str, values: Values, *without: str) -> dict[str, Any]:
+    """The values of a section's fields by their keys, but for the keys ``without``."""
+    start = f"{section}."
+    found = {name.removeprefix(start): value for name, value in values.items() if name.startswith(start)}
+    return {key: value for key, value in found.items() if key not in without}
+
+
+def taken_of(fields: Iterable[Field], parts: Mapping[str, object]) -> dict[str, Any]:
+    """The values of fields that are attributes, by their keys, of the part of the settings that their section is."""
+    found = {one.name: getattr(parts.get(one.section), one.key, _NONE) for one in fields}
+    return {name: value for name, value in found.items() if value is not _NONE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What entries of the ledger say: one frozen class for each kind.
+"""Statements of ledger entries: one frozen class for each kind.
 
 Each class documents the fields of its payload (version 1), and has all that follows from the kind alone: how the
 payload is written and read (of every version that ever wrote one), its sentence, the messages that it names, its title in a
@@ -37,6 +37,6 @@ def is_a(kind: str, group: type) -> bool:
 
 
 def read(kind: str, payload: Payload) -> AnyEntry | Newer:
-    """What a payload says. Raises ``Unreadable``, ``ValueError``."""
+    """Read the statement of a payload. Raises ``Unreadable``, ``ValueError``."""
     found = KINDS.get(kind)
     return Newer(kind) if found is None else found.of(Fields(payload))

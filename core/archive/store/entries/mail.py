@@ -160,7 +160,7 @@ class Moved(Event):
         return {"run": self.run, "source": self.source, "owner": self.owner, "moves": moves}
 
     def followed(self) -> int:
-        """How many are moves, and not what lies in the trash because we deleted it."""
+        """The number of moves, without those into the trash that our deletions made."""
         return sum(move.ours is None for move in self.moves)
 
     def sentence(self) -> str:
@@ -262,7 +262,7 @@ class Deleting(_OfUids):
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted(Event):
+class Deleted(_OfUids):
     """Messages that were deleted on the server.
 
     Payload: {run, source, server_folder, uidvalidity, uids, kept}
@@ -272,9 +272,6 @@ class Deleted(Event):
 
     kind: ClassVar[str] = "deleted"
     title: ClassVar[str] = "deletions at the source"
-    run: int
-    source: SourceFolder
-    uids: str
     kept: str
 
     @classmethod
@@ -287,8 +284,7 @@ class Deleted(Event):
 
     def sentence(self) -> str:
         kept = f"; {values.messages_in(self.kept)} left there" if self.kept else ""
-        which = f"{values.messages_in(self.uids)} in {self.source.sentence()}"
-        return f"{which} deleted at the source by {values.author(self.run)}{kept}."
+        return f"{self._which()} deleted at the source by {values.author(self.run)}{kept}."
 
 
 #: Statements about the mail of one mailbox.

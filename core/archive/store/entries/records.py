@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from core.archive.store.entries import change
-from core.archive.store.entries.change import Changes, Record
+from core.archive.store.entries.change import Record
 from core.archive.store.entries.reading import Fields, Payload
 from core.archive.store.entries.statement import RecordKind, RecordStatement, Unprojected
 from core.model import User
@@ -28,10 +27,9 @@ class UserSaved(RecordStatement):
     title: ClassVar[str] = "users"
     record: ClassVar[RecordKind] = RecordKind.USER
     user: User
-    changes: Changes = None
 
     @classmethod
-    def of(cls, fields: Fields) -> Self:
+    def of_own(cls, fields: Fields) -> Self:
         user = Fields(fields.record("user"))
         found = User(
             id=user.text("id"),
@@ -44,10 +42,10 @@ class UserSaved(RecordStatement):
             directory_id=user.text("directory_id", ""),
             directory_addresses=user.texts("directory_addresses", []),
         )
-        return cls(found, change.of(fields))
+        return cls(found)
 
-    def payload(self) -> Payload:
-        return {"user": self.user.as_json(), **change.payload(self.changes)}
+    def own_payload(self) -> Payload:
+        return {"user": self.user.as_json()}
 
     @property
     def name_key(self) -> str:
@@ -83,16 +81,14 @@ class ProfileSaved(RecordStatement):
     name: str
     definition: Record
     renamed: str = ""
-    changes: Changes = None
 
     @classmethod
-    def of(cls, fields: Fields) -> Self:
-        return cls(fields.text("name"), fields.record("definition"), fields.text("renamed", ""), change.of(fields))
+    def of_own(cls, fields: Fields) -> Self:
+        return cls(fields.text("name"), fields.record("definition"), fields.text("renamed", ""))
 
-    def payload(self) -> Payload:
+    def own_payload(self) -> Payload:
         said: Payload = {"name": self.name, "definition": self.definition}
-        said |= {"renamed": self.renamed} if self.renamed else {}
-        return said | change.payload(self.changes)
+        return said | ({"renamed": self.renamed} if self.renamed else {})
 
     @property
     def name_key(self) -> str:
@@ -116,14 +112,13 @@ class ProfileRemoved(RecordStatement):
     title: ClassVar[str] = "profiles removed"
     record: ClassVar[RecordKind] = RecordKind.PROFILE
     name: str
-    changes: Changes = None
 
     @classmethod
-    def of(cls, fields: Fields) -> Self:
-        return cls(fields.text("name"), change.of(fields))
+    def of_own(cls, fields: Fields) -> Self:
+        return cls(fields.text("name"))
 
-    def payload(self) -> Payload:
-        return {"name": self.name, **change.payload(self.changes)}
+    def own_payload(self) -> Payload:
+        return {"name": self.name}
 
     @property
     def name_key(self) -> str:
@@ -149,14 +144,13 @@ class DirectorySaved(RecordStatement):
     title: ClassVar[str] = "directories set up"
     record: ClassVar[RecordKind] = RecordKind.DIRECTORY
     definition: Record
-    changes: Changes = None
 
     @classmethod
-    def of(cls, fields: Fields) -> Self:
-        return cls(fields.record("definition"), change.of(fields))
+    def of_own(cls, fields: Fields) -> Self:
+        return cls(fields.record("definition"))
 
-    def payload(self) -> Payload:
-        return {"definition": self.definition, **change.payload(self.changes)}
+    def own_payload(self) -> Payload:
+        return {"definition": self.definition}
 
     @property
     def name_key(self) -> str:
@@ -185,14 +179,13 @@ class DirectoryRemoved(RecordStatement):
     record: ClassVar[RecordKind] = RecordKind.DIRECTORY
     type: str
     host: str
-    changes: Changes = None
 
     @classmethod
-    def of(cls, fields: Fields) -> Self:
-        return cls(fields.text("type", ""), fields.text("host", ""), change.of(fields))
+    def of_own(cls, fields: Fields) -> Self:
+        return cls(fields.text("type", ""), fields.text("host", ""))
 
-    def payload(self) -> Payload:
-        return {"type": self.type, "host": self.host, **change.payload(self.changes)}
+    def own_payload(self) -> Payload:
+        return {"type": self.type, "host": self.host}
 
     @property
     def name_key(self) -> str:
@@ -218,14 +211,13 @@ class AddressOurs(RecordStatement):
     record: ClassVar[RecordKind] = RecordKind.ADDRESS
     address: str
     ours: bool
-    changes: Changes = None
 
     @classmethod
-    def of(cls, fields: Fields) -> Self:
-        return cls(fields.text("address"), fields.flag("ours"), change.of(fields))
+    def of_own(cls, fields: Fields) -> Self:
+        return cls(fields.text("address"), fields.flag("ours"))
 
-    def payload(self) -> Payload:
-        return {"address": self.address, "ours": self.ours, **change.payload(self.changes)}
+    def own_payload(self) -> Payload:
+        return {"address": self.address, "ours": self.ours}
 
     @property
     def name_key(self) -> str:
@@ -250,14 +242,13 @@ class SettingSaved(RecordStatement, Unprojected):
     record: ClassVar[RecordKind] = RecordKind.SETTING
     name: str
     value: str
-    changes: Changes = None
 
     @classmethod
-    def of(cls, fields: Fields) -> Self:
-        return cls(fields.text("name"), fields.text("value"), change.of(fields))
+    def of_own(cls, fields: Fields) -> Self:
+        return cls(fields.text("name"), fields.text("value"))
 
-    def payload(self) -> Payload:
-        return {"name": self.name, "value": self.value, **change.payload(self.changes)}
+    def own_payload(self) -> Payload:
+        return {"name": self.name, "value": self.value}
 
     @property
     def name_key(self) -> str:
@@ -283,22 +274,21 @@ class SealPlaceSaved(RecordStatement):
     title: ClassVar[str] = "places for seals"
     record: ClassVar[RecordKind] = RecordKind.SEAL_PLACE
     definition: Record
-    changes: Changes = None
 
     @classmethod
-    def of(cls, fields: Fields) -> Self:
-        found = cls(fields.record("definition"), change.of(fields))
+    def of_own(cls, fields: Fields) -> Self:
+        found = cls(fields.record("definition"))
         # The catalog has it under this name.
         _ = found.name
         return found
 
     @property
     def name(self) -> str:
-        """What the place is called."""
+        """The name of the place."""
         return Fields(self.definition).text("name")
 
-    def payload(self) -> Payload:
-        return {"definition": self.definition, **change.payload(self.changes)}
+    def own_payload(self) -> Payload:
+        return {"definition": self.definition}
 
     @property
     def name_key(self) -> str:
@@ -326,14 +316,13 @@ class SealPlaceRemoved(RecordStatement):
     record: ClassVar[RecordKind] = RecordKind.SEAL_PLACE
     name: str
     way: str
-    changes: Changes = None
 
     @classmethod
-    def of(cls, fields: Fields) -> Self:
-        return cls(fields.text("name"), fields.text("kind"), change.of(fields))
+    def of_own(cls, fields: Fields) -> Self:
+        return cls(fields.text("name"), fields.text("kind"))
 
-    def payload(self) -> Payload:
-        return {"name": self.name, "kind": self.way, **change.payload(self.changes)}
+    def own_payload(self) -> Payload:
+        return {"name": self.name, "kind": self.way}
 
     @property
     def name_key(self) -> str:

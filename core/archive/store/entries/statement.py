@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar, Self
 
@@ -14,7 +14,7 @@ from core.archive.store.entries.reading import Fields, Payload
 
 
 class Statement(ABC):
-    """What an entry says. ``kind`` is the entry's kind, ``title`` names entries of it in a list of kinds."""
+    """The content of an entry. ``kind`` is the entry's kind, ``title`` names entries of it in a list of kinds."""
 
     __slots__ = ()
     kind: ClassVar[str]
@@ -41,7 +41,7 @@ class Event(Statement):
 
 
 class RecordKind(StrEnum):
-    """What a record is of."""
+    """Kinds of records."""
 
     USER = "user"
     PROFILE = "profile"
@@ -51,20 +51,32 @@ class RecordKind(StrEnum):
     SEAL_PLACE = "seal place"
 
 
+@dataclass(frozen=True, slots=True)
 class RecordStatement(Statement):
     """A statement that saves or removes a record, and tells which of its fields were changed."""
 
-    __slots__ = ()
     record: ClassVar[RecordKind]
+    changes: Changes = field(default=None, kw_only=True)
 
-    @property
+    @classmethod
+    def of(cls, fields: Fields) -> Self:
+        return replace(cls.of_own(fields), changes=change.of(fields))
+
+    @classmethod
     @abstractmethod
-    def changes(self) -> Changes:
-        """The changes that it tells."""
+    def of_own(cls, fields: Fields) -> Self:
+        """The statement of a payload without its changes. Raises ``Unreadable``."""
+
+    def payload(self) -> Payload:
+        return self.own_payload() | change.payload(self.changes)
+
+    @abstractmethod
+    def own_payload(self) -> Payload:
+        """The payload without the changes."""
 
     @property
     def renamed(self) -> str:
-        """What the record was called until then, if that is another name."""
+        """The name of the record until then, if it was another one."""
         return ""
 
     @property
@@ -110,7 +122,7 @@ class Storing(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Newer:
-    """What an entry of a ``kind`` that this version does not know says: nothing that could be read."""
+    """The statement of an entry whose ``kind`` this version does not know: nothing that could be read."""
 
     kind: str
 

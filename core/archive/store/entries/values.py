@@ -162,12 +162,12 @@ def count_of(uids: str) -> int:
 
 
 def messages_in(uids: str) -> str:
-    """How many messages a sequence set names, in words."""
+    """The number of messages in a sequence set, in words."""
     return counted(count_of(uids), "message")
 
 
 def canonical(fields: Fields) -> Canonical:
-    """How messages of an entry are with CRLF, of those that are not so; none in older entries."""
+    """The forms with CRLF in an entry, of messages that are not so; none in older entries."""
     said = fields.record(CANONICAL) if CANONICAL in fields else {}
     return {reading.digest(sha256): reading.digest(form) for sha256, form in said.items()}
 
