@@ -1,7 +1,7 @@
 """The archive as a whole: volumes and catalog kept in step. The one door to what is on disk.
 
 Order of every write: volume first (durable), catalog second. ``open`` brings the catalog up to the ledger's end, so a crash
-between the two is mended before anybody looks.
+between the two is mended before anything is read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CATALOG_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -
 class Archive:
     """An open archive: ``database`` is archive.sqlite, ``volumes`` hold the ledger and all messages.
 
-    ``projection`` has the catalog follow the ledger; ``writer`` is the way of everything that is appended.
+    ``projection`` has the catalog follow the ledger; everything that is appended goes through ``writer``.
     """
 
     def __init__(self, home: Home, database: Database, refusal: Refusal | None = None) -> None:
@@ -40,11 +40,13 @@ class Archive:
 
     @classmethod
     async def open(cls, home: Home, *, actor: str = "archivar", follow: bool = True) -> Archive:
-        """Open the archive in ``home``; an empty home gets a new one. With ``follow`` the catalog is brought up to date.
+        """Open the archive in ``home``; an empty home gets a new one.
 
-        Where nothing can be written, or must be because of damage, and of a backup it opens all the same: ``refusal`` says
-        why, ``notices`` what cannot be seen. Raises ``HomeError`` (newer than the program), ``DamagedError`` (no volumes, or no
-        catalog that could be read), ``StorageError``.
+        With ``follow`` the catalog is brought up to the ledger's end.
+
+        A backup, a damaged archive and a home without write access open read-only: ``refusal`` gives the reason, ``notices``
+        lists what cannot be read. Raises ``HomeError`` (newer than the program), ``DamagedError`` (no volumes, or no catalog
+        that could be read), ``StorageError``.
         """
         opening.refuse_incomplete(home)
         if home.catalog.exists():
@@ -103,7 +105,7 @@ class Archive:
             self.volumes.refuse(error)
 
     def _refuse_backup(self) -> None:
-        """Of a backup nothing is written from now on, in no table either: it would be no copy any more."""
+        """Make the home of a backup read-only for this process, for every table: written to, it would no longer be a copy."""
         refusal = opening.backup_refusal(self.home)
         if refusal is not None:
             self.volumes.refusal = self.refusal or refusal
@@ -120,12 +122,12 @@ class Archive:
 
     @property
     def refusal(self) -> Refusal | None:
-        """Why nothing can be appended; None when all is well."""
+        """The reason why nothing can be appended; None when appending works."""
         return self.volumes.refusal
 
     @property
     def damage(self) -> DamagedError | None:
-        """The damage because of which nothing is appended, if there is any."""
+        """The damage that forbids appending; None when there is none."""
         return self.volumes.damage
 
     @property
@@ -134,17 +136,17 @@ class Archive:
         return self.volumes.notices
 
     def check_usable(self) -> None:
-        """Raises ``DamagedError``, ``StorageError`` when nothing can be appended, ``HomeError`` for a backup."""
+        """Raise ``DamagedError`` or ``StorageError`` when nothing can be appended, ``HomeError`` for a backup."""
         self.volumes.check_usable()
 
     def check_writable(self) -> None:
-        """Raises ``StorageError``, ``HomeError`` when nothing can be written, in no table either; damage is no reason."""
+        """Raise ``StorageError`` or ``HomeError`` when no table can be written; damage alone does not forbid it."""
         if self.damage is None:
             self.check_usable()
 
     @property
     def archive_id(self) -> str:
-        """Of this archive; empty when neither the catalog nor any volume can tell."""
+        """The id of this archive; empty when neither the catalog nor any volume can be read."""
         return self.volumes.archive_id
 
     @property
@@ -168,7 +170,9 @@ class Archive:
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[None]:
-        """While this lasts no other process changes users or profiles, and the catalog knows all that was changed before.
+        """Context in which no other process changes users or profiles, and the catalog has followed all earlier changes.
+
+        For changes that must be checked against the present state. Raises ``BusyError``, and what ``check_usable`` does.
 
         For changes that must be checked against what is there. Raises ``BusyError``, and what ``check_usable`` does.
         """
@@ -180,9 +184,9 @@ class Archive:
     # After damage, see ``takeover`` --------------------------------------------------------------------------------------
 
     async def adopt(self, said: Sequence[Meta]) -> None:
-        """Believe ``said`` where neither the catalog nor any volume that can be read tells whose they are.
+        """Take the archive's id from ``said``, the tables meta of damaged volumes, where nothing undamaged tells it.
 
-        Raises ``DamagedError`` when that is nothing.
+        Raises ``DamagedError`` when ``said`` is empty.
         """
         if not self.archive_id:
             if not said:
@@ -190,7 +194,7 @@ class Archive:
             await self._begin_catalog(said[0].archive_id)
 
     async def look_again(self) -> None:
-        """See whether another process has put right what was damaged here; costs nothing while the file is the same."""
+        """Check whether another process has repaired the damage found here; costs nothing while the file is the same."""
         if not self.volumes.has_changed():
             return
         self.volumes.forget()
@@ -203,12 +207,12 @@ class Archive:
         self._refuse_backup()
 
     async def restate(self, drafts: Sequence[Draft]) -> None:
-        """Append to a volume of which the catalog has seen more than there is; ``resume`` follows."""
+        """Append to a volume that has lost entries which the catalog has applied; ``resume`` follows."""
         self.volumes.refusal = None
         await self.writer.restate(drafts)
 
     async def resume(self) -> None:
-        """Make the catalog anew, now that the damage is seen to. Raises ``DamagedError`` when it is not."""
+        """Make the catalog anew after a repair. Raises ``DamagedError`` when the damage is still there."""
         await self.volumes.release()
         self.volumes.refusal = None
         self.volumes.forget_notices()
@@ -231,7 +235,10 @@ class Archive:
         return await self.volumes.raw(number, sha256)
 
     async def read_back(self, digests: Collection[bytes]) -> AsyncIterator[tuple[bytes, bytes | DamagedError]]:
-        """(SHA-256, message) of each of ``digests``, from the disk and matched with its hash; or what is wrong with it."""
+        """Yield (SHA-256, message) of each of ``digests``, read from the disk past all caches and matched with its hash.
+
+        A damaged message's place is taken by the error.
+        """
         by_volume: dict[int | None, list[bytes]] = {}
         for sha256 in dict.fromkeys(digests):
             number = await self.database.value("SELECT volume FROM message WHERE sha256 = ?", (sha256,))

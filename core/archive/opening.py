@@ -1,4 +1,7 @@
-"""What must hold before an archive is opened: all volumes there, nothing newer than the program. Reads only, but for one."""
+"""Checks before an archive is opened: all volumes there, nothing newer than the program.
+
+All but ``set_aside_damaged`` only read.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from core.errors import DamagedError, HomeError, ReadOnlyError, StorageError
 
 
 def refuse_without_volumes(home: config.Home) -> None:
-    """Raises ``DamagedError`` when there is no volume at all where there were some."""
+    """Raise ``DamagedError`` when no volume is left of those that the catalog knows."""
     if not home.volume_numbers():
         raise DamagedError(
             f"All volumes are missing in {home.volumes}.", "Is their disk mounted? Else put them back from the backup."
@@ -24,12 +27,15 @@ def refuse_without_volumes(home: config.Home) -> None:
 
 
 def missing(home: config.Home, last: int) -> list[int]:
-    """The volumes up to ``last`` that are not there."""
+    """The numbers of the volumes up to ``last`` that are not there."""
     return sorted(set(range(1, last + 1)) - set(home.volume_numbers()))
 
 
 def refuse_incomplete(home: config.Home) -> None:
-    """Raises ``HomeError`` for a backup whose first copy was broken off: opened, it would be begun as an archive of its own."""
+    """Raise ``HomeError`` for a backup whose first copy was broken off.
+
+    Opened like an archive, it would be initialised as a new one.
+    """
     if home.is_backup and not home.catalog.exists():
         raise HomeError(
             f"The backup in {home.path} was not completed.",
@@ -38,7 +44,7 @@ def refuse_incomplete(home: config.Home) -> None:
 
 
 def refuse_backup(home: config.Home) -> None:
-    """Raises ``HomeError`` for a backup: an entry of its own would make it a copy of nothing."""
+    """Raise ``HomeError`` for a backup: with an entry of its own it would no longer be a copy."""
     if (refusal := backup_refusal(home)) is not None:
         raise refusal
 
@@ -55,7 +61,7 @@ def backup_refusal(home: config.Home) -> HomeError | None:
 
 
 def refuse_unwritable(home: config.Home) -> None:
-    """Raises ``HomeError`` for a backup, ``ReadOnlyError`` for a home that cannot be written."""
+    """Raise ``HomeError`` for a backup, ``ReadOnlyError`` for a home that cannot be written."""
     refuse_backup(home)
     if not os.access(home.path, os.W_OK):
         raise _unwritable(home)
@@ -69,7 +75,7 @@ def _unwritable(home: config.Home) -> ReadOnlyError:
 
 
 async def has_seen_volumes(path: Path) -> bool:
-    """Does the catalog know of volumes? A crash at the very beginning leaves one that does not."""
+    """True when the catalog has applied a volume. A crash while the archive is created leaves one that has not."""
     if not path.exists():
         return False
     database = await Database.open(path, read_only=True, remedy=REBUILD)
@@ -82,7 +88,7 @@ async def has_seen_volumes(path: Path) -> bool:
 
 
 async def open_catalog(home: config.Home, pragmas: Sequence[str]) -> tuple[Database, StorageError | None]:
-    """The catalog, and why it can only be read, if it is so: the folder cannot be written, or its disk is full.
+    """Open the catalog; also the reason when it can only be read: no write access to the folder, or a full disk.
 
     Raises ``StorageError`` when it cannot be read either, or would have to be made or brought up to date.
     """
@@ -116,17 +122,17 @@ async def open_catalog(home: config.Home, pragmas: Sequence[str]) -> tuple[Datab
 
 
 async def refuse_newer_catalog(path: Path) -> None:
-    """Raises ``HomeError`` for a catalog of a newer program, by its header: even opening it would leave files beside it.
+    """Raise ``HomeError`` for a catalog of a newer program, by its header alone: opening it would leave files beside it.
 
-    SQLite reads it, since closing a descriptor of our own would take away all locks that this process has on the file: another
-    one that ends would then think itself the last, and remove the log under the feet of the connections that are open here.
+    The header is read through SQLite. Closing a file descriptor of our own would release all locks that this process has on the
+    file; another process that ends would then take itself for the last user and remove the log that open connections use.
     """
     for (version,) in await asyncio.to_thread(glimpse.rows, path, "PRAGMA user_version"):
         refuse_newer(path, int(version))
     log = path.with_name(f"{path.name}-wal")
     if not log.exists() or not log.stat().st_size:
         return
-    # A process that did not end in order left changes that are not in the file yet.
+    # A process that crashed leaves changes in the log that are not in the file yet.
     database = await Database.open(path, read_only=True)
     try:
         await check(database)
@@ -135,7 +141,7 @@ async def refuse_newer_catalog(path: Path) -> None:
 
 
 async def set_aside_damaged(home: config.Home) -> Path | None:
-    """Give a damaged catalog, or one with a strange schema, another name, so that one can be made anew; that name, or None.
+    """Rename a damaged catalog, or one with a foreign schema, so that a new one can be made; the new name, or None.
 
     Only where there are volumes to make it from, and while no other process has the archive open.
     """

@@ -1,4 +1,4 @@
-"""The catalog: what the ledger says, as tables to ask. Each function applies one kind of ledger entry.
+"""The catalog: what the ledger says, as tables to ask. Applies ledger entries by kind.
 
 Invariant: the same entries and messages give the same catalog, whether applied one by one in a run or replayed by
 ``rebuild``; ids apart, which follow from the order of the entries and so agree as well.
@@ -56,7 +56,7 @@ USERS_AT_ONCE = 500
 
 
 async def applied(catalog: Database | Transaction) -> Head:
-    """Up to where the ledger has been applied."""
+    """The position up to which the ledger has been applied."""
     row = await catalog.one("SELECT seq, hash FROM applied")
     return Head(row[0], bytes(row[1])) if row else Head(0, ZERO_HASH)
 
@@ -70,7 +70,7 @@ async def apply(transaction: Transaction, entry: Entry, volume: int, details: De
 
 
 async def _project(step: Step, value: AnyEntry | Newer) -> None:
-    """Make of the catalog what it is after an entry that says ``value``."""
+    """Apply the statement ``value`` to the tables."""
     match value:
         case Archived():
             await mail.archived(step, value)
@@ -125,7 +125,7 @@ async def _project(step: Step, value: AnyEntry | Newer) -> None:
 
 
 async def date_placements(transaction: Transaction, seq: int, at: str) -> None:
-    """Give the placements that began with entry ``seq`` their dates; what has none of its own came ``at`` that time."""
+    """Date the placements that began with entry ``seq``: by the message's own date, else by ``at``, the time of the entry."""
     try:
         came = int(moment(at).timestamp())
     except (ValueError, OverflowError):
@@ -138,7 +138,7 @@ async def date_placements(transaction: Transaction, seq: int, at: str) -> None:
 
 
 async def groups(entries: AsyncIterator[Entry]) -> AsyncGenerator[list[Entry]]:
-    """``entries`` as they are best applied: many users in a row together, anything else one by one."""
+    """Group ``entries`` for applying: consecutive users together, anything else one by one."""
     waiting: list[Entry] = []
     async for entry in entries:
         if waiting and (entry.kind != UserSaved.kind or len(waiting) == USERS_AT_ONCE):
@@ -153,7 +153,7 @@ async def groups(entries: AsyncIterator[Entry]) -> AsyncGenerator[list[Entry]]:
 
 
 async def apply_all(transaction: Transaction, entries: Sequence[Entry], volume: int, details: Details) -> None:
-    """Apply entries that follow one another, as ``apply`` would one by one; many users in a row in a few statements."""
+    """Apply consecutive entries with the same result as ``apply``; consecutive users in a few statements."""
     for kind, group in groupby(entries, key=lambda entry: entry.kind):
         several = list(group)
         if kind == UserSaved.kind and len(several) > 1:
@@ -176,10 +176,10 @@ async def clear(transaction: Transaction) -> None:
 
 
 def told(draft: Draft, forms: Canonical) -> Draft:
-    """A draft that tells of its messages how they are with CRLF, where they are not so: ``forms`` by SHA-256."""
+    """``draft`` with the SHA-256 of its messages' CRLF forms (``forms``), for messages that have other line ends."""
     value = draft.value
     if not forms or not isinstance(value, Archived | Filed | Imported):
         return draft
     said = {sha256: forms[sha256] for sha256 in value.digests() if sha256 in forms}
-    # A draft of files may know more, since all of each was looked at.
+    # A draft of an import may know more forms, since each file was read whole.
     return replace(draft, value=replace(value, canonical={**value.canonical, **said})) if said else draft

@@ -1,4 +1,4 @@
-"""What the ledger says of catch-all mailboxes, as tables: who got what, and which addresses no user had.
+"""What the ledger says of catch-all mailboxes, as tables: the placements of their messages, and addresses that no user had.
 
 As in ``catalog``: the same entries give the same tables, whether applied one by one or replayed. Addresses stand in the
 ledger as ``routing.key`` made them, so that no replay by a later version can read them another way.
@@ -18,12 +18,12 @@ from core.archive.store.entries.values import OwnedFolder
 from core.db.database import Transaction
 from core.profiles.people import CATCHALL
 
-#: Is an address of ours that nobody says is not?
+#: SQL condition: an address in one of our domains, not marked as foreign.
 COUNTS = "a.ours AND NOT EXISTS (SELECT 1 FROM not_ours n WHERE n.pattern IN (a.address, '@' || a.domain))"
 
 
 async def filed(step: Step, entry: Filed) -> None:
-    """Messages of a catch-all mailbox, each in all its places."""
+    """Apply mail filed from a catch-all mailbox, each message in all its folders."""
     transaction = step.transaction
     source = await messages.source_folder(transaction, entry.source)
     await messages.insert(step, entry, entry.canonical)
@@ -66,7 +66,7 @@ async def _strangers(step: Step, entry: Filed, source: int, kept_folder: int | N
             for number in numbers:
                 seen.setdefault((ids[number], sha256), one.message.uid)
                 rows.append((ids[number], sent, filing_id, folder, sha256))
-    # Each message once, also when it was counted while it was left, or came before.
+    # Each message counts once, also when it was left before or stored already.
     await transaction.many(
         "UPDATE unknown_address SET messages = messages + 1 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM message m "
         "JOIN unknown_message u ON u.message_id = m.id AND u.address_id = ?1 WHERE m.sha256 = ?2) AND NOT EXISTS "
@@ -82,7 +82,7 @@ async def _strangers(step: Step, entry: Filed, source: int, kept_folder: int | N
 
 
 async def left(step: Step, entry: Left) -> None:
-    """Messages that were left in a catch-all mailbox."""
+    """Apply messages that were left in a catch-all mailbox."""
     transaction = step.transaction
     source = await messages.source_folder(transaction, entry.source)
     names = [one.address for one in entry.addresses]
@@ -106,7 +106,7 @@ async def left(step: Step, entry: Left) -> None:
         "INSERT OR IGNORE INTO left_address (source_folder_id, uid, address_id) VALUES (?, ?, ?)",
         rows,
     )
-    # Read before by other fields of the header, it may have had other addresses.
+    # Read with other header fields before, the message may have had other addresses.
     await transaction.many(
         "DELETE FROM left_address WHERE source_folder_id = ? AND uid = ? "
         "AND address_id NOT IN (SELECT value FROM json_each(?))",
@@ -119,7 +119,7 @@ def _json(names: list[str]) -> str:
 
 
 async def forget_left(transaction: Transaction, source: int, uids: Iterable[int]) -> None:
-    """Messages that were left are archived by now, or gone."""
+    """Forget messages left in a catch-all mailbox that are archived by now, or gone from the server."""
     if await transaction.one("SELECT 1 FROM left_message WHERE source_folder_id = ? LIMIT 1", (source,)):
         rows = [(source, uid) for uid in uids]
         await transaction.many("DELETE FROM left_message WHERE source_folder_id = ? AND uid = ?", rows)
@@ -127,7 +127,7 @@ async def forget_left(transaction: Transaction, source: int, uids: Iterable[int]
 
 
 async def refiled(step: Step, entry: Refiled) -> None:
-    """Messages filed to users who were not known when they came."""
+    """Apply mail filed later to users who were not known when it came."""
     transaction, seq = step.transaction, step.seq
     folders = await _folders(transaction, entry.places)
     rows = [
@@ -145,8 +145,8 @@ async def refiled(step: Step, entry: Refiled) -> None:
         "AND address_id = (SELECT id FROM unknown_address WHERE address = ?) AND sent = ? AND resolved_seq IS NULL",
         [(seq, sha256, address, sent) for sha256, address, sent, _ in rows],
     )
-    # Nobody else waits for it: it has left the archive of those who are not known. What was sent to a named user's archive
-    # stays there.
+    # Its last unknown address is resolved, so it leaves the catch-all archive. What was sent to a named user's archive stays
+    # there.
     await transaction.many(
         "UPDATE placement SET until_seq = ?1 WHERE until_seq IS NULL "
         f"AND message_id = (SELECT {STANDING} FROM message WHERE sha256 = ?2) "
@@ -159,13 +159,13 @@ async def refiled(step: Step, entry: Refiled) -> None:
 
 
 async def address_ours(transaction: Transaction, entry: AddressOurs) -> None:
-    """An address or a domain is said to be ours, or not."""
+    """Apply the decision whether an address or domain is ours."""
     sql = "DELETE FROM not_ours WHERE pattern = ?" if entry.ours else "INSERT OR IGNORE INTO not_ours (pattern) VALUES (?)"
     await transaction.execute(sql, (entry.address,))
 
 
 async def _folders(transaction: Transaction, places: Sequence[OwnedFolder]) -> list[int]:
-    """The ids of folders, in their order."""
+    """The ids of folders, in their order; made if need be."""
     wanted = [place.row() for place in places]
     await transaction.many("INSERT OR IGNORE INTO folder (owner, path) VALUES (?, ?)", wanted)
     rows = await transaction.read(
@@ -177,7 +177,7 @@ async def _folders(transaction: Transaction, places: Sequence[OwnedFolder]) -> l
 
 
 async def _addresses(transaction: Transaction, seq: int, addresses: Sequence[UnknownAddress]) -> list[int]:
-    """The ids of addresses, in their order; seen now."""
+    """The ids of addresses, in their order; made if need be, and marked as seen now."""
     await transaction.many(
         "INSERT INTO unknown_address (address, domain, ours, first_seq, last_seq, messages) VALUES (?1, ?2, ?3, ?4, ?4, 0) "
         "ON CONFLICT (address) DO UPDATE SET ours = max(ours, excluded.ours), last_seq = excluded.last_seq",

@@ -1,4 +1,4 @@
-"""Changes of users, profiles, settings and the like, found where entries are appended, by comparing with the catalog.
+"""Changes of users, profiles, settings and other records, computed where entries are appended, by comparing with the catalog.
 
 So no caller can leave them out. What a change is, and how an entry tells it, stands in ``core.archive.store.entries.change``.
 """
@@ -22,7 +22,7 @@ _Known = dict[tuple[RecordKind, str], Record | None]
 
 
 async def told(database: Database, drafts: Sequence[Draft]) -> list[Draft]:
-    """``drafts`` with the changes in them that they make to what the catalog of ``database`` has, in their order."""
+    """``drafts``, each completed with the changes that it makes to the records in the catalog of ``database``."""
     if not any(isinstance(draft.value, RecordStatement) for draft in drafts):
         return list(drafts)
     known = await _users_of(database, drafts)
@@ -35,11 +35,11 @@ async def told(database: Database, drafts: Sequence[Draft]) -> list[Draft]:
                 key = (value.record, value.name_key)
                 if key not in known:
                     known[key] = began[key] = await _before(database, *key)
-                # Renamed, it is compared with what it was under the other name, whose entry comes before.
+                # A renamed record is compared with its state under the old name, whose entry comes before.
                 old = (value.record, value.renamed.casefold())
                 before = began.get(old, known[key]) if value.renamed else known[key]
                 known[key] = value.after()
-                # What the caller knows and the catalog does not: that a password was changed.
+                # The caller's own changes, which the catalog cannot know: a changed password.
                 changes = (*between(before, value.after()), *(value.changes or ()))
                 found.append(replace(draft, value=replace(value, changes=changes)))
             case Event():
@@ -50,7 +50,7 @@ async def told(database: Database, drafts: Sequence[Draft]) -> list[Draft]:
 
 
 async def _before(database: Database, kind: RecordKind, name: str) -> Record | None:
-    """The record that the catalog has; None for none."""
+    """The record in the catalog; None for a new one."""
     match kind:
         case RecordKind.USER:
             return (await _users(database, [name])).get(name)
@@ -70,20 +70,20 @@ async def _before(database: Database, kind: RecordKind, name: str) -> Record | N
 
 
 async def _defined(database: Database, table: str, name: str) -> Record | None:
-    """The definition in a table of those that go by their casefolded names."""
+    """The JSON of a record in a table keyed by casefolded name."""
     rows = await database.read(f"SELECT name, definition FROM {table}")
     return next((json.loads(definition) for one, definition in rows if one.casefold() == name), None)
 
 
 async def _users_of(database: Database, drafts: Sequence[Draft]) -> _Known:
-    """All users of ``drafts`` in a few questions: a synchronisation saves tens of thousands."""
+    """The catalog's users for all of ``drafts``, in a few queries: a synchronisation saves tens of thousands."""
     ids = list(dict.fromkeys(draft.value.user.id for draft in drafts if isinstance(draft.value, UserSaved)))
     there = await _users(database, ids)
     return {(RecordKind.USER, one): there.get(one) for one in ids}
 
 
 async def _users(database: Database, ids: Sequence[str]) -> dict[str, Record]:
-    """The users that are not removed among ``ids``."""
+    """The users among ``ids`` that are not removed."""
     addresses: dict[str, list[str]] = {}
     sql = "SELECT user_id, address FROM address WHERE user_id IN (??) ORDER BY user_id, position"
     for user, address in await database.among(sql, ids):

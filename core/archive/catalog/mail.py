@@ -1,4 +1,7 @@
-"""Mail of mailboxes in the catalog: where it lies, and where it is on its server. Each function applies one kind of entry."""
+"""Mail of mailboxes in the catalog: placements in the archive, and positions on servers.
+
+Each function applies one kind of entry.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ async def archived(step: Step, entry: Archived) -> None:
 
 
 async def imported(step: Step, entry: Imported) -> None:
-    """Mail from files. Flags and dates are kept where those of servers are: in a mailbox that is this entry's own."""
+    """Apply mail from files. Flags and dates are kept as sources are, under a source of this entry alone."""
     owner, path = entry.folder.owner, entry.folder.path
     folder = await messages.folder(step.transaction, owner, path)
     source = await messages.source_folder(step.transaction, SourceFolder(f"{twins.FROM_FILES}{owner}", path, step.seq))
@@ -31,12 +34,12 @@ async def imported(step: Step, entry: Imported) -> None:
 
 
 async def restored(step: Step, entry: Restored) -> None:
-    """Mail that was put back on a server: known where it lies now, so that no run takes it for new; its place here stays."""
+    """Apply mail put back on a server: its new position is known, so that no run takes it for new; its placement stays."""
     if not entry.known:
         return
     folder = await messages.folder(step.transaction, entry.folder.owner, entry.folder.path)
     source = await messages.source_folder(step.transaction, entry.source)
-    # A run that went on at the same time may have fetched it already.
+    # A run at the same time may have fetched it already.
     await step.transaction.many(
         "INSERT OR IGNORE INTO source_message "
         "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched) "
@@ -50,8 +53,10 @@ async def restored(step: Step, entry: Restored) -> None:
 
 
 async def linked(step: Step, entry: Linked) -> None:
-    """Archived messages at another place of their mailbox, not fetched there. Without a UID they are placed only;
-    without a folder (a catch-all mailbox) it is only known."""
+    """Apply archived messages found at another place of their mailbox, not fetched again.
+
+    Without a UID they are only placed; without a folder (a catch-all mailbox) only their source is recorded.
+    """
     source = await messages.source_folder(step.transaction, entry.source)
     if entry.path is not None:
         folder = await messages.folder(step.transaction, entry.owner, entry.path)
@@ -72,7 +77,7 @@ async def moved(step: Step, entry: Moved) -> None:
     )
     await step.transaction.execute("DELETE FROM moving")
     sources: dict[SourceFolder, int] = {}
-    # What lies in a catch-all mailbox is filed by person: where it is moved to there changes nothing here.
+    # Mail of a catch-all mailbox is placed by recipient: a move on the server changes no placement.
     folders: dict[str | None, int | None] = {None: None}
     rows = []
     for move in entry.moves:

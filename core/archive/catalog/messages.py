@@ -1,4 +1,4 @@
-"""Messages of the catalog, and the folders that they lie in: rows that several kinds of ledger entries make."""
+"""Rows of messages and folders in the catalog, shared by several kinds of ledger entries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Details = Mapping[bytes, Detail]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One entry that is being applied: its seq, the volume that it is in, and the details of messages that are new in it."""
+    """A ledger entry being applied: its seq, its volume, and the details of the messages that are new in it."""
 
     transaction: Transaction
     seq: int
@@ -49,7 +49,7 @@ async def insert(step: Step, entry: Storing, canonical: Canonical, came: Came = 
 
 
 async def repaired(step: Step, entry: Repaired) -> None:
-    """From now on the good copy counts. What was rebuilt over the damaged one has no envelope, so it gets its own here."""
+    """Point messages to their good copies. A message rebuilt over a damaged one has no envelope, so it gets its own here."""
     digests = entry.renewed()
     columns = _MESSAGE_COLUMNS.split(", ")
     await step.transaction.many(
@@ -62,14 +62,14 @@ async def repaired(step: Step, entry: Repaired) -> None:
         "AND placement.message_id = message.id",
         [(sha256,) for sha256 in digests],
     )
-    # What was lost altogether is put back where it was.
+    # A message that was lost altogether gets its placements back.
     await restated.place(step.transaction, step.seq, entry.placed)
 
 
 async def salvaged(step: Step, entry: Salvaged) -> None:
-    """Take lost messages out of the catalog, and put back those that only it knew."""
+    """Apply a salvage: take lost messages out of the catalog, and insert those that only the catalog knew."""
     await restated.lose(step.transaction, step.volume, entry.lost())
-    # What was complete or compared need not be so any more.
+    # Folders that were complete or compared may not be so any more.
     for table in ("folder_state", "compared"):
         await step.transaction.execute(f"DELETE FROM {table}")
     await insert(step, entry, entry.canonical)
@@ -93,7 +93,7 @@ def _message_row(sha256: bytes, volume: int, detail: Detail) -> tuple[Any, ...]:
 
 
 async def place(step: Step, folder: int, source: int, messages: Iterable[SourceMessage], *, fetched: bool = True) -> None:
-    """Put messages into a folder, as they are known at their source. Those without a UID are placed only."""
+    """Place messages into a folder and record their UIDs; those without a UID are only placed."""
     placed = list(messages)
     await step.transaction.many(
         f"INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT {STANDING}, ?, ? FROM message "

@@ -1,4 +1,4 @@
-"""The catalog follows the ledger: it is brought up to the ledger's end, or made anew from it, and writes nothing else."""
+"""The projection: brings the catalog up to the ledger's end, or makes it anew. Writes nothing else."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Projection:
     # Following -----------------------------------------------------------------------------------------------------------
 
     async def applied(self) -> Head:
-        """Up to where the catalog has followed the ledger."""
+        """The ledger position up to which the catalog has followed."""
         return await catalog.applied(self._database)
 
     async def begin(self, archive_id: str) -> None:
-        """Say of a new catalog whose it is, unless it knows."""
+        """Set the archive id of a new catalog; an id that is there stays."""
         async with self._database.transaction() as transaction:
             await transaction.execute(
                 "INSERT OR IGNORE INTO applied (id, archive_id, volume, seq, hash) VALUES (1, ?, 1, 0, ?)",
@@ -49,7 +49,7 @@ class Projection:
         """
         row = await self._database.one("SELECT volume, seq, hash FROM applied")
         start, seq, digest = (row[0], row[1], bytes(row[2])) if row else (1, 0, ZERO_HASH)
-        # After that row was read: so the ledger's end is never older than what was applied.
+        # Looked at after that row was read, so that the ledger's end is never older than what was applied.
         self._volumes.look()
         if not accept:
             head = await self._volumes.head()
@@ -67,7 +67,7 @@ class Projection:
                         count += done
                         reached = Head(group[-1].seq, group[-1].hash)
                         if applied < reached.seq:
-                            # Somebody has emptied the catalog to rebuild it: what comes before this entry must come first.
+                            # Another process has emptied the catalog to rebuild it: earlier entries must be applied first.
                             return count + await self.catch_up(accept=accept)
             except DamagedError as error:
                 if not accept:
@@ -76,7 +76,7 @@ class Projection:
         return count
 
     async def _apply_group(self, group: Sequence[Entry], volume: Volume, before: Head, *, accept: bool) -> tuple[int, int]:
-        """Apply entries that follow one another; up to where all is applied now, and how many of them were."""
+        """Apply consecutive entries; the position reached, and how many were applied."""
         details: dict[bytes, Detail] = {}
         for entry in group:
             if not accept and not entry.follows(before):
@@ -108,7 +108,7 @@ class Projection:
         return await self.catch_up(accept=True)
 
     async def date_placements(self) -> None:
-        """Date what was placed before placements had dates: of messages without one of their own the ledger knows it."""
+        """Date old placements of messages without a date of their own, by the times of their ledger entries."""
         undated = "SELECT DISTINCT since_seq FROM placement WHERE date IS NULL"
         if seqs := [row[0] for row in await self._database.read(undated)]:
             times = await self._volumes.entry_times(seqs)
@@ -124,7 +124,7 @@ class Projection:
         return {bytes(row[0]) for row in rows}
 
     async def lost(self, digests: Sequence[bytes]) -> list[bytes]:
-        """Those of ``digests`` that the archive lists and cannot give out. Only where damage is known is anything read."""
+        """Those of ``digests`` that the archive lists but cannot read. Only volumes with known damage are read."""
         rows = await self._database.among("SELECT sha256, volume FROM message WHERE sha256 IN (??)", digests)
         if not rows:
             return []
@@ -147,7 +147,7 @@ class Projection:
             await transaction.many("DELETE FROM damage WHERE sha256 = ?", [(sha256,) for sha256 in digests])
 
     async def told(self, drafts: Sequence[Draft], forms: Mapping[bytes, bytes]) -> list[Draft]:
-        """The drafts as the ledger has them: with the other forms of their messages, and with what they change."""
+        """``drafts`` completed from the catalog: with the CRLF forms of their messages, and with the changes of records."""
         return await changes.told(self._database, [catalog.told(draft, forms) for draft in drafts])
 
     async def apply(self, entries: Sequence[Entry], volume: int, fresh: Mapping[bytes, Prepared]) -> None:
@@ -169,7 +169,7 @@ class Projection:
 
 
 def _compare(name: str, head: Head, seen: Head) -> None:
-    """Raises ``DamagedError`` when the ledger's end cannot come after what the catalog has ``seen``."""
+    """Raise ``DamagedError`` when the ledger's end is not a continuation of what the catalog has ``seen``."""
     if head.seq == seen.seq and head.hash != seen.hash and seen.seq:
         raise DamagedError(
             f"{name}: entry {seen.seq} is not the one that the catalog has seen: volumes were replaced or changed.",
@@ -184,7 +184,7 @@ def _compare(name: str, head: Head, seen: Head) -> None:
 
 
 async def detail(volume: Volume, sha256: bytes) -> Detail:
-    """Size and envelope of a message in ``volume``; those of none when it cannot be read."""
+    """Size and envelope of a message in ``volume``; those of an empty message when it cannot be read."""
     try:
         raw = await volume.raw(sha256)
     except (DamagedError, StorageError, KeyError):

@@ -1,4 +1,4 @@
-"""Records of the catalog: users, profiles, the directory, places for seals. Each function applies one kind of ledger entry."""
+"""Records of the catalog: users, profiles, the directory, seal places. Each function applies one kind of ledger entry."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from core.db import kept
 from core.db.database import Transaction
 from core.model import User
 
-#: The setting that holds the seq of the last entry about a user: whoever counts users need not count again until then.
+#: The setting that holds the seq of the last entry about a user: counts of users stay valid until it changes.
 USERS_CHANGED = "users_changed"
 
 
-#: Statements that save one user, with what each takes.
+#: Statements that save one user, each with the function that makes its parameters.
 _SAVE_USER = (
     "INSERT INTO user (id, name, login, full_name, removed, disabled, directory_id, directory_addresses) "
     "VALUES (:id, :name, :login, :full_name, :removed, :disabled, :directory_id, :directory_addresses) "
@@ -46,7 +46,7 @@ def _address_rows(user: User) -> list[tuple[str, str, int]]:
 
 
 async def users_saved(transaction: Transaction, saved: Sequence[User], last_seq: int) -> bool:
-    """Save many users at once; False when names are in each other's way, so that the order of the entries matters."""
+    """Save many users at once; False when names collide, so that the order of the entries matters."""
     owners = {user.name.casefold(): user.id for user in saved}
     if len(owners) < len(saved) or len({user.id for user in saved}) < len(saved):
         return False
@@ -62,7 +62,7 @@ async def users_saved(transaction: Transaction, saved: Sequence[User], last_seq:
 
 
 async def user_saved(transaction: Transaction, seq: int, user: User) -> None:
-    # No entry may ever fail to be applied, whatever two processes appended at the same moment: the later one steps back.
+    # No entry may fail to be applied, whatever two processes appended at the same moment: the later user loses the name.
     taken = "SELECT 1 FROM user WHERE name = ? AND id <> ?"
     while await transaction.one(taken, (user.name, user.id)):
         user = replace(user, name=f"{user.name} ({user.id})")
@@ -95,7 +95,7 @@ async def directory_removed(transaction: Transaction) -> None:
 
 
 async def seal_place_saved(transaction: Transaction, entry: SealPlaceSaved) -> None:
-    # How it stands there is this machine's knowledge, and stays.
+    # The delivery state of a seal place is this machine's knowledge, and stays.
     await transaction.execute(
         "INSERT INTO seal_place (name, definition) VALUES (?, ?) "
         "ON CONFLICT (name) DO UPDATE SET definition = excluded.definition",

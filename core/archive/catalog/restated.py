@@ -1,4 +1,4 @@
-"""Messages as the catalog knows them, with their places and sources, and what entries that restate them make of it."""
+"""Messages as the catalog knows them, with their places and sources, and the entries that restate them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SOURCES = (
 
 
 async def of(catalog: Database, sha256: bytes) -> Restated:
-    """A message as the catalog knows it; one that it does not know has its SHA-256 alone."""
+    """A message as the catalog knows it; only the SHA-256 for one that it does not know."""
     row = await catalog.one("SELECT id, subject, sender, date FROM message WHERE sha256 = ?", (sha256,))
     if row is None:
         return Restated(sha256)
@@ -46,7 +46,7 @@ def _source(row: Row) -> RestatedSource:
 
 
 async def forms(catalog: Database, digests: Sequence[bytes]) -> Canonical:
-    """SHA-256 of messages as they are with CRLF, of those that are not so, by their own."""
+    """SHA-256 of messages' CRLF forms by their own SHA-256, for messages that have other line ends."""
     found = {}
     for sha256 in digests:
         form = await catalog.value("SELECT canonical FROM message WHERE sha256 = ?", (sha256,))
@@ -56,7 +56,7 @@ async def forms(catalog: Database, digests: Sequence[bytes]) -> Canonical:
 
 
 async def place(transaction: Transaction, seq: int, messages: Sequence[Restated]) -> None:
-    """Put messages that are in the catalog where they were, and there alone, and make their sources known."""
+    """Set the placements of messages in the catalog to those given, and record their sources."""
     for message in messages:
         row = await transaction.one(f"SELECT id, {STANDING} FROM message WHERE sha256 = ?", (message.sha256,))
         if row is None:
@@ -96,7 +96,7 @@ async def _know(transaction: Transaction, seq: int, message: int, said: Restated
 
 
 async def lose(transaction: Transaction, volume: int, digests: Collection[bytes]) -> None:
-    """Take messages of ``volume`` out of the catalog, with all that is known of them: their UIDs count as not archived."""
+    """Take messages of ``volume`` out of the catalog, with placements and sources: their UIDs count as not archived."""
     for sha256 in digests:
         number = await transaction.value("SELECT id FROM message WHERE sha256 = ? AND volume = ?", (sha256, volume))
         await transaction.execute("DELETE FROM server_identity WHERE sha256 = ?", (sha256,))
@@ -108,7 +108,7 @@ async def lose(transaction: Transaction, volume: int, digests: Collection[bytes]
 
 
 async def _hand_over(transaction: Transaction, number: int) -> None:
-    """Where another form of a message is there, that one stands for it from now on, and lies where it lay."""
+    """Promote another form of a message, if there is one, to stand for it: it inherits the placements."""
     heir = await transaction.value("SELECT min(id) FROM message WHERE twin_of = ?", (number,))
     if heir is not None:
         await transaction.execute("UPDATE OR IGNORE placement SET message_id = ? WHERE message_id = ?", (heir, number))

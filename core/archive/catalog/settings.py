@@ -1,4 +1,4 @@
-"""Settings of this machine: how the console looks, how much a service does at once, when it verifies, when a volume is sealed.
+"""Settings of this machine: console looks, concurrency of the service, verification, size of volumes.
 
 Kept in table ``setting`` as text. A value that this program cannot read counts as not set.
 """
@@ -35,13 +35,13 @@ class Settings:
     connections: int = 16
     runs: int = 4
     volume_bytes: int = DEFAULT_VOLUME_BYTES
-    # An archive that mail is deleted on the strength of proves itself without being asked.
+    # Mail is deleted on servers relying on this archive, so it is verified by default.
     verify: str = "monthly"
-    #: When seals are sent to the places that are set up.
+    #: Times at which seals are sent to the seal places.
     seal: str = "nightly"
-    #: Days for which equal STATUS numbers are believed.
+    #: Days for which an unchanged STATUS is believed without listing the folder.
     relist: int = 7
-    #: Percent of a folder's messages that are gone when that is told.
+    #: Percent of a folder's messages that must be gone before a warning is given.
     shrunk: int = 50
 
     def as_json(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a setting is for, and what it may be. ``parse`` takes what a person wrote, ``load`` what is in the table.
+    """Description of a setting: its purpose and allowed values. ``parse`` reads user input, ``load`` the text in the table.
 
     Both raise ``ValueError``; ``show`` gives text that ``parse`` takes.
     """
@@ -70,8 +70,8 @@ def _theme(text: str) -> str:
 
 @cache
 def themes() -> tuple[str, ...]:
-    """The names of the themes that there are."""
-    # Here alone: it takes longer than all else that most commands do with settings.
+    """The names of the installed themes."""
+    # Imported only here: it takes longer than most commands need for all settings.
     from importlib.resources import files
 
     found = (entry.name.removesuffix(".toml") for entry in files("themes").iterdir() if entry.name.endswith(".toml"))
@@ -92,7 +92,7 @@ def _switch(text: str) -> bool:
 
 def _within(low: float, high: float, read: Callable[[str], Any]) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
-        # Python reads 1_0 as ten, and digits of other scripts.
+        # int() also reads 1_0 as ten, and digits of other scripts.
         if not text.isascii() or "_" in text or not low <= (value := read(text)) <= high:
             raise ValueError(text)
         return value
@@ -136,7 +136,7 @@ DESCRIBED: dict[str, Description] = {
     ),
     "connections": _count("Most connections to one server, in all runs together.", 64),
     "runs": _count("Most runs at once.", 16),
-    # Archives with volumes of any size can be read, so what is in the table holds as it is.
+    # Volumes of any size can be read, so the value in the table is taken without a check of its range.
     "volume_bytes": Description(
         "Size at which a volume is sealed and the next begun.",
         "a size from 64 MiB to 64 GiB such as 4 GB",

@@ -1,4 +1,4 @@
-"""Messages that differ in their line ends alone: one message, of which the archive keeps both forms, byte for byte.
+"""Twins: messages that differ in their line ends alone. One message, of which the archive keeps both forms, byte for byte.
 
 Files hold mail with LF where servers send CRLF. Both are stored, since bytes are what is proved; in lists, counts, searches
 and restores the one that came first stands for both (``message.twin_of`` of the other), and each folder gives the bytes that
@@ -18,15 +18,15 @@ from core.archive.store.entries.values import Canonical
 from core.db.database import Database, Row, Transaction
 from core.message.canonical import canonical
 
-#: How the source of what came from files begins; the id of the owner follows.
+#: The prefix of the source of imported mail; the owner's id follows.
 FROM_FILES = "import -> "
-#: The message that stands for the one whose row this is.
+#: SQL: the id of the message that stands for the one in this row.
 STANDING = "coalesce(twin_of, id)"
 
 
 @dataclass(frozen=True, slots=True)
 class There:
-    """Of some messages those that lie in a folder: ``same`` byte for byte, ``alike`` but for the line ends (not archived).
+    """Those of some messages that a folder has: ``same`` byte for byte, ``alike`` but for the line ends (not archived).
 
     ``forms``: SHA-256 as they are with CRLF, of those not ``same`` that have other line ends anywhere.
     """
@@ -37,7 +37,9 @@ class There:
 
 
 async def there(database: Database, owner: str, folder: str, raws: Mapping[bytes, bytes], *, exact: bool = False) -> There:
-    """Which of ``raws``, by SHA-256, lie in a folder now, or come after one of ``raws`` that is alike.
+    """Those of ``raws``, by SHA-256, that lie in a folder now, or repeat an earlier one of ``raws`` in another form.
+
+    ``exact``: they are of an export, so that each form counts by itself.
 
     ``exact``: they are of an export, so that each counts by itself.
     """
@@ -68,14 +70,14 @@ async def there(database: Database, owner: str, folder: str, raws: Mapping[bytes
 
 
 class Came(StrEnum):
-    """How the messages of an entry came: from a server, from files, or from the files of an export."""
+    """The origin of an entry's messages: a server, files, or the files of an export."""
 
     SERVER = "server"
     FILES = "files"
     EXPORT = "export"
 
 
-#: What a message came as, by the sources at which it is known. Two of one server are two messages, whatever their line ends.
+#: SQL: the origin of a message, by its sources. Two messages of one server stay two, whatever their line ends.
 _FROM_FILES = (
     "EXISTS (SELECT 1 FROM source_message s JOIN source_folder f ON f.id = s.source_folder_id "
     "WHERE s.message_id = o.id AND f.source {} '" + FROM_FILES + "%')"
@@ -90,7 +92,9 @@ _MEETS = {
 async def link(
     transaction: Transaction, told: Canonical, digests: Sequence[bytes], fresh: Collection[bytes], came: Came
 ) -> None:
-    """Tell what stands for each of the messages of an entry that are ``fresh``: the first that came of those that are alike.
+    """Set ``twin_of`` for those of an entry's messages that are ``fresh``: the earliest message of the same content.
+
+    ``told``: SHA-256 of CRLF forms, for messages that have other line ends.
 
     ``told``: how messages of the entry are with CRLF, where they are not so.
     """
@@ -107,7 +111,7 @@ async def link(
 
 
 async def of(database: Database, message: int) -> list[Row]:
-    """(number, SHA-256) of the other forms of a message, by number."""
+    """(id, SHA-256) of the other forms of a message, by id."""
     return await database.read(
         "SELECT o.id, o.sha256 FROM message m JOIN message o ON (o.id = m.twin_of OR o.twin_of = coalesce(m.twin_of, m.id)) "
         "WHERE m.id = ?1 AND o.id <> ?1 ORDER BY o.id",
@@ -116,7 +120,7 @@ async def of(database: Database, message: int) -> list[Row]:
 
 
 async def others(database: Database, digests: Sequence[bytes]) -> dict[bytes, bytes]:
-    """The other forms of messages, by SHA-256, with the one of ``digests`` that each is a form of."""
+    """The SHA-256 of messages' other forms, each with the one of ``digests`` that it is a form of."""
     rows = await database.among(
         "SELECT o.sha256, m.sha256 FROM message m JOIN message o "
         "ON (o.id = m.twin_of OR o.twin_of = coalesce(m.twin_of, m.id)) WHERE o.id <> m.id AND m.sha256 IN (??)",

@@ -1,8 +1,8 @@
-"""Going through an archive: who has mail, their folders with counts, and a folder's messages from any place on.
+"""Browsing an archive: its owners, their folders with counts, and pages of a folder's messages.
 
-A list is as it was after one entry of the ledger, so it stands still while mail comes in and is moved: ``seq`` is that entry.
-Newest first by date; what has no date of its own stands where it came. All of this is read from one index
-(``placement_list``), so that a page in the middle of a million costs a few hundredths of a second.
+A list shows the state after one entry of the ledger (``seq``), so it stands still while mail comes in and is moved. Newest
+first by date; a message without a date stands at its time of arrival. All is read from one index (``placement_list``), so that
+a page in the middle of a million costs a few hundredths of a second.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from core.archive.archive import Archive
 from core.archive.read.reading import STORED, Stored
 
 _THEN = "folder_id = :folder AND since_seq <= :seq AND (until_seq IS NULL OR until_seq > :seq)"
-#: Whoever had mail once has folders: removed users too, and the catch-all archive.
+#: SQL: users with folders, who had mail once: removed users too, and the catch-all archive.
 _OWNERS = (
     "FROM user WHERE EXISTS (SELECT 1 FROM folder WHERE folder.owner = user.id) AND (:contains = '' "
     "OR instr(casefold(user.name), :contains) OR instr(casefold(user.full_name), :contains) "
@@ -23,7 +23,7 @@ _OWNERS = (
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose mail it is. ``address`` is the primary one, if there is any."""
+    """An owner of mail: a user, removed ones too, or the catch-all archive. ``address`` is the primary one, or empty."""
 
     id: str
     name: str
@@ -34,7 +34,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class FolderEntry:
-    """A folder of somebody's archive with the number of messages that are in it now, without those of folders below."""
+    """A folder of a user's archive with the number of messages in it now, without subfolders."""
 
     id: int
     path: str
@@ -43,19 +43,19 @@ class FolderEntry:
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What became of a list since it was opened: messages that came to the folder, and that went from it."""
+    """Changes of a list since it was opened: messages that came to the folder, and that left it."""
 
     come: int
     gone: int
 
 
 async def count_owners(archive: Archive, contains: str = "") -> int:
-    """How many users have mail, with ``contains`` in a name or an address, whatever its case."""
+    """The number of owners of mail, with ``contains`` in a name or an address, whatever its case."""
     return int(await archive.database.value(f"SELECT count(*) {_OWNERS}", {"contains": contains.casefold()}))
 
 
 async def owners(archive: Archive, contains: str = "", *, offset: int = 0, limit: int = 100) -> list[Owner]:
-    """Some of them, by name."""
+    """A page of the owners of mail, by name."""
     rows = await archive.database.read(
         "SELECT user.id, user.name, user.full_name, coalesce((SELECT address FROM address WHERE address.user_id = user.id "
         f"ORDER BY position LIMIT 1), ''), user.removed {_OWNERS} ORDER BY user.name LIMIT :limit OFFSET :offset",
@@ -75,17 +75,17 @@ async def folders(archive: Archive, owner: str) -> list[FolderEntry]:
 
 
 def _in_tree(path: str) -> list[tuple[bool, str, str]]:
-    """A folder stands before those in it, and these before the next one beside it; the inbox before all others."""
+    """Sort key: a folder before its subfolders, these before its next sibling; the inbox first."""
     return [(part.casefold() != "inbox", part.casefold(), part) for part in path.split("/")]
 
 
 async def reached(archive: Archive) -> int:
-    """The last entry that the catalog knows: a list that is opened now is as after this one."""
+    """The last entry applied to the catalog: a list opened now shows the state after it."""
     return int(await archive.database.value("SELECT seq FROM applied") or 0)
 
 
 async def count(archive: Archive, folder: int, seq: int) -> int:
-    """Messages in a folder after entry ``seq``."""
+    """The number of messages in a folder after entry ``seq``."""
     sql = f"SELECT count(*) FROM placement INDEXED BY placement_list WHERE {_THEN}"
     return int(await archive.database.value(sql, {"folder": folder, "seq": seq}))
 
@@ -106,14 +106,14 @@ async def page(archive: Archive, folder: int, seq: int, total: int, *, offset: i
 
 
 async def stored(archive: Archive, messages: list[int]) -> list[Stored]:
-    """Messages by their numbers, in that order; numbers that there are not are left out."""
+    """Messages by their ids, in that order; unknown ids are left out."""
     rows = await archive.database.among(f"SELECT {STORED} FROM message WHERE id IN (??)", messages)
     found = {row[0]: Stored(*row) for row in rows}
     return [found[number] for number in messages if number in found]
 
 
 async def since(archive: Archive, folder: int, seq: int) -> Since:
-    """What came to a folder, and went from it, after entry ``seq``."""
+    """The messages that came to a folder, and that left it, after entry ``seq``."""
     row = await archive.database.one(
         "SELECT count(*) FILTER (WHERE since_seq > :seq AND until_seq IS NULL), "
         "count(*) FILTER (WHERE since_seq <= :seq AND until_seq > :seq) "

@@ -1,4 +1,4 @@
-"""Messages that are archived, by what a server tells of them: its own ids, sizes and dates, and where they are placed."""
+"""Archived messages by server data: the server's own ids, sizes and dates, and their placements."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def known_shapes(archive: Archive, source: str, shapes: Iterable[tuple[int
 
 
 async def places(archive: Archive, owner: str, top: str, digests: Iterable[bytes]) -> dict[bytes, str]:
-    """Present places of messages in the archive of ``owner`` below the folder ``top``, by SHA-256: the first of each."""
+    """Present folders of messages in the archive of ``owner`` below the folder ``top``, by SHA-256: the first of each."""
     rows = await archive.database.among(
         "SELECT m.sha256, folder.path FROM message m JOIN placement p ON p.message_id = m.id AND p.until_seq IS NULL "
         "JOIN folder ON folder.id = p.folder_id WHERE folder.owner = ? AND m.sha256 IN (??) ORDER BY p.id DESC",

@@ -13,9 +13,9 @@ from core.message.content import Content
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A message as the catalog lists it. ``date`` is of the Date header, None where that is missing or cannot be used.
+    """A message as the catalog lists it. ``date`` is that of the Date header, None when it is missing or cannot be used.
 
-    ``arrived`` is when a server received it (INTERNALDATE), None when no server told. Both in seconds since 1970.
+    ``arrived`` is INTERNALDATE, None when no server told it. Both in seconds since 1970.
     """
 
     id: int
@@ -31,7 +31,7 @@ class Stored:
 
     @property
     def moment(self) -> int | None:
-        """Its date, or else when it arrived."""
+        """The date of its header, or else its arrival, in seconds since 1970."""
         return self.arrived if self.date is None else self.date
 
 
@@ -44,7 +44,7 @@ STORED = (
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where a message is or was. ``until`` is empty while it is there; times as in the ledger."""
+    """A placement of a message, present or past. ``until`` is empty while it is there; times as in the ledger."""
 
     user: str
     folder: str
@@ -54,7 +54,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class FolderCount:
-    """A folder in a user's archive: messages and bytes that are there now."""
+    """A folder in a user's archive: the messages and bytes in it now."""
 
     path: str
     messages: int
@@ -62,7 +62,7 @@ class FolderCount:
 
 
 async def find(archive: Archive, wanted: str) -> Stored:
-    """The message with the number ``wanted``, or whose SHA-256 begins so. Raises ``InputError``."""
+    """The message with the id ``wanted``, or whose SHA-256 begins with it. Raises ``InputError``."""
     rows = []
     if wanted.isascii() and wanted.isdigit() and len(wanted) < 19:
         rows = await archive.database.read(f"SELECT {STORED} FROM message WHERE id = ?", (int(wanted),))
@@ -78,7 +78,7 @@ async def find(archive: Archive, wanted: str) -> Stored:
 
 
 async def places(archive: Archive, message: int) -> list[Placed]:
-    """Where a message is and was, the oldest first. Times come from the ledger's entries."""
+    """The placements of a message, the oldest first. Times come from the ledger's entries."""
     rows = await archive.database.read(
         "SELECT user.name, folder.path, placement.since_seq, placement.until_seq FROM placement "
         "JOIN folder ON folder.id = placement.folder_id JOIN user ON user.id = folder.owner "
@@ -105,7 +105,7 @@ async def folders(archive: Archive, owner: str) -> list[FolderCount]:
 
 
 def read(raw: bytes) -> Content:
-    """The content of a message for a reader; where reading it ends with an error of this program, its text says so."""
+    """The content of a message for a reader; an error of reading it becomes its text."""
     try:
         return content.read(raw)
     except Exception as error:
@@ -114,5 +114,5 @@ def read(raw: bytes) -> Content:
 
 
 def text(read: Content) -> str:
-    """The readable text of a message, of its HTML if it has no other, or a word on why there is none."""
+    """The readable text of a message, converted from HTML if it has no other, or a note that there is none."""
     return read.text or "(no text in this message; --raw shows all of it)"

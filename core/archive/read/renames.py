@@ -1,4 +1,4 @@
-"""Users whose primary e-mail address was another one, as the ledger tells: since when, and by whom it was changed."""
+"""Changes of users' primary e-mail addresses, read from the ledger: the time, and the channel of the change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.errors import DamagedError
 from core.model import moment
 from core.system.actor import Actor
 
-#: Entries that are looked at, the newest first: enough for years of changes, and read in a moment.
+#: Entries that are read, the newest first: enough for years of changes, and read in a moment.
 MOST = 20_000
 
 
@@ -25,9 +25,9 @@ class Renamed:
 
 
 async def last(archive: Archive) -> dict[str, Renamed]:
-    """The last change of each user's primary address, by the user's id; of those who ever had another one."""
+    """The last change of each user's primary address, by user id; users without one are left out."""
     found: dict[str, Renamed] = {}
-    #: The address after the entry that is looked at, with when and through which channel it came.
+    #: The address after the entry in hand, with the time and channel of its own change.
     following: dict[str, tuple[str, str, str]] = {}
     for entry in await archive.entries_before(None, MOST, UserSaved.kind):
         try:

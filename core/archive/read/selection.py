@@ -1,6 +1,6 @@
-"""Which messages are meant, for export and restore: of a user, of a folder, or named one by one; and where they lie.
+"""Selection of messages for export and restore: of a user, of a folder, or by id, with their folders.
 
-A message counts once for each folder in which it lies now. Nothing of it is held in memory but numbers.
+A message counts once for each folder in which it lies now. Only ids are held in memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from core.errors import InputError
 CHUNK = 500
 
 _PLACES = (
-    # Of a message that differs in its line ends alone from others, the form that came into this folder, that of the wire first.
+    # Of twins the form that came into this folder is taken, the one from the wire first.
     "SELECT m.id, form.sha256, form.size, m.subject, m.date, s.flags, s.internaldate, s.folder_id FROM json_each(?1) wanted "
     "JOIN message m ON m.id = wanted.value JOIN message form ON (form.id = m.id OR form.twin_of = m.id) "
     "LEFT JOIN source_message s ON s.message_id = form.id AND (s.folder_id = ?2 OR s.folder_id IS NULL) "
@@ -28,9 +28,9 @@ _PLACES = (
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Messages by all that is given: a user's id, a folder's path with what is below it, ids of messages.
+    """Criteria for messages, all of which must hold: a user's id, a folder's path with its subfolders, ids of messages.
 
-    Of ``ids`` only what lies in ``folders``, by number. Empty: every user, every folder, every message.
+    ``ids`` select only within ``folders``, by id. Empty: every user, every folder, every message.
     """
 
     user: str = ""
@@ -43,7 +43,7 @@ class Selection:
 class Place:
     """A message in a folder. ``flags`` as the server had them there, with blanks between; both dates in seconds since 1970.
 
-    ``internaldate`` is when it arrived there, ``date`` that of its header; None when nobody knows.
+    ``internaldate``: its arrival there, ``date``: that of its header; None when unknown.
     """
 
     message: int
@@ -56,13 +56,13 @@ class Place:
 
     @property
     def arrived(self) -> int | None:
-        """When it arrived, or else what its header says."""
+        """The time of arrival, or else the date of the header, in seconds since 1970."""
         return self.internaldate if self.internaldate is not None else self.date
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder with selected messages: how many, of how many bytes. ``chosen`` holds their ids, None when it is all of them."""
+    """A folder with selected messages: their number and bytes. ``chosen`` holds their ids, None for all of them."""
 
     id: int
     owner: str
@@ -74,7 +74,7 @@ class Folder:
 
 
 async def select(archive: Archive, selection: Selection) -> list[Folder]:
-    """The folders in which selected messages lie, by user and path. Raises ``InputError`` when there are none."""
+    """The folders that hold selected messages, by user and path. Raises ``InputError`` when there are none."""
     if selection.ids:
         found = await _chosen(archive, selection, array("q", sorted(set(selection.ids))))
     else:
@@ -96,7 +96,7 @@ async def _details(archive: Archive, folder: Folder, ids: Sequence[int]) -> list
     rows = await archive.database.read(_PLACES, (str(list(ids)), folder.id))
     for number, sha256, size, subject, date, flags, internaldate, known_there in rows:
         if number not in found:
-            # Of a catch-all mailbox the date counts; its flags were the journal's, and say nothing of a person.
+            # Of a catch-all mailbox only the date counts; its flags were the journal's, not the user's.
             own = flags if known_there is not None else ""
             found[number] = Place(number, bytes(sha256), size, subject, own, internaldate, date)
     return list(found.values())

@@ -25,7 +25,9 @@ class Judgement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sibling:
-    """A folder of another mailbox: its name as on the wire, how many messages are known there, and some of them.
+    """A folder of another mailbox: its name as on the wire, the number of messages known there, and a sample of them.
+
+    ``headers``: SHA-256 of header blocks by UID, of messages that are gone too, since they identify the folder as well.
 
     ``headers``: SHA-256 of header blocks by UID, of messages that are gone too: what was archived and deleted tells as much.
     """
@@ -44,7 +46,7 @@ class Sibling:
 
 
 async def siblings(archive: Archive, source: str, validities: Iterable[int], most: int = 0) -> list[Sibling]:
-    """The folders that other people's mailboxes of the same server have under one of ``validities``, and had mail in.
+    """The folders of other users' mailboxes on the same server that have one of ``validities`` and had mail.
 
     A UIDVALIDITY that more than ``most`` of them have tells nothing, and is passed over; 0 is no limit.
     """
@@ -98,19 +100,19 @@ def _key(source: str, name: str, sibling: Sibling) -> str:
 
 
 async def judged(archive: Archive, source: str, name: str, sibling: Sibling) -> Judgement | None:
-    """What comparing the folder ``name`` with ``sibling`` said; None when they were not compared."""
+    """The result of comparing the folder ``name`` with ``sibling``; None when they were not compared."""
     text = await kept.value(archive.database, _key(source, name, sibling))
     return None if text is None else Judgement(text)
 
 
 async def judge(archive: Archive, source: str, name: str, sibling: Sibling, judgement: Judgement) -> None:
-    """Remember how the folder ``name`` compared with ``sibling``."""
+    """Keep the result of comparing the folder ``name`` with ``sibling``."""
     async with archive.database.transaction() as transaction:
         await kept.keep(transaction, _key(source, name, sibling), judgement)
 
 
 async def unseen(archive: Archive, sources: Iterable[str]) -> set[str]:
-    """Those of the mailboxes ``sources`` that no run has looked at."""
+    """Those of the mailboxes ``sources`` that no run has visited."""
     wanted = set(sources)
     rows = await archive.database.read(
         "SELECT wanted.value FROM json_each(?) wanted WHERE NOT EXISTS "
@@ -122,6 +124,6 @@ async def unseen(archive: Archive, sources: Iterable[str]) -> set[str]:
 
 
 async def saw(archive: Archive, source: str) -> None:
-    """Remember that a run looked at the mailbox ``source``, or tried to."""
+    """Record that a run visited the mailbox ``source``, or tried to."""
     async with archive.database.transaction() as transaction:
         await kept.keep(transaction, f"seen:{source}", "")

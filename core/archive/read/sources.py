@@ -1,4 +1,4 @@
-"""What the archive knows of mailboxes on servers: UIDs, messages that went, folders that were complete."""
+"""The archive's knowledge of mailboxes on servers: UIDs, vanished messages, complete folders."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from core.archive.catalog.twins import STANDING
 from core.model import now, timestamp
 
 CHUNK = 200
-#: Rows that are read at once where there may be hundreds of thousands.
+#: Rows read at once where there may be hundreds of thousands.
 PAGE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One folder under one UIDVALIDITY: the UIDs that were there when it was last looked at."""
+    """One folder under one UIDVALIDITY: the UIDs that were there at the last look."""
 
     uidvalidity: int
     uids: frozenset[int]
@@ -34,9 +34,9 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A message that vanished from a folder and may turn up in another. ``path`` is its place in the archive.
+    """A message that vanished from a folder and may turn up in another. ``path`` is its folder in the archive.
 
-    ``message_id`` is that of the header which the server has; empty when there is none, or when that is not known.
+    ``message_id`` is that of the header which the server has; empty when there is none, or it is unknown.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Gone:
     message_id: str
     #: Empty in a catch-all mailbox.
     path: str
-    #: SQLite's 0 or 1: did we delete it?
+    #: SQLite's 0 or 1: deleted by us.
     ours: int = 0
 
 
@@ -57,7 +57,7 @@ class Gone:
 class Kept:
     """An archived message that the server has at ``uid``.
 
-    ``ours`` lies where it is because we deleted it elsewhere. ``header_sha256`` and ``length`` in bytes are of what the
+    ``ours``: it came here because we deleted it elsewhere. ``header_sha256`` and ``length`` in bytes are of what the
     server sent: of the journal report (``report``) where the archive has the message in it.
     """
 
@@ -70,7 +70,7 @@ class Kept:
 
 
 async def known(archive: Archive, source: str, name: str, *, apart_from: int | None = None) -> list[Known]:
-    """The folder ``name`` (as on the wire) of a mailbox, by each UIDVALIDITY that it had, ``apart_from`` one."""
+    """The UIDs of the folder ``name`` (as on the wire) of a mailbox, for each UIDVALIDITY that it had except ``apart_from``."""
     rows = await archive.database.read(
         "SELECT f.uidvalidity, m.uid FROM source_folder f LEFT JOIN source_message m "
         "ON m.source_folder_id = f.id AND m.gone_seq IS NULL WHERE f.source = ? AND f.name = ? AND f.uidvalidity IS NOT ?",
@@ -88,7 +88,7 @@ _LENGTH = "coalesce(s.report_size, m.size)"
 
 
 async def each_recorded(archive: Archive, source: str, name: str, uidvalidity: int) -> AsyncGenerator[tuple[int, Recorded]]:
-    """The record of each message that a folder had when it was last looked at, by UID, ascending; read in pages."""
+    """Yield the record of each message that a folder had at the last look, by UID, ascending; read in pages."""
     last = -1
     while rows := await archive.database.read(
         f"SELECT s.uid, s.size, s.internaldate, {_LENGTH} FROM source_folder f "
@@ -102,12 +102,12 @@ async def each_recorded(archive: Archive, source: str, name: str, uidvalidity: i
 
 
 async def recorded(archive: Archive, source: str, name: str, uidvalidity: int) -> dict[int, Recorded]:
-    """The same, all at once."""
+    """The records of ``each_recorded``, all at once."""
     return {uid: one async for uid, one in each_recorded(archive, source, name, uidvalidity)}
 
 
 async def vanished(archive: Archive, source: str, name: str, uidvalidity: int, uids: Iterable[int]) -> dict[int, Gone]:
-    """Those of ``uids`` under which a message was recorded that vanished from this very place, by UID."""
+    """Those of ``uids`` whose message vanished from this very UID, by UID."""
     rows = await archive.database.read(
         # CROSS: by UID, or each row of the folder would be looked for in the list.
         f"SELECT {_GONE} FROM json_each(?) wanted CROSS JOIN source_folder f ON f.source = ? AND f.name = ? "
@@ -119,12 +119,12 @@ async def vanished(archive: Archive, source: str, name: str, uidvalidity: int, u
 
 
 async def any_vanished(archive: Archive) -> bool:
-    """Are messages gone from where they were, in any mailbox? Answered by an index alone, however many there are."""
+    """True when messages vanished from any mailbox. Answered by an index alone, however many there are."""
     return await archive.database.one("SELECT 1 FROM source_message WHERE gone_seq IS NOT NULL LIMIT 1") is not None
 
 
 async def inhabited(archive: Archive, source: str) -> set[str]:
-    """Names of the folders that had messages when they were last looked at."""
+    """Names of the folders that had messages at the last look."""
     rows = await archive.database.read(
         "SELECT DISTINCT f.name FROM source_folder f WHERE f.source = ? AND (EXISTS "
         "(SELECT 1 FROM source_message m WHERE m.source_folder_id = f.id AND m.gone_seq IS NULL) "
@@ -135,7 +135,7 @@ async def inhabited(archive: Archive, source: str) -> set[str]:
 
 
 async def origins(archive: Archive, folder: int, messages: Sequence[int] | None = None) -> list[str]:
-    """The sources of the mail in a folder of the archive, that of most of it first: of ``messages``, or of the newest there."""
+    """The sources of the mail in a folder of the archive, the most frequent first: of ``messages``, or of the newest there."""
     if messages is None:
         rows = await archive.database.read(
             "SELECT message_id FROM placement WHERE folder_id = ? AND until_seq IS NULL ORDER BY message_id DESC LIMIT ?",
@@ -151,7 +151,7 @@ async def origins(archive: Archive, folder: int, messages: Sequence[int] | None 
 
 
 async def lay_in(archive: Archive, source: str, name: str, folder: int) -> bool:
-    """Did mail of a folder of the archive ever lie in the folder ``name`` (as on the wire) of this mailbox?"""
+    """True when mail of a folder of the archive ever lay in the folder ``name`` (as on the wire) of this mailbox."""
     found = await archive.database.value(
         "SELECT EXISTS (SELECT 1 FROM source_folder f JOIN source_message m ON m.source_folder_id = f.id "
         "WHERE f.source = ? AND f.name = ? AND m.folder_id = ?)",
@@ -161,19 +161,19 @@ async def lay_in(archive: Archive, source: str, name: str, folder: int) -> bool:
 
 
 async def gone(archive: Archive, source: str, wanted: Iterable[tuple[int, int | None]]) -> list[Gone]:
-    """Vanished messages of a mailbox whose (size, INTERNALDATE) is among ``wanted``, the last to go first."""
+    """Vanished messages of a mailbox whose (size, INTERNALDATE) is among ``wanted``, the last to vanish first."""
     join = "ON s.size = w.a AND s.internaldate IS w.b AND s.gone_seq IS NOT NULL"
     return await _gone(archive, source, list(set(wanted)), join)
 
 
 async def deleted(archive: Archive, source: str, sizes: Iterable[int]) -> list[Gone]:
-    """Messages of a mailbox that we deleted, with a size among ``sizes``, the last to go first."""
+    """Messages of a mailbox deleted by us, with a size in bytes among ``sizes``, the last to vanish first."""
     join = "ON s.size = w.a AND s.gone_seq IS NOT NULL AND s.delete_seq IS NOT NULL"
     return await _gone(archive, source, [(size, None) for size in set(sizes)], join)
 
 
 async def gone_with(archive: Archive, source: str, digests: Iterable[bytes]) -> list[Gone]:
-    """Vanished messages of a mailbox with a SHA-256 among ``digests``, the last to go first."""
+    """Vanished messages of a mailbox with a SHA-256 among ``digests``, the last to vanish first."""
     rows = await archive.database.among(
         f"SELECT {_GONE} FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NOT NULL "
         "JOIN source_folder f ON f.id = s.source_folder_id AND f.source = ? LEFT JOIN folder ON folder.id = s.folder_id "
@@ -208,7 +208,7 @@ async def _gone(archive: Archive, source: str, pairs: Sequence[tuple[int, int | 
 
 
 async def kept(archive: Archive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, Kept]:
-    """Those of ``uids`` that are archived and were there when the folder was last looked at, by UID."""
+    """Those of ``uids`` that are archived and were there at the folder's last look, by UID."""
     rows = await archive.database.among(
         f"SELECT s.uid, m.sha256, coalesce(s.report_header, m.header_sha256), {_LENGTH}, s.delete_seq IS NOT NULL, "
         "s.report_header IS NOT NULL FROM source_folder f "
@@ -224,7 +224,7 @@ async def kept(archive: Archive, source: str, name: str, uidvalidity: int, uids:
 
 
 async def shared(archive: Archive, source: str, name: str, uidvalidity: int, uids: Iterable[int]) -> list[int]:
-    """Those of ``uids`` whose message lies at another UID of the mailbox as well, ascending."""
+    """Those of ``uids`` whose message has another UID in the mailbox as well, ascending."""
     rows = await archive.database.read(
         "SELECT s.uid FROM json_each(?) wanted CROSS JOIN source_folder f ON f.source = ? AND f.name = ? "
         "AND f.uidvalidity = ? CROSS JOIN source_message s ON s.source_folder_id = f.id AND s.uid = wanted.value "
@@ -238,7 +238,7 @@ async def shared(archive: Archive, source: str, name: str, uidvalidity: int, uid
 
 
 async def holding(archive: Archive, source: str, name: str, uidvalidity: int, digests: Iterable[bytes]) -> list[int]:
-    """UIDs of a folder at which a message with a SHA-256 among ``digests`` was when it was last looked at, ascending."""
+    """UIDs of a folder that held a message with a SHA-256 among ``digests`` at the last look, ascending."""
     rows = await archive.database.among(
         "SELECT s.uid FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NULL "
         "JOIN source_folder f ON f.id = s.source_folder_id AND f.source = ? AND f.name = ? AND f.uidvalidity = ? "
@@ -252,7 +252,7 @@ async def holding(archive: Archive, source: str, name: str, uidvalidity: int, di
 async def held(archive: Archive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, str]:
     """Those of ``uids`` of a catch-all mailbox that must stay on the server, with the reason.
 
-    Somebody in one of our domains whom no user is may be waiting for them, and the catch-all archive has no copy.
+    They have an address in one of our domains that no user has yet, and the catch-all archive has no copy.
     """
     base = (
         "FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
@@ -280,9 +280,9 @@ async def held(archive: Archive, source: str, name: str, uidvalidity: int, uids:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A message left in a catch-all mailbox: its addresses as keys, found in the header fields of which ``reading`` tells.
+    """A message left in a catch-all mailbox: its addresses as keys, found in the header fields whose digest is ``reading``.
 
-    Size and INTERNALDATE are as the server listed them; the size is None where an earlier version left it.
+    Size in bytes and INTERNALDATE are as the server listed them; the size is None where an earlier version left it.
     """
 
     reading: str
@@ -292,7 +292,7 @@ class Left:
 
 
 async def left(archive: Archive, source: str, name: str) -> dict[int, dict[int, Left]]:
-    """What was left in the folder ``name`` of a catch-all mailbox, by UIDVALIDITY and UID."""
+    """The messages left in the folder ``name`` of a catch-all mailbox, by UIDVALIDITY and UID."""
     rows = await archive.database.read(
         "SELECT f.uidvalidity, l.uid, l.reading, l.addresses, l.size, l.internaldate FROM source_folder f "
         "JOIN left_message l ON l.source_folder_id = f.id WHERE f.source = ? AND f.name = ?",
@@ -305,7 +305,7 @@ async def left(archive: Archive, source: str, name: str) -> dict[int, dict[int, 
 
 
 async def doubtful_folders(archive: Archive, source: str) -> set[str]:
-    """Names of folders with messages that we said we delete and that were there when last looked at; the trash among them."""
+    """Names of folders with messages announced as deleted that were there at the last look; the trash among them."""
     rows = await archive.database.read(
         "SELECT DISTINCT f.name FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id "
         "WHERE f.source = ? AND s.gone_seq IS NULL AND s.delete_seq IS NOT NULL",
@@ -315,7 +315,7 @@ async def doubtful_folders(archive: Archive, source: str) -> set[str]:
 
 
 async def doubtful(archive: Archive, source: str, name: str, uidvalidity: int) -> set[int]:
-    """UIDs of which the ledger says that they were about to be deleted, but not how that ended."""
+    """UIDs announced in the ledger as about to be deleted, without an entry of the outcome."""
     rows = await archive.database.read(
         "SELECT s.uid FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
         "AND s.delete_seq IS NOT NULL WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ?",
@@ -326,7 +326,9 @@ async def doubtful(archive: Archive, source: str, name: str, uidvalidity: int) -
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """A folder as it was when it was last complete. ``excluded``: size and INTERNALDATE of what the filter left out, by UID.
+    """A folder as it was when it was last complete.
+
+    ``excluded``: size and INTERNALDATE of messages that the filter left out, by UID.
 
     ``listed`` is when the folder was last listed whole; empty when that is not known.
     """
@@ -346,7 +348,7 @@ async def complete(archive: Archive, source: str) -> dict[str, Complete]:
 
 
 def _excluded(text: str) -> dict[int, tuple[int, int | None]]:
-    # Earlier versions kept UIDs alone: a UID is known only with what it named.
+    # Earlier versions kept UIDs alone, which do not identify messages without their size and date.
     return {uid: (size, date) for uid, size, date in json.loads(text)} if text.startswith("[") else {}
 
 
@@ -358,9 +360,9 @@ async def remember(
     messages: int,
     excluded: Mapping[int, tuple[int, int | None]] | None = None,
 ) -> None:
-    """Note that a folder was listed whole and is complete; an empty ``signature`` forgets it.
+    """Record that a folder was listed whole and is complete; an empty ``signature`` forgets it.
 
-    ``excluded``: size and INTERNALDATE of what the filter left out, by UID.
+    ``excluded``: size and INTERNALDATE of messages that the filter left out, by UID.
     """
     rows = [[uid, *numbers] for uid, numbers in sorted((excluded or {}).items())]
     async with archive.database.transaction() as transaction:

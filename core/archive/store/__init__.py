@@ -1,1 +1,1 @@
-"""The truth on disk: volumes, the ledger in them, and the way of a message into one. Knows no catalog."""
+"""The truth on disk: volumes, their ledger, and the writer. Knows no catalog."""

@@ -1,4 +1,6 @@
-"""Makes raw messages ready for a volume: hashes, segments, envelope, compression. Pure computation, run beside the service.
+"""Preparation of raw messages for a volume: hashes, segments, envelope, compression.
+
+Pure computation, in processes beside the service.
 
 Invariant: the pieces of a ``Prepared`` message are all of its raw bytes in their order; in any doubt it is kept in one piece.
 """
@@ -26,15 +28,15 @@ logger = logging.getLogger("archivar.archive")
 PLAIN, ZSTD = 0, 1
 #: Higher levels cost a quarter more time and save one part in two hundred (measured on generated mail with attachments).
 LEVEL = 1
-#: From this size on a part is worth being looked for before it is compressed again.
+#: From this size in bytes on a part is looked up before it is compressed again.
 LARGE = 16 * 1024
-#: Below this size a frame costs more than it saves.
+#: Below this size in bytes compression costs more than it saves.
 WORTH_COMPRESSING = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A segment of a message: the SHA-256 of its bytes and where they are."""
+    """A segment of a message: its SHA-256 and its range of bytes."""
 
     sha256: bytes
     start: int
@@ -49,7 +51,7 @@ class Prepared:
     sha256: bytes
     pieces: tuple[Piece, ...]
     envelope: Envelope
-    #: SHA-256 of the message as it is with CRLF, None when it has that itself.
+    #: SHA-256 of the message's CRLF form; None when the message itself is that form.
     canonical: bytes | None = None
 
 
@@ -70,7 +72,7 @@ def prepare(raw: bytes) -> Prepared:
         scan = scan_parts(raw)
         segments, envelope = split(raw, scan=scan), describe(raw, scan)
     except Exception:
-        # What is said of a message may be wrong; that it is kept may not depend on it.
+        # The description of a message may be wrong; storing it must not depend on that.
         logger.exception("the header of a message with SHA-256 %s cannot be read", sha256.hex())
         segments, envelope = [], undescribed(raw)
     if len(segments) == 1 or not covers(segments, len(raw)):
@@ -82,7 +84,7 @@ def prepare(raw: bytes) -> Prepared:
 
 
 def covers(segments: Sequence[tuple[int, int]], size: int) -> bool:
-    """Do the segments joined give the whole? Each begins where the last one ended, from the first byte to the last."""
+    """True when the segments joined are the whole: each begins at the last one's end, from the first byte to the last."""
     reached = 0
     for start, end in segments:
         if start != reached or end <= start:
@@ -96,7 +98,10 @@ def prepare_all(messages: Iterable[bytes]) -> list[Prepared]:
 
 
 def parts(messages: Iterable[Prepared], known: Collection[bytes]) -> Iterator[Part]:
-    """The compressed parts of ``messages``, each once, without those whose SHA-256 is in ``known``; made as they are taken."""
+    """Yield the compressed parts of ``messages``, each once, without those in ``known`` (SHA-256).
+
+    Each is compressed when it is taken.
+    """
     compressor = ZstdCompressor(level=LEVEL)
     seen: set[bytes] = set(known)
     for message in messages:
@@ -108,7 +113,7 @@ def parts(messages: Iterable[Prepared], known: Collection[bytes]) -> Iterator[Pa
 
 
 def parts_of(messages: Iterable[Prepared], known: Collection[bytes]) -> list[Part]:
-    """``parts``, made at once."""
+    """The same as a tuple."""
     return list(parts(messages, known))
 
 

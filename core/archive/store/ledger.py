@@ -1,4 +1,4 @@
-"""Entries of the ledger as they stand in volumes: how a payload is encoded, how the chain is computed.
+"""Entries of the ledger as stored in volumes: encoding of payloads, and the hash chain.
 
 What entries say, and the payload of each kind, stands in ``core.archive.store.entries``. The actor of an entry is the account
 that the kernel names, see ``core.system.actor``.
@@ -33,7 +33,7 @@ __all__ = ["VERSION", "ZERO_HASH", "Draft", "Entry", "Head", "chain", "compress"
 VERSION = 1
 ZERO_HASH = bytes(32)
 LARGEST_PAYLOAD = 256 * 1024 * 1024
-#: Half a character, escaped as this program never writes it.
+#: An escaped surrogate, which this program never writes.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 #: Something that may be a number of more than 63 bits.
 _MANY_DIGITS = re.compile(r"[\[:,]-?[0-9]{19}")
@@ -41,16 +41,16 @@ _MANY_DIGITS = re.compile(r"[\[:,]-?[0-9]{19}")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry that is still to be appended. ``actor``: the channel that it comes through; the volume adds the account."""
+    """An entry to be appended. ``actor``: its channel; the volume adds the account."""
 
     value: AnyEntry
     actor: str = "archivar"
 
 
-# Without slots, so that what it says is read once.
+# Without slots, so that the cached statement is decoded once.
 @dataclass(frozen=True)
 class Entry:
-    """An entry as it stands in a volume; ``plain`` is the payload's JSON, ``actor`` an ``Actor`` as text."""
+    """An entry as stored in a volume; ``plain`` is the payload's JSON, ``actor`` an ``Actor`` as text."""
 
     seq: int
     at: str
@@ -60,14 +60,14 @@ class Entry:
     hash: bytes
 
     def follows(self, before: Head) -> bool:
-        """Is this the entry after ``before``, unchanged?"""
+        """True when this is the entry after ``before`` and its hash is right."""
         return self.seq == before.seq + 1 and chain(before.hash, self.at, self.kind, self.actor, self.plain) == self.hash
 
     @property
     def payload(self) -> dict[str, Any]:
         """The payload as JSON. Raises ``DamagedError`` when this program cannot read it."""
         try:
-            # Nothing but what UTF-8 can hold: the catalog must be able to take any text of the ledger.
+            # Only text that UTF-8 can hold: the catalog must be able to store any text of the ledger.
             value = json.loads(self.plain.decode("utf-8", "replace"))
             if _SURROGATE.search(self.plain):
                 value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
@@ -100,13 +100,13 @@ class Entry:
         return storing.lost() if (storing := self._storing()) else ()
 
     def _storing(self) -> Storing | None:
-        """The statement, where it names messages; None for a kind that names none, whose payload need not be read for that."""
+        """The statement if it names messages, else None; the payload of other kinds is not read."""
         if not entries.is_a(self.kind, Storing):
             return None
         return self.value if isinstance(self.value, Storing) else None
 
     def sentence(self) -> str:
-        """One plain sentence, whatever there is to read. Texts from outside are in it as they are."""
+        """One plain sentence, also for an entry that cannot be read. Texts from outside stand in it unchanged."""
         try:
             if isinstance(self.value, Newer):
                 _ = self.payload
@@ -115,7 +115,7 @@ class Entry:
             return f"An entry of the kind {self.kind} that cannot be read."
 
     def changes(self) -> tuple[Change, ...] | None:
-        """Every change that the entry tells; None for one that tells none, as those of older versions, or cannot be read."""
+        """The changes of the entry; None for an entry without any, of an older version, or unreadable."""
         try:
             return self.value.changes if isinstance(self.value, RecordStatement) else None
         except DamagedError:
@@ -126,12 +126,12 @@ class Entry:
 
 
 def encode(payload: dict[str, Any]) -> bytes:
-    """The payload as canonical JSON. Raises ``ProtocolError`` on a number that no catalog could hold: it must never get in."""
+    """The payload as canonical JSON. Raises ``ProtocolError`` for a number that SQLite cannot hold."""
     said = {"v": VERSION, **payload}
     try:
         text = json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     except ValueError:
-        # Python writes no number of thousands of digits.
+        # json.dumps raises on integers of thousands of digits.
         _check_numbers(payload)
         raise
     if _MANY_DIGITS.search(text):
@@ -157,7 +157,7 @@ def compress(plain: bytes) -> bytes:
 def decompress(stored: bytes) -> bytes:
     """The reverse of ``compress``. Raises ``DamagedError``."""
     try:
-        # A damaged frame must not unfold to gigabytes.
+        # A damaged frame must not expand to gigabytes.
         decompressor = zstd.ZstdDecompressor()
         plain = decompressor.decompress(stored, LARGEST_PAYLOAD)
         if not decompressor.eof or decompressor.unused_data:

@@ -1,9 +1,9 @@
-"""Processes beside the service that hash, split, describe and compress, so that two cores work and not one.
+"""Processes beside the service that hash, split, describe and compress, so that a second core is used.
 
 Threads do not do it: between hashing and compressing there are ten moments a message at which they wait for the interpreter
-lock, and a third of the time went there. Raw bytes go over and compressed ones come back through shared memory; what else is
-said goes through a socket. When a process dies, the batch is prepared in the service, and when the last one does, so is every
-one after it: it is a matter of speed alone.
+lock, which took a third of the time. Raw and compressed bytes pass through shared memory, all else through a socket. When a
+process dies, its batch is prepared in the service; when the last one has died, so is every later batch. Only speed depends on
+them.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from core.system.tasks import spawn
 
 logger = logging.getLogger("archivar.archive")
 
-#: A batch of this size means that more is to come, and that a process is worth its start (0.1 s).
+#: A batch of this size in bytes promises more, and is worth the start of a process (0.1 s).
 WORTH_A_PROCESS = 2 * 1024 * 1024
-#: Whoever of the service, the mail server and these has to wait, there is enough to do for two cores.
+#: Two processes keep two cores busy while the service or the mail server waits.
 PROCESSES = 2
 #: Space for one batch each way. A batch that does not fit is prepared in the service itself.
 BYTES = 24 * 1024 * 1024
-#: Digests that one process keeps: 10 MB.
+#: Digests that one process keeps in memory: 10 MB.
 MOST_KNOWN = 100_000
 _LENGTH = struct.Struct(">I")
-#: How often it is looked at a process that does not answer, and how often in a row it must be found stopped.
+#: Seconds between looks at a process that does not answer, and looks in a row that must find it stopped.
 LOOK_SECONDS, STOPPED_LOOKS = 1.0, 2
-#: A process that has nothing to do any more ends in this time, or is ended.
+#: Seconds within which an idle process ends before it is killed.
 END_SECONDS = 3.0
 
 
@@ -65,7 +65,7 @@ class Offload:
             theirs.close()
             for file in files:
                 os.close(file)
-        # So often it is looked whether the process still does anything.
+        # The interval at which the process is checked for life.
         ours.settimeout(LOOK_SECONDS)
         self._socket = ours
 
@@ -75,6 +75,8 @@ class Offload:
 
     def prepare(self, raws: Sequence[bytes], volume: int) -> tuple[list[Prepared], list[Part]]:
         """Hash, split, describe and compress. Raises ``OSError`` or ``EOFError`` when the process is gone.
+
+        Large parts that were sent before for the same ``volume`` are left out, since they should be there.
 
         Large parts that it was given before for the same ``volume`` are left out, since they should be there.
         """
@@ -93,7 +95,7 @@ class Offload:
         return prepared, parts
 
     def _look(self) -> None:
-        """Raises ``TimeoutError`` when the process was stopped: it may be for ever, and a run would wait as long."""
+        """Raise ``TimeoutError`` when the process was stopped (SIGSTOP): a run would wait for it without end."""
         self._stopped = self._stopped + 1 if is_stopped(self.pid) else 0
         if self._stopped >= STOPPED_LOOKS:
             raise TimeoutError(f"process {self.pid} was stopped")
@@ -104,7 +106,7 @@ class Offload:
         try:
             self._process.wait(0 if is_stopped(self.pid) else END_SECONDS)
         except subprocess.TimeoutExpired:
-            # Stopped, or in the middle of a batch that nobody waits for.
+            # Stopped, or in the middle of a batch that was cancelled.
             self._process.kill()
             self._process.wait()
         self._raw.close()
@@ -112,7 +114,7 @@ class Offload:
 
 
 class Processes:
-    """The processes of one archive, started when there is much to do; they live until this is closed."""
+    """The processes of one archive, started for large batches; they live until ``close``."""
 
     def __init__(self) -> None:
         self._free: asyncio.Queue[Offload | None] = asyncio.Queue()
@@ -120,12 +122,14 @@ class Processes:
         self._starting: asyncio.Task[None] | None = None
 
     def expect(self, size: int) -> None:
-        """Say that ``size`` bytes are to come: the processes start while the first of them are still on their way."""
+        """Announce ``size`` bytes: the processes start while the first of them are still being fetched."""
         if self._starting is None and size >= WORTH_A_PROCESS:
             self._starting = spawn(self._start(), name="start offload")
 
     async def prepare(self, raws: Sequence[bytes], volume: int) -> tuple[list[Prepared], list[Part]] | None:
-        """Hash, split, describe and compress, for ``volume``; None when no process does it.
+        """Hash, split, describe and compress, for ``volume``; None when no process is available.
+
+        Several batches may be prepared at once.
 
         Several batches may be on their way at once.
         """
@@ -142,7 +146,7 @@ class Processes:
             await self._lose(offload)
             return None
         except asyncio.CancelledError:
-            # The conversation goes on in its thread, to its end: only then is the process free again.
+            # The exchange ends in its thread even after a cancellation: only then is the process free again.
             working.add_done_callback(lambda _: self._free.put_nowait(offload))
             raise
         self._free.put_nowait(offload)
@@ -158,7 +162,7 @@ class Processes:
     async def _lose(self, offload: Offload) -> None:
         self._alive.discard(offload)
         if not self._alive:
-            # Whoever waits for a process need not wait any longer.
+            # Wakes callers that wait for a process.
             self._free.put_nowait(None)
         await asyncio.to_thread(offload.close)
 
@@ -169,7 +173,7 @@ class Processes:
                 self._alive.add(offload)
                 self._free.put_nowait(offload)
         except Exception as error:
-            # It is a matter of speed alone: whatever keeps it from starting, a run goes on without it.
+            # Only speed depends on it: a run goes on without the process.
             logger.warning("no process for compression: %s", error or type(error).__name__)
 
     async def close(self) -> None:
@@ -182,7 +186,7 @@ class Processes:
 
 
 def fits(raws: Sequence[bytes]) -> bool:
-    """Is a batch small enough for the shared memory? Parts are never larger than what they were made from."""
+    """True when a batch fits into the shared memory. Parts are never larger than what they were made from."""
     return sum(map(len, raws)) <= BYTES
 
 
@@ -244,8 +248,10 @@ def _serve(connection: socket.socket, raw: mmap.mmap, packed: mmap.mmap) -> None
 
 
 class _Known:
-    """The large parts that were handed over for a volume. Nothing is lost when one of them was not written after all:
-    the archive then makes it again."""
+    """The large parts that were sent for a volume.
+
+    A part that was not written after all is compressed again by the archive.
+    """
 
     def __init__(self) -> None:
         self._volume = 0
@@ -267,7 +273,7 @@ def _main(descriptors: Sequence[int]) -> None:
     try:
         _serve(connection, raw, packed)
     except (EOFError, ConnectionError):
-        # The service has ended, or needs no more.
+        # The service has ended, or closed the socket.
         return
 
 

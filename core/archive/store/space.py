@@ -1,4 +1,4 @@
-"""What an archive takes on the disk, and whether there is room for more."""
+"""Disk use of an archive, and the space left on its file system."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from core.config import Home
 from core.text.format import size
 
 LEAST_FREE = 1_000_000_000
-#: Less than this part of the file system is little as well, but so much is always enough.
+#: Less than this share of the file system is little space, unless it is this many bytes.
 LEAST_SHARE, ENOUGH = 0.05, 20_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class DiskUse:
-    """Bytes of the home's files by what they are, and of the file system that it lies on."""
+    """Bytes of the home's files by kind, and of its file system."""
 
     volumes: int
     catalog: int
@@ -33,11 +33,11 @@ class DiskUse:
 
     @property
     def low(self) -> bool:
-        """Is there little room left?"""
+        """True when little space is left."""
         return self.free < max(LEAST_FREE, min(self.total * LEAST_SHARE, ENOUGH))
 
     def sentence(self) -> str:
-        """What is free, and what to do when that is little."""
+        """The free space in a sentence, with the remedy when it is low."""
         free = f"{size(self.free)} of {size(self.total)} are free on the archive's disk"
         return f"Only {free}: make space, or runs will fail when it is full." if self.low else f"{free}."
 
@@ -47,7 +47,7 @@ class DiskUse:
 
 
 def use(home: Home) -> DiskUse:
-    """Look at the home's files and its file system; a few milliseconds."""
+    """Measure the home's files and its file system; a few milliseconds."""
     sizes = dict.fromkeys(("volumes", "catalog", "log", "other"), 0)
     catalog = {f"{home.catalog.name}{suffix}" for suffix in ("", "-wal", "-shm")}
     for path, count in _files(home.path):
@@ -68,5 +68,5 @@ def _files(folder: Path) -> Iterator[tuple[Path, int]]:
             if path.is_file() and not path.is_symlink():
                 yield path, path.stat().st_size
         except OSError:
-            # It went between the two looks: a journal, a folder of a verification.
+            # The file vanished between listing and stat: a journal, a folder of a verification.
             continue

@@ -1,4 +1,4 @@
-"""A volume: one SQLite file of parts, messages and ledger entries. Written once, append only."""
+"""A volume: one SQLite file of parts, messages and ledger entries. Append only."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ else:
 FORMAT = 1
 APPLICATION_ID = 0x41524356
 PRAGMAS = ("journal_mode = TRUNCATE", "synchronous = FULL", "cache_size = -16384")
-#: A verify reads a whole volume under SQLite's lock: whoever wants to write waits for it and does not fail.
+#: Seconds that a writer waits for SQLite's lock: a verification reads a whole volume under it.
 PATIENCE_SECONDS = 600.0
-#: What to do about a damaged volume, whichever command met it.
+#: The remedy for a damaged volume, whichever command found it.
 REPAIR = "archivar repair takes over what is whole, and fetches the rest again."
-#: SQLite reads of a file that is cut short what is there, instead of nothing.
+#: Pragma: SQLite reads the remaining rows of a truncated file, instead of nothing.
 AS_FAR_AS_IT_GOES = "writable_schema = ON"
-#: More than any ledger has.
+#: A seq above that of any ledger.
 LAST_SEQ = 2**63 - 1
 #: SQLite keeps no value of 2 GB or more.
 LARGEST_PART = 2**31
 
 PAGE_BYTES = 16384
 _IDS = "SELECT sha256, id FROM part WHERE sha256 IN (??)"
-#: Where a volume grows: what is read of it before anything more is written there.
+#: Queries of the last rows of each table, read before a volume is appended to.
 _ENDS = (
     "SELECT id, size FROM part ORDER BY id DESC LIMIT 1",
     "SELECT sha256 FROM message ORDER BY sha256 DESC LIMIT 1",
@@ -66,19 +66,19 @@ COMMIT;
 """
 
 
-#: What a volume says of itself in table meta.
+#: The keys of table meta.
 META_KEYS = {"format", "archive_id", "number", "previous_seq", "previous_hash", "sealed"}
 TABLES = ("meta", "part", "message", "ledger")
 
 
 def refuse_strange(path: Path, found: Shape) -> None:
-    """Raises ``DamagedError`` when the schema is not that of a volume, whatever its format: nothing must be written to it."""
+    """Raise ``DamagedError`` when the schema is not that of a volume: it must not be written to."""
     if wrong := found.differences(made_by(SCHEMA)):
         raise DamagedError(f"{path.name} is damaged: in its schema {wrong}.", REPAIR)
 
 
 async def has_tables(database: Database, names: Sequence[str] = TABLES) -> bool:
-    """Are the tables of these names those of a volume, so that reading them runs nothing that somebody else put there?"""
+    """True when the tables of these names have the schema of a volume, so that reading them runs no foreign code."""
     return (await database.shape()).has(made_by(SCHEMA), names)
 
 
@@ -112,7 +112,7 @@ class Sealed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What a volume says of itself."""
+    """The identity of a volume, from its table meta."""
 
     archive_id: str
     number: int
@@ -120,7 +120,7 @@ class Meta:
 
 
 def refuse_no_file(path: Path) -> None:
-    """Raises ``DamagedError`` when there is nothing at ``path`` that could be read as a volume."""
+    """Raise ``DamagedError`` when ``path`` is no file that could be a volume."""
     try:
         there = path.stat()
     except FileNotFoundError:
@@ -134,22 +134,22 @@ def refuse_no_file(path: Path) -> None:
 
 
 async def refuse_cut(database: Database) -> None:
-    """Raises ``DamagedError`` when the file is shorter than what was committed to it."""
+    """Raise ``DamagedError`` when the file is shorter than the pages committed to it."""
     size = int(await database.value("PRAGMA page_count")) * int(await database.value("PRAGMA page_size"))
-    # Asked afterwards: whoever writes makes it longer, and never shorter than it was.
+    # Measured afterwards: a writer makes the file longer, never shorter.
     if (found := database.path.stat().st_size) < size:
         raise DamagedError(f"{database.path.name} is cut short: it has {found} bytes instead of {size}.", REPAIR)
 
 
 def _forget_pages(path: Path) -> None:
-    """Ask the system to forget what it has of a file in memory; this process has the file open.
+    """Ask the system to drop its cached pages of a file that this process has open.
 
-    By a descriptor that is there already: one more would give up, when it is closed, every lock of this process on the file,
-    and a reader elsewhere would roll back what is being written.
+    An existing descriptor is used: closing another one would release every lock that this process has on the file, and a reader
+    elsewhere would roll back what is being written.
     """
     facts = path.stat()
     for name in os.listdir("/proc/self/fd"):
-        # Others are closed meanwhile, and their number may come again: then another file's pages are read once more.
+        # Another thread may close the descriptor, and its number may be reused: then another file's pages are read once more.
         with suppress(OSError):
             if os.path.samestat(os.fstat(int(name)), facts):
                 os.posix_fadvise(int(name), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -157,19 +157,19 @@ def _forget_pages(path: Path) -> None:
 
 
 def pack(ids: Sequence[int]) -> bytes:
-    """A recipe from part ids."""
+    """Encode part ids as a recipe."""
     return struct.pack(f">{len(ids)}Q", *ids)
 
 
 def unpack(recipe: bytes) -> tuple[int, ...]:
-    """The part ids of a recipe. Raises ``DamagedError`` when it is no whole number of ids."""
+    """Decode the part ids of a recipe. Raises ``DamagedError`` when it is no whole number of ids."""
     if not isinstance(recipe, bytes) or len(recipe) % 8:
         raise DamagedError("a recipe is cut short")
     return struct.unpack(f">{len(recipe) // 8}Q", recipe)
 
 
 def plain(codec: int, size: int, data: bytes) -> bytes:
-    """The bytes of a stored part. Raises ``DamagedError`` when they cannot be had; the SHA-256 is for the caller to check."""
+    """The bytes of a stored part. Raises ``DamagedError`` when it cannot be decompressed; the caller checks the SHA-256."""
     if not isinstance(data, bytes) or not isinstance(size, int) or not 0 <= size < LARGEST_PART:
         raise DamagedError("is no part")
     if codec == PLAIN:
@@ -177,7 +177,7 @@ def plain(codec: int, size: int, data: bytes) -> bytes:
     if codec != ZSTD:
         raise DamagedError(f"unknown codec {codec}")
     try:
-        # max_length guards against a damaged frame that would unfold to gigabytes.
+        # max_length guards against a damaged frame that would expand to gigabytes.
         result = zstd.ZstdDecompressor().decompress(data, size + 1)
     except zstd.ZstdError as error:
         raise DamagedError(f"cannot be decompressed: {error}") from error
@@ -187,7 +187,7 @@ def plain(codec: int, size: int, data: bytes) -> bytes:
 
 
 def sound(sha256: bytes, codec: int, size: int, data: bytes) -> bool:
-    """Is a stored part what its SHA-256 says?"""
+    """True when a stored part matches its SHA-256."""
     try:
         return hashlib.sha256(plain(codec, size, data)).digest() == sha256
     except DamagedError:
@@ -195,7 +195,7 @@ def sound(sha256: bytes, codec: int, size: int, data: bytes) -> bool:
 
 
 async def _opened(path: Path) -> Database:
-    """To be written, as far as that is possible: SQLite makes good what a crash left half done."""
+    """Open the file for writing if that is possible, so that SQLite rolls back what a crash left."""
     try:
         database = await Database.open(path, make=False, patience=PATIENCE_SECONDS, remedy=REPAIR)
     except StorageError:
@@ -206,7 +206,7 @@ async def _opened(path: Path) -> Database:
         await database.close()
         return await Database.open(path, read_only=True, patience=PATIENCE_SECONDS, remedy=REPAIR)
     except DamagedError:
-        # Told by whoever reads what it says of itself.
+        # ``read_meta`` reports the error.
         return database
     except BaseException:
         await database.close()
@@ -232,7 +232,7 @@ class Volume:
         self._pragmas = (AS_FAR_AS_IT_GOES, "cache_size = -4096") if fault else ("cache_size = -4096",)
         self._file = _identity(database.path)
         self.meta = meta
-        #: Why the file is not whole, although something of it can be read.
+        #: The reason why the file is not whole although it can be read in part; empty when it is whole.
         self.fault = fault
 
     @property
@@ -245,7 +245,7 @@ class Volume:
 
     @classmethod
     async def create(cls, path: Path, meta: Meta) -> None:
-        """Make an empty volume at ``path``: written aside, synced, renamed, so that it is there whole or not at all."""
+        """Create an empty volume at ``path``: written aside, synced, renamed, so that it is whole or absent."""
         temporary = files.aside(path)
         for leftover in (temporary, temporary.with_name(f"{temporary.name}-journal")):
             leftover.unlink(missing_ok=True)
@@ -272,10 +272,10 @@ class Volume:
 
     @classmethod
     async def open(cls, path: Path, *, read_only: bool = False) -> Volume:
-        """Open an existing volume; a transaction that a crash left half done is rolled back by SQLite here.
+        """Open an existing volume; SQLite rolls back a transaction that a crash left half done.
 
-        One that is damaged is opened if it is to be read only, and if it still says what it is: see ``fault``. Raises
-        ``DamagedError``, and ``HomeError`` for one of a newer program, which is left as it is.
+        A damaged one is opened only to be read, and only with a readable table meta: see ``fault``. Raises ``DamagedError``,
+        and ``HomeError`` for one of a newer program, which is left as it is.
         """
         refuse_no_file(path)
         try:
@@ -295,7 +295,7 @@ class Volume:
                     raise fault
             elif not await has_tables(database, ("meta",)):
                 refuse_strange(path, await database.shape())
-            # Before the rest is looked at, since a newer format has another schema.
+            # Read first, since a newer format has another schema.
             meta = await cls.read_meta(database)
             if fault is None:
                 await database.guard(partial(refuse_strange, path))
@@ -310,11 +310,11 @@ class Volume:
 
     @staticmethod
     async def read_meta(database: Database) -> Meta:
-        """What the volume in ``database`` says of itself. Raises ``HomeError``, ``DamagedError``."""
+        """Read table meta of the volume in ``database``. Raises ``HomeError``, ``DamagedError``."""
         return _meta(database.path, await database.read("SELECT key, value FROM meta"))
 
     def is_at(self, path: Path) -> bool:
-        """Is this still the file at ``path``? Another one may have been put in its place."""
+        """True when ``path`` is still this file; another may have replaced it."""
         return self._file == _identity(path)
 
     async def close(self) -> None:
@@ -324,7 +324,7 @@ class Volume:
         await self._database.close()
 
     async def _reader(self) -> Database:
-        """A connection of its own for reading, so that nobody waits for a batch that is being written."""
+        """A second connection for reading, so that readers do not wait for a batch that is being written."""
         async with self._opening:
             if self._reading is None:
                 self._reading = await Database.open(self.path, pragmas=self._pragmas, read_only=True, remedy=REPAIR)
@@ -350,31 +350,37 @@ class Volume:
             after = rows[-1][0]
 
     async def entries_before(self, seq: int | None, limit: int, kind: str = "") -> list[Entry]:
-        """The last ``limit`` ledger entries with a seq under ``seq`` (None: of all), the newest first; of one kind if given."""
+        """The last ``limit`` ledger entries with a seq under ``seq`` (None: no bound), the newest first.
+
+        With ``kind`` only those of one kind.
+        """
         condition, kinds = ("AND kind = ?", [kind]) if kind else ("", [])
         sql = f"SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq < ? {condition} ORDER BY seq DESC LIMIT ?"
         rows = await (await self._reader()).read(sql, (LAST_SEQ if seq is None else seq, *kinds, limit))
         return [Entry(number, at, kind, actor, decompress(data), digest) for number, at, kind, actor, data, digest in rows]
 
     async def seqs(self, kind: str, after: int) -> list[int]:
-        """The seqs of the ledger entries of one kind, those over ``after``, in order."""
+        """The seqs over ``after`` of the ledger entries of one kind, in order."""
         rows = await (await self._reader()).read(
             "SELECT seq FROM ledger WHERE kind = ? AND seq > ? ORDER BY seq", (kind, after)
         )
         return [row[0] for row in rows]
 
     async def times(self, seqs: Sequence[int]) -> dict[int, str]:
-        """The times of those entries of ``seqs`` that are in this volume."""
+        """The times of the entries ``seqs`` that are in this volume, by seq."""
         return dict(await self._database.among("SELECT seq, at FROM ledger WHERE seq IN (??)", seqs))
 
     async def raw(self, sha256: bytes) -> bytes:
-        """The message, put together and matched with its SHA-256. Raises ``DamagedError``, ``KeyError`` when not here."""
+        """The message, joined from its parts and matched with its SHA-256.
+
+        Raises ``DamagedError``, ``KeyError`` when not here.
+        """
         return await self._raw(self._database, sha256)
 
     async def read_back(self, digests: Iterable[bytes]) -> AsyncGenerator[tuple[bytes, bytes | DamagedError]]:
-        """(SHA-256, message) of each of ``digests``, past all that is in memory: from the disk, as far as that can be had.
+        """Yield (SHA-256, message) of each of ``digests``, read from the disk past all caches, as far as the system allows.
 
-        A new connection has no pages yet, and the system is asked to forget those of the file that are written.
+        A new connection has no pages yet, and the system is asked to drop the file's pages that are written.
         """
         _forget_pages(self.path)
         database = await Database.open(self.path, pragmas=self._pragmas, read_only=True, remedy=REPAIR)
@@ -410,11 +416,11 @@ class Volume:
             raise DamagedError(f"Part {number} in {self.path.name} {error.message}.", REPAIR) from error
 
     async def known_parts(self, digests: Sequence[bytes]) -> dict[bytes, int]:
-        """Ids of those parts that are in this volume already."""
+        """Ids of those parts that are in this volume already, by SHA-256."""
         return dict(await (await self._reader()).among(_IDS, digests))
 
     async def spoils(self, messages: Sequence[Prepared]) -> bool:
-        """Would any of ``messages`` be damaged if they were appended here? A copy of it, or a damaged part, would be kept."""
+        """True when one of ``messages``, appended here, would be damaged: a damaged copy or part of it here would be kept."""
         for message in messages:
             if await self._database.one("SELECT 1 FROM message WHERE sha256 = ?", (message.sha256,)):
                 return True
@@ -447,7 +453,7 @@ class Volume:
             for draft in drafts:
                 at = timestamp(now())
                 kind, data = draft.value.kind, encode(draft.value.payload())
-                # Here alone, so that no entry is by anybody but whom the kernel names.
+                # Determined only here, so that every entry names the account that the kernel gives.
                 if (actor := actors.get(draft.actor)) is None:
                     actor = actors[draft.actor] = signed(draft.actor)
                 head = Head(head.seq + 1, chain(head.hash, at, kind, actor, data))
@@ -475,7 +481,7 @@ class Volume:
         )
 
     async def seal(self) -> Head:
-        """Close the volume for ever; the end of the chain in it."""
+        """Seal the volume for good; the end of its chain."""
         if not await self.is_sealed():
             async with self._database.transaction() as transaction:
                 await transaction.execute("INSERT OR IGNORE INTO meta VALUES ('sealed', ?)", (timestamp(now()),))

@@ -1,9 +1,9 @@
-"""A copy of one volume, brought up to it: a sealed one as a file, an open one by its rows, while others write to it.
+"""A copy of one volume, brought up to date: a sealed one as a file, an open one by its rows, while others write to it.
 
-What holds here: after every transaction the copy is a volume that can be read alone, whose ledger is the beginning of the
-original's. Rows go over in the order parts, messages, ledger, seal, so that what the ledger names is there, and a copy whose
-seal and last hash are the original's has everything. A read of the original lasts as long as a few megabytes take, since
-whoever commits to a volume waits for those who read it.
+Invariant: after every transaction the copy is a volume that can be read alone, whose ledger is a prefix of the original's. Rows
+are copied in the order parts, messages, ledger, seal, so that what the ledger names is there, and a copy with the original's
+seal and last hash is complete. Each read of the original covers a few megabytes, since a commit to a volume waits for its
+readers.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from core.archive.store.volume import Volume, unpack
 from core.db.database import Database, Row
 from core.errors import DamagedError, InputError
 
-#: Bytes of parts that are read at once, and of a file.
+#: Bytes of parts, or of a file, that are read at once.
 PIECE = 8 * 1024 * 1024
 ROWS = 500
-#: A ledger entry tells of up to 500 messages.
+#: Ledger entries copied at once; each names up to 500 messages.
 ENTRIES = 16
 
 Tick = Callable[[int], None]
@@ -31,7 +31,7 @@ Tick = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How far a volume goes: the time of its seal (empty while it is open), its last entry, its last part's id."""
+    """The extent of a volume: the time of its seal (empty while it is open), its last entry, its last part's id."""
 
     sealed: str
     head: Head
@@ -39,7 +39,7 @@ class Extent:
 
 
 async def extent(volume: Volume) -> Extent:
-    """How far ``volume`` goes as of one moment."""
+    """The extent of ``volume``, read in one statement."""
     row = await volume.database.one(
         "SELECT (SELECT value FROM meta WHERE key = 'sealed'), last.seq, last.hash, (SELECT max(id) FROM part) "
         "FROM (SELECT 1) LEFT JOIN (SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1) last"
@@ -50,7 +50,7 @@ async def extent(volume: Volume) -> Extent:
 
 
 async def refuse_damaged(source: Path) -> None:
-    """Raises ``DamagedError`` when a volume is not whole, as far as that shows when it is opened."""
+    """Raise ``DamagedError`` when opening a volume has shown that it is not whole."""
     volume = await Volume.open(source, read_only=True)
     try:
         if volume.fault is not None:
@@ -61,7 +61,7 @@ async def refuse_damaged(source: Path) -> None:
 
 
 async def bring_up(source: Path, target: Path, tick: Tick) -> tuple[Head, bool]:
-    """Make ``target`` what ``source`` is now; its last entry, and whether anything was copied.
+    """Make ``target`` equal to ``source``; its last entry, and whether anything was copied.
 
     ``tick`` is called with the bytes of each piece. Raises ``InputError`` (``target`` is no beginning of ``source``),
     ``DamagedError``, ``StorageError``, ``OSError``.
@@ -105,7 +105,7 @@ async def _bring_up_rows(original: Volume, wanted: Extent, target: Path, tick: T
 
 
 async def _refuse_other(original: Volume, copy: Volume, wanted: Extent, there: Extent, target: Path) -> None:
-    """Raises ``InputError`` when the copy is not the beginning of ``original``: it may have what is nowhere else."""
+    """Raise ``InputError`` when the copy is not a prefix of ``original``: it may have messages of its own."""
     if copy.meta != original.meta:
         raise InputError(f"{target} is a copy of another volume or archive.", "Choose another folder.")
     same = there.head in (wanted.head, original.meta.previous)
@@ -140,7 +140,7 @@ async def _copy_parts(source: Database, target: Database, after: int, last: int,
 
 
 def _piece(sizes: Sequence[Row]) -> tuple[int, int]:
-    """The id up to which the next piece goes, and its bytes: one part at least."""
+    """The last part id of the next piece, and its bytes; at least one part."""
     until, total = sizes[0]
     for number, size in sizes[1:]:
         if total + size > PIECE:
@@ -150,11 +150,11 @@ def _piece(sizes: Sequence[Row]) -> tuple[int, int]:
 
 
 async def _copy_messages(source: Database, target: Database, last_part: int) -> None:
-    """All messages that the copied parts make. They have no order of their own, so those that are there are met again."""
+    """Copy all messages whose parts are copied. They have no order of their own, so known ones are met again and ignored."""
     after = b""
     sql = "SELECT sha256, size, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"
     while rows := await source.read(sql, (after, ROWS)):
-        # What was archived since has parts that are not copied this time.
+        # Messages archived since have parts that are not copied this time.
         whole = [row for row in rows if max(unpack(row[2]), default=0) <= last_part]
         found = await target.among("SELECT sha256 FROM message WHERE sha256 IN (??)", [row[0] for row in whole])
         known = {row[0] for row in found}
@@ -177,16 +177,16 @@ async def _insert(target: Database, sql: str, rows: Sequence[Row]) -> None:
 
 
 def _protect(target: Path, wanted: Extent) -> None:
-    """A copy is nobody's but its owner's, and sealed it is not written again."""
+    """Set the mode of a copy: for its owner only, and read-only when sealed."""
     target.chmod(0o400 if wanted.sealed else 0o600)
 
 
 async def _copy_file(source: Path, target: Path, tick: Tick) -> None:
-    """Under its name only when it is whole and on the disk."""
+    """Copy a file under a temporary name; renamed when it is whole and synced."""
     with source.open("rb") as reading, files.replacing(target, 0o400) as writing:
         while piece := await asyncio.to_thread(reading.read, PIECE):
             await asyncio.to_thread(writing.write, piece)
             tick(len(piece))
         writing.flush()
-        # In a thread, so that little is left to wait for at the end of the block, which keeps everybody waiting.
+        # In a thread, so that the final sync is short; the event loop would block in it.
         await asyncio.to_thread(os.fsync, writing.fileno())

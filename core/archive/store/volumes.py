@@ -1,7 +1,7 @@
-"""The volumes of one archive: which there are, which one is written to, and why none can be. Knows no catalog.
+"""The volumes of one archive: their numbers, the one that is written to, and the reason why none can be. Knows no catalog.
 
-They are opened when they are asked for and kept open. A file that another process has put in the place of one is opened anew.
-What cannot be read of them is noted, once, and passed over where others can be read.
+They are opened on demand and kept open. A file that another process has replaced is opened anew. Unreadable parts are noted
+once, and passed over where others can be read.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from core.config import Home
 from core.db.database import LOCK_SECONDS
 from core.errors import BusyError, DamagedError, HomeError, StorageError
 
-#: Why nothing can be appended: damage, no space or no right to write, or it is a backup.
+#: The reason why nothing can be appended: damage, no space or no right to write, or a backup.
 Refusal = DamagedError | StorageError | HomeError
 
 
 class Volumes:
-    """The volume files of ``home``. ``last`` is the number of the one that is written to, ``archive_id`` whose they are.
+    """The volume files of ``home``.
 
-    ``refusal``: why nothing can be appended; None when all is well.
+    ``last``: the number of the one that is written to; ``archive_id``: the id in their tables meta.
+
+    ``refusal``: the reason why nothing can be appended; None when appending works.
     """
 
     def __init__(self, home: Home, refusal: Refusal | None = None) -> None:
@@ -39,23 +41,23 @@ class Volumes:
         self._open: dict[int, Volume] = {}
         self._replaced: list[Volume] = []
         self._opening = asyncio.Lock()
-        #: The file of the last volume when it was last looked at because of damage.
+        #: Inode, size and time of the last volume's file when it was last found damaged.
         self._seen: tuple[int, int, int] = (0, 0, 0)
 
     # What can be done ----------------------------------------------------------------------------------------------------
 
     @property
     def damage(self) -> DamagedError | None:
-        """The damage because of which nothing is appended, if there is any."""
+        """The damage that forbids appending; None when there is none."""
         return self.refusal if isinstance(self.refusal, DamagedError) else None
 
     def check_usable(self) -> None:
-        """Raises ``DamagedError``, ``StorageError`` when nothing can be appended, ``HomeError`` for a backup."""
+        """Raise ``DamagedError`` or ``StorageError`` when nothing can be appended, ``HomeError`` for a backup."""
         if self.refusal is not None:
             raise self.refusal
 
     def refuse(self, error: DamagedError | StorageError) -> None:
-        """From now on nothing is appended; what can be read is read."""
+        """Forbid appending from now on; reading still works."""
         self.refusal = error
         self._seen = _facts(self.home.volume(self.last))
         self.note(error, "Until then nothing is added to the archive; all that is whole can be read.")
@@ -66,7 +68,7 @@ class Volumes:
         return list(self._notes.values())
 
     def note(self, error: Refusal, more: str = "") -> None:
-        """Keep a notice of something that cannot be read, once."""
+        """Keep a notice of an unreadable part, once."""
         self.tell(error.message, " ".join(text for text in (error.message, error.hint, more) if text))
 
     def tell(self, key: str, notice: str) -> None:
@@ -74,7 +76,7 @@ class Volumes:
         self._notes.setdefault(key, notice)
 
     def is_noted(self, error: Refusal) -> bool:
-        """Tell whether ``notices`` has the error already."""
+        """True when ``notices`` has the error already."""
         return error.message in self._notes
 
     def forget_notices(self) -> None:
@@ -96,7 +98,7 @@ class Volumes:
                 await volume.append([Draft(ArchiveCreated(volume.meta.archive_id), actor)])
 
     async def find(self, seen: int, seq: int) -> None:
-        """Look which volumes there are. ``seen``, ``seq``: up to which volume and entry the catalog has followed them."""
+        """Find the volumes on disk. ``seen``, ``seq``: the last volume and entry that the catalog has applied."""
         self.last = await self._find_last(seen, seq)
         missing = sorted(set(range(1, self.last + 1)) - set(self.home.volume_numbers()))
         for number in missing:
@@ -112,18 +114,21 @@ class Volumes:
                 self.refuse(error)
 
     async def _find_last(self, seen: int, seq: int) -> int:
-        """The volume that is written to: the last that is there, or one after it from which the catalog has seen something."""
+        """The number of the volume that is written to.
+
+        It is the last on disk, or a later one of which the catalog has applied entries.
+        """
         last = (self.home.volume_numbers() or [1])[-1]
         if seen <= last:
             return last
         with suppress(DamagedError, StorageError):
-            # One that was lost before anything was in it is no loss.
+            # A volume lost before its first entry is no loss.
             if (await (await self.at(last)).head()).seq >= seq:
                 return last
         return seen
 
     def look(self) -> None:
-        """Count volumes that another process has begun."""
+        """Find volumes that another process has begun."""
         self.last = max((self.home.volume_numbers() or [1])[-1], self.last)
 
     async def at(self, number: int) -> Volume:
@@ -135,7 +140,7 @@ class Volumes:
                 found = self._open.get(number)
                 if found is None or not found.is_at(path):
                     if found is not None:
-                        # Somebody may be reading from it.
+                        # Another task may be reading from it.
                         self._replaced.append(self._open.pop(number))
                     found = await Volume.open(path, read_only=number != self.last or self.refusal is not None)
                     self._open[number] = found
@@ -143,7 +148,7 @@ class Volumes:
         return found
 
     def _check_identity(self, volume: Volume, number: int) -> None:
-        """Raises ``DamagedError`` for the volume of another archive, or with another number."""
+        """Raise ``DamagedError`` for a volume of another archive, or with another number."""
         name = self.home.volume(number).name
         if self.archive_id and volume.meta.archive_id != self.archive_id:
             what = "belongs to another archive than the catalog"
@@ -167,7 +172,7 @@ class Volumes:
             await volume.close()
 
     def has_changed(self) -> bool:
-        """Has the file because of which nothing is appended changed since that was found, or last asked?"""
+        """True when the damaged file has changed since it was found damaged, or last asked."""
         there = _facts(self.home.volume(self.last))
         if self.damage is None or there == self._seen:
             return False
@@ -175,7 +180,7 @@ class Volumes:
         return True
 
     def forget(self) -> None:
-        """Believe nothing of what was found: all files are opened anew. Those that are open may be read to the end."""
+        """Forget all findings: files are opened anew. Those that are open can be read to the end."""
         self._replaced += self._open.values()
         self._open.clear()
         self.refusal = None
@@ -184,7 +189,7 @@ class Volumes:
     # Writing -------------------------------------------------------------------------------------------------------------
 
     async def next(self, volume: Volume) -> None:
-        """Seal ``volume`` and go on with the next one, which another process may have begun."""
+        """Seal ``volume``; the next one, which another process may have begun."""
         number = volume.meta.number + 1
         async with locked(self.home.volumes):
             head = await volume.seal()
@@ -206,18 +211,18 @@ class Volumes:
             yield volume
 
     async def unusable(self) -> list[int]:
-        """The volumes that are missing, cannot be read or are not whole, as far as that shows when they are opened."""
+        """The volumes that are missing, unreadable or damaged, as far as opening them shows."""
         return [number for number in range(1, self.last + 1) if await self.is_unusable(number)]
 
     async def is_unusable(self, number: int) -> bool:
-        """The same of one volume."""
+        """True when the volume is missing, unreadable or damaged."""
         try:
             return (await self.at(number)).fault is not None
         except (DamagedError, StorageError):
             return True
 
     async def is_listed_before(self, sha256: bytes, number: int) -> bool:
-        """Does a volume before ``number`` have the message, as far as the volumes' own tables can be read?"""
+        """True when a volume before ``number`` has the message, as far as the volumes' tables can be read."""
         async for volume in self.readable():
             if volume.meta.number < number:
                 with self._passing_over():
@@ -239,14 +244,14 @@ class Volumes:
         return await (await self.at(self.last)).head()
 
     async def end_of(self, number: int) -> Head:
-        """The last entry in a volume. Raises ``DamagedError`` when that cannot be known."""
+        """The last entry in a volume. Raises ``DamagedError`` when it cannot be read."""
         volume = await self.at(number)
         if volume.fault is not None:
             raise volume.fault
         return await volume.head()
 
     async def entries(self, after: int = 0) -> AsyncIterator[Entry]:
-        """Ledger entries of all volumes with a seq over ``after``, in order; ``notices`` says what cannot be read of them."""
+        """Ledger entries of all volumes with a seq over ``after``, in order; unreadable ones become ``notices``."""
         async for volume in self.readable():
             with self._passing_over():
                 async for entry in volume.entries(after):
@@ -268,7 +273,7 @@ class Volumes:
         return found
 
     async def entry_seqs(self, kind: str, after: int = 0) -> list[int]:
-        """The seqs of all ledger entries of one kind that are over ``after``, in order; of those that can be read."""
+        """The seqs over ``after`` of all ledger entries of one kind, in order, without unreadable ones."""
         found: list[int] = []
         async for volume in self.readable():
             with self._passing_over():
@@ -276,7 +281,7 @@ class Volumes:
         return found
 
     async def entry_times(self, seqs: Collection[int]) -> dict[int, str]:
-        """The times of ledger entries, by seq; none for what cannot be read."""
+        """The times of ledger entries, by seq, without unreadable ones."""
         found: dict[int, str] = {}
         async for volume in self.readable():
             with self._passing_over():
@@ -285,7 +290,7 @@ class Volumes:
 
     @contextmanager
     def _passing_over(self) -> Iterator[None]:
-        """Pass over the error of one volume, so that the others are read."""
+        """Context that notes the error of one volume and goes on, so that the others are read."""
         try:
             yield
         except (DamagedError, StorageError) as error:
@@ -302,7 +307,7 @@ async def locked(folder: Path, busy: str = "Another process is making a volume."
 
 
 def _facts(path: Path) -> tuple[int, int, int]:
-    """Inode, size and time of change of a file; zeros for none."""
+    """Inode, size and modification time of a file; zeros when it is missing."""
     try:
         there = path.stat()
     except OSError:
@@ -311,7 +316,7 @@ def _facts(path: Path) -> tuple[int, int, int]:
 
 
 def _protect(path: Path) -> None:
-    """A sealed volume is not written again; its mode says so to everybody."""
+    """Make the file of a sealed volume read-only."""
     with suppress(OSError):
         if path.is_file() and path.stat().st_mode & 0o222:
             path.chmod(0o400)

@@ -1,7 +1,7 @@
-"""Writes to the archive: makes messages ready, and appends those of all who wait together. Volume first, catalog second.
+"""The writer of the archive: prepares messages, and appends the batches of all callers together. Volume first, catalog second.
 
-A transaction costs the same whether it holds a batch of one mailbox or of four, and on a disk most of it is waiting. What
-comes while one is being written waits for it, and is written with all that came meanwhile, in the order in which it came.
+A transaction costs the same for a batch of one mailbox or of four, and most of it is waiting for the disk. Requests that come
+during a transaction wait, and are written together in the next one, in their order.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from core.archive.store.volume import Incomplete, Sealed, Volume
 from core.archive.store.volumes import Volumes
 from core.system.tasks import spawn
 
-#: Up to this size a batch is compressed before its turn to be written comes.
+#: Up to this size in bytes a batch is compressed before its turn to be written.
 COMPRESS_AHEAD_BYTES = 16 * 1024 * 1024
-#: Raw bytes that are written in one transaction, if more than one batch waits.
+#: Raw bytes written in one transaction when several batches wait.
 GROUP_BYTES = 16 * 1024 * 1024
 
 
@@ -34,13 +34,13 @@ class Projection(Protocol):
         """Those of ``digests`` that are in the archive."""
 
     async def lost(self, digests: Sequence[bytes]) -> list[bytes]:
-        """Those of ``digests`` that the archive lists and cannot give out."""
+        """Those of ``digests`` that the archive lists but cannot read."""
 
     async def mended(self, digests: Sequence[bytes]) -> None:
         """Forget the damage of messages that were stored anew."""
 
     async def told(self, drafts: Sequence[Draft], forms: Mapping[bytes, bytes]) -> list[Draft]:
-        """The drafts as the ledger has them, with what only the catalog knows; ``forms``: messages as they are with CRLF."""
+        """The drafts completed from the catalog; ``forms``: SHA-256 of messages' CRLF forms."""
 
     async def apply(self, entries: Sequence[Entry], volume: int, fresh: Mapping[bytes, Prepared]) -> None:
         """Follow the ledger up to ``entries``; of the messages that came with them ``fresh`` are new in the volume."""
@@ -51,7 +51,7 @@ class Projection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A batch that only needs to be written: all its messages, and the parts that ``volume`` did not have yet."""
+    """A batch ready to be written: all its messages, and the parts that ``volume`` did not have."""
 
     messages: tuple[Prepared, ...]
     volume: int
@@ -60,12 +60,12 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A caller's wish to have something written, and the future of its entries."""
+    """A caller's request to write, and the future of its entries."""
 
     drafts: Sequence[Draft]
     ready: Ready | None
     done: asyncio.Future[list[Entry]]
-    #: Its messages are written although the archive has them: what it has is damaged.
+    #: Write its messages although the archive has them: the copies there are damaged.
     anew: bool = False
 
     @property
@@ -74,7 +74,7 @@ class Request:
 
 
 class Writer:
-    """Appends to ``volumes``, and has the ``projection`` follow. All that a process writes to an archive goes through one."""
+    """The one writer of a process: appends to ``volumes``, then has the ``projection`` follow."""
 
     def __init__(self, volumes: Volumes, projection: Projection) -> None:
         self._volumes = volumes
@@ -84,7 +84,7 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
-        """Wait until nothing waits to be written any more, and end the processes."""
+        """Write what is still queued, and end the processes."""
         while self._task is not None and not self._task.done():
             await asyncio.wait([self._task])
         await self._processes.close()
@@ -92,11 +92,11 @@ class Writer:
     # Making ready ----------------------------------------------------------------------------------------------------------
 
     def expect(self, size: int) -> None:
-        """Say that ``size`` bytes of messages are about to come."""
+        """Announce ``size`` bytes of messages."""
         self._processes.expect(size)
 
     async def prepare(self, raws: Sequence[bytes]) -> Ready:
-        """Do all that can be done with messages before they are written: hash, split, describe, compress.
+        """Prepare messages as far as that is possible before they are written: hash, split, describe, compress.
 
         Several batches may be prepared at once while another is written.
         """
@@ -120,10 +120,10 @@ class Writer:
     async def append(self, drafts: Sequence[Draft], ready: Ready | None = None) -> list[Entry]:
         """Store what is ``ready`` and append ``drafts``; durable when this returns, and in the catalog.
 
-        Messages that the archive has already are not written again, unless what it has cannot be read: these are first.
-        Cancelled while it waits, it is written all the same. Raises ``StorageError``, ``BusyError``: then nothing else was
-        written, or all of it is in the volume and the catalog catches up with it at the next chance. Raises ``DamagedError``,
-        and ``HomeError`` for a backup, which would be no copy any more.
+        Messages that the archive has are not written again, unless their copies cannot be read: those are renewed first. A
+        cancelled caller's request is still written. Raises ``StorageError``, ``BusyError``: then nothing else was written, or
+        all of it is in the volume and the catalog catches up at the next chance. Raises ``DamagedError``, and ``HomeError`` for
+        a backup.
         """
         self._volumes.check_usable()
         if ready is not None and ready.messages:
@@ -131,10 +131,10 @@ class Writer:
         return await self._append(drafts, ready)
 
     async def mend(self, raws: Mapping[bytes, bytes], origin: str, actor: str = "archivar") -> int:
-        """Store those of ``raws``, by SHA-256, anew that are lost; how many. ``origin``: where they came from, for the ledger.
+        """Store anew those of ``raws``, by SHA-256, that are lost; their number. ``origin``: their source, for the ledger.
 
-        Without this a message whose volume is damaged or missing would count as there already, and its bytes would be let go.
-        Raises as ``append`` does.
+        Without this a message whose volume is damaged or missing would count as archived, and the fetched bytes would be
+        dropped. Raises as ``append`` does.
         """
         wrong = await self._projection.lost(list(raws))
         if wrong:
@@ -144,25 +144,25 @@ class Writer:
         return len(wrong)
 
     async def renew(self, draft: Draft, raws: Sequence[bytes]) -> Entry:
-        """Store messages once more, since what the archive has of them is damaged; ``draft`` is the entry that says so.
+        """Store messages once more, whose copies are damaged; ``draft`` is the entry that says so.
 
         They go into a volume that has nothing damaged of theirs, the next one if need be. Raises as ``append`` does.
         """
         self._volumes.check_usable()
         messages = await asyncio.to_thread(intake.prepare_all, raws)
-        # Made once and kept: whether a volume can take them is asked before, and another may be begun.
+        # Compressed once and kept: whether a volume can take them is checked first, and another may be begun.
         parts = await asyncio.to_thread(intake.parts_of, messages, ())
         [entry] = await self._append([draft], Ready(tuple(messages), self._volumes.last, parts), anew=True)
         return entry
 
     async def restate(self, drafts: Sequence[Draft]) -> None:
-        """Append to a volume of which the catalog has seen more than there is; the catalog is made anew afterwards."""
+        """Append to a volume that has lost entries which the catalog has applied; the catalog is made anew afterwards."""
         await self._to_volume(await self._projection.told(drafts, {}), (), {}, ())
 
     async def _append(self, drafts: Sequence[Draft], ready: Ready | None, *, anew: bool = False) -> list[Entry]:
         self._volumes.check_usable()
         request = Request(drafts, ready, asyncio.get_running_loop().create_future(), anew)
-        # Whoever was cancelled asks no more; then nobody else would look at the error.
+        # A cancelled caller never reads the future's error: it is read here.
         request.done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._waiting.append(request)
         if self._task is None or self._task.done():
@@ -180,11 +180,11 @@ class Writer:
                     if len(group) == 1:
                         group[0].done.set_exception(error)
                     else:
-                        # One of them may be the reason; the others are not to suffer for it.
+                        # One of them may be the cause; the others are written without it.
                         groups.extend([request] for request in group)
 
     def _group(self) -> list[Request]:
-        """Take what is written in one transaction from what waits."""
+        """Take from the queue what fits into one transaction."""
         group = [self._waiting.popleft()]
         size = group[0].size
         while self._waiting and size + self._waiting[0].size <= GROUP_BYTES:
@@ -193,7 +193,7 @@ class Writer:
         return group
 
     async def _write(self, group: Sequence[Request]) -> None:
-        """Write what several asked for, in one transaction of the volume and one of the catalog."""
+        """Write several requests in one transaction of the volume and one of the catalog."""
         batches = [request.ready for request in group if request.ready]
         messages = {message.sha256: message for ready in batches for message in ready.messages}
         known = await self._projection.known(list(messages))
@@ -211,26 +211,28 @@ class Writer:
     async def _to_volume(
         self, drafts: Sequence[Draft], batches: Sequence[Ready], fresh: Mapping[bytes, Prepared], anew: Sequence[Prepared]
     ) -> tuple[int, list[Entry]]:
-        """Append ``drafts`` and the ``fresh`` messages of ``batches`` to the last volume, or the next one; its number, and the
-        entries. ``anew``: messages of which the volume must have nothing yet."""
+        """Append ``drafts`` and the ``fresh`` messages of ``batches`` to the last volume or the next; its number, the entries.
+
+        ``anew``: messages of which the volume must have nothing yet.
+        """
         messages = list(fresh.values())
-        # Parts of messages that the archive has already are not wanted: they would lie in the volume for nothing.
+        # Parts that only archived messages use are dropped: nothing in the volume would refer to them.
         wanted = {piece.sha256 for message in messages for piece in message.pieces}
         made_for = {ready.volume for ready in batches}
         parts: Iterable[Part] = (part for ready in batches for part in ready.parts if part.sha256 in wanted)
         while True:
             volume = await self._volumes.at(self._volumes.last)
             if await volume.is_sealed() or await self._is_full(volume) or await volume.spoils(anew):
-                # Before anything is written: when the next volume cannot be made, nothing was.
+                # Begun first: when the next volume cannot be made, nothing was written.
                 await self._volumes.next(volume)
                 continue
             if made_for - {self._volumes.last}:
-                # Another volume was begun in between: it has none of the parts that were left out as known.
+                # Another volume was begun since: it has none of the parts left out as known.
                 parts, made_for = intake.parts(messages, ()), set()
             try:
                 return volume.meta.number, await volume.append(drafts, messages, parts)
             except Incomplete:
-                # A part that was left out as known did not get into the volume: a batch before this one failed.
+                # A part left out as known did not get into the volume: an earlier batch failed.
                 parts, made_for = intake.parts(messages, ()), set()
             except Sealed:
                 parts, made_for = intake.parts(messages, ()), set()

@@ -23,7 +23,7 @@ from core.archive.store.entries.statement import Newer
 from core.archive.store.entries.transfers import AnyTransfer
 from core.archive.store.entries.upkeep import AnyUpkeep
 
-#: What any entry says that this version can write.
+#: Every statement that this version can write.
 AnyEntry = AnyMail | AnyFiling | AnyTransfer | AnyRecord | AnyUpkeep
 
 #: The classes, by kind.
@@ -31,7 +31,7 @@ KINDS: dict[str, type[AnyEntry]] = {one.kind: one for one in get_args(AnyEntry)}
 
 
 def is_a(kind: str, group: type) -> bool:
-    """Tell whether statements of this kind are of the class ``group``, without reading one."""
+    """True when statements of ``kind`` are of the class ``group``; nothing is read."""
     found = KINDS.get(kind)
     return found is not None and issubclass(found, group)
 

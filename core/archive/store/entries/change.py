@@ -21,16 +21,19 @@ from core.text.format import number
 KEY = "changes"
 #: The JSON of a user, profile, directory, address, setting or place of seals.
 Record = dict[str, Any]
-#: Ids and what only the program needs are told by the entry itself.
+#: Fields left out of the changes: ids and internals, which the entry itself has.
 _UNTOLD = {"id", "v"}
 _ABSENT: Any = object()
-#: Changes that a sentence tells, and the longest text of one there.
+#: How many changes a sentence lists, and the longest text of one there.
 _SHOWN, _LONGEST = 3, 90
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field. ``old`` and ``new`` are values of JSON, ``ABSENT`` where there was, or is, none; ``secret``: not told."""
+    """The change of one field.
+
+    ``old`` and ``new`` are JSON values, ``ABSENT`` where there is none; ``secret``: without values.
+    """
 
     field: str
     old: Any = _ABSENT
@@ -39,7 +42,7 @@ class Change:
 
     @classmethod
     def of_json(cls, value: object) -> Change:
-        """Raises ``Unreadable`` when it is none."""
+        """The change in one item of a payload. Raises ``Unreadable``."""
         fields = Fields(record(value))
         return cls(
             fields.text("field"), fields.raw("old", _ABSENT), fields.raw("new", _ABSENT), bool(fields.raw("secret", False))
@@ -53,16 +56,16 @@ class Change:
 
     @property
     def began(self) -> bool:
-        """True for the value that a new record began with."""
+        """True for the first value of a new record."""
         return self.old is _ABSENT and not self.secret
 
     @property
     def ended(self) -> bool:
-        """True for the value that a record had when it was removed."""
+        """True for the last value of a removed record."""
         return self.new is _ABSENT and not self.secret
 
     def sentence(self) -> str:
-        """``delete.when: never → immediately``; what a list gained and lost rather than all of it, twice."""
+        """The change in words: ``delete.when: never → immediately``; of lists only the items gained and lost."""
         if self.secret:
             return f"{self.field}: changed"
         if self.began or self.ended:
@@ -75,25 +78,25 @@ class Change:
         return f"{self.field}: {_shown(self.old)} → {_shown(self.new)}"
 
 
-#: The changes that an entry tells; None of one of an older version, which tells none.
+#: The changes of an entry; None for an entry of an older version, which has none.
 Changes = tuple[Change, ...] | None
 
-#: The changes that a caller tells who has stored, replaced or forgotten a password of a profile or of the directory.
+#: Change reported by the caller when a password of a profile or of the directory was stored, replaced or forgotten.
 PASSWORD_CHANGED = (Change("login.password", secret=True),)
 
 
 def of(fields: Fields) -> Changes:
-    """The changes in a payload. Raises ``Unreadable``."""
+    """The changes of a payload. Raises ``Unreadable``."""
     return tuple(map(Change.of_json, row(fields.raw(KEY)))) if KEY in fields else None
 
 
 def payload(changes: Changes) -> Payload:
-    """The field of a payload that has the changes; none where none are told."""
+    """The payload's ``changes`` field; no field for None."""
     return {} if changes is None else {KEY: [one.as_json() for one in changes]}
 
 
 def summary(changes: Changes, *, renamed: bool) -> str:
-    """The first changes, after the sentence that says of what; ``renamed``: it says the name as well."""
+    """The first changes as the end of a sentence; ``renamed``: the old name comes first."""
     if changes is None or any(change.ended for change in changes):
         return ""
     if any(change.began for change in changes):
@@ -101,7 +104,7 @@ def summary(changes: Changes, *, renamed: bool) -> str:
     if not renamed and not changes:
         return " Nothing of it was changed."
     found = [one for one in changes if not (renamed and one.field == "name")]
-    # That a password changed must not be what is left out.
+    # A changed password must not be among those left out.
     found.sort(key=lambda one: not one.secret)
     texts = (one.sentence() for one in found[:_SHOWN])
     cut = [text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…" for text in texts]
@@ -111,7 +114,7 @@ def summary(changes: Changes, *, renamed: bool) -> str:
 
 
 def between(old: Record | None, new: Record | None) -> list[Change]:
-    """The fields that differ; of a new record (``old`` is None) or a removed one all that say anything."""
+    """The fields that differ; for a new record (``old`` is None) or a removed one all fields that are not empty."""
     before, after = ({} if one is None else flat(one) for one in (old, new))
     found = []
     for field in dict.fromkeys((*after, *before)):
@@ -121,7 +124,7 @@ def between(old: Record | None, new: Record | None) -> list[Change]:
             if value is not False and not _is_nothing(value):
                 found.append(Change(field, was, now))
         elif was != now and not (_is_nothing(was) and _is_nothing(now)):
-            # One that a section has only now, or no more: not given is a value as any other.
+            # A field that only one side has: absent counts as a value.
             found.append(Change(field, None if was is _ABSENT else was, None if now is _ABSENT else now))
     return found
 
@@ -145,7 +148,7 @@ def flat(value: Record, prefix: str = "") -> Record:
 
 
 def _is_nothing(value: Any) -> bool:
-    """True for a value that says nothing: not given, or empty."""
+    """True for a value that is absent or empty."""
     return value is _ABSENT or value is None or value in ("", [], {})
 
 

@@ -1,4 +1,4 @@
-"""Statements about catch-all mailboxes: mail that was filed to everybody whom it concerns, left on the server, filed later."""
+"""Statements about catch-all mailboxes: mail filed to its users, left on the server, or filed later."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class FiledMessage:
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """The templates that mail was filed by, and the places that they gave; ``kept``: the place of the catch-all archive."""
+    """The templates by which mail was filed, and the folders that resulted; ``kept``: the folder of the catch-all archive."""
 
     incoming: str
     outgoing: str
@@ -81,7 +81,7 @@ class Filed(Event, Storing):
 
     places of a message: numbers into the list; kept: the place of the catch-all
     archive, or null; from, to: addresses that no user has (numbers), ours: in one of our domains; report: [sha256 of the
-    header, size] of the journal report it lay in, or null; canonical: as in ``Archived``.
+    header, size] of the journal report around it, or null; canonical: as in ``Archived``.
     """
 
     kind: ClassVar[str] = "filed"
@@ -163,7 +163,7 @@ class Left(Event):
     messages: [[uid, addresses, size, internaldate]]}
 
     reading: digest of the header fields that were
-    read; ours: false also of what is no stranger; the last two of a message are missing in older entries.
+    read; ours: false also for addresses that are not foreign; the last two of a message are missing in older entries.
     """
 
     kind: ClassVar[str] = "left"
@@ -192,7 +192,7 @@ class Left(Event):
 
 @dataclass(frozen=True, slots=True)
 class RefiledAddress:
-    """An address that a user has by now: ``sent``: the message came from it; ``place``: number of the place in the list."""
+    """An address that has found its user: ``sent``: the message came from it; ``place``: number of the place in the list."""
 
     address: str
     sent: bool
@@ -229,7 +229,9 @@ class RefiledMessage:
 
 @dataclass(frozen=True, slots=True)
 class Refiled(Event):
-    """Messages that were filed to users who have the address by now.
+    """Messages filed to users who have been given their addresses since.
+
+    Payload: {places: [[owner, folder]], messages: [[sha256, [[address, sent, place]]]]}
 
     Payload: {places: [[owner, folder]], messages: [[sha256, [[address, sent, place]]]]}
 

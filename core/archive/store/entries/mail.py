@@ -1,4 +1,4 @@
-"""Statements about mail of one mailbox: archived, imported and restored messages, and what became of them on the server."""
+"""Statements about mail of one mailbox: archived and linked messages, and their later history on the server."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Archived(Event, Storing):
 
 @dataclass(frozen=True, slots=True)
 class Linked(Event):
-    """Messages that were archived before, and are at another place as well: nothing was fetched.
+    """Archived messages found at another place as well; nothing was fetched.
 
     Payload: {run, source, owner, folder, server_folder, uidvalidity, messages: [[sha256, uid, size, internaldate, flags]]}
 
@@ -104,7 +104,7 @@ class Spot:
 class MovedMessage:
     """A message that was at ``origin`` and is in ``name`` now; ``path``: its folder in the archive, None in a catch-all one.
 
-    ``ours`` is None for a move that was followed. Of what we deleted and is in the trash now: was it seen to come there?
+    ``ours``: None for a move by other programs; for a message that we deleted, true when it was seen to come to the trash.
     """
 
     origin: Spot
@@ -160,7 +160,7 @@ class Moved(Event):
         return {"run": self.run, "source": self.source, "owner": self.owner, "moves": moves}
 
     def followed(self) -> int:
-        """The number of moves, without those into the trash that our deletions made."""
+        """The number of moves by other programs, without those into the trash that our deletions made."""
         return sum(move.ours is None for move in self.moves)
 
     def sentence(self) -> str:
@@ -267,7 +267,7 @@ class Deleted(_OfUids):
 
     Payload: {run, source, server_folder, uidvalidity, uids, kept}
 
-    uids: what is gone, and kept: what is there in spite of it; IMAP sequence sets.
+    uids: deleted messages; kept: messages that are still there. Both are IMAP sequence sets.
     """
 
     kind: ClassVar[str] = "deleted"

@@ -1,4 +1,4 @@
-"""Fields of a payload and columns of its rows, each checked for what it must be.
+"""Reading of payload fields and row columns, each checked for its type.
 
 Raises ``Unreadable`` for anything else, so that no table is ever given a value of a wrong kind.
 """
@@ -27,7 +27,7 @@ def text(value: object) -> str:
 
 
 def number(value: object) -> int:
-    """A whole number that a table can hold."""
+    """A whole number that SQLite can hold."""
     if not isinstance(value, int) or not _LEAST <= value <= _MOST:
         raise Unreadable(f"{_short(value)} is no number")
     return value
@@ -55,7 +55,7 @@ def row(value: object) -> Row:
 
 
 def columns(value: object, *counts: int) -> Row:
-    """A row that has one of these numbers of columns."""
+    """The columns of a row, whose number must be one of ``numbers``."""
     found = row(value)
     if len(found) not in counts:
         raise Unreadable(f"a row has {len(found)} columns instead of {counts[-1]}")
@@ -79,7 +79,7 @@ def numbers(value: object) -> tuple[int, ...]:
 
 
 def numbers_below(end: int, value: object) -> tuple[int, ...]:
-    """Places in a list of ``end`` values."""
+    """Indices into a list of ``end`` values."""
     found = numbers(value)
     if any(not 0 <= one < end for one in found):
         raise Unreadable(f"{_short(value)} names what is not in the list")
@@ -93,7 +93,7 @@ def record(value: object) -> Payload:
 
 
 class Fields:
-    """The fields of a payload by their names; ``default`` is of those that older entries have not."""
+    """The fields of a payload by name; ``default`` is for fields that older entries lack."""
 
     __slots__ = ("_values",)
 
@@ -104,7 +104,7 @@ class Fields:
         return name in self._values
 
     def raw(self, name: str, default: Any = _MISSING) -> Any:
-        """The value, whatever it is."""
+        """The value as it is, of any type."""
         value = self._values.get(name, default)
         if value is _MISSING:
             raise Unreadable(f"{name} is missing")
@@ -138,7 +138,7 @@ class Fields:
         return record(self.raw(name))
 
     def counts(self, *names: str) -> dict[str, int]:
-        """The numbers called so, all of which must be there."""
+        """The numbers in the fields ``names``, all of which must be there."""
         return {name: self.number(name) for name in names}
 
 

@@ -1,4 +1,4 @@
-"""Statements that save or remove a record: users, profiles, the directory, addresses, settings, places for seals.
+"""Statements that save or remove a record: users, profiles, the directory, addresses, settings, seal places.
 
 Each has ``changes`` beside its own fields, see ``change``; they are missing in older entries.
 """
@@ -52,7 +52,7 @@ class UserSaved(RecordStatement):
         return self.user.id
 
     def after(self) -> Record | None:
-        """The user's fields. Removed, a user is only kept for the name of the archive."""
+        """The user's fields; of a removed user only what names the archive."""
         found = self.user.as_json()
         return None if found.pop("removed") else found
 
@@ -72,7 +72,7 @@ class ProfileSaved(RecordStatement):
 
     Payload: {name, definition, renamed}
 
-    definition: the profile as JSON, never a password; renamed: what it was called until then, only if it is another name.
+    definition: the profile as JSON, never a password; renamed: the earlier name, only if it is another one.
     """
 
     kind: ClassVar[str] = "profile.saved"
@@ -278,7 +278,7 @@ class SealPlaceSaved(RecordStatement):
     @classmethod
     def of_own(cls, fields: Fields) -> Self:
         found = cls(fields.record("definition"))
-        # The catalog has it under this name.
+        # The catalog's key of the place.
         _ = found.name
         return found
 

@@ -1,4 +1,4 @@
-"""Knowledge of the catalog that the ledger lost: messages with their places and sources, as an entry says it again.
+"""Statements of what the catalog knows and the ledger lost: messages with their places and sources.
 
 In a payload a message is::
 
@@ -20,8 +20,10 @@ from core.archive.store.entries.values import OwnedFolder, ReportHeader, ServerM
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a message stands at a source. ``fetched`` there; ``gone``: it was not on the server any more when last looked at;
-    ``ours``: since we deleted it there."""
+    """The state of a message at a source.
+
+    ``fetched`` there; ``gone`` from the server at the last look; ``ours``: deleted by us.
+    """
 
     fetched: bool
     gone: bool
@@ -66,7 +68,7 @@ class RestatedSource:
 
 @dataclass(frozen=True, slots=True)
 class Restated:
-    """A message as the catalog knew it; of one that it did not know nothing but the SHA-256. ``date`` in seconds since 1970."""
+    """A message as the catalog knew it; only the SHA-256 for one that it did not know. ``date`` in seconds since 1970."""
 
     sha256: bytes
     places: tuple[OwnedFolder, ...] = field(default=())
@@ -88,7 +90,10 @@ class Restated:
         )
 
     def fetched_from(self, source: SourceFolder, message: SourceMessage, folder: OwnedFolder) -> Restated:
-        """The same, known at one source more, from which it was fetched, and in its folder. The message has a UID there."""
+        """The same with one more source, from which it was fetched, and placed in that source's folder.
+
+        The message has a UID there.
+        """
         assert message.uid is not None
         listed = ServerMessage(message.uid, message.size, message.internaldate, message.flags)
         there = RestatedSource(source, listed, folder, State(fetched=True, gone=False, ours=False))

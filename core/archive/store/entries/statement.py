@@ -1,4 +1,4 @@
-"""Statements: what entries of the ledger say, by what follows from them."""
+"""Statements: the content of ledger entries, and the classes that group their kinds."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Statement(ABC):
 
     @abstractmethod
     def sentence(self) -> str:
-        """One plain sentence. Texts from outside are in it as they are. Raises ``Unreadable``."""
+        """One plain sentence. Texts from outside stand in it unchanged. Raises ``Unreadable``."""
 
 
 class Event(Statement):
-    """A statement that changes no record: it tells what was done, with its numbers."""
+    """A statement that changes no record: it reports an action, in numbers."""
 
     __slots__ = ()
 
@@ -53,7 +53,7 @@ class RecordKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordStatement(Statement):
-    """A statement that saves or removes a record, and tells which of its fields were changed."""
+    """A statement that saves or removes a record, and lists the changed fields."""
 
     record: ClassVar[RecordKind]
     changes: Changes = field(default=None, kw_only=True)
@@ -76,7 +76,7 @@ class RecordStatement(Statement):
 
     @property
     def renamed(self) -> str:
-        """The name of the record until then, if it was another one."""
+        """The record's earlier name; None when the name is unchanged."""
         return ""
 
     @property
@@ -86,24 +86,24 @@ class RecordStatement(Statement):
 
     @abstractmethod
     def after(self) -> Record | None:
-        """The record as it is from then on; None when it is removed."""
+        """The record after the entry; None when it is removed."""
 
     @abstractmethod
     def saying(self) -> str:
-        """The sentence without the changes."""
+        """The sentence without its changes."""
 
     def sentence(self) -> str:
         return self.saying() + change.summary(self.changes, renamed=bool(self.renamed))
 
 
 class Unprojected(Statement):
-    """A statement that leaves nothing in the catalog: a payload that cannot be read is in no way of it."""
+    """A statement without effect on the catalog: an unreadable payload does not stop the projection."""
 
     __slots__ = ()
 
 
 class Storing(Statement):
-    """A statement that names messages which were stored, or were lost."""
+    """A statement that names stored or lost messages."""
 
     __slots__ = ()
 
@@ -112,7 +112,7 @@ class Storing(Statement):
         return ()
 
     def renewed(self) -> Sequence[bytes]:
-        """The SHA-256 of the messages that were stored anew, whatever there was of them before."""
+        """The SHA-256 of the messages stored anew in place of damaged copies."""
         return ()
 
     def lost(self) -> Sequence[bytes]:
@@ -122,7 +122,7 @@ class Storing(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Newer:
-    """The statement of an entry whose ``kind`` this version does not know: nothing that could be read."""
+    """The statement of an entry whose ``kind`` this version does not know; its payload is not read."""
 
     kind: str
 

@@ -12,7 +12,7 @@ from core.archive.store.entries.statement import Event, Storing, Unprojected
 from core.archive.store.entries.values import Canonical, Head, OwnedFolder, SourceFolder, SourceMessage
 from core.text.format import counted, number, size
 
-#: What is said of a folder on a server that is not of the mailbox's own.
+#: Words for a folder that is not the mailbox's own.
 _WHOSE = {"others": ", a folder of another user", "shared": ", a shared folder"}
 
 
@@ -92,7 +92,7 @@ class Exported(Event, Unprojected):
 
     Payload: {owner, folder, format, messages, already, damaged, complete}
 
-    Numbers, but for owner (empty when of everybody), folder and format; the last three are missing in older entries.
+    messages, already, damaged: counts; owner: empty for all users; the last three are missing in older entries.
     """
 
     kind: ClassVar[str] = "exported"
@@ -128,7 +128,7 @@ class Exported(Event, Unprojected):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The mailbox that mail was put back to, for people: its login, the folder's path, and whose the folder is.
+    """The mailbox that mail was put back to, for display: its login, the folder's path and its owner.
 
     ``whose``: own, others, shared or doubtful; None when the server does not tell.
     """

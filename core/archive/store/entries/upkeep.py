@@ -1,4 +1,4 @@
-"""Statements about the archive itself: its beginning, runs, verifications, damage, keys, synchronisations of users."""
+"""Statements about the archive itself: its creation, runs, verifications, damage, keys, synchronisations of users."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SYNCED = ("created", "adopted", "back", "changed", "disabled", "removed")
 
 @dataclass(frozen=True, slots=True)
 class ArchiveCreated(Event, Unprojected):
-    """The beginning of the archive.
+    """The creation of the archive.
 
     Payload: {archive_id}
     """
@@ -81,7 +81,7 @@ class RunFinished(Event, Unprojected):
 
     Payload: {run, profile, dry_run, status, totals, problems}
 
-    totals: numbers; dry_run is missing in older entries.
+    totals: counts; dry_run is missing in older entries.
     """
 
     kind: ClassVar[str] = "run.finished"
@@ -125,8 +125,8 @@ class Verified(Event, Unprojected):
 
     Payload: {parts, messages, entries, findings, share, asked_by}
 
-    Numbers of what was looked at, of everything in the archive. share: percent, of a part; asked_by: the actor who asked the
-    service for it, if that was no schedule. Both are missing when there is none.
+    parts, messages, entries, findings: counts. share: percent of the archive, of a partial one; asked_by: the actor who asked
+    the service for it, missing for a scheduled one.
     """
 
     kind: ClassVar[str] = "verified"
@@ -160,8 +160,7 @@ class KeyRotated(Event, Unprojected):
 
     Payload: {passwords, unreadable}
 
-    passwords: how many are stored under a new key; unreadable: under which names those that could not be read stay as they
-    were.
+    passwords: the number encrypted anew; unreadable: the names of those that could not be decrypted and stay as they were.
     """
 
     kind: ClassVar[str] = "key.rotated"
@@ -183,7 +182,7 @@ class KeyRotated(Event, Unprojected):
 
 @dataclass(frozen=True, slots=True)
 class RepairedMessage:
-    """A message that was stored anew; ``origin``: where the good bytes were had, a text for people."""
+    """A message that was stored anew; ``origin``: the source of the good bytes, for display."""
 
     sha256: bytes
     size: int
@@ -204,7 +203,7 @@ class Repaired(Event, Storing):
 
     Payload: {messages: [[sha256, size, from]], placed}
 
-    from: where the good bytes were had, a text for people;
+    from: the source of the good bytes, for display;
     placed: those that were lost, as in ``Salvaged``; missing when there are none.
     """
 
@@ -236,9 +235,9 @@ class Salvaged(Event, Storing):
 
     Payload: {volume, kept, seen: [seq, hash], lost, placed, canonical: {sha256: sha256}}
 
-    Of the damaged one's ledger what goes up to entry kept is here, while the catalog had seen entry seen. lost: messages that
-    were not whole in it, and whose UIDs count as not archived; placed: whole ones whose entries are lost. Both as
-    ``restated`` says. canonical: as in ``Archived``, there when there are any that were placed.
+    kept: the last entry taken over from the damaged ledger; seen: the last entry that the catalog had applied. lost: messages
+    that were not whole, whose UIDs count as not archived; placed: whole messages whose entries are lost; both as in
+    ``restated``. canonical: as in ``Archived``, of the placed ones.
     """
 
     kind: ClassVar[str] = "salvaged"

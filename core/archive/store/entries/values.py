@@ -1,4 +1,4 @@
-"""Values that several kinds of entries have: folders, messages as a server lists them, and how they stand in payloads."""
+"""Values that several kinds of entries share: folders, messages as a server lists them, and their form in payloads."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from core.archive.store.entries import reading
 from core.archive.store.entries.reading import Fields, Payload, Row, digest, number, text
 from core.text.format import counted, size
 
-#: SHA-256 of messages as they are with CRLF, by the SHA-256 of those that are not so.
+#: SHA-256 of CRLF forms, by the SHA-256 of messages that have other line ends.
 Canonical = Mapping[bytes, bytes]
 CANONICAL = "canonical"
 _DIGITS = frozenset("0123456789:,")
 
 
 class HasSize(Protocol):
-    """A message whose size in bytes is known."""
+    """A value with a size in bytes."""
 
     @property
     def size(self) -> int: ...
@@ -35,7 +35,7 @@ class Head:
 class SourceFolder:
     """A folder on a server under one UIDVALIDITY.
 
-    ``source`` names the mailbox and where it goes (``imap://login@host -> owner/top folder``), ``name`` is the folder's,
+    ``source`` names the mailbox and its destination (``imap://login@host -> owner/top folder``), ``name`` is the folder's,
     exactly as on the wire.
     """
 
@@ -66,7 +66,7 @@ def login_of(source: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OwnedFolder:
-    """A folder of the archive: the id of the user whose it is, and its path."""
+    """A folder of the archive: its owner's id and its path."""
 
     owner: str
     path: str
@@ -87,9 +87,9 @@ class OwnedFolder:
         return [self.owner, self.path]
 
 
-# No dataclass, and read without calls where it can be: there is one of these for each message that is archived or replayed.
+# A tuple, read without calls where possible: one is made for each message that is archived or replayed.
 class SourceMessage(NamedTuple):
-    """A message as a server lists it. ``uid`` is None where it has none there, or the server does not tell it.
+    """A message as a server lists it. ``uid`` is None when it is not known.
 
     ``internaldate`` in seconds since 1970, ``flags`` with blanks between.
     """
@@ -117,7 +117,7 @@ class SourceMessage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ServerMessage:
-    """A known message as a server lists it: what it says of it now."""
+    """A known message with the numbers that the server lists for it now."""
 
     uid: int
     size: int
@@ -135,14 +135,14 @@ class ServerMessage:
 
 @dataclass(frozen=True, slots=True)
 class ReportHeader:
-    """The header of a journal report that a message lay in: its SHA-256 and the report's size in bytes."""
+    """The header of the journal report around a message: its SHA-256 and the report's size in bytes."""
 
     sha256: bytes
     size: int
 
 
 def uids(fields: Fields, name: str) -> str:
-    """An IMAP sequence set such as ``1:5,9``; it is not taken apart here, since it may name any number of UIDs."""
+    """An IMAP sequence set such as ``1:5,9``; not expanded, since it may name any number of UIDs."""
     found = fields.text(name)
     count_of(found)
     return found
@@ -167,13 +167,13 @@ def messages_in(uids: str) -> str:
 
 
 def canonical(fields: Fields) -> Canonical:
-    """The forms with CRLF in an entry, of messages that are not so; none in older entries."""
+    """The CRLF forms in a payload, for messages that have other line ends; none in older entries."""
     said = fields.record(CANONICAL) if CANONICAL in fields else {}
     return {reading.digest(sha256): reading.digest(form) for sha256, form in said.items()}
 
 
 def canonical_payload(forms: Canonical) -> Payload:
-    """The field of a payload that has them; none where there are none."""
+    """The payload's field of CRLF forms; no field when there are none."""
     return {CANONICAL: canonical_json(forms)} if forms else {}
 
 
@@ -182,10 +182,10 @@ def canonical_json(forms: Canonical) -> Payload:
 
 
 def author(run: int) -> str:
-    """The author of an entry: a run, or the repair after a comparison, which is no run's."""
+    """The author of an entry in words: a run, or the repair after a comparison."""
     return f"run {run}" if run else "a comparison"
 
 
 def how_many(messages: Sequence[HasSize]) -> str:
-    """``2 messages (3 kB)``."""
+    """Count and size in words: ``2 messages (3 kB)``."""
     return f"{counted(len(messages), 'message')} ({size(sum(one.size for one in messages))})"
