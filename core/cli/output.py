@@ -13,13 +13,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from core.cli import words
 from core.errors import ArchivarError, StorageError
 from core.text import layout
 from core.text.format import safe
 
 #: Longer lines are cut: no person reads on, and no terminal should have to.
 LONGEST = 10_000
+#: For terminals and files that know no more than ASCII.
+_PLAIN = str.maketrans({"✔": "+", "✘": "x", "●": "*", "○": "-", "■": "#", "▶": ">", "…": "...", "·": "-", "━": "="})
 
 
 class Output:
@@ -144,7 +145,7 @@ class Output:
                 stream.write(text)
             except UnicodeEncodeError:
                 known = stream.encoding or "ascii"
-                stream.write(words.plain(text).encode(known, "replace").decode(known))
+                stream.write(plain(text).encode(known, "replace").decode(known))
             stream.flush()
         except OSError as error:
             self._failed(stream, error)
@@ -169,6 +170,11 @@ def _width(stream: TextIO | None) -> int | None:
         return max(os.get_terminal_size(stream.fileno()).columns or 80, 20)
     except OSError:
         return 80
+
+
+def plain(text: str) -> str:
+    """``text`` with glyphs that every terminal has."""
+    return text.translate(_PLAIN)
 
 
 output = Output()

@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 from core.archive.archive import Archive
-from core.cli.output import output
-from core.cli.words import WORDS, called, current_folder, mailboxes, plain, progress_line, run_state, waits
+from core.cli.output import output, plain
+from core.cli.words import WORDS, called, current_folder, mailboxes, progress_line, run_state, waits
 from core.engine.run import progress_words
 from core.engine.run.foreseen import of_result
 from core.engine.visit.progress import Snapshot

@@ -24,8 +24,6 @@ NO_SERVICE = (
     "No service is running, so no schedule starts anything. Start one: archivar service start; "
     "one that starts with the machine: archivar service unit"
 )
-#: For terminals and files that know no more than ASCII.
-_PLAIN = str.maketrans({"✔": "+", "✘": "x", "●": "*", "○": "-", "■": "#", "▶": ">", "…": "...", "·": "-", "━": "="})
 
 
 def run_state(run: Run) -> str:
@@ -118,8 +116,3 @@ def _phase(snapshot: Snapshot) -> str:
 def current_folder(snapshot: Snapshot) -> str:
     """The folder that is being archived, safe to show; empty between folders."""
     return next((safe(line.folder, 300) for line in snapshot.mailboxes if line.folder and line.phase != "done"), "")
-
-
-def plain(text: str) -> str:
-    """``text`` with glyphs that every terminal has."""
-    return text.translate(_PLAIN)

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from core.cli import main, profiles
 from core.cli.help import ORDER, Group
-from core.cli.output import Output, output
+from core.cli.output import Output, output, plain
 from core.cli.watching import drawing, show_result
-from core.cli.words import day_and_time, minute, plain, progress_line
+from core.cli.words import day_and_time, minute, progress_line
 from core.engine.visit.progress import MailboxLine, Snapshot
 from core.errors import ConnectError, InputError
 from core.model import COUNTERS, Run, RunStatus, now
