@@ -1,38 +1,52 @@
-"""What every command needs: the home that was asked for, the open archive, a loop to run in."""
+"""What every command needs: the home that was asked for, the open archive, a loop to run in.
+
+What opens an archive is loaded when one is opened: the help and wrong options need none.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from core import config
-from core.archive.archive import Archive
 from core.cli.output import output
-from core.db.database import PATIENCE
 from core.errors import BusyError, HomeError
-from core.service import liveness
+
+if TYPE_CHECKING:
+    from core.archive.archive import Archive
+    from core.config import Home
 
 T = TypeVar("T")
+#: Opens the console on a home.
+Console: TypeAlias = Callable[[Path | None], None]
 
 
 class Context:
-    """Set once by ``main`` from the options that may stand anywhere."""
+    """Set once by ``main``: the home, which may stand anywhere among the options, and the way into the console."""
 
     home: Path | None = None
+    console: Console | None = None
 
     def exists(self) -> bool:
         """Is there an archive in the home that was asked for?"""
+        from core import config
+
         return config.Home((self.home or config.default_home()).absolute()).exists
 
-    def find(self) -> config.Home:
+    def find(self) -> Home:
+        from core import config
+
         return config.find(self.home)
 
     @asynccontextmanager
     async def archive(self, *, create: bool = False, follow: bool = True) -> AsyncIterator[Archive]:
         """The open archive; with ``create`` begun when there is none."""
+        from core import config
+        from core.archive.archive import Archive
+        from core.db.database import PATIENCE
+        from core.service import liveness
+
         home = config.find_or_create(self.home) if create else self.find()
         stuck = await liveness.stuck(home)
         if stuck is not None:
@@ -67,6 +81,8 @@ context = Context()
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine to its end."""
+    import asyncio
+
     return asyncio.run(work)
 
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ import typer
 from core.archive.archive import Archive
 from core.archive.read import reading
 from core.archive.registry import saved_profiles, users
-from core.cli.context import actor, context, run
+from core.cli.context import Console, actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.watching import show_result, watch
@@ -29,7 +28,6 @@ from core.service.detach import ensure_running
 from core.service.queue import Queue
 from core.text.format import number, size
 
-Console = Callable[[Path | None], None]
 PEOPLE = ("office", "sales", "support")
 DOMAIN = "example.test"
 PASSWORD = "demo"
@@ -47,19 +45,20 @@ class DemoResult:
     disk: int
 
 
-def register(app: typer.Typer, console: Console | None) -> None:
-    def demo(
-        headless: Annotated[bool, typer.Option("--headless", help="Print the result instead of opening the console.")] = False,
-    ) -> None:
-        """Try it on three sample mailboxes.
-
-        They lie on an embedded IMAP server, are archived by a real run, and kept in a home of their own: archivar-demo in
-        the data folder, or --home. ARCHIVAR_HOME is left alone. At a terminal the console opens on the result.
-        """
-        person = sys.stdin.isatty() and sys.stdout.isatty() and not output.json_wanted
-        show_demo(console if person and not headless else None)
-
+def register(app: typer.Typer) -> None:
     app.command("demo", cls=Command)(demo)
+
+
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="Print the result instead of opening the console.")] = False,
+) -> None:
+    """Try it on three sample mailboxes.
+
+    They lie on an embedded IMAP server, are archived by a real run, and kept in a home of their own: archivar-demo in
+    the data folder, or --home. ARCHIVAR_HOME is left alone. At a terminal the console opens on the result.
+    """
+    person = sys.stdin.isatty() and sys.stdout.isatty() and not output.json_wanted
+    show_demo(context.console if person and not headless else None)
 
 
 def show_demo(console: Console | None) -> None:

@@ -11,12 +11,6 @@ ANYWHERE = (
     ("--home FOLDER", "The archive's folder; else ARCHIVAR_HOME, /var/lib/archivar for root, ~/.local/share/archivar."),
     ("--json", "One JSON object on stdout; text for people goes to stderr."),
 )
-#: The order of use, which is not that of the alphabet.
-ORDER = (
-    *("demo", "user", "directory", "profile", "run", "runs", "watch", "cancel", "missing", "status", "doctor"),
-    *("unknown", "refile", "folders", "search", "index", "show", "export", "import", "restore"),
-    *("verify", "repair", "rebuild", "backup", "key", "ledger", "seal", "settings", "service", "help"),
-)
 
 
 class Command(TyperCommand):
@@ -36,12 +30,6 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """A group of commands."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """In the order of use; none is left out."""
-        if ctx.parent is not None:
-            return list(self.commands)
-        return [*(name for name in ORDER if name in self.commands), *(name for name in self.commands if name not in ORDER)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):

@@ -3,53 +3,28 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
-from core.cli.context import context
-from core.cli.help import Group
+from core.cli.commands import Commands
+from core.cli.context import Console, context
 from core.cli.output import output
 from core.errors import ArchivarError, InputError, StorageError
 from core.system import locales
-
-Console = Callable[[Path | None], None]
 
 HELP = """Archives mailboxes of Kerio Connect and any other IMAP server.
 
 At a terminal, archivar without a command opens the console.
 """
-#: Which module has a command: only that one is imported, since a command line is used many times an hour.
-MODULES = {
-    "users": ("user",),
-    "directory": ("directory",),
-    "doctor": ("doctor",),
-    "unknown": ("unknown", "refile"),
-    "profiles": ("profile",),
-    "runs": ("run", "runs", "watch", "cancel"),
-    "missing": ("missing",),
-    "archive": ("folders", "show"),
-    "search": ("search", "index"),
-    "proof": ("verify", "repair", "rebuild"),
-    "backup": ("backup",),
-    "key": ("key",),
-    "ledger": ("ledger",),
-    "seal": ("seal",),
-    "transfer": ("export", "import"),
-    "restore": ("restore",),
-    "service": ("service", "status"),
-    "settings": ("settings",),
-    "manual": ("help",),
-}
 
 
-def build(console: Console | None = None, command: str | None = None) -> typer.Typer:
-    """The commands, or only those beside ``command``; ``console`` opens the console, for commands that end there."""
+def build() -> typer.Typer:
+    """All commands, none of them loaded."""
     app = typer.Typer(
         name="archivar",
-        cls=Group,
+        cls=Commands,
         help=HELP,
         no_args_is_help=True,
         add_completion=False,
@@ -58,25 +33,17 @@ def build(console: Console | None = None, command: str | None = None) -> typer.T
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    # Without it Typer would make a lone command the whole program.
     app.callback()(lambda: None)
-    known = any(command in names for names in MODULES.values()) or command == "demo"
-    for module, names in MODULES.items():
-        if not known or command in names:
-            import_module(f"core.cli.{module}").register(app)
-    if not known or command == "demo":
-        from core.cli import demo
-
-        demo.register(app, console)
     return app
 
 
 def main(arguments: Sequence[str], console: Console | None = None) -> int:
-    """Do what ``arguments`` say; the exit code."""
+    """Do what ``arguments`` say; the exit code. ``console`` opens the console, for commands that end there."""
+    context.console = console
     try:
         left = _take_options(list(arguments))
         _doubt_locale()
-        return _do(left, console)
+        return _do(left)
     except ArchivarError as error:
         try:
             output.error(error)
@@ -94,9 +61,9 @@ def _doubt_locale() -> None:
         output.note("! " + " ".join(doubt))
 
 
-def _do(arguments: list[str], console: Console | None) -> int:
+def _do(arguments: list[str]) -> int:
     if not arguments:
-        _write_help(build(console))
+        _write_help(build())
         raise InputError("The console needs a terminal.", "Give a command, or start archivar at a terminal.")
     if arguments == ["--version"]:
         from core import __version__
@@ -104,7 +71,7 @@ def _do(arguments: list[str], console: Console | None) -> int:
         output.line(f"archivar {__version__}")
         return 0
     try:
-        code = build(console, arguments[0])(arguments, prog_name="archivar", standalone_mode=False)
+        code = build()(arguments, prog_name="archivar", standalone_mode=False)
     except typer.Exit as stop:
         return stop.exit_code
     except OSError as error:

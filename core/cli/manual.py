@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from core.cli.commands import COMMANDS
 from core.cli.help import Command
 from core.cli.output import output
 from core.errors import InputError
@@ -33,14 +34,12 @@ def show(topic: TOPIC = "") -> None:
 
 def _find(word: str) -> pages.Topic:
     """The topic that a person means by ``word``. Raises ``InputError`` that names what is near."""
-    from core.cli.main import MODULES
-
     wanted = word.strip().lower().removesuffix(".md")
     try:
         return pages.find(wanted)
     except LookupError:
         found = pages.near(wanted)
-        if wanted == "demo" or any(wanted in names for names in MODULES.values()):
+        if wanted in COMMANDS:
             found = [f"archivar {wanted} --help", *(f"archivar help {one}" for one in found)]
         named = " or ".join(found) or "archivar help, which lists all topics"
         raise InputError(f'There is no help on "{word[:80]}".', f"Try {named}.") from None

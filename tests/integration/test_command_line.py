@@ -13,14 +13,13 @@ import subprocess
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.cli.main import MODULES
+from core.cli.commands import COMMANDS
 from tests.command import Archivar, Typed
 from tests.servers.dovecot import Dovecot, missing
 from tests.servers.proxy import Proxy
@@ -308,7 +307,7 @@ def test_help_is_complete_and_in_the_order_of_use(shared: Archivar) -> None:
     for word in ("--home FOLDER", "--json", "--version", "-h, --help", "demo", "user", "profile", "run", "ledger", "service"):
         assert word in text
     assert text.index("  user ") < text.index("  profile ") < text.index("  run ") < text.index("  verify ")
-    for name in ("demo", *chain.from_iterable(MODULES.values())):
+    for name in COMMANDS:
         assert re.search(rf"^  {name}  ", text, re.MULTILINE), name
     for words in (["profile", "apply"], ["user", "add"], ["runs"], ["export"]):
         text += shared(*words, "--help", COLUMNS="80").out

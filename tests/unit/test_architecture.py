@@ -58,6 +58,13 @@ TOO_LONG = {
     "core.profiles.routing",
     "core.service.unit.unit()",
 }
+#: What of the core the help of all commands may load.
+HELP = {
+    *("core", "core.cli", "core.cli.commands", "core.cli.context", "core.cli.help", "core.cli.main", "core.cli.output"),
+    *("core.errors", "core.problems", "core.problems.code", "core.problems.command_line", "core.problems.unnamed"),
+    *("core.system", "core.system.guard", "core.system.locales"),
+    *("core.text", "core.text.codepoints", "core.text.format", "core.text.layout"),
+}
 WRITERS = {"core.cli.output", "tui.__main__"}
 ASKING = {"isatty", "fileno", "encoding"}
 
@@ -275,10 +282,14 @@ def test_the_version_is_told_without_the_console_or_the_command_line() -> None:
     assert not any(belongs(name, ("core.cli", "core.service")) for name in loaded)
 
 
-def test_the_command_line_never_loads_textual() -> None:
-    """A command that does its work in the terminal's own lines never pays for the console."""
-    code = "from tui.__main__ import main\ntry:\n    main()\nexcept SystemExit as end:\n    assert end.code in (0, None)"
-    assert "textual" not in top_level(loaded_by(code, "--help"))
+def test_the_help_loads_no_command_and_no_archive() -> None:
+    """``archivar --help`` and a word that is no command load Typer, the table of commands, and what writes: nothing else."""
+    code = "from tui.__main__ import main\ntry:\n    main()\nexcept SystemExit as end:\n    assert end.code in (0, 2)"
+    for word in ("--help", "serach"):
+        loaded = loaded_by(code, word)
+        assert {name for name in loaded if belongs(name, ("core",))} <= HELP, word
+        assert top_level(loaded - loaded_by("import typer")) - {"core", "tui", "typer"} <= sys.stdlib_module_names, word
+        assert "asyncio" not in loaded, word
 
 
 @pytest.mark.parametrize("library", sorted(HOMES))

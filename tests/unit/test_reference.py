@@ -44,9 +44,9 @@ def commands() -> dict[str, Any]:
         for name, one in below.items():
             collect(one, (*path, name))
 
-    root: Any = typer.main.get_command(build(lambda _home: None))
-    for name, command in root.commands.items():
-        collect(command, ("archivar", name))
+    root: Any = typer.main.get_command(build())
+    for name in root.commands:
+        collect(root.get_command(typer.Context(root), name), ("archivar", name))
     return found
 
 

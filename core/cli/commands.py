@@ -1,0 +1,87 @@
+"""The commands by name, in the order of use, and the group of them all, which imports the module of the one asked for.
+
+What holds here: the help of all commands loads none of them, so that the line of each stands here a second time.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand
+
+from core.cli.help import Group
+
+
+class Known(NamedTuple):
+    """A command that is not loaded: its module within ``core.cli``, and its line in the help."""
+
+    module: str
+    line: str
+
+
+#: In the order of use, which is not that of the alphabet.
+COMMANDS = {
+    "demo": Known("demo", "Try it on three sample mailboxes."),
+    "user": Known("users", "Users: whose mail is archived."),
+    "directory": Known("directory", "The directory that users come from."),
+    "profile": Known("profiles", "Profiles: what is archived, from where, into whose archive."),
+    "run": Known("runs", "Archive: run a profile and watch."),
+    "runs": Known("runs", "List past and present runs."),
+    "watch": Known("runs", "Watch a run until it ends; leaving does not stop it."),
+    "cancel": Known("runs", "Cancel a run."),
+    "missing": Known("missing", "Compare the server with the archive."),
+    "status": Known("service", "Show the archive at a glance: profiles, last results."),
+    "doctor": Known(
+        "doctor", "Look whether Kerio Connect is set up for archiving, and whether others can read the archive's files."
+    ),
+    "unknown": Known("unknown", "Addresses in our domains that no user has, seen in catch-all mailboxes."),
+    "refile": Known("unknown", "File mail that is archived already to users who were not known when it came."),
+    "folders": Known("archive", "List the folders in a user's archive."),
+    "search": Known("search", "Find mail."),
+    "index": Known("search", "Bring the search index up to the archive."),
+    "show": Known("archive", "Show a message, where it lies and where it was."),
+    "export": Known("transfer", "Write messages to files, byte for byte, with a manifest and SHA256SUMS."),
+    "import": Known("transfer", "Put mail from files into a user's archive, byte for byte."),
+    "restore": Known("restore", "Put messages back into a mailbox, byte for byte, with flags and dates."),
+    "verify": Known("proof", "Prove that the archive is undamaged."),
+    "repair": Known("proof", "Fetch damaged messages again."),
+    "rebuild": Known(
+        "proof", "Make catalog and search index anew from the volumes; a restored backup becomes an archive of its own."
+    ),
+    "backup": Known("backup", "Copy the archive to a folder, best on another disk; runs go on meanwhile."),
+    "key": Known("key", "The key that encrypts stored passwords."),
+    "ledger": Known("ledger", "The ledger: everything that happened, chained."),
+    "seal": Known("seal", "The archive's seal, and the places outside that it is sent to by itself."),
+    "settings": Known("settings", "Settings: listed, or one of them set."),
+    "service": Known("service", "The service that does the runs."),
+    "help": Known("manual", "Show a page of the manual; without a topic, which pages there are."),
+}
+
+
+class _Unloaded(TyperCommand):
+    """The place of a command until it is asked for: name and line of the help."""
+
+
+class Commands(Group):
+    """All commands. ``commands`` has each by its name from the start; ``get_command`` loads it."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = {name: _Unloaded(name, help=known.line) for name, known in COMMANDS.items()}
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if isinstance(self.commands.get(cmd_name), _Unloaded):
+            self.commands.update(_load(COMMANDS[cmd_name].module))
+        return super().get_command(ctx, cmd_name)
+
+
+def _load(module: str) -> dict[str, Any]:
+    """The commands of a module."""
+    app = typer.Typer(rich_markup_mode=None)
+    # Without it Typer would make a lone command the whole program.
+    app.callback()(lambda: None)
+    import_module(f"core.cli.{module}").register(app)
+    group: Any = typer.main.get_command(app)
+    return dict(group.commands)
