@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.archive.store.ledger import ZERO_HASH, chain, compress, decompress
-from core.archive.store.volume import pack
+from core.archive.store.volume_format import pack
 from core.config import Home
 from tests import homes
 from tests.homes import change, message

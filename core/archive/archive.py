@@ -12,7 +12,8 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from core.archive import opening
 from core.archive.catalog.projection import Projection
 from core.archive.store.ledger import Draft, Entry, Head
-from core.archive.store.volume import Meta, Volume
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import Meta
 from core.archive.store.volumes import Refusal, Volumes, locked
 from core.archive.store.writer import Ready, Writer
 from core.config import Home

@@ -158,14 +158,14 @@ def _looked(share: float, verdict: Verdict) -> str:
 
 async def _names(verdict: Verdict) -> dict[str, str]:
     """Where the messages that findings are about lie, by SHA-256, as far as catalog and ledger can still tell."""
-    from core.archive.proof import takeover
+    from core.archive.proof import losses
 
     digests = {bytes.fromhex(one.sha256) for one in (*verdict.findings, *verdict.mended) if one.sha256}
     if not digests:
         return {}
     try:
         async with context.archive(follow=False) as archive:
-            found = await takeover.names(archive, sorted(digests))
+            found = await losses.names(archive, sorted(digests))
         return {sha256.hex(): named.sentence() for sha256, named in found.items()}
     except ArchivarError:
         return {}

@@ -21,7 +21,8 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.proof.verify import verify
 from core.archive.store.ledger import Head
-from core.archive.store.volume import Meta, Volume
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import Meta
 from core.config import Home, find_or_create
 from core.demo.mail import sample_mailbox
 from core.errors import DamagedError

@@ -46,7 +46,6 @@ EXCEPTIONS: dict[str, str] = {}
 TOO_LONG = {
     "core.archive.proof.volume_check",
     "core.archive.registry.saved_profiles",
-    "core.archive.store.volume",
     "core.cli.archive.show()",
     "core.cli.profiles",
     "core.cli.service.status()",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.archive.store import intake
-from core.archive.store.volume import plain
+from core.archive.store.volume_format import plain
 from core.demo.odd import odd_messages
 from tests.homes import message
 

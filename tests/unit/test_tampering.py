@@ -17,7 +17,8 @@ from core.archive.proof.seal_check import Check
 from core.archive.proof.stamp import Stamp
 from core.archive.registry import saved_settings
 from core.archive.search.search_index import Index
-from core.archive.store.volume import SCHEMA, Volume
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import SCHEMA
 from core.config import Home
 from core.db.database import Database
 from core.db.shape import made_by

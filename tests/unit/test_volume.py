@@ -17,7 +17,8 @@ from core.archive.archive import Archive
 from core.archive.proof.verify import verify
 from core.archive.store.intake import Prepared
 from core.archive.store.ledger import ZERO_HASH, Entry, Head
-from core.archive.store.volume import Meta, Volume, pack, unpack
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import Meta, pack, unpack
 from core.errors import DamagedError, StorageError
 from tests import homes
 from tests.homes import message

@@ -10,7 +10,7 @@ from core.archive.archive import Archive
 from core.archive.read import browsing, reading
 from core.archive.read.browsing import FolderEntry, Owner
 from core.archive.read.reading import Stored
-from core.archive.store.volume import REPAIR
+from core.archive.store.volume_format import REPAIR
 from core.archive.transfer import saving
 from core.errors import ArchivarError, DamagedError, InputError
 from core.message import content

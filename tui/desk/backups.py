@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from core.archive.archive import Archive
-from core.archive.store.volume import REPAIR
+from core.archive.store.volume_format import REPAIR
 from core.archive.transfer import backup
 from core.archive.transfer.backup import Backup
 from core.errors import DamagedError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from core.archive.archive import Archive
-from core.archive.proof import damage, last_verification, takeover, verification
+from core.archive.proof import damage, last_verification, losses, verification
 from core.archive.proof.damage import Known, Named
 from core.archive.proof.findings import Finding
 from core.archive.proof.last_verification import LastVerification
@@ -190,7 +190,7 @@ class ProofDesk:
         """Named by catalog and ledger, which are asked again only when others are known: a page looks again and again."""
         if known != self._rows[0]:
             digests = [bytes.fromhex(one.finding.sha256) for one in known if one.finding.sha256]
-            named = await takeover.names(self._archive, digests)
+            named = await losses.names(self._archive, digests)
             self._rows = (known, [finding_row(one, named.get(bytes.fromhex(one.finding.sha256))) for one in known])
         return self._rows[1]
 

@@ -10,7 +10,8 @@ from core.archive.catalog import catalog, changes, settings
 from core.archive.catalog.messages import Detail
 from core.archive.store.intake import Prepared
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
-from core.archive.store.volume import REPAIR, Volume
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import REPAIR
 from core.archive.store.volumes import Volumes
 from core.db.database import Database
 from core.errors import DamagedError, StorageError

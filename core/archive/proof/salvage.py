@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.archive.proof.damage import Named, known, names
-from core.archive.store.volume import Volume, plain, sound, unpack
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import plain, sound, unpack
 from core.config import Home
 from core.errors import DamagedError, InputError, StorageError
 

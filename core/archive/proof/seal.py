@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.archive.archive import Archive
-from core.archive.store.volume import LAST_SEQ
+from core.archive.store.volume_format import LAST_SEQ
 from core.errors import InputError
 from core.model import moment
 

@@ -18,7 +18,8 @@ from core.archive.proof.stamp import Stamp
 from core.archive.proof.strangers import Known, named
 from core.archive.proof.verify import ledger_end
 from core.archive.store.ledger import ZERO_HASH, Entry, Head, decompress
-from core.archive.store.volume import Volume, unpack
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import unpack
 from core.config import Home
 from core.db.database import Row
 from core.errors import DamagedError, InputError, StorageError

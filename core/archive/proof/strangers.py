@@ -10,7 +10,8 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TypeVar
 
 from core.archive.store.ledger import Entry
-from core.archive.store.volume import Volume, unpack
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import unpack
 from core.config import Home
 from core.db.database import PIECE, Database, Row
 from core.errors import DamagedError, StorageError

@@ -25,7 +25,6 @@ from core.archive import opening
 from core.archive.archive import Archive
 from core.archive.catalog import restated
 from core.archive.proof import damage, saved_state
-from core.archive.proof.damage import Named
 from core.archive.proof.findings import Finding, lost_text
 from core.archive.proof.strangers import named
 from core.archive.proof.wreck import Wreck, opened
@@ -35,7 +34,8 @@ from core.archive.store.entries import upkeep
 from core.archive.store.entries.mail import Archived
 from core.archive.store.entries.restated import Restated
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
-from core.archive.store.volume import LAST_SEQ, Meta, Volume, refuse_cut
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import Meta, refuse_cut
 from core.config import Home
 from core.errors import DamagedError, StorageError
 from core.model import now
@@ -374,27 +374,3 @@ async def _keep_findings(archive: Archive, done: Salvaged) -> None:
     async with archive.database.transaction() as transaction:
         await transaction.execute("DELETE FROM damage WHERE place IN (?, 'ledger', 'catalog')", (done.volume,))
         await damage.keep(transaction, findings, now())
-
-
-async def lost(archive: Archive) -> dict[bytes, Restated]:
-    """What salvages said was lost, and is in the archive still or again only as far as the catalog knows it, by SHA-256."""
-    found: dict[bytes, Restated] = {}
-    for entry in await archive.entries_before(None, LAST_SEQ, upkeep.Salvaged.kind):
-        if isinstance(entry.value, upkeep.Salvaged):
-            for one in entry.value.losses:
-                found.setdefault(one.sha256, one)
-    known = await archive.projection.known(list(found))
-    return {sha256: one for sha256, one in found.items() if sha256 not in known}
-
-
-async def names(archive: Archive, digests: Sequence[bytes]) -> dict[bytes, Named]:
-    """What is known of messages, by SHA-256: by the catalog, or, of what a salvage lost, by the entry that says so."""
-    gone = await lost(archive) if digests else {}
-    found = await damage.names(archive, digests)
-    people: dict[str, str] = dict(await archive.database.read("SELECT id, name FROM user")) if gone else {}
-    for sha256 in digests:
-        if sha256 in gone:
-            one = gone[sha256]
-            where = tuple((people.get(place.owner, place.owner), place.path) for place in one.places[: damage.PLACES])
-            found[sha256] = Named(sha256, one.subject, one.sender, one.date, where)
-    return found

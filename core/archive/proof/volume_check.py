@@ -24,7 +24,8 @@ from core.archive.proof.findings import Finding, Verdict, lost_text
 from core.archive.proof.strangers import Strangers, named
 from core.archive.store.entries.upkeep import Repaired, Salvaged
 from core.archive.store.ledger import Entry, Head, decompress
-from core.archive.store.volume import LAST_SEQ, META_KEYS, Volume, plain, refuse_strange, unpack
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import LAST_SEQ, META_KEYS, plain, refuse_strange, unpack
 from core.config import Home
 from core.db.database import Row
 from core.errors import DamagedError, StorageError

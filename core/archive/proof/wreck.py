@@ -14,7 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from core.archive.store.ledger import ZERO_HASH, Entry, Head, decompress
-from core.archive.store.volume import AS_FAR_AS_IT_GOES, PAGE_BYTES, REPAIR, Meta, Volume, has_tables
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import AS_FAR_AS_IT_GOES, PAGE_BYTES, REPAIR, Meta, has_tables
 from core.db.database import Database, Row
 from core.errors import ArchivarError, DamagedError, StorageError
 

@@ -5,45 +5,39 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import stat
-import struct
-import sys
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from core import files
-from core.archive.store.intake import PLAIN, ZSTD, Part, Prepared
+from core.archive.store.intake import Part, Prepared
 from core.archive.store.ledger import Draft, Entry, Head, chain, compress, decompress, encode
-from core.db.database import Database, Row, Transaction
-from core.db.shape import Shape, made_by
-from core.errors import DamagedError, HomeError, StorageError
+from core.archive.store.volume_format import (
+    AS_FAR_AS_IT_GOES,
+    FORMAT,
+    LAST_SEQ,
+    REPAIR,
+    SCHEMA,
+    Meta,
+    has_tables,
+    meta_of,
+    pack,
+    plain,
+    refuse_cut,
+    refuse_no_file,
+    refuse_strange,
+    sound,
+    unpack,
+)
+from core.db.database import Database, Transaction
+from core.errors import DamagedError, StorageError
 from core.model import now, timestamp
 from core.system.actor import signed
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-FORMAT = 1
-APPLICATION_ID = 0x41524356
 PRAGMAS = ("journal_mode = TRUNCATE", "synchronous = FULL", "cache_size = -16384")
 #: Seconds that a writer waits for SQLite's lock: a verification reads a whole volume under it.
 PATIENCE_SECONDS = 600.0
-#: The remedy for a damaged volume, whichever command found it.
-REPAIR = "archivar repair takes over what is whole, and fetches the rest again."
-#: Pragma: SQLite reads the remaining rows of a truncated file, instead of nothing.
-AS_FAR_AS_IT_GOES = "writable_schema = ON"
-#: A seq above that of any ledger.
-LAST_SEQ = 2**63 - 1
-#: SQLite keeps no value of 2 GB or more.
-LARGEST_PART = 2**31
-
-PAGE_BYTES = 16384
 _IDS = "SELECT sha256, id FROM part WHERE sha256 IN (??)"
 #: Queries of the last rows of each table, read before a volume is appended to.
 _ENDS = (
@@ -52,54 +46,6 @@ _ENDS = (
     "SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1",
     "SELECT sha256 FROM part ORDER BY sha256 DESC LIMIT 1",
 )
-SCHEMA = f"""
-PRAGMA page_size = {PAGE_BYTES};
-PRAGMA application_id = {APPLICATION_ID};
-BEGIN EXCLUSIVE;
-CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
-CREATE TABLE part (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, codec INTEGER NOT NULL, size INTEGER NOT NULL,
-    data BLOB NOT NULL) STRICT;
-CREATE TABLE message (sha256 BLOB PRIMARY KEY, size INTEGER NOT NULL, recipe BLOB NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE ledger (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, actor TEXT NOT NULL,
-    payload BLOB NOT NULL, hash BLOB NOT NULL) STRICT;
-COMMIT;
-"""
-
-
-#: The keys of table meta.
-META_KEYS = {"format", "archive_id", "number", "previous_seq", "previous_hash", "sealed"}
-TABLES = ("meta", "part", "message", "ledger")
-
-
-def refuse_strange(path: Path, found: Shape) -> None:
-    """Raise ``DamagedError`` when the schema is not that of a volume: it must not be written to."""
-    if wrong := found.differences(made_by(SCHEMA)):
-        raise DamagedError(f"{path.name} is damaged: in its schema {wrong}.", REPAIR)
-
-
-async def has_tables(database: Database, names: Sequence[str] = TABLES) -> bool:
-    """True when the tables of these names have the schema of a volume, so that reading them runs no foreign code."""
-    return (await database.shape()).has(made_by(SCHEMA), names)
-
-
-def _meta(path: Path, rows: Iterable[Row]) -> Meta:
-    """Read table meta, which may hold anything. Raises ``HomeError``, ``DamagedError``."""
-    values: dict[Any, Any] = dict(rows)
-    match values:
-        case {"format": int(found)} if found > FORMAT:
-            raise HomeError(
-                f"{path.name} was written by a newer Archivar (volume format {found}).",
-                "Install the newer version; nothing was changed.",
-            )
-        case {
-            "format": 1,
-            "archive_id": str(archive_id),
-            "number": int(number),
-            "previous_seq": int(seq),
-            "previous_hash": bytes(digest),
-        }:
-            return Meta(archive_id, number, Head(seq, digest))
-    raise DamagedError(f"{path.name} does not say what it is.", REPAIR)
 
 
 class Incomplete(Exception):
@@ -108,37 +54,6 @@ class Incomplete(Exception):
 
 class Sealed(Exception):
     """The volume was sealed by another process: append to the next one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Meta:
-    """The identity of a volume, from its table meta."""
-
-    archive_id: str
-    number: int
-    previous: Head
-
-
-def refuse_no_file(path: Path) -> None:
-    """Raise ``DamagedError`` when ``path`` is no file that could be a volume."""
-    try:
-        there = path.stat()
-    except FileNotFoundError:
-        raise DamagedError(f"Volume {path.name} is missing.", REPAIR) from None
-    except OSError as error:
-        raise DamagedError(f"Volume {path.name} cannot be read: {error.strerror}.", "Check the disk.") from error
-    if not stat.S_ISREG(there.st_mode):
-        raise DamagedError(f"Volume {path.name} is no file.", REPAIR)
-    if not os.access(path, os.R_OK):
-        raise DamagedError(f"Volume {path.name} cannot be read: access is denied.", "Correct its owner and mode.")
-
-
-async def refuse_cut(database: Database) -> None:
-    """Raise ``DamagedError`` when the file is shorter than the pages committed to it."""
-    size = int(await database.value("PRAGMA page_count")) * int(await database.value("PRAGMA page_size"))
-    # Measured afterwards: a writer makes the file longer, never shorter.
-    if (found := database.path.stat().st_size) < size:
-        raise DamagedError(f"{database.path.name} is cut short: it has {found} bytes instead of {size}.", REPAIR)
 
 
 def _forget_pages(path: Path) -> None:
@@ -154,44 +69,6 @@ def _forget_pages(path: Path) -> None:
             if os.path.samestat(os.fstat(int(name)), facts):
                 os.posix_fadvise(int(name), 0, 0, os.POSIX_FADV_DONTNEED)
                 return
-
-
-def pack(ids: Sequence[int]) -> bytes:
-    """Encode part ids as a recipe."""
-    return struct.pack(f">{len(ids)}Q", *ids)
-
-
-def unpack(recipe: bytes) -> tuple[int, ...]:
-    """Decode the part ids of a recipe. Raises ``DamagedError`` when it is no whole number of ids."""
-    if not isinstance(recipe, bytes) or len(recipe) % 8:
-        raise DamagedError("a recipe is cut short")
-    return struct.unpack(f">{len(recipe) // 8}Q", recipe)
-
-
-def plain(codec: int, size: int, data: bytes) -> bytes:
-    """The bytes of a stored part. Raises ``DamagedError`` when it cannot be decompressed; the caller checks the SHA-256."""
-    if not isinstance(data, bytes) or not isinstance(size, int) or not 0 <= size < LARGEST_PART:
-        raise DamagedError("is no part")
-    if codec == PLAIN:
-        return data
-    if codec != ZSTD:
-        raise DamagedError(f"unknown codec {codec}")
-    try:
-        # max_length guards against a damaged frame that would expand to gigabytes.
-        result = zstd.ZstdDecompressor().decompress(data, size + 1)
-    except zstd.ZstdError as error:
-        raise DamagedError(f"cannot be decompressed: {error}") from error
-    if len(result) != size:
-        raise DamagedError(f"unfolds to {len(result)} bytes instead of {size}")
-    return result
-
-
-def sound(sha256: bytes, codec: int, size: int, data: bytes) -> bool:
-    """True when a stored part matches its SHA-256."""
-    try:
-        return hashlib.sha256(plain(codec, size, data)).digest() == sha256
-    except DamagedError:
-        return False
 
 
 async def _opened(path: Path) -> Database:
@@ -311,7 +188,7 @@ class Volume:
     @staticmethod
     async def read_meta(database: Database) -> Meta:
         """Read table meta of the volume in ``database``. Raises ``HomeError``, ``DamagedError``."""
-        return _meta(database.path, await database.read("SELECT key, value FROM meta"))
+        return meta_of(database.path, await database.read("SELECT key, value FROM meta"))
 
     def is_at(self, path: Path) -> bool:
         """True when ``path`` is still this file; another may have replaced it."""

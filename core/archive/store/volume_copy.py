@@ -16,7 +16,8 @@ from pathlib import Path
 
 from core import files
 from core.archive.store.ledger import Head
-from core.archive.store.volume import Volume, unpack
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import unpack
 from core.db.database import Database, Row
 from core.errors import DamagedError, InputError
 

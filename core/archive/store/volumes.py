@@ -15,7 +15,8 @@ from pathlib import Path
 from core import files
 from core.archive.store.entries.upkeep import ArchiveCreated
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
-from core.archive.store.volume import REPAIR, Meta, Volume
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import REPAIR, Meta
 from core.config import Home
 from core.db.database import LOCK_SECONDS
 from core.errors import BusyError, DamagedError, HomeError, StorageError

@@ -14,7 +14,7 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.catalog.twins import FROM_FILES
-from core.archive.proof import damage, takeover
+from core.archive.proof import damage, losses
 from core.archive.proof.damage import Named
 from core.archive.proof.salvage import Salvaged, damaged, from_home, from_other_form, from_other_volumes
 from core.archive.proof.volume_check import check_volume
@@ -137,8 +137,8 @@ async def repair(
     work = _Work(archive, dry_run, actor, tell)
     found = await damaged(archive, lambda done, total: tell(done, total, "looking for damage"))
     work.open = {one.sha256: one for one in found}
-    work.lost = await takeover.lost(archive)
-    work.open |= await takeover.names(archive, list(work.lost))
+    work.lost = await losses.lost(archive)
+    work.open |= await losses.names(archive, list(work.lost))
     if work.open and not dry_run:
         archive.check_writable()
     work.total = len(work.open)

@@ -1,0 +1,152 @@
+"""The format of a volume file: schema, table meta, recipes and stored parts, and the refusals of files that are no volume."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import struct
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.archive.store.intake import PLAIN, ZSTD
+from core.archive.store.ledger import Head
+from core.db.database import Database, Row
+from core.db.shape import Shape, made_by
+from core.errors import DamagedError, HomeError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+FORMAT = 1
+APPLICATION_ID = 0x41524356
+#: The remedy for a damaged volume, whichever command found it.
+REPAIR = "archivar repair takes over what is whole, and fetches the rest again."
+#: Pragma: SQLite reads the remaining rows of a truncated file, instead of nothing.
+AS_FAR_AS_IT_GOES = "writable_schema = ON"
+#: A seq above that of any ledger.
+LAST_SEQ = 2**63 - 1
+#: SQLite keeps no value of 2 GB or more.
+LARGEST_PART = 2**31
+
+PAGE_BYTES = 16384
+SCHEMA = f"""
+PRAGMA page_size = {PAGE_BYTES};
+PRAGMA application_id = {APPLICATION_ID};
+BEGIN EXCLUSIVE;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+CREATE TABLE part (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, codec INTEGER NOT NULL, size INTEGER NOT NULL,
+    data BLOB NOT NULL) STRICT;
+CREATE TABLE message (sha256 BLOB PRIMARY KEY, size INTEGER NOT NULL, recipe BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE ledger (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, actor TEXT NOT NULL,
+    payload BLOB NOT NULL, hash BLOB NOT NULL) STRICT;
+COMMIT;
+"""
+#: The keys of table meta.
+META_KEYS = {"format", "archive_id", "number", "previous_seq", "previous_hash", "sealed"}
+TABLES = ("meta", "part", "message", "ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """The identity of a volume, from its table meta."""
+
+    archive_id: str
+    number: int
+    previous: Head
+
+
+def refuse_strange(path: Path, found: Shape) -> None:
+    """Raise ``DamagedError`` when the schema is not that of a volume: it must not be written to."""
+    if wrong := found.differences(made_by(SCHEMA)):
+        raise DamagedError(f"{path.name} is damaged: in its schema {wrong}.", REPAIR)
+
+
+async def has_tables(database: Database, names: Sequence[str] = TABLES) -> bool:
+    """True when the tables of these names have the schema of a volume, so that reading them runs no foreign code."""
+    return (await database.shape()).has(made_by(SCHEMA), names)
+
+
+def meta_of(path: Path, rows: Iterable[Row]) -> Meta:
+    """Read table meta, which may hold anything. Raises ``HomeError``, ``DamagedError``."""
+    values: dict[Any, Any] = dict(rows)
+    match values:
+        case {"format": int(found)} if found > FORMAT:
+            raise HomeError(
+                f"{path.name} was written by a newer Archivar (volume format {found}).",
+                "Install the newer version; nothing was changed.",
+            )
+        case {
+            "format": 1,
+            "archive_id": str(archive_id),
+            "number": int(number),
+            "previous_seq": int(seq),
+            "previous_hash": bytes(digest),
+        }:
+            return Meta(archive_id, number, Head(seq, digest))
+    raise DamagedError(f"{path.name} does not say what it is.", REPAIR)
+
+
+def refuse_no_file(path: Path) -> None:
+    """Raise ``DamagedError`` when ``path`` is no file that could be a volume."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        raise DamagedError(f"Volume {path.name} is missing.", REPAIR) from None
+    except OSError as error:
+        raise DamagedError(f"Volume {path.name} cannot be read: {error.strerror}.", "Check the disk.") from error
+    if not stat.S_ISREG(there.st_mode):
+        raise DamagedError(f"Volume {path.name} is no file.", REPAIR)
+    if not os.access(path, os.R_OK):
+        raise DamagedError(f"Volume {path.name} cannot be read: access is denied.", "Correct its owner and mode.")
+
+
+async def refuse_cut(database: Database) -> None:
+    """Raise ``DamagedError`` when the file is shorter than the pages committed to it."""
+    size = int(await database.value("PRAGMA page_count")) * int(await database.value("PRAGMA page_size"))
+    # Measured afterwards: a writer makes the file longer, never shorter.
+    if (found := database.path.stat().st_size) < size:
+        raise DamagedError(f"{database.path.name} is cut short: it has {found} bytes instead of {size}.", REPAIR)
+
+
+def pack(ids: Sequence[int]) -> bytes:
+    """Encode part ids as a recipe."""
+    return struct.pack(f">{len(ids)}Q", *ids)
+
+
+def unpack(recipe: bytes) -> tuple[int, ...]:
+    """Decode the part ids of a recipe. Raises ``DamagedError`` when it is no whole number of ids."""
+    if not isinstance(recipe, bytes) or len(recipe) % 8:
+        raise DamagedError("a recipe is cut short")
+    return struct.unpack(f">{len(recipe) // 8}Q", recipe)
+
+
+def plain(codec: int, size: int, data: bytes) -> bytes:
+    """The bytes of a stored part. Raises ``DamagedError`` when it cannot be decompressed; the caller checks the SHA-256."""
+    if not isinstance(data, bytes) or not isinstance(size, int) or not 0 <= size < LARGEST_PART:
+        raise DamagedError("is no part")
+    if codec == PLAIN:
+        return data
+    if codec != ZSTD:
+        raise DamagedError(f"unknown codec {codec}")
+    try:
+        # max_length guards against a damaged frame that would expand to gigabytes.
+        result = zstd.ZstdDecompressor().decompress(data, size + 1)
+    except zstd.ZstdError as error:
+        raise DamagedError(f"cannot be decompressed: {error}") from error
+    if len(result) != size:
+        raise DamagedError(f"unfolds to {len(result)} bytes instead of {size}")
+    return result
+
+
+def sound(sha256: bytes, codec: int, size: int, data: bytes) -> bool:
+    """True when a stored part matches its SHA-256."""
+    try:
+        return hashlib.sha256(plain(codec, size, data)).digest() == sha256
+    except DamagedError:
+        return False
