@@ -14,9 +14,10 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.proof import damage, last_verification, verification
+from core.archive.proof.check_place import Place, Stage
 from core.archive.proof.findings import Verdict
 from core.archive.proof.salvage import from_other_volumes
-from core.archive.proof.volume_check import Place, Stage, walk
+from core.archive.proof.volume_check import walk
 from core.archive.registry import saved_profiles
 from core.archive.search.search import matching
 from core.archive.search.search_index import bring_up, glance

@@ -44,7 +44,6 @@ LINES, FUNCTION_LINES, VALUES = 400, 60, 6
 EXCEPTIONS: dict[str, str] = {}
 #: What is too long today and will be divided. Nothing is added here.
 TOO_LONG = {
-    "core.archive.proof.volume_check",
     "core.archive.registry.saved_profiles",
     "core.cli.archive.show()",
     "core.cli.profiles",

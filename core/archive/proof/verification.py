@@ -17,10 +17,12 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.proof import damage
+from core.archive.proof.check_place import Place
 from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.last_verification import EVERYTHING, remember
+from core.archive.proof.other_volumes import mended_later
 from core.archive.proof.verify import check_rest
-from core.archive.proof.volume_check import Place, check_volume, mended_later, so_far, walk
+from core.archive.proof.volume_check import check_volume, so_far, walk
 from core.archive.store.entries.upkeep import Verified
 from core.archive.store.ledger import Draft
 from core.config import Home

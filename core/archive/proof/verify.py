@@ -17,8 +17,9 @@ from tempfile import mkdtemp
 from core import files
 from core.archive.catalog import catalog
 from core.archive.catalog.projection import detail
+from core.archive.proof.check_place import Place
 from core.archive.proof.findings import Finding, Verdict
-from core.archive.proof.volume_check import Place, walk
+from core.archive.proof.volume_check import walk
 from core.archive.store.ledger import ZERO_HASH, Head
 from core.archive.store.volume import Volume
 from core.config import Home

@@ -15,84 +15,22 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from copy import deepcopy
-from dataclasses import dataclass, field
-from enum import StrEnum
-from itertools import pairwise
-from typing import Any
 
-from core.archive.proof.findings import Finding, Verdict, lost_text
-from core.archive.proof.strangers import Strangers, named
-from core.archive.store.entries.upkeep import Repaired, Salvaged
-from core.archive.store.ledger import Entry, Head, decompress
+from core.archive.proof.check_place import Place, Stage
+from core.archive.proof.findings import Finding, Verdict
+from core.archive.proof.ledger_check import ROWS, BrokenTable, LedgerCheck, table_rows
+from core.archive.proof.other_volumes import CHUNK, mended_later, not_listed
+from core.archive.proof.strangers import Strangers
 from core.archive.store.volume import Volume
-from core.archive.store.volume_format import LAST_SEQ, META_KEYS, plain, refuse_strange, unpack
+from core.archive.store.volume_format import META_KEYS, plain, refuse_strange, unpack
 from core.config import Home
 from core.db.database import Row
 from core.errors import DamagedError, StorageError
 
-#: Parts of 8 MiB at most, so many at once; a damaged page costs no more than this many rows of detail.
+#: Parts of 8 MiB at most, so many at once.
 PARTS = 16
-ROWS = 64
-#: SHA-256 that are looked up at once.
-CHUNK = 500
 #: Strange keys of table meta that are named.
 MOST_KEYS = 10
-
-
-class Stage(StrEnum):
-    """What of a volume comes next."""
-
-    BEGIN = "begin"
-    LEDGER = "ledger"
-    PARTS = "parts"
-    MESSAGES = "messages"
-
-
-@dataclass(slots=True)
-class Place:
-    """Where a verification stands: in ``volume`` at ``stage``, after the part or message ``after``.
-
-    The rest is about that volume: damaged parts with their reasons and the messages that need them, damaged messages with
-    theirs (SHA-256 in hexadecimal digits), what else is wrong in it, and how many findings about the ledger there were before.
-    ``archive_id`` is of the volume before, empty if that could not be read; ``last_part`` the largest id of a part.
-    """
-
-    volume: int = 1
-    stage: Stage = Stage.BEGIN
-    after: int | str = 0
-    archive_id: str = ""
-    last_part: int = 0
-    parts: dict[int, str] = field(default_factory=dict)
-    needs: dict[int, list[str]] = field(default_factory=dict)
-    messages: dict[str, str] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-    of_ledger: int = 0
-
-    def next_volume(self, archive_id: str) -> None:
-        fresh = Place(self.volume + 1, archive_id=archive_id)
-        for name in self.__slots__:
-            setattr(self, name, getattr(fresh, name))
-
-    @property
-    def share(self) -> float:
-        """How much of the volume was looked at, from 0 to 1: half for the parts, half for the messages, by their hashes."""
-        if self.stage is Stage.PARTS:
-            return 0.5 * min(int(self.after) / max(self.last_part, 1), 1.0)
-        if self.stage is Stage.MESSAGES:
-            return 0.5 + 0.5 * int(str(self.after)[:4].ljust(4, "0"), 16) / 0x10000
-        return 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Place:
-        """The reverse of ``as_json``. Raises ``KeyError``, ``TypeError``, ``ValueError`` for anything else."""
-        found = cls(**{name: value[name] for name in cls.__slots__})
-        found.stage = Stage(found.stage)
-        found.parts = {int(part): str(reason) for part, reason in found.parts.items()}
-        found.needs = {int(part): list(messages) for part, messages in found.needs.items()}
-        return found
 
 
 async def walk(home: Home, place: Place, verdict: Verdict, *, gentle: bool = False) -> AsyncGenerator[None]:
@@ -152,25 +90,25 @@ class _Check:
         self._place = place
         self._verdict = verdict
         self._gentle = gentle
-        self._lost: dict[bytes, None] = {}
+        self._of_ledger = LedgerCheck(home, volume, place, verdict)
 
     async def steps(self) -> AsyncGenerator[None]:
         place = self._place
         if place.stage is Stage.BEGIN:
-            async for _ in self._end_of_last():
+            async for _ in self._of_ledger.end_of_last():
                 yield
             self._verdict.volumes += 1
             place.of_ledger = self._ledger_findings()
             await self._schema()
             await self._meta()
-            self._joint()
+            self._of_ledger.joint()
             await self._pages()
             await self._find_last_part()
             place.stage = Stage.LEDGER
             yield
         if place.stage is Stage.LEDGER:
             # Before the messages: what is archived meanwhile is then among them.
-            async for _ in self._ledger():
+            async for _ in self._of_ledger.steps():
                 yield
             place.stage = Stage.PARTS
         if place.stage is Stage.PARTS:
@@ -228,22 +166,6 @@ class _Check:
         except (DamagedError, StorageError) as error:
             self._place.faults.append(error.message)
 
-    def _joint(self) -> None:
-        meta, expected = self._volume.meta, self._verdict.head
-        if not self._place.archive_id and meta.number != 1:
-            # What came before could not be read: the chain goes on from what this volume says of it.
-            self._verdict.head = meta.previous
-            return
-        if self._place.archive_id and self._place.archive_id != meta.archive_id:
-            self._verdict.add(self._name, "It belongs to another archive than the volume before.")
-        if meta.previous != expected:
-            self._verdict.add(
-                self._name,
-                f"It continues after entry {meta.previous.seq}, but the ledger before it ends with entry {expected.seq}"
-                + (" of another hash." if meta.previous.seq == expected.seq else "."),
-            )
-            self._verdict.head = meta.previous
-
     async def _pages(self) -> None:
         try:
             if self._gentle and not await self._volume.is_sealed():
@@ -260,98 +182,20 @@ class _Check:
         except (DamagedError, StorageError, ValueError, TypeError) as error:
             self._place.faults.append(f"Its parts cannot be counted: {error}")
 
-    # The ledger ------------------------------------------------------------------------------------------------------------
-
-    async def _end_of_last(self) -> AsyncIterator[None]:
-        """What was written to the volume before after its ledger was looked at: it was the open one then, and is sealed now."""
-        number = self._place.volume - 1
-        name = self._home.volume(number).name
-        if not self._place.archive_id or any(
-            one.where == "ledger" and one.text.startswith(f"{name}: ") for one in self._verdict.findings
-        ):
-            return
-        try:
-            volume = await Volume.open(self._home.volume(number), read_only=True)
-        except (DamagedError, StorageError):
-            # It was there a moment ago; what is missing of it shows where the two join.
-            return
-        try:
-            async for _ in _Check(self._home, volume, Place(number), self._verdict, self._gentle)._ledger():
-                yield
-        finally:
-            await volume.close()
-
-    async def _ledger(self) -> AsyncIterator[None]:
-        sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
-        async for rows in self._rows(sql, "ledger entries", self._verdict.head.seq, ROWS):
-            named: dict[bytes, None] = {}
-            for row in rows:
-                named.update(dict.fromkeys(self._entry(row)))
-            missing = await self._in_no_volume([*named, *self._lost])
-            # What a salvage named as lost is a finding where it is named.
-            said = await _named_as_lost(self._home) if missing else set()
-            for sha256 in missing:
-                if sha256 in self._lost:
-                    self._verdict.add(self._name, lost_text(sha256.hex()), sha256.hex(), content=True)
-                elif sha256 not in said:
-                    text = f"Message {sha256.hex()[:16]} is in the ledger, but in no volume."
-                    self._verdict.add("ledger", text, sha256.hex())
-            self._lost.clear()
-            yield
-
-    def _entry(self, row: Row) -> list[bytes]:
-        """Look at one entry; the SHA-256 of the messages that it names."""
-        seq, at, kind, actor, payload, stored = row
-        verdict = self._verdict
-        verdict.entries += 1
-        name = f"{self._name}: entry {seq}"
-        if not all(isinstance(text, str) for text in (at, kind, actor)) or not isinstance(stored, bytes):
-            verdict.add("ledger", f"{name} cannot be read: a value is of a wrong kind")
-            verdict.head = Head(seq, stored if isinstance(stored, bytes) else b"")
-            return []
-        before, verdict.head = verdict.head, Head(seq, stored)
-        if seq != before.seq + 1:
-            gap = f"entry {before.seq + 1}" if seq == before.seq + 2 else f"entries {before.seq + 1} to {seq - 1}"
-            verdict.add("ledger", f"{self._name}: {gap} missing before entry {seq}.")
-        try:
-            entry = Entry(seq, at, kind, actor, decompress(payload), stored)
-            if seq == before.seq + 1 and not entry.follows(before):
-                verdict.add("ledger", f"{name} ({kind}) does not follow from the entry before: it was changed.")
-            self._lost |= dict.fromkeys(entry.lost())
-            return named(entry)
-        except DamagedError as error:
-            verdict.add("ledger", f"{name} cannot be read: {error}")
-            return []
-
-    async def _in_no_volume(self, digests: list[bytes]) -> list[bytes]:
-        """Those of ``digests`` that no volume lists: this one first, then the others, since a message is kept once."""
-        missing = await _not_listed(self._volume, digests)
-        numbers = [number for number in reversed(self._home.volume_numbers()) if number != self._place.volume]
-        for number in numbers:
-            if not missing:
-                break
-            try:
-                volume = await Volume.open(self._home.volume(number), read_only=True)
-            except (DamagedError, StorageError):
-                # It is named when its turn comes.
-                continue
-            try:
-                missing = await _not_listed(volume, missing)
-            finally:
-                await volume.close()
-        return missing
-
     # Content ---------------------------------------------------------------------------------------------------------------
 
     async def _parts(self) -> AsyncIterator[None]:
         """Re-hash every part."""
         sql = "SELECT id, sha256, codec, size, data FROM part WHERE id > ? ORDER BY id LIMIT ?"
-        async for rows in self._rows(sql, "parts", int(self._place.after), PARTS):
-            self._place.parts |= await asyncio.to_thread(_wrong_parts, rows)
-            self._place.after = rows[-1][0]
-            self._verdict.parts += len(rows)
-            self._verdict.bytes += sum(row[3] for row in rows if isinstance(row[3], int))
-            yield
+        try:
+            async for rows in table_rows(self._volume, sql, "parts", int(self._place.after), PARTS):
+                self._place.parts |= await asyncio.to_thread(_wrong_parts, rows)
+                self._place.after = rows[-1][0]
+                self._verdict.parts += len(rows)
+                self._verdict.bytes += sum(row[3] for row in rows if isinstance(row[3], int))
+                yield
+        except BrokenTable as error:
+            self._place.faults.append(str(error))
 
     async def _messages(self) -> AsyncIterator[None]:
         """Put every message together and re-hash it."""
@@ -392,32 +236,6 @@ class _Check:
         except (DamagedError, StorageError) as error:
             return f"cannot be read: {error.message}".rstrip(".")
         return "" if len(raw) == size else f"has {len(raw)} bytes instead of {size}"
-
-    async def _rows(self, sql: str, what: str, after: int, size: int) -> AsyncIterator[list[Row]]:
-        """Rows by ascending first column, a page at a time; where a page cannot be read, row by row around the damage."""
-        while True:
-            try:
-                rows = await self._volume.database.read(sql, (after, size))
-            except (DamagedError, StorageError) as error:
-                if size > 1:
-                    size = 1
-                    continue
-                self._fault(what, f"The {what} after number {after} cannot be read: {error.message}")
-                return
-            if not rows:
-                return
-            if rows[0][0] <= after or any(one[0] >= other[0] for one, other in pairwise(rows)):
-                self._fault(what, f"The {what} after number {after} are out of order: the table is damaged.")
-                return
-            yield rows
-            after = rows[-1][0]
-
-    def _fault(self, what: str, text: str) -> None:
-        if what == "parts":
-            self._place.faults.append(text)
-        else:
-            # Nothing makes up for a ledger that cannot be read.
-            self._verdict.add("ledger", f"{self._name}: {text}")
 
     # What it comes to --------------------------------------------------------------------------------------------------------
 
@@ -475,7 +293,7 @@ class _Check:
         try:
             async for entry in self._volume.entries():
                 for sha256 in entry.digests():
-                    if sha256.hex() in good or sha256 in await _not_listed(self._volume, [sha256]):
+                    if sha256.hex() in good or sha256 in await not_listed(self._volume, [sha256]):
                         # Listed elsewhere, or it has been named as missing.
                         continue
                     await self._volume.raw(sha256)
@@ -496,53 +314,3 @@ def _wrong_parts(rows: list[Row]) -> dict[int, str]:
         if len(content) != size or hashlib.sha256(content).digest() != sha256:
             wrong[part] = "does not match its SHA-256"
     return wrong
-
-
-async def _not_listed(volume: Volume, digests: list[bytes]) -> list[bytes]:
-    """Those of ``digests`` that the volume's table does not have, as far as it can be read."""
-    found: set[bytes] = set()
-    for start in range(0, len(digests), CHUNK):
-        chunk = digests[start : start + CHUNK]
-        try:
-            marks = ",".join("?" * len(chunk))
-            rows = await volume.database.read(f"SELECT sha256 FROM message WHERE sha256 IN ({marks})", chunk)
-        except (DamagedError, StorageError):
-            continue
-        found.update(row[0] for row in rows)
-    return [sha256 for sha256 in digests if sha256 not in found]
-
-
-async def _named_as_lost(home: Home) -> set[bytes]:
-    """The SHA-256 of messages of which an entry of any volume says that they are lost."""
-    found: set[bytes] = set()
-    for number in home.volume_numbers():
-        try:
-            opened = await Volume.open(home.volume(number), read_only=True)
-            try:
-                for entry in await opened.entries_before(None, LAST_SEQ, Salvaged.kind):
-                    found.update(entry.lost())
-            finally:
-                await opened.close()
-        except (DamagedError, StorageError):
-            # It is named when its turn comes.
-            continue
-    return found
-
-
-async def mended_later(home: Home, volume: int) -> set[str]:
-    """The SHA-256 of messages of which a later volume has a copy that was made because of damage."""
-    found: set[str] = set()
-    for number in home.volume_numbers():
-        if number <= volume:
-            continue
-        try:
-            opened = await Volume.open(home.volume(number), read_only=True)
-            try:
-                for entry in await opened.entries_before(None, LAST_SEQ, Repaired.kind):
-                    found.update(sha256.hex() for sha256 in entry.renewed())
-            finally:
-                await opened.close()
-        except (DamagedError, StorageError):
-            # It is named when its turn comes, and mends nothing.
-            continue
-    return found

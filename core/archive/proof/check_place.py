@@ -1,0 +1,63 @@
+"""The place in the volumes at which a verification stands: what another process needs to carry on from there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Stage(StrEnum):
+    """What of a volume comes next."""
+
+    BEGIN = "begin"
+    LEDGER = "ledger"
+    PARTS = "parts"
+    MESSAGES = "messages"
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a verification stands: in ``volume`` at ``stage``, after the part or message ``after``.
+
+    The rest is about that volume: damaged parts with their reasons and the messages that need them, damaged messages with
+    theirs (SHA-256 in hexadecimal digits), what else is wrong in it, and how many findings about the ledger there were before.
+    ``archive_id`` is of the volume before, empty if that could not be read; ``last_part`` the largest id of a part.
+    """
+
+    volume: int = 1
+    stage: Stage = Stage.BEGIN
+    after: int | str = 0
+    archive_id: str = ""
+    last_part: int = 0
+    parts: dict[int, str] = field(default_factory=dict)
+    needs: dict[int, list[str]] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    of_ledger: int = 0
+
+    def next_volume(self, archive_id: str) -> None:
+        fresh = Place(self.volume + 1, archive_id=archive_id)
+        for name in self.__slots__:
+            setattr(self, name, getattr(fresh, name))
+
+    @property
+    def share(self) -> float:
+        """How much of the volume was looked at, from 0 to 1: half for the parts, half for the messages, by their hashes."""
+        if self.stage is Stage.PARTS:
+            return 0.5 * min(int(self.after) / max(self.last_part, 1), 1.0)
+        if self.stage is Stage.MESSAGES:
+            return 0.5 + 0.5 * int(str(self.after)[:4].ljust(4, "0"), 16) / 0x10000
+        return 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Place:
+        """The reverse of ``as_json``. Raises ``KeyError``, ``TypeError``, ``ValueError`` for anything else."""
+        found = cls(**{name: value[name] for name in cls.__slots__})
+        found.stage = Stage(found.stage)
+        found.parts = {int(part): str(reason) for part, reason in found.parts.items()}
+        found.needs = {int(part): list(messages) for part, messages in found.needs.items()}
+        return found

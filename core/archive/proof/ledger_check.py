@@ -1,0 +1,142 @@
+"""Looks at the ledger of one volume: each entry follows from the one before, and what it names is in some volume."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from itertools import pairwise
+
+from core.archive.proof.check_place import Place
+from core.archive.proof.findings import Verdict, lost_text
+from core.archive.proof.other_volumes import in_no_volume, named_as_lost
+from core.archive.proof.strangers import named
+from core.archive.store.ledger import Entry, Head, decompress
+from core.archive.store.volume import Volume
+from core.config import Home
+from core.db.database import Row
+from core.errors import DamagedError, StorageError
+
+#: Rows that are read at once: a damaged page costs no more than this many rows of detail.
+ROWS = 64
+
+
+class BrokenTable(Exception):
+    """The rest of a table of a volume cannot be read, or is out of order; the text says from where on."""
+
+
+class LedgerCheck:
+    """The ledger of ``volume``. It goes on from ``verdict.head``, and moves that to its own end."""
+
+    def __init__(self, home: Home, volume: Volume, place: Place, verdict: Verdict) -> None:
+        self._home = home
+        self._volume = volume
+        self._name = volume.path.name
+        self._place = place
+        self._verdict = verdict
+        self._lost: dict[bytes, None] = {}
+
+    async def end_of_last(self) -> AsyncIterator[None]:
+        """What was written to the volume before after its ledger was looked at: it was the open one then, and is sealed now."""
+        number = self._place.volume - 1
+        name = self._home.volume(number).name
+        if not self._place.archive_id or any(
+            one.where == "ledger" and one.text.startswith(f"{name}: ") for one in self._verdict.findings
+        ):
+            return
+        try:
+            volume = await Volume.open(self._home.volume(number), read_only=True)
+        except (DamagedError, StorageError):
+            # It was there a moment ago; what is missing of it shows where the two join.
+            return
+        try:
+            async for _ in LedgerCheck(self._home, volume, Place(number), self._verdict).steps():
+                yield
+        finally:
+            await volume.close()
+
+    def joint(self) -> None:
+        """Does the volume go on where the one before it ended?"""
+        meta, expected = self._volume.meta, self._verdict.head
+        if not self._place.archive_id and meta.number != 1:
+            # What came before could not be read: the chain goes on from what this volume says of it.
+            self._verdict.head = meta.previous
+            return
+        if self._place.archive_id and self._place.archive_id != meta.archive_id:
+            self._verdict.add(self._name, "It belongs to another archive than the volume before.")
+        if meta.previous != expected:
+            self._verdict.add(
+                self._name,
+                f"It continues after entry {meta.previous.seq}, but the ledger before it ends with entry {expected.seq}"
+                + (" of another hash." if meta.previous.seq == expected.seq else "."),
+            )
+            self._verdict.head = meta.previous
+
+    async def steps(self) -> AsyncIterator[None]:
+        """Look at the entries after ``verdict.head``, a page of rows at a step."""
+        sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
+        try:
+            async for rows in table_rows(self._volume, sql, "ledger entries", self._verdict.head.seq, ROWS):
+                await self._page(rows)
+                yield
+        except BrokenTable as error:
+            # Nothing makes up for a ledger that cannot be read.
+            self._verdict.add("ledger", f"{self._name}: {error}")
+
+    async def _page(self, rows: list[Row]) -> None:
+        named: dict[bytes, None] = {}
+        for row in rows:
+            named.update(dict.fromkeys(self._entry(row)))
+        missing = await in_no_volume(self._home, self._volume, self._place.volume, [*named, *self._lost])
+        # What a salvage named as lost is a finding where it is named.
+        said = await named_as_lost(self._home) if missing else set()
+        for sha256 in missing:
+            if sha256 in self._lost:
+                self._verdict.add(self._name, lost_text(sha256.hex()), sha256.hex(), content=True)
+            elif sha256 not in said:
+                text = f"Message {sha256.hex()[:16]} is in the ledger, but in no volume."
+                self._verdict.add("ledger", text, sha256.hex())
+        self._lost.clear()
+
+    def _entry(self, row: Row) -> list[bytes]:
+        """Look at one entry; the SHA-256 of the messages that it names."""
+        seq, at, kind, actor, payload, stored = row
+        verdict = self._verdict
+        verdict.entries += 1
+        name = f"{self._name}: entry {seq}"
+        if not all(isinstance(text, str) for text in (at, kind, actor)) or not isinstance(stored, bytes):
+            verdict.add("ledger", f"{name} cannot be read: a value is of a wrong kind")
+            verdict.head = Head(seq, stored if isinstance(stored, bytes) else b"")
+            return []
+        before, verdict.head = verdict.head, Head(seq, stored)
+        if seq != before.seq + 1:
+            gap = f"entry {before.seq + 1}" if seq == before.seq + 2 else f"entries {before.seq + 1} to {seq - 1}"
+            verdict.add("ledger", f"{self._name}: {gap} missing before entry {seq}.")
+        try:
+            entry = Entry(seq, at, kind, actor, decompress(payload), stored)
+            if seq == before.seq + 1 and not entry.follows(before):
+                verdict.add("ledger", f"{name} ({kind}) does not follow from the entry before: it was changed.")
+            self._lost |= dict.fromkeys(entry.lost())
+            return named(entry)
+        except DamagedError as error:
+            verdict.add("ledger", f"{name} cannot be read: {error}")
+            return []
+
+
+async def table_rows(volume: Volume, sql: str, what: str, after: int, size: int) -> AsyncIterator[list[Row]]:
+    """Rows by ascending first column, a page at a time; where a page cannot be read, row by row up to the damage.
+
+    Raises ``BrokenTable`` where nothing more can be read.
+    """
+    while True:
+        try:
+            rows = await volume.database.read(sql, (after, size))
+        except (DamagedError, StorageError) as error:
+            if size > 1:
+                size = 1
+                continue
+            raise BrokenTable(f"The {what} after number {after} cannot be read: {error.message}") from error
+        if not rows:
+            return
+        if rows[0][0] <= after or any(one[0] >= other[0] for one, other in pairwise(rows)):
+            raise BrokenTable(f"The {what} after number {after} are out of order: the table is damaged.")
+        yield rows
+        after = rows[-1][0]
