@@ -174,8 +174,6 @@ class Archive:
         """Context in which no other process changes users or profiles, and the catalog has followed all earlier changes.
 
         For changes that must be checked against the present state. Raises ``BusyError``, and what ``check_usable`` does.
-
-        For changes that must be checked against what is there. Raises ``BusyError``, and what ``check_usable`` does.
         """
         self.check_usable()
         async with locked(self.home.path, "Somebody else is changing users or profiles."):

@@ -20,9 +20,9 @@ from core.system.tasks import spawn
 
 Row = tuple[Any, ...]
 LOCK_SECONDS = 30.0
-#: SQLite takes up to 32,766 parameters a statement since 3.32; this keeps statements short.
+#: SQLite takes up to 32,766 parameters a statement since 3.32; shorter lists keep statements short.
 PIECE = 500
-#: How long locks are waited for where it is not said; less while their holder is known to do nothing.
+#: Seconds to wait for locks by default; less while their holder is known to be idle.
 PATIENCE: ContextVar[float] = ContextVar("patience", default=LOCK_SECONDS)
 
 _REASONS: dict[int, tuple[type[ArchivarError], str, str]] = {
@@ -40,11 +40,11 @@ _REASONS: dict[int, tuple[type[ArchivarError], str, str]] = {
     sqlite3.SQLITE_CORRUPT: (DamagedError, "the file is damaged", ""),
     sqlite3.SQLITE_NOTADB: (DamagedError, "the file is no database (any more)", ""),
 }
-#: Why SQLite cannot open a file of which it can neither lock nor make those beside it, as on a disk that is read-only or full.
+#: SQLite's reasons for not opening a file which it can neither lock nor give files beside it: a read-only or full disk.
 _NOTHING_BESIDE = {
     *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL),
 }
-#: Errors without a code of their own that a damaged file causes; the same from a wrong statement would fail every test.
+#: Messages of errors without a code of their own that a damaged file causes; a wrong statement would fail every test.
 _DAMAGE = (
     "no such table",
     "no such column",
@@ -56,23 +56,23 @@ _DAMAGE = (
 
 
 _DEFENSIVE = "SQLITE_DBCONFIG_DEFENSIVE"
-#: Switches of a connection that keep whatever a file says in its schema from being run, where Python knows them (3.12).
+#: Switches of a connection against running code from a file's schema, where Python knows them (3.12).
 _SWITCHES = {
     "SQLITE_DBCONFIG_TRUSTED_SCHEMA": False,
     "SQLITE_DBCONFIG_ENABLE_TRIGGER": False,
     "SQLITE_DBCONFIG_ENABLE_VIEW": False,
     _DEFENSIVE: True,
 }
-#: Pragmas that a connection which defends its file would not obey.
+#: Pragmas that a connection with these switches ignores.
 _UNDEFENDED = ("writable_schema", "journal_mode = OFF")
 
-#: Looks at the shape of a file, and raises an error when it is not what it should be.
+#: Checks the shape of a file; raises an error when it is wrong.
 Guard = Callable[[Shape], None]
 
 
 @contextmanager
 def translated(path: Path, remedy: str = "") -> Iterator[None]:
-    """Turn SQLite's errors into ours, with the file's name and what to do; ``remedy``: what to do about a damaged one."""
+    """Turn SQLite's errors into ours, with the file's name; ``remedy``: the hint for a damaged one."""
     try:
         yield
     except sqlite3.Error as error:
@@ -90,7 +90,7 @@ def translated(path: Path, remedy: str = "") -> Iterator[None]:
 
 
 def _no_space(path: Path) -> bool:
-    # SQLite calls it an input/output error where it cannot make the file that it shares with other processes.
+    # SQLite reports an input/output error where it cannot make the shared-memory file.
     try:
         status = os.statvfs(path.parent)
     except OSError:
@@ -99,7 +99,7 @@ def _no_space(path: Path) -> bool:
 
 
 class Database:
-    """A connection with one writer at a time. ``read`` may be called at any time, ``transaction`` takes its turn."""
+    """A connection with one writer at a time. ``read`` may be called at any time, ``transaction`` waits for its turn."""
 
     def __init__(self, connection: aiosqlite.Connection, path: Path, remedy: str = "", unseen: int = 0) -> None:
         self._connection = connection
@@ -108,11 +108,11 @@ class Database:
         self._guard: Guard | None = None
         self._guarded = -1
         self.path = path
-        #: How another connection opens the same to read it.
+        #: The URI with which another connection opens the same file to read it.
         self.uri = f"{path.absolute().as_uri()}?mode=ro"
-        #: Bytes beside the file (a log, a journal) that could not be looked at, so that what they say is not seen.
+        #: Bytes of a log or journal beside the file that could not be opened, so that their content is not seen.
         self.unseen = unseen
-        #: Why nothing is to be written although it could be; None when it may.
+        #: The reason why nothing is to be written although it could be; None for none.
         self.refusal: ArchivarError | None = None
 
     @classmethod
@@ -128,9 +128,9 @@ class Database:
     ) -> Database:
         """Open ``path`` (made when missing, unless ``read_only`` or not to ``make``) and set ``pragmas`` in their order.
 
-        ``patience``: seconds to wait for the locks of others before ``BusyError``, None for what ``PATIENCE`` says;
-        ``remedy``: what to do when it is damaged.
-        What is ``read_only`` opens also where nothing can be written beside it: then as the file stands, see ``unseen``.
+        ``patience``: seconds to wait for the locks of others before ``BusyError``, None for ``PATIENCE``; ``remedy``: the hint
+        for a damaged file. A ``read_only`` one opens also where nothing can be written beside it: then as the file stands, see
+        ``unseen``.
         """
         mode = "mode=ro" if read_only else f"mode={'rwc' if make else 'rw'}"
         if make and not read_only:
@@ -154,7 +154,7 @@ class Database:
 
     @classmethod
     async def scratch(cls) -> Database:
-        """Open an empty database of this process alone: in memory, and on the disk without a name as it grows."""
+        """Context of an empty database of this process alone: in memory, and in an unnamed file as it grows."""
         path = Path("temporary database")
         with translated(path):
             connection = await aiosqlite.connect("", isolation_level=None)
@@ -164,7 +164,7 @@ class Database:
 
     @classmethod
     async def open_as_it_stands(cls, path: Path, pragmas: Sequence[str], remedy: str) -> Database:
-        """Open a file that nothing writes to meanwhile: without any lock, and without the log or journal beside it."""
+        """Open a file that is not written at the same time: without any lock, and without the log or journal beside it."""
         with translated(path, remedy):
             connection = await _connect(path, "mode=ro&immutable=1", 0)
         database = cls(connection, path, remedy, _beside(path))
@@ -184,20 +184,20 @@ class Database:
             await self.read(f"PRAGMA {pragma}")
 
     async def shape(self) -> Shape:
-        """The schema and the numbers of the file's header, as of one moment."""
+        """The schema and the numbers of the file's header, read at one moment."""
         return Shape.of(await self.read(QUESTION))
 
     async def guard(self, guard: Guard) -> None:
-        """Have ``guard`` look at the shape now, and before each transaction in which it has changed since.
+        """Call ``guard`` with the shape now, and before each transaction in which it has changed since.
 
-        Raises what ``guard`` raises; of such a transaction nothing is written.
+        Raises what ``guard`` raises; nothing of such a transaction is written.
         """
         shape = await self.shape()
         guard(shape)
         self._guard, self._guarded = guard, shape.version
 
     async def define(self, name: str, function: Callable[[str], str]) -> None:
-        """Make a function on texts, which gives the same for the same text, known to statements as ``name``."""
+        """Register a deterministic SQL function on texts as ``name``."""
         with translated(self.path, self._remedy):
             await self._connection.create_function(name, 1, function, deterministic=True)
 
@@ -205,7 +205,7 @@ class Database:
         await self._connection.close()
 
     def interrupt(self) -> None:
-        """Stop the statement that is being done; whoever waits for it must not any more."""
+        """Interrupt the running statement, whose result must not be waited for any more."""
         with suppress(sqlite3.Error, ValueError):
             self._connection._conn.interrupt()
 
@@ -225,7 +225,7 @@ class Database:
         return row[0] if row else None
 
     async def among(self, sql: str, values: Sequence[Any], before: Sequence[Any] = ()) -> list[Row]:
-        """All rows of a query in which ``IN (??)`` stands for the list of ``values``, asked for in short pieces.
+        """All rows of a query in which ``IN (??)`` stands for the list of ``values``, asked in short pieces.
 
         ``before``: the parameters that come before that list. An ORDER BY orders the rows of one piece.
         """
@@ -235,8 +235,8 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """A write transaction: committed at the end, rolled back when anything is raised.
 
-        Cancelled while it begins, it is rolled back; cancelled while it is committed, it is committed: what a thread is doing
-        cannot be called back, so it is waited for. Raises ``refusal`` if there is one.
+        Cancelled at its beginning, it is rolled back; cancelled during the commit, it is committed: the thread cannot be
+        stopped, so it is awaited. Raises ``refusal`` if there is one.
         """
         if self.refusal is not None:
             raise self.refusal
@@ -253,14 +253,14 @@ class Database:
                     raise
 
     async def _rollback(self) -> None:
-        # A statement whose caller was cancelled may still be running in the connection's thread; this one comes after it.
+        # A cancelled caller's statement may still be running in the connection's thread; this one comes after it.
         await self._connection.execute_fetchall("SELECT 1")
         if self._connection.in_transaction:
             await self._connection.execute_fetchall("ROLLBACK")
 
     async def backup(self, target: Path) -> None:
-        """A consistent copy of the whole file, under its name only when it is whole and on the disk."""
-        # Of this process alone: another one may make the very copy.
+        """Write a consistent copy of the whole file, renamed when it is whole and synced."""
+        # Named by process: another one may make the same copy.
         aside = target.with_name(f"{target.name}.{os.getpid()}.new")
         aside.unlink(missing_ok=True)
         _make(aside)
@@ -276,7 +276,7 @@ class Database:
         files.put(aside, target)
 
     async def script(self, sql: str) -> None:
-        """Several statements; the caller says where the transaction begins and ends."""
+        """Run several statements; the caller begins and ends the transaction."""
         with translated(self.path):
             await self._connection.executescript(sql)
 
@@ -289,7 +289,7 @@ class Transaction:
 
     async def execute(self, sql: str, parameters: Iterable[Any] = ()) -> None:
         """Run one statement."""
-        # One way to the connection's thread and back; with a cursor to close it would be two.
+        # One round trip to the connection's thread; with a cursor to close it would be two.
         await self._connection.execute_fetchall(sql, parameters)
 
     async def insert(self, sql: str, parameters: Iterable[Any] = ()) -> int:
@@ -319,16 +319,18 @@ class Transaction:
 
 
 def _pieces(sql: str, values: Sequence[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
-    """The statements, with their values, that together ask for all ``values``; none for no values."""
+    """The statements, with their parameters, that together cover all ``values``; none for no values."""
     for start in range(0, len(values), PIECE):
         piece = values[start : start + PIECE]
         yield sql.replace("(??)", f"({','.join('?' * len(piece))})"), piece
 
 
 def _make(path: Path) -> None:
-    """An empty file that is one, for nobody but its owner: SQLite gives those beside it the same mode. It never opens what is
-    there, since closing that would take away the locks that this process has on it."""
-    # Why it cannot be made, SQLite tells.
+    """Make an empty file with mode 0600: SQLite gives those beside it the same mode.
+
+    It never opens an existing file, since closing that would release the locks that this process has on it.
+    """
+    # SQLite reports the reason of a failure.
     with suppress(OSError):
         os.close(files.open_new(path))
 
@@ -341,7 +343,7 @@ async def _connect(path: Path, how: str, patience: float) -> aiosqlite.Connectio
         await _switch(connection, _SWITCHES)
         return connection
     except sqlite3.Error:
-        # Its thread still reports to the loop, which may be closed at once after an error.
+        # The thread still reports to the loop, which may be closed at once after an error.
         await asyncio.to_thread(connection._thread.join)
         raise
 
@@ -364,7 +366,7 @@ def _beside(path: Path) -> int:
 
 
 async def _to_the_end(work: Awaitable[Any]) -> None:
-    """Await ``work`` to its end even when cancelled, and only then be cancelled."""
+    """Await ``work`` to its end even when cancelled, then raise the cancellation."""
     task = spawn(_awaited(work), name="statement")
     cancelled: asyncio.CancelledError | None = None
     while not task.done():

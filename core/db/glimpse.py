@@ -1,4 +1,4 @@
-"""A quick look into a database file from outside any loop: read-only, and nothing is made beside the file."""
+"""A quick read of a database file outside any event loop: read-only, and without files beside it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def rows(path: Path, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
 
 
 def _uri(path: Path) -> str:
-    # With a log but without the file that its readers share, SQLite would make that file, also when it only reads.
+    # With a log but without its shared-memory file, SQLite would create that file, also when it only reads.
     shared = all(path.with_name(f"{path.name}{suffix}").exists() for suffix in ("-wal", "-shm"))
     return f"{path.absolute().as_uri()}?{'mode=ro' if shared else 'mode=ro&immutable=1'}"

@@ -1,4 +1,4 @@
-"""What is kept under a name, in the table ``setting``: state of this machine beside the catalog, one text a name."""
+"""Texts kept by name in the table ``setting``: state of this machine beside the catalog."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ async def keep(transaction: Transaction, name: str, text: str) -> None:
 
 
 async def forget(transaction: Transaction, name: str) -> None:
-    """Keep nothing under ``name`` any more."""
+    """Delete the text under ``name``."""
     await transaction.execute("DELETE FROM setting WHERE name = ?", (name,))

@@ -1,4 +1,4 @@
-"""Brings archive.sqlite to the program's schema: numbered scripts, each in one transaction with its record.
+"""Migration of archive.sqlite to the program's schema: numbered scripts, each in one transaction with its record.
 
 A backup is made first when the file already holds anything; a file newer than the program is refused untouched.
 """
@@ -44,7 +44,7 @@ def _scripts() -> tuple[Migration, ...]:
 
 @lru_cache
 def _schema() -> str:
-    """All that the scripts of this program come to, in one: several times as quick."""
+    """The schema that the program's scripts make, as one script: several times as quick."""
     return resources.files("core.db").joinpath("schema.sql").read_text(encoding="utf-8")
 
 
@@ -59,7 +59,7 @@ async def check(database: Database) -> int:
 
 @lru_cache
 def _statistics() -> Shape:
-    """The tables that ANALYZE makes, as every release of SQLite does."""
+    """The tables that ANALYZE makes in every release of SQLite."""
     tables = (("sqlite_stat1", "tbl,idx,stat"), ("sqlite_stat4", "tbl,idx,neq,nlt,ndlt,sample"))
     rows = [("table", name, name, f"CREATE TABLE {name}({columns})") for name, columns in tables]
     numbers = ("application_id", "user_version", "encoding", "schema_version")
@@ -68,7 +68,7 @@ def _statistics() -> Shape:
 
 def _refuse_strange(path: Path, found: Shape) -> None:
     refuse_newer(path, found.user_version)
-    # Statistics are SQLite's own, and at most make it slow.
+    # Statistics are SQLite's own, and at worst make it slow.
     found = found.without(_statistics())
     numbered = f"PRAGMA user_version = {found.user_version}"
     if found.user_version == migrations()[-1].number and not found.differences(made_by(_schema(), numbered)):
@@ -79,7 +79,7 @@ def _refuse_strange(path: Path, found: Shape) -> None:
 
 
 def refuse_newer(path: Path, version: int) -> None:
-    """Raises ``HomeError`` when ``version`` is newer than the program."""
+    """Raise ``HomeError`` when ``version`` is newer than the program."""
     newest = migrations()[-1].number
     if version > newest:
         raise HomeError(
@@ -89,17 +89,17 @@ def refuse_newer(path: Path, version: int) -> None:
 
 
 async def migrate(database: Database) -> None:
-    """Apply what is missing."""
+    """Apply the missing scripts."""
     version = await check(database)
     missing = [migration for migration in migrations() if migration.number > version]
     if missing and version:
         await database.backup(database.path.with_name(f"{database.path.name}.before-{missing[-1].number:04}"))
     if not missing:
         return
-    # All of them in one step, so that nobody meets a schema that is on its way.
+    # All in one transaction, so that no other process meets a half-migrated schema.
     async with database.transaction() as transaction:
         for migration in missing:
-            # Another process may have been quicker.
+            # Another process may have been first.
             if int(await transaction.value("PRAGMA user_version")) >= migration.number:
                 continue
             for statement in statements(migration.sql):
@@ -112,7 +112,7 @@ async def migrate(database: Database) -> None:
 
 
 def statements(sql: str) -> Iterator[str]:
-    """The statements of a script, one by one, so that they can share a transaction with others."""
+    """The statements of a script, one by one, to run in a transaction with others."""
     pending = ""
     for line in sql.splitlines(keepends=True):
         pending += line

@@ -1,7 +1,7 @@
 """The shape of a database file: its schema and the numbers in its header, compared with those that the program makes.
 
-A trigger, a view or a generated column that somebody put into a file would be run, or read, by the next statement about its
-table. So a file is compared before anything is written to it, and again when its schema was changed meanwhile.
+A foreign trigger, view or generated column would be run, or read, by the next statement about its table. So a file is compared
+before anything is written to it, and again when its schema has changed since.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-#: One statement, so that all of it is of one moment. The first column is empty for a number of the header.
+#: One statement, so that it reads one moment. The first column is empty for a number of the header.
 QUESTION = (
     "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema "
     "UNION ALL SELECT '', 'application_id', '', application_id FROM pragma_application_id "
@@ -22,20 +22,20 @@ QUESTION = (
     "UNION ALL SELECT '', 'encoding', '', encoding FROM pragma_encoding "
     "UNION ALL SELECT '', 'schema_version', '', schema_version FROM pragma_schema_version"
 )
-#: Names in quote marks of each kind, comments, blanks, words, and all else letter by letter, as SQLite parts them.
+#: SQLite's tokens: names in each kind of quote marks, comments, blanks, words, and single characters.
 _TOKEN = re.compile(
     r"""'(?:[^']++|'')*+(?:'|\Z)|"(?:[^"]++|"")*+(?:"|\Z)|`(?:[^`]++|``)*+(?:`|\Z)|\[[^]]*+(?:\]|\Z)|--[^\n]*+"""
     r"""|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)|[ \t\n\f\r]++|[0-9A-Za-z_$\x80-\U0010ffff]++|[\s\S]"""
 )
 _WORD = re.compile(r"[A-Za-z_][0-9A-Za-z_]*")
-#: Differences that are named; more are counted.
+#: Differences listed; more are counted.
 NAMED = 3
 LONGEST_NAME = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """All objects of a schema, as (kind, name, table) and the SQL of each; ``version`` changes with every change of them."""
+    """All objects of a schema, as (kind, name, table) and the SQL of each; ``version`` grows with each change of it."""
 
     objects: frozenset[tuple[tuple[str, str, str], str]]
     application_id: int
@@ -45,7 +45,7 @@ class Shape:
 
     @classmethod
     def of(cls, rows: Iterable[tuple[Any, ...]]) -> Shape:
-        """The shape that the rows of ``QUESTION`` tell of."""
+        """The shape from the rows of ``QUESTION``."""
         objects, numbers = set(), {}
         for kind, name, table, value in rows:
             if kind:
@@ -61,12 +61,12 @@ class Shape:
         )
 
     def has(self, other: Shape, tables: Iterable[str]) -> bool:
-        """Are the tables of these names as they are in ``other``, with nothing generated in them?"""
+        """True when the tables of these names are as in ``other``, without generated columns."""
         names = {("table", name, name) for name in tables}
         return {one for one in other.objects if one[0] in names} == {one for one in self.objects if one[0][1] in set(tables)}
 
     def differences(self, expected: Shape) -> str:
-        """The first objects and numbers that are not as ``expected``, in words; empty when all are."""
+        """The first objects and numbers that differ from ``expected``, in words; empty when none does."""
         here, there = dict(self.objects), dict(expected.objects)
         said = [f"{_named(key)} does not belong there" for key in sorted(here.keys() - there.keys())]
         said += [f"{_named(key)} is missing" for key in sorted(there.keys() - here.keys())]
@@ -84,7 +84,7 @@ class Shape:
 
 @lru_cache
 def made_by(*scripts: str) -> Shape:
-    """The shape that ``scripts`` give an empty database."""
+    """The shape of an empty database after ``scripts``."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = OFF")
         for script in scripts:
@@ -93,9 +93,9 @@ def made_by(*scripts: str) -> Shape:
 
 
 def _plain(sql: str) -> str:
-    """SQL in single blanks, without comments and needless quote marks: in these, releases of SQLite and of this program differ.
+    """SQL in single blanks, without comments and needless quote marks, in which releases of SQLite and of this program differ.
 
-    Read in SQLite's own tokens, so that nothing can be put where it is passed over here and heeded there.
+    Read in SQLite's own tokens, so that nothing can hide in a place that is ignored here and heeded there.
     """
     return " ".join(filter(None, map(_token, _TOKEN.findall(sql))))
 

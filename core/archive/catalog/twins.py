@@ -40,8 +40,6 @@ async def there(database: Database, owner: str, folder: str, raws: Mapping[bytes
     """Those of ``raws``, by SHA-256, that lie in a folder now, or repeat an earlier one of ``raws`` in another form.
 
     ``exact``: they are of an export, so that each form counts by itself.
-
-    ``exact``: they are of an export, so that each counts by itself.
     """
     place = (
         "FROM message m JOIN folder f ON f.owner = ? AND f.path = ? JOIN placement p ON p.folder_id = f.id "
@@ -95,8 +93,6 @@ async def link(
     """Set ``twin_of`` for those of an entry's messages that are ``fresh``: the earliest message of the same content.
 
     ``told``: SHA-256 of CRLF forms, for messages that have other line ends.
-
-    ``told``: how messages of the entry are with CRLF, where they are not so.
     """
     new = [sha256 for sha256 in digests if sha256 in fresh]
     alike = [sha256 for sha256 in new if sha256 in told]

@@ -1,1 +1,1 @@
-"""Proof that the archive is what it was: verification, findings, seals, and the salvage of what is damaged."""
+"""Proof that the archive is undamaged: verification, findings, seals, and salvage of damaged volumes."""

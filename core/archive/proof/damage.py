@@ -1,4 +1,4 @@
-"""What verifications found wrong and nothing has mended yet, kept beside the catalog; and names for the messages concerned."""
+"""Findings of verifications that still stand, kept beside the catalog; and descriptions of the messages concerned."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from core.archive.proof.findings import Finding
 from core.db.database import Transaction
 from core.model import moment, now, timestamp
 
-#: Findings that are kept; all of them are counted by the verification itself.
+#: Findings kept; the verification itself counts all of them.
 MOST = 10_000
-#: Places of one message that are named.
+#: Places listed for one message.
 PLACES = 3
 
 
@@ -28,7 +28,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A message as the catalog knows it. ``places``: user and folder, where it is or was; ``date`` in seconds since 1970."""
+    """A message as the catalog knows it. ``places``: its users and folders, present or past; ``date`` in seconds since 1970."""
 
     sha256: bytes
     subject: str = ""
@@ -37,7 +37,7 @@ class Named:
     places: tuple[tuple[str, str], ...] = field(default=())
 
     def sentence(self) -> str:
-        """Where it lies, and its subject; what is not known is left out. Texts from outside are in it as they are."""
+        """The message's places and subject; unknown values are left out. Texts from outside stand in it unchanged."""
         where = "; ".join(f"{user}: {folder}" for user, folder in self.places)
         return ": ".join(text for text in (where, self.subject) if text)
 
@@ -49,7 +49,7 @@ class Named:
 async def keep(transaction: Transaction, findings: Iterable[Finding], at: datetime, *, instead_of: str = "") -> None:
     """Keep ``findings`` beside those that are known, each with the time at which it was first found.
 
-    ``instead_of`` is a condition on table damage: what it is true of and was not found again is forgotten.
+    ``instead_of`` is a condition on table damage: rows that meet it and were not found again are forgotten.
     """
     listed = list(findings)[:MOST]
     if instead_of:
@@ -66,30 +66,30 @@ async def keep(transaction: Transaction, findings: Iterable[Finding], at: dateti
 
 
 async def mended(transaction: Transaction, digests: Iterable[bytes]) -> None:
-    """Forget what was found wrong with messages that were stored anew."""
+    """Forget findings about messages that were stored anew."""
     await transaction.many("DELETE FROM damage WHERE sha256 = ?", [(sha256,) for sha256 in digests])
 
 
 async def catalog_is_new(archive: Archive) -> None:
-    """The catalog was made anew: what was found in the one before is nowhere any more."""
+    """Forget findings about the catalog, which was made anew."""
     async with archive.database.transaction() as transaction:
         await keep(transaction, (), now(), instead_of="place = 'catalog'")
 
 
 async def known(archive: Archive) -> list[Known]:
-    """All of it, in the order in which it was found."""
+    """All findings that stand, in the order in which they were found."""
     rows = await archive.database.read("SELECT place, text, sha256, found FROM damage ORDER BY id")
     return [Known(Finding(place, text, bytes(sha256 or b"").hex()), moment(found)) for place, text, sha256, found in rows]
 
 
 async def count(archive: Archive) -> tuple[int, int]:
-    """How many findings stand, and how many messages are among them."""
+    """The number of findings that stand, and of the messages among them."""
     row = await archive.database.one("SELECT count(*), count(DISTINCT sha256) FROM damage")
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 async def names(archive: Archive, digests: Sequence[bytes]) -> dict[bytes, Named]:
-    """What the catalog knows of messages, by SHA-256; one that it does not know has its SHA-256 alone."""
+    """The catalog's knowledge of messages, by SHA-256; only the SHA-256 for a message that it does not know."""
     found: dict[bytes, Named] = {}
     for sha256 in digests:
         rows = await archive.database.read(

@@ -1,4 +1,4 @@
-"""What a verification looked at, and what it found."""
+"""Findings of a verification, and its counts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from core.archive.store.ledger import ZERO_HASH, Head
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong. ``where`` is a volume's file name, ``ledger`` or ``catalog``.
+    """One fault of the archive. ``where`` is a volume's file name, ``ledger`` or ``catalog``.
 
-    ``sha256`` in hexadecimal digits: of the message that it is about, if it is about one. ``content``: it is about a part or a
-    message, and the volume can be used all the same.
+    ``sha256`` in hexadecimal digits: of the message concerned, if any. ``content``: only a part or a message is damaged, so
+    that the volume can still be used.
     """
 
     where: str
@@ -32,7 +32,10 @@ def lost_text(sha256: str) -> str:
 
 @dataclass(slots=True)
 class Verdict:
-    """What was looked at, what was found wrong, and what is damaged but was ``mended``: a good copy stands elsewhere."""
+    """The counts and findings of a verification.
+
+    ``mended``: damaged copies of which a good one stands elsewhere.
+    """
 
     volumes: int = 0
     parts: int = 0
@@ -45,17 +48,17 @@ class Verdict:
 
     def add(self, where: str, text: str, sha256: str = "", *, content: bool = False) -> None:
         found = Finding(where, text, sha256, content)
-        # A file that cannot be read is met by each step that wants it.
+        # Each step that needs an unreadable file reports it.
         if self.findings[-1:] != [found]:
             self.findings.append(found)
 
     @property
     def usable(self) -> bool:
-        """Can the archive be written to, whatever was found?"""
+        """True when the archive can be written to in spite of the findings."""
         return all(one.content for one in self.findings)
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, so that a verification can be carried on by another process."""
+        """The state as JSON, so that another process can continue the verification."""
         return {
             **{name: getattr(self, name) for name in ("volumes", "parts", "messages", "entries", "bytes")},
             "findings": [[one.where, one.text, one.sha256, one.content] for one in self.findings],

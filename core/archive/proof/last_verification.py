@@ -1,4 +1,4 @@
-"""The last verification, remembered beside the catalog: whoever looks at an archive sees when it was last proved whole."""
+"""The last verification, kept beside the catalog, so that every face of the archive can show its age."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ NAME = "verified"
 #: Findings that are kept in full, the first ones; all of them are counted.
 KEPT = 10
 LONGEST = 300
-#: Seconds to wait for whoever is writing: the verification itself is done, and its result told.
+#: Seconds to wait for another writer: the verification itself is done, and its result reported.
 PATIENCE = 5.0
 EVERYTHING = "1"
 
 
 @dataclass(frozen=True, slots=True)
 class LastVerification:
-    """When it ended, how many ``findings`` there were and the texts of the first, what was looked at.
+    """The end of a verification, its counts, the number of ``findings`` and the texts of the first.
 
-    ``repaired``: nothing of what was found stands any more.
+    ``repaired``: none of the findings stands any more.
     """
 
     at: datetime
@@ -53,9 +53,9 @@ class LastVerification:
 
 
 async def remember(home: Home, verdict: Verdict, *, instead_of: str = EVERYTHING) -> bool:
-    """Keep how it ended, also of an archive that would not open any more; False when the catalog cannot be written.
+    """Keep the result of a verification, also of an archive that would not open; False when the catalog cannot be written.
 
-    ``instead_of``: which of the damage that was known is forgotten if it was not found again (see ``damage.keep``).
+    ``instead_of``: the known findings that are forgotten if not found again (see ``damage.keep``).
     """
     if not home.catalog.exists():
         return False
@@ -67,7 +67,7 @@ async def remember(home: Home, verdict: Verdict, *, instead_of: str = EVERYTHING
             await check(database)
             async with database.transaction() as transaction:
                 await kept.keep(transaction, NAME, json.dumps(last.as_json()))
-                # One of an older program has no such table, and is not brought up to date for this.
+                # The catalog of an older program has no such table, and is not migrated for this.
                 if await transaction.one("SELECT 1 FROM sqlite_schema WHERE name = 'damage'"):
                     await damage.keep(transaction, verdict.findings, last.at, instead_of=instead_of)
         finally:
@@ -78,7 +78,7 @@ async def remember(home: Home, verdict: Verdict, *, instead_of: str = EVERYTHING
 
 
 async def last(archive: Archive) -> LastVerification | None:
-    """The last verification; None when there was none that could be remembered."""
+    """The last verification; None when none is recorded."""
     try:
         value = json.loads(await kept.value(archive.database, NAME) or "")
         return LastVerification(

@@ -1,6 +1,6 @@
-"""Where the good bytes of a damaged message may still be: equal parts in other volumes, or another home such as a backup.
+"""Salvage of damaged messages: good bytes from equal parts in other volumes, or from another home such as a backup.
 
-Whatever is found is matched with the SHA-256 of the whole message before it is given out. Reads only.
+Every message is matched with the SHA-256 of the whole before it is given out. Reads only.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core.errors import DamagedError, InputError, StorageError
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """A message, matched with its SHA-256, and where it was had, as a text for people."""
+    """A message, matched with its SHA-256, and the source of its bytes, for display."""
 
     sha256: bytes
     raw: bytes
@@ -28,9 +28,9 @@ class Salvaged:
 
 
 async def damaged(archive: Archive, tell: Callable[[int, int], None] = lambda done, total: None) -> list[Named]:
-    """The messages that cannot be read, of those that verifications named and those in volumes that they found fault with.
+    """The messages that cannot be read, among those with findings and those in volumes with findings.
 
-    ``tell`` gets how many were tried, of how many.
+    ``tell`` gets the number tried, and their total.
     """
     standing = [one.finding for one in await known(archive)]
     digests = {bytes.fromhex(one.sha256): None for one in standing if one.sha256}
@@ -50,7 +50,7 @@ async def damaged(archive: Archive, tell: Callable[[int, int], None] = lambda do
 
 
 async def readable(archive: Archive, sha256: bytes) -> bool:
-    """Does the archive give this message out, byte for byte?"""
+    """True when the archive can read this message, byte for byte."""
     try:
         await archive.raw(sha256)
     except (DamagedError, StorageError, KeyError):
@@ -77,7 +77,7 @@ async def from_other_volumes(archive: Archive, sha256: bytes) -> Salvaged | None
 
 
 async def from_other_form(archive: Archive, sha256: bytes) -> Salvaged | None:
-    """The message made of one that the archive has and that differs in its line ends alone; matched like any other."""
+    """The message made from a twin, which differs in its line ends alone; matched like any other."""
     rows = await archive.database.read(
         "SELECT o.sha256 FROM message o WHERE o.canonical = ?1 UNION SELECT o.sha256 FROM message m JOIN message o "
         "ON (o.id = m.twin_of OR o.twin_of = coalesce(m.twin_of, m.id)) WHERE m.sha256 = ?1 AND o.id <> m.id",
@@ -128,7 +128,7 @@ async def _open(home: Home, number: int) -> Volume | None:
 
 
 async def _patched(home: Home, volume: Volume, sha256: bytes) -> bytes:
-    """Raises ``KeyError``, ``DamagedError`` when it cannot be had."""
+    """The message with its damaged parts replaced. Raises ``KeyError``, ``DamagedError`` when that is not possible."""
     row = await volume.database.one("SELECT recipe FROM message WHERE sha256 = ?", (sha256,))
     if row is None:
         raise KeyError(sha256.hex())
@@ -161,7 +161,7 @@ async def _equal_part(home: Home, damaged: Volume, digest: bytes) -> bytes:
 
 
 def check_home(archive: Archive, other: Home) -> None:
-    """Raises ``InputError`` when ``other`` has no volumes, or is this archive."""
+    """Raise ``InputError`` when ``other`` has no volumes, or is this archive."""
     if not other.volume_numbers():
         raise InputError(f"There are no volumes in {other.volumes}.", "Name a home or a backup: a folder with volumes in it.")
     if other.path.resolve() == archive.home.path.resolve():

@@ -1,4 +1,4 @@
-"""Users, profiles and the directory as the catalog has them, said again where the ledger's last words on them are lost."""
+"""Users, profiles and the directory from the catalog, as entries that restore what the ledger lost of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from core.model import User
 
 @dataclass(slots=True)
 class _Said:
-    """The last records that entries tell: users by id, definitions of profiles by name, that of the directory."""
+    """The last records in entries: users by id, definitions of profiles by name, the directory's definition."""
 
     users: dict[str, User] = field(default_factory=dict)
     profiles: dict[str, Any] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class _Said:
 
 
 async def again(archive: Archive, kept: AsyncIterator[Entry], actor: str) -> list[Draft]:
-    """The entries that make of what the entries ``kept`` say what the catalog has, which has seen more than those."""
+    """The entries that lead from the state after the entries ``kept`` to the catalog's state, which is later."""
     said = _Said()
     async for entry in kept:
         with suppress(DamagedError):
@@ -68,7 +68,7 @@ async def _users(archive: Archive, said: _Said) -> list[UserSaved]:
         user = User(**columns, addresses=tuple(addresses.get(columns["id"], ())))
         before = said.users.get(user.id)
         if user.removed:
-            # Removed, the addresses are given free; the ledger keeps what they were.
+            # A removed user's addresses are free in the catalog; the ledger keeps them.
             user = replace(user, addresses=before.addresses if before else ())
         if before != user:
             found.append(UserSaved(user))

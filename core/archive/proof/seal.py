@@ -1,7 +1,7 @@
 """A seal: number, hash and time of a ledger entry, kept elsewhere. It stands for that entry and for all before it.
 
-It is written as ``12 HASH TIME``, and where seals of several archives may lie together with words before it that name the
-archive: ``archivar seal ARCHIVE 12 HASH TIME``. That line is what is kept in files and journals, and what is stamped.
+It is written as ``12 HASH TIME``, and where seals of several archives may lie together, with the archive's id before it:
+``archivar seal ARCHIVE 12 HASH TIME``. That line is kept in files and journals, and is the one that is stamped.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from core.archive.store.volume_format import LAST_SEQ
 from core.errors import InputError
 from core.model import moment
 
-#: More than any seal has, with all the line breaks and quote marks that mail programs put in.
+#: Longer than any seal, with all the line breaks and quote marks of mail programs.
 LONGEST = 4096
-#: Ten years of a line each minute are 600 MB; what is longer than this is another file.
+#: Ten years of a line each minute are 600 MB; a longer file is no file of seals.
 LONGEST_FILE = 1024**3
 _WRONG = "Paste the whole line of archivar ledger head: number, hash of 64 digits, time."
-#: Within other text, whole words alone; quoted and broken between its words, as mail programs do.
+#: A seal within other text, at word boundaries; mail programs quote it and break it between its words.
 _ANYWHERE = re.compile(
     r"(?:\bseal[\s>|]{1,20}(?P<archive>[0-9a-f]{32})[\s>|]{1,20})?(?<![0-9A-Za-z])(?P<seq>[0-9]{1,19})[\s>|]{1,20}"
     r"(?P<hash>[0-9a-fA-F]{64})[\s>|]{1,20}(?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,20}Z)"
@@ -34,7 +34,7 @@ _TEXT = re.compile(r"(?P<seq>[0-9]{1,19})\s+(?P<hash>[0-9a-fA-F](?:\s*[0-9a-fA-F
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """The entry ``seq``, its hash, and its time as it stands in the ledger (empty: not said)."""
+    """The entry ``seq``, its hash, and its time as in the ledger (empty: not given)."""
 
     seq: int
     hash: bytes
@@ -48,23 +48,23 @@ class Seal:
 
 
 async def current(archive: Archive) -> Seal:
-    """The seal of all that there is now."""
+    """The seal of the ledger's last entry."""
     head = await archive.head()
     return Seal(head.seq, head.hash, (await archive.volumes.entry_times({head.seq})).get(head.seq, ""))
 
 
 def line(archive_id: str, seal: Seal) -> str:
-    """The seal in a line that names its archive: what is kept in places where other lines may stand, and what is stamped."""
+    """The seal as a line that names its archive, to be kept among other lines, and to be stamped."""
     return f"archivar seal {archive_id} {seal}"
 
 
 def imprint(archive_id: str, seal: Seal) -> bytes:
-    """The SHA-256 that an authority is asked to stamp."""
+    """The SHA-256 of that line, for a time-stamp authority."""
     return hashlib.sha256(line(archive_id, seal).encode()).digest()
 
 
 def text(given: str) -> str:
-    """The seal itself, or the text of a file with seals if ``given`` is the path of one. Raises ``InputError``."""
+    """The text of seals given by the user: ``given`` itself, or the file at that path. Raises ``InputError``."""
     if given.startswith("{") or (given[:1].isdigit() and not _is_file(given)):
         return given
     try:
@@ -83,7 +83,7 @@ def _is_file(given: str) -> bool:
 
 
 def parse(text: str) -> Seal:
-    """A seal as it was pasted: broken over lines, quoted with ``>``, or the object of ``--json``. Raises ``InputError``."""
+    """Parse a pasted seal: broken over lines, quoted with ``>``, or the object of ``--json``. Raises ``InputError``."""
     if len(text) > LONGEST:
         raise InputError("The seal is too long to be one.", _WRONG)
     cleaned = re.sub(r"(?m)^[>|\s]+", "", text).strip().strip("\"'")
@@ -104,7 +104,7 @@ def parse(text: str) -> Seal:
 
 
 def find(text: str, archive_id: str) -> tuple[Seal, ...]:
-    """All seals in a text, each once: one as it was pasted, or those in lines of a journal, a file or a mail.
+    """All seals in a text, each once: a pasted one, or those in lines of a journal, a file or a mail.
 
     Lines that name other archives are passed over if any names this one. Raises ``InputError`` when there is no seal.
     """

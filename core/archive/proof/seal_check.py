@@ -1,8 +1,8 @@
-"""Seals and time stamps against the archive as it is: the chain from the first entry on, then every message that it names.
+"""Check of seals and time stamps: the hash chain from the first entry on, then every message that the ledger names.
 
-Checked against the volumes alone, so that neither a catalog nor whoever wrote it need be trusted: the chain is computed anew
-from the first entry, and must come to the very hash of each seal. Whoever changes an entry and computes all later hashes anew
-comes to another one. A time stamp is of the line of a seal, so the entry that it is about is found on the way.
+Only the volumes are read, so that the catalog need not be trusted: the chain is computed anew from the first entry, and must
+yield the hash of each seal. A ledger that was changed and hashed anew yields other hashes. A time stamp covers the line of a
+seal, so its entry is found on the way.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from core.model import now
 from core.text.format import counted, number, when
 
 ROWS = 64
-#: Messages that are missing or not whole, and are named; all are counted.
+#: Missing or damaged messages that are listed; all are counted.
 NAMED = 20
 
-#: Told how many ``entry`` or ``message`` were looked at, and of how many (0: nobody knows yet).
+#: Called with the number of entries or messages checked, their total (0: unknown yet), and the word for them.
 Tell = Callable[[int, int, str], None]
 
 
 @dataclass(slots=True)
 class Check:
-    """The findings of a check. ``difference`` is a sentence, empty when all is as it was. ``last``: the entry that was reached.
+    """The result of a check. ``difference`` is a sentence, empty when nothing differs. ``last``: the last entry reached.
 
-    ``messages`` are named by the entries up to there; ``missing`` of them are not in any volume with all their parts, or, when
-    they were ``read``, not with their bytes. ``names``: the first of those, SHA-256 in hexadecimal digits. ``stamped``: the
-    entries that the time stamps are about, with their stamps.
+    ``messages``: the number named by the entries up to there; ``missing``: those of which no volume has all parts, or, when
+    they were ``read``, the right bytes. ``names``: the first of those, SHA-256 in hexadecimal digits. ``stamped``: the entries
+    with time stamps, and the stamps.
     """
 
     difference: str = ""
@@ -52,7 +52,7 @@ class Check:
     stamped: list[tuple[Seal, Stamp]] = field(default_factory=list)
 
     def sentence(self) -> str:
-        """The statements that hold when nothing differs: first of all, of how much was looked at."""
+        """The statements that hold when nothing differs, beginning with the extent of the check."""
         how = "each read and hashed" if self.read else "all of them there; their bytes were not read"
         text = f"The archive contains everything up to entry {self.last.seq}, unchanged"
         return (
@@ -81,7 +81,7 @@ class Check:
 
 
 async def archive_id(home: Home) -> str:
-    """The id of the archive, as its first volume that can be read says; empty when none can be."""
+    """The id of the archive, from its first readable volume; empty when none can be read."""
     for volume_number in home.volume_numbers():
         try:
             volume = await Volume.open(home.volume(volume_number), read_only=True)
@@ -102,7 +102,7 @@ async def check(
 ) -> Check:
     """Walk the ledger of all volumes from its first entry to the last that is ``wanted``, then look at its messages.
 
-    ``deep`` reads and hashes them. Reads ``home``'s volumes and nothing else. Raises ``BusyError`` when one of them is locked,
+    ``deep`` reads and hashes them. Reads only ``home``'s volumes. Raises ``BusyError`` when one of them is locked,
     ``HomeError`` for a newer one, ``InputError`` when nothing is wanted.
     """
     kept: dict[int, list[Seal]] = {}
@@ -119,7 +119,7 @@ async def check(
 
 
 async def _walk(home: Home, kept: dict[int, list[Seal]], stamps: list[Stamp], found: Check, known: Known, tell: Tell) -> str:
-    """The first difference of the chain, empty if there is none; ``known`` gets the messages that it names."""
+    """The first difference in the chain, empty if there is none; collects the named messages in ``known``."""
     last = max(kept, default=0)
     identity = await archive_id(home)
     left = {one.imprint: one for one in stamps}
@@ -206,7 +206,7 @@ async def _entries(home: Home) -> AsyncGenerator[tuple[str, Entry]]:
 
 
 async def _look_at_messages(home: Home, found: Check, known: Known, tell: Tell) -> str:
-    """Count the messages that are ``known`` from the ledger, and look for each; what is wrong, empty if nothing is."""
+    """Count the messages ``known`` from the ledger, and look for each; the first fault, empty if there is none."""
     total = await known.count()
     async with AsyncExitStack() as stack:
         volumes = []
@@ -214,7 +214,7 @@ async def _look_at_messages(home: Home, found: Check, known: Known, tell: Tell) 
             try:
                 volumes.append(await Volume.open(home.volume(volume_number), read_only=True))
             except (DamagedError, StorageError):
-                # What is in it alone is missing.
+                # Messages of an unreadable volume count as missing.
                 continue
             stack.push_async_callback(volumes[-1].close)
         async with aclosing(known.pages()) as pages:
@@ -239,7 +239,10 @@ async def _look_at_messages(home: Home, found: Check, known: Known, tell: Tell) 
 
 
 async def _not_in(volume: Volume, digests: Sequence[bytes], *, deep: bool) -> list[bytes]:
-    """Those of ``digests`` that the volume does not have whole: all parts, of the right length; ``deep``: the right bytes."""
+    """Those of ``digests`` that the volume does not have whole.
+
+    Whole: all parts, of the right length; with ``deep`` the right bytes.
+    """
     try:
         rows = await volume.database.among("SELECT sha256, size, recipe FROM message WHERE sha256 IN (??)", digests)
         if deep:

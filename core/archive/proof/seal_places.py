@@ -1,7 +1,7 @@
-"""The places that seals are sent to, as the ledger says that they were set up, with how it went there last.
+"""Seal places: where seals are sent, as set up in the ledger, with the state of their delivery.
 
-How it went is this machine's knowledge, and not in the ledger. Passwords lie encrypted among those of profiles, under names
-that no profile can have.
+The state is this machine's knowledge, and not in the ledger. Passwords lie encrypted among those of profiles, under names that
+no profile can have.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ from core.profiles.seal_place import Kind, Place, PlaceError, checked
 from core.secrets import Secret
 
 LONGEST_REASON = 500
-#: Tokens of time-stamp authorities lie here, in the home.
+#: The folder of the home for tokens of time-stamp authorities.
 FOLDER = "seals"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A place, and how it stands: ``at``: when it was last tried; ``sent``: when ``seal``, the last that arrived there, was.
+    """A place and its delivery state. ``at``: the last attempt; ``sent``: the time at which ``seal``, the last delivered, was.
 
-    ``failure``: why the last try failed, the ``failures``-th in a row; ``broken``: the archive has not what was sealed there.
+    ``failure``: the reason why the last attempt failed, the ``failures``-th in a row; ``broken``: the archive does not match
+    the seal sent there.
     """
 
     place: Place
@@ -79,7 +80,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 async def find(archive: Archive, name: str) -> Standing:
-    """The place of that name. Raises ``InputError``."""
+    """The place called ``name``. Raises ``InputError``."""
     for one in await standings(archive):
         if one.place.name.casefold() == name.strip().casefold():
             return one
@@ -91,8 +92,8 @@ async def save(
 ) -> Place:
     """Save a place, and its password (encrypted) when one is given; the place as it was saved. Raises ``InputError``.
 
-    ``new``: it must not take the place of one of that name.
-    A stored password is forgotten when it was for another account or server: it is never sent where it was not meant for.
+    ``new``: refused when there is one of that name. A stored password is forgotten when the account or server changes: it is
+    never sent to another.
     """
     place = checked(place)
     if place.kind is Kind.FILE and archive.home.holds(Path(place.target)):
@@ -102,7 +103,7 @@ async def save(
         if before is not None and new:
             raise PlaceError("name", f"there is a place {before.name} already.", "Choose another name.")
         if before is not None:
-            # By whatever letters it is called now, it is the one that is known by its first name everywhere.
+            # A place renamed only in case keeps its first spelling, by which it is known everywhere.
             place = replace(place, name=before.name)
         key = _key(place.name)
         box = passwords.box(archive, key, password) if password is not None else None
@@ -113,7 +114,7 @@ async def save(
             and not (stays and await archive.database.value("SELECT 1 FROM password WHERE profile = ?", (key,)))
         ):
             raise PlaceError("password", f"{place.host} wants one for {place.username}.", "Type it, or name a password_file.")
-        # Forgotten first and stored last, so that a crash in between leaves none rather than the wrong one.
+        # Forgotten before and stored after the entry, so that a crash in between leaves no password rather than the wrong one.
         if not stays or box is not None:
             async with archive.database.transaction() as transaction:
                 await transaction.execute("DELETE FROM password WHERE profile = ?", (key,))
@@ -122,7 +123,7 @@ async def save(
             if box is not None:
                 await transaction.execute("INSERT INTO password (profile, box) VALUES (?, ?)", (key, box))
             same = before is not None and (before.kind, before.target) == (place.kind, place.target)
-            # Another place of the same name has got nothing yet.
+            # Another place under the same name has received no seal yet.
             forgotten = "" if same else ", sent = NULL, seq = NULL, hash = NULL, entry_at = NULL, broken = 0"
             await transaction.execute(
                 f"UPDATE seal_place SET at = NULL, failure = '', failures = 0{forgotten} WHERE name = ?", (place.name,)
@@ -131,7 +132,7 @@ async def save(
 
 
 async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> Place:
-    """Forget a place and its password; what was sent there stays there. Raises ``InputError``."""
+    """Forget a place and its password; seals sent there stay there. Raises ``InputError``."""
     async with archive.changing():
         place = (await find(archive, name)).place
         await archive.append([Draft(SealPlaceRemoved(place.name, place.kind.value), actor)])
@@ -154,7 +155,7 @@ async def password(archive: Archive, place: Place) -> Secret:
 
 
 async def arrived(archive: Archive, place: Place, seal: Seal, *, sent: bool) -> None:
-    """Keep that all is well there: ``seal`` was ``sent``, or was there already."""
+    """Record a success: ``seal`` was ``sent``, or was there already."""
     at = timestamp(now())
     async with archive.database.transaction() as transaction:
         await transaction.execute(
@@ -165,7 +166,7 @@ async def arrived(archive: Archive, place: Place, seal: Seal, *, sent: bool) -> 
 
 
 async def failed(archive: Archive, place: Place, reason: str, *, broken: bool = False) -> None:
-    """Keep why nothing could be sent there."""
+    """Record a failed attempt, with its reason."""
     async with archive.database.transaction() as transaction:
         await transaction.execute(
             "UPDATE seal_place SET at = ?, failure = ?, failures = failures + 1, broken = ? WHERE name = ?",
@@ -174,7 +175,7 @@ async def failed(archive: Archive, place: Place, reason: str, *, broken: bool = 
 
 
 def trouble(found: Sequence[Standing]) -> str:
-    """The trouble with the places that an administrator should know of, in a sentence; empty when all is well."""
+    """The failures at places in a sentence for the administrator; empty when there are none."""
     wrong = [one for one in found if one.failure]
     if broken := [one for one in wrong if one.broken]:
         return f"DAMAGED: {broken[0].failure}"
@@ -186,7 +187,7 @@ def trouble(found: Sequence[Standing]) -> str:
 
 
 def tokens(home: Home) -> list[Path]:
-    """The files of time stamps that the home keeps, in the order of the entries that they are about."""
+    """The files of time stamps in the home, in the order of their entries."""
     return sorted(path for path in (home.path / FOLDER).glob("*.tsr") if path.name[:12].isdecimal() and path.name[12] == "-")
 
 

@@ -1,9 +1,6 @@
-"""Time stamps (RFC 3161): an authority signs that it has seen a seal, and when. Checked without network, at any later time.
+"""Time stamps (RFC 3161): an authority's signature on a seal with the time. Checked without network, at any later time.
 
-What is stamped is the SHA-256 of a seal's line (``seal.line``), so that the ledger itself tells which entry a token is about.
-A token is believed when it was signed by a certificate that is for time stamps alone and leads to one of the roots given, as of
-the time in it. RFC 3161 section 2.4.2 (token), RFC 5652 section 5.4 (signature), RFC 5280 section 6 (chain), RFC 5816
-(ESSCertID).
+The SHA-256 of a seal's line (``seal.line``) is stamped, so that the ledger itself tells the entry of a token.
 """
 
 from __future__ import annotations
@@ -22,22 +19,22 @@ from core.errors import ArchivarError, InputError
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-#: A token has a few kB, with all certificates.
+#: Bytes; a token has a few kB, with all certificates.
 LARGEST = 1024 * 1024
 LONGEST_CHAIN = 8
 _HASHES = ("sha256", "sha384", "sha512")
-#: Critical extensions of an authority's certificate that are heeded here.
+#: Critical certificate extensions that are checked here.
 _HEEDED = {"2.5.29.19", "2.5.29.15", "2.5.29.37", "2.5.29.32"}
 _ANOTHER = "Give the PEM file with the authority's root certificate."
 
 
 class StampError(ArchivarError):
-    """A token that proves nothing: not granted, not signed as it must be, or about something else."""
+    """A token without value as proof: not granted, not properly signed, or about something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The request to an authority, and the number that must come back with its answer."""
+    """The request to an authority, and the nonce that its answer must repeat."""
 
     data: bytes
     nonce: int
@@ -45,7 +42,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """A token that was checked: the SHA-256 that it is about, when that was seen, by whom (the certificate's subject)."""
+    """A checked token: the stamped SHA-256, its time, and the authority (the certificate's subject)."""
 
     imprint: bytes
     at: datetime
@@ -54,7 +51,7 @@ class Stamp:
 
 
 def request(imprint: bytes) -> Request:
-    """Ask for a time stamp of a SHA-256."""
+    """The request for a time stamp of a SHA-256."""
     from asn1crypto import tsp
 
     nonce = secrets.randbits(63) | 1
@@ -92,13 +89,13 @@ def check(data: bytes, trusted: Sequence[Certificate], nonce: int | None = None)
     except StampError:
         raise
     except Exception as error:
-        # Both libraries meet bytes from outside with errors of a dozen kinds.
+        # Both libraries raise a dozen kinds of errors on foreign bytes.
         raise StampError(f"It is no time stamp that can be read ({type(error).__name__}).") from error
 
 
 @lru_cache
 def _answer() -> Any:
-    """The type of an authority's answer, which has no token when it refuses: the library's own wants one."""
+    """The ASN.1 type of an authority's answer with an optional token: the library's own requires one."""
     from asn1crypto import cms, core, tsp
 
     fields = [("status", tsp.PKIStatusInfo), ("time_stamp_token", cms.ContentInfo, {"optional": True})]
@@ -129,7 +126,7 @@ def _check(data: bytes, trusted: Sequence[Certificate], nonce: int | None) -> St
 
 
 def _said(status: Any, word: str) -> str:
-    """The reason of an authority's refusal, in its words and the standard's."""
+    """The reason of an authority's refusal, in its own words and the standard's."""
     text = "; ".join(str(one)[:200] for one in status["status_string"].native or ())
     failure = ", ".join(sorted(status["fail_info"].native or ()))
     return ", ".join(part for part in (word, text, failure) if part)
@@ -142,7 +139,7 @@ def _certificates(signed: Any) -> list[Certificate]:
 
 
 def _signer(signed: Any, content: bytes) -> Certificate:
-    """The certificate by which ``content`` was signed, its signature checked. Raises ``StampError``."""
+    """The certificate that signed ``content``, its signature checked. Raises ``StampError``."""
     infos = signed["signer_infos"]
     if len(infos) != 1:
         raise StampError(f"It has {len(infos)} signatures instead of one.")
@@ -163,13 +160,13 @@ def _signer(signed: Any, content: bytes) -> Certificate:
     if attributes["message_digest"][0].native != hashlib.new(algorithm, content).digest():
         raise StampError("Its content was changed after it was signed.")
     _refuse_other_certificate(found[0], attributes)
-    # Signed is the set itself, not the tag under which it stands in the token.
+    # The signature covers a SET, not the tag under which the attributes stand in the token.
     _refuse_forged(found[0], info, algorithm, b"\x31" + info["signed_attrs"].dump()[1:])
     return found[0]
 
 
 def _refuse_other_certificate(signer: Certificate, attributes: dict[str, Any]) -> None:
-    """Raises ``StampError`` unless the signed attributes name the signer's own certificate (ESSCertID)."""
+    """Raise ``StampError`` unless the signed attributes name the signer's own certificate (ESSCertID)."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
     for name, default in (("signing_certificate_v2", "sha256"), ("signing_certificate", "sha1")):
@@ -204,7 +201,7 @@ def _refuse_forged(signer: Certificate, info: Any, algorithm: str, signed: bytes
 
 
 def _refuse_other_purpose(signer: Certificate) -> None:
-    """Raises ``StampError`` for a certificate that is not for time stamps, and for them alone (RFC 3161 section 2.3)."""
+    """Raise ``StampError`` unless the certificate is for time stamps alone (RFC 3161 section 2.3)."""
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -217,7 +214,7 @@ def _refuse_other_purpose(signer: Certificate) -> None:
 
 
 def _refuse_untrusted(signer: Certificate, given: list[Certificate], trusted: Sequence[Certificate], at: datetime) -> None:
-    """Raises ``StampError`` unless certificates that were valid ``at`` lead from ``signer`` to one that is trusted."""
+    """Raise ``StampError`` unless certificates valid ``at`` that time lead from ``signer`` to a trusted one."""
     if not _valid(signer, at):
         raise StampError(f"The certificate of its signer was not valid at its time, {at:%Y-%m-%d %H:%M}.")
     if _strange(signer):
@@ -240,7 +237,7 @@ def _refuse_untrusted(signer: Certificate, given: list[Certificate], trusted: Se
 
 
 def _issued(above: Certificate, below: Certificate, depth: int, at: datetime) -> bool:
-    """Was ``below`` issued by ``above``, which was an authority's certificate then? ``depth``: authorities below it."""
+    """True when ``above``, an authority's certificate then, issued ``below``. ``depth``: the authorities below it."""
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 

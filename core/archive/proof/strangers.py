@@ -1,6 +1,6 @@
-"""Strangers in a volume: messages that no entry of the ledger names, parts that no message has. Nobody archived them.
+"""Strangers in a volume: messages that no entry of the ledger names, and parts that no message uses.
 
-A message and its entry are written in one transaction, so a row that is read before the entries are needs one of them.
+A message and its entry are written in one transaction, so a row that is read before the entries must have an entry.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from core.errors import DamagedError, StorageError
 
 T = TypeVar("T", bytes, int)
 
-#: Strangers of one kind and volume that are named; all are counted.
+#: Strangers of one kind and volume that are listed; all are counted.
 NAMED = 1000
 _TABLES = (
     "CREATE TABLE digest (sha256 BLOB PRIMARY KEY) WITHOUT ROWID",
@@ -27,7 +27,7 @@ _TABLES = (
 
 
 class Known:
-    """SHA-256 of messages and ids of parts, more than memory should hold: in a file of SQLite's own without a name."""
+    """SHA-256 of messages and ids of parts, too many for memory: in an unnamed temporary SQLite file."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -35,7 +35,7 @@ class Known:
     @classmethod
     @asynccontextmanager
     async def open(cls) -> AsyncIterator[Known]:
-        """An empty one, gone when the block ends. Raises ``StorageError`` when there is no room for it."""
+        """Context of an empty one. Raises ``StorageError`` when the disk has no room for it."""
         database = await Database.scratch()
         try:
             for table in _TABLES:
@@ -53,7 +53,7 @@ class Known:
             await transaction.many("INSERT OR IGNORE INTO part VALUES (?)", ((part,) for part in parts))
 
     async def count(self) -> int:
-        """The number of digests that were added, each once."""
+        """The number of distinct digests that were added."""
         return int(await self._database.value("SELECT count(*) FROM digest"))
 
     async def unknown(self, digests: Sequence[bytes]) -> list[bytes]:
@@ -65,7 +65,7 @@ class Known:
         return await self._not_in("SELECT id FROM part WHERE id", parts)
 
     async def pages(self) -> AsyncGenerator[list[bytes]]:
-        """All digests in their order, some hundred at a time."""
+        """Yield all digests in their order, some hundred at a time."""
         after = b""
         while rows := await self._database.read(
             "SELECT sha256 FROM digest WHERE sha256 > ? ORDER BY sha256 LIMIT ?", (after, PIECE)
@@ -86,7 +86,7 @@ def named(entry: Entry) -> list[bytes]:
 class Strangers:
     """The strangers of one volume, of each kind the first ``NAMED``; ``more_messages`` and ``more_parts`` count the rest.
 
-    Where a message of the volume is damaged, parts that no message has may be those that it should name.
+    Where a message of the volume is damaged, unused parts may belong to it.
     """
 
     def __init__(self, home: Home, volume: Volume) -> None:
@@ -97,9 +97,9 @@ class Strangers:
         self.more_messages = self.more_parts = 0
 
     async def look(self) -> None:
-        """Look for them, in one go, since what is known on the way is kept for no other process.
+        """Look for them without a break, since the intermediate state is not saved for another process.
 
-        A volume of which something cannot be read is named for that, and has none.
+        A partly unreadable volume has findings of its own, and no strangers.
         """
         with suppress(DamagedError, StorageError):
             async with Known.open() as known:
@@ -116,16 +116,16 @@ class Strangers:
         async for rows in self._rows("SELECT sha256, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"):
             parts: list[int] = []
             for _, recipe in rows:
-                # A message whose recipe cannot be read is named for that.
+                # A message with an unreadable recipe is a finding of its own.
                 with suppress(DamagedError):
                     parts += unpack(recipe)
-            # What is archived meanwhile has later parts.
+            # Parts archived since have higher ids.
             await known.add_parts(part for part in parts if part <= last_part)
             unnamed += await known.unknown([row[0] for row in rows])
         if unnamed:
             unnamed = await self._named_nowhere(known, unnamed, reached)
         self.messages, self.more_messages = unnamed[:NAMED], max(len(unnamed) - NAMED, 0)
-        # By the index, which is read without the parts themselves.
+        # Through the index, without reading the parts themselves.
         async for rows in self._rows("SELECT sha256, id FROM part WHERE sha256 > ? ORDER BY sha256 LIMIT ?"):
             unused = await known.unknown_parts([row[1] for row in rows if row[1] <= last_part])
             room = NAMED - len(self.parts)
@@ -133,8 +133,8 @@ class Strangers:
             self.more_parts += len(unused[room:])
 
     async def _rows(self, sql: str) -> AsyncIterator[list[Row]]:
-        """Rows in the order of their first column, which must go up."""
-        # SQLite has every text before every blob, the empty one too.
+        """Yield rows in the order of their first column, which must ascend."""
+        # SQLite sorts every text before every blob, the empty blob too.
         after: bytes | str = ""
         while rows := await self._volume.database.read(sql, (after, PIECE)):
             if not isinstance(rows[-1][0], bytes) or (isinstance(after, bytes) and rows[-1][0] <= after):
@@ -143,7 +143,7 @@ class Strangers:
             after = rows[-1][0]
 
     async def _named_nowhere(self, known: Known, unnamed: list[bytes], reached: int) -> list[bytes]:
-        """Those that no entry names which was written since, nor one in another volume."""
+        """Those that neither a later entry nor one in another volume names."""
         async with aclosing(self._volume.entries(reached)) as entries:
             async for entry in entries:
                 await known.add(named(entry))

@@ -1,12 +1,12 @@
-"""Salvage of the open volume: what is whole in it goes into a new one in its place, and the ledger says what is lost.
+"""Takeover of the open volume: its whole content goes into a new volume in its place, and the ledger names the losses.
 
-The new volume has the longest whole beginning of the old one's ledger, every message that is whole, and then entries of kind
-``salvaged``: messages that only the catalog knew where to put, and those that are lost, with all that the catalog knew of
-them. Users, profiles and the directory whose last entries are lost are saved again as the catalog has them. All of it is
-written aside and comes into place in one step; the damaged file keeps lying beside it under another name. Then the catalog
-is made anew from the volumes: what is lost is not in it any more, so that the next run, or a repair, fetches it again.
+The new volume has the longest whole prefix of the old ledger, every whole message, and then entries of kind ``salvaged``:
+messages whose places only the catalog knew, and lost ones, with the catalog's knowledge of them. Users, profiles and the
+directory whose last entries are lost are saved again from the catalog. All is written aside and put in place in one step; the
+damaged file stays beside it under another name. Then the catalog is made anew from the volumes: lost messages are not in it, so
+that the next run, or a repair, fetches them again.
 
-The same is done, without a new file, when the catalog has seen more than the ledger has: an older copy was put back.
+The same is done, without a new file, when the catalog has applied more entries than the ledger has: an older copy was put back.
 """
 
 from __future__ import annotations
@@ -40,17 +40,18 @@ from core.config import Home
 from core.errors import DamagedError, StorageError
 from core.model import now
 
-#: Messages that one entry tells of, and bytes of messages that are written at once.
+#: Messages per entry, and bytes of messages written at once.
 AT_ONCE, BATCH_BYTES = 200, 16 * 1024 * 1024
 
-#: Told what is being done.
+#: Called with the name of each step.
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """What became of a volume. ``aside``: the damaged file, empty if there was none; ``kept``, ``seen``: the last entry that
-    is whole, and the last that was known; ``messages`` were taken over, and ``lost`` are those that could not be.
+    """The result of a takeover. ``aside``: the damaged file's new name, empty if there was none.
+
+    ``kept``, ``seen``: the last whole entry, and the last that was known; ``messages`` were taken over, ``lost`` could not be.
     """
 
     volume: str
@@ -67,23 +68,23 @@ class Salvaged:
 
 @dataclass(slots=True)
 class _Found:
-    """What there is for the new volume: the wreck whose ledger goes furthest, and all that may have messages."""
+    """The material for the new volume: the wreck with the longest ledger, and all files that may have messages."""
 
     wrecks: list[Wreck]
     ledger: Wreck
     previous: Head
     kept: Head
-    #: Of the messages that belong into the volume: those that entries which are kept name, then all others.
+    #: Messages of the volume: those named by kept entries, then all others.
     named: dict[bytes, None] = field(default_factory=dict)
     wanted: dict[bytes, None] = field(default_factory=dict)
     whole: set[bytes] = field(default_factory=set)
     settled: bool = False
-    #: Other volumes cannot be used either, so that what their entries say may be lost as well.
+    #: Other volumes are unusable too, so that records in their entries may be lost as well.
     others_lost: bool = False
 
 
 async def needed(archive: Archive) -> DamagedError | None:
-    """Why the open volume must be salvaged before anything is appended; None when it is sound."""
+    """The reason why the open volume must be salvaged before anything is appended; None when it is sound."""
     if archive.damage is not None:
         return archive.damage
     volume = archive.home.volume(archive.last_volume)
@@ -107,7 +108,7 @@ async def salvage(
     """Salvage the open volume. No other process may have the archive open to write to it.
 
     ``others``: homes, such as backups, whose copies may have what is lost here. Raises ``StorageError`` (nothing was changed),
-    ``DamagedError`` when neither the volume nor the one before says where the ledger went on.
+    ``DamagedError`` when neither the volume nor the one before tells the position in the ledger.
     """
     archive.check_writable()
     opening.refuse_backup(archive.home)
@@ -142,7 +143,7 @@ async def salvage(
 
 
 async def _look(archive: Archive, wrecks: Mapping[int, list[Wreck]]) -> _Found:
-    """``wrecks``: what there is of each volume that cannot be used, of the open one first."""
+    """Survey ``wrecks``, the files of each unusable volume, the open one's first."""
     last = wrecks[archive.last_volume]
     previous = await _previous(archive, last)
     ends = [(await wreck.end(previous), wreck) for wreck in last]
@@ -155,7 +156,7 @@ async def _look(archive: Archive, wrecks: Mapping[int, list[Wreck]]) -> _Found:
             with suppress(DamagedError):
                 found.named |= dict.fromkeys(named(entry))
                 if entry.kind == upkeep.Salvaged.kind and isinstance(entry.value, upkeep.Salvaged):
-                    # Salvaged already, when the catalog could not be made anew.
+                    # Salvaged before, but the catalog could not be made anew.
                     found.settled |= entry.value.seen == seen
     rows = await archive.database.among("SELECT sha256 FROM message WHERE volume IN (??) ORDER BY id", list(wrecks))
     found.wanted = dict(found.named) | dict.fromkeys(bytes(row[0]) for row in rows)
@@ -184,7 +185,7 @@ async def _previous(archive: Archive, wrecks: Sequence[Wreck]) -> Head:
 
 
 async def _tell_of(archive: Archive, found: _Found, actor: str, tell: Tell) -> tuple[Salvaged, list[Draft]]:
-    """Which messages are whole, and the entries that say what is lost."""
+    """The whole messages, and the entries that name the lost ones."""
     lost: list[Restated] = []
     seen = await archive.projection.applied()
     changed = await _changed_after(archive, found.kept.seq) if seen.seq > found.kept.seq else {}
@@ -217,7 +218,7 @@ async def _tell_of(archive: Archive, found: _Found, actor: str, tell: Tell) -> t
 
 
 async def _changed_after(archive: Archive, seq: int) -> dict[bytes, None]:
-    """The messages of which the catalog knows something from entries after ``seq``."""
+    """The messages that entries after ``seq`` changed in the catalog."""
     rows = await archive.database.read(
         "SELECT sha256 FROM message WHERE id IN ("
         "SELECT message_id FROM placement WHERE since_seq > ? OR until_seq > ? UNION "
@@ -228,7 +229,7 @@ async def _changed_after(archive: Archive, seq: int) -> dict[bytes, None]:
 
 
 async def _kept_entries(archive: Archive, found: _Found) -> AsyncGenerator[Entry]:
-    """What the ledger says up to where it is whole."""
+    """Yield the ledger's entries up to the last whole one."""
     async for volume in archive.volumes.readable():
         if volume.meta.number < archive.last_volume:
             with suppress(DamagedError, StorageError):
@@ -239,7 +240,7 @@ async def _kept_entries(archive: Archive, found: _Found) -> AsyncGenerator[Entry
 
 
 async def _told_by_ledger(found: _Found, unknown: Sequence[Restated]) -> dict[bytes, Restated]:
-    """Records of messages that the ledger has and the catalog has not, as far as entries can be read; by SHA-256."""
+    """Records of messages in the readable ledger that the catalog lacks, by SHA-256."""
     wanted = {one.sha256: one for one in unknown}
     if not wanted:
         return wanted
@@ -266,7 +267,7 @@ async def _whole(wrecks: Sequence[Wreck], sha256: bytes) -> bytes | None:
 
 
 async def _is_sound(path: Path, found: _Found) -> bool:
-    """Is the file itself whole, so that more can be appended to it?"""
+    """True when the file itself is whole, so that it can be appended to."""
     try:
         volume = await Volume.open(path)
     except DamagedError:
@@ -337,11 +338,11 @@ async def _batches(found: _Found) -> AsyncGenerator[list[bytes]]:
 
 
 def _swap(fresh: Path, path: Path) -> str:
-    """Give the damaged file another name and put the new one in its place; that other name."""
+    """Rename the damaged file and put the new one in its place; the other name."""
     try:
         aside = next(_free(path))
         journal = path.with_name(f"{path.name}-journal")
-        # A file keeps its name until the very moment in which the new one takes it.
+        # The old file keeps its name until the rename that gives it to the new one.
         there = path.exists() or path.is_symlink()
         if path.is_file():
             os.link(path, aside)
@@ -349,7 +350,7 @@ def _swap(fresh: Path, path: Path) -> str:
             path.rename(aside)
         if journal.exists():
             journal.rename(aside.with_name(f"{aside.name}-journal"))
-        # It is empty once the volume is closed, and would belong to no file.
+        # Empty once the volume is closed, it would belong to no file.
         fresh.with_name(f"{fresh.name}-journal").unlink(missing_ok=True)
         files.put(fresh, path)
     except OSError as error:
@@ -358,7 +359,7 @@ def _swap(fresh: Path, path: Path) -> str:
 
 
 def _free(path: Path) -> Iterator[Path]:
-    """Names that nothing has yet."""
+    """Unused names for the damaged file and its journal."""
     number = 0
     while True:
         number += 1
@@ -368,7 +369,7 @@ def _free(path: Path) -> Iterator[Path]:
 
 
 async def _keep_findings(archive: Archive, done: Salvaged) -> None:
-    """What was found in the file before is in no file of that name any more; what is lost is known as damage."""
+    """Replace the findings about the old file by one for each lost message."""
     lost = [one.sha256.hex() for one in done.lost]
     findings = [Finding(done.volume, lost_text(digest), digest, True) for digest in lost]
     async with archive.database.transaction() as transaction:

@@ -1,8 +1,8 @@
-"""Verifications that take their time: of everything, or of a share a day, so that all is looked at again and again.
+"""Verifications in pieces: of everything, or of a share a day, so that each round covers the whole archive.
 
-Both can be ended at any moment and carried on by another process. What was found is kept as it is found, stands in the ledger,
-and is forgotten only when the same place was looked at again and is sound. What cannot be looked at in pieces, the catalog
-against the ledger, comes at the end of a round of shares, as it does at the end of a verification of everything.
+Both can be stopped at any moment and continued by another process. Findings are kept at once, stand in the ledger, and are
+forgotten only when the same place was checked again and is sound. The comparison of catalog and ledger, which cannot be
+divided, comes at the end of a round of shares, and of a verification of everything.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from core.errors import ArchivarError, DamagedError, StorageError
 from core.model import moment, now, timestamp
 from core.system.actor import Actor
 
-#: The setting that holds where the present round of shares stands.
+#: The setting that holds the state of the present round of shares.
 ROUND = "verifying"
 SAVE_SECONDS = 2.0
-#: Beside other damage the catalog is not compared, so what is known of it stands.
+#: Condition: beside other damage the catalog is not compared, so its known findings stand.
 ALL_BUT_CATALOG = "place <> 'catalog'"
 
-#: Told how much is done, from 0 to 1, and what was looked at.
+#: Called with the share done, from 0 to 1, and the verdict so far.
 Tell = Callable[[float, Verdict], None]
 Save = Callable[[dict[str, Any]], Awaitable[None]]
-#: Awaited between two steps, so that whoever verifies can rest.
+#: Awaited between two steps, so that a service can throttle the verification.
 Pause = Callable[[], Awaitable[None]]
 
 
@@ -50,7 +50,7 @@ async def _no_pause() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Shares that come to everything once: when it began, how much is done (0 to 1), what was found so far."""
+    """A round of shares: its beginning, the part done (0 to 1), and the verdict so far."""
 
     began: datetime
     done: float
@@ -58,7 +58,7 @@ class Round:
 
 
 def done(home: Home, place: Place) -> float:
-    """How much of all volumes was looked at, from 0 to 1, by the sizes of their files."""
+    """The part of all volumes checked up to ``place``, from 0 to 1, by file sizes."""
     sizes = {number: _size(home, number) for number in home.volume_numbers()}
     before = sum(size for number, size in sizes.items() if number < place.volume)
     return min((before + sizes.get(place.volume, 0) * place.share) / max(sum(sizes.values()), 1), 1.0)
@@ -72,9 +72,9 @@ def _size(home: Home, number: int) -> int:
 
 
 async def whole(home: Home, state: dict[str, Any], tell: Tell, save: Save, pause: Pause = _no_pause) -> Verdict:
-    """Verify everything, from ``state`` on as it was last given to ``save``; an empty one is the beginning.
+    """Verify everything, continuing from ``state`` as last given to ``save``; an empty one is the beginning.
 
-    Told that all of it is done (1) while the catalog, which comes last, is compared with the ledger.
+    ``tell`` gets 1 while the catalog, which comes last, is compared with the ledger.
     """
     place, verdict = _resumed(state)
     await _go(home, place, verdict, 1.0, tell, save, pause)
@@ -89,9 +89,9 @@ async def whole(home: Home, state: dict[str, Any], tell: Tell, save: Save, pause
 async def share(
     archive: Archive, percent: int, tell: Tell, *, actor: str = "archivar", pause: Pause = _no_pause
 ) -> tuple[Verdict, bool]:
-    """Verify the next ``percent`` of everything; the verdict of the round so far, and whether that is complete now.
+    """Verify the next ``percent`` of everything; the verdict of the round so far, and True when the round is complete.
 
-    Where it stands is kept in the archive every few seconds.
+    The state is kept in the archive every few seconds.
     """
     state = _state(await kept.value(archive.database, ROUND))
     place, verdict = _resumed(state)
@@ -112,7 +112,7 @@ async def share(
         async with archive.database.transaction() as transaction:
             await kept.forget(transaction, ROUND)
     else:
-        # A share may end within a volume, whose own end may be weeks away.
+        # A share may end within a volume whose own end may be weeks away.
         state = _as_state(place, verdict)
         verdict = await so_far(archive.home, place, verdict)
         await save(state | {"found": len(verdict.findings)})
@@ -124,7 +124,7 @@ async def share(
 
 
 async def keep_found(archive: Archive, state: dict[str, Any], known: set[Finding]) -> None:
-    """Keep what a verification of everything has found until ``state`` and is not ``known`` yet: it may be cancelled."""
+    """Keep new findings of a verification of everything up to ``state``, those not ``known``: it may be cancelled."""
     place, verdict = _resumed(state)
     fresh = [one for one in (await so_far(archive.home, place, verdict)).findings if one not in known]
     if fresh:
@@ -134,7 +134,7 @@ async def keep_found(archive: Archive, state: dict[str, Any], known: set[Finding
 
 
 async def present_round(archive: Archive) -> Round | None:
-    """The round of shares that is under way; None when none is."""
+    """The round of shares under way; None when there is none."""
     state = _state(await kept.value(archive.database, ROUND))
     if not state:
         return None
@@ -144,20 +144,20 @@ async def present_round(archive: Archive) -> Round | None:
 
 
 async def record(archive: Archive, verdict: Verdict, *, actor: str, share: int = 0) -> None:
-    """Note a verification in the ledger, unless what was found makes the archive one that should not be written to."""
+    """Record a verification in the ledger, unless its findings forbid writing to the archive."""
     if not verdict.usable or archive.home.is_backup:
-        # A backup's ledger must stay that of the original, or the next backup could not go on from it.
+        # A backup's ledger must stay a copy of the original's, or the next backup could not continue it.
         return
-    # Done by the service for somebody else, whom the channel alone would not name.
+    # A verification by the service on request: the channel alone would not name the requester.
     asked_by = actor if Actor.of(actor).uid is not None else ""
     counts = (verdict.parts, verdict.messages, verdict.entries, len(verdict.findings))
     await archive.append([Draft(Verified(*counts, share, asked_by), actor)])
 
 
 async def keep(home: Home, verdict: Verdict, *, actor: str) -> str:
-    """Keep the result of a verification of everything, in the ledger too; of an archive that does not open, what can be.
+    """Keep the result of a verification of everything, in the ledger too, as far as the archive's state allows.
 
-    Why it could not be noted, if so: what was found is what matters.
+    The reason why it could not be recorded, else empty: the findings must be reported in any case.
     """
     await remember(home, verdict)
     if not verdict.usable:
@@ -177,7 +177,7 @@ async def keep(home: Home, verdict: Verdict, *, actor: str) -> str:
 
 
 async def _go(home: Home, place: Place, verdict: Verdict, wanted: float, tell: Tell, save: Save, pause: Pause) -> bool:
-    """Look at ``wanted`` of everything (0 to 1) from ``place`` on; True when its end was reached."""
+    """Check ``wanted`` of everything (0 to 1) from ``place`` on; True when the end was reached."""
     start, saved = done(home, place), time.monotonic()
     tell(start, verdict)
     async with aclosing(walk(home, place, verdict, gentle=True)) as steps:
@@ -194,9 +194,9 @@ async def _go(home: Home, place: Place, verdict: Verdict, wanted: float, tell: T
 
 
 async def _settle(home: Home, verdict: Verdict) -> set[str]:
-    """Look again at volumes of which messages were repaired since they were looked at; their names.
+    """Check again volumes of which messages were repaired after they were checked; their file names.
 
-    A verification takes its time, a round of shares weeks: what was found at its beginning may be mended by its end.
+    A round of shares takes weeks: what was found at its beginning may be repaired by its end.
     """
     settled = set()
     for number in home.volume_numbers():
@@ -216,7 +216,7 @@ def _as_state(place: Place, verdict: Verdict) -> dict[str, Any]:
 
 
 def saved(text: str | None) -> dict[str, Any]:
-    """What ``save`` was given, from JSON; empty when it was nothing, or cannot be read any more."""
+    """The state given to ``save``, from JSON; empty when there is none, or it is unreadable."""
     try:
         value = dict(json.loads(text or ""))
         _resumed(value)
@@ -226,7 +226,7 @@ def saved(text: str | None) -> dict[str, Any]:
 
 
 def _state(text: str | None) -> dict[str, Any]:
-    """The state of a round of shares."""
+    """A round of shares as JSON."""
     try:
         value = saved(text)
         _ = moment(value["began"])
@@ -236,7 +236,7 @@ def _state(text: str | None) -> dict[str, Any]:
 
 
 def _resumed(state: dict[str, Any]) -> tuple[Place, Verdict]:
-    """Raises ``KeyError``, ``TypeError``, ``ValueError`` when ``state`` is none."""
+    """Decode ``state``. Raises ``KeyError``, ``TypeError``, ``ValueError`` when it is none."""
     if not state:
         return Place(), Verdict()
     return Place.from_json(state["place"]), Verdict.from_json(state["verdict"])

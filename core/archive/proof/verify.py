@@ -1,7 +1,7 @@
-"""Proof that the archive is what it was: every stored byte, the chain of the ledger, the catalog against the ledger.
+"""Verification of the archive: every stored byte, the chain of the ledger, the catalog against the ledger.
 
-Goes by the files themselves, so that it can speak about an archive that would not open any more. A finding names what is
-damaged as closely as it can be known: volume, part, message (and where it lies), ledger entry, table.
+Reads the files themselves, so that an archive that would not open can be verified. A finding names the damage as closely as it
+can be located: volume, part, message (and its places), ledger entry, table.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from core.errors import BusyError, DamagedError, StorageError
 
 __all__ = ["FOLDER", "Finding", "Verdict", "verify"]
 
-#: Differences of one table that are named one by one.
+#: Differences of one table that are listed one by one.
 NAMED = 20
 FOLDER = "verify-"
 
@@ -37,9 +37,9 @@ Tick = Callable[[Verdict], None]
 
 
 async def verify(home: Home, tick: Tick = lambda verdict: None) -> Verdict:
-    """Check everything in ``home``; ``tick`` is called now and then with what was done so far.
+    """Check everything in ``home``; ``tick`` is called at intervals with the verdict so far.
 
-    Archiving may go on meanwhile.
+    Archiving may go on at the same time.
     """
     verdict = Verdict()
     async with aclosing(walk(home, Place(), verdict)) as steps:
@@ -50,14 +50,14 @@ async def verify(home: Home, tick: Tick = lambda verdict: None) -> Verdict:
 
 
 async def check_rest(home: Home, verdict: Verdict) -> None:
-    """What is left when all volumes were looked at: is there one at all, and the catalog against the ledger."""
+    """The checks after those of volumes: that there is one, and the catalog against the ledger."""
     if not home.volume_numbers():
         verdict.add("volumes", "There are no volumes.")
     with _own_folder(home) as folder:
         replayed = folder / "replayed.sqlite"
         replayed.touch(0o600)
-        # What cannot be replayed cannot be compared; the damage has been named. The long part of it comes first: while the
-        # catalog is looked at, SQLite's log beside it grows with all that is archived.
+        # A damaged ledger cannot be replayed and compared; its findings are there already. The long part of it comes first:
+        # while the catalog is looked at, SQLite's log beside it grows with all that is archived.
         head = Head(0, ZERO_HASH)
         if not verdict.findings:
             try:
@@ -74,7 +74,7 @@ async def check_rest(home: Home, verdict: Verdict) -> None:
 
 @contextmanager
 def _own_folder(home: Home) -> Iterator[Path]:
-    """A folder for the replayed catalog; what a verify that was killed left behind goes first."""
+    """Context of a folder for the replayed catalog; removes those that killed verifications left."""
     for leftover in home.path.glob(f"{FOLDER}*"):
         with files.lock(leftover) as claimed:
             if claimed:
@@ -91,7 +91,7 @@ def _own_folder(home: Home) -> Iterator[Path]:
 
 
 def _made(home: Home) -> Path:
-    """Beside the catalog, whose disk has room for another one; where that cannot be written, where temporary files lie."""
+    """Make the folder beside the catalog if its disk has room for another one, else among temporary files."""
     status = os.statvfs(home.path)
     room = home.catalog.stat().st_size if home.catalog.exists() else 0
     if os.access(home.path, os.W_OK) and status.f_bavail * status.f_frsize > room:
@@ -101,7 +101,7 @@ def _made(home: Home) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """The catalog in a read transaction, and up to where the ledger was applied in it: entry and volume."""
+    """The catalog in a read transaction, and the ledger position applied in it: entry and volume."""
 
     database: Database
     head: Head
@@ -116,7 +116,7 @@ class _Snapshot:
         try:
             database = await Database.open(home.catalog, read_only=True)
             await check(database)
-            # Attached now, since that is not possible within a transaction; filled and first read later.
+            # Attached now, since a transaction does not allow it; filled and first read later.
             await database.read("ATTACH DATABASE ? AS replayed", (str(replayed),))
             await database.read("BEGIN")
             row = await database.one("SELECT seq, hash, volume FROM applied")
@@ -133,7 +133,7 @@ class _Snapshot:
 
 
 async def _check_catalog(home: Home, snapshot: _Snapshot, replayed: Path, head: Head, verdict: Verdict) -> None:
-    """Compare the catalog that was replayed up to ``head`` with the one in use, table by table."""
+    """Compare the catalog replayed up to ``head`` with the one in use, table by table."""
     if snapshot.head.seq > verdict.head.seq and snapshot.head.seq > (end := max(await ledger_end(home), verdict.head.seq)):
         verdict.add(
             "ledger",
@@ -156,7 +156,7 @@ async def _check_catalog(home: Home, snapshot: _Snapshot, replayed: Path, head: 
 
 
 async def _applied(home: Home) -> int:
-    """Up to where the catalog has followed the ledger; 0 when it cannot tell."""
+    """The last entry that the catalog has applied; 0 when it cannot be read."""
     if not home.catalog.exists():
         return 0
     database = await Database.open(home.catalog, read_only=True)
@@ -167,7 +167,7 @@ async def _applied(home: Home) -> int:
 
 
 async def ledger_end(home: Home) -> int:
-    """The number of the last entry as of now; 0 when the last volume cannot tell."""
+    """The number of the last entry now; 0 when the last volume cannot be read."""
     numbers = home.volume_numbers()
     if not numbers:
         return 0
@@ -182,7 +182,7 @@ async def ledger_end(home: Home) -> int:
 
 
 async def _replay(home: Home, target: Path, head: Head, last: int) -> Head:
-    """Apply the ledger from after ``head`` up to entry ``last`` to a catalog of its own; the entry reached."""
+    """Apply the ledger from after ``head`` up to entry ``last`` to a separate catalog; the entry reached."""
     if head.seq >= last:
         return head
     database = await Database.open(target, pragmas=("journal_mode = OFF", "synchronous = OFF"))
@@ -219,7 +219,7 @@ async def _compare(database: Database, verdict: Verdict) -> None:
             verdict.add("catalog", f"archive.sqlite: SQLite finds: {row[0]}")
             return
     for table in catalog.TABLES:
-        # Some columns compare without regard to case; here every letter counts.
+        # Some columns compare without regard to case; this comparison must see every letter.
         names = [row[1] for row in await database.read(f"PRAGMA replayed.table_info({table})")]
         columns = ", ".join(f"{name} COLLATE BINARY" for name in names)
         for here, there, text in (("main", "replayed", "is not in the ledger"), ("replayed", "main", "is missing")):

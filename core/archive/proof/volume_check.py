@@ -1,11 +1,11 @@
-"""Looks at volumes one after the other: pages, ledger, parts, messages. In small steps, so that it can stop after any of them.
+"""Check of volumes one after the other: pages, ledger, parts, messages, in small steps that can stop after any of them.
 
-Where it stands is a ``Place``, which with the ``Verdict`` so far is all that another process needs to carry on. Nothing is held
-between two steps, so whoever archives meanwhile waits for one page of rows at most; only ``integrity_check`` of a volume holds
-SQLite's lock on it for as long as it takes, which is why ``gentle`` leaves it out for the volume that is being written.
+The state is a ``Place``, which with the ``Verdict`` so far is all that another process needs to continue. No lock is held
+between two steps, so an archiving run waits for one page of rows at most; only ``integrity_check`` holds SQLite's lock on a
+volume for as long as it takes, which is why ``gentle`` leaves it out for the volume that is being written.
 
-A damaged message of which a good copy was stored since (ledger: ``repaired``) is no finding any more; nor is what else is
-damaged in its volume, once every message that the volume's ledger names can be read from somewhere and that ledger is whole.
+Damage of which a good copy was stored since (ledger: ``repaired``) is no finding; nor is other damage in a volume, once its
+ledger is whole and every message that it names can be read from somewhere.
 """
 
 from __future__ import annotations
@@ -29,12 +29,15 @@ from core.errors import DamagedError, StorageError
 
 #: Parts of 8 MiB at most, so many at once.
 PARTS = 16
-#: Strange keys of table meta that are named.
+#: Strange keys of table meta that are listed.
 MOST_KEYS = 10
 
 
 async def walk(home: Home, place: Place, verdict: Verdict, *, gentle: bool = False) -> AsyncGenerator[None]:
-    """Look at everything from ``place`` to the end of the last volume; yields after every step, with both up to date."""
+    """Check everything from ``place`` to the end of the last volume.
+
+    Yields after every step, with place and verdict updated.
+    """
     while place.volume <= (home.volume_numbers() or [0])[-1]:
         name = home.volume(place.volume).name
         try:
@@ -55,7 +58,7 @@ async def walk(home: Home, place: Place, verdict: Verdict, *, gentle: bool = Fal
 
 
 async def check_volume(home: Home, number: int) -> Verdict:
-    """Look at one volume by itself; its ledger goes on from what it says of the one before."""
+    """Check one volume by itself, taking its word for the end of the one before."""
     place, verdict = Place(number), Verdict()
     async with aclosing(walk(home, place, verdict)) as steps:
         async for _ in steps:
@@ -65,13 +68,13 @@ async def check_volume(home: Home, number: int) -> Verdict:
 
 
 async def so_far(home: Home, place: Place, verdict: Verdict) -> Verdict:
-    """``verdict`` with what is known to be damaged in the volume at ``place``, of which not all was looked at yet."""
+    """``verdict`` with the damage known so far in the volume at ``place``, which is not fully checked yet."""
     place, verdict = deepcopy(place), deepcopy(verdict)
     if place.parts or place.messages or place.faults:
         try:
             volume = await Volume.open(home.volume(place.volume), read_only=True)
         except (DamagedError, StorageError):
-            # That is named when it is gone on with.
+            # The finding follows when the check continues.
             return verdict
         try:
             await _Check(home, volume, place, verdict, True).foretell()
@@ -81,7 +84,7 @@ async def so_far(home: Home, place: Place, verdict: Verdict) -> Verdict:
 
 
 class _Check:
-    """One volume."""
+    """The check of one volume."""
 
     def __init__(self, home: Home, volume: Volume, place: Place, verdict: Verdict, gentle: bool) -> None:
         self._home = home
@@ -107,7 +110,7 @@ class _Check:
             place.stage = Stage.LEDGER
             yield
         if place.stage is Stage.LEDGER:
-            # Before the messages: what is archived meanwhile is then among them.
+            # The ledger before the messages: messages archived since are then found in it.
             async for _ in self._of_ledger.steps():
                 yield
             place.stage = Stage.PARTS
@@ -118,7 +121,7 @@ class _Check:
         async for _ in self._messages():
             yield
         await self._conclude()
-        # What a backup that was broken off copied ahead of its entries is none.
+        # A broken-off backup has messages ahead of their entries; these are no strangers.
         if not self._home.is_backup or await self._volume.is_sealed():
             strangers = Strangers(self._home, self._volume)
             await strangers.look()
@@ -128,7 +131,7 @@ class _Check:
         return sum(one.where == "ledger" for one in self._verdict.findings)
 
     async def _schema(self) -> None:
-        """Nothing makes up for what somebody put into the schema: it would be run by whoever writes to the file."""
+        """Check the schema and the keys of table meta: foreign code in it would be run by the next writer."""
         try:
             refuse_strange(self._volume.path, await self._volume.database.shape())
             keys = {row[0] for row in await self._volume.database.read("SELECT key FROM meta")}
@@ -139,11 +142,11 @@ class _Check:
             self._verdict.add(self._name, f"It says {key!a:.40} of itself, which no volume does.")
 
     def _tell_of_strangers(self, strangers: Strangers) -> None:
-        # Without the message's SHA-256 as a value of its own, since a repair would store it anew.
+        # Without the SHA-256 as a field, which would have a repair store the message anew.
         for sha256 in strangers.messages:
             text = f"Message {sha256.hex() or 'with an empty SHA-256'} is named by no entry of the ledger: nobody archived it."
             self._verdict.add(self._name, text, content=True)
-        # Parts that no message has may be those of one whose own record is damaged, in a way that is mended or not.
+        # Unused parts may belong to a message whose record is damaged, repaired or not.
         known = (*self._verdict.findings, *self._verdict.mended)
         explained = any(one.where == self._name and one.sha256 for one in known)
         for part in () if explained else strangers.parts:
@@ -185,7 +188,7 @@ class _Check:
     # Content ---------------------------------------------------------------------------------------------------------------
 
     async def _parts(self) -> AsyncIterator[None]:
-        """Re-hash every part."""
+        """Hash every part."""
         sql = "SELECT id, sha256, codec, size, data FROM part WHERE id > ? ORDER BY id LIMIT ?"
         try:
             async for rows in table_rows(self._volume, sql, "parts", int(self._place.after), PARTS):
@@ -198,7 +201,7 @@ class _Check:
             self._place.faults.append(str(error))
 
     async def _messages(self) -> AsyncIterator[None]:
-        """Put every message together and re-hash it."""
+        """Join and hash every message."""
         place = self._place
         sql = "SELECT sha256, size, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"
         while True:
@@ -240,7 +243,7 @@ class _Check:
     # What it comes to --------------------------------------------------------------------------------------------------------
 
     async def _conclude(self) -> None:
-        """Say what is damaged, and what of it was mended since."""
+        """Add the findings on the volume; repaired damage goes to ``mended``."""
         place = self._place
         if not place.parts and not place.messages and not place.faults:
             return
@@ -256,7 +259,7 @@ class _Check:
                 self._say(rescued, text.rstrip("."))
 
     async def foretell(self) -> None:
-        """Conclude before all was looked at. Which messages need the damaged parts is asked of the table."""
+        """Add the findings so far before the end. The messages of damaged parts are looked up in the table."""
         place = self._place
         after = bytes.fromhex(str(place.after)) if place.stage is Stage.MESSAGES else b""
         try:
@@ -270,12 +273,12 @@ class _Check:
                     break
                 after = rows[-1][0]
         except (DamagedError, StorageError, TypeError, AttributeError):
-            # What cannot be read is named when its turn comes.
+            # Unreadable rows get their finding when their turn comes.
             pass
         await self._conclude()
 
     def _spoilt(self, sha256: bytes, broken: list[int]) -> None:
-        """A message that needs damaged parts."""
+        """The finding on a message that needs damaged parts."""
         for part in broken:
             self._place.needs.setdefault(part, []).append(sha256.hex())
         self._place.messages[sha256.hex()] = f"is damaged (part {broken[0]})"
@@ -288,13 +291,13 @@ class _Check:
             self._verdict.add(self._name, f"{text}.", sha256, content=content)
 
     async def _all_rescued(self, later: Iterable[str]) -> bool:
-        """Can every message that this volume's ledger names be read: here, or from a copy that was made since?"""
+        """True when every message that this volume's ledger names can be read: here, or from a copy made since."""
         good = set(later)
         try:
             async for entry in self._volume.entries():
                 for sha256 in entry.digests():
                     if sha256.hex() in good or sha256 in await not_listed(self._volume, [sha256]):
-                        # Listed elsewhere, or it has been named as missing.
+                        # Listed elsewhere, or found missing already.
                         continue
                     await self._volume.raw(sha256)
                     good.add(sha256.hex())

@@ -1,7 +1,7 @@
-"""The whole parts of a damaged volume: its ledger as far as the chain goes, and messages. The file itself stays as it is.
+"""The readable content of a damaged volume: its ledger up to the first break of the chain, and messages.
 
-A file that was cut short is read as far as it goes. A transaction that a crash left half done is rolled back in a copy; where
-the first page is gone, a copy gets that of an empty volume, since all volumes begin alike.
+The file itself stays unchanged. A truncated file is read as far as it goes. A transaction that a crash left half done is rolled
+back in a copy; where the first page is gone, a copy gets that of an empty volume, since all volumes begin alike.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ ROWS = 16
 
 
 class Wreck:
-    """An opened volume of which not all can be read; ``database`` is None when nothing can."""
+    """An opened volume that is readable in part; ``database`` is None when it is not readable at all."""
 
     def __init__(self, database: Database | None) -> None:
         self._database = database
         self._volume = Volume(database, _NO_META) if database is not None else None
 
     async def meta(self) -> Meta | None:
-        """What it says of itself, if that can be read."""
+        """The volume's table meta; None when it cannot be read."""
         if self._database is None:
             return None
         try:
@@ -41,7 +41,7 @@ class Wreck:
             return None
 
     async def entries(self, after: Head) -> AsyncGenerator[tuple[Row, Entry]]:
-        """The entries that follow one another from ``after`` on, each with its row, up to the first that is not whole."""
+        """Yield consecutive entries from ``after`` on, each with its row, up to the first that is not whole."""
         reached = after
         while rows := await self._ledger_rows(reached.seq):
             for row in rows:
@@ -67,7 +67,7 @@ class Wreck:
         return []
 
     async def readable(self, after: int) -> AsyncGenerator[Entry]:
-        """The entries over ``after`` that can be read, whether they follow one another or not."""
+        """Yield the readable entries over ``after``, consecutive or not."""
         while rows := await self._ledger_rows(after):
             for seq, at, kind, actor, payload, digest in rows:
                 if not isinstance(seq, int) or seq <= after:
@@ -114,7 +114,7 @@ class Wreck:
 
 @asynccontextmanager
 async def opened(path: Path, scratch: Path) -> AsyncIterator[Wreck]:
-    """Open what is at ``path``, whatever it is. Copies, if there must be any, are made in ``scratch``."""
+    """Context of the opened file at ``path``, in whatever state. Copies, if needed, are made in ``scratch``."""
     database: Database | None = None
     with TemporaryDirectory(prefix="salvage-", dir=scratch, ignore_cleanup_errors=True) as folder:
         try:
@@ -144,7 +144,7 @@ async def _open(path: Path, folder: Path) -> Database | None:
 
 
 async def _readable(path: Path, *, read_only: bool) -> Database | None:
-    """The database, when its tables can be found in it."""
+    """The database if its tables can be found in it, else None."""
     try:
         if read_only:
             database = await Database.open_as_it_stands(path, (AS_FAR_AS_IT_GOES,), REPAIR)
@@ -154,7 +154,7 @@ async def _readable(path: Path, *, read_only: bool) -> Database | None:
         return None
     try:
         if not await has_tables(database):
-            # The first page of an empty volume has the schema as it should be.
+            # The first page of an empty volume has the right schema.
             await database.close()
             return None
     except ArchivarError:

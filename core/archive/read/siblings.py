@@ -28,8 +28,6 @@ class Sibling:
     """A folder of another mailbox: its name as on the wire, the number of messages known there, and a sample of them.
 
     ``headers``: SHA-256 of header blocks by UID, of messages that are gone too, since they identify the folder as well.
-
-    ``headers``: SHA-256 of header blocks by UID, of messages that are gone too: what was archived and deleted tells as much.
     """
 
     id: int

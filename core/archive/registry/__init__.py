@@ -1,1 +1,1 @@
-"""Records that are kept beside mail: users, profiles, the directory, unknown addresses, settings, passwords."""
+"""Records kept beside mail: users, profiles, the directory, unknown addresses, settings, passwords."""

@@ -1,9 +1,9 @@
-"""The machine's clock as this archive has seen it: may ages be counted by it?
+"""The machine's clock as this archive has seen it, to tell if message ages can be trusted.
 
-Seen by runs, and by the service while it waits. Between two looks as much time must have gone by on the clock as on the
-machine's count of seconds since it was started, which no one sets. Over a restart there is no such count: then the clock must
-not have gone back, nor must the machine have been off for more than a day by it, since that cannot be told from a clock that
-was set forward. Each profile waits with its ages for one run after a jump.
+Read by runs, and by the service while it waits. Between two readings the wall clock must have advanced as much as the count of
+seconds since the start of the machine, which cannot be set. Over a restart there is no such count: then the clock must not have
+gone back, nor may the machine seem to have been off for more than a day, since a clock set forward looks the same. After a
+jump, each profile deletes nothing by age for one run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from core.db.database import Transaction
 from core.model import moment, now, timestamp
 from core.text.format import counted
 
-#: The setting that holds what was seen.
+#: The setting that holds the last reading.
 NAME = "clock"
 MOST = timedelta(days=1)
 #: The credential (systemd.exec(5)) that holds the id of the machine's start.
@@ -40,7 +40,7 @@ class Reading:
 
 
 def read() -> Reading:
-    """Read all of it now."""
+    """Read the clocks now."""
     uptime, boot = time.clock_gettime(time.CLOCK_BOOTTIME), ""
     with suppress(OSError, ValueError, IndexError):
         uptime = float(Path("/proc/uptime").read_text().split()[0])
@@ -51,30 +51,30 @@ def read() -> Reading:
 
 
 def _given() -> list[Path]:
-    """The file with the id of the start, for a service that sees only processes in /proc (see ``core.service.unit``)."""
+    """The file with the start's id, for a service whose /proc shows processes only (see ``core.service.unit``)."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
     return [Path(folder, BOOT_CREDENTIAL)] if folder else []
 
 
 def jump(before: Reading, present: Reading) -> timedelta | None:
-    """By how much the clock was set between two readings, or seems to have been; None when it can be believed."""
+    """The jump of the wall clock between two readings; None when it can be trusted."""
     passed = present.wall - before.wall
     if before.boot and before.boot == present.boot and present.uptime >= before.uptime:
         drift = passed - timedelta(seconds=present.uptime - before.uptime)
     else:
-        # The machine was off from some time after the reading before until it was started.
+        # The machine was off at some time after the earlier reading and before its start.
         drift = passed if passed < timedelta() else max(passed - timedelta(seconds=present.uptime), timedelta())
     return drift if abs(drift) > MOST else None
 
 
 async def watch(archive: Archive) -> None:
-    """Look at the clock, as often as one likes."""
+    """Read the clocks and record a jump; may be called as often as needed."""
     async with archive.database.transaction() as transaction:
         await _look(transaction, read(), None)
 
 
 async def doubt(archive: Archive, profile: str, run: int, *, dry_run: bool = False) -> str:
-    """Why ages are not to be counted in this run of a profile, as a sentence; empty when they are."""
+    """The reason in a sentence why ages do not count in this run of a profile; empty when they do."""
     last = await archive.entries_before(None, 1)
     newest = moment(last[0].at) if last else None
     async with archive.database.transaction() as transaction:
@@ -82,7 +82,7 @@ async def doubt(archive: Archive, profile: str, run: int, *, dry_run: bool = Fal
         state = await _look(transaction, present, newest)
         runs = state.setdefault("runs", {})
         key = profile.casefold()
-        # A profile that never ran waits for a jump of late, and not for one of long ago.
+        # A profile that never ran waits for a recent jump only.
         late = "at" in state and abs(present.wall - moment(state["at"])) <= MOST
         known = runs.get(key, {"run": 0, "jumps": state["jumps"] - late, "said": ""})
         if known["run"] != run:
@@ -94,7 +94,7 @@ async def doubt(archive: Archive, profile: str, run: int, *, dry_run: bool = Fal
 
 
 async def _look(transaction: Transaction, present: Reading, newest: datetime | None) -> dict[str, Any]:
-    """Compare with what was seen last, or with the ledger's last entry if nothing was; what is known now."""
+    """Compare with the last reading, or with the ledger's last entry if there is none; the new state."""
     state = await _state(transaction)
     try:
         before: Reading | None = Reading(moment(state["wall"]), float(state["uptime"]), str(state["boot"]))
@@ -102,7 +102,7 @@ async def _look(transaction: Transaction, present: Reading, newest: datetime | N
         before = Reading(newest, 0.0, "") if newest is not None else None
         state = {"jumps": 0, "said": ""}
     if before is None:
-        # Nothing to compare with: whoever knows the ledger begins.
+        # No earlier reading and no ledger: this reading begins the record.
         return state
     if (by := jump(before, present)) is not None:
         state |= {"jumps": state["jumps"] + 1, "said": _said(by, before, present), "at": timestamp(present.wall)}

@@ -1,7 +1,7 @@
-"""Progress of deep comparisons with servers: what was read and found equal, so that a stopped one goes on from there.
+"""Progress of deep comparisons with servers: the messages found equal, so that a stopped comparison can continue.
 
-State of this machine. A result is as old as it is: it counts for some days only, for the same UIDVALIDITY, and for the very
-message that is recorded for the UID now. Only what was equal is kept; what differs is read again.
+State of this machine. A result counts for some days only, for the same UIDVALIDITY, and for the very message that is recorded
+for the UID now. Only equal messages are kept; different ones are read again.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from core.archive.archive import Archive
 from core.model import moment, now, timestamp
 from core.text import sequence
 
-#: As much of a SHA-256 as tells that the record of a UID is still the one that was compared.
+#: Bytes of a SHA-256 that tell if the record of a UID is still the one that was compared.
 PREFIX = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder of a mailbox under one UIDVALIDITY, as the comparison of ``profile`` meets it."""
+    """A folder of a mailbox under one UIDVALIDITY, in the comparison of ``profile``."""
 
     profile: str
     source: str
@@ -30,21 +30,21 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Equal:
-    """A message that was read ``at`` that time and was equal; ``digest`` begins its SHA-256."""
+    """A message found equal ``at`` that time; ``digest`` begins its SHA-256."""
 
     at: datetime
     digest: bytes
 
     def is_of(self, sha256: bytes) -> bool:
-        """Was it the message with this SHA-256?"""
+        """True when it is the message with this SHA-256."""
         return sha256[:PREFIX] == self.digest
 
 
 async def begin(archive: Archive, profile: str, *, anew: bool = False, ended_too: bool = False, days: int) -> datetime:
-    """Begin the comparison of a profile, or go on with one that was stopped; when it was begun first.
+    """Begin the comparison of a profile, or continue a stopped one; the time of its beginning.
 
-    ``anew`` forgets what is kept. So does a comparison that came to its end, unless ``ended_too``. What is older than ``days``
-    is forgotten in any case, and so is what is from the future: the clock was wrong then.
+    ``anew`` forgets earlier results. So does an earlier comparison that ended, unless ``ended_too``. Results older than
+    ``days`` are forgotten in any case, and so are those from the future: the clock was wrong then.
     """
     start = now()
     async with archive.database.transaction() as transaction:
@@ -64,7 +64,7 @@ async def begin(archive: Archive, profile: str, *, anew: bool = False, ended_too
 
 
 async def end(archive: Archive, profile: str, *, clean: bool) -> None:
-    """Note that all of a profile was compared. ``clean``: nothing differs, so nothing need be kept to repair it."""
+    """Record the end of a profile's comparison. ``clean``: nothing differs, so no result is needed for a repair."""
     async with archive.database.transaction() as transaction:
         if clean:
             await transaction.execute("DELETE FROM compared WHERE profile = ?", (profile,))
@@ -74,7 +74,7 @@ async def end(archive: Archive, profile: str, *, clean: bool) -> None:
 
 
 async def equal(archive: Archive, place: Place) -> dict[int, Equal]:
-    """Messages of a folder that were found equal, by UID. Those kept under another UIDVALIDITY are forgotten."""
+    """Messages of a folder found equal, by UID. Those under another UIDVALIDITY are forgotten."""
     folder = (place.profile, place.source, place.name)
     async with archive.database.transaction() as transaction:
         await transaction.execute(
@@ -94,7 +94,7 @@ async def equal(archive: Archive, place: Place) -> dict[int, Equal]:
 
 
 async def note(archive: Archive, place: Place, digests: Mapping[int, bytes]) -> None:
-    """Keep that messages were read now and are equal: SHA-256 by UID."""
+    """Record messages found equal now: SHA-256 by UID."""
     if not digests:
         return
     uids = sorted(digests)

@@ -1,6 +1,6 @@
-"""The last attempt to synchronise users with the directory, remembered beside the catalog: also one that changed nothing.
+"""The last attempt to synchronise users with the directory, kept beside the catalog, also one that changed nothing.
 
-What a synchronisation changed is in the ledger. That one failed is not, and must be seen until one succeeds.
+The ledger has the changes of a synchronisation. Failures are not in it, and must be shown until an attempt succeeds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LONGEST = 500
 
 
 class Outcome(StrEnum):
-    """How it went. ``WITHHELD``: done, but too many users would have gone, so none did."""
+    """The outcome of an attempt. ``WITHHELD``: done, but no user was removed, since too many would have been."""
 
     DONE = "done"
     WITHHELD = "withheld"
@@ -29,7 +29,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """When, how it went, and why not all was done (empty if it was). ``asked_by`` is who, or what, wanted it."""
+    """An attempt: its time, outcome, and reason when not all was done (else empty). ``asked_by``: its actor."""
 
     at: datetime
     outcome: Outcome
@@ -41,20 +41,20 @@ class Attempt:
 
 
 async def remember(archive: Archive, outcome: Outcome, reason: str = "", *, asked_by: str = "") -> None:
-    """Keep how it went, in place of the attempt before. Raises ``BusyError``, ``StorageError``."""
+    """Keep an attempt in place of the one before. Raises ``BusyError``, ``StorageError``."""
     attempt = Attempt(now(), outcome, reason[:LONGEST], asked_by)
     async with archive.database.transaction() as transaction:
         await kept.keep(transaction, NAME, json.dumps(attempt.as_json()))
 
 
 async def forget(archive: Archive) -> None:
-    """Of a directory that is no more nobody must be told."""
+    """Forget the attempt of a directory that was removed."""
     async with archive.database.transaction() as transaction:
         await kept.forget(transaction, NAME)
 
 
 async def last(archive: Archive) -> Attempt | None:
-    """The last attempt; None when there was none that could be remembered."""
+    """The last attempt; None when none is recorded."""
     try:
         value = json.loads(await kept.value(archive.database, NAME) or "")
         return Attempt(moment(value["at"]), Outcome(value["outcome"]), str(value["reason"]), str(value["asked_by"]))

@@ -1,8 +1,8 @@
-"""Stored passwords: the boxes in the catalog, and the key that opens them, which is rotated.
+"""Stored passwords: encrypted boxes in the catalog, and rotation of their key.
 
-What holds here: every box is of the key or of the next one, and both are there until all boxes are of the next one; so a
-rotation that is broken off anywhere leaves passwords that can be read, and the next one carries it on. Nobody else stores a
-password meanwhile (``Archive.changing``); whoever reads one may meet a rotation, and then looks once more.
+Invariant: every box is of the key or of the next one, and both files are there until all boxes are of the next one; so a
+rotation that is broken off anywhere leaves passwords readable, and the next one continues it. Storing a password needs
+``Archive.changing``, so that none is stored during a rotation; a reader may meet one, and then reads once more.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from core.errors import HomeError
 from core.secrets import Secret
 from core.text.format import counted
 
-#: Under which the directory's password and those of places for seals are stored: names of profiles never begin with a hyphen.
+#: Names under which the directory's password and those of seal places are stored; names of profiles never begin with a hyphen.
 DIRECTORY, SEALS = "-directory", "-seal:"
 
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """Passwords that are stored under the new key, and the names of those that could not be read with the old one either."""
+    """The passwords stored under the new key, and the names of those that the old key could not decrypt."""
 
     passwords: int
     unreadable: tuple[str, ...]
-    #: A rotation that was broken off was carried on.
+    #: A broken-off rotation was continued.
     resumed: bool
 
 
 def box(archive: Archive, name: str, password: Secret) -> bytes:
-    """A password as it is stored under ``name``. Raises ``HomeError``, ``StorageError``."""
+    """The box to store for a password under ``name``. Raises ``HomeError``, ``StorageError``."""
     return archive.home.key.encrypt(password, purpose=_purpose(name))
 
 
 async def stored(archive: Archive, name: str) -> Secret | None:
-    """The password that is stored under ``name``; None when there is none. Raises ``HomeError``."""
+    """The password stored under ``name``; None when there is none. Raises ``HomeError``."""
     for again in (True, False):
         found = await archive.database.value("SELECT box FROM password WHERE profile = ?", (name,))
         if found is None:
@@ -52,19 +52,19 @@ async def stored(archive: Archive, name: str) -> Secret | None:
 
 
 async def names(archive: Archive) -> list[str]:
-    """Under which names passwords are stored."""
+    """The names under which passwords are stored."""
     return [name for (name,) in await archive.database.read("SELECT profile FROM password ORDER BY profile")]
 
 
 def whose(name: str) -> str:
-    """The owner of the password that is stored under ``name``, for people."""
+    """The owner of the password stored under ``name``, for display."""
     if name == DIRECTORY:
         return "the directory"
     return f"the place {name.removeprefix(SEALS)} for seals" if name.startswith(SEALS) else name
 
 
 async def without_key(archive: Archive) -> str:
-    """Advice about stored passwords whose key is not there, as after a backup without it; empty when it is there."""
+    """Advice about stored passwords whose key is missing, as after a backup without it; empty when it is there."""
     stored_names = await names(archive)
     if not stored_names or any(archive.home.key.content()):
         return ""
@@ -76,16 +76,16 @@ async def without_key(archive: Archive) -> str:
 
 
 def refuse_rotation(archive: Archive) -> None:
-    """Raises ``HomeError`` for a backup, ``DamagedError`` and ``StorageError`` where no entry can be written."""
+    """Raise ``HomeError`` for a backup, ``DamagedError`` or ``StorageError`` where no entry can be written."""
     refuse_backup(archive.home)
     archive.check_usable()
 
 
 async def rotate_key(archive: Archive, *, actor: str = "archivar") -> Rotated:
-    """Store all passwords under a new key, and put that in the place of the old one, which is gone then.
+    """Store all passwords under a new key, which then replaces the old one.
 
     Raises ``HomeError`` (no key, although there are passwords), ``BusyError``, ``StorageError``; the old key or the new one is
-    good then, and this again carries on.
+    valid then, and another rotation continues.
     """
     refuse_rotation(archive)
     async with archive.changing():
@@ -103,11 +103,11 @@ async def rotate_key(archive: Archive, *, actor: str = "archivar") -> Rotated:
                 unreadable.append(name)
                 continue
             anew.append((following.encrypt(password, purpose=_purpose(name)), name))
-        # What stood in the file is overwritten, in its log too: it could be read with the old key.
+        # The old boxes are overwritten, in the log too: they could be read with the old key.
         await archive.database.read("PRAGMA secure_delete = ON")
         async with archive.database.transaction() as transaction:
             await transaction.many("UPDATE password SET box = ? WHERE profile = ?", anew)
-        # First, so that no rotation is without its entry; one that is broken off here is carried on, and has two.
+        # The entry first, so that no rotation is without one; a broken-off one is continued, and has two.
         await archive.append([Draft(KeyRotated(len(anew), tuple(unreadable)), actor)])
         key.finish_rotation()
         await archive.database.read("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -115,7 +115,7 @@ async def rotate_key(archive: Archive, *, actor: str = "archivar") -> Rotated:
 
 
 def _purpose(name: str) -> str:
-    """The purpose that a box is bound to, so that rows cannot be swapped."""
+    """The purpose bound into a box, so that rows cannot be swapped."""
     if name == DIRECTORY:
         return "directory"
     return name if name.startswith(SEALS) else f"profile:{name.casefold()}"

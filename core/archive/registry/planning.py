@@ -1,4 +1,4 @@
-"""When profiles are started next: rows of this machine, kept in step with the schedules of the saved profiles."""
+"""Next starts of profiles: rows of this machine, kept in step with the schedules of the saved profiles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.profiles.schedule import Schedule
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The next start of a profile, by the ``schedule`` (as text) that it had when this was computed."""
+    """The next start of a profile, and the ``schedule`` (as text) from which it was computed."""
 
     profile: str
     schedule: str
@@ -24,18 +24,18 @@ class Planned:
 
 
 def as_text(schedule: Schedule) -> str:
-    """A schedule in one text, to see whether it is still the same."""
+    """A schedule as one text, to detect changes."""
     return json.dumps(as_json(schedule), sort_keys=True)
 
 
 async def planned(database: Database) -> dict[str, Planned]:
-    """All that is planned, by ``name_key`` of the profile."""
+    """All planned starts, by ``name_key`` of the profile."""
     rows = await database.read("SELECT profile, schedule, next FROM planned")
     return {name_key(row[0]): Planned(row[0], row[1], moment(row[2])) for row in rows}
 
 
 async def plan(transaction: Transaction, profile: Profile, after: datetime) -> None:
-    """Plan the first start of a profile after ``after``, or none if it is not automatic, or its time zone is not known here."""
+    """Plan the first start of a profile after ``after``; none without a schedule, or with a time zone unknown here."""
     await unplan(transaction, profile.name)
     if profile.schedule is not None and profile.schedule.automatic:
         with suppress(ValueError):
@@ -44,7 +44,7 @@ async def plan(transaction: Transaction, profile: Profile, after: datetime) -> N
 
 
 async def put(transaction: Transaction, one: Planned) -> None:
-    """Write down a next start."""
+    """Record a next start."""
     await transaction.execute(
         "INSERT OR REPLACE INTO planned (profile, schedule, next) VALUES (?, ?, ?)",
         (one.profile, one.schedule, timestamp(one.next)),

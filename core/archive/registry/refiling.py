@@ -1,6 +1,6 @@
-"""Files mail that is in the archive already to users who were not known when it came. The server is not asked.
+"""Refiling: files archived catch-all mail to users who were unknown when it came. The server is not asked.
 
-Each batch is one entry of the ledger, and what it filed waits no longer: broken off, the next one goes on, and a second one
+Each batch is one entry of the ledger, after which its mail no longer waits: a broken-off refiling continues, and a second one
 finds nothing.
 """
 
@@ -21,13 +21,13 @@ from core.archive.store.ledger import Draft
 from core.profiles import templates
 from core.profiles.routing import AddressBook
 
-#: Messages of one entry.
+#: Messages per entry.
 BATCH = 500
 
 
 @dataclass(slots=True)
 class Refiled:
-    """How many messages were filed (each once), how many of them to each user by name, and by which addresses."""
+    """The numbers of messages filed (each once), of those by user name, and by address."""
 
     messages: int = 0
     users: Counter[str] = field(default_factory=Counter)
@@ -45,7 +45,7 @@ async def refile(
     actor: str = "archivar",
     tick: Callable[[Refiled], None] = lambda done: None,
 ) -> Refiled:
-    """File what waits for addresses that users have by now, as the profile would have filed it when it came.
+    """File mail that waits for addresses which users have by now, as the profile would have filed it when it came.
 
     ``source``: only mail of this mailbox (``Mailbox.source``). ``tick`` is called after each batch.
     """
@@ -53,7 +53,7 @@ async def refile(
     after, version = 0, ""
     book, known = AddressBook([]), dict[int, str]()
     while True:
-        # Users must not change between who has an address and who gets the mail.
+        # Users must not change between the look-up of an address and the filing.
         async with nullcontext() if dry_run else archive.changing():
             if (now := await users.version(archive)) != version:
                 version, book = now, AddressBook(await users.all_users(archive))
@@ -61,7 +61,7 @@ async def refile(
             batch = await _batch(archive, list(known), source, after)
             if not batch:
                 return done
-            # What of these is not filed for good is not asked for again in this run.
+            # Messages that keep waiting are not asked for again in this call.
             after = batch[-1][0]
             draft = _draft(batch, known, book, await _placed(archive, {row[0] for row in batch}), actor, done)
             if not dry_run:
@@ -70,7 +70,7 @@ async def refile(
 
 
 async def _known(archive: Archive, book: AddressBook) -> dict[int, str]:
-    """The addresses that mail waits for and a user has, by number."""
+    """The addresses that mail waits for and that a user has, by id."""
     waiting = await archive.database.read(
         "SELECT id, address FROM unknown_address a WHERE EXISTS "
         "(SELECT 1 FROM unknown_message m WHERE m.address_id = a.id AND m.resolved_seq IS NULL)"
@@ -79,7 +79,7 @@ async def _known(archive: Archive, book: AddressBook) -> dict[int, str]:
 
 
 async def _batch(archive: Archive, addresses: Sequence[int], source: str, after: int) -> list[tuple[Any, ...]]:
-    """Rows of the next messages after the number ``after``: all of what waits of each."""
+    """Rows of the next messages after the id ``after``, with all that waits of each."""
     if not addresses:
         return []
     marks = "(SELECT value FROM json_each(?))"
@@ -95,7 +95,7 @@ async def _batch(archive: Archive, addresses: Sequence[int], source: str, after:
 
 
 async def _placed(archive: Archive, messages: set[int]) -> dict[str, set[tuple[str, str]]]:
-    """(owner, folder) of the places where messages are now, by SHA-256."""
+    """(owner, folder) of the messages' present placements, by SHA-256."""
     rows = await archive.database.read(
         "SELECT m.sha256, f.owner, f.path FROM json_each(?) wanted JOIN message m ON m.id = wanted.value "
         "JOIN placement p ON p.message_id = coalesce(m.twin_of, m.id) AND p.until_seq IS NULL "
@@ -126,7 +126,7 @@ def _draft(
         assert owner is not None
         user, spelled = owner
         template = outgoing if sent else incoming
-        # Once for each side, whatever number of addresses the user has in it, and under which the message came before.
+        # Filed once for sender and once for recipient, however many addresses the user has, and under whichever it came.
         paths = [(user.id, templates.place(template, user.addresses[0], one)) for one in (spelled, *user.addresses)]
         there = [place for place in paths if place in placed.get(digest, ())]
         place = once.setdefault((digest, user.id, sent), (there or paths)[0])

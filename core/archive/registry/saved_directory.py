@@ -1,4 +1,4 @@
-"""The settings of the directory that users come from, and what a synchronisation changed: all in the ledger.
+"""The settings of the directory that users come from, and the changes of a synchronisation: all in the ledger.
 
 The password is not: it is this machine's, encrypted like those of profiles, under a name that no profile can have.
 """
@@ -26,7 +26,7 @@ _NAME = passwords.DIRECTORY
 
 
 async def load(archive: Archive) -> Directory | None:
-    """The settings, if there are any."""
+    """The settings; None when there are none."""
     text = await archive.database.value("SELECT definition FROM directory")
     return from_json(json.loads(text)) if text else None
 
@@ -47,17 +47,17 @@ async def save(
     actor: str = "archivar",
     expected: dict[str, Any] | None = None,
 ) -> None:
-    """Save the settings, and the password (encrypted) when one is given. Raises ``InputError``; then nothing is saved.
+    """Save the settings, and the password (encrypted) when one is given. Raises ``InputError``; nothing is saved then.
 
-    A stored password is forgotten when it was for another account or server: it is never sent where it was not meant for.
-    ``expected``: the definition that was changed into this one, empty if there was none; refused when it is another one now.
+    A stored password is forgotten when the account or server changes: it is never sent to another.
+    ``expected``: the definition that was edited, empty for none; refused when the saved one differs by now.
     """
     async with archive.changing():
         before = await load(archive)
         if expected is not None and expected != (before.as_json() if before is not None else {}):
             raise InputError(problems.CHANGED())
         box = passwords.box(archive, _NAME, password) if password is not None else None
-        # Forgotten first and stored last, so that a crash in between leaves none rather than the wrong one.
+        # Forgotten before and stored after the entry, so that a crash in between leaves no password rather than the wrong one.
         another = bool(directory.password_file) or before is None or not before.same_account(directory)
         async with saved_profiles.forgetting(archive, _NAME, wanted=box is not None or another) as forgotten:
             changes = PASSWORD_CHANGED if box is not None or forgotten else None
@@ -87,7 +87,7 @@ async def _forget(archive: Archive) -> None:
 
 
 async def has_password(archive: Archive, directory: Directory) -> bool:
-    """Is there a password for this very account: a file, a stored one, or none needed?"""
+    """True when a password for this very account is available: a file, a stored one, or none needed."""
     if directory.password_file or not directory.username:
         return True
     before = await load(archive)
@@ -107,13 +107,16 @@ async def password(archive: Archive, directory: Directory) -> Secret:
 
 
 async def write(archive: Archive, saved: Sequence[User], counts: dict[str, int], *, actor: str, asked_by: str) -> None:
-    """Write what a synchronisation changed, all of it at once. The caller holds ``archive.changing()``."""
+    """Write the changes of a synchronisation in one batch. The caller holds ``archive.changing()``."""
     drafts = [Draft(UserSaved(user), actor) for user in saved]
     await archive.append([*drafts, Draft(DirectorySynced(counts, asked_by), actor)])
 
 
 async def last_sync(archive: Archive) -> tuple[str, DirectorySynced] | None:
-    """When (as in the ledger) a synchronisation was last done, and its numbers. Raises ``DamagedError``."""
+    """The time (as in the ledger) of the last successful synchronisation, and its counts; None before the first.
+
+    Raises ``DamagedError``.
+    """
     found = await archive.entries_before(None, 1, DirectorySynced.kind)
     value = found[0].value if found else None
     return (found[0].at, value) if isinstance(value, DirectorySynced) else None

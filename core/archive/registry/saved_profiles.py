@@ -1,4 +1,4 @@
-"""Saved profiles and their passwords. Definitions are in the ledger; passwords are not: they are this machine's."""
+"""Saved profiles and their passwords. Definitions are in the ledger; passwords are this machine's, and not in it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from core.profiles.routing import AddressBook
 from core.profiles.selection import Selected, select
 from core.secrets import Secret
 
-#: The protection of a connection on which only the server itself can read what is sent.
+#: The rank of a connection whose data only the server itself can read.
 _TRUSTED = 2
 
 
@@ -57,9 +57,9 @@ async def save(
 ) -> None:
     """Save a profile, and its password (encrypted) when one is given. Raises ``InputError``; then nothing is saved.
 
-    ``renames``: the profile that it was until now, which it takes the place of with its runs, its next start and, if none is
-    given, its stored password. Refused while that one is run, or when the new name is taken. ``new``: refused when there is one
-    of that name. ``expected``: the definition that was changed into this one; refused when it is another one now, or gone.
+    ``renames``: the profile's earlier name, whose runs, next start and, if none is given, stored password it takes over.
+    Refused while that profile runs, or when the new name is taken. ``new``: refused when there is one of that name.
+    ``expected``: the definition that was edited; refused when the saved one differs by now, or is gone.
     """
     async with archive.changing():
         await _forget_orphans(archive)
@@ -79,7 +79,7 @@ async def save(
 async def _save(archive: Archive, profile: Profile, password: Secret | None, actor: str) -> None:
     before = await _definition(archive, profile.name)
     box = _box(archive, profile.name, password)
-    # Forgotten first and stored last: a crash in between leaves a profile without a password, never one that would
+    # Forgotten before and stored after the entry: a crash in between leaves a profile without a password, never one that would
     # send the old password to a new server.
     async with forgetting(archive, profile.name, wanted=box is not None or bool(profile.login.password_file)) as forgotten:
         await archive.append([_saved(profile, actor, password=box is not None or forgotten)])
@@ -88,7 +88,7 @@ async def _save(archive: Archive, profile: Profile, password: Secret | None, act
             await transaction.execute("INSERT OR REPLACE INTO password (profile, box) VALUES (?, ?)", (profile.name, box))
         if before is None or before.get("schedule") != profile.as_json().get("schedule"):
             await planning.plan(transaction, profile, now())
-        # Names are told as they are spelled now.
+        # Names are shown in their latest spelling.
         await transaction.execute(
             "UPDATE run SET profile = ?1 WHERE profile = ?1 AND profile <> ?1 COLLATE BINARY", (profile.name,)
         )
@@ -106,7 +106,8 @@ async def _rename(archive: Archive, old: Profile, new: Profile, password: Secret
     async with archive.database.transaction() as transaction:
         await transaction.execute("DELETE FROM password WHERE profile = ?", (new.name,))
         if box is not None:
-            # Nobody has that name yet: after a crash either the new profile has its password, or the next change forgets it.
+            # No profile has the new name yet: after a crash either the new profile has its password, or the next change forgets
+            # it.
             await transaction.execute("INSERT INTO password (profile, box) VALUES (?, ?)", (new.name, box))
     await archive.append([_removed(old, actor), _saved(new, actor, renamed=old.name, password=given)])
     async with archive.database.transaction() as transaction:
@@ -141,7 +142,7 @@ async def set_automatic(archive: Archive, name: str, on: bool, *, actor: str = "
             raise InputError(problems.NO_SCHEDULE(profile=before.name))
         profile = replace(before, schedule=replace(before.schedule, automatic=on))
         if profile != before:
-            # Not checked: also one whose user is no more must be switched off.
+            # Not checked: a profile whose user was removed can be switched off too.
             await _save(archive, profile, None, actor)
     return profile
 
@@ -171,7 +172,7 @@ async def _definition(archive: Archive, name: str) -> dict[str, Any] | None:
 
 
 def _saved(profile: Profile, actor: str, *, password: bool = False, renamed: str = "") -> Draft:
-    """``password``: it was given, or is forgotten, with this."""
+    """The saved profile's entry. ``password``: it is stored or forgotten with this."""
     changes = PASSWORD_CHANGED if password else None
     return Draft(ProfileSaved(profile.name, profile.as_json(), renamed, changes=changes), actor)
 
@@ -185,7 +186,7 @@ def _box(archive: Archive, name: str, password: Secret | None) -> bytes | None:
 
 
 async def check(archive: Archive, profile: Profile) -> Selected | None:
-    """Are the users of a profile there? What its selection comes to, if it has one. Raises ``InputError``."""
+    """Check that the users of a profile exist; the result of its selection, if it has one. Raises ``InputError``."""
     if profile.target is not None:
         await users.find(archive, profile.target.user)
     if profile.catchall is not None:
@@ -208,7 +209,7 @@ async def check(archive: Archive, profile: Profile) -> Selected | None:
 
 
 async def refuse_own_address(archive: Archive, profile: Profile) -> None:
-    """Raises ``InputError`` when an address of a catch-all mailbox belongs to a user: everybody's mail would be theirs."""
+    """Raise ``InputError`` when an address of a catch-all mailbox belongs to a user, who would get all of its mail."""
     if profile.catchall is None:
         return
     book = AddressBook(await users.all_users(archive))
@@ -233,7 +234,7 @@ async def case_doubts(archive: Archive, profile: Profile) -> list[str]:
     for (path,) in rows:
         there.setdefault(path.casefold(), set()).add(path)
     if any(one.catchall is None for one in await all_profiles(archive)):
-        # Every mailbox has one of that name, also those of which nothing is archived yet.
+        # Every mailbox has an inbox, also one of which nothing is archived yet.
         there |= {f"{user.addresses[0]}/INBOX".casefold(): {f"{user.addresses[0]}/INBOX"} for user in people if user.addresses}
     found: dict[str, str] = {}
     for template in (profile.catchall.incoming, profile.catchall.outgoing):
@@ -249,7 +250,7 @@ async def case_doubts(archive: Archive, profile: Profile) -> list[str]:
 
 
 def shared_logins(profile: Profile, chosen: Iterable[User]) -> list[str]:
-    """Warnings about users whose mailbox would be the same one."""
+    """Warnings about users whose logins open the same mailbox."""
     return [
         f"{' and '.join(names)} have the same login name ({login}): the same mailbox would go into each of their archives."
         for login, names in _by_login(profile, chosen).items()
@@ -258,7 +259,7 @@ def shared_logins(profile: Profile, chosen: Iterable[User]) -> list[str]:
 
 
 def shared(profile: Profile, chosen: Iterable[User]) -> set[str]:
-    """Login names, without regard to case, that more than one user has."""
+    """Login names, compared without case, that more than one user has."""
     return {login for login, names in _by_login(profile, chosen).items() if len(names) > 1}
 
 
@@ -280,9 +281,9 @@ async def _forget(archive: Archive, name: str) -> None:
 
 @asynccontextmanager
 async def forgetting(archive: Archive, name: str, *, wanted: bool) -> AsyncIterator[bool]:
-    """Forget the password stored under ``name``, if that is ``wanted``, before the entry because of which it goes is written.
+    """Context that forgets the password under ``name``, if ``wanted``, before the entry that makes it invalid is written.
 
-    Gives whether there was one. It comes back when the entry was not written: what fails leaves all as it was. The caller
+    Yields True if there was one. It is restored when the entry was not written, so that a failure changes nothing. The caller
     holds ``archive.changing()``.
     """
     box = await archive.database.value("SELECT box FROM password WHERE profile = ?", (name,)) if wanted else None
@@ -295,8 +296,8 @@ async def forgetting(archive: Archive, name: str, *, wanted: bool) -> AsyncItera
         yield True
     except BaseException:
         with suppress(ArchivarError):
-            # Runs append meanwhile; only what was to be written counts. Where it cannot be read, the password stays away:
-            # it would go to a server that it is not for.
+            # Runs append at the same time; only entries of these kinds count. If they cannot be read, the password stays
+            # forgotten: it could go to the wrong server.
             kinds = ("profile.saved", "directory.saved")
             unread = len(archive.notices)
             written = [seq for kind in kinds for seq in await archive.volumes.entry_seqs(kind, after)]
@@ -307,12 +308,12 @@ async def forgetting(archive: Archive, name: str, *, wanted: bool) -> AsyncItera
 
 
 async def _forget_orphans(archive: Archive) -> None:
-    """Forget passwords without a profile: what a crash left behind is none of another profile that gets the name later."""
+    """Forget passwords without a profile, left by a crash: a later profile of that name must not get them."""
     head = await archive.head()
     async with archive.database.transaction() as transaction:
-        # While somebody rebuilds the catalog, it does not know all profiles.
+        # A catalog that is being rebuilt does not know all profiles yet.
         if (await catalog.applied(transaction)).seq >= head.seq:
-            # Names that begin with a hyphen are no profile's: what is kept under them is the directory's.
+            # Names that begin with a hyphen are the directory's and the seal places'.
             orphans = "profile NOT IN (SELECT name FROM profile) AND profile NOT LIKE '-%'"
             await transaction.execute(f"DELETE FROM password WHERE {orphans}")
 
@@ -330,12 +331,12 @@ async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> Non
 
 
 async def has_password(archive: Archive, profile: Profile) -> bool:
-    """Is there a stored password, or a file named for it?"""
+    """True when there is a stored password, or a password file in the profile."""
     return bool(profile.login.password_file) or await _is_stored(archive, profile.name)
 
 
 class Misfit(StrEnum):
-    """Why a stored password does not serve a profile."""
+    """The reason why a stored password does not serve a profile."""
 
     REMOVED = "removed"
     NOT_STORED = "not stored"
@@ -345,14 +346,14 @@ class Misfit(StrEnum):
 
 
 async def password_fits(archive: Archive, profile: Profile, name: str) -> bool:
-    """Is a password stored for the profile called ``name``, and for the very account and server of ``profile``?"""
+    """True when a password is stored for the profile ``name``, for the very account and server of ``profile``."""
     return await password_misfit(archive, profile, name) is None
 
 
 async def password_misfit(archive: Archive, profile: Profile, name: str) -> Misfit | None:
-    """Why the password stored for the profile called ``name`` does not serve ``profile``; None when it does.
+    """The reason why the password stored for the profile ``name`` does not serve ``profile``; None when it does.
 
-    A stored password is never sent anywhere else than where it was meant for, nor with less protection on its way.
+    A stored password is never sent to another server, nor over a weaker connection.
     """
     definition = await _definition(archive, name)
     if definition is None:
@@ -369,7 +370,7 @@ async def password_misfit(archive: Archive, profile: Profile, name: str) -> Misf
 
 
 def _exposes(old: Server, new: Server) -> bool:
-    """Could somebody read with ``new`` what nobody could read with ``old``?"""
+    """True when the connection to ``new`` protects a password less than that to ``old``."""
     if _protection(new) != _protection(old):
         return _protection(new) < _protection(old)
     return _protection(new) == _TRUSTED and new.ca_file != old.ca_file

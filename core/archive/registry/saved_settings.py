@@ -13,9 +13,9 @@ from core.errors import InputError
 
 
 async def change(archive: Archive, name: str, text: str, *, actor: str = "archivar") -> Settings:
-    """Set one; the settings then. One that is as before leaves no trace in the ledger.
+    """Change one setting; all settings afterwards. An unchanged one leaves no trace in the ledger.
 
-    Raises ``InputError`` that names what is allowed.
+    Raises ``InputError`` that names the allowed values.
     """
     described = DESCRIBED.get(name)
     if described is None:
@@ -30,7 +30,7 @@ async def change(archive: Archive, name: str, text: str, *, actor: str = "archiv
     stored = str(value) if isinstance(value, int) and not isinstance(value, bool) else described.show(value)
     async with archive.changing():
         if value != getattr(await read(archive.database), name):
-            # First, so that no setting is ever another one without an entry that says so.
+            # The entry first, so that no setting changes without one.
             await archive.append([Draft(SettingSaved(name, described.show(value)), actor)])
         async with archive.database.transaction() as transaction:
             await kept.keep(transaction, name, stored)
@@ -42,7 +42,7 @@ def _short(text: str) -> str:
 
 
 def _near(text: str, known: Iterable[str]) -> str:
-    """The name that may be meant, as a sentence with a blank behind it; empty when none is like it."""
+    """A suggestion of a similar name, as a sentence with a leading blank; empty when there is none."""
     from difflib import get_close_matches
 
     found = get_close_matches(text.strip().lower()[:60], list(known), n=1)

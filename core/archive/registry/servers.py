@@ -1,4 +1,4 @@
-"""Mail servers as this machine met them: product, certificates, exactness of their sizes."""
+"""Mail servers as this machine met them: product, certificates, accuracy of announced sizes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from core.archive.archive import Archive
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """A server as it was met last. ``product`` and ``vendor`` are from its ID (RFC 2971), empty when it told none.
+    """The last known state of a server. ``product`` and ``vendor`` are from its ID (RFC 2971), empty without one.
 
-    ``certificates`` holds the SHA-256 of those that it showed, as hexadecimal digits, the newest last. ``inexact``: many of
+    ``certificates`` holds the SHA-256 of its certificates in hexadecimal digits, the newest last. ``inexact``: many of
     its messages have another length than it announces.
     """
 
@@ -29,7 +29,7 @@ async def load(archive: Archive, name: str) -> ServerState:
 
 
 async def save(archive: Archive, name: str, state: ServerState) -> None:
-    """Remember how a server was met."""
+    """Keep the state of a server."""
     async with archive.database.transaction() as transaction:
         await transaction.execute(
             "INSERT OR REPLACE INTO server (name, product, vendor, certificates, inexact) VALUES (?, ?, ?, ?, ?)",
@@ -38,9 +38,9 @@ async def save(archive: Archive, name: str, state: ServerState) -> None:
 
 
 async def distrust(archive: Archive, name: str) -> None:
-    """Believe no STATUS of the server any more: each of its folders is listed whole at its next visit.
+    """Trust no earlier STATUS of the server: each of its folders is listed whole at its next visit.
 
-    What was compared on it is forgotten, too.
+    Results of comparisons with it are forgotten, too.
     """
     async with archive.database.transaction() as transaction:
         for table in ("folder_state", "compared"):

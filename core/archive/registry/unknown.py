@@ -1,4 +1,4 @@
-"""Addresses that no user had when mail from or for them came to a catch-all mailbox: listed, and what becomes of them."""
+"""Unknown addresses: those that no user had when mail from or for them came to a catch-all mailbox, and their later state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.profiles import addresses, routing
 
 
 class State(StrEnum):
-    """What is known of such an address by now. ``WAITING``: a user has it, and mail is still to be filed (``refile``)."""
+    """The state of an unknown address. ``WAITING``: a user has it by now, but mail is still to be filed (``refile``)."""
 
     OPEN = "open"
     WAITING = "to be filed"
@@ -30,9 +30,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UnknownAddress:
-    """``messages`` that came with the address, ``open`` of them not filed for it; times as in the ledger.
+    """An unknown address: ``messages`` that came with it, ``open`` of them not filed; times as in the ledger.
 
-    ``user`` has it by now; ``ignored_by`` is the address, or its domain with ``@`` before it, that was said to be not ours.
+    ``user`` has it by now; ``ignored_by`` is the entry that marks it as not ours: the address, or its domain with ``@`` before
+    it.
     """
 
     address: str
@@ -66,7 +67,7 @@ _STATE = (
     f"CASE WHEN user.name IS NOT NULL THEN CASE WHEN {_OPEN} THEN 'to be filed' ELSE 'known' END "
     f"WHEN {_IGNORED} IS NOT NULL THEN 'not ours' WHEN {_OPEN} THEN 'open' ELSE 'known' END"
 )
-# An address is compared as the list of users compares it: without regard to the case of ASCII.
+# Addresses are compared as in the list of users: without regard to the case of ASCII.
 _FROM = "FROM unknown_address a LEFT JOIN address u ON u.address = a.address LEFT JOIN user ON user.id = u.user_id WHERE a.ours"
 ALL = tuple(State)
 
@@ -74,7 +75,7 @@ ALL = tuple(State)
 async def page(
     archive: Archive, *, states: Iterable[State] = ALL, contains: str = "", offset: int = 0, limit: int = 100
 ) -> list[UnknownAddress]:
-    """Addresses in one of our domains, those with the most messages that wait first, then by name."""
+    """Addresses in one of our domains, those with the most waiting messages first, then by name."""
     condition, values = _condition(states, contains)
     rows = await archive.database.read(
         f"SELECT a.address, {_STATE} AS state, a.first_seq, a.last_seq, a.messages, {_OPEN} AS waiting, "
@@ -87,13 +88,13 @@ async def page(
 
 
 async def count(archive: Archive, *, states: Iterable[State] = ALL, contains: str = "") -> int:
-    """How many there are, as for ``page``."""
+    """The number of addresses that ``page`` lists."""
     condition, values = _condition(states, contains)
     return int(await archive.database.value(f"SELECT count(*) {_FROM} AND {condition}", values))
 
 
 async def position(archive: Archive, address: str, *, states: Iterable[State] = ALL, contains: str = "") -> int:
-    """How many stand before ``address``, as for ``page``; 0 when it is none of them."""
+    """The number of addresses that ``page`` lists before ``address``; 0 when it is not listed."""
     condition, values = _condition(states, contains)
     listed = f"listed AS MATERIALIZED (SELECT a.address AS address, {_OPEN} AS waiting {_FROM} AND {condition})"
     return int(
@@ -106,8 +107,8 @@ async def position(archive: Archive, address: str, *, states: Iterable[State] = 
 
 
 async def open_since(archive: Archive) -> tuple[int, str]:
-    """How many addresses are open, and since when the first of them is, as a time of the ledger; empty for none."""
-    # No other state is asked for, so what is open need not be counted.
+    """The number of open addresses, and the ledger time of the earliest; empty for none."""
+    # Only this state is asked for, so open messages need not be counted.
     open_ = (
         f"FROM unknown_address a WHERE {COUNTS} AND NOT EXISTS (SELECT 1 FROM address u WHERE u.address = a.address) AND "
         "(EXISTS (SELECT 1 FROM unknown_message m WHERE m.address_id = a.id AND m.resolved_seq IS NULL) "
@@ -120,7 +121,7 @@ async def open_since(archive: Archive) -> tuple[int, str]:
 
 
 async def to_be_filed(archive: Archive) -> int:
-    """How many messages wait for an address that a user has by now."""
+    """The number of messages that wait for an address which a user has by now."""
     return int(
         await archive.database.value(
             "SELECT count(DISTINCT m.message_id) FROM unknown_address a JOIN unknown_message m ON m.address_id = a.id "
@@ -138,14 +139,14 @@ def _condition(states: Iterable[State], contains: str) -> tuple[str, list[Any]]:
 
 
 async def ignored(archive: Archive) -> list[str]:
-    """All that is said to be not ours: addresses, and domains with ``@`` before them."""
+    """All entries marked as not ours: addresses, and domains with ``@`` before them."""
     return [row[0] for row in await archive.database.read("SELECT pattern FROM not_ours ORDER BY pattern")]
 
 
 async def set_ours(archive: Archive, text: str, ours: bool, *, actor: str = "archivar") -> str:
-    """Say that an address, or a domain (``example.test`` or ``@example.test``), is (not) ours; what was said of it.
+    """Mark an address, or a domain (``example.test`` or ``@example.test``), as ours or not; the marked entry.
 
-    Mail with it is kept as it is. Raises ``InputError`` when it is neither, or says so already.
+    Its mail stays as it is. Raises ``InputError`` when it is neither, or marked so already.
     """
     pattern = text if await _listed(archive, text) else _pattern(text)
     async with archive.changing():
@@ -159,7 +160,7 @@ async def set_ours(archive: Archive, text: str, ours: bool, *, actor: str = "arc
 
 
 async def users_in(archive: Archive, domain: str) -> int:
-    """How many users have an address in a domain, as it stands in a key."""
+    """The number of users with an address in a domain, given as in a key."""
     rows = await archive.database.read("SELECT user_id, address FROM address")
     return len({user_id for user_id, address in rows if routing.domain_of(routing.key(address)) == domain})
 
@@ -170,7 +171,7 @@ async def _owner(archive: Archive, pattern: str) -> str:
 
 
 async def _listed(archive: Archive, text: str) -> bool:
-    """True for one of the addresses that were found, as it stands. Some cannot be read, and are none."""
+    """True for a listed address with exactly this spelling; some cannot be parsed."""
     return await archive.database.one("SELECT 1 FROM unknown_address WHERE address = ?", (text,)) is not None
 
 

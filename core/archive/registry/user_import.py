@@ -1,4 +1,4 @@
-"""Many users at once: what a list would change, and the change, all of it or nothing."""
+"""Import of many users at once: the changes that a list would make, and their execution, all or nothing."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from core.profiles.users_csv import Fault, UserRow
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A user before and after; ``before`` is None for a new one, and removed for one who comes back."""
+    """A user before and after; ``before`` is None for a new one, and removed for a returning one."""
 
     before: User | None
     after: User
 
     def sentence(self) -> str:
-        """What changes: ``anna: login "" -> "anna"``."""
+        """The change in words: ``anna: login "" -> "anna"``."""
         after = self.after
         if self.before is None:
-            # At the end, where it is what is cut if a line is short of room.
+            # At the end, where it is cut if a line is too long.
             whole = f" ({after.full_name})" if after.full_name else ""
             return f"{after.name}: new, {', '.join(after.addresses) or 'no e-mail address'}{whole}"
         parts = [f'{what} "{old}" -> "{new}"' for what, old, new in self._fields(self.before) if old != new]
@@ -49,13 +49,13 @@ class Change:
 
     @property
     def essence(self) -> tuple[User | None, User]:
-        """The change but for the id of a new user, which is drawn anew each time."""
+        """The change without the id of a new user, which is drawn anew each time."""
         return self.before, self.after if self.before else replace(self.after, id="")
 
 
 @dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """What importing ``rows`` would do. Nothing is done while there are ``conflicts``."""
+    """The changes that importing ``rows`` would make. Nothing is done while there are ``conflicts``."""
 
     rows: tuple[UserRow, ...]
     new: tuple[Change, ...]
@@ -70,7 +70,7 @@ class ImportPlan:
 
 
 async def plan(archive: Archive, rows: Sequence[UserRow]) -> ImportPlan:
-    """What importing ``rows`` would do now; writes nothing."""
+    """Plan the import of ``rows`` against the present users; writes nothing."""
     everybody = await users.all_users(archive, removed=True)
     by_name = {user.name.casefold(): user for user in everybody}
     new: list[Change] = []
@@ -104,7 +104,7 @@ async def plan(archive: Archive, rows: Sequence[UserRow]) -> ImportPlan:
 def _after(before: User | None, row: UserRow) -> User:
     user = before or User(uuid.uuid4().hex[:12], row.name)
     if user.removed:
-        # Else the next synchronisation would remove again who left the directory.
+        # Otherwise the next synchronisation would remove again a user who left the directory.
         user = user.by_hand()
     return replace(
         user,
@@ -116,10 +116,10 @@ def _after(before: User | None, row: UserRow) -> User:
 
 
 def _conflicts(everybody: Sequence[User], lines: dict[str, int]) -> tuple[Fault, ...]:
-    """Addresses that two users would have afterwards. ``lines`` are those of the rows, by the user's id."""
+    """Addresses that two users would have afterwards. ``lines`` are those of the rows, by user id."""
     owners: dict[str, User] = {}
     found: list[Fault] = []
-    # Those who are not in the list come first: they keep what they have.
+    # Users who are not in the list come first: they keep their addresses.
     for user in sorted((one for one in everybody if not one.removed), key=lambda user: lines.get(user.id, 0)):
         for address in user.addresses:
             owner = owners.setdefault(address.casefold(), user)
@@ -130,7 +130,7 @@ def _conflicts(everybody: Sequence[User], lines: dict[str, int]) -> tuple[Fault,
 
 
 async def carry_out(archive: Archive, planned: ImportPlan, actor: str = "archivar") -> None:
-    """Do what was planned, all of it or nothing. Raises ``InputError`` on conflicts, and when users were changed since."""
+    """Carry out a plan, all or nothing. Raises ``InputError`` on conflicts, and when users were changed since."""
     async with archive.changing():
         now = await plan(archive, planned.rows)
         if now.conflicts:

@@ -1,4 +1,4 @@
-"""Users: whose mail is archived. Kept in the ledger, listed from the catalog."""
+"""Users, the owners of archived mail. Kept in the ledger, listed from the catalog."""
 
 from __future__ import annotations
 
@@ -23,25 +23,26 @@ from core.profiles.selection import NAMED, Chosen, Mode, Selection
 
 _COLUMNS = "id, name, login, full_name, removed, disabled, directory_id, directory_addresses"
 _NOT_ASCII = "length({0}) <> length(CAST({0} AS BLOB))"
-#: Has a column this text? LIKE has no regard to the case of ASCII, and is quick; what has other letters is compared by us.
+#: SQL: true when a column contains a text. LIKE ignores the case of ASCII only, and is quick; other letters are compared by our
+#: function.
 _HAS = f"CASE WHEN {_NOT_ASCII} THEN instr(casefold({{0}}), ?) > 0 ELSE {{0}} LIKE ? ESCAPE '\\' END"
-#: When more users have no address, they are counted without being listed.
+#: With more users without an address than this, they are counted without being listed.
 MANY = 1000
 
 
-#: Owns mail for people who are not known. It counts as removed: it is in no list of users, has no address, and is not edited.
+#: The owner of mail for unknown users. It counts as removed: it is in no list of users, has no address, and is not edited.
 NOBODY = User(CATCHALL, CATCHALL, removed=True)
 
 
 async def nobody(archive: Archive, *, actor: str = "archivar") -> User:
-    """The owner of mail for people who are not known; made when it is first needed."""
+    """The owner of mail for unknown users; made when first needed."""
     if await archive.database.one("SELECT 1 FROM user WHERE id = ?", (CATCHALL,)) is None:
         await _save(archive, NOBODY, actor)
     return NOBODY
 
 
 async def all_users(archive: Archive, *, removed: bool = False) -> list[User]:
-    """All users by name; with ``removed`` also those whose archive is all that is left."""
+    """All users by name; with ``removed`` also those of whom only the archive is left."""
     condition = "" if removed else "WHERE NOT removed"
     rows = await archive.database.read(f"SELECT {_COLUMNS} FROM user {condition} ORDER BY name")
     emails: dict[str, list[str]] = {}
@@ -51,7 +52,7 @@ async def all_users(archive: Archive, *, removed: bool = False) -> list[User]:
 
 
 async def page(archive: Archive, *, contains: str = "", offset: int, limit: int) -> list[User]:
-    """Users by name, from the one at ``offset`` (0 is the first).
+    """Users by name, from the one at ``offset`` on (0 is the first).
 
     With ``contains`` only those whose name, full name, login or any address has that text, without regard to case.
     """
@@ -63,7 +64,7 @@ async def page(archive: Archive, *, contains: str = "", offset: int, limit: int)
 
 
 async def count(archive: Archive, *, contains: str = "", before: str = "") -> int:
-    """How many there are, all or with that text as for ``page``; with ``before`` those whose names come before that one."""
+    """The number of users, all or with that text as in ``page``; with ``before`` only those whose names sort before it."""
     condition, values = _containing(contains)
     if before:
         condition, values = f"{condition} AND name < ?", [*values, before]
@@ -71,12 +72,12 @@ async def count(archive: Archive, *, contains: str = "", before: str = "") -> in
 
 
 async def without_address(archive: Archive, limit: int) -> tuple[int, list[str]]:
-    """How many users have no address, and the names of the first ``limit``; who is disabled is none of them."""
+    """The number of users without an address, and the names of the first ``limit``; disabled users are left out."""
     return await _without_address(archive, await count(archive) - len(await _disabled(archive)), set(), limit)
 
 
 async def chosen(archive: Archive, selection: Selection) -> Chosen:
-    """What ``selection`` comes to, counted in the catalog: as ``core.profiles.selection.select`` of all users."""
+    """The result of ``selection``, counted in the catalog: as ``core.profiles.selection.select`` of all users."""
     keys = [name.strip().casefold() for name in selection.names]
     by_name = await _by_name(archive, keys)
     by_address = await _by_address(archive, [key for key in keys if key not in by_name])
@@ -95,21 +96,21 @@ async def chosen(archive: Archive, selection: Selection) -> Chosen:
 
 
 async def _disabled(archive: Archive) -> set[str]:
-    """The ids of those who left the directory and are passed by."""
+    """The ids of disabled users, who left the directory."""
     return {row[0] for row in await archive.database.read("SELECT id FROM user WHERE disabled AND NOT removed")}
 
 
 async def version(archive: Archive) -> str:
-    """A text that changes with any change of any user; asked for in no time, to know whether to count again."""
+    """A text that changes with any change of any user; cheap to read, to know if a count is outdated."""
     return str(await kept.value(archive.database, USERS_CHANGED))
 
 
 async def _without_address(archive: Archive, of: int, but: set[str], limit: int) -> tuple[int, list[str]]:
-    """How many ``of`` all users have no address, but for those with the ids ``but``, who have none; the first by name.
+    """Of the number ``of`` of users, those without an address, apart from the ids ``but``; and the first names.
 
-    None of them is disabled.
+    Disabled users are left out.
     """
-    # Two lists of ids in the same order are gone through side by side, which is quicker than looking each one up.
+    # Merging two sorted lists of ids is quicker than looking each one up.
     sql = "SELECT id FROM user WHERE NOT removed AND NOT disabled EXCEPT SELECT user_id FROM address ORDER BY 1 LIMIT ?"
     ids = {row[0] for row in await archive.database.read(sql, (MANY + 1,))}
     if len(ids) <= MANY:
@@ -148,13 +149,13 @@ def _list(values: Collection[str]) -> str:
 
 
 async def _by_name(archive: Archive, keys: Collection[str], *, removed: bool = False) -> dict[str, str]:
-    """The id of the user with each of these casefolded names, as far as there is one."""
+    """The ids of users by these casefolded names; unknown names are left out."""
     condition = "" if removed else "AND NOT removed"
     return await _matching(archive, f"SELECT name, id FROM user WHERE {{}} {condition}", "name", keys)
 
 
 async def _by_address(archive: Archive, keys: Collection[str]) -> dict[str, str]:
-    """The id of the user with each of these casefolded addresses, as far as there is one."""
+    """The ids of users by these casefolded addresses; unknown addresses are left out."""
     return await _matching(archive, "SELECT address, user_id FROM address WHERE {}", "address", keys)
 
 
@@ -162,7 +163,7 @@ async def _matching(archive: Archive, sql: str, column: str, keys: Collection[st
     wanted = {key for key in keys if key}
     if not wanted:
         return {}
-    # The index has no regard to the case of ASCII.
+    # The index ignores the case of ASCII only.
     rows = await archive.database.read(sql.format(f"{column} IN (SELECT value FROM json_each(?))"), (_list(wanted),))
     if len(rows) < len(wanted):
         rows += await archive.database.read(sql.format(_NOT_ASCII.format(column)))
@@ -209,7 +210,7 @@ def _of_row(row: Row, emails: Mapping[str, Sequence[str]]) -> User:
 async def add(
     archive: Archive, name: str, emails: Sequence[str], *, login: str = "", full_name: str = "", actor: str = "archivar"
 ) -> tuple[User, bool]:
-    """Add a user; True beside it when that name was removed before and gets its archive back. Raises ``InputError``."""
+    """Add a user; also True when a removed one of that name gets its archive back. Raises ``InputError``."""
     async with archive.changing():
         return await _add(archive, name, emails, login, full_name, actor)
 
@@ -226,7 +227,7 @@ async def _add(archive: Archive, name: str, emails: Sequence[str], login: str, f
 
 
 async def edit(archive: Archive, user: User, *, actor: str = "archivar") -> User:
-    """Save a changed user; one that is as before leaves no trace in the ledger. Raises ``InputError``."""
+    """Save a changed user; an unchanged one leaves no trace in the ledger. Raises ``InputError``."""
     async with archive.changing():
         user = await _checked(archive, user)
         if user != await of_id(archive, user.id):
@@ -235,7 +236,7 @@ async def edit(archive: Archive, user: User, *, actor: str = "archivar") -> User
 
 
 async def remove(archive: Archive, user: User, *, actor: str = "archivar") -> None:
-    """Take a user from the list. What was archived stays, and stays readable under the name."""
+    """Remove a user. Archived mail stays, readable under the name."""
     async with archive.changing():
         await _save(archive, replace(user, removed=True), actor)
 
@@ -259,7 +260,7 @@ async def _checked(archive: Archive, user: User) -> User:
 
 
 async def _refuse_other_spelling(archive: Archive, user: User) -> None:
-    """A domain with umlauts has two spellings, which are the same to mail."""
+    """Raise ``InputError`` when another user has an address in its other spelling: umlauts, or punycode."""
     wanted = {routing.key(address): address for address in user.addresses}
     wanted = {key: address for key, address in wanted.items() if not key.isascii()}
     if not wanted:

@@ -1,1 +1,1 @@
-"""Finding mail: the query language, the index (a projection of the messages), and hits."""
+"""Search: the query language, the index (a projection of the messages), and hits."""

@@ -1,4 +1,4 @@
-"""Words as the index knows them, from mail and from what people type: the same on both sides, so that they find each other.
+"""Words as the index has them, folded in the same way from mail and from queries, so that they match.
 
 Case, accents and the two ways to write an umlaut make no difference: ``Müller``, ``MUELLER`` and ``muller`` are one word. The
 price is that ``blue`` is found by ``blu``. Scripts that put no blanks between words are taken character by character.
@@ -14,13 +14,13 @@ from core.archive.search.numbers import compact
 from core.text.codepoints import without_invisible
 from core.text.normal import normal
 
-#: Longer words are no words (base64, keys): what is after that many characters finds nothing.
+#: Longer strings are no words (base64, keys): characters after these are not indexed.
 LONGEST_WORD = 64
 
 _LONG = re.compile(rf"([^\W_]{{{LONGEST_WORD}}})[^\W_]+")
 _WORD = re.compile(r"[^\W_]+")
 _LETTERS = str.maketrans({"ß": "ss", "æ": "a", "œ": "o", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i", "þ": "th"})
-#: Han, kana, Hangul, Bopomofo; Thai, Lao, Burmese, Khmer: written without blanks, or with endings grown on.
+#: Han, kana, Hangul, Bopomofo; Thai, Lao, Burmese, Khmer: written without blanks, or with suffixes attached.
 _UNSPACED = re.compile(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
     "\uf900-\ufaff\U00020000-\U0003ffff])"
@@ -28,25 +28,25 @@ _UNSPACED = re.compile(
 
 
 def indexed(text: str) -> str:
-    """``text`` as it is put into the index: folded, and after it each number with separators as one word without any."""
+    """``text`` for the index: folded, followed by each number with separators as one word without any."""
     numbers = " ".join(compact(text))
     return f"{folded(text)}\n{folded(numbers)}" if numbers else folded(text)
 
 
 def folded(text: str) -> str:
-    """``text`` with its words folded; what is between them is left for the index to pass over, what is invisible is not."""
+    """``text`` with its words folded and invisible characters removed; the index skips what is between words."""
     if text.isascii():
         plain = text.lower()
     else:
         plain = normal("NFKD", without_invisible(text)).casefold().translate(_LETTERS)
-        # Casefolding can take things apart once more (a Turkish capital i).
+        # Casefolding can decompose once more (a Turkish capital i).
         plain = "".join(one for one in normal("NFKD", plain) if not unicodedata.combining(one))
-        # Korean was taken apart to single letters.
+        # Korean was decomposed to single letters.
         plain = _UNSPACED.sub(r" \1 ", normal("NFC", plain))
     plain = plain.replace("ae", "a").replace("oe", "o").replace("ue", "u")
     return _LONG.sub(r"\1", plain)
 
 
 def words(text: str) -> list[str]:
-    """The folded words of ``text`` in order; nothing but letters and digits is in them."""
+    """The folded words of ``text`` in order, of letters and digits only."""
     return _WORD.findall(folded(text))

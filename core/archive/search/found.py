@@ -1,4 +1,4 @@
-"""Messages that a query finds, as a selection for export and restore."""
+"""The messages of a query as a selection for export and restore."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from core.errors import InputError
 
 
 async def found_by(archive: Archive, selection: Selection, query: str) -> Selection:
-    """Of ``selection`` what ``query`` finds, where it asks for it; all when that is empty. What is not indexed is not found.
+    """``selection`` narrowed to the results of ``query``; unchanged for an empty query. Unindexed messages are not found.
 
-    Raises ``QueryError``, and ``InputError`` when nothing is found: nothing is not all.
+    Raises ``QueryError``, and ``InputError`` for no result, since an empty selection means everything.
     """
     if not query.strip():
         return selection
-    # Here alone: with the index comes all that reads mail.
+    # Imported only here: the index brings all modules that read mail.
     from core.archive.search.search import matching
 
     chosen = set(selection.ids)
@@ -24,5 +24,5 @@ async def found_by(archive: Archive, selection: Selection, query: str) -> Select
     found = [number for number in numbers if not chosen or number in chosen]
     if not found:
         raise InputError(f"Nothing is found by {query}.", "archivar search shows what a query finds.")
-    # The very message may lie in folders, and in archives of others, that were not asked for.
+    # A found message may also lie in folders, and in archives of other users, that were not asked for.
     return replace(selection, ids=tuple(found), folders=folders)

@@ -1,4 +1,4 @@
-"""Messages that were found, as a list shows them: what the catalog knows, and where each lies."""
+"""Search results as a list shows them: the catalog's description, and a place of each."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from core.archive.search.query import InFolder, OfUser, QueryError, Where, Withi
 
 @dataclass(frozen=True, slots=True)
 class Hit(Stored):
-    """A message that was found, and one place where it lies: the wanted one, if a user or a folder was asked for.
+    """A found message and one place of it: the wanted one, if a user or a folder was asked for.
 
-    ``user`` and ``folder`` are empty when it lies nowhere any more.
+    ``user`` and ``folder`` are empty when it has no place any more.
     """
 
     user: str
@@ -23,9 +23,9 @@ class Hit(Stored):
 
 
 async def hits(archive: Archive, messages: Sequence[int], wanted: Collection[int] = ()) -> list[Hit]:
-    """Messages by their numbers, in that order; numbers that there are not are left out.
+    """Messages by their ids, in that order; unknown ids are left out.
 
-    The place of each is one of the folders ``wanted`` (by number), if it lies in one of them.
+    The place of each is one of the folders ``wanted`` (ids), if it lies in one of them.
     """
     places: dict[int, tuple[str, str]] = {}
     for number, user, folder in await archive.database.read(
@@ -34,7 +34,7 @@ async def hits(archive: Archive, messages: Sequence[int], wanted: Collection[int
         "AND p.until_seq IS NULL ORDER BY p.folder_id IN (SELECT value FROM json_each(:wanted)), p.id DESC",
         {"messages": str(list(messages)), "wanted": str(sorted(wanted))},
     ):
-        # The last one stays: a wanted one, and of those the first in which it lay.
+        # The last row stays: a wanted folder, and of those the first in which it lay.
         places[number] = (user, folder)
     return [
         Hit(
@@ -55,7 +55,7 @@ async def hits(archive: Archive, messages: Sequence[int], wanted: Collection[int
 
 
 async def meant(archive: Archive, term: Where) -> frozenset[int]:
-    """The folders that a term of a query means, by number. Raises ``QueryError`` for a user or folder that there is not."""
+    """The ids of the folders that a term of a query means. Raises ``QueryError`` for an unknown user or folder."""
     catalog = archive.database
     match term:
         case Within():

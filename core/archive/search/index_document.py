@@ -1,4 +1,4 @@
-"""A message as it stands in the index: the columns of its text, folded, its number, and what could not be read of it. Pure."""
+"""A message as a document of the index: folded columns, its row id, and the reason for a gap. Pure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from core.message.content import Content
 
 #: The columns of the text, in order.
 COLUMNS = ("subject", "sender", "recipients", "copies", "body", "files", "links", "ids")
-#: Those in which numbers are written with separators.
+#: Columns that get numbers without their separators.
 _NUMBERED = frozenset(("subject", "body", "files"))
-#: Characters of one message's text that are indexed: a list of parts of 4 MB has no more words than that.
+#: Characters of one message's text that are indexed: more than this holds no more words worth finding.
 MOST_TEXT = 2_000_000
-#: Letters of words in which parts can be found: what is shorter has none to speak of. Compounds may have as many as the index
-#: keeps of a word.
+#: Letters of words in which parts can be found: shorter ones have no useful parts. Compounds may be as long as the index keeps
+#: a word.
 SHORTEST_WORD, LONGEST_WORD = 4, folding.LONGEST_WORD
-#: What is older than 1970, or has no date anywhere, stands at the end.
+#: Row ids per second; messages before 1970 or without any date sort last.
 _NUMBERS = 1 << 25
 
 logger = logging.getLogger("archivar.search")
@@ -37,10 +37,10 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 class Lack(StrEnum):
-    """The reason why the index has not all of a message.
+    """The reason why the index lacks some of a message.
 
-    ``PARTLY``: something in it cannot be read. ``DAMAGED``: its bytes cannot be had; they may be repaired. ``FAILED``: reading
-    it ended with an error of this program, and would do so again.
+    ``PARTLY``: a part of it cannot be read. ``DAMAGED``: its bytes cannot be read; they may be repaired. ``FAILED``: reading it
+    ended with an error of this program, and would do so again.
     """
 
     PARTLY = "partly"
@@ -50,7 +50,7 @@ class Lack(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A message of which the index has not all; ``reason`` says what is missing."""
+    """A message that is not fully indexed; ``reason`` names the gap."""
 
     message: int
     lack: Lack
@@ -59,7 +59,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The rows that are written for a message: its folded columns, and all words in them."""
+    """The rows written for a message: its folded columns, and all words in them."""
 
     message: int
     digest: int
@@ -72,7 +72,7 @@ class Document:
 
 
 def floor(seconds: int) -> int:
-    """The lowest number that a text of that time or later can have."""
+    """The lowest row id that a message of that time or later can have."""
     return max(seconds, 0) * _NUMBERS
 
 
@@ -81,14 +81,14 @@ def _rowid(date: int | None, message: int) -> int:
 
 
 def digest(sha256: bytes) -> int:
-    """The beginning of a message's hash, by which the index knows that a number still means the same message."""
+    """The beginning of a message's hash, by which the index checks that an id still means the same message."""
     return int.from_bytes(bytes(sha256)[:7], "big")
 
 
 def document(row: Row, raw: bytes | Exception) -> Document:
-    """A row of the catalog and the message's bytes, or why they cannot be had, as it is indexed. Raises nothing."""
+    """The document of a catalog row and the message's bytes, or of the error in place of them. Raises nothing."""
     message, sha256, size, subject, sender, recipients, date, attachments = row
-    # What the catalog knows of it is better than nothing.
+    # The catalog's columns are better than none.
     known = (subject, sender, recipients, *("",) * (len(COLUMNS) - 3))
     unread: Unread | None
     if isinstance(raw, Exception):
@@ -98,10 +98,10 @@ def document(row: Row, raw: bytes | Exception) -> Document:
             found = content.read(raw)
             columns, unread = _read(message, found, subject, sender)
             folded = _folded(columns)
-            # A file that stands in a text is one for a reader.
+            # An attachment shown as text is still an attachment for a reader.
             attachments = max(attachments, len(found.attachments))
         except Exception as error:
-            # One message must not keep all others from being found.
+            # One message must not keep all others from being indexed.
             unread = Unread(message, Lack.FAILED, f"reading it failed with {_place(error)}; this is a fault of Archivar")
             _tell(message, bytes(sha256).hex(), error)
             folded = _known(known)
@@ -115,13 +115,13 @@ def _folded(columns: Sequence[str]) -> tuple[str, ...]:
         for name, text in zip(COLUMNS, columns, strict=True)
     )
     for text in folded:
-        # What cannot be written would end the batch.
+        # Text that UTF-8 cannot hold would end the batch.
         text.encode()
     return folded
 
 
 def _known(columns: Sequence[str]) -> tuple[str, ...]:
-    """The columns as the catalog has them, or empty ones where those cannot be read: place and size still find the message."""
+    """The columns from the catalog, empty where unreadable: folder and size still find the message."""
     try:
         return _folded(columns)
     except Exception:
@@ -135,7 +135,7 @@ def _place(error: Exception) -> str:
     return f"{type(error).__name__}{where}"
 
 
-#: How many of those whose reading failed one process tells, with and without the traceback: the index names all of them.
+#: Failures that one process logs, with and without the traceback: the index lists all of them.
 _TRACEBACKS, _LINES, _LONGEST_TRACEBACK = 5, 100, 4_000
 _told = itertools.count(1)
 
@@ -157,7 +157,7 @@ def lettered(documents: Iterable[Document]) -> list[str]:
 
 
 def _read(message: int, found: Content, subject: str, sender: str) -> tuple[tuple[str, ...], Unread | None]:
-    """The columns of a message, with those of messages in it, and what of it could not be read."""
+    """The columns of a message, with those of messages in it, and the parts that could not be read."""
     unread = list(found.unread)
     body = "\n".join((*(passage.text for passage in found.passages), *found.descriptions))
     if len(body) > MOST_TEXT:
@@ -177,5 +177,5 @@ def _read(message: int, found: Content, subject: str, sender: str) -> tuple[tupl
 
 
 def _values(found: Content, *names: str) -> str:
-    """The values of header fields, of the message and of those in it."""
+    """The values of header fields, of the message and of messages in it."""
     return "\n".join(value for passage in found.passages for value in passage.values(*names))

@@ -1,18 +1,18 @@
 """Numbers that are written with separators, as one word: amounts, accounts (IBAN), telephone numbers. Pure; linear in time.
 
-``10.000,50``, ``10 000,50`` and ``10000,50`` are ``1000050``, so each finds the others; what is cut apart by blanks is one
-number only where its shape says so (groups of three digits, three and more groups of four, a number that is dialled).
+``10.000,50``, ``10 000,50`` and ``10000,50`` are ``1000050``, so each finds the others; groups separated by blanks are one
+number only in known shapes (groups of three digits, three and more groups of four, a telephone number).
 """
 
 from __future__ import annotations
 
 import re
 
-#: Digits of a number that is one: an IBAN has up to 34 characters.
+#: Digits of a number: an IBAN has up to 34 characters.
 LONGEST = 40
-#: Digits before the decimals from which on some set groups apart, and of a number of another kind that is worth a word.
+#: Digits before the decimals from which on groups are separated, and the fewest digits of another number worth a word.
 SHORTEST_AMOUNT, SHORTEST = 4, 6
-#: Numbers of one text that are told: a list of parts has no more.
+#: Numbers of one text that are indexed: more than a list of parts has.
 MOST = 50_000
 
 _BLANK = r"[ \t\u00a0\u2007\u2009\u202f]"
@@ -21,19 +21,19 @@ _ACCOUNT = rf"[A-Za-z]{{2}}[0-9]{{2}}(?:{_BLANK}?[A-Za-z0-9]{{4}}){{2,7}}(?:{_BL
 _GROUPS = rf"[0-9]{{4}}(?:{_BLANK}[0-9]{{4}}){{2,7}}(?:{_BLANK}[0-9]{{1,3}})?"
 _DIALLED = rf"(?:\+|\(?0)[0-9](?:[-./()]|{_BLANK}|[0-9]){{4,24}}"
 _JOINED = r"[0-9]{1,20}(?:['’.,/-][0-9]{1,20}){1,8}"
-#: What may begin within a longer word or number is none, but for an amount behind a currency or an abbreviation.
+#: A number must not begin within a longer word or number, except an amount behind a currency or an abbreviation.
 _NUMBER = re.compile(
     rf"(?:(?<![\w.,])(?:(?P<account>{_ACCOUNT})|(?P<groups>{_GROUPS}))|(?<![0-9_])(?<![0-9][.,])(?P<amount>{_AMOUNT})"
     rf"|(?<![\w.,])(?:(?P<dialled>{_DIALLED})|(?P<joined>{_JOINED})))(?!\w)"
 )
-#: No number has separators without as many digits and one in between.
+#: Quick test: a number has separators only between digits.
 _DIGITS = re.compile(r"[0-9](?:[^\w\n]|_){1,3}[0-9]")
 _GAP = re.compile(_BLANK)
 _SPACED = re.compile(rf"(?:{_ACCOUNT}|{_GROUPS}|{_AMOUNT}|{_DIALLED})(?=[\s)]|\Z)")
-#: What is left out of a search, and the end of what belongs together: no parts of a number.
+#: A negated term or the end of a group: no parts of a number.
 _OTHER = re.compile(r"(?<!\()(?<!\(0)(?:\s-|\))")
 _DECIMALS = re.compile(r"[.,]([0-9]{1,2})\Z")
-#: The zero that is dialled within a country only.
+#: The trunk zero, dialled only within a country.
 _TRUNK = re.compile(r"\(0\)")
 _SEPARATOR = re.compile(r"[^0-9A-Za-z]+")
 
@@ -58,7 +58,7 @@ def one(text: str) -> str:
 
 
 def spaced(text: str, at: int) -> str:
-    """The number with blanks in it that stands at ``at`` of what somebody typed; empty when there is none."""
+    """The number with blanks at ``at`` in a typed text; empty when there is none."""
     found = _SPACED.match(text, at)
     if found and (end := _OTHER.search(found[0])):
         found = _SPACED.match(text[: at + end.start()], at)
@@ -72,6 +72,6 @@ def _words(number: re.Match[str]) -> list[str]:
     if len(word) > LONGEST or word == written.lower():
         return []
     if number["joined"] and len(word) < (SHORTEST_AMOUNT + len(decimals[1]) if decimals else SHORTEST):
-        # Both ways to write 9,50 are the same two words already, and 950 is another number.
+        # Both spellings of 9,50 are the same two words already, and 950 is another number.
         return []
     return [word, word[: -len(decimals[1])]] if decimals and number["amount"] else [word]

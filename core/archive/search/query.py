@@ -1,9 +1,9 @@
-"""What people type to find mail, taken apart. Pure.
+"""The query language: parses what users type to find mail. Pure.
 
-Words are sought together, ``"several words"`` in that order, ``-`` before something leaves out what it finds, ``OR`` binds
-closer than the blank between words, parentheses closer than that, ``word*`` is how a word begins, ``*word*`` stands within one.
-Numbers are found however they are set apart. Fields stand before a colon; their values may be quoted. Errors know the place
-in the text.
+Words are sought together, ``"several words"`` in that order, ``-`` before a term excludes its results, ``OR`` binds closer than
+the blank between words, parentheses closer than that, ``word*`` is the beginning of a word, ``*word*`` a part of one. Numbers
+are found however they are separated. Fields stand before a colon; their values may be quoted. Errors have their position in the
+text.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ __all__ = (
 LONGEST = 4_000
 MOST_TERMS = 100
 DEEPEST = 20
-#: Letters that a part of a word must have: fewer are in most of them.
+#: Letters that a part of a word must have: shorter ones occur in most words.
 SHORTEST_PART = 3
 
 _SPACE = re.compile(r"\s+")
@@ -70,7 +70,7 @@ _QUOTES = str.maketrans("“”„‟", '""""')
 
 
 def parse(text: str, *, today: date | None = None) -> Query:
-    """Take a query apart. ``today`` is for dates such as ``yesterday``. Raises ``QueryError`` and nothing else."""
+    """Parse a query. ``today`` is for dates such as ``yesterday``. Raises ``QueryError`` and nothing else."""
     if len(text) > LONGEST:
         raise QueryError(f"The query is longer than {LONGEST:,} characters.", "Leave out some of it.", LONGEST)
     return Query(text, _Parser(text.translate(_QUOTES), today or now().astimezone().date()).parse())
@@ -160,7 +160,7 @@ class _Parser:
         return VALUES[name](value, prefix, at, self._today)
 
     def _wanted(self, column: str, start: int) -> Node:
-        """Words, a part of one, or a number, which may have blanks in it: these are no ends of it."""
+        """Words, a part of one, or a number, whose blanks do not end it."""
         if spaced := numbers.spaced(self._text, start):
             self._at = start + len(spaced)
             self._skip()
@@ -168,7 +168,7 @@ class _Parser:
             return Any((All(several), self._words(spaced, False, column, start)))
         value, prefix = self._value()
         words = folding.words(value)
-        # Scripts without blanks are taken character by character, so that parts are found anyway.
+        # Scripts without blanks are indexed by character, so that parts are found anyway.
         if self._text[start] == "*" and len(words) == 1:
             return self._part(words[0], not prefix, column, start)
         return self._words(value, prefix, column, start)
@@ -180,7 +180,7 @@ class _Parser:
         return Part(word, column, ending, position)
 
     def _value(self) -> tuple[str, bool]:
-        """A quoted or bare value, and whether a ``*`` follows it."""
+        """A quoted or bare value, and True if a ``*`` follows it."""
         start = self._at
         if self._text[start] == '"':
             end = self._text.find('"', start + 1)

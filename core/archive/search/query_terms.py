@@ -1,4 +1,4 @@
-"""Terms of a query as values: words and their places in the index, dates, sizes, places. Pure."""
+"""Terms of a query as values: words and their columns in the index, dates, sizes, folders. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from core.errors import InputError
 
-#: Fields of the text, by what people call them.
+#: Columns of the text, by their names in queries.
 TEXT_FIELDS = {
     "from": "sender",
     "to": "recipients",
@@ -33,9 +33,9 @@ class QueryError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Folded words, one after the other, in one column of the index or (empty) in any. ``prefix``: the last one begins so.
+    """Consecutive folded words in one column of the index or (empty) in any. ``prefix``: the last one is a beginning.
 
-    ``compact`` is the one word that is found as well: the same number without its separators.
+    ``compact`` is one word that matches as well: the same number without its separators.
     """
 
     words: tuple[str, ...]
@@ -46,7 +46,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A word that has the folded ``text`` in it, or, with ``ending``, at its end."""
+    """A word that contains the folded ``text``, or, with ``ending``, ends with it."""
 
     text: str
     column: str
@@ -56,12 +56,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """With attachments."""
+    """Messages with attachments."""
 
 
 @dataclass(frozen=True, slots=True)
 class InFolder:
-    """In a folder of that name, or below one; ``name`` may be a path's end. Without regard to case. ``prefix``: begins so."""
+    """Messages in a folder of that name or below; ``name`` may be a path's end. Ignores case. ``prefix``: a beginning."""
 
     name: str
     prefix: bool
@@ -70,7 +70,7 @@ class InFolder:
 
 @dataclass(frozen=True, slots=True)
 class OfUser:
-    """In the archive of a user: a name or an address."""
+    """Messages in the archive of a user, given by name or address."""
 
     name: str
     position: int
@@ -78,19 +78,19 @@ class OfUser:
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """In the archive of the user with the id ``user``; with ``folder`` in the one of that path, or below. Never typed."""
+    """Messages of the user with the id ``user``; with ``folder`` in that path or below. Set by the program, never typed."""
 
     user: str
     folder: str = ""
 
 
-#: What is said of the place of a message.
+#: Terms about the place of a message.
 Where: TypeAlias = InFolder | OfUser | Within
 
 
 @dataclass(frozen=True, slots=True)
 class Dated:
-    """From the day ``first`` on and before the day ``end``, in local time; None is open."""
+    """Messages from the day ``first`` on and before the day ``end``, in local time; None is open."""
 
     first: date | None
     end: date | None
@@ -98,7 +98,7 @@ class Dated:
 
 @dataclass(frozen=True, slots=True)
 class Sized:
-    """More than ``over`` bytes, less than ``under``; None is open."""
+    """Messages of more than ``over`` bytes, and less than ``under``; None is open."""
 
     over: int | None
     under: int | None
@@ -106,28 +106,28 @@ class Sized:
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """With that number, or a SHA-256 that begins so."""
+    """The message with that id, or with a SHA-256 that begins so."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The messages that ``term`` does not find."""
+    """The messages that ``term`` does not match."""
 
     term: Node
 
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """The messages that all terms find."""
+    """The messages that match all terms."""
 
     terms: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Any:
-    """The messages that at least one of the terms finds."""
+    """The messages that match at least one of the terms."""
 
     terms: tuple[Node, ...]
 
@@ -137,7 +137,7 @@ Node: TypeAlias = Words | Part | Attached | InFolder | OfUser | Within | Dated |
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query that was understood; ``terms`` must all find a message."""
+    """A parsed query; a message must match all ``terms``."""
 
     text: str
     terms: tuple[Node, ...]

@@ -1,4 +1,4 @@
-"""Values of the fields of a query that are no text: dates, sizes, numbers, places. Pure; errors know the place in the text."""
+"""Values of query fields other than text: dates, sizes, ids, folders. Pure; errors have their position in the text."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _on(value: str, prefix: bool, position: int, today: date) -> Node:
 
 
 def _days(value: str, position: int, today: date) -> tuple[date, date]:
-    """The first day of what ``value`` names, and the first day after it."""
+    """The first day of the period ``value``, and the first day after it."""
     word = value.strip().casefold()
     try:
         if word in ("today", "yesterday"):

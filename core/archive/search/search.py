@@ -1,7 +1,7 @@
-"""Finding mail in all archives by a query: pages, the newest or the best first, and how many there are.
+"""Search in all archives by a query: pages by date or relevance, and counts.
 
-The text is sought in the index, where mail lies is asked of the catalog in the same statement, so that moves count at once.
-A page ends with a cursor from which the next one goes on, whatever has come meanwhile.
+One statement asks the index for the text and the catalog for places, so that moves count at once. A page ends with a cursor
+from which the next one continues, whatever has come since.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from core.archive.search.search_index import Index, discard
 from core.db.database import Row
 from core.errors import DamagedError
 
-#: By relevance, so many of the newest messages that are found are put in order, and so many can be paged through.
+#: By relevance, the number of newest results that are ranked, and the number that can be paged through.
 RANKED, KEPT = 20_000, 1_000
 LAST = 2**63 - 1
-#: What is found in these columns counts for more: subject, sender, recipients, copies, body, files, links, ids.
+#: Weights of the columns: subject, sender, recipients, copies, body, files, links, ids.
 _WEIGHTS = "4.0, 3.0, 2.0, 1.5, 1.0, 2.0, 0.5, 1.0"
-#: Words that a part of a word may stand in: each of them is sought.
+#: The most words that may contain a part; each of them is sought.
 MOST_WORDS = 2_000
-#: All numbers are read in so many at a time, each time ten times as many: a query may cost much however few it finds.
+#: Batch sizes when all results are read, each ten times the one before: a query may cost much however little it finds.
 _FIRST, _MOST = 100, 50_000
 
 logger = logging.getLogger("archivar.search")
@@ -44,7 +44,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where the next page begins: after a text, or, by relevance, with the texts that were put in order at first."""
+    """The beginning of the next page: after a row id, or, by relevance, within the row ids that were ranked at first."""
 
     after: int
     ranked: tuple[int, ...] = ()
@@ -52,19 +52,19 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """``next`` is None when there are no more."""
+    """A page of results; ``next`` is None on the last one."""
 
     hits: tuple[Hit, ...]
     next: Cursor | None
 
 
 class Search:
-    """Searches of one archive. Other processes may index meanwhile."""
+    """Searches of one archive. Other processes may index at the same time."""
 
     def __init__(self, archive: Archive, index: Index) -> None:
         self._archive = archive
         self._index = index
-        #: Held while the index is begun anew: what comes meanwhile waits for the new one.
+        #: Held while the index is made anew: later searches wait for the new one.
         self._beginning = asyncio.Lock()
 
     @classmethod
@@ -79,7 +79,7 @@ class Search:
         await self._index.close()
 
     def interrupt(self) -> None:
-        """Stop what is being sought, for a search that nobody waits for any more; ``close`` follows."""
+        """Stop the running statement, for a search whose caller has left; ``close`` follows."""
         self._index.database.interrupt()
 
     @property
@@ -87,9 +87,9 @@ class Search:
         return self._index
 
     async def page(self, query: Query, *, order: Order = Order.NEWEST, after: Cursor | None = None, limit: int = 50) -> Page:
-        """Up to ``limit`` messages. Raises ``QueryError`` for a user that there is not.
+        """Up to ``limit`` messages. Raises ``QueryError`` for an unknown user.
 
-        By relevance only the newest 20,000 that are found are compared, and the best 1,000 shown.
+        By relevance only the newest 20,000 results are ranked, and the best 1,000 shown.
         """
         statement = await self._statement(query)
         if order is Order.RELEVANCE:
@@ -109,26 +109,29 @@ class Search:
         return Page(found, Cursor(0, rest) if rest else None)
 
     async def _texts(self, numbers: Sequence[int]) -> list[Row]:
-        """Message and digest of texts, in their order."""
+        """Message and digest of row ids, in their order."""
         marks = ",".join("?" * len(numbers))
         rows = await self._read(f"SELECT id, message_id, digest FROM doc WHERE id IN ({marks})", numbers)
         found = {row[0]: row[1:] for row in rows}
         return [found[number] for number in numbers if number in found]
 
     async def count(self, query: Query) -> int:
-        """How many messages a query finds. Raises ``QueryError``."""
+        """The number of messages that a query finds. Raises ``QueryError``."""
         statement = await self._statement(query)
         rows = await self._read(statement.count(), statement.values)
         return int(rows[0][0])
 
     async def ids(self, query: Query) -> AsyncIterator[int]:
-        """The numbers of all messages that a query finds, the newest first. Raises ``QueryError``."""
+        """The ids of all messages that a query finds, the newest first. Raises ``QueryError``."""
         async for batch in self.batches(query):
             for number in batch:
                 yield number
 
     async def batches(self, query: Query, *, order: Order = Order.NEWEST) -> AsyncGenerator[Sequence[int], None]:
-        """The same, many at a time, but the first ones soon; by relevance the best 1,000 at once. Raises ``QueryError``."""
+        """The same in batches that grow, so that the first come soon; by relevance the best 1,000 at once.
+
+        Raises ``QueryError``.
+        """
         statement = await self._statement(query)
         if order is Order.RELEVANCE:
             rows = await self._read(statement.best(), {**statement.paged(LAST, RANKED), "kept": KEPT})
@@ -142,11 +145,11 @@ class Search:
             after, limit = rows[-1][0], min(limit * 10, _MOST)
 
     async def places(self, query: Query) -> frozenset[int]:
-        """The folders that a query asks for, by number; empty when it asks for none. Raises ``QueryError``."""
+        """The ids of the folders that a query names; empty when it names none. Raises ``QueryError``."""
         return (await self._statement(query)).folders or frozenset()
 
     async def behind(self) -> int:
-        """Messages that are not indexed yet, and so cannot be found."""
+        """The number of messages that are not indexed yet, and so cannot be found."""
         reached = await self._read("SELECT reached FROM state", ())
         sql = "SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL"
         return int(await self._archive.database.value(sql, (reached[0][0] if reached else 0,)))
@@ -167,7 +170,7 @@ class Search:
             for one in term.terms:
                 await self._collect(one, statement)
         elif isinstance(term, language.Where):
-            # All are asked of one and the same place: in that folder and of that user.
+            # Several terms mean one and the same place: in that folder and of that user.
             statement.lies_in(await meant(self._archive, term))
         elif isinstance(term, language.Not) and (excluded := expression(term.term)):
             statement.excluded.append(excluded)
@@ -179,7 +182,7 @@ class Search:
             statement.conditions.append(await self._condition(term, statement))
 
     async def _condition(self, term: language.Node, statement: _Statement) -> str:
-        """A term that is no part of the text's own expression, as a condition on ``doc``."""
+        """The SQL condition on ``doc`` for a term outside the full-text expression."""
         match term:
             case language.Not():
                 return f"NOT ({await self._condition(term.term, statement)})"
@@ -203,13 +206,13 @@ class Search:
                 return statement.placed(await meant(self._archive, term))
 
     async def _words(self, part: language.Part) -> language.Any:
-        """The words that have ``part`` in them, or at their end. Raises ``QueryError`` when these are too many."""
+        """The words that contain ``part``, or end with it. Raises ``QueryError`` when these are too many."""
         where = "substr(text, -length(:part)) = :part" if part.ending else "instr(text, :part)"
         rows = await self._read(f"SELECT text FROM word WHERE {where} LIMIT :most", {"part": part.text, "most": MOST_WORDS + 1})
         if len(rows) > MOST_WORDS:
             message = f"More than {MOST_WORDS:,} words have {part.text} in them."
             raise QueryError(message, "Write more of it.", part.position)
-        # What is no word of letters alone (and so is not among those) is found as it is, or by how it begins.
+        # A term not of letters alone is not among those words, and is sought as a word or beginning.
         itself = language.Words((part.text,), part.column, prefix=not part.ending)
         return language.Any((itself, *(language.Words((row[0],), part.column) for row in rows)))
 
@@ -231,7 +234,7 @@ class Search:
             return await index.database.read(sql, values)
         except DamagedError as error:
             async with self._beginning:
-                # Several may have met the same damage.
+                # Several searches may have met the same damage.
                 if index is self._index:
                     await index.close()
                     self._index = await _anew(self._archive, error)
@@ -239,12 +242,12 @@ class Search:
 
 
 class _Statement:
-    """A query as SQL: an expression for the index, conditions on its documents, and values for all of it."""
+    """A query as SQL: an expression for the index, conditions on its documents, and their parameters."""
 
     def __init__(self) -> None:
         self.wanted: list[str] = []
         self.excluded: list[str] = []
-        #: None: it does not matter where a message lies.
+        #: None: messages in any folder, or none.
         self.folders: frozenset[int] | None = None
         self.conditions: list[str] = []
         self.values: dict[str, Any] = {}
@@ -262,15 +265,15 @@ class _Statement:
             self._high = min(self._high, floor(_seconds(term.end)))
 
     def lies_in(self, folders: frozenset[int]) -> None:
-        """Only what lies in one of these folders, and of those of an earlier call."""
+        """Keep only messages in one of these folders, and in those of an earlier call."""
         self.folders = folders if self.folders is None else self.folders & folders
 
     def placed(self, folders: frozenset[int]) -> str:
-        """Being in one of these folders, as a condition on ``doc``."""
+        """The SQL condition on ``doc`` of lying in one of these folders."""
         return _EXISTS.format(self.value(str(sorted(folders))))
 
     def finish(self) -> None:
-        """Put together what was collected."""
+        """Assemble the statement."""
         if self.folders is not None:
             self.conditions.append(self.placed(self.folders))
         if self.excluded and not self.wanted:
@@ -282,7 +285,7 @@ class _Statement:
         self.values |= {"low": self._low, "high": self._high}
 
     def paged(self, after: int, limit: int) -> dict[str, Any]:
-        """The values for up to ``limit`` texts with a number under ``after``."""
+        """The parameters for up to ``limit`` rows with a row id under ``after``."""
         return {**self.values, "high": min(self._high, after), "limit": limit}
 
     @property
@@ -322,7 +325,7 @@ _EXISTS = (
 
 
 async def matching(archive: Archive, text: str) -> tuple[list[int], frozenset[int]]:
-    """The numbers of all messages that the query ``text`` finds, the newest first, each once; and the folders that it asks for.
+    """The ids of all messages that the query ``text`` finds, the newest first, each once; and the folders that it names.
 
     Raises ``QueryError``.
     """
@@ -351,9 +354,9 @@ async def _anew(archive: Archive, error: DamagedError) -> Index:
 
 
 def expression(term: language.Node) -> str:
-    """A term as an expression of the index; empty when not all of it is about text.
+    """A term as a full-text expression; empty when a part of it is not about text.
 
-    Nothing but letters and digits of what was typed gets into it, and these in quotes.
+    Only the letters and digits of user input get into it, in quotes.
     """
     match term:
         case language.Words():
@@ -364,7 +367,7 @@ def expression(term: language.Node) -> str:
         case language.All() | language.Any():
             without = [expression(one.term) for one in term.terms if isinstance(one, language.Not)]
             parts = [expression(one) for one in term.terms if not isinstance(one, language.Not)]
-            # The index leaves something out of what it finds: not of nothing, and not of either one or the other.
+            # NOT needs something to exclude from, and does not combine with OR here.
             if not parts or not all(parts + without) or (without and isinstance(term, language.Any)):
                 return ""
             joined = (" AND " if isinstance(term, language.All) else " OR ").join(f"({one})" for one in parts)

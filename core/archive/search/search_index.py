@@ -1,14 +1,14 @@
-"""search.sqlite: the full text of all mail, a projection that follows the catalog by message number.
+"""The index: search.sqlite, the full text of all mail, a projection that follows the catalog by message id.
 
-Made anew whenever it is of another version, of another archive, damaged, or when the catalog's numbers are no longer those that
-it knows: nothing in it is the only copy. A batch is one transaction that first looks whether it is still the next one, so any
-process may index at any time, and die.
+Made anew whenever it is of another version or archive, damaged, or when the catalog's ids differ from those it knows: it holds
+no only copy. A batch is one transaction that first checks that it is still the next one, so any process may index at any time,
+and crash.
 
-The number of a text is its message's date and number (``_rowid``), so that the newest come first without sorting, and a page
-goes on where the last one ended, whatever has come meanwhile. The table is contentless: texts are read from the volumes.
+The row id is made of the message's date and id (``_rowid``), so that the newest come first without sorting, and a page
+continues where the last one ended, whatever has come since. The table is contentless: texts are read from the volumes.
 
-Beside it stands each word once, in letters alone: a part of a word is sought in them, and then the words that have it. That
-takes a few bytes for a word of the language, where an index of all groups of three letters would be larger than the mail.
+Beside it stands each word once, in letters alone: a part of a word is sought in them, and then the words that contain it. That
+takes a few bytes for a word of the language, where a trigram index would be larger than the mail.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from core.db.database import Database, Row, Transaction
 from core.db.shape import Shape, made_by
 from core.errors import DamagedError, StorageError
 
-#: Another version of this, of ``folding``, of ``numbers`` or of what ``content`` reads: the index is made anew.
+#: To be raised with every change of this module, ``folding``, ``numbers`` or the results of ``content``: the index is made
+#: anew.
 VERSION = 2
 PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -16384", "temp_store = MEMORY")
 #: Messages and bytes of a batch.
 MOST_MESSAGES, MOST_BYTES = 500, 16 * 1024 * 1024
-#: Numbers of messages that are compared with the catalog, to see whether it is the one that was indexed.
+#: Message ids compared with the catalog, to detect another catalog than the one that was indexed.
 SAMPLES = 64
 SCHEMA = """
 CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, archive_id TEXT NOT NULL,
@@ -55,7 +56,7 @@ logger = logging.getLogger("archivar.search")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Messages that are not indexed yet, that could be read in part only, whose bytes are damaged, and whose reading failed."""
+    """The numbers of messages not indexed yet, readable in part only, with damaged bytes, and whose reading failed."""
 
     behind: int
     partly: int
@@ -64,7 +65,7 @@ class State:
 
     @property
     def unreadable(self) -> int:
-        """Messages that are found by what the catalog knows of them alone."""
+        """The number of messages that are indexed by the catalog's columns alone."""
         return self.damaged + self.failed
 
 
@@ -82,7 +83,7 @@ class Index:
 
     @classmethod
     async def open(cls, archive: Archive) -> Index:
-        """Open the index, made when missing, and made anew when it cannot be used. Raises ``StorageError``, ``BusyError``."""
+        """Open the index; a missing or unusable one is made anew. Raises ``StorageError``, ``BusyError``."""
         path = archive.home.search
         try:
             return await cls._open(archive, path)
@@ -116,7 +117,7 @@ class Index:
 
     @classmethod
     async def _open_to_read(cls, archive: Archive, path: Path, refusal: StorageError) -> Index:
-        """Where nothing can be written it serves as it is. Raises ``StorageError`` when there is none that could."""
+        """Open an existing index read-only where nothing can be written. Raises ``StorageError`` when none is usable."""
         what = "The search index cannot be made, since nothing can be written"
         if not path.exists():
             raise StorageError(f"{what}: {refusal.message}", refusal.hint)
@@ -142,7 +143,7 @@ class Index:
         if not (await database.shape()).objects:
             return _EMPTY
         await database.guard(_refuse_strange)
-        # Reads what the table's own tables say of it, which no other question here does.
+        # Reads the full-text table's own tables, which no other query here does.
         await database.read("SELECT rowid FROM text WHERE text MATCH 'a' LIMIT 1")
         state = await database.one("SELECT version, archive_id, reached FROM state")
         if state is None or state[0] != VERSION:
@@ -158,7 +159,7 @@ class Index:
         return ""
 
     async def clear(self) -> None:
-        """Begin anew."""
+        """Empty the index."""
         archive_id = await self._archive.database.value("SELECT archive_id FROM applied")
         async with self.database.transaction() as transaction:
             for table in _TABLES:
@@ -169,16 +170,16 @@ class Index:
             await transaction.execute("INSERT INTO state VALUES (1, ?, ?, 0)", (VERSION, archive_id))
 
     async def reached(self) -> int:
-        """The last message that is indexed; those after it are not."""
+        """The id of the last indexed message; later ones are not indexed."""
         return int(await self.database.value("SELECT reached FROM state") or 0)
 
     async def behind(self) -> int:
-        """Messages that are not indexed yet."""
+        """The number of messages that are not indexed yet."""
         sql = "SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL"
         return int(await self._archive.database.value(sql, (await self.reached(),)))
 
     async def problems(self, after: int = 0, limit: int = 100) -> list[Unread]:
-        """Messages with a number over ``after`` of which the index has not all, by number."""
+        """Messages with an id over ``after`` that are not fully indexed, by id."""
         rows = await self.database.read(
             "SELECT message_id, lack, reason FROM problem WHERE message_id > ? ORDER BY message_id LIMIT ?", (after, limit)
         )
@@ -187,9 +188,11 @@ class Index:
     # Writing -----------------------------------------------------------------------------------------------------------
 
     async def step(self) -> int:
-        """Index the next messages; how many, 0 when there are none. Raises ``StorageError``, ``BusyError``, ``DamagedError``.
+        """Index the next batch; its number of messages, 0 when there are none.
 
-        A message that cannot be read ends nothing: it is indexed by what the catalog knows, and kept among the problems.
+        Raises ``StorageError``, ``BusyError``, ``DamagedError``.
+
+        An unreadable message ends nothing: it is indexed by the catalog's columns, and listed in ``problems``.
         """
         before = await self.reached()
         rows = await self._archive.database.read(
@@ -200,20 +203,20 @@ class Index:
             return 0
         async with self.database.transaction() as transaction:
             if await transaction.value("SELECT reached FROM state") != before:
-                # Somebody else was there first.
+                # Another process indexed them first.
                 return len(documents)
             await self._insert(transaction, documents)
             await transaction.execute("UPDATE state SET reached = ?", (documents[-1].message,))
         return len(documents)
 
     async def again(self) -> int:
-        """Try those that could not be read once more, since they may have been repaired; how many can be read now."""
+        """Read the unreadable ones once more, since they may have been repaired; the number that are readable now."""
         sql = "SELECT message_id FROM problem WHERE lack = 'damaged' LIMIT 1000"
         numbers = sorted(row[0] for row in await self.database.read(sql))
         rows = await self._archive.database.among(f"{_MESSAGES} WHERE m.id IN (??) ORDER BY m.id", numbers)
         repaired = [one for one in await self._documents(rows) if one.unread is None or one.unread.lack is not Lack.DAMAGED]
         async with self.database.transaction() as transaction:
-            # Somebody else may have been there first.
+            # Another process may have indexed them first.
             repaired = [one for one in repaired if await _forget(transaction, one.message)]
             await self._insert(transaction, repaired)
         return len(repaired)
@@ -232,7 +235,7 @@ class Index:
         return await asyncio.to_thread(lambda: [document(row, raw) for row, raw in found])
 
     async def _insert(self, transaction: Transaction, documents: Sequence[Document]) -> None:
-        # In the order of their numbers: one that is lower than the one before has all texts in memory written at once.
+        # In ascending order: a lower row id than the one before has all texts in memory written at once.
         numbers = await _free(transaction, [one.rowid for one in documents])
         numbered = sorted(zip(numbers, documents, strict=True), key=lambda pair: pair[0])
         await transaction.many(
@@ -252,7 +255,7 @@ class Index:
 
 
 def _kept(one: Document, unread: Unread) -> str:
-    """The columns that the index must be told when a damaged message is taken out again."""
+    """The columns that must be passed to the index when a damaged message is taken out."""
     return json.dumps(one.columns) if unread.lack is Lack.DAMAGED else ""
 
 
@@ -265,7 +268,7 @@ _MESSAGES = (
 
 
 async def _forget(transaction: Transaction, message: int) -> bool:
-    """Take a damaged message out, if it is still one; a contentless table must be told what it was given."""
+    """Take a damaged message out, if it is still one; a contentless table must be passed the old values."""
     row = await transaction.one(
         "SELECT doc.id, problem.columns FROM problem JOIN doc USING (message_id) WHERE message_id = ? AND lack = 'damaged'",
         (message,),
@@ -282,13 +285,13 @@ async def _forget(transaction: Transaction, message: int) -> bool:
 
 
 def discard(path: Path) -> None:
-    """Remove an index file that is of no use. The log goes first: it must never meet the next file of that name."""
+    """Remove an unusable index file. The log goes first: it must never be applied to the next file of that name."""
     for suffix in ("-wal", "-shm", ""):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 async def progress(archive: Archive) -> tuple[int, int, int]:
-    """The last message that is indexed, how many are not, and how many could not be read: without opening the index."""
+    """The id of the last indexed message, the numbers of unindexed and of unreadable ones: without opening the index."""
     sql = "SELECT reached, (SELECT count(*) FROM problem WHERE lack <> 'partly') FROM state WHERE version = ?"
     known = await asyncio.to_thread(glimpse.rows, archive.home.search, sql, (VERSION,))
     reached, unreadable = map(int, known[0]) if known else (0, 0)
@@ -297,7 +300,7 @@ async def progress(archive: Archive) -> tuple[int, int, int]:
 
 
 async def glance(archive: Archive) -> State:
-    """How far the index is, without opening it: one that is missing or of no use is behind by everything."""
+    """The state of the index, without opening it: a missing or unusable one lacks every message."""
     sql = (
         "SELECT reached, (SELECT count(*) FROM problem WHERE lack = 'partly'), "
         "(SELECT count(*) FROM problem WHERE lack = 'damaged'), (SELECT count(*) FROM problem WHERE lack = 'failed') "
@@ -310,16 +313,16 @@ async def glance(archive: Archive) -> State:
 
 
 def unreadable(home: Home) -> int:
-    """The number of messages that are found by what the catalog knows of them alone, without opening the index. Blocking."""
+    """The number of messages indexed by the catalog's columns alone, without opening the index. Blocking."""
     sql = "SELECT count(*) FROM problem, state WHERE lack <> 'partly' AND version = ?"
     known = glimpse.rows(home.search, sql, (VERSION,))
     return int(known[0][0]) if known else 0
 
 
 async def bring_up(archive: Archive, *, anew: bool = False, tell: Callable[[int, int], None] = lambda done, total: None) -> int:
-    """Index all that there is, ``anew`` or what is missing; how many messages that were.
+    """Index all missing messages, or all ``anew``; their number.
 
-    ``tell`` gets how many are done, of how many. Raises ``StorageError``, ``BusyError``.
+    ``tell`` gets the number done, and the total. Raises ``StorageError``, ``BusyError``.
     """
     index = await Index.open(archive)
     try:
@@ -336,7 +339,7 @@ async def bring_up(archive: Archive, *, anew: bool = False, tell: Callable[[int,
 
 
 async def _free(transaction: Transaction, numbers: Sequence[int]) -> list[int]:
-    """``numbers``, or the next ones that were never used: messages of one second can have numbers 33 million apart."""
+    """``numbers`` or the next unused row ids: ids of messages of one second may be 33 million apart."""
     used = "SELECT id FROM text_docsize WHERE id IN (SELECT value FROM json_each(?))"
     taken = {row[0] for row in await transaction.read(used, (str(list(numbers)),))}
     found: list[int] = []

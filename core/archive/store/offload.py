@@ -77,8 +77,6 @@ class Offload:
         """Hash, split, describe and compress. Raises ``OSError`` or ``EOFError`` when the process is gone.
 
         Large parts that were sent before for the same ``volume`` are left out, since they should be there.
-
-        Large parts that it was given before for the same ``volume`` are left out, since they should be there.
         """
         sizes = [len(raw) for raw in raws]
         at = 0
@@ -130,8 +128,6 @@ class Processes:
         """Hash, split, describe and compress, for ``volume``; None when no process is available.
 
         Several batches may be prepared at once.
-
-        Several batches may be on their way at once.
         """
         self.expect(sum(map(len, raws)))
         if self._starting is not None:

@@ -1,1 +1,1 @@
-"""Mail that comes in and goes out as files: import, export, attachments, backup. Never writes over a file."""
+"""Mail to and from files: import, export, attachments, backup. Existing files are never overwritten."""

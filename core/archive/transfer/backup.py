@@ -1,8 +1,8 @@
-"""Backup: a second home with the same archive, brought up to it each time, while runs go on.
+"""Backup: a second home with the same archive, brought up to date each time, while runs go on.
 
-What holds here: the copy's catalog is never ahead of its volumes, however a backup ended, since the state is taken before
-the volumes and put in place after them. What is there already is known by what it says of itself (archive, number, last hash)
-and is not copied again. A folder that is anything else than a backup of this archive is left as it is.
+Invariant: the copy's catalog is never ahead of its volumes, however a backup ended, since its copy is taken before the volumes
+and put in place after them. A volume that is there is identified by its meta (archive, number, last hash) and not copied again.
+A folder that is not a backup of this archive is left as it is.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from core.system.open_folder import OpenFolder, account, refuse_unsafe_way
 
 VERSION = 1
 NAME = "backed_up"
-#: Lies in a file system of its own from the beginning.
+#: The folder that a file system of its own has from the beginning.
 _NOTHING = {"lost+found"}
 
 
 @dataclass(slots=True)
 class Backup:
-    """What a backup has done so far. ``total``: bytes that were to be copied when it began, about; ``head``: up to where.
+    """The progress of a backup. ``total``: bytes to be copied, estimated at its beginning; ``head``: the last entry copied.
 
-    ``already``: volumes that were there and are not changed since. ``damaged``: why volumes could not be copied, of which the
-    backup has still what it had; ``unnoted``: why the ledger does not say that there is a backup.
+    ``already``: volumes there and unchanged. ``damaged``: reasons why volumes could not be copied, whose earlier copies the
+    backup keeps; ``unnoted``: the reason why the ledger has no entry of the backup.
     """
 
     total: int = 0
@@ -52,14 +52,14 @@ class Backup:
     where: str = ""
     damaged: list[str] = field(default_factory=list)
     unnoted: str = ""
-    #: The backup had the key, and has it no more, as was asked for.
+    #: The backup had the key, and has lost it on request.
     key_removed: bool = False
     head: Head = field(default_factory=lambda: Head(0, ZERO_HASH))
 
 
 @dataclass(frozen=True, slots=True)
 class LastBackup:
-    """When the last backup ended, where it lies, and the ledger's entry up to which it goes."""
+    """The last completed backup: its end, its path, and its last ledger entry."""
 
     at: datetime
     directory: str
@@ -82,8 +82,9 @@ async def back_up(
 ) -> Backup:
     """Bring the backup in ``target`` up to the archive, or begin it; ``tick`` is called after each piece.
 
-    Without the key, nobody who has the backup has the passwords. Whatever ends it, the next one goes on. Raises ``InputError``
-    (no folder for a backup of this archive), ``BusyError`` (another backup to it), ``StorageError`` (disk full),
+    Without the key, the backup's passwords cannot be read. A broken-off backup is continued by the next one. Raises
+    ``InputError``
+    (not a folder for a backup of this archive), ``BusyError`` (another backup to it), ``StorageError`` (disk full),
     ``DamagedError``.
     """
     place = Home(_as_named(target))
@@ -111,13 +112,13 @@ async def back_up(
 
 
 def _as_named(target: Path) -> Path:
-    """The folder itself: a link in its place is not followed, one on the way to it is where it leads."""
+    """The path with links on the way resolved, but not a link in its last place."""
     absolute = target.absolute()
     return absolute.resolve() if absolute.name in ("", "..") else absolute.parent.resolve() / absolute.name
 
 
 def _refuse_strange_files(folder: OpenFolder) -> None:
-    """Raises ``InputError`` for a link or a file of somebody else in a backup: what is copied would be written through it."""
+    """Raise ``InputError`` for a link or another account's file in a backup: copies would be written through it."""
     for one in folder.scan():
         path = folder.path / one.name
         facts = one.stat(follow_symlinks=False)
@@ -136,7 +137,7 @@ def _refuse_strange_files(folder: OpenFolder) -> None:
 
 
 async def last(archive: Archive) -> LastBackup | None:
-    """The last backup that was completed; None when there was none."""
+    """The last completed backup; None when there is none."""
     try:
         value = json.loads(await kept.value(archive.database, NAME) or "")
         return LastBackup(moment(value["at"]), str(value["directory"]), int(value["seq"]))
@@ -171,7 +172,7 @@ def _alone(place: Home) -> Iterator[None]:
 
 
 def _begin(place: Home, archive_id: str) -> None:
-    """Make sure that the folder is a backup of this archive, or empty. Raises ``InputError`` before anything is written."""
+    """Check that the folder is a backup of this archive, or empty. Raises ``InputError`` before anything is written."""
     if not place.is_backup:
         if strange := sorted(set(os.listdir(place.path)) - _NOTHING - _begun(place)):
             raise InputError(
@@ -185,7 +186,7 @@ def _begin(place: Home, archive_id: str) -> None:
 
 
 def _begun(place: Home) -> set[str]:
-    """The names of a note that was never finished, as this version calls it and as those before did."""
+    """Names of an unfinished marker file, in this version and in earlier ones."""
     return {files.aside(place.backup_note).name, f"{place.backup_note.name}.new"}
 
 
@@ -207,7 +208,7 @@ def _note(place: Home, archive_id: str, complete: dict[str, Any] | None = None) 
 
 
 async def _copy(home: Home, place: Home, done: Backup, tick: Tick, *, with_key: bool) -> None:
-    # Before the list of volumes is read: what the catalog has seen is then in them.
+    # Before the list of volumes is read: the entries that the catalog has applied are then in them.
     done.where = home.catalog.name
     tick(done)
     state, keys = await _take_state(home, place)
@@ -226,7 +227,7 @@ async def _copy(home: Home, place: Home, done: Backup, tick: Tick, *, with_key: 
 
 
 async def _put_with_key(state: Path, keys: tuple[bytes, bytes], place: Home) -> None:
-    """Put the state in place, and the keys that its passwords are of. At every moment one of them fits what is there."""
+    """Put the state in place, and the keys of its passwords. At every moment one of the keys fits."""
     following, present = keys
     if newest := following or present:
         files.write(place.key.next_path, newest)
@@ -238,7 +239,7 @@ async def _put_with_key(state: Path, keys: tuple[bytes, bytes], place: Home) -> 
 
 
 def _remove_key(place: Home) -> bool:
-    """Take away the key that an earlier backup left; was there one?"""
+    """Remove the key that an earlier backup left; True if there was one."""
     there = [path for path in (place.key.path, place.key.next_path) if path.exists()]
     for path in there:
         path.unlink()
@@ -247,7 +248,7 @@ def _remove_key(place: Home) -> bool:
 
 
 def _copy_stamps(home: Home, place: Home) -> None:
-    """Time stamps are never changed, so those that are there are not copied again."""
+    """Copy missing time stamps; existing ones never change."""
     for source in seal_places.tokens(home):
         target = place.path / seal_places.FOLDER / source.name
         if not target.exists():
@@ -273,7 +274,7 @@ async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> No
         try:
             await refuse_damaged(home.volume(number))
         except DamagedError as error:
-            # The other volumes are copied all the same, and what the backup has of this one is not touched.
+            # The other volumes are copied all the same, and the backup's copy of this one is kept.
             done.damaged.append(error.message)
             continue
         done.head, copied = await bring_up(home.volume(number), place.volume(number), count)
@@ -288,7 +289,7 @@ def _missing(source: Path, target: Path) -> int:
 
 
 async def _take_state(home: Home, place: Home) -> tuple[Path, tuple[bytes, bytes]]:
-    """A consistent copy of the catalog, aside, since in its place it could be ahead of the volumes; and the keys of then."""
+    """A consistent copy of the catalog beside its place, where it could be ahead of the volumes; and the keys of that time."""
     while True:
         keys = home.key.content()
         state = await _take_catalog(home, place)
@@ -298,10 +299,10 @@ async def _take_state(home: Home, place: Home) -> tuple[Path, tuple[bytes, bytes
 
 async def _take_catalog(home: Home, place: Home) -> Path:
     aside = place.catalog.with_name(f"{place.catalog.name}.taken")
-    # Of a backup that was killed; a journal among it would be taken for one of the new file.
+    # Left by a killed backup; a journal among it would be applied to the new file.
     for leftover in place.path.glob(f"{aside.name}*"):
         leftover.unlink()
-    # A connection of its own: the archive's would be kept from everything else meanwhile.
+    # A connection of its own: the archive's would be blocked for all other uses.
     source = await Database.open(home.catalog, read_only=True)
     try:
         await source.backup(aside)
@@ -313,7 +314,7 @@ async def _take_catalog(home: Home, place: Home) -> Path:
 
 async def _put_state(state: Path, place: Home) -> None:
     if place.catalog.exists():
-        # What somebody who looked at the backup left beside it would be taken for a part of the new one.
+        # A log that a reader of the backup left would be taken for a part of the new file.
         try:
             await _into_one_file(place.catalog)
         except DamagedError:
@@ -340,7 +341,7 @@ async def _record(archive: Archive, place: Home, done: Backup, actor: str, *, wi
         async with archive.database.transaction() as transaction:
             await kept.keep(transaction, NAME, json.dumps(ended.as_json()))
     except (StorageError, DamagedError) as error:
-        # What was asked for is done; that it cannot be noted takes nothing of it back.
+        # The backup is done; a failure to record it does not undo it.
         done.unnoted = error.message
     except ArchivarError as error:
         kind = type(error)

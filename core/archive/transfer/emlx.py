@@ -1,8 +1,8 @@
 """Messages as Apple Mail keeps them: ``.emlx`` (length, message, property list), and ``.partial.emlx`` with its attachments.
 
 In a partial one the bodies of attachments are cut out and lie as files in ``Attachments/NUMBER/PART/NAME`` beside the folder
-``Messages``; the header of such a part tells the length that its body had. They are put back in, in base64: what the
-message says is whole again, though its bytes need not be those that once came over the wire.
+``Messages``; the header of such a part tells the length of its body. They are put back in, in base64: the content is whole
+again, though its bytes need not be those of the original message.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from xml.parsers.expat import ExpatError
 from core.archive.transfer.trees import Refused
 
 _LENGTH = re.compile(rb"\s{0,20}(\d{1,12})[ \t]{0,20}\r?\n")
-#: What may come after a message.
+#: The allowed bytes after a message.
 _LIST = re.compile(rb"\s{0,100}(?:\Z|<\?xml|<!DOCTYPE plist|<plist|bplist)")
 _CUT_OUT = re.compile(rb"^x-apple-content-length[ \t]{0,20}:[^\n]*\n", re.MULTILINE | re.IGNORECASE)
 _ENCODING = re.compile(rb"^content-transfer-encoding[ \t]{0,20}:[ \t]{0,20}([^\s;]*+)[^\n]*+\n", re.MULTILINE | re.IGNORECASE)
@@ -25,7 +25,7 @@ _TYPE = re.compile(rb"^content-type[ \t]{0,20}:([^\n]*(?:\n[ \t][^\n]*){0,99})",
 _BOUNDARY = re.compile(rb'boundary\s{0,20}=\s{0,20}(?:"([^"]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
 _HEADER_END = re.compile(rb"(?:\A|\n)\r?\n")
 _DEEPEST, _MOST_PARTS = 20, 10_000
-#: As much of a property list is read.
+#: Bytes of a property list that are read.
 _LONGEST_LIST = 1024 * 1024
 #: Bits of the property ``flags``.
 _FLAGS = {1 << 0: "\\Seen", 1 << 2: "\\Answered", 1 << 4: "\\Flagged", 1 << 6: "\\Draft"}
@@ -33,19 +33,20 @@ _FLAGS = {1 << 0: "\\Seen", 1 << 2: "\\Answered", 1 << 4: "\\Flagged", 1 << 6: "
 
 @dataclass(frozen=True, slots=True)
 class Apple:
-    """The content of a file: the message, its flags, and when it came, in seconds since 1970."""
+    """The content of a file: the message, its flags, and its time of receipt, in seconds since 1970."""
 
     raw: bytes
     flags: str
     received: int | None
-    #: The length that was told; None when it is that of the message.
+    #: The length in the first line when it is wrong; None when it is right.
     wrong_length: int | None = None
 
 
 def read(data: bytes) -> Apple:
-    """Take a file apart. Raises ``Refused`` when it is no such file or is cut off.
+    """Parse a file. Raises ``Refused`` when it is no such file or is cut off.
 
-    The length is believed when nothing or the property list follows; else the message goes up to the list that ends the file.
+    The length is trusted when nothing or the property list follows; else the message goes up to the property list at the file's
+    end.
     """
     match = _LENGTH.match(data)
     if match is None:
@@ -78,7 +79,7 @@ def _properties(data: bytes) -> tuple[str, int | None]:
     try:
         found = plistlib.loads(data[:_LONGEST_LIST].strip())
     except (ValueError, ExpatError, AttributeError, LookupError, TypeError, RecursionError, OverflowError, MemoryError):
-        # The message counts; what is told beside it may be missing.
+        # The message counts; its metadata may be missing.
         return "", None
     if not isinstance(found, dict):
         return "", None
@@ -88,7 +89,7 @@ def _properties(data: bytes) -> tuple[str, int | None]:
 
 
 def completed(raw: bytes, attachment: Callable[[str], bytes | None]) -> tuple[bytes, list[str]]:
-    """A partial message with its attachments, asked for by the number of their part; and those that there are not."""
+    """A partial message with its attachments, requested by part number; and the numbers of missing ones."""
     pieces: list[bytes] = []
     missing: list[str] = []
     done = 0
@@ -117,8 +118,8 @@ def _is_text(content: bytes) -> bool:
 
 
 def _leaves(raw: bytes) -> Iterator[tuple[str, int, int, int]]:
-    """(number, beginning of the header, of the body, end) of each part that is no multipart, numbered as in IMAP."""
-    # The next one stands last.
+    """(number, start of the header, start of the body, end) of each part that is no multipart, numbered as in IMAP."""
+    # A stack: the next one is last.
     waiting = [("", 0, len(raw), 0)]
     count = 0
     while waiting and count < _MOST_PARTS:

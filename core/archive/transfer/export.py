@@ -1,7 +1,7 @@
 """Export: messages as files, byte for byte, in the folders of the archive, with a manifest of what they are.
 
-What holds here: a file that is there already is never written over, nothing half written stands under a final name, and the
-same export again goes on where it stopped, however it was stopped.
+What holds here: an existing file is never overwritten, a final name is only given to a complete file, and repeating an export
+continues it, however it was stopped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from core.system.open_folder import OpenFolder
 
 
 class Format(StrEnum):
-    """How messages become files: one each, one for each folder, or folders as mail servers keep them."""
+    """The form of exported messages: a file each, one file for each folder, or folders as mail servers keep them."""
 
     EML = "eml"
     MBOX = "mbox"
@@ -38,9 +38,9 @@ class Format(StrEnum):
 
 @dataclass(slots=True)
 class Exported:
-    """What an export has done so far. ``total`` and ``bytes_total`` are of all that is selected, ``already`` was there before.
+    """The progress of an export. ``total`` and ``bytes_total`` cover the whole selection, ``already`` was there before.
 
-    ``damaged`` names messages that could not be read from the archive; ``folder`` is the one that is being written.
+    ``damaged`` lists messages that could not be read from the archive; ``folder`` is the one being written.
     """
 
     total: int = 0
@@ -50,7 +50,7 @@ class Exported:
     already: int = 0
     folder: str = ""
     damaged: list[str] = field(default_factory=list)
-    #: Why the ledger does not say so, if nothing can be written to it.
+    #: The reason why the ledger has no entry of it, if nothing can be written.
     unnoted: str = ""
 
     @property
@@ -59,22 +59,22 @@ class Exported:
 
 
 class Writer(Protocol):
-    """Writes the messages of one folder after another, for one format. Raises ``InputError``, ``OSError``."""
+    """Writes the messages of one folder after another, in one format. Raises ``InputError``, ``OSError``."""
 
     async def begin(self, folder: Folder, place: str) -> None:
-        """Go to a folder; ``place`` is below the export's folder."""
+        """Begin a folder; ``place`` is its path below the export's folder."""
 
     async def has(self, message: Place) -> bool:
-        """Is the message there already?"""
+        """True when the message is there already."""
 
     async def write(self, message: Place, raw: bytes) -> None:
-        """Write a message that is not there."""
+        """Write a message that is not there yet."""
 
     async def end(self) -> None:
-        """All messages of the folder are written."""
+        """End a folder whose messages are all written."""
 
     def stop(self) -> None:
-        """Give up in the middle of a folder; what was written is kept for the next time."""
+        """Stop within a folder; written messages are kept for the next export."""
 
 
 async def export(
@@ -88,7 +88,8 @@ async def export(
 ) -> Exported:
     """Write the selected messages below ``target``; ``tick`` is called after each.
 
-    Cancelled, it keeps what was written, and the ledger says so. Raises ``InputError`` (nothing selected, target cannot
+    Cancelled, it keeps the written files, and records them in the ledger. Raises ``InputError`` (nothing selected, target
+    cannot
     be used), ``BusyError`` (another export to it), ``StorageError`` (disk full).
     """
     folders = await selecting.select(archive, selection)
@@ -154,7 +155,7 @@ _WRITERS: dict[Format, Callable[[OpenFolder, Manifest], Writer]] = {
 
 
 def _finish(manifest: Manifest) -> None:
-    # Before the sums say that all is there: files that were written one by one may still be on their way to the disk.
+    # Before the checksums that stand for complete files: single files may not be synced yet.
     os.sync()
     manifest.finish()
 
@@ -179,7 +180,7 @@ async def _export_folder(
 
 
 async def _record(archive: Archive, selection: Selection, form: Format, done: Exported, actor: str) -> None:
-    """Say in the ledger what left the archive, also when it was broken off."""
+    """Record the export in the ledger, also a broken-off one."""
     if not done.messages and not done.already:
         return
     folder = OwnedFolder(selection.user, selection.folder)
@@ -190,13 +191,16 @@ async def _record(archive: Archive, selection: Selection, form: Format, done: Ex
     try:
         await archive.append([Draft(transfers.Exported(folder, form.value, *counts, complete=done.done == done.total), actor)])
     except (StorageError, DamagedError) as error:
-        # What was asked for is written; that it cannot be noted takes nothing of it back.
+        # The files are written; a failure to record them does not undo it.
         done.unnoted = error.message
 
 
 async def _places(archive: Archive, folders: Sequence[Folder], form: Format) -> dict[int, str]:
-    """Where each folder goes, below the export's folder: named with regard to all folders that there are, in the order in which
-    they were made, so that a later export of more gives the same names."""
+    """The path of each folder below the export's folder, by id.
+
+    Named with regard to all folders of the archive, in the order of their creation, so that a later export of more gives the
+    same names.
+    """
     rows = await archive.database.read("SELECT id, name FROM user ORDER BY id")
     own = [("\0", NAME), ("\1", SUMS)]
     people = unique([*own, *((owner, file_name(name)) for owner, name in rows)])

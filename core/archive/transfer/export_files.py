@@ -1,4 +1,4 @@
-"""One file for each message: .eml files in folders, and Maildir as mail servers keep it."""
+"""Export of one file for each message: .eml files in folders, and Maildir as mail servers keep it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from core.system.open_folder import OpenFolder
 
 
 class _Files:
-    """The part that both have in common: a message's file is written aside and gets its name when it is whole.
+    """The common part of both: a message's file is written aside and renamed when it is whole.
 
-    The folder of the mail folder stays open while it is written, so that nobody can lead the files elsewhere meanwhile.
+    The mail folder's directory stays open while it is written, so that replacing it by a link cannot redirect the files.
     """
 
     def __init__(self, target: OpenFolder, manifest: Manifest) -> None:
@@ -32,7 +32,7 @@ class _Files:
         await asyncio.to_thread(self._make)
 
     def _make(self) -> None:
-        """Open the folder, made when it is missing: where files come to lie, and where they are written."""
+        """Open the folder's directories, made when missing: the one for finished files, and the one to write in."""
         self._files = self._asides = self._opened(self._place)
 
     def _opened(self, place: str) -> OpenFolder:
@@ -53,7 +53,7 @@ class _Files:
                 f"{self._files.path / name} is there already and is another message.", "Export to an empty folder."
             )
         if not told:
-            # Written just before a crash.
+            # Its file was finished just before a crash.
             self._tell(message, name)
         return True
 
@@ -79,7 +79,7 @@ class _Files:
         self._manifest.add(line(self._folder, message, f"{self._within()}/{name}"))
 
     def _within(self) -> str:
-        """The folder's place for its files, below the export's folder."""
+        """The path of the folder's files, below the export's folder."""
         return self._place
 
     def _file(self, message: Place) -> str:
@@ -89,10 +89,10 @@ class _Files:
         raise NotImplementedError
 
     def _dress(self, descriptor: int, message: Place) -> None:
-        """Give a file what belongs to it beside its bytes, of which none are still to be written."""
+        """Set a file's metadata, once all its bytes are written."""
 
     async def end(self) -> None:
-        """Each file is complete by itself."""
+        """Nothing to do: each file is complete by itself."""
         self._open.close()
 
     def stop(self) -> None:
@@ -101,7 +101,7 @@ class _Files:
 
 
 class Emls(_Files):
-    """``user/folder/00000017-0123456789abcdef.eml``: the message's number and the beginning of its SHA-256."""
+    """``user/folder/00000017-0123456789abcdef.eml``: the message's id and the beginning of its SHA-256."""
 
     def _file(self, message: Place) -> str:
         return f"{message.message:08}-{message.sha256.hex()[:16]}.eml"
@@ -114,13 +114,13 @@ class Maildirs(_Files):
     """Maildir++: flags stand in the file's name, and its time is INTERNALDATE, as Dovecot and others read them."""
 
     def _make(self) -> None:
-        # The folder at the top of a tree must be one itself.
+        # The top folder of a tree must be a Maildir itself.
         tree = "/".join(self._place.split("/")[:2])
         for place in dict.fromkeys((tree, self._place)):
             self._opened(f"{place}/new")
             self._asides, self._files = self._opened(f"{place}/tmp"), self._opened(f"{place}/cur")
         if self._place != tree:
-            # So that programs know it for a folder of the tree above.
+            # Marks a subfolder for programs that read Maildir++.
             os.close(self._opened(self._place).open("maildirfolder", os.O_WRONLY | os.O_CREAT))
         self._there = {name.partition(":2,")[0]: name for name in self._files.names()}
 
@@ -150,12 +150,12 @@ class Maildirs(_Files):
 
 
 def moment(message: Place) -> int | None:
-    """When a message arrived, or what its header says, in seconds since 1970; within what file systems can hold."""
+    """A message's arrival, or its header's date, in seconds since 1970; within the range of file systems."""
     when = message.arrived
     return None if when is None else min(max(when, 0), 2**32)
 
 
 def line(folder: Folder, message: Place, file: str) -> Line:
-    """The manifest's line on a message that is a file of its own."""
+    """The manifest's line on a message in a file of its own."""
     of = (folder.owner, folder.user, folder.path)
     return Line(file, message.sha256.hex(), message.size, *of, message.message, message.flags, message.internaldate)

@@ -1,4 +1,4 @@
-"""One mbox file for each folder, as mboxrd. It gets its name when it is whole; until then it grows, and is gone on with."""
+"""Export of one mbox file (mboxrd) for each folder. It is renamed when whole; a partial file is continued."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.errors import InputError
 from core.message import mbox
 from core.system.open_folder import OpenFolder
 
-#: So much is written before the manifest tells of it: what it tells of is on the disk.
+#: Bytes written and synced before their lines go into the manifest.
 CHECKPOINT_BYTES = 16 * 1024 * 1024
 CHECKPOINT_MESSAGES = 500
 
@@ -58,7 +58,7 @@ class Mboxes:
             self._checkpoint()
 
     def _open(self) -> BinaryIO:
-        """Go on with the file that was broken off, or begin one."""
+        """Continue the partial file, or begin one."""
         self._file = self._next()
         name = f"{_name(self._file)}.part"
         part = os.fdopen(self._above.open(name, os.O_RDWR | os.O_CREAT), "r+b")
@@ -68,7 +68,7 @@ class Mboxes:
             raise InputError(f"{self._above.path / name} is shorter than the manifest says.", "Export to an empty folder.")
         part.seek(end)
         if end:
-            # What parts the last message from the next one may have been lost.
+            # The separator after the last message may have been lost.
             part.seek(end - 1)
             part.write(mbox.after(part.read(1)))
         part.truncate()
@@ -77,7 +77,7 @@ class Mboxes:
         return part
 
     def _next(self) -> str:
-        """The name that is free: files that are there are never added to."""
+        """An unused name: existing files are never appended to."""
         number, file = 1, f"{self._place}.mbox"
         while self._above.facts(_name(file)) is not None:
             number += 1
@@ -114,13 +114,13 @@ class Mboxes:
         self._open_folders.close()
 
     def _sum_up(self) -> None:
-        """Tell of files that are whole, those of a broken off export too."""
+        """Record complete files in the manifest, those of a broken-off export too."""
         for file in [file for file in self._manifest.ends if file not in self._manifest.sums]:
             try:
                 with self._target.below(file.rpartition("/")[0]) as folder:
                     whole = digest(folder, _name(file)).hex()
             except FileNotFoundError:
-                # Not begun anew yet, or taken away.
+                # Not begun again yet, or removed.
                 continue
             self._manifest.whole(file, whole)
 
@@ -129,7 +129,7 @@ class Mboxes:
             try:
                 self._checkpoint()
             except OSError:
-                # Full: what the manifest does not tell of is written again next time.
+                # Disk full: messages without a line are written again next time.
                 self._lines = []
             self._close()
         self._open_folders.close()
@@ -140,7 +140,7 @@ class Mboxes:
             try:
                 part.close()
             except OSError:
-                # Its buffer goes nowhere any more; the manifest does not tell of what was in it.
+                # Its buffer is discarded; the manifest has no lines of it.
                 return
 
 

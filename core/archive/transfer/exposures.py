@@ -1,4 +1,4 @@
-"""Files that other accounts of this machine can read, of an archive, its last backup and its password files."""
+"""Files of an archive, its last backup and its password files that other accounts of this machine can read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.system.exposure import Exposure, exposed
 
 
 async def look(archive: Archive) -> list[Exposure]:
-    """All of it; empty when they can read nothing. Raises ``BusyError``, ``StorageError``."""
+    """All exposures; empty when there are none. Raises ``BusyError``, ``StorageError``."""
     last = await backup.last(archive)
     named = [profile.login.password_file for profile in await saved_profiles.all_profiles(archive)]
     return await asyncio.to_thread(exposed, archive.home, last.directory if last else "", named)

@@ -1,4 +1,4 @@
-"""Kinds of files by their first bytes: a file that is no message is refused by the name of its kind."""
+"""Kinds of files by their first bytes, so that a file that is no message is refused with the name of its kind."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-#: As much of a file is looked at to know what it is.
+#: Bytes that are read to recognise a file.
 BEGINNING = 4096
 
 
@@ -25,7 +25,7 @@ class Other(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """``text`` goes on after the file's name: "it is ..."."""
+    """A recognised kind. ``text`` continues a sentence after the file's name: "it is ..."."""
 
     other: Other
     text: str
@@ -78,13 +78,13 @@ _TEXTS: tuple[tuple[bytes, str], ...] = (
     (b"begin:vcalendar", "an appointment (iCalendar)"),
 )
 _FIELD = re.compile(rb"(?:\A|[\r\n])[A-Za-z][A-Za-z0-9_-]{1,60}[ \t]{0,20}:")
-#: Characters that text does not have; escape begins Japanese.
+#: Control characters that text does not have; escape begins Japanese.
 _CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 _WIDE = re.compile(rb"(?:[\t\n\r -~]\x00){8}|(?:\x00[\t\n\r -~]){8}")
 _PROGRAM = re.compile(rb"MZ[\x00-\xff]{58}[\x00-\xff]{2}", re.DOTALL)
-#: Names of what macOS and Windows leave in folders, whatever is in it.
+#: Names of files that macOS and Windows leave in folders, whatever their content.
 _LEFTOVER_NAMES = frozenset((".ds_store", "thumbs.db", "desktop.ini", "icon\r", ".localized", "__macosx"))
-#: Names that say what a file is. What is in it may be anything.
+#: File name endings that tell the kind, whatever the content.
 _NAMED = {
     ".pst": f"an Outlook data file (PST), {_NOT_YET}",
     ".ost": f"an Outlook data file (OST), {_NOT_YET}",
@@ -96,18 +96,18 @@ _NAMED = {
 
 
 def is_leftover(name: str) -> bool:
-    """Is it a name of what macOS or Windows keep in folders for themselves?"""
+    """True for a name of files that macOS or Windows keep in folders for themselves."""
     return name.startswith("._") or name.casefold() in _LEFTOVER_NAMES
 
 
 def named(name: str) -> Kind | None:
-    """The kind of a file by the end of its name, where that is the one of another program's store."""
+    """The kind of a file by its name's ending, where that is another program's mail store."""
     ending = name[name.rfind(".") :].casefold() if "." in name else ""
     return Kind(Other.STORE, _NAMED[ending]) if ending in _NAMED else None
 
 
 def told(beginning: bytes) -> Kind | None:
-    """The kind of a file that begins so; None when it may be a message."""
+    """The kind of a file by its first bytes; None when it may be a message."""
     for magic, other, text in _MAGIC:
         if beginning.startswith(magic):
             return Kind(other, text)
@@ -127,6 +127,6 @@ def told(beginning: bytes) -> Kind | None:
 
 
 def document(beginning: bytes) -> Kind | None:
-    """The kind of a file that begins as documents in text do. A mailbox may hold such a message, which has no header."""
+    """The kind of a text document by its first bytes. A mailbox may hold such a message, which has no header."""
     text = beginning[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return next((Kind(Other.FOREIGN, name) for magic, name in _TEXTS if text.startswith(magic)), None)

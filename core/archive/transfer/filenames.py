@@ -1,8 +1,7 @@
 """Names of folders, users and attachments as names of files, fit for any file system: pure computation.
 
-What holds here: no name is hidden, taken for an option, or kept by Windows for a device; the same folders get the same names
-each time, two folders never share one, not even where capital and small letters are the same, and no name is one that an
-export needs itself.
+Invariant: no name is hidden, starts like an option, or is a Windows device; the same folders get the same names each time, two
+folders never share one, not even without regard to case, and none collides with an export's own files.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from core.text.normal import normal
 from core.text.utf7 import modified_utf7
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
-#: Letters that look like nothing, and so push out of sight what comes after them, or make two names look alike.
+#: Invisible characters, which hide the ones after them, or make two names look alike.
 _NOTHING = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0]")
 _BLANKS = re.compile(r"\s{2,}")
-#: Devices that Windows keeps for itself: an export ends up on all kinds of disks. Superscript digits count as digits.
+#: Device names of Windows: an export ends up on all kinds of disks. Superscript digits count as digits.
 _DEVICES = frozenset(
     (
         *("con", "prn", "aux", "nul", "conin$", "conout$", "clock$"),
@@ -30,18 +29,18 @@ _DEVICES = frozenset(
 #: Ends of the names of an export's own files.
 _OWN = re.compile(r".*\.(eml|mbox|part|jsonl)|sha256sums", re.IGNORECASE)
 _MAX_NAME = 80
-#: Characters of a name that are looked at; digits of all of it keep two such names apart.
+#: Characters of a name that are processed; a digest of all of it keeps two such names apart.
 _LOOKED_AT = 1000
-#: Bytes of what is taken for the kind of a file.
+#: Bytes of a suffix that is kept as the file's kind.
 _LONGEST_KIND = 24
-#: Bytes of a path below the export's folder; Linux takes 4096 with all that is before it.
+#: Bytes of a path below the export's folder; Linux allows 4096 in all.
 _MAX_PATH = 1000
 #: Bytes of a Maildir folder's name, which holds all its levels.
 _MAX_MAILDIR = 200
 
 
 def file_name(level: str) -> str:
-    """A folder's name fit for any file system; when that changes it, a few digits keep two such names apart."""
+    """A folder's name fit for any file system; a changed one gets a few digits that keep it unique."""
     name = normal("NFC", level[:_LOOKED_AT])
     name = "".join(
         "_" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") else character for character in name
@@ -57,7 +56,7 @@ def file_name(level: str) -> str:
 
 
 def _trimmed(name: str) -> str:
-    """Without what Windows leaves out at the end: dots and blanks of any kind."""
+    """The name without trailing dots and blanks of any kind, which Windows drops."""
     end = len(name)
     while end and (name[end - 1] == "." or name[end - 1].isspace()):
         end -= 1
@@ -65,13 +64,13 @@ def _trimmed(name: str) -> str:
 
 
 def is_device(name: str) -> bool:
-    """True for a name that Windows takes for a device, as it does whatever stands after a dot."""
+    """True for a Windows device name, also with an extension."""
     return normal("NFKC", name.partition(".")[0]).strip().casefold() in _DEVICES
 
 
 def attachment_name(name: str) -> tuple[str, str]:
-    """The name of an attachment, fit for any file system, in two parts: what tells the kind of file stays at its end."""
-    # What comes from another system may have its folders before it.
+    """The name of an attachment, fit for any file system, in two parts: stem and suffix."""
+    # A name from another system may have its folders before it.
     name = _trimmed(name.replace("\\", "/").rpartition("/")[2].strip()) or "attachment"
     stem, dot, kind = name.rpartition(".")
     if stem and kind.isalnum() and len(kind.encode()) <= _LONGEST_KIND and _trimmed(stem):
@@ -84,12 +83,12 @@ def _digits(text: str, count: int) -> str:
 
 
 def fold(name: str) -> str:
-    """What is equal of names that some file system takes for the same."""
+    """Key under which names are equal that some file system takes for the same."""
     return normal("NFC", normal("NFC", name).casefold())
 
 
 def unique(wanted: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """A name for each key of (key, name), the first who wants one gets it; others have digits of their key added."""
+    """A name for each key of (key, name): the first gets it unchanged, later ones get digits of their key."""
     found: dict[str, str] = {}
     taken: set[str] = set()
     for key, name in wanted:
@@ -103,9 +102,9 @@ def unique(wanted: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def tree(paths: Sequence[str]) -> dict[str, str]:
-    """The place of each folder of ``paths``, in the order in which they were made, below a folder of its own: ``a/b``.
+    """The path of each folder of ``paths``, in the order of their creation: ``a/b``.
 
-    Levels stay levels; what is nested too deep for a file system stands at the top.
+    Levels stay levels; a folder nested too deep for a file system is put at the top.
     """
     children: dict[str, dict[str, None]] = {}
     for path in paths:
@@ -126,12 +125,14 @@ def tree(paths: Sequence[str]) -> dict[str, str]:
 
 
 def maildirs(paths: Sequence[str]) -> dict[str, str]:
-    """The place of each folder of ``paths`` as Maildir++, one tree for each folder at the top: ``top`` for its INBOX,
-    ``top/.Sent.2024`` for what is below it."""
+    """The path of each folder of ``paths`` as Maildir++, one tree for each top folder.
+
+    ``top`` is for its INBOX, ``top/.Sent.2024`` for a folder below it.
+    """
     tops = unique((top, file_name(top)) for top in dict.fromkeys(path.partition("/")[0] for path in paths))
     places: dict[str, str] = {}
     for top, group in groupby(sorted(paths, key=lambda path: path.partition("/")[0]), lambda path: path.partition("/")[0]):
-        # Sorting keeps the order in which they were made.
+        # The sort is stable, so the order of creation stays.
         several = list(group)
         inner = {path: path.partition("/")[2].split("/") for path in several}
         wanted = [(path, _dotted(levels if levels != [""] else [top])) for path, levels in inner.items() if levels != ["INBOX"]]
@@ -146,7 +147,7 @@ def _dotted(levels: Sequence[str]) -> str:
 
 
 def _without_dots(level: str) -> str:
-    """A level's name in which no dot parts levels. ``~`` at its beginning is a home to some servers."""
+    """A level's name without dots, which separate levels. A leading ``~`` is a home to some servers."""
     name = file_name(level)
     if "." in name or name.startswith("~"):
         name = ("_" * name.startswith("~") + name.removeprefix("~")).replace(".", "_")

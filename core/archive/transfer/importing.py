@@ -1,8 +1,8 @@
-"""Import: mail that people already have as files, into a user's archive, byte for byte.
+"""Import: users' existing mail files, into their archives, byte for byte.
 
-What holds here: what is in a folder already is not put there again, so an import can be repeated, and goes on where it was
-stopped; what cannot be imported is named with its file and the reason, and stops nothing else. A message that differs from
-one of the folder in its line ends alone is that message: its bytes are kept too, and it is counted as there already.
+Invariant: a message that is in a folder already is not added again, so an import can be repeated, and continues where it was
+stopped; failures are listed with file and reason, and stop nothing else. A message that differs from one of the folder in its
+line ends alone is that message: its bytes are kept too, and it counts as there already.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from core.model import User
 from core.system.tasks import spawn
 from core.text.format import counted
 
-#: Where mail without a place goes in the archive.
+#: The archive folder of mail without one.
 DEFAULT_FOLDER = "Imported"
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_MESSAGES = 500
@@ -40,7 +40,7 @@ BATCH_MESSAGES = 500
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A message, or a file or folder, that could not be imported. ``name`` is below the path that is imported."""
+    """A message, file or folder that could not be imported. ``name`` is below the imported path."""
 
     name: str
     reason: str
@@ -51,11 +51,11 @@ class Failure:
 
 @dataclass(slots=True)
 class Imported:
-    """The result of an import so far, or of a dry run; ``read`` of ``bytes_total`` bytes are gone through.
+    """The progress of an import or dry run; ``read`` of ``bytes_total`` bytes are done.
 
-    ``already``: the folder has that very message, of which ``twins`` with other line ends. ``repaired``: the archive
-    could not read them any more, and has them again. ``strangers``: files that are no mail. ``left_out``: what a groupware
-    keeps beside mail. ``found``: messages by the folder that they are for.
+    ``already``: the folder has that message, ``twins`` of them with other line ends. ``repaired``: damaged messages that the
+    archive has whole again. ``strangers``: files that are no mail. ``left_out``: groupware items beside mail. ``found``:
+    messages by destination folder.
     """
 
     bytes_total: int = 0
@@ -96,7 +96,7 @@ class Imported:
 
 
 def left_out(done: Imported) -> str:
-    """The items that were left out, with numbers: ``3 appointments, 1 contact``; empty when nothing was."""
+    """The left out items in words: ``3 appointments, 1 contact``; empty when there are none."""
     return ", ".join(counted(done.left_out[item], _NAMES[item]) for item in Item if done.left_out[item])
 
 
@@ -105,19 +105,19 @@ _NAMES = {Item.CALENDAR: "appointment", Item.CONTACT: "contact", Item.TASK: "tas
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A message that was read and hashed, and where it goes."""
+    """A message read and hashed, with its destination."""
 
     folder: str
     kind: Format
     message: Message
     sha256: bytes
-    #: A manifest tells what it is.
+    #: Described by a manifest.
     exported: bool
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Messages, read and hashed, and what else came by."""
+    """Messages, read and hashed, and the other findings between them."""
 
     messages: list[_Read] = field(default_factory=list)
     bytes: int = 0
@@ -131,9 +131,9 @@ class _Batch:
 
 
 def refuse_own(home: config.Home, path: Path) -> None:
-    """Raises ``InputError`` for the archive's own files, also for a folder in which they lie.
+    """Raise ``InputError`` for the archive's own files, also for a folder that contains them.
 
-    There is no mail to find, and whoever closes a file of the archive takes away the locks that this process has on it.
+    They hold no mail files, and closing a file of the archive would release the locks that this process has on it.
     """
     if home.holds(path):
         raise InputError(f"{path} is in the archive's own folder.", "Nothing there is to be imported.")
@@ -156,9 +156,9 @@ async def import_mail(
 ) -> Imported:
     """Put the mail at ``path`` into ``folder`` of the user's archive and below; ``tick`` is called after each batch.
 
-    Without ``folder`` mail of an export goes where it was, other mail to ``DEFAULT_FOLDER``, and what is said to be Kerio's
-    store where a run would file it. ``of``: the user whose archive is wanted of an export or a store that holds several;
-    ``account`` says the same of a store. ``dry_run`` writes nothing. Raises ``InputError`` (nothing there), ``StorageError``.
+    Without ``folder``, mail of an export goes to its former folders, other mail to ``DEFAULT_FOLDER``, and mail of Kerio's
+    store (if ``form`` says so) to the folders of a run. ``of``: the user wanted from an export or a store with several;
+    ``account`` is the same for a store. ``dry_run`` writes nothing. Raises ``InputError`` (nothing there), ``StorageError``.
     """
     check_folder(folder)
     refuse_own(archive.home, path)
@@ -174,7 +174,7 @@ async def import_mail(
             await _store(archive, user, path, batch, done, actor, dry_run)
             tick(done)
     finally:
-        # The thread reads its batch to the end; after an error nobody asks for it any more.
+        # The thread reads its batch to the end; after an error it would be left unawaited.
         await asyncio.wait([coming])
         _ = coming.cancelled() or coming.exception()
     if not done.done and not done.left_out and account is None:
@@ -186,7 +186,7 @@ async def import_mail(
 def _source(
     path: Path, form: Format, user: User, folder: str, of: str, account: Account | None
 ) -> tuple[Iterator[Finding], str]:
-    """What is to be gone through, and the folder that it is for. Blocking. Raises ``InputError``."""
+    """The findings at the path, and their destination folder. Blocking. Raises ``InputError``."""
     owner = whose(path, of, user) if form is Format.AUTO else ""
     if owner:
         return mail_files.exported(path, owner), folder
@@ -200,12 +200,12 @@ def _source(
 
 
 def _mailbox(user: User, account: Account) -> str:
-    """The folder to which a run files this mailbox: that of the user's own under the first address."""
+    """The folder to which a run files this mailbox: the user's own, under the first address."""
     return user.addresses[0] if user.addresses and belongs(account, user) else account.address
 
 
 def check_folder(folder: str) -> None:
-    """Can it be a folder of the archive? Raises ``InputError``."""
+    """Raise ``InputError`` for a path that cannot be a folder of the archive."""
     if not all(folder.split("/")) and folder:
         raise InputError(f'"{folder}" cannot be a folder.', "Give its path with / between the levels.")
     if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in folder):
@@ -213,7 +213,7 @@ def check_folder(folder: str) -> None:
 
 
 def whose(path: Path, of: str, user: User) -> str:
-    """Whose archive of the export is meant, by id; empty where there is no export. Blocking. Raises ``InputError``."""
+    """The id of the export's owner that is meant; empty where there is no export. Blocking. Raises ``InputError``."""
     if not path.is_dir() or manifest.header(path) is None:
         return ""
     found = mail_files.owners(path)
@@ -230,7 +230,7 @@ def whose(path: Path, of: str, user: User) -> str:
 def account_of(path: Path, of: str, user: User, form: Format) -> Account | None:
     """The mailbox of Kerio's store at ``path`` that is meant; None where there is no such store. Blocking.
 
-    Raises ``InputError`` where it is not clear.
+    Raises ``InputError`` when it is ambiguous.
     """
     if not path.exists():
         return None
@@ -254,7 +254,10 @@ def account_of(path: Path, of: str, user: User, form: Format) -> Account | None:
 
 
 def belongs(account: Account, user: User) -> bool:
-    """Is a mailbox of a store that of the user? By address; by login or name where no domain is told, or none of the user."""
+    """True when a mailbox of a store is the user's.
+
+    By address; by login or name where the store has no domain, or the user no address.
+    """
     addresses = {address.casefold() for address in user.addresses}
     if account.domain and any("@" in address for address in addresses):
         login = user.login.casefold()
@@ -272,13 +275,13 @@ def _size(path: Path) -> int:
             try:
                 total += os.lstat(os.path.join(folder, file)).st_size
             except OSError:
-                # Gone meanwhile; who reads it will say so.
+                # Gone since; its reader reports that.
                 continue
     return total
 
 
 class _Batches:
-    """Cuts what is found into batches, in threads, one after the other."""
+    """Divides the findings into batches, in threads, one after the other."""
 
     def __init__(self, source: Iterator[Finding], base: str) -> None:
         self._source = source
@@ -318,7 +321,7 @@ class _Batches:
         sha256 = hashlib.sha256(raw).digest()
         kind = None if found.sha256 else file_kinds.told(raw[: file_kinds.BEGINNING])
         if kind is None and found.kind is Format.EML and not found.sha256:
-            # What lies in a mailbox was delivered as a message; a file may only be called one.
+            # A file in a mailbox was delivered as a message; one elsewhere may only be named like one.
             kind = file_kinds.document(raw[: file_kinds.BEGINNING])
         if message.item is not None:
             batch.left_out.append(message.item)

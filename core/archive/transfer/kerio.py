@@ -1,9 +1,9 @@
-"""Kerio Connect's own store, on the disk or in its backups: folders as IMAP shows them.
+"""Kerio Connect's own store, on the disk or in its backups: folders with the folder tree that IMAP shows.
 
 A folder keeps its messages in ``#msgs`` and the folders below it beside that: ``DOMAIN/USER/INBOX/#msgs/00000001.eml``.
 A mailbox is the folder that holds such folders and has no messages itself; its name is the user's login, and that of the
-folder above it is the domain. Calendars, contacts, tasks and notes are kept in the same form; they are no mail. Flags and the
-times at which mail came are in files that are not read.
+folder above it is the domain. Calendars, contacts, tasks and notes are kept in the same form; they are no mail. Flags and times
+of receipt are in files that are not read.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from core.message.envelope import describe_header
 from core.message.splitter import header_end
 
 MESSAGES = "#msgs"
-#: So deep below what is given a mailbox is looked for.
+#: Levels below the given path at which mailboxes are looked for.
 _DEEPEST = 8
 _HEADER = 256 * 1024
-#: Folders that hold many files and no mailbox.
+#: Folders with many files and no mailbox.
 _LARGE = frozenset((MESSAGES, "cur", "new", "tmp"))
 _DOMAIN = re.compile(r"(?=.{3,253}\Z)[^@\s/#]+\.[^@\s/#.]+")
-#: Folders that are not for mail, in English and German; and what lies below them.
+#: Groupware folders that hold no mail, by name in English and German, with their subfolders.
 _FOLDERS = {
     "calendar": Item.CALENDAR,
     "kalender": Item.CALENDAR,
@@ -78,7 +78,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The mailboxes in a store, each once, and the backups that cannot be read."""
+    """The mailboxes in a store, each once, and the unreadable backups."""
 
     found: tuple[Account, ...]
     unusable: tuple[Unusable, ...]
@@ -92,7 +92,7 @@ def accounts(path: Path) -> Accounts:
 
 
 def mail(path: Path, wanted: Account) -> Iterator[Finding]:
-    """The mail of one mailbox at ``path``, what lies there and is no mail, and backups that cannot be read."""
+    """Yield the mail of one mailbox at ``path``, its items that are no mail, and unreadable backups."""
     unusable: list[Unusable] = []
     for tree, shown, above in _trees(path, unusable):
         for root, account in mailboxes(tree, above).items():
@@ -102,7 +102,7 @@ def mail(path: Path, wanted: Account) -> Iterator[Finding]:
 
 
 def _trees(path: Path, unusable: list[Unusable] | None = None) -> Iterator[tuple[Tree, str, Sequence[str]]]:
-    """What lies at ``path`` as trees: itself, and each backup in it; what each is called, and the folders that lead to it."""
+    """Yield trees at ``path``: the folder itself, and each backup in it; with their names, and the folders above them."""
     if not path.is_dir():
         with _opened(path, text(path.name), unusable) as tree:
             if tree is not None:
@@ -154,19 +154,19 @@ def _backups(tree: Tree, path: str = "", depth: int = 0) -> Iterator[str]:
 
 
 def mailboxes(tree: Tree, above: Sequence[str]) -> dict[str, Account]:
-    """Whose the mailboxes in a tree are, by folder; ``above`` are the folders that lead to the tree."""
+    """The accounts of the mailboxes in a tree, by folder; ``above`` are the folders that lead to the tree."""
     return {root: _account([*above, *root.split("/")] if root else above) for root in roots(tree)}
 
 
 def roots(tree: Tree, path: str = "", depth: int = 0) -> list[str]:
-    """The folders that are mailboxes: those next above folders with messages. Empty levels stand for the top."""
+    """The folders that are mailboxes: the parents of folders with messages. The empty path is the top."""
     try:
         entries = tree.entries(path)
     except OSError:
         return []
     folders = [entry.name for entry in entries if entry.folder and entry.name not in _LARGE - {MESSAGES}]
     if MESSAGES in folders:
-        # A folder with messages at the very top: no mailbox, but a folder of one.
+        # Messages at the very top: the tree is a folder of a mailbox, not a mailbox.
         return []
     if any(_holds_messages(tree, below(path, name)) for name in folders):
         return [path]
@@ -189,7 +189,7 @@ def _account(levels: Sequence[str]) -> Account:
 
 
 def mailbox(tree: Tree, root: str, shown: str, folder: str = "") -> Iterator[Finding]:
-    """The messages of a mailbox, or of one ``folder`` of it, and what else lies there."""
+    """Yield the messages of a mailbox, or of one ``folder`` of it, and its other files."""
     yield from _folder(tree, root, shown, folder, None)
 
 
@@ -232,7 +232,7 @@ def _messages(tree: Tree, path: str, shown: str, folder: str, item: Item | None)
         if entry.refusal:
             yield Unusable(name, entry.refusal)
         elif entry.folder and entry.name == MESSAGES:
-            # As somebody leaves it who copies such a folder into itself.
+            # Left by a user who copied such a folder into itself.
             yield from _messages(tree, below(path, entry.name), name, folder, item)
         elif file_kinds.is_leftover(entry.name) or entry.folder or not entry.name.casefold().endswith(".eml"):
             yield Stranger(name)
@@ -255,7 +255,7 @@ def _message(tree: Tree, path: str, name: str, folder: str, entry: Entry) -> Fin
 
 
 def _item(raw: bytes) -> Item | None:
-    """What an appointment or a contact is that lies in a folder of another name: nothing that anybody sent."""
+    """The item that a file in a mail folder is: an appointment or contact that was never sent; None for a message."""
     header = b"\n" + raw[: min(header_end(raw), _HEADER)].lower()
     match = _TYPE.search(header)
     if match is None or (match[1] not in _CALENDAR and match[1] not in _CONTACT):

@@ -1,7 +1,6 @@
-"""Finds mail in files and folders, on the disk or packed: .eml and .emlx files, mbox, Maildir, Kerio's store, and exports.
+"""Search for mail in files and folders, on the disk or packed: .eml and .emlx files, mbox, Maildir, Kerio's store, exports.
 
-Blocking. Nothing is read that is no regular file, and no link is followed. What cannot be used comes out by name, with the
-reason.
+Blocking. Only regular files are read, and no link is followed. Unusable files are yielded by name, with the reason.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ from core.errors import InputError
 from core.message import arrival, gmail, mbox, separators
 from core.message.mbox import Before, Quoting
 
-#: Folders that mail programs name after an mbox file, for what is below it.
+#: Folders that mail programs name after an mbox file, for its subfolders.
 _NEST = re.compile(r"\.(sbd|mbox|imapmbox)$", re.IGNORECASE)
-#: What Apple Mail keeps between the folder of a mailbox and its messages.
+#: Levels that Apple Mail puts between the folder of a mailbox and its messages.
 _APPLE = re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}|Data|Messages|\d{1,3}", re.IGNORECASE)
 _ATTACHMENTS = "Attachments"
 #: The folders of Google Takeout above the mail.
@@ -49,12 +48,12 @@ _NUMBERED = re.compile(r"\d+\.?")
 
 
 def owners(directory: Path) -> dict[str, str]:
-    """Whose archives an export holds: names by id. Raises ``InputError`` for a manifest that cannot be used."""
+    """The owners of an export: names by id. Raises ``InputError`` for an unusable manifest."""
     return {line.owner: line.user for line in manifest.read(directory)}
 
 
 def exported(directory: Path, owner: str) -> Iterator[Found | Unusable]:
-    """What the manifest in ``directory`` tells of the archive of ``owner``. Raises ``InputError`` on a line that is wrong."""
+    """Yield the messages that the manifest in ``directory`` lists for ``owner``. Raises ``InputError`` on a wrong line."""
     form = manifest.header(directory)
     assert form is not None
     tree = Disk(directory)
@@ -89,7 +88,7 @@ def _told(tree: Disk, line: Line, kind: Format) -> Found | Unusable:
 
 
 def _place(tree: Disk, line: Line, kind: Format) -> str:
-    """The path at which the file of a line is by now. Raises ``OSError``."""
+    """The present path of a line's file. Raises ``OSError``."""
     folder, _, name = line.file.rpartition("/")
     try:
         tree.look(line.file)
@@ -98,14 +97,14 @@ def _place(tree: Disk, line: Line, kind: Format) -> str:
             # The export was broken off.
             return f"{line.file}.part"
         if kind is Format.MAILDIR:
-            # A mail program has changed its flags since.
+            # A mail program has changed the flags in its name since.
             same = f"{name.partition(':2,')[0]}:2,"
             return next((below(folder, one.name) for one in tree.entries(folder) if one.name.startswith(same)), line.file)
     return line.file
 
 
 def holds_folders(path: Path, form: Format) -> bool:
-    """Does what is at ``path`` have folders: a folder, or a packed one? Else it is a folder itself, or a message. Blocking."""
+    """True for a folder, plain or packed; False for a single file or Maildir. Blocking."""
     if path.is_dir():
         return True
     if form not in (Format.AUTO, Format.MAILDIR, Format.KERIO) or not path.is_file():
@@ -115,7 +114,10 @@ def holds_folders(path: Path, form: Format) -> bool:
 
 
 def search(path: Path, form: Format, account: Account | None = None) -> Iterator[Finding]:
-    """The mail in a file or folder; of Kerio's store that of one ``account``. Raises ``InputError`` when nothing is there."""
+    """Yield the mail in a file or folder; of Kerio's store that of one ``account``.
+
+    Raises ``InputError`` when it is missing.
+    """
     if form is Format.KERIO and account is not None:
         yield from kerio.mail(path, account)
     elif path.is_file():
@@ -141,7 +143,7 @@ def _listed(tree: Tree) -> list[Entry]:
 
 
 class _Search:
-    """Goes through one tree. ``inside``: the tree is a packed file, in which no other is opened."""
+    """The search of one tree. ``inside``: the tree is a packed file, in which no other is opened."""
 
     def __init__(
         self, tree: Tree, form: Format, account: Account | None, roots: dict[str, Account], *, inside: bool = False
@@ -153,7 +155,7 @@ class _Search:
         self._inside = inside
 
     def folder(self, path: str, name: str, place: str, *, apple: bool = False) -> Iterator[Finding]:
-        """``name`` of the folder for people, ``place`` in the archive; both below what is imported."""
+        """Yield the findings in a folder: ``name`` for display, ``place`` in the archive; both below the imported path."""
         tree, form = self._tree, self._form
         if path in self._roots:
             if self._account is None or self._roots[path] == self._account:
@@ -206,7 +208,7 @@ class _Search:
             return False
 
     def file(self, entry: Entry, path: str, name: str, place: str, *, alone: bool = False) -> Iterator[Finding]:
-        """What one file is. A file that is imported by itself is the folder."""
+        """Yield the findings in one file. A file that is imported by itself is the folder."""
         try:
             yield from self._file(entry, path, name, place, alone)
         except Refused as error:
@@ -223,7 +225,7 @@ class _Search:
         elif entry.refusal:
             yield Unusable(name, entry.refusal)
         elif not entry.size:
-            # An empty file may be anything.
+            # An empty file may be of any kind.
             yield Stranger(name) if auto and not mail else Unusable(name, "it is empty")
         elif form is Format.EML or (auto and mail):
             if auto and self._holds_several(path):
@@ -242,7 +244,7 @@ class _Search:
                     yield self._other(entry, path, name, place, beginning)
 
     def _holds_several(self, path: str) -> bool:
-        """Is a file that is called a message an mbox with several? One with a line "From " before it is kept as it is."""
+        """True when a file named like a message is an mbox with several. One with a leading "From " line is kept unchanged."""
         with self._tree.open(path) as file:
             if not mbox.begins(file.read(BEGINNING)):
                 return False
@@ -291,7 +293,7 @@ class _Search:
             yield Unusable(name, 'it has no line "From ..." with a message after it, so it is no mbox')
 
     def _other(self, entry: Entry, path: str, name: str, place: str, beginning: bytes) -> Finding:
-        """What a file is whose name does not say that it is mail."""
+        """The finding on a file whose name does not mark it as mail."""
         kind = file_kinds.told(beginning)
         if self._form is not Format.AUTO:
             return Stranger(name)
@@ -332,7 +334,7 @@ def _boxed(file: BinaryIO, found: mbox.Found, quoting: Quoting) -> Callable[[], 
 
 
 def _apple(tree: Tree, path: str) -> Message:
-    """A message of Apple Mail; the attachments of a partial one lie beside the folder in which it is."""
+    """A message of Apple Mail; the attachments of a partial one lie beside its folder."""
     with tree.open(path) as file:
         apple = emlx.read(file.read(LARGEST))
     raw, missing = apple.raw, list[str]()
@@ -349,7 +351,7 @@ def _apple(tree: Tree, path: str) -> Message:
 
 
 def _attachment(tree: Tree, folder: str) -> bytes | None:
-    """The one file in a folder; None when there is none, or more than one."""
+    """The only file in a folder; None when there is none, or more than one."""
     try:
         files = [entry for entry in tree.entries(folder) if not file_kinds.is_leftover(entry.name)]
         if len(files) != 1 or files[0].folder or files[0].refusal:

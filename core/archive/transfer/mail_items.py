@@ -1,4 +1,4 @@
-"""Items found where mail is looked for: messages, files that cannot be used, and files that are no mail."""
+"""Findings of a search for mail: messages, unusable files, and files that are no mail."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from enum import StrEnum
 
 from core.text.utf7 import decoded_utf7, modified_utf7
 
-#: SQLite keeps no value that is longer.
+#: Bytes; SQLite keeps no longer value.
 LARGEST = 2**31 - 1
-#: Folders in one another, beyond which nobody keeps mail; each level costs time for all that lies below it.
+#: Levels of folders that are searched; each level costs time for everything below it.
 DEEPEST = 100
 TOO_DEEP = f"it lies in more than {DEEPEST} folders in one another"
-#: How Python shows bytes of a file's name that are no text.
+#: Python's escapes for bytes of a file name that are not text.
 _BYTES = re.compile("[\ud800-\udfff]")
 
 
 class Format(StrEnum):
-    """What is looked for; ``AUTO``: whatever is found. An mbox is taken as mboxrd unless it is said to be mboxo.
+    """The format that is searched for; ``AUTO``: all. An mbox is taken as mboxrd unless ``MBOXO`` is given.
 
-    ``EMLX`` is only found: messages of Apple Mail.
+    ``EMLX`` is only a result: messages of Apple Mail.
     """
 
     AUTO = "auto"
@@ -34,7 +34,7 @@ class Format(StrEnum):
 
 
 class Item(StrEnum):
-    """What lies in a groupware's folders beside mail."""
+    """A groupware item that is no mail."""
 
     CALENDAR = "calendar"
     CONTACT = "contact"
@@ -44,24 +44,24 @@ class Item(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message that was read. ``folders``, if it says itself where it lies, counts in the place of where it was found."""
+    """A message that was read. ``folders``, if it names its folders itself, count in place of the found one."""
 
     raw: bytes
     flags: str = ""
     internaldate: int | None = None
     folders: tuple[str, ...] = ()
-    #: What of it is missing.
+    #: The missing parts, in words.
     lacking: str = ""
-    #: What it is when it is no mail.
+    #: The item's kind when it is no mail.
     item: Item | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A message in a file. ``name`` says which, ``folder`` where it lies, below what is imported; ``read`` gives it.
+    """A message in a file. ``name`` and ``folder`` are below the imported path; ``read`` returns it.
 
-    ``read`` is for the time until the next one is asked for. It raises ``OSError``, ``Refused``. ``size`` is about that of the
-    message. ``sha256`` is what a manifest says of it, in hexadecimal digits; empty without one.
+    ``read`` is valid until the next finding is taken. It raises ``OSError``, ``Refused``. ``size`` is approximate. ``sha256``
+    is from a manifest, in hexadecimal digits; empty without one.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Something that should be mail and cannot be had."""
+    """A mail file that cannot be used."""
 
     name: str
     reason: str
@@ -104,12 +104,12 @@ def below(name: str, level: str) -> str:
 
 
 def text(name: str) -> str:
-    """A file's name as text that can be kept, whatever bytes it has."""
+    """A file's name as valid text: bytes that are no text are replaced."""
     return _BYTES.sub("\ufffd", name)
 
 
 def level(name: str) -> str:
-    """A folder's name as people write it: in modified UTF-7 (RFC 3501 5.1.3) where it is just that, else as it is."""
+    """A folder's name decoded from modified UTF-7 (RFC 3501 5.1.3) where it is exactly that, else unchanged."""
     plain = text(name)
     decoded = decoded_utf7(plain)
     if decoded != plain and modified_utf7(decoded) != plain:

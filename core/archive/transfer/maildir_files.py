@@ -12,26 +12,26 @@ from core.archive.transfer.trees import Entry, Kept, Refused, Tree
 from core.message import arrival
 
 PARTS = frozenset(("cur", "new", "tmp"))
-#: What Maildir's servers keep beside the mail.
+#: Files that servers keep in a Maildir beside the mail.
 _INFO = re.compile(r"[:;!]2,([A-Za-z,]*)$")
-#: A server, or an export, that knows a message to be empty puts its size into the name.
+#: Servers and exports put the size 0 into the name of an empty message.
 _EMPTY = re.compile(r",S=0(?=[,:;!]|\Z)")
 _KEYWORD = re.compile(r"(\d{1,2}) (\S{1,100})")
 
 
 def is_maildir(tree: Tree, entries: Sequence[Entry]) -> bool:
-    """Is a folder with these entries a Maildir? A packed one may have lost folders that were empty."""
+    """True for a folder with these entries of a Maildir. A packed one may lack empty folders."""
     names = {entry.name for entry in entries if entry.folder}
     return {"cur", "new"} <= names or (isinstance(tree, Kept) and bool(names & {"cur", "new"}))
 
 
 def place(name: str) -> str:
-    """``.Sent.2024`` as ``Sent/2024``; levels as people write them."""
+    """``.Sent.2024`` as ``Sent/2024``, decoded."""
     return "/".join(level(one) for one in name[1:].split(".") if one)
 
 
 def messages(tree: Tree, path: str, name: str, folder: str) -> Iterator[Finding]:
-    """The messages of one Maildir at ``path``, which is called ``name``, for the ``folder`` of the archive."""
+    """Yield the messages of one Maildir at ``path``, called ``name``, for the ``folder`` of the archive."""
     try:
         entries = {entry.name: entry for entry in tree.entries(path)}
     except OSError as error:
@@ -78,7 +78,7 @@ def _file(tree: Tree, path: str, shown: str, folder: str, file: Entry, keywords:
 
 
 def _keywords(tree: Tree, path: str) -> dict[str, str]:
-    """Dovecot's keywords by the letter that stands for each."""
+    """Dovecot's keywords by their letter."""
     try:
         with tree.open(below(path, "dovecot-keywords")) as source:
             lines = source.read(64 * 1024).decode("utf-8", "replace").splitlines()

@@ -1,8 +1,7 @@
-"""The manifest of an export: what is in its files, line by line, so that an import finds folders, flags and dates again.
+"""The manifest of an export: a line for each message in its files, so that an import finds folders, flags and dates again.
 
-``manifest.jsonl`` begins with a line on the export and has a line for each message. It only grows: lines come after what they
-tell of, and a line that was cut off by a crash is cut away when the next export goes on. ``SHA256SUMS`` beside it is what
-``sha256sum -c`` takes, for every file.
+``manifest.jsonl`` begins with a line on the export. It only grows: a line is written after its message, and a line that a crash
+cut off is removed when the next export continues. ``SHA256SUMS`` beside it is input for ``sha256sum -c``, for every file.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from core.system.open_folder import OpenFolder
 
 NAME, SUMS = "manifest.jsonl", "SHA256SUMS"
 VERSION = 1
-#: Lines that are kept back at most before they are written.
+#: The most lines kept in memory before they are written.
 BUFFERED = 500
 _LONGEST_LINE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the first line says of an export: its format, and the id of the archive that it is of."""
+    """The first line: the format of the export, and the id of its archive."""
 
     format: str
     archive: str
@@ -40,7 +39,7 @@ class Header:
 class Line:
     """A message in an export. ``file`` is below the export's folder, with ``/``; sizes in bytes.
 
-    In an mbox file it is the ``length`` bytes from ``offset`` on, quoted, after its "From " line; else the whole file.
+    In an mbox file, ``length`` bytes from ``offset`` on are the quoted message, after its "From " line; else the whole file.
     """
 
     file: str
@@ -57,7 +56,7 @@ class Line:
 
 
 class Manifest:
-    """The manifest that an export writes, locked while it is open. ``ends``: up to where each mbox file is told of."""
+    """The manifest of an export, locked while it is open. ``ends``: the end of the last listed message in each mbox file."""
 
     def __init__(self, directory: OpenFolder, header: Header) -> None:
         self._directory = directory
@@ -69,7 +68,7 @@ class Manifest:
 
     @classmethod
     def open(cls, directory: OpenFolder, header: Header) -> Manifest:
-        """Begin a manifest in ``directory``, or go on with the one that is there. Raises ``InputError``, ``BusyError``."""
+        """Begin a manifest in ``directory``, or continue the existing one. Raises ``InputError``, ``BusyError``."""
         manifest = cls(directory, header)
         path = directory.path / NAME
         if directory.facts(NAME) is None and directory.facts(SUMS) is not None:
@@ -107,7 +106,7 @@ class Manifest:
 
     @property
     def _first(self) -> bytes:
-        """The line on the export."""
+        """The header line."""
         return (json.dumps({"archivar": VERSION, **asdict(self._header)}) + "\n").encode("ascii")
 
     def _check(self, path: Path, found: Header) -> None:
@@ -127,7 +126,7 @@ class Manifest:
             self.ends[line.file] = line.offset + line.length
 
     def has(self, owner: str, folder: str, message: int) -> bool:
-        """Was the message written by an earlier export to this folder?"""
+        """True when an earlier export wrote the message to this folder."""
         ids = self._done.get((owner, folder))
         if ids is None:
             return False
@@ -135,14 +134,14 @@ class Manifest:
         return position < len(ids) and ids[position] == message
 
     def add(self, line: Line) -> None:
-        """Tell of a message whose file is written."""
+        """Add the line of a message whose file is written."""
         value = {key: item for key, item in asdict(line).items() if item is not None}
         self._waiting.append(json.dumps(value, separators=(",", ":")) + "\n")
         if line.offset is None and len(self._waiting) >= BUFFERED:
             self.flush()
 
     def whole(self, file: str, sha256: str) -> None:
-        """Tell that an mbox file is complete."""
+        """Record that an mbox file is complete."""
         self.sums[file] = sha256
         self._waiting.append(json.dumps({"whole": file, "sha256": sha256}) + "\n")
         self.flush()
@@ -155,7 +154,7 @@ class Manifest:
             self._file.flush()
 
     def finish(self) -> None:
-        """Write the sums of all files that are whole, in the place of older ones."""
+        """Write the checksums of all complete files, in place of older ones."""
         self.flush()
         os.fsync(self._file.fileno())
         with self._directory.replacing(SUMS) as sums:
@@ -183,7 +182,7 @@ def digest(folder: OpenFolder, name: str) -> bytes:
 
 
 def header(directory: Path) -> Header | None:
-    """What the manifest in ``directory`` is of; None when there is none. Raises ``InputError`` for one that cannot be used."""
+    """The header of the manifest in ``directory``; None when there is none. Raises ``InputError`` for an unusable one."""
     path = directory / NAME
     if not path.is_file():
         return None
@@ -192,7 +191,7 @@ def header(directory: Path) -> Header | None:
 
 
 def read(directory: Path) -> Iterator[Line]:
-    """The lines of the manifest in ``directory``. Raises ``InputError`` with the number of a line that cannot be used."""
+    """The lines of the manifest in ``directory``. Raises ``InputError`` with the number of an unusable line."""
     path = directory / NAME
     with path.open("rb") as lines:
         number = 0
@@ -204,7 +203,7 @@ def read(directory: Path) -> Iterator[Line]:
             if not text.endswith(b"\n"):
                 if lines.read(1):
                     raise _wrong(path, number, "it is too long")
-                # Cut off by a crash: what it would have told of is simply not known.
+                # Cut off by a crash: its message is simply not known.
                 return
             value = _object(text, path, number)
             if "whole" not in value:

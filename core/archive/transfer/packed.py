@@ -1,8 +1,8 @@
-"""Zip and tar files as trees of files: listed once, each file read by itself, nothing unpacked to a place that others see.
+"""Zip and tar files as trees of files: listed once, each file read by itself, nothing unpacked to a visible place.
 
-What holds here: names that lead out of the file, links and devices are refused by name; what is unpacked is bounded by what
-is read of it, and a file that unpacks to far more than its size is given up as a bomb. Larger files, and a packed tar, go
-through a temporary file without a name.
+What holds here: names that lead out of the file, links and devices are refused by name; no more is unpacked than is read, and a
+file that unpacks to far more than its size is refused as a bomb. Larger files, and a packed tar, go through an unnamed
+temporary file.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-#: Beyond so many bytes nothing may unpack to more than so many times its size.
+#: Beyond so many bytes a file may unpack to at most so many times its size.
 _FREE, _RATIO = 256 * 1024 * 1024, 200
 _BOMB = f"it unpacks to more than {_RATIO} times its size, as no mail does"
-#: Larger ones are kept on the disk while they are read.
+#: Bytes; larger files are kept on the disk while they are read.
 _IN_MEMORY = 8 * 1024 * 1024
 _PIECE = 1024 * 1024
 _MOST_NAMES = 5_000_000
-#: Folders in one another that a name may lead through.
+#: Levels of folders in a name.
 _MOST_LEVELS = 100
 _UTF8_NAMES = 0x800
 _ENCRYPTED = 0x1
-#: What the standard library raises on damage, beside OSError.
+#: Errors of the standard library on damaged files, beside OSError.
 DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -59,7 +59,7 @@ class _Source(Protocol):
 
 
 def is_packed(beginning: bytes) -> bool:
-    """Is it a zip file, a tar file, or something packed that may be one?"""
+    """True for a zip file, a tar file, or compressed data that may be one."""
     return beginning.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")) or _is_tar(beginning)
 
 
@@ -69,7 +69,7 @@ def _is_tar(beginning: bytes) -> bool:
 
 @contextmanager
 def opened(file: BinaryIO, size: int) -> Iterator[Kept]:
-    """The tree in a packed ``file`` of ``size`` bytes. Raises ``Refused`` for one that cannot be used, ``OSError``."""
+    """The tree in a packed ``file`` of ``size`` bytes. Raises ``Refused`` for an unusable one, ``OSError``."""
     with ExitStack() as stack:
         try:
             tree = _tree(stack, file, size)
@@ -104,7 +104,7 @@ def _decompressor(file: BinaryIO, beginning: bytes) -> _Source:
 
 
 def unpack(source: _Source, packed: int, write: Callable[[bytes], object]) -> int:
-    """Unpack all of a source that holds ``packed`` bytes; how many it gave. Raises ``Refused`` for a bomb."""
+    """Decompress a source of ``packed`` bytes; the number of bytes written. Raises ``Refused`` for a bomb."""
     total = 0
     while piece := source.read(_PIECE):
         total += len(piece)
@@ -115,7 +115,7 @@ def unpack(source: _Source, packed: int, write: Callable[[bytes], object]) -> in
 
 
 class _Names:
-    """Collects what a packed file holds, by folder."""
+    """Collects the names in a packed file, by folder."""
 
     def __init__(self) -> None:
         self.folders: dict[str, dict[str, Entry]] = {"": {}}
@@ -123,7 +123,7 @@ class _Names:
         self.files: dict[str, object] = {}
 
     def folder(self, path: str) -> bool:
-        """Make a folder and those above it; False where a file is in the way."""
+        """Add a folder and those above it; False where a file has the name."""
         if path in self.folders:
             return True
         parent, _, name = path.rpartition("/")
@@ -149,7 +149,7 @@ class _Names:
             self.folders[parent][last] = Entry(last, size=size, modified=modified)
 
     def path(self, name: str) -> str | None:
-        """A name without what does not count; None, and told, when it leads out of the packed file."""
+        """The normalised name; None, with a refusal, when it leads out of the packed file."""
         levels = [level for level in name.replace("\\", "/").split("/") if level not in ("", ".")]
         if name.startswith(("/", "\\")) or ".." in levels or (levels and levels[0].endswith(":")) or "\0" in name:
             self.refused.append((name, "its name leads out of the packed file"))
@@ -162,7 +162,7 @@ class _Names:
 
 def _zip(archive: zipfile.ZipFile, size: int) -> Kept:
     names = _Names()
-    # A member never gives more than it says; members that lie on each other say it together.
+    # A member never yields more than its stated size; overlapping members are caught by the sum.
     total = sum(info.file_size for info in archive.infolist())
     if total > _FREE and total > size * _RATIO:
         raise Refused(_BOMB)
@@ -188,7 +188,7 @@ def _zip(archive: zipfile.ZipFile, size: int) -> Kept:
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """A name in a zip file. Many programs write UTF-8 without saying so."""
+    """A name in a zip file. Many programs write UTF-8 without the flag for it."""
     if info.flag_bits & _UTF8_NAMES:
         return info.filename
     try:
@@ -207,7 +207,7 @@ def _tar(tar: tarfile.TarFile, file: BinaryIO) -> Kept:
             names.refused.append((member.name, "a link or no regular file, which is not followed"))
         else:
             names.add(member.name, member.size, float(member.mtime) or None, (member.offset_data, member.size))
-        # The library keeps all of them otherwise.
+        # The library would keep all of them in memory.
         tar.members = []  # type: ignore[attr-defined]
 
     def read(path: str) -> BinaryIO:
@@ -219,7 +219,7 @@ def _tar(tar: tarfile.TarFile, file: BinaryIO) -> Kept:
 
 
 class _Span:
-    """The next ``size`` bytes of a file."""
+    """A file object over the next ``size`` bytes of a file."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file = file
@@ -234,7 +234,7 @@ class _Span:
 
 
 def _spooled(source: _Source, packed: int) -> BinaryIO:
-    # Closed by whoever reads it.
+    # Closed by the reader.
     spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, prefix="archivar-")  # noqa: SIM115
     try:
         unpack(source, packed, spool.write)
@@ -256,7 +256,7 @@ def _translated(read: Callable[[str], BinaryIO]) -> Callable[[str], BinaryIO]:
 
 
 def unpacked(raw: bytes, largest: int) -> bytes:
-    """A message that Dovecot packed with gzip, bzip2, xz or zstd; any other as it is. Raises ``Refused``."""
+    """A message compressed by Dovecot with gzip, bzip2, xz or zstd, decompressed; any other unchanged. Raises ``Refused``."""
     if raw.startswith(b"\x28\xb5\x2f\xfd"):
         source: _Source = cast(_Source, zstd.ZstdFile(io.BytesIO(raw)))
     elif raw.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")):
@@ -278,5 +278,5 @@ def unpacked(raw: bytes, largest: int) -> bytes:
 
 
 def is_packed_name(name: str) -> bool:
-    """Is the name one that packed folders have?"""
+    """True for a file name of packed folders."""
     return name.casefold().endswith((".zip", ".tar", ".tgz", ".tar.gz", ".tbz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz"))

@@ -1,7 +1,7 @@
-"""Writes an attachment to a file: never over another one, for the owner's eyes alone, in a folder of its message alone.
+"""Writes an attachment to a file: never over another, mode 0600, in a folder for its message alone.
 
-What a message calls its attachments is up to whoever wrote it. In a folder that holds nothing else no name does any harm, since
-no program looks there for its settings, and ``*`` in it names nothing but attachments.
+The sender chooses the attachments' names. In a folder of their own no name does harm, since no program looks there for its
+settings, and ``*`` matches nothing else.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from core.archive.transfer.filenames import attachment_name, fold
 from core.errors import InputError, StorageError
 from core.system.open_folder import OpenFolder
 
-#: Names that are tried before it is given up: a folder with so many files of one name is no place for one more.
+#: Names that are tried before it fails.
 TRIES = 1000
 
 
 def save(folder: Path, message: int, name: str, data: bytes) -> Path:
-    """Write ``data`` to a new file, mode 0600, in the folder of ``message`` (its number) below ``folder``; where it is.
+    """Write ``data`` to a new file, mode 0600, in the folder of ``message`` (its id) below ``folder``; its path.
 
-    When there is one of that ``name``, a number goes before the suffix. Raises ``InputError`` (no such folder, or the one of
-    the message is not ours), ``StorageError`` (it cannot be written; then nothing is left of it).
+    When there is one of that ``name``, a number goes before the suffix. Raises ``InputError`` (no such folder, or the message's
+    folder belongs to another account), ``StorageError`` (a failed write; nothing is left of it).
     """
     try:
         if not folder.is_dir():
@@ -36,12 +36,12 @@ def save(folder: Path, message: int, name: str, data: bytes) -> Path:
 
 
 def place(message: int) -> str:
-    """The folder for the attachments of a message, below the one that a person names."""
+    """The folder for the attachments of a message, below the one that the user names."""
     return f"attachments-of-message-{message}"
 
 
 def _write(folder: OpenFolder, name: str, data: bytes) -> str:
-    """The name under which it is written: free, also where capital and small letters are the same."""
+    """Write under the first free name, compared without case; the name."""
     stem, kind = attachment_name(name)
     taken = {fold(there) for there in folder.names()}
     for number in range(1, TRIES + 1):
@@ -51,7 +51,7 @@ def _write(folder: OpenFolder, name: str, data: bytes) -> str:
         try:
             descriptor = folder.open(free, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         except FileExistsError:
-            # Made meanwhile.
+            # Created by another process since.
             continue
         try:
             with open(descriptor, "wb") as handle:

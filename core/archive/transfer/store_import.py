@@ -1,4 +1,4 @@
-"""The mail of a whole domain out of Kerio Connect's store or its backups: each mailbox to the user whose it is."""
+"""Import of a whole domain from Kerio Connect's store or its backups: each mailbox goes to its user."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.model import User
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A mailbox that was not imported: no user has its address, or several have. ``messages`` lie in it."""
+    """A mailbox without a user, or with several for its address; not imported. ``messages`` lie in it."""
 
     mailbox: str
     messages: int
@@ -32,7 +32,7 @@ class Unknown:
 
 @dataclass(slots=True)
 class Filled:
-    """What came to whom, by (user, mailbox), and what came to none."""
+    """The result of a store import: imported mailboxes by (user, mailbox), and those without a user."""
 
     imported: dict[tuple[str, str], Imported] = field(default_factory=dict)
     unknown: list[Unknown] = field(default_factory=list)
@@ -58,7 +58,7 @@ async def import_store(
     actor: str = "archivar",
     tick: Callable[[str, Imported], None] = lambda user, imported: None,
 ) -> Filled:
-    """Import every mailbox at ``path`` whose user is known, to where a run files it. ``tick`` gets the user's name.
+    """Import every mailbox of a known user at ``path`` to the folders of a run. ``tick`` gets the user's name.
 
     Raises ``InputError`` where there is no store, ``StorageError``.
     """

@@ -1,4 +1,4 @@
-"""Files in folders, wherever they lie: on the disk, or in a packed file. Blocking; nothing is read that is no regular file."""
+"""Files in folders, on the disk or in a packed file. Blocking; only regular files are read."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from core.system.open_folder import OpenFolder
 
 
 class Refused(Exception):
-    """A file that cannot be used; the text says why."""
+    """A file that cannot be used; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a folder holds: a folder, a file, or neither (``refusal`` says why). Size in bytes, times in seconds since 1970."""
+    """An entry of a folder: a folder, a file, or neither (``refusal`` is the reason).
+
+    Size in bytes, times in seconds since 1970.
+    """
 
     name: str
     folder: bool = False
@@ -33,22 +36,22 @@ class Entry:
 
 
 class Tree(Protocol):
-    """Paths are below the tree's top, with ``/`` between the levels; the top is empty."""
+    """A tree of folders. Paths are below its top, with ``/`` between the levels; the top is empty."""
 
-    #: What is refused without being looked at: names and reasons.
+    #: Names refused without being opened, with reasons.
     refused: Sequence[tuple[str, str]]
 
     def entries(self, path: str) -> list[Entry]:
-        """What is in a folder, by name. Raises ``OSError``."""
+        """The entries of a folder, by name. Raises ``OSError``."""
         ...
 
     def open(self, path: str) -> BinaryIO:
-        """A file that can be sought in. Raises ``OSError``, ``Refused``."""
+        """Open a file, seekable. Raises ``OSError``, ``Refused``."""
         ...
 
 
 class Disk:
-    """A folder of the disk. No link is followed below it, at no level; the folder that was read last stays open."""
+    """A folder on the disk. No link below it is followed, at any level; the folder read last stays open."""
 
     refused: Sequence[tuple[str, str]] = ()
 
@@ -86,7 +89,7 @@ class Disk:
 
 @contextmanager
 def _links() -> Iterator[None]:
-    """A link is one thing of many that cannot be read."""
+    """Raise ``Refused`` for a link."""
     try:
         yield
     except InputError:
@@ -94,7 +97,7 @@ def _links() -> Iterator[None]:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """A file that was looked at a while ago: what has become a link since is not followed, a pipe not waited for."""
+    """Open a file that was listed earlier: a link in its place is not followed, a pipe not waited for."""
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
@@ -125,7 +128,7 @@ def _told(name: str, facts: os.stat_result) -> Entry:
 
 
 class Kept:
-    """A tree whose names are known at once: a packed file."""
+    """A tree whose names are all known at once: a packed file."""
 
     def __init__(
         self,

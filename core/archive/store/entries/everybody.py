@@ -232,10 +232,6 @@ class Refiled(Event):
     """Messages filed to users who have been given their addresses since.
 
     Payload: {places: [[owner, folder]], messages: [[sha256, [[address, sent, place]]]]}
-
-    Payload: {places: [[owner, folder]], messages: [[sha256, [[address, sent, place]]]]}
-
-    place: a number into the list. Messages whose addresses are all filed leave the catch-all archive.
     """
 
     kind: ClassVar[str] = "refiled"
