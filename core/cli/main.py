@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
+from inspect import iscoroutine
 from pathlib import Path
 
 import typer
 
+from core.cli.answer import Answer
 from core.cli.commands import Commands
-from core.cli.context import Console, context
+from core.cli.context import Console, context, run
 from core.cli.output import output
 from core.errors import ArchivarError, InputError, StorageError
 from core.system import locales
@@ -71,7 +73,10 @@ def _do(arguments: list[str]) -> int:
         output.line(f"archivar {__version__}")
         return 0
     try:
-        code = build()(arguments, prog_name="archivar", standalone_mode=False)
+        said = build()(arguments, prog_name="archivar", standalone_mode=False)
+        if iscoroutine(said):
+            said = run(said)
+        return output.show(said) if isinstance(said, Answer) else said if isinstance(said, int) else 0
     except typer.Exit as stop:
         return stop.exit_code
     except OSError as error:
@@ -89,7 +94,6 @@ def _do(arguments: list[str]) -> int:
         if wrong is None:
             raise
         raise wrong from None
-    return code if isinstance(code, int) else 0
 
 
 def _write_help(app: typer.Typer) -> None:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from core.cli.answer import Answer, Line, Note, Part, Raw, Table, Verbatim
 from core.errors import ArchivarError, StorageError
 from core.text import layout
 from core.text.format import safe
@@ -49,6 +50,32 @@ class Output:
     def columns(self) -> int:
         """The columns of the terminal that people read; 80 where it is none."""
         return _width(self._people) or 80
+
+    def show(self, answer: Answer) -> int:
+        """Write what a command answers; its exit code. Raises the answer's error, if it has one."""
+        if self.json_wanted and answer.json is not None:
+            self.json(answer.json())
+        else:
+            for part in answer.lines:
+                self._show(Line(part) if isinstance(part, str) else part)
+        for part in answer.notes:
+            self._show(Note(part) if isinstance(part, str) else part)
+        if answer.error is not None:
+            raise answer.error
+        return answer.exit_code
+
+    def _show(self, part: Part) -> None:
+        match part:
+            case Line(text, indent):
+                self.line(text, indent=indent)
+            case Note(text):
+                self.note(text)
+            case Verbatim(text):
+                self.verbatim(text)
+            case Table(head, rows, right):
+                self.table(head, rows, right=right)
+            case Raw(data):
+                self.raw(data)
 
     def line(self, text: str = "", *, indent: int = 0) -> None:
         """A line for people: to stdout, or to stderr beside JSON. Broken, it goes on after ``indent`` blanks."""

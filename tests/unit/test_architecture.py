@@ -45,7 +45,6 @@ EXCEPTIONS: dict[str, str] = {}
 #: What is too long today and will be divided. Nothing is added here.
 TOO_LONG = {
     "core.archive.registry.saved_profiles",
-    "core.cli.archive.show()",
     "core.cli.profiles",
     "core.cli.service.status()",
     "core.cli.service.work()",
@@ -58,7 +57,8 @@ TOO_LONG = {
 }
 #: What of the core the help of all commands may load.
 HELP = {
-    *("core", "core.cli", "core.cli.commands", "core.cli.context", "core.cli.help", "core.cli.main", "core.cli.output"),
+    *("core", "core.cli", "core.cli.answer", "core.cli.commands", "core.cli.context", "core.cli.help", "core.cli.main"),
+    "core.cli.output",
     *("core.errors", "core.problems", "core.problems.code", "core.problems.command_line", "core.problems.unnamed"),
     *("core.system", "core.system.guard", "core.system.locales"),
     *("core.text", "core.text.codepoints", "core.text.format", "core.text.layout"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.cli import main, profiles
+from core.cli.answer import Answer, Line, Note, Part, Raw, Table
 from core.cli.commands import COMMANDS
 from core.cli.output import Output, output, plain
 from core.cli.watching import drawing, show_result
@@ -236,6 +238,49 @@ def test_json_has_stdout_to_itself(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.isascii()
     output.error(ConnectError("tcp", "No."))
     assert capsys.readouterr().out == ""
+
+
+def test_an_answer_is_written_in_the_form_that_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --json no object is made, with it no line is asked for; notes stand beside either, and an error comes last."""
+
+    def answer() -> Answer:
+        return Answer(json=value, lines=lines(), notes=[Line("summary"), "beside"], exit_code=4)
+
+    def value() -> dict[str, int]:
+        made.append("json")
+        return {"a": 1}
+
+    def lines() -> Iterator[Part | str]:
+        made.append("lines")
+        yield "first"
+        yield Table(("N", "NAME"), [("7", "x")], right=("N",))
+        yield Note("only with text")
+
+    made: list[str] = []
+    output = Output()
+    assert output.show(answer()) == 4
+    assert capsys.readouterr() == ("first\nN  NAME\n7  x\nsummary\n", "only with text\nbeside\n")
+    assert made == ["lines"]
+    output.json_wanted = True
+    assert output.show(answer()) == 4
+    out, err = capsys.readouterr()
+    assert (json.loads(out), err, made) == ({"a": 1}, "summary\nbeside\n", ["lines", "json"])
+    assert output.show(Answer(lines=[Raw(b"as it is\n")])) == 0
+    assert capsys.readouterr() == ("as it is\n", "")
+    with pytest.raises(InputError):
+        output.show(Answer(notes=["said before"], error=InputError("Refused.")))
+    assert capsys.readouterr().err == "said before\n"
+
+
+def test_lines_are_written_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a long answer no more than a line is held: each is written before the next one is made."""
+
+    def lines() -> Iterator[str]:
+        for number in range(3):
+            yield f"line {number}"
+            assert capsys.readouterr().out == f"line {number}\n"
+
+    assert Output().show(Answer(lines=lines())) == 0
 
 
 def test_outside_text_is_made_harmless_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
