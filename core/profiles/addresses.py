@@ -1,11 +1,14 @@
-"""E-mail addresses as administrators type them."""
+"""E-mail addresses: as administrators type them, and compared with one another."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from contextlib import suppress
+from functools import lru_cache
 
 from core.errors import InputError
+from core.text.normal import normal
 
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
 #: The longest address of RFC 5321 section 4.5.3.1: 64 octets, @, 255 octets.
@@ -24,3 +27,21 @@ def check(address: str) -> str:
         shown = address if len(address) <= 60 else f"{address[:59]}…"
         raise InputError(f'"{shown}" is not an e-mail address.', "Write it as name@domain.")
     return address
+
+
+@lru_cache(maxsize=10_000)
+def key(address: str) -> str:
+    """Addresses with the same key are the same one: without regard to case, a domain's punycode spelled out."""
+    if address.isascii() and "xn--" not in (lower := address.lower()):
+        return lower
+    local, _, domain = normal("NFC", address).rpartition("@")
+    domain = domain.casefold()
+    if "xn--" in domain and len(domain) <= 255:
+        with suppress(UnicodeError):
+            domain = domain.encode("ascii").decode("idna").casefold()
+    return f"{local.casefold()}@{domain}"
+
+
+def domain_of(address: str) -> str:
+    """What stands behind the last ``@``."""
+    return address.rpartition("@")[2]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.errors import InputError
-from core.profiles import addresses, routing, templates
+from core.profiles import addresses, correspondents, templates
 
 UNKNOWN_FOLDER = "Unknown addresses"
 
@@ -31,7 +31,7 @@ class CatchAll:
     unknown: Unknown = Unknown.ARCHIVE
     unknown_folder: str = UNKNOWN_FOLDER
     archive: str = ""
-    headers: tuple[str, ...] = routing.HEADERS
+    headers: tuple[str, ...] = correspondents.HEADERS
     domains: tuple[str, ...] = ()
     own_addresses: tuple[str, ...] = ()
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from core.message import html_references as markup
-from core.profiles import routing
-from core.profiles.routing import Found
+from core.profiles import correspondents
+from core.profiles.correspondents import Found
 from core.text.normal import normal
 
 #: Fields that mark a report by their name, and by their value.
@@ -66,10 +66,10 @@ class Report:
 
 def unwrap(raw: bytes) -> Report | None:
     """Read a journal report; None for any other message, and for a report that cannot be read. Never raises."""
-    header = routing.header_of(raw)
+    header = correspondents.header_of(raw)
     if b"journal" not in header.lower():
         return None
-    values = routing.fields(header)
+    values = correspondents.fields(header)
     if not _is_report(values):
         return None
     content = b""
@@ -81,7 +81,7 @@ def unwrap(raw: bytes) -> Report | None:
         elif kind in ("", "text/plain", "text/html"):
             text = _decoded(body[:LONGEST_TEXT])
             texts.append((markup.plain_lines(text), False) if kind == "text/html" else (text, True))
-    inner = routing.fields(routing.header_of(content))
+    inner = correspondents.fields(correspondents.header_of(content))
     if not inner:
         return None
     named = (_Envelope(inner).read(text, folded=folded) for text, folded in texts)
@@ -118,7 +118,7 @@ def _leaves(raw: bytes, values: dict[str, list[str]]) -> Iterator[tuple[str, byt
 
 
 def _header(part: bytes) -> dict[str, list[str]]:
-    return routing.fields(routing.header_of(part))
+    return correspondents.fields(correspondents.header_of(part))
 
 
 def _boundary(content_type: str) -> bytes:
@@ -197,7 +197,7 @@ class _Envelope:
             match = _LINE.fullmatch(line)
             if match is None:
                 # An older form has the recipients below the word, each in a line of its own.
-                if listing and routing.addresses(line):
+                if listing and correspondents.addresses(line):
                     self._received(line, known=False)
                 elif line.strip():
                     listing = False
@@ -207,7 +207,7 @@ class _Envelope:
             if self._is_subject(word, value) or self._repeats(value):
                 continue
             if word in _SENDER | _BEHALF:
-                self.senders |= dict.fromkeys(routing.addresses(value))
+                self.senders |= dict.fromkeys(correspondents.addresses(value))
             elif word in _RECIPIENT:
                 listing = not value
                 self._received(value, known=True)
@@ -216,9 +216,9 @@ class _Envelope:
                     listing = not value
                     self._received(value, known=False)
                 else:
-                    self.senders |= dict.fromkeys(routing.addresses(value))
+                    self.senders |= dict.fromkeys(correspondents.addresses(value))
         recipients = tuple(self.recipients)
-        return Found(tuple(self.senders), recipients, tuple(self.unreadable)[: routing.MOST_UNREADABLE])
+        return Found(tuple(self.senders), recipients, tuple(self.unreadable)[: correspondents.MOST_UNREADABLE])
 
     def _is_subject(self, word: str, value: str) -> bool:
         """Is it the subject of the message, by its word or by how it begins? Whoever wrote the message chose what it says."""
@@ -238,9 +238,9 @@ class _Envelope:
                 self._add(whose, known=known)
 
     def _add(self, value: str, *, known: bool) -> None:
-        self.recipients |= dict.fromkeys(routing.addresses(value))
+        self.recipients |= dict.fromkeys(correspondents.addresses(value))
         if known:
-            self.unreadable |= dict.fromkeys(routing.unreadable(value))
+            self.unreadable |= dict.fromkeys(correspondents.unreadable(value))
 
 
 def _plain(text: str) -> str:
@@ -249,7 +249,11 @@ def _plain(text: str) -> str:
 
 def _is_list(value: str) -> bool:
     """Is it a list of addresses, and not a sentence with one in it?"""
-    return bool(routing.addresses(value)) and not routing.unreadable(value) and not value.startswith("<") | ("://" in value)
+    return (
+        bool(correspondents.addresses(value))
+        and not correspondents.unreadable(value)
+        and not value.startswith("<") | ("://" in value)
+    )
 
 
 def _unfolded(text: str, is_subject: Callable[[str, str], bool]) -> Iterator[str]:

@@ -52,7 +52,6 @@ TOO_LONG = {
     "core.engine.run.run.__init__()",
     "core.engine.visit.link.__init__()",
     "core.message.content",
-    "core.profiles.routing",
     "core.service.unit.unit()",
 }
 #: What of the core the help of all commands may load.

@@ -138,7 +138,7 @@ async def test_an_error_over_a_message_loses_neither_it_nor_the_batch(tmp_path: 
     """It goes to those who are not known."""
     archive = await homes.begin(tmp_path / "home")
     try:
-        monkeypatch.setattr("core.engine.visit.catchall.routing.find", Mock(side_effect=RecursionError))
+        monkeypatch.setattr("core.engine.visit.catchall.correspondents.find", Mock(side_effect=RecursionError))
         sorting = Sorting(CatchAll(unknown=Unknown.ARCHIVE), AddressBook([]), users.NOBODY)
         assert sorting.places(sorting.sort(b"To: x@y\r\n\r\n").route) == [sorting.kept]
     finally:

@@ -29,7 +29,7 @@ from core.imap import gmail as labels
 from core.message import arrival, content, envelope, gmail, invitation, mbox, separators, splitter, transfer_encoding, uuencoded
 from core.message import html_references as markup
 from core.message import html_text as pages
-from core.profiles import journal, routing
+from core.profiles import addresses, correspondents, journal
 from core.text import layout, normal, utf7
 from core.text.format import safe
 from tests import growth
@@ -256,9 +256,9 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     "core.archive.transfer.filenames": (TEXT, _text(lambda text: (filenames.file_name(text), filenames.fold(text)))),
     "core.archive.transfer.mail_items": (TEXT, _text(mail_items.level)),
     "core.archive.search.folding": (TEXT, _text(folding.words)),
-    "core.profiles.routing": (MAIL, routing.find),
+    "core.profiles.correspondents": (MAIL, correspondents.find),
     "core.profiles.journal": (MAIL, journal.unwrap),
-    "core.profiles.addresses": (TEXT, _text(routing.key)),
+    "core.profiles.addresses": (TEXT, _text(addresses.key)),
     "core.message.invitation": (TEXT, _text(lambda text: invitation.told(f"BEGIN:VEVENT\n{text}\nSUMMARY:{text}\nEND:VEVENT"))),
     "core.message.html_text": (TEXT, _text(lambda text: (pages.read(text), pages.read(f'<a href="{text}">')))),
     "core.archive.search.numbers": (TEXT, _text(numbers.compact)),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.profiles import journal
-from core.profiles.routing import Found
+from core.profiles.correspondents import Found
 from tests.journals import report
 
 INNER = b"From: anna@example.test\r\nTo: team@example.test\r\nSubject: =?utf-8?q?x?=\r\n\r\nbody \xff\x00\r\n--b\r\n\r\nmore"

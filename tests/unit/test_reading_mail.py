@@ -8,7 +8,7 @@ import pytest
 
 from core.message.content import Content, attachment, read
 from core.message.envelope import describe, describe_header
-from core.profiles import routing
+from core.profiles import correspondents
 
 INNER = (
     b"From: Fraud <huber@ext.test>\r\nTo: boss@firma.test\r\nSubject: Inner subject\r\n"
@@ -133,7 +133,7 @@ def test_the_catalog_reads_odd_line_ends_as_the_reader_does(end: bytes, last: by
     assert read(raw).text == "To: no@field.test\nText\n"
     for one in (describe(raw), describe_header(raw)):
         assert (one.sender, one.recipients, one.subject) == ("a@b.test", "c@d.test", "Hello")
-    assert routing.find(raw).recipients == ("c@d.test",)
+    assert correspondents.find(raw).recipients == ("c@d.test",)
 
 
 def test_bare_carriage_returns_are_line_ends() -> None:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.model import User
-from core.profiles import routing
-from core.profiles.routing import AddressBook, Found, addresses, find
+from core.profiles import addresses, correspondents
+from core.profiles.correspondents import Found, find
+from core.profiles.routing import AddressBook
 
 ANNA = User("1", "anna", ("anna@example.test", "a.muster@example.test", "sales@Example.test"))
 BOB = User("2", "bob", ("Bob@example.test",))
@@ -62,7 +63,7 @@ BOOK = AddressBook([ANNA, BOB, ZOE], own=["journal@example.test"])
 )
 def test_all_addresses_of_a_field_are_found(value: str, found: list[str]) -> None:
     """Lists, groups, comments, encoded words, quoted local parts, and of what is broken as much as can be read."""
-    assert addresses(value) == found
+    assert correspondents.addresses(value) == found
 
 
 def _header(*lines: str) -> bytes:
@@ -197,14 +198,14 @@ _LOCALS = st.from_regex(r"[a-z0-9]+([._+'-][a-z0-9]+){0,3}", fullmatch=True).fil
 def test_what_a_mail_program_writes_is_read(people: list[tuple[str, str]]) -> None:
     """Any names with any addresses, written by the standard library, give these addresses."""
     value = ", ".join(formataddr((name, f"{local}@example.test")) for name, local in people)
-    assert addresses(value) == [f"{local}@example.test" for _, local in people]
+    assert correspondents.addresses(value) == [f"{local}@example.test" for _, local in people]
 
 
 @given(value=st.lists(st.sampled_from(_PIECES), max_size=12).map("".join))
 @settings(deadline=None, max_examples=500)
 def test_the_quick_way_reads_what_the_thorough_one_does(value: str) -> None:
     """Values as nearly all programs write them are read by one expression, with the same result."""
-    assert addresses(value) == list(routing._addresses(value, decode=True))
+    assert correspondents.addresses(value) == list(correspondents._addresses(value, decode=True))
 
 
 @given(
@@ -219,7 +220,7 @@ def test_nothing_is_raised_and_addresses_are_whole(raw: bytes) -> None:
         assert local
         assert domain
         assert len(address.encode()) <= 320
-        assert routing.key(routing.key(address)) == routing.key(address)
+        assert addresses.key(addresses.key(address)) == addresses.key(address)
     BOOK.route(found)
 
 
@@ -231,8 +232,8 @@ def test_nothing_is_raised_and_addresses_are_whole(raw: bytes) -> None:
 def test_hostile_headers_cost_time_in_proportion_to_their_length(value: str) -> None:
     """Half a megabyte of what is never closed takes not much longer than as much in order: the square would be minutes."""
     started = time.process_time()
-    addresses(", ".join(f"user{number}@example.test" for number in range(50_000)))
+    correspondents.addresses(", ".join(f"user{number}@example.test" for number in range(50_000)))
     usual = time.process_time() - started
     started = time.process_time()
-    addresses(value)
+    correspondents.addresses(value)
     assert time.process_time() - started < 20 * usual + 5

@@ -12,7 +12,7 @@ from core.archive.registry.unknown import State as Known
 from core.archive.registry.unknown import UnknownAddress
 from core.errors import InputError
 from core.model import moment, now
-from core.profiles import people, routing
+from core.profiles import addresses, people
 from core.text import format as texts
 from tui.desk import present
 from tui.desk.present import Badge, Safe, Tone
@@ -163,7 +163,7 @@ def row(one: UnknownAddress) -> UnknownRow:
         more.append(present.sentence(f"{present.text(one.ignored_by, 100)} was said to be not ours. z takes that back."))
     return UnknownRow(
         one.address,
-        routing.domain_of(one.address),
+        addresses.domain_of(one.address),
         present.text(one.address, 200),
         present.sentence(texts.number(one.messages)),
         present.sentence(texts.number(one.open)),

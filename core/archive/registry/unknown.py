@@ -16,7 +16,7 @@ from core.archive.store.ledger import Draft
 from core.errors import InputError
 from core.model import User
 from core.problems import user as problems
-from core.profiles import addresses, routing
+from core.profiles import addresses
 
 
 class State(StrEnum):
@@ -162,7 +162,7 @@ async def set_ours(archive: Archive, text: str, ours: bool, *, actor: str = "arc
 async def users_in(archive: Archive, domain: str) -> int:
     """The number of users with an address in a domain, given as in a key."""
     rows = await archive.database.read("SELECT user_id, address FROM address")
-    return len({user_id for user_id, address in rows if routing.domain_of(routing.key(address)) == domain})
+    return len({user_id for user_id, address in rows if addresses.domain_of(addresses.key(address)) == domain})
 
 
 async def _owner(archive: Archive, pattern: str) -> str:
@@ -180,8 +180,8 @@ def _pattern(text: str) -> str:
     local, sign, domain = text.rpartition("@")
     if not local.startswith('"'):
         addresses.check(text if local else f"x@{domain}")
-    key = routing.key(text if sign else f"@{text}")
-    return key if local else f"@{routing.domain_of(key)}"
+    key = addresses.key(text if sign else f"@{text}")
+    return key if local else f"@{addresses.domain_of(key)}"
 
 
 async def make_alias(archive: Archive, address: str, name: str, *, actor: str = "archivar") -> User:

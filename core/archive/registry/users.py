@@ -17,7 +17,7 @@ from core.db.database import Row
 from core.errors import InputError
 from core.model import User
 from core.problems import user as problems
-from core.profiles import people, routing
+from core.profiles import addresses, people
 from core.profiles.people import CATCHALL
 from core.profiles.selection import NAMED, Chosen, Mode, Selection
 
@@ -261,12 +261,12 @@ async def _checked(archive: Archive, user: User) -> User:
 
 async def _refuse_other_spelling(archive: Archive, user: User) -> None:
     """Raise ``InputError`` when another user has an address in its other spelling: umlauts, or punycode."""
-    wanted = {routing.key(address): address for address in user.addresses}
+    wanted = {addresses.key(address): address for address in user.addresses}
     wanted = {key: address for key, address in wanted.items() if not key.isascii()}
     if not wanted:
         return
     sql = f"SELECT address, user_id FROM address WHERE user_id <> ? AND (address LIKE '%xn--%' OR {_NOT_ASCII})"
     for address, user_id in await archive.database.read(sql.format("address"), (user.id,)):
-        if same := wanted.get(routing.key(address)):
+        if same := wanted.get(addresses.key(address)):
             other = await of_id(archive, user_id)
             raise InputError(problems.SPELLING_TAKEN(address=same, user=other.name, other=address))

@@ -26,11 +26,12 @@ from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.message.splitter import header_end
 from core.model import User
-from core.profiles import journal, routing, templates
+from core.profiles import addresses, correspondents, journal, templates
 from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.correspondents import Found
 from core.profiles.people import CATCHALL
 from core.profiles.profile import Profile
-from core.profiles.routing import AddressBook, Found, Match, Route
+from core.profiles.routing import AddressBook, Match, Route
 from core.text.format import number
 
 logger = logging.getLogger("archivar.catchall")
@@ -75,9 +76,9 @@ class Sorting:
             return Sorted(raw, Route(), Found())
 
     def _sorted(self, raw: bytes) -> Sorted:
-        outer = routing.find(raw, self.rules.headers)
+        outer = correspondents.find(raw, self.rules.headers)
         if report := self.report(raw, outer):
-            inner = routing.find(report.content, self.rules.headers)
+            inner = correspondents.find(report.content, self.rules.headers)
             # Who gets it the server knows best; who wrote it the message may say as well.
             found = Found((*report.found.senders, *inner.senders), report.found.recipients, report.found.unreadable)
             header = hashlib.sha256(raw[: header_end(raw)]).digest()
@@ -89,7 +90,7 @@ class Sorting:
         report = journal.unwrap(raw)
         if report is None:
             return None
-        outer = outer or routing.find(raw, self.rules.headers)
+        outer = outer or correspondents.find(raw, self.rules.headers)
         return None if self.book.route(Found(recipients=outer.recipients)).matches else report
 
     def places(self, route: Route) -> list[tuple[str, str]]:
@@ -245,7 +246,7 @@ def _left(
     ours: set[str] = set()
     rows = []
     for uid, listed, found, route in messages:
-        read = [routing.key(address) for address in (*found.senders, *found.recipients)]
+        read = [addresses.key(address) for address in (*found.senders, *found.recipients)]
         keys = list(dict.fromkeys([*read, *found.unreadable]))
         ours.update(stranger.address for stranger in route.strangers if stranger.ours)
         named = tuple(numbers.setdefault(address, len(numbers)) for address in keys)

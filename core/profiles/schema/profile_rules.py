@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from core.profiles import routing, templates
+from core.profiles import correspondents, templates
 from core.profiles.catchall import UNKNOWN_FOLDER, Unknown
 from core.profiles.deletion import OnTrash, When
 from core.profiles.filter import Flagged, Seen
@@ -180,7 +180,7 @@ CATCHALL_FIELDS = (
     _of_filing(
         "catchall.headers",
         of.HEADERS,
-        routing.HEADERS,
+        correspondents.HEADERS,
         label="Header fields",
         hint="empty: the usual ones, From, To, Cc, Delivered-To and more",
     ),
