@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from core.archive.store.intake import prepare
 from core.demo.odd import odd_messages
 from core.errors import InputError
-from core.message import content
+from core.message import content, leaves
 from core.message.content import attachment, read
 from core.message.envelope import describe
 from core.message.html_text import read as read_page
@@ -232,7 +232,7 @@ def test_an_attachment_that_is_not_there_is_refused() -> None:
 def test_what_is_not_read_is_said() -> None:
     """Limits and formats that are not looked into are named, and the rest is read."""
     head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
-    many = read(head + b"--b\r\n\r\nword\r\n" * (content.MOST_PARTS + 5))
+    many = read(head + b"--b\r\n\r\nword\r\n" * (leaves.MOST_PARTS + 5))
     assert "word" in many.text
     assert any("parts beyond" in why for why in many.unread)
     assert any("header fields" in why for why in read(b"A: b\r\n" * 3_000 + b"\r\ntext").unread)

@@ -83,7 +83,7 @@ THROUGH = frozenset(
             "core.archive.transfer.maildir_files",
             "core.directory.ldap",
         ),
-        *("core.imap.protocol", "core.imap.session"),
+        *("core.imap.protocol", "core.imap.session", "core.message.header_fields", "core.message.leaves"),
     )
 )
 
