@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.archive.archive import Archive
-from core.archive.registry import saved_directory, saved_profiles, users
+from core.archive.registry import saved_directory, saved_profiles, shared_logins, users
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
@@ -119,7 +119,7 @@ def _about(profile: Profile, selected: Selected | None) -> list[str]:
     found = [f"It archives {selected.sentence()}."]
     if selected.without_address:
         found.append(f"Without an e-mail address: {', '.join(user.name for user in selected.without_address)}")
-    return found + [f"Warning: {text}" for text in saved_profiles.shared_logins(profile, selected.users)]
+    return found + [f"Warning: {text}" for text in shared_logins.warnings(profile, selected.users)]
 
 
 def _ask_to_delete(profile: Profile, wider: Sequence[More]) -> None:

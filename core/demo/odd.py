@@ -19,6 +19,8 @@ DEEP = 60
 
 _FROM = b"From: Odd Sender <odd@example.test>"
 _DATE = b"Date: Thu, 29 Feb 2024 13:00:00 +0100"
+_PART = b"--b\r\nContent-Type: text/plain\r\n\r\npart\r\n"
+_MIXED = b'multipart/mixed; boundary="b"'
 _PLAIN = (b"MIME-Version: 1.0", b"Content-Type: text/plain; charset=us-ascii")
 
 
@@ -168,10 +170,8 @@ def _subjects(random: Random) -> Iterator[tuple[str, bytes]]:
         yield name, _message(random, subject)
 
 
-def _bodies(random: Random) -> Iterator[tuple[str, bytes]]:
-    part = b"--b\r\nContent-Type: text/plain\r\n\r\npart\r\n"
-    mixed = b'multipart/mixed; boundary="b"'
-    attached = b"--b\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; "
+def _multiparts(random: Random) -> Iterator[tuple[str, bytes]]:
+    part, mixed = _PART, _MIXED
     yield "unknown charset", _message(random, b"charset", b"Content-Type: text/plain; charset=x-nowhere", body=b"caf\xe9\r\n")
     yield "missing boundary", _multipart(random, b"missing boundary", part + b"--b--\r\n", b"multipart/mixed")
     yield "wrong boundary", _multipart(random, b"wrong boundary", part + b"--b--\r\n", b'multipart/mixed; boundary="c"')
@@ -203,6 +203,10 @@ def _bodies(random: Random) -> Iterator[tuple[str, bytes]]:
     for _ in range(20):
         inner = _message(random, b"wrapped", b"Content-Type: message/rfc822", body=inner)
     yield "20 messages in one another", inner
+
+
+def _attachments(random: Random) -> Iterator[tuple[str, bytes]]:
+    attached = b"--b\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; "
     for name, field in (
         ("path traversal", b'filename="../../../../etc/cron.d/owned"'),
         ("absolute path", b'filename="C:\\\\Windows\\\\system32\\\\owned.dll"'),
@@ -211,7 +215,10 @@ def _bodies(random: Random) -> Iterator[tuple[str, bytes]]:
         ("name of 2,000 characters", b'filename="' + b"n" * 2_000 + b'.txt"'),
         ("empty name", b'filename=""'),
     ):
-        yield f"attachment, {name}", _multipart(random, name.encode(), attached + field + b"\r\n\r\ndata\r\n--b--\r\n", mixed)
+        yield f"attachment, {name}", _multipart(random, name.encode(), attached + field + b"\r\n\r\ndata\r\n--b--\r\n", _MIXED)
+
+
+def _encodings(random: Random) -> Iterator[tuple[str, bytes]]:
     garbage = encodebytes(random.randbytes(600))[:-3].replace(b"\n", b"\r\n") + b"!!\xff=garbage=\r\n====\r\n"
     base64 = b"Content-Transfer-Encoding: base64"
     yield "base64 with garbage", _message(random, b"garbage", *_PLAIN, base64, body=garbage)
@@ -226,13 +233,13 @@ def _bodies(random: Random) -> Iterator[tuple[str, bytes]]:
         _multipart(
             random,
             b"tnef",
-            part
+            _PART
             + b'--b\r\nContent-Type: application/ms-tnef; name="winmail.dat"\r\n'
             + base64
             + b"\r\n\r\n"
             + encodebytes(tnef).replace(b"\n", b"\r\n")
             + b"--b--\r\n",
-            mixed,
+            _MIXED,
         ),
     )
     yield "odd content type", _message(random, b"odd type", b"Content-Type: ; / =;;charset", b"Content-Type: text")
@@ -255,5 +262,7 @@ _GROUPS: tuple[Callable[[Random], Iterator[tuple[str, bytes]]], ...] = (
     _identities,
     _dates,
     _subjects,
-    _bodies,
+    _multiparts,
+    _attachments,
+    _encodings,
 )

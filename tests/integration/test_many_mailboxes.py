@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from core.archive.registry import saved_profiles, users
+from core.archive.registry import saved_profiles, shared_logins, users
 from core.engine.run.mailbox import MailboxArchiver
 from core.engine.run.run import Job, ProfileRun
 from core.engine.visit.breaker import REFUSED
@@ -310,7 +310,7 @@ async def test_two_users_of_one_mailbox_are_told(box: Sandbox) -> None:
     wanted = staff(At("mail.example.test", 993), Method.KERIO_MASTER)
     selected = await saved_profiles.check(box.archive, wanted)
     assert selected is not None
-    [warning] = saved_profiles.shared_logins(wanted, selected.users)
+    [warning] = shared_logins.warnings(wanted, selected.users)
     assert "a and b have the same login name (shared@example.test)" in warning
 
 

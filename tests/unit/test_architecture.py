@@ -44,15 +44,11 @@ LINES, FUNCTION_LINES, VALUES = 400, 60, 6
 EXCEPTIONS: dict[str, str] = {}
 #: What is too long today and will be divided. Nothing is added here.
 TOO_LONG = {
-    "core.archive.registry.saved_profiles",
     "core.cli.profiles",
     "core.cli.service.status()",
     "core.cli.service.work()",
-    "core.demo.odd._bodies()",
     "core.engine.run.run.__init__()",
     "core.engine.visit.link.__init__()",
-    "core.message.content",
-    "core.service.unit.unit()",
 }
 #: What of the core the help of all commands may load.
 HELP = {

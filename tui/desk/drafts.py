@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from core.archive.archive import Archive
-from core.archive.registry import saved_profiles, users
+from core.archive.registry import saved_profiles, shared_logins, users
 from core.archive.registry.saved_profiles import Misfit
 from core.engine.examine import examine, examples, preview, probe
 from core.engine.visit.renamed_logins import RenamedLogins
@@ -337,7 +337,7 @@ class Drafts:
             selected = await saved_profiles.check(self._archive, profile)
             known = [*profile.advice(), *(profile.login.doubts(draft.password) if draft.password else ())]
             if selected is not None:
-                known += saved_profiles.shared_logins(profile, selected.users)
+                known += shared_logins.warnings(profile, selected.users)
             doubts = await saved_profiles.case_doubts(self._archive, profile)
         whose = f"{selected.sentence()}." if selected else ""
         said = (profile.deletion.sentence(), profile.catchall.sentence() if profile.catchall else "")

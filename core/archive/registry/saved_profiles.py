@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from enum import StrEnum
@@ -12,15 +12,14 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.catalog import catalog
-from core.archive.registry import passwords, planning, users
+from core.archive.registry import passwords, planning, shared_logins, users
 from core.archive.store.entries.change import PASSWORD_CHANGED
 from core.archive.store.entries.records import ProfileRemoved, ProfileSaved
 from core.archive.store.ledger import Draft
 from core.errors import ArchivarError, InputError
-from core.model import User, now
+from core.model import now
 from core.problems import profile as problems
 from core.profiles import templates
-from core.profiles.mailboxes import login_name
 from core.profiles.profile import Access, Profile, Server, from_json, name_key
 from core.profiles.routing import AddressBook
 from core.profiles.selection import Selected, select
@@ -203,7 +202,7 @@ async def check(archive: Archive, profile: Profile) -> Selected | None:
         there = ", ".join(user.name for user in everybody[:10]) or "none yet"
         there += ", …" if len(everybody) > 10 else ""
         raise InputError(problems.NO_SUCH_USERS(names=f"{names}{more}", there=there))
-    if profile.deletion.active and (shared := shared_logins(profile, selected.users)):
+    if profile.deletion.active and (shared := shared_logins.warnings(profile, selected.users)):
         raise InputError(problems.SHARED_LOGIN(shared=shared[0]))
     return selected
 
@@ -247,27 +246,6 @@ async def case_doubts(archive: Archive, profile: Profile) -> list[str]:
         "Spell it alike."
         for template, path in found.items()
     ]
-
-
-def shared_logins(profile: Profile, chosen: Iterable[User]) -> list[str]:
-    """Warnings about users whose logins open the same mailbox."""
-    return [
-        f"{' and '.join(names)} have the same login name ({login}): the same mailbox would go into each of their archives."
-        for login, names in _by_login(profile, chosen).items()
-        if len(names) > 1
-    ]
-
-
-def shared(profile: Profile, chosen: Iterable[User]) -> set[str]:
-    """Login names, compared without case, that more than one user has."""
-    return {login for login, names in _by_login(profile, chosen).items() if len(names) > 1}
-
-
-def _by_login(profile: Profile, chosen: Iterable[User]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for user in chosen:
-        found.setdefault(login_name(user, profile.login.method).casefold(), []).append(user.name)
-    return found
 
 
 async def _is_stored(archive: Archive, name: str) -> bool:

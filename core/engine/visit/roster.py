@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.archive.archive import Archive
-from core.archive.registry import saved_profiles, users
+from core.archive.registry import saved_profiles, shared_logins, users
 from core.imap.login import Credentials, Known
 from core.model import MailboxResult, Problem, RunStatus
 from core.problems import mailbox as problems
@@ -54,8 +54,8 @@ async def roster(archive: Archive, profile: Profile, *, removed: bool = False) -
         if selected.without_address:
             names = _names([user.name for user in selected.without_address])
             warnings.append(f"Without an e-mail address, so not archived: {names}.")
-    warnings += saved_profiles.shared_logins(profile, selected.users)
-    shared = saved_profiles.shared(profile, selected.users)
+    warnings += shared_logins.warnings(profile, selected.users)
+    shared = shared_logins.logins(profile, selected.users)
     if shared and profile.deletion.active:
         warnings.append("In mailboxes that several users have nothing is deleted: the others would never get it.")
     mailboxes = tuple(of_user(profile, user) for user in selected.users)
