@@ -141,6 +141,16 @@ class Outcome:
         return [text for one, text in self.events if one == kind]
 
 
+@dataclass(slots=True)
+class Told:
+    """A listener that keeps the kind and text of each event of a run."""
+
+    events: list[tuple[str, str]] = field(default_factory=list)
+
+    def tell(self, kind: str, mailbox: str, text: str) -> None:
+        self.events.append((kind, text))
+
+
 class Sandbox:
     """An open archive with the user alice, and what tests ask of it."""
 
@@ -153,13 +163,13 @@ class Sandbox:
     ) -> Outcome:
         """Run ``profile`` to its end; ``result`` is that of its first mailbox."""
         self.runs += 1
-        events: list[tuple[str, str]] = []
+        told = Told()
         run = Run(self.runs, profile.name, RunStatus.RUNNING, now(), dry_run=dry_run)
-        job = Job(run, profile, Secret(password), lambda kind, mailbox, text: events.append((kind, text)), backoff)
+        job = Job(run, profile, Secret(password), told, backoff)
         work = await ProfileRun.prepare(self.archive, job)
         await work.execute()
         results = [mailbox.result for mailbox in work.mailboxes]
-        return Outcome(work.status(), results[0], work.progress.snapshot(1.0), events, results)
+        return Outcome(work.status(), results[0], work.progress.snapshot(1.0), told.events, results)
 
     async def missing(self, profile: Profile, password: str = "secret") -> dict[str, list[int]]:
         """UIDs on the server that the archive does not have, by folder; folders without any are left out."""

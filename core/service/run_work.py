@@ -87,12 +87,12 @@ class RunWork:
             return
         said = await clock.doubt(self._archive, profile.name, self._run.id, dry_run=self._run.dry_run)
         if said:
-            self._emit("warning", "", said)
-        job = Job(self._run, profile, password, self._emit, limits=self._limits, ageless=bool(said))
+            self.tell("warning", "", said)
+        job = Job(self._run, profile, password, self, limits=self._limits, ageless=bool(said))
         work = await ProfileRun.prepare(self._archive, job)
         self._mailboxes = work.mailboxes
         logger.info("run %d (%s) started", self._run.id, self._run.profile)
-        self._emit("started", "", "")
+        self.tell("started", "", "")
         cancelled = await self._watch(spawn(work.execute(), name=f"archive {profile.name}"), work.progress)
         await self._finish(RunStatus.CANCELLED if cancelled else work.status())
 
@@ -112,18 +112,18 @@ class RunWork:
                 raise
             except ArchivarError as error:
                 text = "Users were not synchronised with the directory, so those that are known are archived"
-                self._emit("warning", "", f"{text}: {error}")
+                self.tell("warning", "", f"{text}: {error}")
                 return
             would = "" if result.done else "Nothing of it was done in a dry run. "
-            self._emit("directory", "", would + result.sentence())
+            self.tell("directory", "", would + result.sentence())
             groups = (one.sentence() for one in result.groups)
             withheld = result.difference.withheld
             for warning in (*result.warnings, *groups, *([sentence(withheld)] if withheld else [])):
-                self._emit("warning", "", warning)
+                self.tell("warning", "", warning)
             for conflict in result.difference.conflicts[:CONFLICTS]:
-                self._emit("directory", "", f"Conflict: {conflict}")
+                self.tell("directory", "", f"Conflict: {conflict}")
 
-        self._emit("directory", "", "Users are synchronised with the directory.")
+        self.tell("directory", "", "Users are synchronised with the directory.")
         progress = Progress(self._run.id, profile.name, self._mailboxes)
         return await self._watch(spawn(work(), name=f"synchronise for {profile.name}"), progress)
 
@@ -176,7 +176,8 @@ class RunWork:
                 task.cancel()
                 await asyncio.wait({task})
 
-    def _emit(self, kind: str, mailbox: str, text: str) -> None:
+    def tell(self, kind: str, mailbox: str, text: str) -> None:
+        """Take an event of the run (``story.Listener``); it is written with the next look at the progress."""
         if kind == "warning" and text not in self._warnings:
             self._warnings.append(text)
         self._events.append((now(), kind, mailbox, text))
@@ -194,7 +195,7 @@ class RunWork:
                 mailbox.phase = Phase.DONE
             self._value = result(self._run, status, self._started, now(), self._warnings, self._mailboxes)
             self._events = [event for event in self._events if event[1] != "finished"]
-            self._emit("finished", "", status.value)
+            self.tell("finished", "", status.value)
         assert self._value is not None
         status = RunStatus(self._value["status"])
         text = ""

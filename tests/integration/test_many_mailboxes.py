@@ -18,6 +18,7 @@ from core.engine.run.mailbox import MailboxArchiver
 from core.engine.run.run import Job, ProfileRun
 from core.engine.visit.breaker import REFUSED
 from core.engine.visit.limits import Limits
+from core.engine.visit.story import Silence
 from core.errors import InputError
 from core.imap.login import digest
 from core.model import Run, RunStatus, now
@@ -345,7 +346,7 @@ async def test_runs_of_one_service_share_the_limit_of_a_server(dovecot: StartDov
                 Run(number, name, RunStatus.RUNNING, now()),
                 replace(staff(at, Method.KERIO_MASTER, connections=16, selection=Selection(mode, ("user01",))), name=name),
                 Secret(WORD),
-                lambda kind, mailbox, text: None,
+                Silence(),
                 limits=limits,
             )
             for number, (name, mode) in enumerate([("A", Mode.ALL_EXCEPT), ("B", Mode.ALL_EXCEPT)], 1)
@@ -399,7 +400,7 @@ async def test_cancelling_ends_all_mailboxes_at_once(dovecot: StartDovecot, box:
     await add(box, *NAMES[:6])
     with Kerio(server, Behaviour(silent_at="UID FETCH"), master_password=WORD) as kerio:
         profile = staff(At(kerio.host, kerio.port), Method.KERIO_MASTER, connections=1)
-        job = Job(Run(1, "Staff", RunStatus.RUNNING, now()), profile, Secret(WORD), lambda kind, mailbox, text: None)
+        job = Job(Run(1, "Staff", RunStatus.RUNNING, now()), profile, Secret(WORD), Silence())
         work = await ProfileRun.prepare(box.archive, job)
         task = spawn(work.execute(), name="run")
         await asyncio.to_thread(wait_for, lambda: any(line.startswith("UID FETCH") for line in kerio.lines()), "a FETCH")

@@ -47,8 +47,6 @@ TOO_LONG = {
     "core.cli.profiles",
     "core.cli.service.status()",
     "core.cli.service.work()",
-    "core.engine.run.run.__init__()",
-    "core.engine.visit.link.__init__()",
 }
 #: What of the core the help of all commands may load.
 HELP = {

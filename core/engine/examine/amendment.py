@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from core.archive.archive import Archive
 from core.archive.catalog import settings
-from core.engine.run.mailbox import MailboxArchiver, archive_mailbox
+from core.engine.run.mailbox import archive_mailbox
 from core.engine.visit import catchall
 from core.engine.visit.catchall import SortedFiling
 from core.engine.visit.filing import NO_RUN, Destination, Filing, OwnFiling
@@ -20,6 +20,7 @@ from core.engine.visit.link import Link
 from core.engine.visit.mailbox_lock import alone
 from core.engine.visit.progress import MailboxProgress
 from core.engine.visit.server import KnownServer
+from core.engine.visit.story import Silence, Story
 from core.engine.visit.visit import Rules, Visit
 from core.model import MailboxResult, now
 from core.profiles.deletion import When
@@ -38,24 +39,12 @@ async def amend(
     """
     with alone(archive.home, profile.server.source(mailbox.login.casefold()), mailbox.top):
         to = Destination(NO_RUN, mailbox.source(profile.server), mailbox.user.id, mailbox.top, mailbox.everybody, mailbox.login)
-        progress = MailboxProgress(MailboxResult(mailbox.top, mailbox.user.name), source=to.source)
-        visit = Visit(
-            archive,
-            link,
-            to,
-            await _filing(archive, profile, to),
-            Rules(
-                profile.folders, profile.filter, replace(profile.deletion, when=When.NEVER, age=None, trash_too=False), now()
-            ),
-            budget,
-            server,
-            await settings.read(archive.database),
-            progress,
-            # What differs still is found by the comparison that follows.
-            lambda kind, text: None,
-        )
-        archiver = MailboxArchiver(visit, {place: frozenset(uids) for place, uids in doubted.items()})
-        error = await archive_mailbox(archiver, progress)
+        # What differs still is found by the comparison that follows.
+        story = Story(MailboxProgress(MailboxResult(mailbox.top, mailbox.user.name), source=to.source), Silence())
+        nothing = replace(profile.deletion, when=When.NEVER, age=None, trash_too=False)
+        rules = Rules(profile.folders, profile.filter, nothing, now(), await settings.read(archive.database))
+        visit = Visit(archive, link, await _filing(archive, profile, to), rules, budget, server, story)
+        error = await archive_mailbox(visit, {place: frozenset(uids) for place, uids in doubted.items()})
     return str(error) if error else ""
 
 

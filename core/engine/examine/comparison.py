@@ -75,6 +75,11 @@ class Deep:
     progress: Compared = field(default_factory=Compared)
     started: datetime = field(default_factory=now)
 
+    def tell(self, kind: str, mailbox: str, text: str) -> None:
+        """Pass on a warning (``story.Listener``)."""
+        if kind == "warning":
+            self.warn(text)
+
     def settled(self, messages: int, bytes_: int, differing: int) -> None:
         """So many messages are done."""
         self.progress.done += messages

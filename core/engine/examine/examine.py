@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from core.archive.archive import Archive
@@ -16,14 +17,15 @@ from core.engine.examine.differences import MissingFolder, MissingMailbox
 from core.engine.visit import whose
 from core.engine.visit.breaker import Breaker
 from core.engine.visit.link import BACKOFF, Link
-from core.engine.visit.opening import opened
+from core.engine.visit.opening import PlainLine, opened
 from core.engine.visit.renamed_logins import RenamedLogins
 from core.engine.visit.roster import credentials, roster
 from core.engine.visit.server import KnownServer
+from core.engine.visit.story import Silence
 from core.engine.visit.whose import Holder
 from core.errors import BusyError, ConnectError, ProtocolError
 from core.imap.connection import steps
-from core.imap.login import Credentials, Known
+from core.imap.login import Known
 from core.imap.names import Folder, Status, Unused
 from core.imap.session import Session
 from core.model import User
@@ -126,7 +128,7 @@ async def missing(
         archive.check_writable()
     wanted = await roster(archive, profile, removed=True)
     breaker = Breaker()
-    server = await KnownServer.load(archive, profile.server, deep.warn if deep else lambda text: None)
+    server = await KnownServer.load(archive, profile.server, deep or Silence())
     if deep is not None:
         name, days = profile.name, (await settings.read(archive.database)).relist
         deep.started = await comparisons.begin(archive, name, anew=deep.anew, ended_too=deep.repair, days=days)
@@ -163,6 +165,24 @@ async def missing(
 
 
 @dataclass(frozen=True, slots=True)
+class _WelcomedLine:
+    """A line whose sessions are checked for the server that answers in them."""
+
+    line: PlainLine
+    server: KnownServer
+    worked: bool = False
+
+    async def connect(self) -> Session:
+        return await self.server.welcome(await self.line.connect())
+
+    def crowded(self) -> None:
+        self.line.crowded()
+
+    def waits(self, why: str, until: datetime | None) -> None:
+        self.line.waits(why, until)
+
+
+@dataclass(frozen=True, slots=True)
 class MailboxComparison:
     """Compares mailboxes of a profile."""
 
@@ -178,7 +198,8 @@ class MailboxComparison:
     async def compare(self, mailbox: Mailbox) -> MissingMailbox:
         """Compare one. Raises ``ConnectError``, ``ProtocolError`` when nothing of it could be compared."""
         opened_by = credentials(self.profile, mailbox, self.password, self.known)
-        link = Link(lambda: self._connect(mailbox, opened_by), self.backoff)
+        line = PlainLine(self.renamed, self.profile, mailbox, opened_by)
+        link = Link(line if self.deep is None else _WelcomedLine(line, self.server), self.backoff)
         source = mailbox.source(self.profile.server)
         scope = Scope(self.archive, link, self.profile, source, self.server, self.deep)
         try:
@@ -192,10 +213,6 @@ class MailboxComparison:
         await link.close()
         unfinished = bool(scope.lost) or not all(one.done for one in found)
         return MissingMailbox(mailbox.top, mailbox.user.name, tuple(found), error, unfinished)
-
-    async def _connect(self, mailbox: Mailbox, opened_by: Credentials) -> Session:
-        session = await self.renamed.open(self.profile, mailbox, opened_by)
-        return session if self.deep is None else await self.server.welcome(session)
 
     async def _folders(self, scope: Scope, holder: Holder) -> list[MissingFolder]:
         async def listed() -> tuple[list[Folder], dict[str, Status], list[Unused]]:

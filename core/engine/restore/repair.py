@@ -24,6 +24,7 @@ from core.archive.store.entries.upkeep import Repaired, RepairedMessage
 from core.archive.store.ledger import Draft
 from core.config import Home
 from core.engine.visit.link import Link
+from core.engine.visit.opening import PlainLine
 from core.engine.visit.renamed_logins import RenamedLogins
 from core.engine.visit.roster import credentials, roster
 from core.errors import ArchivarError, ConnectError, DamagedError, InputError, ProtocolError
@@ -243,8 +244,7 @@ async def _from_mailbox(work: _Work, profile: Profile, mailbox: Mailbox, wanted:
     except ArchivarError as error:
         work.reasons |= {sha256: f"{profile.name}: {error.message}" for sha256, _ in wanted}
         return
-    renamed = RenamedLogins(work.archive)
-    link = Link(lambda: renamed.open(profile, mailbox, opened_by))
+    link = Link(PlainLine(RenamedLogins(work.archive), profile, mailbox, opened_by))
     try:
         for sha256, at in wanted:
             if sha256 not in work.open:

@@ -31,6 +31,7 @@ from core.engine.visit import plan
 from core.engine.visit.filing import source_message
 from core.engine.visit.link import BACKOFF, Link
 from core.engine.visit.mailbox_lock import alone
+from core.engine.visit.opening import PlainLine
 from core.engine.visit.renamed_logins import RenamedLogins
 from core.engine.visit.roster import credentials
 from core.errors import ArchivarError, ConnectError, DamagedError, Dropped, ProtocolError
@@ -111,8 +112,7 @@ class Restoring:
         self._tick = tick
         self._source = plan.mailbox.source(plan.profile.server)
         login = credentials(plan.profile, plan.mailbox, password, Known())
-        renamed = RenamedLogins(archive)
-        self._link = Link(lambda: renamed.open(plan.profile, plan.mailbox, login), backoff)
+        self._link = Link(PlainLine(RenamedLogins(archive), plan.profile, plan.mailbox, login), backoff)
         self._dry = False
         self.result = Restored(plan.messages, plan.bytes)
 

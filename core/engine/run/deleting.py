@@ -66,7 +66,7 @@ class Deleting:
         what lies in the trash was put there by somebody."""
         if folder.view or not (folder.whose.own or self._visit.rules.deletion.shared):
             return True
-        if self._visit.early and folder.path != "INBOX" and folder.whose.evidence is not Evidence.RIGHTS:
+        if self._visit.rules.early and folder.path != "INBOX" and folder.whose.evidence is not Evidence.RIGHTS:
             self._postponed.add(folder.path)
             return True
         return rules.is_trash(folder.path, folder.attributes) or rules.is_drafts(folder.path, folder.attributes)
@@ -90,8 +90,7 @@ class Deleting:
         deletes = any(uids for _, uids in work)
         for look, uids in work:
             # All of it is read once more.
-            visit.progress.messages_total += len(uids)
-            visit.progress.bytes_total += sum(look.listed[uid].size for uid in uids)
+            visit.story.expect(look.listed[uid].size for uid in uids)
         before = {trash.name: seen for trash in trashes if deletes and (seen := await self._look(trash))}
         for look, uids in work:
             await self._in_folder(look, uids, self.keep, self._deleted)
@@ -108,7 +107,7 @@ class Deleting:
 
     def _wanted(self, look: Look) -> list[int]:
         """UIDs that are to go by the rule, ascending; nothing in a folder, and no message, that is named as a problem."""
-        problems = self._visit.problems(look.folder)
+        problems = self._visit.story.problems(look.folder)
         named = {problem.uid for problem in problems}
         if None in named or self._visit.server.learnt or any(one.reason.code is message.LEFT_OUT for one in problems):
             return []
@@ -123,7 +122,7 @@ class Deleting:
         try:
             await visit.link.again(lambda: FolderDeletion(visit, look, Asked(keep, self.holds), gone, firsts).delete(uids))
         except (Dropped, ProtocolError) as error:
-            visit.fail(look.folder, None, deletion.BROKE_OFF(why=error.reason))
+            visit.story.fail(look.folder, None, deletion.BROKE_OFF(why=error.reason))
         # One folder that cannot be had says nothing about the next.
         visit.link.progressed()
 
@@ -151,7 +150,7 @@ class Deleting:
         try:
             return await visit.link.again(lambda: looking.look(visit.archive, visit.link, visit.source, trash, Status()))
         except (Dropped, ProtocolError) as error:
-            visit.fail(trash, None, deletion.TRASH_UNREAD(why=error.reason))
+            visit.story.fail(trash, None, deletion.TRASH_UNREAD(why=error.reason))
             visit.link.progressed()
             return None
 
@@ -197,7 +196,7 @@ class Deleting:
             try:
                 await Download(visit.link, wanted, compare, ignore, ignore, visit.budget).run()
             except ProtocolError as error:
-                visit.fail(look.folder, None, deletion.TRASH_MESSAGES_UNREAD(why=error.reason))
+                visit.story.fail(look.folder, None, deletion.TRASH_MESSAGES_UNREAD(why=error.reason))
         return found
 
     async def forecast(self, folders: Iterable[Folder]) -> list[tuple[Folder, tuple[int, ...]]]:
@@ -216,7 +215,7 @@ class Deleting:
 
     async def _in_trash(self, trash: Folder) -> None:
         """What we deleted and the server moved here goes for good; nothing else does."""
-        named = {problem.uid for problem in self._visit.problems(trash)}
+        named = {problem.uid for problem in self._visit.story.problems(trash)}
         if None in named or self._visit.server.learnt:
             return
         look = await self._look(trash)
@@ -224,7 +223,7 @@ class Deleting:
             return
         if look.changed:
             # The UIDs may be those of other mail by now.
-            self._visit.fail(trash, None, deletion.TRASH_RENUMBERED())
+            self._visit.story.fail(trash, None, deletion.TRASH_RENUMBERED())
             return
         ours = [uid for uid in await self._ours(look) if uid not in named]
         await self._in_folder(look, ours, _flagged, self._removed)
@@ -232,14 +231,14 @@ class Deleting:
     # What is told --------------------------------------------------------------------------------------------------------
 
     def _deleted(self, folder: Folder, count: int) -> None:
-        self._visit.tally.deleted += count
+        self._visit.story.tally.deleted += count
         # A correction is told as a problem.
         if count > 0:
-            self._visit.emit("deleted", f"{folder.path}: {number(count)} deleted on the server")
+            self._visit.story.tell("deleted", f"{folder.path}: {number(count)} deleted on the server")
 
     def _removed(self, folder: Folder, count: int) -> None:
         if count > 0:
-            self._visit.emit("deleted", f"{folder.path}: {number(count)} that were deleted before removed for good")
+            self._visit.story.tell("deleted", f"{folder.path}: {number(count)} that were deleted before removed for good")
 
 
 def _trashes(folders: Iterable[Folder]) -> list[Folder]:

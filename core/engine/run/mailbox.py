@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from core.archive.read import sources
@@ -22,7 +23,6 @@ from core.engine.run.sameness import Sameness
 from core.engine.run.views import Views
 from core.engine.visit import filing, looking, whose
 from core.engine.visit.looking import Look
-from core.engine.visit.progress import MailboxProgress
 from core.engine.visit.visit import Visit
 from core.engine.visit.whose import Holder
 from core.errors import ArchivarError, ConnectError, Dropped, ProtocolError, Spent
@@ -41,6 +41,9 @@ NAMED = 5
 #: So many messages must be gone from a folder at once before that is told.
 SHRUNK = 50
 
+#: UIDs that may name other messages by now, by folder name and UIDVALIDITY.
+Doubted = Mapping[tuple[str, int], frozenset[int]]
+
 logger = logging.getLogger("archivar.engine")
 
 
@@ -51,7 +54,7 @@ class MailboxArchiver:
     even if it is empty, every folder is listed whole, and nothing is deleted.
     """
 
-    def __init__(self, visit: Visit, doubted: Mapping[tuple[str, int], frozenset[int]] | None = None) -> None:
+    def __init__(self, visit: Visit, doubted: Doubted | None = None) -> None:
         self._visit = visit
         self._doubted = doubted
         self._deleting = Deleting(visit)
@@ -63,13 +66,13 @@ class MailboxArchiver:
 
     async def run(self, *, dry_run: bool = False) -> None:
         """Archive the mailbox. Raises ``ConnectError`` when the server cannot be reached (any more), ``StorageError``."""
-        visit, progress = self._visit, self._visit.progress
+        visit, progress = self._visit, self._visit.story.progress
         progress.phase = Phase.CONNECTING
         await visit.link.session()
         progress.phase = Phase.LISTING
         folders, statuses, unreadable = await visit.link.again(self._list_folders)
         for line in unreadable:
-            visit.fail(Folder(line, line), None, line.reason)
+            visit.story.fail(Folder(line, line), None, line.reason)
         ordinary, shown = views.apart(folders)
         await self._look_at(ordinary, statuses)
         moves = Moves(visit.archive, visit.link, visit.to, folders, visit.rules.deletion.on_trash)
@@ -96,14 +99,14 @@ class MailboxArchiver:
             *views.remarks(shown, visit.rules.folders, visit.rules.deletion),
         )
         for text in (*visit.filing.remarks(), *self._deleting.remarks(), *remarks):
-            visit.warn(text)
+            visit.story.warn(text)
         self._finish()
 
     async def _list_folders(self) -> tuple[list[Folder], dict[str, Status], list[Unused]]:
         visit, session = self._visit, await self._visit.link.session()
         folders, statuses, unreadable = await session.folders_with_status()
         # Where the server tells whose folders are, no other mailbox need be known for that.
-        visit.early = visit.early and whose.names_count(session)
+        visit.rules = replace(visit.rules, early=visit.rules.early and whose.names_count(session))
         holder = Holder(visit.to.owner, visit.to.login, visit.to.everybody, visit.source)
         return await whose.settled(visit.archive, holder, session, folders, statuses), statuses, unreadable
 
@@ -122,21 +125,21 @@ class MailboxArchiver:
                 continue
             if reason := visit.rules.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose):
                 messages = status.items.get("MESSAGES", 0)
-                visit.tally.found += messages
-                visit.tally.excluded += messages
-                visit.progress.result.excluded_folders[folder.path] = reason
+                visit.story.tally.found += messages
+                visit.story.tally.excluded += messages
+                visit.story.progress.result.excluded_folders[folder.path] = reason
                 continue
             before = complete.get(folder.name, Complete(""))
             if self._unchanged(folder, status, before):
                 self._pass_over(status.items["MESSAGES"], len(before.excluded))
                 continue
-            visit.progress.folder = folder.path
+            visit.story.progress.folder = folder.path
             try:
                 await visit.link.again(
                     lambda folder=folder, status=status, before=before: self._look(folder, status, before)  # type: ignore[misc]
                 )
             except (Dropped, ProtocolError) as error:
-                visit.fail(folder, None, error.reason)
+                visit.story.fail(folder, None, error.reason)
                 # One folder that cannot be had says nothing about the next.
                 visit.link.progressed()
 
@@ -147,11 +150,11 @@ class MailboxArchiver:
         # What is to be deleted depends on flags and on time, of which STATUS says nothing.
         if self._visit.rules.deletion.active or folder.name in self._doubts or not before.listed:
             return False
-        return timedelta(0) <= now() - moment(before.listed) < timedelta(days=self._visit.settings.relist)
+        return timedelta(0) <= now() - moment(before.listed) < timedelta(days=self._visit.rules.settings.relist)
 
     def _pass_over(self, messages: int, excluded: int) -> None:
         """Count a folder in which nothing came and nothing went."""
-        tally = self._visit.tally
+        tally = self._visit.story.tally
         tally.found += messages
         tally.known += messages - excluded
         tally.excluded += excluded
@@ -163,7 +166,7 @@ class MailboxArchiver:
         return f"{signature}/{self._visit.rules.filter.digest}" if signature else ""
 
     async def _look(self, folder: Folder, status: Status, before: Complete) -> None:
-        visit, progress = self._visit, self._visit.progress
+        visit = self._visit
         seen = await looking.look(visit.archive, visit.link, visit.source, folder, status)
         uidvalidity, _, digest = before.signature.partition("/")
         if uidvalidity.partition(":")[0] == str(seen.uidvalidity) and digest == visit.rules.filter.digest:
@@ -172,26 +175,25 @@ class MailboxArchiver:
             doubted = self._doubted.get((folder.name, seen.uidvalidity), frozenset())
             seen.doubted = sorted(doubted & seen.plan.known)
         self._looks.append(seen)
-        visit.tally.found += len(seen.listed)
-        visit.tally.known += len(seen.plan.known)
-        progress.messages_total += len(seen.plan.new)
-        progress.bytes_total += sum(seen.listed[uid].size for uid in seen.plan.new)
+        visit.story.tally.found += len(seen.listed)
+        visit.story.tally.known += len(seen.plan.known)
+        visit.story.expect(seen.listed[uid].size for uid in seen.plan.new)
         if seen.twice:
-            visit.fail(folder, None, problems.UID_TWICE(count=len(seen.twice)))
+            visit.story.fail(folder, None, problems.UID_TWICE(count=len(seen.twice)))
         self._tell_shrunk(folder, seen.before, seen.before - len(seen.listed))
-        visit.archive.writer.expect(progress.bytes_total)
+        visit.archive.writer.expect(visit.story.progress.bytes_total)
         visit.link.progressed()
 
     def _tell_shrunk(self, folder: Folder, before: int, gone: int) -> None:
         there = before - gone
         if (
             gone >= SHRUNK
-            and gone * 100 >= before * self._visit.settings.shrunk
+            and gone * 100 >= before * self._visit.rules.settings.shrunk
             and not is_trash(folder.path, folder.attributes)
         ):
             left = f"{number(there)} are left" if there else "it is empty"
             what = f"{folder.path} had {counted(before, 'message')} when it was last looked at, and {left} on the server"
-            self._visit.warn(f"{what}. What was archived of them is kept.")
+            self._visit.story.warn(f"{what}. What was archived of them is kept.")
 
     async def _leave_out(self, looks: Sequence[Look]) -> None:
         """Apply the filter to what is new and no move; what was left before for want of a known address is left again."""
@@ -204,9 +206,8 @@ class MailboxArchiver:
             left = visit.filing.still_left(look.wanted, look.left_before)
             look.excluded |= left
             look.undecided |= left
-            visit.tally.excluded += len(look.excluded)
-            visit.progress.messages_total -= len(look.excluded)
-            visit.progress.bytes_total -= sum(look.listed[uid].size for uid in look.excluded)
+            visit.story.tally.excluded += len(look.excluded)
+            visit.story.spare(look.listed[uid].size for uid in look.excluded)
             visit.link.progressed()
 
     async def _left_out(self, look: Look, uids: Sequence[int]) -> set[int]:
@@ -257,9 +258,8 @@ class MailboxArchiver:
         await self._leave_out([look])
         look.moved -= left
         look.excluded |= left
-        self._visit.tally.excluded += len(left)
-        self._visit.progress.messages_total -= len(left)
-        self._visit.progress.bytes_total -= sum(look.listed[uid].size for uid in left)
+        self._visit.story.tally.excluded += len(left)
+        self._visit.story.spare(look.listed[uid].size for uid in left)
 
     # Moves -------------------------------------------------------------------------------------------------------------
 
@@ -272,9 +272,8 @@ class MailboxArchiver:
                 continue
             if not dry_run:
                 await filing.record_returned(visit.archive, visit.to, look.folder.name, look.uidvalidity, returned)
-            visit.tally.known += len(returned)
-            visit.progress.messages_total -= len(returned)
-            visit.progress.bytes_total -= sum(look.listed[uid].size for uid in returned)
+            visit.story.tally.known += len(returned)
+            visit.story.spare(look.listed[uid].size for uid in returned)
             look.take_for_known(returned)
 
     async def _record_vanished(self, folders: list[Folder] | None) -> None:
@@ -306,10 +305,11 @@ class MailboxArchiver:
         await filing.record_moves(visit.archive, visit.to, [move for _, move in found])
         for seen, move in found:
             seen.moved.add(move.place.uid)
-            visit.progress.messages_total -= 1
-            visit.progress.bytes_total -= move.listed.size
+            visit.story.spare([move.listed.size])
         if moved := count_moves(visit, [move for _, move in found]):
-            visit.emit("moved", f"{moved} messages moved on the server; the archive follows, nothing was downloaded again")
+            visit.story.tell(
+                "moved", f"{moved} messages moved on the server; the archive follows, nothing was downloaded again"
+            )
 
     # Counting ----------------------------------------------------------------------------------------------------------
 
@@ -320,14 +320,14 @@ class MailboxArchiver:
             known = await sources.known(visit.archive, visit.source, look.folder.name)
             archived = next((item.uids for item in known if item.uidvalidity == look.uidvalidity), frozenset())
             missing = set(look.listed) - archived - look.failed - look.expunged - look.excluded
-            if missing and not visit.blamed(look.folder):
-                visit.fail(look.folder, None, problems.INCOMPLETE())
+            if missing and not visit.story.blamed(look.folder):
+                visit.story.fail(look.folder, None, problems.INCOMPLETE())
             for uid in sorted(missing):
                 look.failed.add(uid)
-                visit.tally.failed += 1
-                visit.fail(look.folder, uid, NOT_ARCHIVED())
+                visit.story.tally.failed += 1
+                visit.story.fail(look.folder, uid, NOT_ARCHIVED())
             if look.unlisted:
-                visit.fail(look.folder, None, problems.COUNT(count=look.unlisted))
+                visit.story.fail(look.folder, None, problems.COUNT(count=look.unlisted))
             # What the filter leaves out for now only must be decided anew next time.
             lasting = not (look.undecided or (look.excluded and visit.rules.filter.changes))
             signature = self._signed(look.signature) if lasting else ""
@@ -337,7 +337,7 @@ class MailboxArchiver:
 
     async def _count_dry(self, folders: list[Folder]) -> None:
         """Say what a run would do; of what is new, or listed with other numbers, some may turn out to be known."""
-        visit, result = self._visit, self._visit.progress.result
+        visit, result = self._visit, self._visit.story.progress.result
         result.forecast = []
         trash = {folder.name: (folder, uids) for folder, uids in await self._deleting.forecast(folders)}
         for look in sorted(self._looks, key=lambda look: (look.folder.path != "INBOX", look.folder.path.casefold())):
@@ -355,7 +355,7 @@ class MailboxArchiver:
             self._forecast(Forecast(folder.path, 0, 0, 0, ours))
 
     def _forecast(self, one: Forecast) -> None:
-        forecast = self._visit.progress.result.forecast
+        forecast = self._visit.story.progress.result.forecast
         assert forecast is not None
         forecast.append(one)
         parts = [f"{number(one.new)} new, {human(one.bytes)}"] if one.new else []
@@ -363,22 +363,24 @@ class MailboxArchiver:
         if one.delete:
             parts.append(f"{number(len(one.delete))} would be deleted on the server (UID {sequence.pack(one.delete)})")
         if parts:
-            self._visit.emit("plan", f"{one.folder}: {'; '.join(parts)}")
+            self._visit.story.tell("plan", f"{one.folder}: {'; '.join(parts)}")
 
     def _finish(self) -> None:
-        progress = self._visit.progress
+        progress = self._visit.story.progress
         result = progress.result
         result.status = RunStatus.WITH_ERRORS if result.problems else RunStatus.SUCCEEDED
         progress.phase = Phase.DONE
         progress.folder = ""
 
 
-async def archive_mailbox(
-    archiver: MailboxArchiver, progress: MailboxProgress, *, dry_run: bool = False
-) -> ArchivarError | None:
-    """Run ``archiver``; a mailbox whose connection fails is that mailbox's problem, named in its result and returned."""
+async def archive_mailbox(visit: Visit, doubted: Doubted | None = None, *, dry_run: bool = False) -> ArchivarError | None:
+    """Archive a mailbox; one whose connection fails is that mailbox's problem, named in its result and returned.
+
+    ``doubted``: see ``MailboxArchiver``.
+    """
+    progress = visit.story.progress
     try:
-        await archiver.run(dry_run=dry_run)
+        await MailboxArchiver(visit, doubted).run(dry_run=dry_run)
     except (ConnectError, Dropped, ProtocolError) as error:
         progress.result.problems.append(Problem(progress.folder, None, error.reason))
         # A day's share that is used up is no failure of the mailbox: a run of the next day goes on.

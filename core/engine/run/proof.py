@@ -56,7 +56,7 @@ class Proof:
             found += await self._compare(session, {uid: kept[uid] for uid in batch}, listed)
         substitutes = await self._substitutes(session, found, kept, listed)
         for uid in substitutes:
-            visit.fail(look.folder, uid, deletion.SUBSTITUTE())
+            visit.story.fail(look.folder, uid, deletion.SUBSTITUTE())
         return sorted(set(found) - substitutes)
 
     async def _undamaged(self, wanted: Mapping[int, Kept]) -> dict[int, Kept]:
@@ -70,7 +70,7 @@ class Proof:
                 sound.add(sha256)
         for uid, kept in wanted.items():
             if kept.sha256 in damaged:
-                self._visit.fail(self._look.folder, uid, deletion.DAMAGED_COPY(why=damaged[kept.sha256]))
+                self._visit.story.fail(self._look.folder, uid, deletion.DAMAGED_COPY(why=damaged[kept.sha256]))
         return {uid: kept for uid, kept in wanted.items() if kept.sha256 in sound}
 
     async def _compare(self, session: Session, wanted: Mapping[int, Kept], listed: Mapping[int, Listed]) -> list[int]:
@@ -80,7 +80,7 @@ class Proof:
             fetched = await session.bodies(wanted)
             missing = [uid for uid in wanted if fetched.bodies.get(uid) is None]
             if missing and fetched.refusal and not fetched.busy and len(wanted) == 1:
-                visit.fail(self._look.folder, missing[0], deletion.REFUSED_MESSAGE(said=fetched.refusal))
+                visit.story.fail(self._look.folder, missing[0], deletion.REFUSED_MESSAGE(said=fetched.refusal))
                 return []
             refused = bool(missing and fetched.refusal and not fetched.busy)
             if missing and not refused and (fetched.refusal or await session.present(missing)):
@@ -94,13 +94,12 @@ class Proof:
                 if not reads_as(body, wanted[uid]):
                     others.append((uid, body, listed[uid]))
                 elif len(body) != listed[uid].size and self._firsts.get(uid) != hashlib.sha256(body).digest():
-                    visit.fail(self._look.folder, uid, deletion.LENGTH())
+                    visit.story.fail(self._look.folder, uid, deletion.LENGTH())
                 else:
                     found.append(uid)
             await self._archive(others)
             if not refused:
-                visit.progress.messages_done += len(wanted)
-                visit.progress.bytes_done += sum(listed[uid].size for uid in wanted)
+                visit.story.done(listed[uid].size for uid in wanted)
         finally:
             grant.release()
         if refused:
@@ -139,4 +138,4 @@ class Proof:
             prepared = await visit.filing.prepare(messages)
             await visit.filing.store(look.folder, look.uidvalidity, messages, prepared)
         for uid, _, _ in messages:
-            visit.fail(look.folder, uid, deletion.OTHER_MESSAGE())
+            visit.story.fail(look.folder, uid, deletion.OTHER_MESSAGE())

@@ -89,7 +89,7 @@ class FolderDeletion:
         visit = self._visit
         session, selected = await visit.link.select(self._folder)
         if reason := self._reason_not_to(selected):
-            visit.fail(self._folder, None, deletion.NOTHING(why=reason))
+            visit.story.fail(self._folder, None, deletion.NOTHING(why=reason))
             return
         await self._settle(session)
         if selected.exists == 0 or not uids:
@@ -100,11 +100,11 @@ class FolderDeletion:
         try:
             listed = await self._whole(session)
         except Partial as error:
-            visit.fail(self._folder, None, deletion.NOTHING(why=error.reason))
+            visit.story.fail(self._folder, None, deletion.NOTHING(why=error.reason))
             return
         self._there = set(listed)
         if not server.has_uidplus(session) and _marked(listed):
-            visit.fail(self._folder, None, deletion.NOTHING(why=deletion.MARKED_BY_OTHERS()))
+            visit.story.fail(self._folder, None, deletion.NOTHING(why=deletion.MARKED_BY_OTHERS()))
             return
         for start in range(0, len(uids), CHUNK):
             if not await self._delete_chunk(session, uids[start : start + CHUNK]):
@@ -140,16 +140,16 @@ class FolderDeletion:
         if still := self._went & listed.keys():
             await server.mark(session, still, deleted=False)
             self._gone(self._folder, -len(still))
-            self._visit.fail(self._folder, None, deletion.STILL_THERE(count=len(still)))
+            self._visit.story.fail(self._folder, None, deletion.STILL_THERE(count=len(still)))
         elif len(listed) < selected.exists:
             short = selected.exists - len(listed)
             # Which of them it hides nobody knows: what may still be there is not counted as gone, and not left marked.
             await server.mark(session, self._went, deleted=False)
             self._gone(self._folder, -min(short, len(self._went)))
-            self._visit.fail(self._folder, None, problems.COUNT_AFTER_DELETING(count=short))
+            self._visit.story.fail(self._folder, None, problems.COUNT_AFTER_DELETING(count=short))
         elif not server.has_uidplus(session) and (strangers := self._there - self._went - listed.keys()):
             # A plain EXPUNGE took them, or another client did: which of the two the server does not tell.
-            self._visit.fail(self._folder, None, deletion.FOREIGN_MARK(count=len(strangers), uids=pack(strangers)))
+            self._visit.story.fail(self._folder, None, deletion.FOREIGN_MARK(count=len(strangers), uids=pack(strangers)))
 
     def _reason_not_to(self, selected: Selected) -> Reason | None:
         if selected.uidvalidity != self._look.uidvalidity:
@@ -205,7 +205,7 @@ class FolderDeletion:
             await server.mark(session, left, deleted=False)
         await self._record(set(proved) - present, present)
         if refusal:
-            self._visit.fail(self._folder, None, deletion.REFUSED(left=len(present), count=len(proved), why=refusal))
+            self._visit.story.fail(self._folder, None, deletion.REFUSED(left=len(present), count=len(proved), why=refusal))
         return not refusal
 
     async def _mark_and_expunge(self, session: Session, uids: Sequence[int]) -> tuple[set[int], Reason | None]:
@@ -265,8 +265,8 @@ class FolderDeletion:
 def _refuse_plain_expunge(visit: Visit) -> None:
     """Name, once a mailbox, that this server cannot delete exactly what is named."""
     mailbox = Folder("", "")
-    if not visit.blamed(mailbox):
-        visit.fail(mailbox, None, deletion.NO_UIDPLUS())
+    if not visit.story.blamed(mailbox):
+        visit.story.fail(mailbox, None, deletion.NO_UIDPLUS())
 
 
 def _marked(listed: dict[int, Listed]) -> set[int]:

@@ -79,7 +79,7 @@ class Retrieval:
 
     async def _folder(self, look: Look, uids: Sequence[int], stream: Stream) -> None:
         visit = self._visit
-        visit.progress.folder = look.folder.path
+        visit.story.progress.folder = look.folder.path
 
         def submit(batch: Batch, grant: Grant) -> Awaitable[None]:
             return stream.submit((look, batch), sum(len(raw) for _, raw, _ in batch), grant.release)
@@ -95,7 +95,7 @@ class Retrieval:
         try:
             await download.run()
         except ProtocolError as error:
-            visit.fail(look.folder, None, error.reason)
+            visit.story.fail(look.folder, None, error.reason)
 
     # What a message is ---------------------------------------------------------------------------------------------------
 
@@ -148,7 +148,7 @@ class Retrieval:
         if found.returned:
             await filing.record_returned(visit.archive, visit.to, look.folder.name, look.uidvalidity, found.returned)
             look.take_for_known(found.returned)
-            visit.tally.known += len(found.returned)
+            visit.story.tally.known += len(found.returned)
         if found.moved:
             await filing.record_moves(visit.archive, visit.to, found.moved)
             look.moved |= {move.place.uid for move in found.moved}
@@ -159,12 +159,11 @@ class Retrieval:
             look.excluded |= stored.left
             look.undecided |= stored.left
             look.stored |= {uid for uid, _, _ in found.fresh} - stored.left
-            visit.tally.archived += len(found.fresh) - len(stored.left) - len(stored.known)
-            visit.tally.known += len(stored.known) - len(found.replaced)
-            visit.tally.excluded += len(stored.left)
-            visit.tally.bytes += stored.bytes
-        visit.progress.messages_done += len(batch)
-        visit.progress.bytes_done += sum(listed.size for _, _, listed in batch)
+            visit.story.tally.archived += len(found.fresh) - len(stored.left) - len(stored.known)
+            visit.story.tally.known += len(stored.known) - len(found.replaced)
+            visit.story.tally.excluded += len(stored.left)
+            visit.story.tally.bytes += stored.bytes
+        visit.story.done(listed.size for _, _, listed in batch)
         self._measure(look, batch)
 
     def _measure(self, look: Look, batch: Batch) -> None:
@@ -204,12 +203,11 @@ class Retrieval:
             # Where one UID names another message the numbers of all others prove nothing.
             unchanged = sorted(look.plan.known - set(look.changed))
             await self._again(look, sorted(await self._other_headers(look, unchanged)), stream)
-            visit.fail(look.folder, None, UID_REUSED(count=len(look.replaced)))
+            visit.story.fail(look.folder, None, UID_REUSED(count=len(look.replaced)))
 
     async def _again(self, look: Look, uids: Sequence[int], stream: Stream) -> None:
         if uids:
-            self._visit.progress.messages_total += len(uids)
-            self._visit.progress.bytes_total += sum(look.listed[uid].size for uid in uids)
+            self._visit.story.expect(look.listed[uid].size for uid in uids)
             await self._folder(look, uids, stream)
             await stream.drain()
 
@@ -249,11 +247,11 @@ class Retrieval:
         # They are asked for again in the next run; the text is kept.
         await self._forget(look, uids)
         for uid in sorted(uids):
-            visit.tally.archived -= uid in look.stored
-            visit.tally.known -= uid not in look.stored
-            visit.tally.failed += 1
+            visit.story.tally.archived -= uid in look.stored
+            visit.story.tally.known -= uid not in look.stored
+            visit.story.tally.failed += 1
             look.failed.add(uid)
-            visit.fail(look.folder, uid, problems.SUBSTITUTE())
+            visit.story.fail(look.folder, uid, problems.SUBSTITUTE())
         look.stored -= uids
 
     # Lengths -------------------------------------------------------------------------------------------------------------
@@ -314,32 +312,31 @@ class Retrieval:
         """Keep what the server gave the second time beside what it gave first."""
         batch, filer = [(uid, raw, listed)], look.filing or self._visit.filing
         stored = await filer.store(look.folder, look.uidvalidity, batch, await filer.prepare(batch))
-        self._visit.tally.bytes += stored.bytes
+        self._visit.story.tally.bytes += stored.bytes
 
     def _name_length(self, look: Look, uid: int) -> None:
         look.failed.add(uid)
         reason = problems.LENGTH(announced=look.listed[uid].size, sent=look.unsized[uid].length)
-        self._visit.fail(look.folder, uid, reason)
+        self._visit.story.fail(look.folder, uid, reason)
 
     # What cannot be had --------------------------------------------------------------------------------------------------
 
     def _expunged(self, look: Look, uid: int) -> None:
         """Another client deleted it between our listing and our fetch: it is not on the server, so it is not missing."""
         look.expunged.add(uid)
-        self._visit.tally.found -= 1
-        self._visit.tally.known -= uid in look.plan.known
+        self._visit.story.tally.found -= 1
+        self._visit.story.tally.known -= uid in look.plan.known
         self._done(look, uid)
 
     def _fail(self, look: Look, uid: int, reason: Reason) -> None:
         look.failed.add(uid)
-        self._visit.tally.failed += 1
-        self._visit.tally.known -= uid in look.plan.known
+        self._visit.story.tally.failed += 1
+        self._visit.story.tally.known -= uid in look.plan.known
         self._done(look, uid)
-        self._visit.fail(look.folder, uid, reason)
+        self._visit.story.fail(look.folder, uid, reason)
 
     def _done(self, look: Look, uid: int) -> None:
-        self._visit.progress.messages_done += 1
-        self._visit.progress.bytes_done += look.listed[uid].size
+        self._visit.story.done([look.listed[uid].size])
 
 
 def reads_as(raw: bytes, kept: Kept) -> bool:
@@ -356,12 +353,12 @@ def read_as(raw: bytes, kept: Kept) -> bytes:
 def count_moves(visit: Visit, moves: Sequence[Move]) -> int:
     """Count messages that moved on the server; how many of them somebody moved."""
     moved = sum(not move.deleted for move in moves)
-    visit.tally.moved += moved
+    visit.story.tally.moved += moved
     # What we deleted and the server put into its trash was moved by nobody.
-    visit.tally.known += len(moves) - moved
+    visit.story.tally.known += len(moves) - moved
     if visit.rules.deletion.trash_too and (found := sum(move.deleted and not move.ours for move in moves)):
         what = "1 message that was deleted here lies" if found == 1 else f"{number(found)} messages that were deleted here lie"
-        visit.warn(
+        visit.story.warn(
             f"{what} in the trash. Who put it there was not seen, as after a broken-off deletion, so trash_too leaves it."
         )
     return moved

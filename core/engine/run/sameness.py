@@ -47,9 +47,8 @@ class Sameness:
         """Count messages that are known and need no download."""
         visit, known = self._visit, set(uids)
         look.moved |= known
-        visit.tally.known += len(known)
-        visit.progress.messages_total -= len(known)
-        visit.progress.bytes_total -= sum(look.listed[uid].size for uid in known)
+        visit.story.tally.known += len(known)
+        visit.story.spare(look.listed[uid].size for uid in known)
 
     async def spare(self, looks: Sequence[Look]) -> None:
         """Ask for ids: what is archived is linked, and what is new in several folders is downloaded from the first only."""

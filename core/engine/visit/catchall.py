@@ -132,9 +132,9 @@ class Prepared:
 class SortedFiling:
     """Files a catch-all mailbox; see ``filing.Filing``."""
 
-    def __init__(self, archive: Archive, destination: Destination, sorting: Sorting) -> None:
+    def __init__(self, archive: Archive, to: Destination, sorting: Sorting) -> None:
         self._archive = archive
-        self._to = destination
+        self.to = to
         self._sorting = sorting
         self._reading = sorting.reading
         self._unknown: Counter[str] = Counter()
@@ -164,7 +164,7 @@ class SortedFiling:
 
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Prepared) -> Stored:
         """Archive a batch, durably, and say what was left."""
-        source = self._to.folder(folder.name, uidvalidity)
+        source = self.to.folder(folder.name, uidvalidity)
         entry = _Entry(self._sorting)
         left: list[tuple[int, Listed, Found, Route]] = []
         digests = iter(prepared.ready.messages)
@@ -180,9 +180,9 @@ class SortedFiling:
             self._unknown.update(
                 {stranger.address for stranger in one.route.strangers if stranger.ours and not stranger.ignored}
             )
-        drafts = [Draft(entry.filed(self._to.run, source))] if entry.messages else []
+        drafts = [Draft(entry.filed(self.to.run, source))] if entry.messages else []
         if left:
-            drafts.append(Draft(everybody.Left(self._to.run, source, self._reading, *_left(left))))
+            drafts.append(Draft(everybody.Left(self.to.run, source, self._reading, *_left(left))))
         if drafts:
             if any(owner == CATCHALL for owner, _ in entry.places):
                 await users.nobody(self._archive)

@@ -85,7 +85,11 @@ class Stored:
 
 
 class Filing(Protocol):
-    """What a mailbox's messages go through when they have been fetched."""
+    """What a mailbox's messages go through when they have been fetched, on their way ``to`` an archive."""
+
+    @property
+    def to(self) -> Destination:
+        """The archive that they go to."""
 
     def content(self, raw: bytes) -> bytes:
         """A message of the server as it would be archived."""
@@ -106,9 +110,9 @@ class Filing(Protocol):
 class OwnFiling:
     """Files a mailbox into its owner's archive, folder by folder."""
 
-    def __init__(self, archive: Archive, destination: Destination) -> None:
+    def __init__(self, archive: Archive, to: Destination) -> None:
         self._archive = archive
-        self._to = destination
+        self.to = to
 
     def content(self, raw: bytes) -> bytes:
         return raw
@@ -123,14 +127,14 @@ class OwnFiling:
         """``prepared`` holds the same messages in the same order."""
         if not messages:
             return Stored(0)
-        path = self._to.path(folder)
+        path = self.to.path(folder)
         assert path is not None
         rows = tuple(
             source_message(message.sha256, uid, listed)
             for message, (uid, _, listed) in zip(prepared.messages, messages, strict=True)
         )
-        source = self._to.folder(folder.name, uidvalidity)
-        entry = Archived(self._to.run, source, OwnedFolder(self._to.owner, path), rows)
+        source = self.to.folder(folder.name, uidvalidity)
+        entry = Archived(self.to.run, source, OwnedFolder(self.to.owner, path), rows)
         await self._archive.writer.append([Draft(entry)], prepared)
         return Stored(sum(len(raw) for _, raw, _ in messages))
 

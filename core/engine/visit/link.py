@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from core.engine.visit.reckoning import Reckoning
 from core.errors import Boundless, ConnectError, Dropped, Exhausted, ProtocolError, Sluggish
@@ -25,35 +25,35 @@ PAUSES = (3.0, 15.0, 60.0)
 #: When so many things were refused, or came too slowly, to the last try, it is the whole mailbox that is not served now.
 TURNED_AWAY = 2
 
-#: Told why it is waited, and until when; nothing and None when that is over.
-Hold = Callable[[str, datetime | None], None]
+
+class Line(Protocol):
+    """The line to a server: makes the connections of one mailbox, and receives how they fare."""
+
+    async def connect(self) -> Session:
+        """A session in the mailbox. Raises ``ConnectError``."""
+
+    @property
+    def worked(self) -> bool:
+        """True once the server has taken any connection that belongs to this work."""
+
+    def crowded(self) -> None:
+        """The server has too many connections, or too much to do."""
+
+    def waits(self, why: str, until: datetime | None) -> None:
+        """The next try is made then; None: the wait is over."""
 
 
 class Link:
-    """The session of one mailbox. ``progressed`` is called when something was gained, so that tries count anew.
+    """The session of one mailbox, over ``line``; ``progressed`` has tries count anew.
 
-    ``worked`` tells whether the server has taken any connection of this run; ``hold`` is told of each wait, ``crowded`` that
-    the server has too much to do.
+    ``backoff``: seconds before each try to connect again.
     """
 
-    def __init__(
-        self,
-        connect: Callable[[], Awaitable[Session]],
-        backoff: tuple[float, ...] = BACKOFF,
-        hold: Hold = lambda why, until: None,
-        worked: Callable[[], bool] = lambda: False,
-        *,
-        pauses: tuple[float, ...] | None = None,
-        crowded: Callable[[], None] = lambda: None,
-        reckoning: Reckoning | None = None,
-    ) -> None:
-        self._connect = connect
-        self._hold = hold
-        self._worked = worked
-        self._crowded = crowded
+    def __init__(self, line: Line, backoff: tuple[float, ...] = BACKOFF, reckoning: Reckoning | None = None) -> None:
+        self._line = line
         self._was_open = False
         self._backoff = backoff
-        self._pauses = pauses or (PAUSES if backoff == BACKOFF else backoff)
+        self._pauses = PAUSES if backoff == BACKOFF else backoff
         self._failures = self._turned_away = self._slow = 0
         self._session: Session | None = None
         self._open: tuple[Folder, Selected] | None = None
@@ -64,12 +64,12 @@ class Link:
         """The session, connected if it is not. Raises ``ConnectError`` after the last try."""
         while self._session is None:
             try:
-                self._session = await self._connect()
+                self._session = await self._line.connect()
                 self._was_open = True
             except ConnectError as error:
                 # The first try tells what is wrong with the settings; what is tried again is what a server says that has
                 # too much to do, and what broke after it had worked.
-                hopeful = error.busy or isinstance(error, Dropped) or self._was_open or self._worked()
+                hopeful = error.busy or isinstance(error, Dropped) or self._was_open or self._line.worked
                 if not error.retry or not hopeful or self._failures >= len(self._backoff):
                     raise
                 await self.wait(error)
@@ -79,15 +79,15 @@ class Link:
         """One more failure: wait longer each time, and longest for a server that has too much to do."""
         busy = isinstance(why, Busy) or (isinstance(why, ConnectError) and why.busy)
         if busy and isinstance(why, Busy):
-            self._crowded()
+            self._line.crowded()
         delays = self._pauses if busy else self._backoff
         delay = delays[min(self._failures, len(delays) - 1)]
         self._failures += 1
-        self._hold(why.message, now() + timedelta(seconds=delay))
+        self._line.waits(why.message, now() + timedelta(seconds=delay))
         try:
             await asyncio.sleep(delay)
         finally:
-            self._hold("", None)
+            self._line.waits("", None)
 
     def progressed(self) -> None:
         self._failures = 0

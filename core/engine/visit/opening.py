@@ -1,12 +1,17 @@
-"""Opens a mailbox to look at its folders, for what is done once and by hand; a run has its ``Link``."""
+"""Opens mailboxes for work that is done once and by hand; a run has lines of its own."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.engine.visit.renamed_logins import RenamedLogins
 from core.errors import Dropped
 from core.imap.login import Credentials
 from core.imap.names import Folder, Status, Unused
 from core.imap.session import Session
-from core.profiles.profile import Server
+from core.profiles.mailboxes import Mailbox
+from core.profiles.profile import Profile, Server
 
 
 async def opened(server: Server, login: Credentials) -> tuple[Session, list[Folder], dict[str, Status], list[Unused]]:
@@ -29,3 +34,27 @@ async def _opened(server: Server, login: Credentials) -> tuple[Session, list[Fol
     except BaseException:
         await session.close()
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class PlainLine:
+    """The line to one mailbox for work by hand, with no other connections beside it (``link.Line``)."""
+
+    renamed: RenamedLogins
+    profile: Profile
+    mailbox: Mailbox
+    login: Credentials
+
+    async def connect(self) -> Session:
+        """A session in the mailbox. Raises ``ConnectError``."""
+        return await self.renamed.open(self.profile, self.mailbox, self.login)
+
+    @property
+    def worked(self) -> bool:
+        return False
+
+    def crowded(self) -> None:
+        """Nothing else could make room."""
+
+    def waits(self, why: str, until: datetime | None) -> None:
+        """Nobody watches."""

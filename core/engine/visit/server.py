@@ -7,12 +7,12 @@ Which kind a server is, is learnt from its own messages and remembered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from core.archive.archive import Archive
 from core.archive.registry import servers
 from core.archive.registry.servers import ServerState
+from core.engine.visit.story import Listener
 from core.errors import ProtocolError
 from core.imap.session import Session
 from core.profiles.profile import Server
@@ -25,16 +25,14 @@ CERTIFICATES = 8
 
 
 class KnownServer:
-    """A server in one run. ``warn`` is told what should be known of it, each thing once."""
+    """A server in one run. Each warning about it goes to ``listener`` once."""
 
-    def __init__(
-        self, archive: Archive, name: str, state: ServerState, warn: Callable[[str], None], *, keeps: bool = True
-    ) -> None:
+    def __init__(self, archive: Archive, name: str, state: ServerState, listener: Listener, *, keeps: bool = True) -> None:
         self._archive = archive
         self._keeps = keeps
         self._name = name
         self._state = state
-        self._warn = warn
+        self._listener = listener
         self._met = False
         self._told: set[str] = set()
         self._exact = self._differing = 0
@@ -42,13 +40,13 @@ class KnownServer:
         self.learnt = False
 
     @classmethod
-    async def load(cls, archive: Archive, server: Server, warn: Callable[[str], None], *, keeps: bool = True) -> KnownServer:
+    async def load(cls, archive: Archive, server: Server, listener: Listener, *, keeps: bool = True) -> KnownServer:
         """The server with what earlier runs learnt of it.
 
         Without ``keeps`` nothing that is learnt is remembered: who only looks takes no warning away from the next run.
         """
         name = server.source("").rpartition("@")[2]
-        return cls(archive, name, await servers.load(archive, name), warn, keeps=keeps)
+        return cls(archive, name, await servers.load(archive, name), listener, keeps=keeps)
 
     async def welcome(self, session: Session) -> Session:
         """The session, once it was looked at who answers in it; it is closed when that fails. Raises ``Dropped``."""
@@ -100,7 +98,7 @@ class KnownServer:
         """Warn, once a run."""
         if text not in self._told:
             self._told.add(text)
-            self._warn(text)
+            self._listener.tell("warning", "", text)
 
     @property
     def inexact(self) -> bool:

@@ -1,0 +1,86 @@
+"""The story of one mailbox's visit: its progress, its problems, and the events that are reported as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+from core.engine.visit.progress import MailboxProgress
+from core.imap.names import Folder
+from core.model import Problem, Tally
+from core.problems.code import Reason
+
+
+class Listener(Protocol):
+    """Receives the events of a run."""
+
+    def tell(self, kind: str, mailbox: str, text: str) -> None:
+        """An event: its kind, the mailbox (empty for the whole run), and a sentence."""
+
+
+class Silence:
+    """A listener for work whose events are of no account."""
+
+    def tell(self, kind: str, mailbox: str, text: str) -> None:
+        """Drop the event."""
+
+
+class Story:
+    """The narrator of one mailbox: counts go into ``progress``, events to ``listener``."""
+
+    def __init__(self, progress: MailboxProgress, listener: Listener) -> None:
+        self.progress = progress
+        self._listener = listener
+
+    @property
+    def tally(self) -> Tally:
+        return self.progress.tally
+
+    def tell(self, kind: str, text: str) -> None:
+        """Report an event of this mailbox."""
+        self._listener.tell(kind, self.progress.result.mailbox, text)
+
+    def warn(self, text: str) -> None:
+        """Report what should be known of this run."""
+        self.tell("warning", text)
+
+    def fail(self, folder: Folder, uid: int | None, reason: Reason) -> None:
+        """Name a message (``uid``) or a folder that could not be archived or deleted, or whose answers do not add up."""
+        problem = Problem(folder.path, uid, reason)
+        self.progress.result.problems.append(problem)
+        self.tell("problem", f"{folder.path}{f', UID {uid}' if uid else ''}: {problem.text}")
+
+    def problems(self, folder: Folder) -> list[Problem]:
+        """Problems of a folder and its messages that this run named."""
+        return [problem for problem in self.progress.result.problems if problem.folder == folder.path]
+
+    def blamed(self, folder: Folder) -> bool:
+        """True when this run named the folder as a whole."""
+        return any(problem.uid is None for problem in self.problems(folder))
+
+    def waits(self, why: str, until: datetime | None) -> None:
+        """The mailbox waits for its server until then; None: it goes on."""
+        self.progress.waits_until = until
+        if until is not None:
+            self.tell("waiting", f"{why} Waits until {until.astimezone():%H:%M:%S}, then tries again.")
+
+    # What is to be downloaded, and what of it is done: messages by their announced sizes in bytes ------------------------
+
+    def expect(self, sizes: Iterable[int]) -> None:
+        """Add messages to those that are to be downloaded."""
+        for size in sizes:
+            self.progress.messages_total += 1
+            self.progress.bytes_total += size
+
+    def spare(self, sizes: Iterable[int]) -> None:
+        """Take messages out of those that are to be downloaded."""
+        for size in sizes:
+            self.progress.messages_total -= 1
+            self.progress.bytes_total -= size
+
+    def done(self, sizes: Iterable[int]) -> None:
+        """Count messages as dealt with, whatever became of them."""
+        for size in sizes:
+            self.progress.messages_done += 1
+            self.progress.bytes_done += size
