@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.problems import unnamed
+from core.problems import command_line, unnamed
 from core.problems.code import Reason
-from core.problems.command_line import COMMAND_LINE
 
 
 class ArchivarError(Exception):
@@ -28,14 +27,14 @@ class ArchivarError(Exception):
 
     @property
     def message(self) -> str:
-        return self.reason.sentence(COMMAND_LINE)
+        return command_line.sentence(self.reason)
 
     @property
     def hint(self) -> str:
-        return self.reason.remedy(COMMAND_LINE)
+        return command_line.remedy(self.reason)
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
+        return command_line.told(self.reason)
 
     @property
     def others(self) -> list[str]:

@@ -14,6 +14,7 @@ from core.cli.help import Command
 from core.cli.output import output
 from core.cli.progress import Progress
 from core.errors import InputError
+from core.problems.disk import NO_FOLDER
 from core.text.format import counted, number, size
 
 
@@ -34,7 +35,7 @@ def backup(
     and archivar rebuild there.
     """
     if "\0" in str(directory):
-        raise InputError("DIR is no folder.", "Choose another one.")
+        raise InputError(NO_FOLDER(path="DIR"))
 
     async def work() -> int:
         place = directory.absolute()

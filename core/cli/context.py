@@ -45,6 +45,7 @@ class Context:
         from core import config
         from core.archive.archive import Archive
         from core.db.database import PATIENCE
+        from core.problems.service import HOLDS
         from core.service import liveness
 
         home = config.find_or_create(self.home) if create else self.find()
@@ -57,7 +58,7 @@ class Context:
         except BusyError as error:
             if stuck is None:
                 raise
-            raise BusyError(f"{stuck.sentence()} {error.message}", stuck.hint()) from error
+            raise BusyError(HOLDS(why=stuck, busy=error.reason)) from error
         try:
             if create:
                 # Before anything is asked or read: nothing of it could be kept.

@@ -22,6 +22,7 @@ from core.cli.watching import show_result, watch
 from core.config import Home
 from core.errors import InputError
 from core.model import Run
+from core.problems import usage
 from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.secrets import Secret
 from core.service.detach import ensure_running
@@ -99,10 +100,7 @@ def _server(port: int) -> Any:
     try:
         from core.demo.server import DemoServerThread
     except ImportError as error:
-        raise InputError(
-            f"The demo needs the package {error.name}, which is not installed.",
-            "Install archivar with its extra demo: in the folder of its sources, pipx install --force '.[demo]'.",
-        ) from None
+        raise InputError(usage.DEMO_NOT_INSTALLED(package=str(error.name), command="pipx install --force '.[demo]'")) from None
     from core.demo.mail import sample_mailbox
     from core.demo.odd import odd_messages
 
@@ -137,10 +135,7 @@ async def _refuse_real(archive: Archive) -> None:
     """Raises ``InputError`` when somebody's own users are in this archive."""
     strangers = [user.name for user in await users.all_users(archive, removed=True) if user.name not in PEOPLE]
     if strangers:
-        raise InputError(
-            f"{archive.home.path} holds an archive that is not the demo's ({strangers[0]}).",
-            "Choose another folder with --home.",
-        )
+        raise InputError(usage.NOT_THE_DEMO(home=str(archive.home.path), user=strangers[0], option="--home"))
 
 
 def _disk(archive: Archive) -> int:

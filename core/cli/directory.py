@@ -81,7 +81,7 @@ def _password(wanted: SettingsFile[Directory], *, stored: bool) -> Secret | None
         directory.password_file,
         f"Password of {directory.username} on {directory.server.host}",
         stored=stored,
-        missing="No password for the directory was given.",
+        whose="the directory",
     )
 
 

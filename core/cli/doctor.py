@@ -12,6 +12,7 @@ from core.cli.context import context, run
 from core.cli.help import Command
 from core.cli.output import output
 from core.errors import InputError
+from core.problems.directory import NOT_KERIO
 from core.profiles.directory import Source
 
 
@@ -46,10 +47,7 @@ def doctor(
                 if open_to_others:
                     output.note("The directory is not Kerio Connect: nothing is asked of the server.")
                     return own
-                raise InputError(
-                    "The directory is not Kerio Connect, and only its administration can be asked.",
-                    'archivar directory apply FILE.toml with type = "kerio" sets it up.',
-                )
+                raise InputError(NOT_KERIO())
             password = await saved_directory.password(archive, directory)
         return own + await checkup.examine(directory, password, wanted, lambda step, text: None)
 

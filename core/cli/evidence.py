@@ -14,6 +14,8 @@ from core.cli.output import output
 from core.cli.progress import Progress
 from core.config import Home
 from core.errors import ArchivarError, DamagedError, InputError
+from core.problems import seal as seal_problems
+from core.problems.disk import UNREAD
 from core.profiles.seal_place import Kind
 from core.text.format import number
 
@@ -33,11 +35,11 @@ async def stamps(home: Home, files: Sequence[Path], ca_file: Path | None) -> lis
             with file.open("rb") as opened:
                 data = opened.read(stamp.LARGEST + 1)
         except OSError as error:
-            raise InputError(f"{file} cannot be read: {error.strerror}.", "Give the file of a time stamp.") from error
+            raise InputError(UNREAD(path=str(file), said=str(error.strerror))) from error
         try:
             found.append(stamp.check(data, trusted))
         except stamp.StampError as error:
-            raise DamagedError(f"The time stamp {file} proves nothing: {error.message}") from error
+            raise DamagedError(seal_problems.FILE_PROVES_NOTHING(file=str(file), why=error.reason)) from error
     return found
 
 
@@ -50,10 +52,10 @@ async def _authorities(home: Home) -> list[Path]:
         finally:
             await archive.close()
     except ArchivarError as error:
-        raise InputError(f"The archive does not tell by whom stamps are signed: {error.message}", "Give --ca-file.") from error
+        raise InputError(seal_problems.AUTHORITIES_UNKNOWN(why=error.reason, option="--ca-file")) from error
     found = [Path(place.ca_file) for place in places if place.kind is Kind.STAMP]
     if not found:
-        raise InputError("No time-stamp authority is set up.", "Give --ca-file with the PEM file of its root certificate.")
+        raise InputError(seal_problems.NO_AUTHORITY(option="--ca-file"))
     return found
 
 

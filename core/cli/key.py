@@ -14,6 +14,7 @@ from core.cli.help import Command, Group
 from core.cli.output import output
 from core.config import Home
 from core.errors import InputError
+from core.problems import disk
 from core.text.format import counted
 
 
@@ -69,7 +70,8 @@ def _keep(home: Home, file: Path) -> None:
     try:
         files.create(file, home.key.path.read_bytes())
     except FileExistsError:
-        raise InputError(f"--keep-old: {file} is there already.", "Name a new file.") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"--keep-old: the key cannot be copied to {file}: {reason}.", "Name a file elsewhere.") from None
+        raise InputError(disk.THERE(path=str(file))) from None
+    except ValueError:
+        raise InputError(disk.NO_NAME(path=str(file))) from None
+    except OSError as error:
+        raise InputError(disk.NOT_COPIED(path=str(file), said=str(error.strerror))) from None

@@ -12,6 +12,8 @@ from core.cli.context import context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
 from core.errors import InputError
+from core.problems import usage
+from core.problems.ledger import NO_ENTRY
 from core.system.actor import Actor
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def ledger_show(
             if entry is not None:
                 entries = [one for one in await archive.entries_before(entry + 1, 1) if one.seq == entry]
                 if not entries:
-                    raise InputError(f"There is no entry {entry} in the ledger.", "archivar ledger show lists them.")
+                    raise InputError(NO_ENTRY(entry=entry))
             else:
                 entries = await archive.entries_before(before, limit)
         if output.json_wanted:
@@ -140,7 +142,7 @@ def ledger_check(
     async def work() -> int:
         home = context.find()
         if not head and not stamp:
-            raise InputError("There is no seal to check.", "Give the line of archivar ledger head, or --stamp FILE.")
+            raise InputError(usage.NO_SEAL(command="archivar ledger head", option="--stamp FILE"))
         wanted = seal.find(_text(" ".join(head)), await seal_check.archive_id(home)) if head else ()
         stamps = await evidence.stamps(home, stamp or [], ca_file)
         return await evidence.check(home, wanted, stamps, deep=deep)
@@ -154,6 +156,6 @@ def _text(given: str) -> str:
 
     if given == "-":
         if sys.stdin is None:
-            raise InputError("There is nothing on stdin.", "Give the line of archivar ledger head.")
+            raise InputError(usage.NO_INPUT(command="archivar ledger head"))
         return sys.stdin.buffer.read(seal.LONGEST_FILE + 1).decode("utf-8", "replace")
     return seal.text(given)

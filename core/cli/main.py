@@ -14,6 +14,7 @@ from core.cli.commands import Commands
 from core.cli.context import Console, context, run
 from core.cli.output import output
 from core.errors import ArchivarError, InputError, StorageError
+from core.problems import usage
 from core.system import locales
 
 HELP = """Archives mailboxes of Kerio Connect and any other IMAP server.
@@ -66,7 +67,7 @@ def _doubt_locale() -> None:
 def _do(arguments: list[str]) -> int:
     if not arguments:
         _write_help(build())
-        raise InputError("The console needs a terminal.", "Give a command, or start archivar at a terminal.")
+        raise InputError(usage.NO_TERMINAL())
     if arguments == ["--version"]:
         from core import __version__
 
@@ -115,7 +116,7 @@ def _take_options(arguments: list[str]) -> list[str]:
         if word == "--home" or word.startswith("--home="):
             folder = next(words, "") if word == "--home" else word.removeprefix("--home=")
             if not folder or "\0" in folder:
-                raise InputError("--home needs a folder.", "See archivar --help.")
+                raise InputError(usage.NO_FOLDER(option="--home", help="archivar --help"))
             context.home = Path(folder)
         else:
             rest.append(word)
@@ -130,4 +131,4 @@ def _usage_error(error: Exception) -> InputError | None:
     command = getattr(getattr(error, "ctx", None), "command_path", "archivar")
     # The prefix is of the library that Typer checks values with, and says nothing.
     said = str(describe()).replace("Value error, ", "")
-    return InputError(said, f"See {command} --help.")
+    return InputError(usage.WRONG(said=said, help=f"{command} --help"))

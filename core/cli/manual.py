@@ -11,6 +11,7 @@ from core.cli.help import Command
 from core.cli.output import output
 from core.errors import InputError
 from core.manual import pages
+from core.problems.usage import NO_TOPIC
 
 #: Longer lines are tiring to read.
 _WIDEST = 100
@@ -42,7 +43,7 @@ def _find(word: str) -> pages.Topic:
         if wanted in COMMANDS:
             found = [f"archivar {wanted} --help", *(f"archivar help {one}" for one in found)]
         named = " or ".join(found) or "archivar help, which lists all topics"
-        raise InputError(f'There is no help on "{word[:80]}".', f"Try {named}.") from None
+        raise InputError(NO_TOPIC(word=word[:80], topics=named)) from None
 
 
 def _list() -> None:

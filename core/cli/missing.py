@@ -19,6 +19,7 @@ from core.cli.words import day_and_time
 from core.engine.examine.differences import Differing, MissingFolder, MissingMailbox, What, account
 from core.errors import DamagedError, InputError
 from core.model import now, timestamp
+from core.problems.usage import NEEDS_OTHER
 from core.text.format import counted, number, size
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def missing(
     missing or differs, or if a folder cannot be compared.
     """
     if (repair or anew) and not deep:
-        raise InputError(f"--{'repair' if repair else 'anew'} is for a deep comparison.", "Give --deep too.")
+        raise InputError(NEEDS_OTHER(option="--repair" if repair else "--anew", other="--deep"))
 
     async def work() -> int:
         from core.engine.examine import examine

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from core.cli.answer import Answer, Line, Note, Part, Raw, Table, Verbatim
 from core.errors import ArchivarError, StorageError
+from core.problems.usage import OUTPUT_UNWRITTEN
 from core.text import layout
 from core.text.format import safe
 
@@ -184,7 +185,7 @@ class Output:
         os.close(nowhere)
         if stream is sys.stdout and not isinstance(error, BrokenPipeError):
             self._json_written = True
-            raise StorageError(f"The output cannot be written: {error.strerror}.", "Write it elsewhere.") from error
+            raise StorageError(OUTPUT_UNWRITTEN(said=str(error.strerror))) from error
 
 
 def _width(stream: TextIO | None) -> int | None:

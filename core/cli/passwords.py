@@ -8,21 +8,20 @@ from pathlib import Path
 from core.archive.registry import saved_profiles
 from core.cli.output import output
 from core.errors import InputError
+from core.problems.usage import NO_PASSWORD, VARIABLE_UNSET
 from core.secrets import Secret
 
 
-def entered(variable: str, file: str, prompt: str, *, stored: bool, missing: str) -> Secret | None:
+def entered(variable: str, file: str, prompt: str, *, stored: bool, whose: str) -> Secret | None:
     """The password to be stored; None when it comes from ``file``, or the one that is ``stored`` stays.
 
-    ``variable`` names the environment's, empty for none. Raises ``InputError``, with ``missing`` when none was given.
+    ``variable`` names the environment's, empty for none. Raises ``InputError`` that names ``whose`` it is when none was given.
     """
     if variable:
         # Taken out, so that nothing that is started from here has it.
         if text := os.environ.pop(variable, ""):
             return Secret(text)
-        raise InputError(
-            f"login.password_env: the variable {variable} is not set, or empty.", "Set it for this command and apply again."
-        )
+        raise InputError(VARIABLE_UNSET(option="login.password_env", variable=variable))
     if file:
         # Read now, so that an empty or unreadable file is found here and not at night.
         saved_profiles.read_password(Path(file))
@@ -31,6 +30,4 @@ def entered(variable: str, file: str, prompt: str, *, stored: bool, missing: str
         return Secret(typed)
     if stored:
         return None
-    raise InputError(
-        missing, "Name login.password_file or login.password_env in the file, or run this at a terminal and type it."
-    )
+    raise InputError(NO_PASSWORD(whose=whose, settings="login.password_file or login.password_env"))

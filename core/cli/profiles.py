@@ -22,6 +22,8 @@ from core.cli.trial import show_step
 from core.cli.words import NO_SERVICE, next_start
 from core.errors import ConnectError, InputError, ProtocolError
 from core.model import User, now, timestamp
+from core.problems import profile as profile_problems
+from core.problems.restore import NOT_AMONG_USERS
 from core.profiles.deleting_more import SENTENCES, More, more
 from core.profiles.mailboxes import Mailbox
 from core.profiles.ownership import Whose
@@ -129,7 +131,7 @@ def _ask_to_delete(profile: Profile, wider: Sequence[More]) -> None:
     output.note(f"! {profile.deletion.sentence()}")
     answer = output.ask("Save it? [y/N] ")
     if answer is not None and answer.strip().lower() not in ("y", "yes"):
-        raise InputError("Nothing was saved.", 'With when = "never" in [delete] it can be saved and tried first.')
+        raise InputError(profile_problems.NOT_CONFIRMED())
 
 
 async def _look(profile: Profile) -> tuple[bool, Sequence[More]]:
@@ -152,7 +154,7 @@ def _password(wanted: SettingsFile[Profile], *, stored: bool) -> Secret | None:
         profile.login.password_file,
         f"Password of {profile.account} on {profile.server.host}",
         stored=stored,
-        missing=f"No password for {profile.name} was given.",
+        whose=profile.name,
     )
 
 
@@ -383,12 +385,9 @@ async def _one_mailbox(archive: Archive, profile: Profile, user: str | None) -> 
         wanted = await users.find(archive, user)
         found = tuple(mailbox for mailbox in found if mailbox.user.id == wanted.id)
         if not found:
-            raise InputError(f"{wanted.name} is not among the users of {profile.name}, or has no e-mail address.")
+            raise InputError(NOT_AMONG_USERS(user=wanted.name, profile=profile.name))
     if not found:
-        raise InputError(
-            f"{profile.name} comes to no mailbox: no user with an e-mail address is selected.",
-            "Add users with archivar user add NAME --email ADDRESS, or change [users] of the profile.",
-        )
+        raise InputError(profile_problems.NO_MAILBOX(profile=profile.name))
     return found[0]
 
 

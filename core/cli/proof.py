@@ -17,6 +17,8 @@ from core.cli.progress import Progress
 from core.cli.words import day_and_time
 from core.config import Home
 from core.errors import ArchivarError, BusyError, DamagedError, InputError
+from core.problems import ledger, usage
+from core.problems.service import RUNNING
 from core.text.format import counted, number, size
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def verify(
     percent, progress = _percent(share), Progress(OFTEN)
     if detach or cancel:
         if detach and cancel:
-            raise InputError("--detach and --cancel contradict each other.", "Give one of them.")
+            raise InputError(usage.CONTRADICTION(one="--detach", other="--cancel"))
         run(_cancel() if cancel else _detach(percent))
         return
 
@@ -118,7 +120,7 @@ def _percent(text: str) -> int:
         return 0
     number = text.removesuffix("%").strip()
     if not number.isascii() or not number.isdigit() or not 1 <= int(number[:4]) <= 100:
-        raise InputError(f'--share: "{text[:40]}" is no share.', "Give a number from 1 to 100, such as 5%.")
+        raise InputError(usage.NOT_ALLOWED(option="--share", given=text[:40], allowed="a number from 1 to 100, such as 5%"))
     return int(number)
 
 
@@ -265,17 +267,10 @@ async def _refuse_to_forget(archive: Archive) -> None:
         raise archive.damage
     seen = (await archive.projection.applied()).seq
     if (await archive.head()).seq < seen:
-        raise DamagedError(
-            f"The ledger ends before entry {seen}, which the catalog has seen, and a new catalog would not name what is lost.",
-            "archivar repair names it, and fetches it again.",
-        )
+        raise DamagedError(ledger.ENDS_EARLY(entry=seen))
     unusable = await archive.volumes.unusable()
     if unusable and seen:
-        name = archive.home.volume(unusable[0]).name
-        raise DamagedError(
-            f"{name} is missing or damaged, and a catalog made without it would not list what is in it.",
-            "archivar repair fetches that again; or put the volume back from a backup.",
-        )
+        raise DamagedError(ledger.VOLUME_UNUSABLE(volume=archive.home.volume(unusable[0]).name))
 
 
 def rebuild() -> None:
@@ -293,7 +288,7 @@ def rebuild() -> None:
         try:
             lock.acquire()
         except BusyError:
-            raise BusyError("The service is running.", "Stop it first: archivar service stop.") from None
+            raise BusyError(RUNNING()) from None
         try:
             if backup.release(home):
                 output.note(f"{home.path} was a backup; from now on it is an archive of its own.")

@@ -13,6 +13,7 @@ from core.cli.output import output
 from core.cli.progress import Progress
 from core.cli.transfer import QUERY, selected
 from core.errors import InputError
+from core.problems.restore import NOT_ASKED, NOT_CONFIRMED
 from core.text.format import counted, number, size
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ def restore(
         # Not in a coroutine: while somebody is asked there, Ctrl-C would not be heard.
         answer = output.ask("Restore them? [y/N] ")
         if answer is None:
-            raise InputError("Nothing was restored: there is no terminal to ask at.", "Give --yes, or --dry-run to look first.")
+            raise InputError(NOT_ASKED(yes="--yes", dry_run="--dry-run"))
         if answer.strip().lower() not in ("y", "yes"):
-            raise InputError("Nothing was restored.")
+            raise InputError(NOT_CONFIRMED())
 
     async def work() -> int:
         from core.engine.restore.restoring import Restoring

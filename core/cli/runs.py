@@ -16,6 +16,7 @@ from core.cli.watching import show_result, watch
 from core.cli.words import called, run_state
 from core.errors import BusyError, InputError
 from core.model import Run, RunStatus, now, timestamp
+from core.problems import run as run_problems
 from core.service import liveness
 from core.service.detach import ensure_running
 from core.service.queue import Queue
@@ -160,7 +161,7 @@ async def _chosen(queue: Queue, wanted: int | None) -> Run:
         return await queue.run(wanted)
     found = await queue.active() or await queue.runs(limit=1)
     if not found:
-        raise InputError("There was no run yet.", "Start one with archivar run NAME.")
+        raise InputError(run_problems.NONE_YET())
     return found[0]
 
 
@@ -178,12 +179,12 @@ def cancel(number_: Annotated[int, typer.Argument(metavar="RUN", help="The run's
             archive.check_writable()
             before = await queue.run(number_)
             if before.status.final:
-                raise InputError(f"Run {number_} has ended already ({before.status.value}).", "archivar runs shows all runs.")
+                raise InputError(run_problems.ENDED(run=number_, status=before.status.value))
             try:
                 asked = await cancelling.cancel(archive, number_)
             except BusyError as error:
-                if found := await liveness.stuck(archive.home):
-                    raise BusyError(found.sentence(), found.hint()) from error
+                if refusal := await liveness.stuck(archive.home):
+                    raise BusyError(refusal) from error
                 raise
             _finished(asked if asked.status.final else await _watch(archive, asked, until_stuck=True))
         return 0

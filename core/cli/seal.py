@@ -12,6 +12,8 @@ from core.cli.help import Command, Group
 from core.cli.output import output
 from core.errors import InputError
 from core.model import now
+from core.problems import seal as seal_problems
+from core.problems import usage
 from core.profiles.seal_place import TARGETS, Access, Kind, Place
 from core.secrets import Secret
 from core.text.format import when
@@ -135,14 +137,14 @@ def _kind(text: str) -> Kind:
         return Kind(text)
     except ValueError:
         allowed = "; ".join(f"{one} (WHERE is {TARGETS[one]})" for one in Kind)
-        raise InputError(f'KIND: "{text[:40]}" is not allowed.', f"Allowed: {allowed}.") from None
+        raise InputError(usage.NOT_ALLOWED(option="KIND", given=text[:40], allowed=allowed)) from None
 
 
 def _access(text: str) -> Access:
     try:
         return Access(text)
     except ValueError:
-        raise InputError(f'--access: "{text[:40]}" is not allowed.', f"Allowed: {', '.join(Access)}.") from None
+        raise InputError(usage.NOT_ALLOWED(option="--access", given=text[:40], allowed=", ".join(Access))) from None
 
 
 def _password(place: Place, variable: str) -> Secret | None:
@@ -150,7 +152,7 @@ def _password(place: Place, variable: str) -> Secret | None:
     if variable:
         if text := os.environ.get(variable, ""):
             return Secret(text)
-        raise InputError(f"--password-env: the variable {variable} is not set, or empty.", "Set it for this command.")
+        raise InputError(usage.VARIABLE_UNSET(option="--password-env", variable=variable))
     if not place.needs_password:
         return None
     typed = output.ask_password(f"Password of {place.username} at {place.host} (Enter keeps a stored one): ")
@@ -192,7 +194,7 @@ def seal_now(
             if names:
                 found = [await seal_places.find(archive, name) for name in names]
             if not found:
-                raise InputError("No place is set up that seals could be sent to.", "archivar seal add --help")
+                raise InputError(seal_problems.NO_PLACE())
             done = await sealing.send(archive, found, accept=accept)
         if output.json_wanted:
             output.json({"places": [one.as_json() for one in done]})
@@ -234,7 +236,7 @@ def check(deep: Annotated[bool, typer.Option("--deep", help="Read and hash every
                 gone = True
                 output.note(f"! {one.place.name}: {said}")
         if not seals and not stamps:
-            raise InputError("No seal was sent anywhere yet.", "archivar seal now")
+            raise InputError(seal_problems.NEVER_SENT())
         return await evidence.check(home, seals, stamps, deep=deep) or (1 if gone else 0)
 
     raise typer.Exit(run(work()))

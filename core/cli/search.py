@@ -16,6 +16,7 @@ from core.cli.output import output
 from core.cli.progress import Progress
 from core.cli.words import day_and_time, iso
 from core.errors import InputError
+from core.problems.usage import NOT_ALLOWED
 from core.text.format import counted, number, safe
 from core.text.layout import cells
 
@@ -52,7 +53,7 @@ def search(
     from core.archive.search.search import Order, Search
 
     if order not in list(Order):
-        raise InputError(f"--order does not know {order}.", "Give newest or relevance.")
+        raise InputError(NOT_ALLOWED(option="--order", given=order, allowed=", ".join(Order)))
 
     async def work() -> None:
         text = " ".join(query)

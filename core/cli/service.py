@@ -35,6 +35,8 @@ from core.engine.seals import sealing
 from core.engine.visit.progress import Snapshot
 from core.errors import BusyError, DamagedError, StorageError
 from core.model import Run, now, timestamp
+from core.problems import command_line
+from core.problems import service as service_problems
 from core.profiles import zones
 from core.profiles.profile import Profile
 from core.profiles.seal_place import Kind
@@ -76,7 +78,7 @@ def run_service() -> None:
     opening.refuse_unwritable(home)
     guard.begin_anew(sys.orig_argv[1:])
     if is_running(home):
-        raise BusyError(f"A service is running for {home.path} already.", "archivar service status shows it.")
+        raise BusyError(service_problems.ALREADY_RUNNING(home=str(home.path)))
     output.note(f"The service of {home.path} is running; its log is {home.log}.")
     worker.main(home, until_idle=False)
 
@@ -171,7 +173,7 @@ def stop() -> None:
                 if turn % LOOK_TURNS == 0:
                     await _refuse_stuck(home)
             else:
-                raise BusyError("The service does not stop.", f"See {home.log}.")
+                raise BusyError(service_problems.NOT_STOPPING(log=str(home.log)))
         if output.json_wanted:
             output.json({"stopped": stopped})
         output.note("The service is stopped." if stopped else "No service was running.")
@@ -181,8 +183,8 @@ def stop() -> None:
 
 async def _refuse_stuck(home: Home) -> None:
     """Raises ``BusyError`` when the service is there and does nothing, so that it cannot do what it is asked for."""
-    if found := await liveness.stuck(home):
-        raise BusyError(found.sentence(), found.hint())
+    if refusal := await liveness.stuck(home):
+        raise BusyError(refusal)
 
 
 async def _ask_to_stop(home: Home) -> None:
@@ -201,7 +203,7 @@ def service_status() -> None:
     async def work() -> int:
         home = context.find()
         running = is_running(home)
-        presence = await liveness.stuck(home) or liveness.look(home)
+        presence = await liveness.settled(home)
         async with context.archive() as archive:
             known = await Queue(archive.database).service() if running else None
             starts = await next_starts(archive)
@@ -218,10 +220,10 @@ def service_status() -> None:
                     "time_zone": zones.system_zone(),
                 }
             )
-            return 0 if running and not presence.stuck else 1
-        if presence.stuck:
-            output.line(f"✘ {presence.sentence()}")
-            output.line(presence.hint(), indent=2)
+            return 0 if running and presence.fault is None else 1
+        if presence.fault is not None:
+            output.line(f"✘ {command_line.sentence(presence.fault)}")
+            output.line(command_line.remedy(presence.fault), indent=2)
         elif running and known:
             output.line(f"● running since {when(known[1], now())}, process {known[0]}")
             silence = (now() - known[2]).total_seconds()
@@ -236,7 +238,7 @@ def service_status() -> None:
             start = soon(starts[first], now())
             output.line(f"next start: {first}, {start}" if running else f"! next start: {first}, {start}, if a service runs")
         output.line(f"time zone: {zones.system_zone()}")
-        return 0 if running and not presence.stuck else 1
+        return 0 if running and presence.fault is None else 1
 
     raise typer.Exit(run(work()))
 
@@ -266,7 +268,7 @@ def status() -> None:
             of_seals = await sealing.troubles(archive, places)
         disk = space.use(home)
         running = is_running(home)
-        presence = await liveness.stuck(home) or liveness.look(home)
+        presence = await liveness.settled(home)
         warnings = [warning for profile in profiles for warning in profile.warnings()]
         if archive.refusal is not None and (output.json_wanted or not archive.volumes.is_noted(archive.refusal)):
             warnings.insert(0, str(archive.refusal))
@@ -274,8 +276,8 @@ def status() -> None:
         if disk.low:
             warnings.insert(0, disk.sentence())
         warnings += of_seals
-        if presence.stuck:
-            warnings.insert(0, f"{presence.sentence()} {presence.hint()}")
+        if presence.fault is not None:
+            warnings.insert(0, command_line.told(presence.fault))
         if output.json_wanted:
             output.json(
                 {
@@ -310,7 +312,7 @@ def status() -> None:
             output.line(f"Seals     {_seals(places)}", indent=10)
         output.line(f"Search    {sentence(search)}", indent=10)
         off = "○ none; a backup is only read" if home.is_backup else "○ not running; a run starts it"
-        state = f"✘ {presence.life}" if presence.stuck else "● running" if running else off
+        state = f"✘ {presence.life}" if presence.fault else "● running" if running else off
         output.line(f"Service   {state}")
         output.line(f"Users     {number(people)}")
         rows = []

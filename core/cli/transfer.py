@@ -21,6 +21,8 @@ from core.cli.help import Command
 from core.cli.output import output
 from core.cli.progress import Progress
 from core.errors import InputError
+from core.problems import usage
+from core.problems.folder import NOT_ARCHIVED
 from core.text.format import counted, number, size
 
 if TYPE_CHECKING:
@@ -110,11 +112,11 @@ def import_(
     something is no mail or could not be read; it is named.
     """
     if form is Format.EMLX:
-        raise InputError("--format emlx cannot be asked for.", "Files of Apple Mail are found out: leave --format away.")
+        raise InputError(usage.NOT_ASKED_FOR(option="--format emlx"))
     if not user and form is not Format.KERIO:
-        raise InputError("--user is missing.", "Say into whose archive; --format kerio alone takes the mailboxes of all users.")
+        raise InputError(usage.MISSING(option="--user", instead="--format kerio, which takes the mailboxes of all users"))
     if not user and (folder or of):
-        raise InputError("--folder and --of are for the mailbox of one user.", "Say whose with --user.")
+        raise InputError(usage.NEEDS_OTHER(option="--folder" if folder else "--of", other="--user"))
     raise typer.Exit(run(_import_one(path, user, folder, form, of, dry_run) if user else _import_store(path, dry_run)))
 
 
@@ -201,7 +203,7 @@ async def selected(archive: Archive, user: str, folder: str, ids: list[str], que
     """What the options of a command select. Raises ``InputError``, also when ``query`` finds nothing: nothing is not all."""
     owner = (await users.find(archive, user, removed=True)).id if user else ""
     if "\0" in folder or folder != folder.strip("/"):
-        raise InputError(f'"{folder}" is no folder of the archive.', "archivar folders USER shows the folders.")
+        raise InputError(NOT_ARCHIVED(folder=folder))
     chosen = tuple({(await reading.find(archive, one)).id for one in ids})
     if query.strip():
         from core.cli.search import bring_up

@@ -16,6 +16,7 @@ from core.cli.output import output
 from core.cli.words import minute
 from core.errors import InputError
 from core.model import User
+from core.problems.profile import NO_CATCH_ALL
 from core.profiles.mailboxes import of_everybody
 from core.text.format import counted, number
 
@@ -153,7 +154,7 @@ def refile(
             if profile:
                 wanted = await saved_profiles.find(archive, profile)
                 if wanted.catchall is None:
-                    raise InputError(f"{wanted.name} is no catch-all profile.", "Only mail of those is filed by its addresses.")
+                    raise InputError(NO_CATCH_ALL(profile=wanted.name))
                 source = of_everybody(wanted, users.NOBODY).source(wanted.server)
             done = await refiling.refile(archive, source=source, dry_run=dry_run, actor=actor())
             open_, _ = await unknown.open_since(archive)

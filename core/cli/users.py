@@ -15,6 +15,9 @@ from core.cli.help import Command, Group
 from core.cli.output import output
 from core.errors import InputError
 from core.model import User
+from core.problems import disk
+from core.problems.usage import NOTHING_TO_CHANGE
+from core.problems.user import LIST_WITH_FAULTS
 from core.profiles.people import CATCHALL
 from core.text.format import counted, number, size
 
@@ -138,7 +141,7 @@ def edit(
 
     async def work() -> None:
         if new_name is None and email is None and login is None and full_name is None and not by_hand:
-            raise InputError("Nothing to change was given.", "Use --name, --email, --login, --full-name or --by-hand.")
+            raise InputError(NOTHING_TO_CHANGE(options="--name, --email, --login, --full-name or --by-hand"))
         async with context.archive() as archive:
             user = await users.find(archive, name)
             changed = replace(
@@ -210,9 +213,10 @@ def _content(file: Path, most: int) -> bytes:
     try:
         with file.open("rb") as opened:
             return opened.read(most + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "this cannot be a file's name"
-        raise InputError(f"{file} cannot be read: {reason}.", "Give the path of a CSV file.") from error
+    except ValueError as error:
+        raise InputError(disk.NO_NAME(path=str(file))) from error
+    except OSError as error:
+        raise InputError(disk.UNREAD(path=str(file), said=str(error.strerror))) from error
 
 
 def _refuse(found: UserList, planned: ImportPlan | None) -> None:
@@ -224,7 +228,7 @@ def _refuse(found: UserList, planned: ImportPlan | None) -> None:
         output.note(f"✘ {fault}")
     if len(faults) > NAMED:
         output.note(f"… and {number(len(faults) - NAMED)} more.")
-    raise InputError(f"{counted(len(faults), 'thing')} must be corrected first.", "Nothing was imported.")
+    raise InputError(LIST_WITH_FAULTS(count=len(faults)))
 
 
 def _counts(planned: ImportPlan | None) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from core.engine.run.foreseen import of_result
 from core.engine.visit.progress import Snapshot
 from core.errors import ArchivarError, BusyError
 from core.model import COUNTERS, Run, RunEvent, RunStatus
+from core.problems import service
 from core.problems.command_line import COMMAND_LINE
+from core.problems.command_line import told as told_with_remedy
 from core.problems.table import kept
 from core.service import liveness
 from core.service.detach import ensure_running
@@ -55,19 +57,16 @@ async def watch(archive: Archive, run: Run, *, until_stuck: bool = False) -> Run
             if time.monotonic() - looked > LOOK_SECONDS:
                 stuck, looked = await liveness.stuck(archive.home), time.monotonic()
                 if stuck is not None and until_stuck:
-                    asked = f"Run {run.id} is asked to end, and will as soon as the service goes on."
-                    raise BusyError(f"{stuck.sentence()} {asked}", stuck.hint())
+                    raise BusyError(service.CANCELS_LATER(why=stuck, run=run.id))
                 if stuck is not None and not told:
-                    output.note(f"! {stuck.sentence()} {stuck.hint()}")
+                    output.note(f"! {told_with_remedy(stuck)}")
                 told = stuck is not None
             if not is_running(archive.home):
                 run = await queue.run(run.id)
                 if not run.status.final:
                     restarts += 1
                     if restarts > RESTARTS:
-                        raise ArchivarError(
-                            "The service ends again and again before the run has ended.", f"See {archive.home.log}."
-                        )
+                        raise ArchivarError(service.ENDS_AGAIN(log=str(archive.home.log)))
                     await ensure_running(archive.home)
             now = await queue.version()
             if now != version:

@@ -68,6 +68,15 @@ class Do(Enum):
     CHOOSE_FOLDER = "choose-folder"
     CHOOSE_TARGET_FOLDER = "choose-target-folder"
     SHOW_PROFILE_USERS = "show-profile-users"
+    STOP_SERVICE = "stop-service"
+    SHOW_SERVICE = "show-service"
+    RUN = "run"
+    LIST_RUNS = "list-runs"
+    LIST_ENTRIES = "list-entries"
+    LIST_FOLDERS = "list-folders"
+    REPAIR = "repair"
+    ADD_PLACE = "add-place"
+    SEND_SEAL = "send-seal"
 
     def __format__(self, spec: str) -> str:
         return f"{{do:{self.value}}}"

@@ -32,6 +32,15 @@ ACTIONS: dict[Do, str] = {
     Do.CHOOSE_FOLDER: "Name it like --to Restored/2024.",
     Do.CHOOSE_TARGET_FOLDER: "Say with --to which folder on the server its mail goes to, or choose another one with --folder.",
     Do.SHOW_PROFILE_USERS: "archivar profile show tells who is.",
+    Do.STOP_SERVICE: "Stop it first: archivar service stop.",
+    Do.SHOW_SERVICE: "archivar service status shows it.",
+    Do.RUN: "archivar run PROFILE starts one.",
+    Do.LIST_RUNS: "archivar runs lists them.",
+    Do.LIST_ENTRIES: "archivar ledger show lists them.",
+    Do.LIST_FOLDERS: "archivar folders USER shows the folders.",
+    Do.REPAIR: "archivar repair takes over what is whole, and fetches the rest again.",
+    Do.ADD_PLACE: "archivar seal add sets one up.",
+    Do.SEND_SEAL: "archivar seal now sends one.",
 }
 #: Sections whose keys are told from others by the section alone.
 _WITH_SECTION = ("search", "attributes", "directory.login")
@@ -61,3 +70,13 @@ COMMAND_LINE = CommandLine()
 def sentence(reason: Reason) -> str:
     """The sentence for readers of a log, a file or the command line."""
     return reason.sentence(COMMAND_LINE)
+
+
+def remedy(reason: Reason) -> str:
+    """The remedy for the same readers."""
+    return reason.remedy(COMMAND_LINE)
+
+
+def told(reason: Reason) -> str:
+    """Sentence and remedy in one."""
+    return f"{sentence(reason)} {remedy(reason)}".strip()

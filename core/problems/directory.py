@@ -165,3 +165,9 @@ CHANGED = Code(
     "Leave without saving, open them again to see what they are now, and change that.",
     Family.INPUT,
 )
+NOT_KERIO = Code(
+    "directory-not-kerio",
+    "The directory is not Kerio Connect, and only its administration can be asked.",
+    f"It needs {Setting('directory.type', 'kerio')}. {Do.SET_UP_DIRECTORY}",
+    Family.INPUT,
+)

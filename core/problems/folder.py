@@ -107,3 +107,4 @@ GIVEN_UP = Code(
     "If a mail program cannot open it either, it is damaged there: repair the folder (Kerio Connect rebuilds its index). "
     "Until then each run tries again.",
 )
+NOT_ARCHIVED = Code("folder-not-archived", '"{folder}" is no folder of the archive.', f"{Do.LIST_FOLDERS}", Family.INPUT)

@@ -62,3 +62,21 @@ OWN_ADDRESS = Code(
     f"Take it from {{user}}, or archive another mailbox. {Do.CHANGE_USER}",
     Family.INPUT,
 )
+NO_MAILBOX = Code(
+    "profile-without-mailbox",
+    "{profile} comes to no mailbox: no user with an e-mail address is selected.",
+    f"Give a user an address, or add one. {Do.ADD_USER} Or change who is selected. {Do.CHANGE_SELECTION}",
+    Family.INPUT,
+)
+NO_CATCH_ALL = Code(
+    "profile-no-catch-all",
+    "{profile} is no catch-all profile.",
+    "Only mail of those is filed by its addresses.",
+    Family.INPUT,
+)
+NOT_CONFIRMED = Code(
+    "profile-not-confirmed",
+    "Nothing was saved.",
+    f"With {Setting('delete.when', 'never')} it can be saved and tried first.",
+    Family.INPUT,
+)

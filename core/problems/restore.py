@@ -66,3 +66,12 @@ FOREIGN = Code(
     "On this server that would be {whose}, which is not made: others would read the mail. Choose another folder for it.",
     f"{Do.CHOOSE_TARGET_FOLDER}",
 )
+NOT_ASKED = Code(
+    "restore-not-asked",
+    "Nothing was restored: there is no terminal to ask at.",
+    "Give {yes}, or {dry_run} to look first.",
+    Family.INPUT,
+)
+NOT_CONFIRMED = Code(
+    "restore-not-confirmed", "Nothing was restored.", "It was answered with no; begin it again to be asked again.", Family.INPUT
+)

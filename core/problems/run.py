@@ -1,8 +1,8 @@
-"""A run that ended as a whole."""
+"""Runs: one that ended as a whole, and which there are."""
 
 from __future__ import annotations
 
-from core.problems.code import Code, Do, Setting
+from core.problems.code import Code, Do, Family, Setting
 
 PROGRAM_FAULT = Code(
     "run-program-fault",
@@ -22,4 +22,13 @@ SERVICE_DIED = Code(
     "service-died",
     "The service died {tries} times in this run without getting further. See {log}.",
     f"Please report it with what the log says. {Do.RUN_AGAIN}",
+)
+UNKNOWN = Code("no-run", "There is no run {run}.", f"{Do.LIST_RUNS}", Family.INPUT)
+NONE_YET = Code("no-run-yet", "There was no run yet.", f"{Do.RUN}", Family.INPUT)
+ENDED = Code("run-ended", "Run {run} has ended already ({status}).", f"{Do.LIST_RUNS}", Family.INPUT)
+TRIED_OUT = Code(
+    "profile-being-tried", "{profile} is being tried out (run {run}).", "Try again when that has ended.", Family.BUSY
+)
+ARCHIVED = Code(
+    "profile-being-archived", "{profile} is being archived (run {run}).", "Try again when that has ended.", Family.BUSY
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.problems.code import Code, Do, Setting
+from core.problems.code import Code, Do, Family, Setting
 
 _SET_UP = f"{Do.SET_UP_PLACE}"
 _SPACE = "Make space there, or correct its owner and mode."
@@ -59,3 +59,23 @@ ENDLESS = Code(
     "stamp-endless", "{host} sends more than a time stamp, or too slowly.", "Is the address that of a time stamp authority?"
 )
 TOKEN_UNWRITTEN = Code("stamp-unwritten", "{path} cannot be written: {said}.", _SPACE)
+NO_AUTHORITY = Code(
+    "no-stamp-authority",
+    "No time-stamp authority is set up.",
+    "Give {option} with the PEM file of its root certificate.",
+    Family.INPUT,
+)
+AUTHORITIES_UNKNOWN = Code(
+    "stamp-authorities-unknown",
+    "The archive does not tell by whom stamps are signed: {why}",
+    "Give {option} with the PEM file of the root certificate.",
+    Family.INPUT,
+)
+FILE_PROVES_NOTHING = Code(
+    "stamp-file-proves-nothing",
+    "The time stamp {file} proves nothing: {why}",
+    "See that it is the file as the authority gave it, and that its root certificate is the right one.",
+    Family.DAMAGE,
+)
+NO_PLACE = Code("no-seal-place", "No place is set up that seals could be sent to.", f"{Do.ADD_PLACE}", Family.INPUT)
+NEVER_SENT = Code("seal-never-sent", "No seal was sent anywhere yet.", f"{Do.SEND_SEAL}", Family.INPUT)

@@ -12,7 +12,9 @@ from core.problems import (
     connection,
     deletion,
     directory,
+    disk,
     folder,
+    ledger,
     login,
     mailbox,
     message,
@@ -20,7 +22,9 @@ from core.problems import (
     restore,
     run,
     seal,
+    service,
     unnamed,
+    usage,
     user,
 )
 from core.problems.code import Code, Reason, Value
@@ -40,6 +44,10 @@ SUBJECTS: tuple[ModuleType, ...] = (
     directory,
     user,
     seal,
+    ledger,
+    service,
+    disk,
+    usage,
     unnamed,
 )
 

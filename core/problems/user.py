@@ -37,3 +37,9 @@ CHANGED = Code(
     "Look at what would change again.",
     Family.INPUT,
 )
+LIST_WITH_FAULTS = Code(
+    "user-list-with-faults",
+    "{count:thing} must be corrected first.",
+    "Nothing was imported.",
+    Family.INPUT,
+)

@@ -7,6 +7,8 @@ import asyncio
 from core.archive import opening
 from core.config import Home
 from core.errors import ArchivarError, StorageError
+from core.problems.disk import UNMADE
+from core.problems.service import NOT_STARTED
 from core.service.lock import is_running
 from core.system import launch
 
@@ -26,7 +28,7 @@ async def ensure_running(home: Home) -> None:
     deadline = asyncio.get_running_loop().time() + START_SECONDS
     while not is_running(home):
         if asyncio.get_running_loop().time() > deadline:
-            raise ArchivarError("The service did not start.", f"See {home.log}.")
+            raise ArchivarError(NOT_STARTED(log=str(home.log)))
         await asyncio.sleep(0.02)
 
 
@@ -34,5 +36,5 @@ def _launch(home: Home) -> None:
     try:
         home.log.parent.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"{home.log.parent} cannot be made: {error.strerror}.", "Make space and try again.") from error
+        raise StorageError(UNMADE(path=str(home.log.parent), said=str(error.strerror))) from error
     launch.detached("core.service", [str(home.path)], home.log)

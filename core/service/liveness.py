@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.config import Home
+from core.problems import service
+from core.problems.code import Reason
 from core.service.lock import is_running
 from core.system.process import is_stopped
 
@@ -42,25 +44,13 @@ class Presence:
     silence: float = 0.0
 
     @property
-    def stuck(self) -> bool:
-        return self.life in (Life.STOPPED, Life.SILENT)
-
-    def sentence(self) -> str:
-        """What is wrong, for people; empty when nothing is."""
+    def fault(self) -> Reason | None:
+        """Why it does nothing; None when it does something, or when none runs."""
         if self.life is Life.STOPPED:
-            return f"The service is stopped: its process {self.pid} does nothing (signal SIGSTOP)."
+            return service.STOPPED(pid=self.pid)
         if self.life is Life.SILENT:
-            return f"The service has given no sign of life for {self.silence:.0f} s (process {self.pid})."
-        return ""
-
-    def hint(self) -> str:
-        """What to do about it."""
-        if not self.stuck:
-            return ""
-        end = f"kill -KILL {self.pid} ends it, and the next service carries on"
-        if self.life is Life.STOPPED:
-            return f"kill -CONT {self.pid} lets it go on; {end}."
-        return f"It may wait for the disk, and then goes on by itself; {end}."
+            return service.SILENT(seconds=round(self.silence), pid=self.pid)
+        return None
 
 
 def look(home: Home) -> Presence:
@@ -81,10 +71,15 @@ def look(home: Home) -> Presence:
     return Presence(Life.SILENT if pid and silence > SILENCE_SECONDS else Life.ALIVE, pid, silence)
 
 
-async def stuck(home: Home) -> Presence | None:
-    """The service, if it is there and does nothing; takes a second look at one that is silent."""
+async def settled(home: Home) -> Presence:
+    """The state of the service, after a second look at one that is silent."""
     found = look(home)
     if found.life is Life.SILENT:
         await asyncio.sleep(AGAIN_SECONDS)
         found = look(home)
-    return found if found.stuck else None
+    return found
+
+
+async def stuck(home: Home) -> Reason | None:
+    """Why the service does nothing; None when it does something, or when none runs."""
+    return (await settled(home)).fault

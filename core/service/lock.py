@@ -12,6 +12,8 @@ from pathlib import Path
 from core import files
 from core.config import Home
 from core.errors import BusyError, StorageError
+from core.problems.disk import UNWRITTEN
+from core.problems.service import ALREADY_RUNNING
 
 #: Somebody who only asks holds the lock for microseconds; a service waits that out.
 PATIENCE_SECONDS = 2.0
@@ -29,7 +31,7 @@ class ServiceLock:
         try:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StorageError(f"{self._path} cannot be opened: {error.strerror}.", "Make the folder writable.") from error
+            raise StorageError(UNWRITTEN(path=str(self._path), said=str(error.strerror))) from error
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             if files.try_lock(self._descriptor):
@@ -37,7 +39,7 @@ class ServiceLock:
                 return
             if time.monotonic() > deadline:
                 self.release()
-                raise BusyError(f"A service is running for {self._path.parent} already.", "archivar service status shows it.")
+                raise BusyError(ALREADY_RUNNING(home=str(self._path.parent)))
             time.sleep(0.01)
 
     def _sign(self) -> None:

@@ -12,6 +12,7 @@ from core.db.database import Database, Row, Transaction
 from core.engine.visit.progress import Snapshot
 from core.errors import BusyError, InputError
 from core.model import Problem, Run, RunEvent, RunStatus, moment, now, timestamp
+from core.problems import run as problems
 from core.problems.unnamed import EARLIER
 
 _COLUMNS = "id, profile, status, requested, started, finished, cancel_requested, dry_run, resumed, reason, result, automatic"
@@ -94,10 +95,8 @@ class Queue:
             if under_way is None:
                 return await add(transaction, profile, dry_run=dry_run, automatic=automatic), True
         if under_way.dry_run != dry_run:
-            raise BusyError(
-                f"{profile} is being {'tried out' if under_way.dry_run else 'archived'} (run {under_way.id}).",
-                "Try again when that has ended.",
-            )
+            code = problems.TRIED_OUT if under_way.dry_run else problems.ARCHIVED
+            raise BusyError(code(profile=profile, run=under_way.id))
         return under_way, False
 
     async def request_cancel(self, run: int) -> Run:
@@ -110,7 +109,7 @@ class Queue:
         """One run. Raises ``InputError`` when there is none of that number."""
         row = await self._database.one(f"SELECT {_COLUMNS} FROM run WHERE id = ?", (run,))
         if row is None:
-            raise InputError(f"There is no run {run}.", "archivar runs lists them.")
+            raise InputError(problems.UNKNOWN(run=run))
         return _run(row)
 
     async def runs(

@@ -9,6 +9,7 @@ from core.archive.proof import takeover
 from core.archive.proof.takeover import Salvaged
 from core.config import Home
 from core.errors import BusyError
+from core.problems.service import RUNNING
 from core.service.lock import ServiceLock
 
 
@@ -25,7 +26,7 @@ async def salvage_if_needed(
     try:
         lock.acquire()
     except BusyError:
-        raise BusyError("The service is running.", "Stop it first: archivar service stop. Then repair again.") from None
+        raise BusyError(RUNNING()) from None
     try:
         return await takeover.salvage(archive, others=others, actor=actor, tell=tell)
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.archive.registry.clock import BOOT_CREDENTIAL
 from core.errors import InputError
+from core.problems.service import NO_UNIT
 from core.text.format import safe
 
 #: Where administrators put units of their own.
@@ -157,7 +158,5 @@ def _shell_quoted(text: str) -> str:
 def _visible(text: str) -> str:
     """``text``, if all of it can be seen and copied. Raises ``InputError``."""
     if safe(text, len(text) + 1) != text or not text.isprintable():
-        raise InputError(
-            f"{text!r} has characters that cannot stand in a systemd unit.", "Move the archive or program to a plainer path."
-        )
+        raise InputError(NO_UNIT(text=repr(text)))
     return text

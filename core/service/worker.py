@@ -19,6 +19,7 @@ from core.errors import ArchivarError, BusyError, StorageError
 from core.model import Run, RunStatus, now
 from core.problems.code import Reason
 from core.problems.command_line import sentence
+from core.problems.disk import UNWRITTEN
 from core.problems.run import SERVICE_DIED
 from core.service import verifications
 from core.service.indexing import Indexing
@@ -88,7 +89,7 @@ def main(home: Home, *, until_idle: bool = True) -> None:
     try:
         log.to_file(home.log)
     except OSError as error:
-        raise StorageError(f"{home.log} cannot be written: {error.strerror}.", "Make the folder writable.") from error
+        raise StorageError(UNWRITTEN(path=str(home.log), said=str(error.strerror))) from error
     logger.info("service started, process %d", os.getpid())
     try:
         asyncio.run(serve(home, until_idle=until_idle))

@@ -17,6 +17,8 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.store.offload import Offload, Processes
+from core.problems.command_line import sentence
+from core.problems.service import SILENT
 from core.service import companion, liveness
 from core.service.companion import Companion
 from core.service.liveness import Life, look
@@ -116,8 +118,9 @@ async def test_a_loop_that_hangs_is_silent(tmp_path: Path) -> None:
     os.utime(archive.home.lock, (time.time() - 60, time.time() - 60))
     found = await liveness.stuck(archive.home)
     assert found is not None
-    assert (found.life, found.pid) == (Life.SILENT, os.getpid())
-    assert "no sign of life for 6" in found.sentence()
+    assert (found.code, found.values["pid"]) == (SILENT, os.getpid())
+    assert "no sign of life for 6" in sentence(found)
+    assert look(archive.home).life is Life.SILENT
     lock.beat()
     assert look(archive.home).life is Life.ALIVE
     lock.release()

@@ -53,6 +53,7 @@ HELP = {
     *("core", "core.cli", "core.cli.answer", "core.cli.commands", "core.cli.context", "core.cli.help", "core.cli.main"),
     "core.cli.output",
     *("core.errors", "core.problems", "core.problems.code", "core.problems.command_line", "core.problems.unnamed"),
+    "core.problems.usage",
     *("core.system", "core.system.guard", "core.system.locales"),
     *("core.text", "core.text.codepoints", "core.text.format", "core.text.layout"),
 }

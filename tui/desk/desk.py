@@ -26,7 +26,7 @@ from core.service.queue import Queue
 from core.service.scheduler import next_starts
 from core.system import log
 from core.system.tasks import spawn
-from tui.desk import home, present, runs
+from tui.desk import face, home, present, runs
 from tui.desk.activity import ActivityDesk
 from tui.desk.archive import ArchiveDesk
 from tui.desk.backups import BackupDesk
@@ -170,7 +170,7 @@ class Desk:
             service_running=is_running(self._home),
             scheduled=scheduled,
             waiting=self._trouble if busy else "",
-            stuck=f"{service.sentence()} {service.hint()}" if (service := liveness.look(self._home)).stuck else "",
+            stuck=face.told(fault) if (fault := liveness.look(self._home).fault) else "",
             damage=brief.damage,
             unproved=brief.unproved,
             seals=next(iter(of_seals), ""),

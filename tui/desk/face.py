@@ -38,11 +38,22 @@ ACTIONS: dict[Do, str] = {
     Do.CHOOSE_FOLDER: "Name it like Restored/2024.",
     Do.CHOOSE_TARGET_FOLDER: "Name a folder on the server for it, or choose another profile.",
     Do.SHOW_PROFILE_USERS: "Choose another mailbox or another profile.",
+    Do.STOP_SERVICE: "Stop it first, on the command line: archivar service stop.",
+    Do.SHOW_SERVICE: "Settings (the key s on Home) shows it.",
+    Do.RUN: "The key r on Home starts one.",
+    Do.LIST_RUNS: "Activity (the key y on Home) lists them.",
+    Do.LIST_ENTRIES: "The ledger (the key a in Activity) lists them.",
+    Do.LIST_FOLDERS: "Archive (the key m on Home) shows the folders.",
+    Do.REPAIR: "Proof (the key p in Settings) repairs it: the key r takes over what is whole, and fetches the rest again.",
+    Do.ADD_PLACE: "The place Seals (the key l in Proof) sets one up.",
+    Do.SEND_SEAL: "The key t in Seals (the key l in Proof) sends one.",
 }
 #: Labels of what is no line of a form of that name.
 _LABELS = {"settings.runs": "Runs at once", "login.password_file": "Password"}
 #: Values of settings, as their pages show them.
 _VALUES = {
+    "kerio": "Kerio Connect",
+    "never": "never",
     "imap": "IMAP",
     "imap-ssl": "IMAP-SSL",
     "imap-tls": "IMAP-TLS",
@@ -90,4 +101,9 @@ def remedy(reason: Reason) -> str:
 
 def said(error: ArchivarError) -> str:
     """An error's sentence and remedy in one."""
-    return f"{sentence(error.reason)} {remedy(error.reason)}".strip()
+    return told(error.reason)
+
+
+def told(reason: Reason) -> str:
+    """Sentence and remedy in one."""
+    return f"{sentence(reason)} {remedy(reason)}".strip()
