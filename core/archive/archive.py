@@ -19,6 +19,8 @@ from core.archive.store.writer import Ready, Writer
 from core.config import Home
 from core.db.database import Database
 from core.errors import DamagedError, StorageError
+from core.problems import archive as problems
+from core.problems import volume
 from core.text.format import size as human
 
 CATALOG_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -32768", "temp_store = MEMORY")
@@ -176,7 +178,7 @@ class Archive:
         For changes that must be checked against the present state. Raises ``BusyError``, and what ``check_usable`` does.
         """
         self.check_usable()
-        async with locked(self.home.path, "Somebody else is changing users or profiles."):
+        async with locked(self.home.path, problems.BEING_CHANGED()):
             await self.catch_up()
             yield
 
@@ -189,7 +191,7 @@ class Archive:
         """
         if not self.archive_id:
             if not said:
-                raise DamagedError("No volume can be read, and there is no catalog.", "Put them back from a backup.")
+                raise DamagedError(volume.NONE_READABLE())
             await self._begin_catalog(said[0].archive_id)
 
     async def look_again(self) -> None:
@@ -245,7 +247,7 @@ class Archive:
         for number, wanted in by_volume.items():
             if number is None:
                 for sha256 in wanted:
-                    yield sha256, DamagedError(f"Message {sha256.hex()[:16]} is not in the archive.")
+                    yield sha256, DamagedError(volume.NOT_ARCHIVED(message=sha256.hex()[:16]))
                 continue
             given: set[bytes] = set()
             try:
@@ -256,7 +258,7 @@ class Archive:
             except (DamagedError, StorageError) as error:
                 for sha256 in wanted:
                     if sha256 not in given:
-                        yield sha256, DamagedError(error.message, error.hint)
+                        yield sha256, DamagedError(volume.MESSAGE_UNREAD(message=sha256.hex()[:16], why=error.reason))
 
     def entries(self, after: int = 0) -> AsyncIterator[Entry]:
         """Ledger entries with a seq over ``after`` (``Volumes.entries``)."""

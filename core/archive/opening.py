@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from core import config, files
 from core.db import glimpse
 from core.db.database import Database
-from core.db.migrate import REBUILD, check, migrate, migrations, refuse_newer
+from core.db.migrate import check, migrate, migrations, refuse_newer
 from core.errors import DamagedError, HomeError, ReadOnlyError, StorageError
+from core.problems import archive as problems
+from core.problems import volume
 
 
 def refuse_without_volumes(home: config.Home) -> None:
     """Raise ``DamagedError`` when no volume is left of those that the catalog knows."""
     if not home.volume_numbers():
-        raise DamagedError(
-            f"All volumes are missing in {home.volumes}.", "Is their disk mounted? Else put them back from the backup."
-        )
+        raise DamagedError(volume.ALL_MISSING(folder=str(home.volumes)))
 
 
 def missing(home: config.Home, last: int) -> list[int]:
@@ -37,10 +36,7 @@ def refuse_incomplete(home: config.Home) -> None:
     Opened like an archive, it would be initialised as a new one.
     """
     if home.is_backup and not home.catalog.exists():
-        raise HomeError(
-            f"The backup in {home.path} was not completed.",
-            "Back up to it again; or archivar rebuild makes what is there an archive of its own.",
-        )
+        raise HomeError(problems.BACKUP_INCOMPLETE(path=str(home.path)))
 
 
 def refuse_backup(home: config.Home) -> None:
@@ -53,11 +49,7 @@ def backup_refusal(home: config.Home) -> HomeError | None:
     """The reason why nothing is written to ``home`` if it is a backup; None if it is an archive."""
     if not home.is_backup:
         return None
-    return HomeError(
-        f"{home.path} is a backup, which is only read.",
-        "To restore it, copy it to a folder of its own and run archivar rebuild there. "
-        f"If this is that copy: archivar rebuild --home {shlex.quote(str(home.path))}",
-    )
+    return HomeError(problems.BACKUP(path=str(home.path)))
 
 
 def refuse_unwritable(home: config.Home) -> None:
@@ -68,17 +60,14 @@ def refuse_unwritable(home: config.Home) -> None:
 
 
 def _unwritable(home: config.Home) -> ReadOnlyError:
-    return ReadOnlyError(
-        f"{home.path} cannot be written, so it is only read.",
-        "Mount its file system for writing, or make it writable for its owner.",
-    )
+    return ReadOnlyError(problems.READ_ONLY(path=str(home.path)))
 
 
 async def has_seen_volumes(path: Path) -> bool:
     """True when the catalog has applied a volume. A crash while the archive is created leaves one that has not."""
     if not path.exists():
         return False
-    database = await Database.open(path, read_only=True, remedy=REBUILD)
+    database = await Database.open(path, read_only=True, damaged=problems.CATALOG_DAMAGED)
     try:
         if not await database.one("SELECT 1 FROM sqlite_schema WHERE name = 'applied'"):
             return False
@@ -95,7 +84,7 @@ async def open_catalog(home: config.Home, pragmas: Sequence[str]) -> tuple[Datab
     refusal: StorageError | None = None
     if all(os.access(place, os.W_OK) for place in (home.path, home.catalog) if place.exists()):
         try:
-            database = await Database.open(home.catalog, pragmas=pragmas, remedy=REBUILD)
+            database = await Database.open(home.catalog, pragmas=pragmas, damaged=problems.CATALOG_DAMAGED)
             try:
                 await database.read("SELECT 1 FROM sqlite_schema LIMIT 1")
                 await migrate(database)
@@ -108,13 +97,12 @@ async def open_catalog(home: config.Home, pragmas: Sequence[str]) -> tuple[Datab
     refusal = refusal or _unwritable(home)
     if not home.catalog.exists():
         raise refusal
-    database = await Database.open(home.catalog, pragmas=("temp_store = MEMORY",), read_only=True, remedy=REBUILD)
+    database = await Database.open(
+        home.catalog, pragmas=("temp_store = MEMORY",), read_only=True, damaged=problems.CATALOG_DAMAGED
+    )
     try:
         if await check(database) < migrations()[-1].number:
-            raise StorageError(
-                f"{home.catalog.name} is of an older version and must be brought up to date, but {refusal.message}",
-                refusal.hint,
-            )
+            raise StorageError(problems.CATALOG_OLDER(file=home.catalog.name, why=refusal.reason))
     except BaseException:
         await database.close()
         raise

@@ -16,6 +16,8 @@ import aiosqlite
 from core import files
 from core.db.shape import QUESTION, Shape
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
+from core.problems import storage as problems
+from core.problems.code import Code
 from core.system.tasks import spawn
 
 Row = tuple[Any, ...]
@@ -25,21 +27,18 @@ PIECE = 500
 #: Seconds to wait for locks by default; less while their holder is known to be idle.
 PATIENCE: ContextVar[float] = ContextVar("patience", default=LOCK_SECONDS)
 
-_REASONS: dict[int, tuple[type[ArchivarError], str, str]] = {
-    sqlite3.SQLITE_FULL: (
-        StorageError,
-        "the disk is full",
-        "Make space and run again: it carries on where it stopped.",
-    ),
-    sqlite3.SQLITE_BUSY: (BusyError, "it is locked by another process", "Try again in a moment."),
-    sqlite3.SQLITE_LOCKED: (BusyError, "it is locked by another process", "Try again in a moment."),
-    sqlite3.SQLITE_READONLY: (StorageError, "it cannot be written", "Check the owner and mode of the home folder."),
-    sqlite3.SQLITE_PERM: (StorageError, "access is denied", "Check the owner and mode of the home folder."),
-    sqlite3.SQLITE_CANTOPEN: (StorageError, "it cannot be opened", "Check the owner and mode of the home folder."),
-    sqlite3.SQLITE_IOERR: (StorageError, "reading or writing failed", "Check the disk and the system log."),
-    sqlite3.SQLITE_CORRUPT: (DamagedError, "the file is damaged", ""),
-    sqlite3.SQLITE_NOTADB: (DamagedError, "the file is no database (any more)", ""),
+#: Errors of SQLite, and what they are here.
+_CODES: dict[int, tuple[type[ArchivarError], Code]] = {
+    sqlite3.SQLITE_FULL: (StorageError, problems.FULL),
+    sqlite3.SQLITE_BUSY: (BusyError, problems.LOCKED),
+    sqlite3.SQLITE_LOCKED: (BusyError, problems.LOCKED),
+    sqlite3.SQLITE_READONLY: (StorageError, problems.READ_ONLY),
+    sqlite3.SQLITE_PERM: (StorageError, problems.DENIED),
+    sqlite3.SQLITE_CANTOPEN: (StorageError, problems.NOT_OPENED),
+    sqlite3.SQLITE_IOERR: (StorageError, problems.FAILED),
 }
+#: Errors for which whoever opens a file names the code.
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 #: SQLite's reasons for not opening a file which it can neither lock nor give files beside it: a read-only or full disk.
 _NOTHING_BESIDE = {
     *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL),
@@ -71,8 +70,8 @@ Guard = Callable[[Shape], None]
 
 
 @contextmanager
-def translated(path: Path, remedy: str = "") -> Iterator[None]:
-    """Turn SQLite's errors into ours, with the file's name; ``remedy``: the hint for a damaged one."""
+def translated(path: Path, damaged: Code = problems.DAMAGED) -> Iterator[None]:
+    """Turn SQLite's errors into ours, with the file's name; ``damaged``: the code for a damaged one (``file``, ``said``)."""
     try:
         yield
     except sqlite3.Error as error:
@@ -81,12 +80,14 @@ def translated(path: Path, remedy: str = "") -> Iterator[None]:
             code = sqlite3.SQLITE_CORRUPT
         if code == sqlite3.SQLITE_IOERR and _no_space(path):
             code = sqlite3.SQLITE_FULL
-        if code not in _REASONS:
+        if code in _DAMAGED:
+            raise DamagedError(damaged(file=path.name, said=str(error))) from error
+        if code not in _CODES:
             raise
-        kind, reason, hint = _REASONS[code]
-        raise kind(f"{path.name}: {reason} ({error}).", remedy if kind is DamagedError else hint) from error
+        kind, problem = _CODES[code]
+        raise kind(problem(file=path.name, said=str(error))) from error
     except (OverflowError, UnicodeEncodeError) as error:
-        raise InputError(f"{path.name}: a value cannot be stored ({error}).") from error
+        raise InputError(problems.NO_VALUE(file=path.name, said=str(error))) from error
 
 
 def _no_space(path: Path) -> bool:
@@ -101,10 +102,10 @@ def _no_space(path: Path) -> bool:
 class Database:
     """A connection with one writer at a time. ``read`` may be called at any time, ``transaction`` waits for its turn."""
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path, remedy: str = "", unseen: int = 0) -> None:
+    def __init__(self, connection: aiosqlite.Connection, path: Path, damaged: Code = problems.DAMAGED, unseen: int = 0) -> None:
         self._connection = connection
         self._turn = asyncio.Lock()
-        self._remedy = remedy
+        self._damaged = damaged
         self._guard: Guard | None = None
         self._guarded = -1
         self.path = path
@@ -124,18 +125,18 @@ class Database:
         read_only: bool = False,
         make: bool = True,
         patience: float | None = None,
-        remedy: str = "",
+        damaged: Code = problems.DAMAGED,
     ) -> Database:
         """Open ``path`` (made when missing, unless ``read_only`` or not to ``make``) and set ``pragmas`` in their order.
 
-        ``patience``: seconds to wait for the locks of others before ``BusyError``, None for ``PATIENCE``; ``remedy``: the hint
+        ``patience``: seconds to wait for the locks of others before ``BusyError``, None for ``PATIENCE``; ``damaged``: the code
         for a damaged file. A ``read_only`` one opens also where nothing can be written beside it: then as the file stands, see
         ``unseen``.
         """
         mode = "mode=ro" if read_only else f"mode={'rwc' if make else 'rw'}"
         if make and not read_only:
             _make(path)
-        with translated(path, remedy):
+        with translated(path, damaged):
             connection = await _connect(path, mode, PATIENCE.get() if patience is None else patience)
             if read_only:
                 try:
@@ -143,8 +144,8 @@ class Database:
                 except sqlite3.Error as error:
                     if (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _NOTHING_BESIDE:
                         await connection.close()
-                        return await cls.open_as_it_stands(path, pragmas, remedy)
-        database = cls(connection, path, remedy)
+                        return await cls.open_as_it_stands(path, pragmas, damaged)
+        database = cls(connection, path, damaged)
         try:
             await database.configure(pragmas)
         except BaseException:
@@ -163,11 +164,11 @@ class Database:
         return database
 
     @classmethod
-    async def open_as_it_stands(cls, path: Path, pragmas: Sequence[str], remedy: str) -> Database:
+    async def open_as_it_stands(cls, path: Path, pragmas: Sequence[str], damaged: Code) -> Database:
         """Open a file that is not written at the same time: without any lock, and without the log or journal beside it."""
-        with translated(path, remedy):
+        with translated(path, damaged):
             connection = await _connect(path, "mode=ro&immutable=1", 0)
-        database = cls(connection, path, remedy, _beside(path))
+        database = cls(connection, path, damaged, _beside(path))
         database.uri += "&immutable=1"
         try:
             await database.configure(pragmas)
@@ -198,7 +199,7 @@ class Database:
 
     async def define(self, name: str, function: Callable[[str], str]) -> None:
         """Register a deterministic SQL function on texts as ``name``."""
-        with translated(self.path, self._remedy):
+        with translated(self.path, self._damaged):
             await self._connection.create_function(name, 1, function, deterministic=True)
 
     async def close(self) -> None:
@@ -211,7 +212,7 @@ class Database:
 
     async def read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
         """All rows of a query."""
-        with translated(self.path, self._remedy):
+        with translated(self.path, self._damaged):
             return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
 
     async def one(self, sql: str, parameters: Iterable[Any] = ()) -> Row | None:
@@ -241,7 +242,7 @@ class Database:
         if self.refusal is not None:
             raise self.refusal
         async with self._turn:
-            with translated(self.path, self._remedy):
+            with translated(self.path, self._damaged):
                 try:
                     await _to_the_end(self._connection.execute_fetchall("BEGIN IMMEDIATE"))
                     if self._guard is not None and await self.value("PRAGMA schema_version") != self._guarded:

@@ -16,9 +16,9 @@ from core.db.database import Database
 from core.db.shape import Shape, made_by
 from core.errors import DamagedError, HomeError
 from core.model import now, timestamp
+from core.problems import archive as problems
 
 #: What to do about a damaged catalog.
-REBUILD = "archivar rebuild makes it anew from the volumes."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +75,14 @@ def _refuse_strange(path: Path, found: Shape) -> None:
         return
     scripts = [one for one in migrations() if one.number <= found.user_version]
     if wrong := found.differences(made_by(*(one.sql for one in scripts), numbered)):
-        raise DamagedError(f"{path.name} is damaged: in its schema {wrong}.", REBUILD)
+        raise DamagedError(problems.CATALOG_SCHEMA(file=path.name, wrong=wrong))
 
 
 def refuse_newer(path: Path, version: int) -> None:
     """Raise ``HomeError`` when ``version`` is newer than the program."""
     newest = migrations()[-1].number
     if version > newest:
-        raise HomeError(
-            f"{path.name} was written by a newer Archivar (schema {version}, this program knows {newest}).",
-            "Install the newer version; nothing was changed.",
-        )
+        raise HomeError(problems.CATALOG_NEWER(file=path.name, schema=version, known=newest))
 
 
 async def migrate(database: Database) -> None:

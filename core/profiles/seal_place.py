@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from core.errors import InputError
+from core.problems import place as problems
+from core.problems.code import Reason
 from core.profiles import addresses
 
 LONGEST = 1000
@@ -57,10 +59,13 @@ TARGETS = {
 class PlaceError(InputError):
     """What a place cannot be; ``field`` is the one that must be another."""
 
-    def __init__(self, field: str, what: str, hint: str) -> None:
-        super().__init__(f"{field}: {what}", hint)
+    def __init__(self, field: str, reason: Reason) -> None:
+        super().__init__(reason)
         self.field = field
-        self.what = what
+
+    @property
+    def message(self) -> str:
+        return f"{self.field}: {super().message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ def checked(place: Place) -> Place:
         raise _wrong("name", place.name, f"one line of up to {LONGEST_NAME} characters, no hyphen first")
     for name in ("host", "username", "password_file", "sender", "ca_file"):
         if getattr(place, name) and name not in FIELDS[place.kind]:
-            raise PlaceError(name, f"it has no meaning for a place of the kind {place.kind}.", "Leave it out.")
+            raise PlaceError(name, problems.NO_MEANING(kind=place.kind.value))
     return replace(
         _OF_KIND[place.kind](place),
         ca_file=_file("ca_file", place.ca_file),
@@ -138,7 +143,7 @@ def _in_file(place: Place) -> Place:
     if not path.is_absolute() or path.name in ("", ".."):
         raise _wrong("target", place.target, TARGETS[Kind.FILE])
     if not path.parent.is_dir():
-        raise PlaceError("target", f"there is no folder {path.parent}.", "Make it, or name a file in another one.")
+        raise PlaceError("target", problems.NO_FOLDER(folder=str(path.parent)))
     return replace(place, target=str(path))
 
 
@@ -191,10 +196,10 @@ def _file(field: str, value: str) -> str:
     except (OSError, RuntimeError, ValueError):
         there = False
     if not there:
-        raise PlaceError(field, f"{value} is no file that can be found.", "Give the path of a file that exists.")
+        raise PlaceError(field, problems.NO_FILE(path=value))
     return str(path)
 
 
 def _wrong(field: str, value: str, allowed: str) -> PlaceError:
     shown = value if len(value) <= 80 else f"{value[:79]}…"
-    return PlaceError(field, f'"{shown}" is not allowed.', f"Allowed: {allowed}.")
+    return PlaceError(field, problems.NOT_ALLOWED(value=shown, allowed=allowed))

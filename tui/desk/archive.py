@@ -10,12 +10,12 @@ from core.archive.archive import Archive
 from core.archive.read import browsing, reading
 from core.archive.read.browsing import FolderEntry, Owner
 from core.archive.read.reading import Stored
-from core.archive.store.volume_format import REPAIR
 from core.archive.transfer import saving
 from core.errors import ArchivarError, DamagedError, InputError
 from core.message import content
 from core.message.content import Content
 from core.model import now
+from core.problems.volume import NOT_ARCHIVED
 from core.system import log
 from core.text import format as texts
 from tui.desk import present, typed
@@ -189,7 +189,7 @@ class ArchiveDesk:
             try:
                 self._last = (stored.id, await self._archive.raw(stored.sha256), None)
             except KeyError:
-                raise DamagedError(f"Message {stored.id} is missing.", REPAIR) from None
+                raise DamagedError(NOT_ARCHIVED(message=stored.sha256.hex()[:16])) from None
         return self._last[:2]
 
     async def _read(self, stored: Stored) -> tuple[int, bytes, Content]:

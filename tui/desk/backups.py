@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 
 from core.archive.archive import Archive
-from core.archive.store.volume_format import REPAIR
 from core.archive.transfer import backup
 from core.archive.transfer.backup import Backup
 from core.errors import DamagedError
 from core.model import now
+from core.problems.backup import IN_PART
 from core.text import format as texts
 from tui.desk import present, typed
 from tui.desk.jobs import Job, Jobs, Outcome, Stage
@@ -47,7 +47,7 @@ class BackupDesk:
 
             done = await backup.back_up(archive, target, actor="console", tick=tick)
             if done.damaged:
-                raise DamagedError(f"All but this was copied: {' '.join(done.damaged)}", REPAIR)
+                raise DamagedError(IN_PART(damaged=" ".join(done.damaged)))
             unchanged = f" {present.count(done.already, 'volume')} unchanged since the last time." if done.already else ""
             place = shlex.quote(str(target))
             return Outcome(

@@ -15,7 +15,7 @@ from core.model import now
 from core.profiles.seal_place import FIELDS, TARGETS, Access, Kind, Place, PlaceError
 from core.secrets import Secret
 from core.text import format as texts
-from tui.desk import present
+from tui.desk import face, present
 from tui.desk.jobs import Job, Jobs, Outcome, Stage
 from tui.desk.present import Badge, Safe, Tone
 from tui.desk.refusals import translated
@@ -107,7 +107,7 @@ class SealDesk:
             try:
                 await seal_places.save(self._archive, place, Secret(password) if password else None, actor=_WHO, new=new)
             except PlaceError as error:
-                return {error.field: present.text(f"{error.what} {error.hint}", 400)}
+                return {error.field: present.text(face.said(error), 400)}
         return {}
 
     async def remove(self, name: str) -> None:

@@ -11,11 +11,11 @@ from core.archive.catalog.messages import Detail
 from core.archive.store.intake import Prepared
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import Volume
-from core.archive.store.volume_format import REPAIR
 from core.archive.store.volumes import Volumes
 from core.db.database import Database
 from core.errors import DamagedError, StorageError
 from core.message.envelope import describe
+from core.problems import entry as problems
 
 #: A damaged message has no readable envelope, but it stays listed, so that it can be named and fetched again.
 UNREADABLE = Detail(0, describe(b""))
@@ -81,8 +81,7 @@ class Projection:
         details: dict[bytes, Detail] = {}
         for entry in group:
             if not accept and not entry.follows(before):
-                what = f"Entry {entry.seq} of the ledger does not follow from entry {before.seq}"
-                raise DamagedError(f"{what}: the ledger was changed.", REPAIR)
+                raise DamagedError(problems.NOT_FOLLOWING(entry=entry.seq, before=before.seq))
             before = Head(entry.seq, entry.hash)
             details |= await self._read_details(entry, volume)
         async with self._database.transaction() as transaction:
@@ -172,16 +171,9 @@ class Projection:
 def _compare(name: str, head: Head, seen: Head) -> None:
     """Raise ``DamagedError`` when the ledger's end is not a continuation of what the catalog has ``seen``."""
     if head.seq == seen.seq and head.hash != seen.hash and seen.seq:
-        raise DamagedError(
-            f"{name}: entry {seen.seq} is not the one that the catalog has seen: volumes were replaced or changed.",
-            REPAIR,
-        )
+        raise DamagedError(problems.NOT_SEEN(file=name, entry=seen.seq))
     if head.seq < seen.seq:
-        raise DamagedError(
-            f"{name}: the ledger ends at entry {head.seq}, but the catalog has seen entry {seen.seq}: "
-            "volumes were lost or replaced.",
-            REPAIR,
-        )
+        raise DamagedError(problems.LOST(file=name, end=head.seq, entry=seen.seq))
 
 
 async def detail(volume: Volume, sha256: bytes) -> Detail:

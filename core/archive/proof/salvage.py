@@ -16,6 +16,7 @@ from core.archive.store.volume import Volume
 from core.archive.store.volume_format import plain, sound, unpack
 from core.config import Home
 from core.errors import DamagedError, InputError, StorageError
+from core.problems import volume as problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,6 @@ async def _equal_part(home: Home, damaged: Volume, digest: bytes) -> bytes:
 def check_home(archive: Archive, other: Home) -> None:
     """Raise ``InputError`` when ``other`` has no volumes, or is this archive."""
     if not other.volume_numbers():
-        raise InputError(f"There are no volumes in {other.volumes}.", "Name a home or a backup: a folder with volumes in it.")
+        raise InputError(problems.NO_VOLUMES(folder=str(other.volumes)))
     if other.path.resolve() == archive.home.path.resolve():
-        raise InputError(f"{other.path} is this very archive.", "Name another home, or a backup.")
+        raise InputError(problems.SAME_ARCHIVE(path=str(other.path)))

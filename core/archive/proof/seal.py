@@ -18,12 +18,12 @@ from core.archive.archive import Archive
 from core.archive.store.volume_format import LAST_SEQ
 from core.errors import InputError
 from core.model import moment
+from core.problems import seal_line as problems
 
 #: Longer than any seal, with all the line breaks and quote marks of mail programs.
 LONGEST = 4096
 #: Ten years of a line each minute are 600 MB; a longer file is no file of seals.
 LONGEST_FILE = 1024**3
-_WRONG = "Paste the whole line of archivar ledger head: number, hash of 64 digits, time."
 #: A seal within other text, at word boundaries; mail programs quote it and break it between its words.
 _ANYWHERE = re.compile(
     r"(?:\bseal[\s>|]{1,20}(?P<archive>[0-9a-f]{32})[\s>|]{1,20})?(?<![0-9A-Za-z])(?P<seq>[0-9]{1,19})[\s>|]{1,20}"
@@ -70,9 +70,10 @@ def text(given: str) -> str:
     try:
         with Path(given).expanduser().open(encoding="utf-8", errors="replace") as file:
             return file.read(LONGEST_FILE + 1)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "that is no file name"
-        raise InputError(f"{given[:100]} is no seal, and no file with one: {reason}.", _WRONG) from error
+    except OSError as error:
+        raise InputError(problems.NO_FILE(given=given[:100], said=str(error.strerror))) from error
+    except (ValueError, RuntimeError) as error:
+        raise InputError(problems.NO_FILE_NAME(given=given[:100])) from error
 
 
 def _is_file(given: str) -> bool:
@@ -85,21 +86,21 @@ def _is_file(given: str) -> bool:
 def parse(text: str) -> Seal:
     """Parse a pasted seal: broken over lines, quoted with ``>``, or the object of ``--json``. Raises ``InputError``."""
     if len(text) > LONGEST:
-        raise InputError("The seal is too long to be one.", _WRONG)
+        raise InputError(problems.TOO_LONG())
     cleaned = re.sub(r"(?m)^[>|\s]+", "", text).strip().strip("\"'")
     if cleaned.startswith("{"):
         cleaned = _of_json(cleaned)
     match = _TEXT.fullmatch(cleaned)
     if match is None:
-        raise InputError("This is no seal.", _WRONG)
+        raise InputError(problems.NO_SEAL())
     seq, at = int(match["seq"]), match["at"] or ""
     if not 0 < seq <= LAST_SEQ:
-        raise InputError(f"The seal's number {seq} is that of no entry: they begin with 1.", _WRONG)
+        raise InputError(problems.NO_NUMBER(number=seq))
     if at:
         try:
             moment(at)
         except ValueError:
-            raise InputError(f'The seal\'s time "{at[:40]}" is no time.', _WRONG) from None
+            raise InputError(problems.NO_TIME(time=at[:40])) from None
     return Seal(seq, bytes.fromhex(re.sub(r"\s", "", match["hash"])), at)
 
 
@@ -131,4 +132,4 @@ def _of_json(text: str) -> str:
         value = json.loads(text)
         return f"{value['seq']} {value['hash']} {value.get('at') or ''}".strip()
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise InputError("This is no seal.", _WRONG) from None
+        raise InputError(problems.NO_SEAL()) from None

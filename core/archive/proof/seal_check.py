@@ -24,6 +24,9 @@ from core.config import Home
 from core.db.database import Row
 from core.errors import DamagedError, InputError, StorageError
 from core.model import now
+from core.problems import entry as problems
+from core.problems.seal_line import NOTHING_TO_CHECK
+from core.problems.volume import REPLACED
 from core.text.format import counted, number, when
 
 ROWS = 64
@@ -109,7 +112,7 @@ async def check(
     for one in wanted:
         kept.setdefault(one.seq, []).append(one)
     if not kept and not stamps:
-        raise InputError("There is no seal to check.", "Give one, or the file of a time stamp.")
+        raise InputError(NOTHING_TO_CHECK())
     found = Check(read=deep)
     async with Known.open() as known:
         found.difference = await _walk(home, kept, list(stamps), found, known, tell)
@@ -187,15 +190,15 @@ async def _entries(home: Home) -> AsyncGenerator[tuple[str, Entry]]:
             if volume.fault is not None:
                 raise volume.fault
             if volume.meta.number != volume_number or volume.meta.archive_id != (identity or volume.meta.archive_id):
-                raise DamagedError(f"{volume.path.name} is another volume, or one of another archive.")
+                raise DamagedError(REPLACED(file=volume.path.name))
             identity = volume.meta.archive_id
             after = -1
             while rows := await volume.database.read(sql, (after, ROWS)):
                 for seq, at, kind, actor, payload, digest in rows:
                     if not isinstance(digest, bytes) or not all(isinstance(text, str) for text in (at, kind, actor)):
-                        raise DamagedError(f"{volume.path.name}: entry {seq} has a value of a wrong kind.")
+                        raise DamagedError(problems.WRONG_KIND(file=volume.path.name, entry=seq))
                     if seq <= after:
-                        raise DamagedError(f"{volume.path.name}: the ledger's table is out of order.")
+                        raise DamagedError(problems.OUT_OF_ORDER(file=volume.path.name))
                     after = seq
                     yield volume.path.name, Entry(seq, at, kind, actor, decompress(payload), digest)
         finally:

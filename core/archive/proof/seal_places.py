@@ -22,6 +22,7 @@ from core.config import Home
 from core.db.database import Row
 from core.errors import InputError
 from core.model import moment, now, timestamp
+from core.problems import place as problems
 from core.profiles.seal_place import Kind, Place, PlaceError, checked
 from core.secrets import Secret
 
@@ -84,7 +85,7 @@ async def find(archive: Archive, name: str) -> Standing:
     for one in await standings(archive):
         if one.place.name.casefold() == name.strip().casefold():
             return one
-    raise InputError(f'There is no place "{name[:60]}" for seals.', "archivar seal list shows those that there are.")
+    raise InputError(problems.UNKNOWN(name=name[:60]))
 
 
 async def save(
@@ -97,11 +98,11 @@ async def save(
     """
     place = checked(place)
     if place.kind is Kind.FILE and archive.home.holds(Path(place.target)):
-        raise PlaceError("target", f"{place.target} lies in the archive's own folder.", "A seal is of use elsewhere alone.")
+        raise PlaceError("target", problems.WITHIN_HOME(path=place.target))
     async with archive.changing():
         before = {one.place.name.casefold(): one.place for one in await standings(archive)}.get(place.name.casefold())
         if before is not None and new:
-            raise PlaceError("name", f"there is a place {before.name} already.", "Choose another name.")
+            raise PlaceError("name", problems.THERE(name=before.name))
         if before is not None:
             # A place renamed only in case keeps its first spelling, by which it is known everywhere.
             place = replace(place, name=before.name)
@@ -113,7 +114,7 @@ async def save(
             and box is None
             and not (stays and await archive.database.value("SELECT 1 FROM password WHERE profile = ?", (key,)))
         ):
-            raise PlaceError("password", f"{place.host} wants one for {place.username}.", "Type it, or name a password_file.")
+            raise PlaceError("password", problems.PASSWORD_NEEDED(host=place.host, login=place.username))
         # Forgotten before and stored after the entry, so that a crash in between leaves no password rather than the wrong one.
         if not stays or box is not None:
             async with archive.database.transaction() as transaction:
@@ -150,7 +151,7 @@ async def password(archive: Archive, place: Place) -> Secret:
     key = _key(place.name)
     stored = await passwords.stored(archive, key)
     if stored is None:
-        raise InputError(f"No password is stored for {place.name}.", "Set the place up again: archivar seal add.")
+        raise InputError(problems.NO_PASSWORD(place=place.name))
     return stored
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ArchivarError, InputError
+from core.problems import stamp as problems
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -25,7 +26,6 @@ LONGEST_CHAIN = 8
 _HASHES = ("sha256", "sha384", "sha512")
 #: Critical certificate extensions that are checked here.
 _HEEDED = {"2.5.29.19", "2.5.29.15", "2.5.29.37", "2.5.29.32"}
-_ANOTHER = "Give the PEM file with the authority's root certificate."
 
 
 class StampError(ArchivarError):
@@ -71,11 +71,11 @@ def roots(path: Path) -> list[Certificate]:
     try:
         found = x509.load_pem_x509_certificates(path.read_bytes())
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.", _ANOTHER) from error
+        raise InputError(problems.CERTIFICATES_UNREAD(path=str(path), said=str(error.strerror))) from error
     except ValueError:
         found = []
     if not found:
-        raise InputError(f"{path} holds no certificate that can be read.", _ANOTHER)
+        raise InputError(problems.NO_CERTIFICATES(path=str(path)))
     return found
 
 
@@ -90,7 +90,7 @@ def check(data: bytes, trusted: Sequence[Certificate], nonce: int | None = None)
         raise
     except Exception as error:
         # Both libraries raise a dozen kinds of errors on foreign bytes.
-        raise StampError(f"It is no time stamp that can be read ({type(error).__name__}).") from error
+        raise StampError(problems.NO_STAMP(kind=type(error).__name__)) from error
 
 
 @lru_cache
@@ -104,20 +104,20 @@ def _answer() -> Any:
 
 def _check(data: bytes, trusted: Sequence[Certificate], nonce: int | None) -> Stamp:
     if len(data) > LARGEST:
-        raise StampError("It is too large to be a time stamp.")
+        raise StampError(problems.TOO_LARGE())
     answer = _answer().load(data, strict=True)
     if (status := answer["status"]["status"].native) != "granted":
-        raise StampError(f"The authority granted no time stamp: {_said(answer['status'], status)}.")
+        raise StampError(problems.NOT_GRANTED(said=_said(answer["status"], status)))
     signed = answer["time_stamp_token"]["content"]
     info = signed["encap_content_info"]
     if info["content_type"].native != "tst_info":
-        raise StampError("Something else than a time stamp was signed.")
+        raise StampError(problems.OTHER_CONTENT())
     told = info["content"].parsed
     imprint = told["message_imprint"]
     if imprint["hash_algorithm"]["algorithm"].native != "sha256":
-        raise StampError("It is of another kind of hash than SHA-256.")
+        raise StampError(problems.OTHER_HASH())
     if nonce is not None and told["nonce"].native != nonce:
-        raise StampError("It does not answer what was asked: its nonce is another one.")
+        raise StampError(problems.OTHER_NONCE())
     at: datetime = told["gen_time"].native
     signer = _signer(signed, info["content"].contents)
     _refuse_other_purpose(signer)
@@ -142,23 +142,23 @@ def _signer(signed: Any, content: bytes) -> Certificate:
     """The certificate that signed ``content``, its signature checked. Raises ``StampError``."""
     infos = signed["signer_infos"]
     if len(infos) != 1:
-        raise StampError(f"It has {len(infos)} signatures instead of one.")
+        raise StampError(problems.SIGNATURES(count=len(infos)))
     [info] = infos
     wanted = info["sid"]
     if wanted.name != "issuer_and_serial_number":
-        raise StampError("It does not name its signer by issuer and number.")
+        raise StampError(problems.SIGNER_UNNAMED())
     serial, issuer = wanted.chosen["serial_number"].native, wanted.chosen["issuer"].dump()
     found = [one for one in _certificates(signed) if one.serial_number == serial and one.issuer.public_bytes() == issuer]
     if not found:
-        raise StampError("The certificate of its signer is not in it.")
+        raise StampError(problems.SIGNER_MISSING())
     algorithm = info["digest_algorithm"]["algorithm"].native
     if algorithm not in _HASHES:
-        raise StampError(f"It was signed with {algorithm}, which is not enough.")
+        raise StampError(problems.WEAK_DIGEST(algorithm=algorithm))
     attributes = {one["type"].native: one["values"] for one in info["signed_attrs"]}
     if attributes["content_type"][0].native != "tst_info":
-        raise StampError("Something else than a time stamp was signed.")
+        raise StampError(problems.OTHER_CONTENT())
     if attributes["message_digest"][0].native != hashlib.new(algorithm, content).digest():
-        raise StampError("Its content was changed after it was signed.")
+        raise StampError(problems.CHANGED())
     _refuse_other_certificate(found[0], attributes)
     # The signature covers a SET, not the tag under which the attributes stand in the token.
     _refuse_forged(found[0], info, algorithm, b"\x31" + info["signed_attrs"].dump()[1:])
@@ -176,7 +176,7 @@ def _refuse_other_certificate(signer: Certificate, attributes: dict[str, Any]) -
             if hashlib.new(algorithm, signer.public_bytes(Encoding.DER)).digest() == named["cert_hash"].native:
                 return
             break
-    raise StampError("It does not name the certificate by which it was signed.")
+    raise StampError(problems.CERTIFICATE_UNNAMED())
 
 
 def _refuse_forged(signer: Certificate, info: Any, algorithm: str, signed: bytes) -> None:
@@ -195,9 +195,9 @@ def _refuse_forged(signer: Certificate, info: Any, algorithm: str, signed: bytes
         elif isinstance(key, ec.EllipticCurvePublicKey) and kind == "ecdsa":
             key.verify(signature, signed, ec.ECDSA(used))
         else:
-            raise StampError(f"It was signed in a way that is not known here ({kind}).")
+            raise StampError(problems.UNKNOWN_SIGNATURE(kind=kind))
     except (InvalidSignature, UnsupportedAlgorithm) as error:
-        raise StampError("Its signature is not that of the certificate in it.") from error
+        raise StampError(problems.FORGED()) from error
 
 
 def _refuse_other_purpose(signer: Certificate) -> None:
@@ -208,17 +208,17 @@ def _refuse_other_purpose(signer: Certificate) -> None:
     try:
         usage = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     except x509.ExtensionNotFound:
-        raise StampError("The certificate of its signer is not for time stamps.") from None
+        raise StampError(problems.OTHER_PURPOSE()) from None
     if not usage.critical or list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
-        raise StampError("The certificate of its signer is not for time stamps alone.")
+        raise StampError(problems.SEVERAL_PURPOSES())
 
 
 def _refuse_untrusted(signer: Certificate, given: list[Certificate], trusted: Sequence[Certificate], at: datetime) -> None:
     """Raise ``StampError`` unless certificates valid ``at`` that time lead from ``signer`` to a trusted one."""
     if not _valid(signer, at):
-        raise StampError(f"The certificate of its signer was not valid at its time, {at:%Y-%m-%d %H:%M}.")
+        raise StampError(problems.EXPIRED(at=f"{at:%Y-%m-%d %H:%M}"))
     if _strange(signer):
-        raise StampError("The certificate of its signer has conditions that are not known here.")
+        raise StampError(problems.STRANGE())
     ways = [(signer, 0)]
     seen = {signer}
     while ways:
@@ -233,7 +233,7 @@ def _refuse_untrusted(signer: Certificate, given: list[Certificate], trusted: Se
                     return
                 seen.add(above)
                 ways.append((above, depth + 1))
-    raise StampError("The certificate of its signer does not lead to any that is trusted here.")
+    raise StampError(problems.UNTRUSTED())
 
 
 def _issued(above: Certificate, below: Certificate, depth: int, at: datetime) -> bool:

@@ -15,6 +15,7 @@ from core.archive.store.volume_format import unpack
 from core.config import Home
 from core.db.database import PIECE, Database, Row
 from core.errors import DamagedError, StorageError
+from core.problems.volume import OUT_OF_ORDER
 
 T = TypeVar("T", bytes, int)
 
@@ -138,7 +139,7 @@ class Strangers:
         after: bytes | str = ""
         while rows := await self._volume.database.read(sql, (after, PIECE)):
             if not isinstance(rows[-1][0], bytes) or (isinstance(after, bytes) and rows[-1][0] <= after):
-                raise DamagedError(f"{self._volume.path.name}: a table is out of order.")
+                raise DamagedError(OUT_OF_ORDER(file=self._volume.path.name))
             yield rows
             after = rows[-1][0]
 

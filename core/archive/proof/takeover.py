@@ -39,6 +39,7 @@ from core.archive.store.volume_format import Meta, refuse_cut
 from core.config import Home
 from core.errors import DamagedError, StorageError
 from core.model import now
+from core.problems import volume as problems
 
 #: Messages per entry, and bytes of messages written at once.
 AT_ONCE, BATCH_BYTES = 200, 16 * 1024 * 1024
@@ -94,7 +95,7 @@ async def needed(archive: Archive) -> DamagedError | None:
             await refuse_cut(opened_volume.database)
             rows = await opened_volume.database.read("PRAGMA integrity_check(1)")
             if rows[0][0] != "ok":
-                return DamagedError(f"{volume.name}: SQLite finds: {rows[0][0]}.")
+                return DamagedError(problems.INCONSISTENT(file=volume.name, said=str(rows[0][0])))
         finally:
             await opened_volume.close()
     except DamagedError as error:
@@ -114,7 +115,7 @@ async def salvage(
     opening.refuse_backup(archive.home)
     path = archive.home.volume(archive.last_volume)
     if path.is_file() and not os.access(path, os.R_OK):
-        raise DamagedError(f"Volume {path.name} cannot be read: access is denied.", "Correct its owner and mode.")
+        raise DamagedError(problems.DENIED(file=path.name))
     async with AsyncExitStack() as stack:
         numbers = [
             archive.last_volume,
@@ -178,10 +179,7 @@ async def _previous(archive: Archive, wrecks: Sequence[Wreck]) -> Head:
             return meta.previous
     if (seen := await archive.projection.applied()).seq:
         return seen
-    raise DamagedError(
-        f"Neither volume {number:06} nor the one before it can be read.",
-        "Put one of them back from a backup, and repair again.",
-    )
+    raise DamagedError(problems.NEITHER_READABLE(number=f"{number:06}"))
 
 
 async def _tell_of(archive: Archive, found: _Found, actor: str, tell: Tell) -> tuple[Salvaged, list[Draft]]:
@@ -327,7 +325,7 @@ async def _batches(found: _Found) -> AsyncGenerator[list[bytes]]:
             continue
         raw = await _whole(found.wrecks, sha256)
         if raw is None or hashlib.sha256(raw).digest() != sha256:
-            raise DamagedError(f"Message {sha256.hex()[:16]} could be read before, and cannot any more.", "Check the disk.")
+            raise DamagedError(problems.MESSAGE_GONE(message=sha256.hex()[:16]))
         batch.append(raw)
         size += len(raw)
         if size > BATCH_BYTES:
@@ -354,7 +352,7 @@ def _swap(fresh: Path, path: Path) -> str:
         fresh.with_name(f"{fresh.name}-journal").unlink(missing_ok=True)
         files.put(fresh, path)
     except OSError as error:
-        raise StorageError(f"{path.name} cannot be replaced: {error.strerror}.", "Check the folder's file system.") from error
+        raise StorageError(problems.NOT_REPLACED(file=path.name, said=str(error.strerror))) from error
     return aside.name if there else ""
 
 

@@ -26,6 +26,8 @@ from core.config import Home
 from core.db.database import Database
 from core.db.migrate import check, migrate
 from core.errors import BusyError, DamagedError, StorageError
+from core.problems.archive import CATALOG_BEING_MADE
+from core.problems.storage import UNWRITTEN
 
 __all__ = ["FOLDER", "Finding", "Verdict", "verify"]
 
@@ -82,7 +84,7 @@ def _own_folder(home: Home) -> Iterator[Path]:
     try:
         folder = _made(home)
     except OSError as error:
-        raise StorageError(f"{home.path} cannot be written: {error.strerror}.", "Make space and try again.") from error
+        raise StorageError(UNWRITTEN(path=str(home.path), said=str(error.strerror))) from error
     try:
         with files.lock(folder):
             yield folder
@@ -145,7 +147,7 @@ async def _check_catalog(home: Home, snapshot: _Snapshot, replayed: Path, head: 
     if verdict.findings:
         return
     if snapshot.head.seq < head.seq:
-        raise BusyError("The catalog is being made anew.", "Try again when that has ended.")
+        raise BusyError(CATALOG_BEING_MADE())
     try:
         last = await _replay(home, replayed, head, snapshot.head.seq)
         if last != snapshot.head:

@@ -15,9 +15,10 @@ from tempfile import TemporaryDirectory
 
 from core.archive.store.ledger import ZERO_HASH, Entry, Head, decompress
 from core.archive.store.volume import Volume
-from core.archive.store.volume_format import AS_FAR_AS_IT_GOES, PAGE_BYTES, REPAIR, Meta, has_tables
+from core.archive.store.volume_format import AS_FAR_AS_IT_GOES, PAGE_BYTES, Meta, has_tables
 from core.db.database import Database, Row
 from core.errors import ArchivarError, DamagedError, StorageError
+from core.problems import volume as problems
 
 _NO_META = Meta("", 0, Head(0, ZERO_HASH))
 _LEDGER = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -122,7 +123,7 @@ async def opened(path: Path, scratch: Path) -> AsyncIterator[Wreck]:
                 database = await _open(path, Path(folder))
             yield Wreck(database)
         except OSError as error:
-            raise StorageError(f"{path.name} cannot be copied: {error.strerror}.", "Make space and try again.") from error
+            raise StorageError(problems.NOT_COPIED(file=path.name, said=str(error.strerror))) from error
         finally:
             if database is not None:
                 await database.close()
@@ -147,9 +148,9 @@ async def _readable(path: Path, *, read_only: bool) -> Database | None:
     """The database if its tables can be found in it, else None."""
     try:
         if read_only:
-            database = await Database.open_as_it_stands(path, (AS_FAR_AS_IT_GOES,), REPAIR)
+            database = await Database.open_as_it_stands(path, (AS_FAR_AS_IT_GOES,), problems.DAMAGED)
         else:
-            database = await Database.open(path, pragmas=(AS_FAR_AS_IT_GOES,), make=False, remedy=REPAIR)
+            database = await Database.open(path, pragmas=(AS_FAR_AS_IT_GOES,), make=False, damaged=problems.DAMAGED)
     except ArchivarError:
         return None
     try:

@@ -22,6 +22,7 @@ from core.archive.store.entries.reading import Unreadable
 from core.archive.store.entries.statement import Newer, RecordStatement, Storing
 from core.archive.store.entries.values import Head
 from core.errors import DamagedError, ProtocolError
+from core.problems import entry as problems
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -74,7 +75,7 @@ class Entry:
         except (ValueError, RecursionError) as error:
             raise self._unreadable(str(error)) from error
         if not isinstance(value, dict) or value.get("v") != VERSION:
-            raise DamagedError(f"Ledger entry {self.seq} ({self.kind}) has a payload of an unknown version.")
+            raise DamagedError(problems.OTHER_VERSION(entry=self.seq, kind=self.kind))
         return value
 
     @cached_property
@@ -121,8 +122,8 @@ class Entry:
         except DamagedError:
             return None
 
-    def _unreadable(self, reason: str) -> DamagedError:
-        return DamagedError(f"Ledger entry {self.seq} ({self.kind}) cannot be read: {reason}.")
+    def _unreadable(self, said: str) -> DamagedError:
+        return DamagedError(problems.UNREADABLE(entry=self.seq, kind=self.kind, said=said))
 
 
 def encode(payload: dict[str, Any]) -> bytes:
@@ -144,10 +145,15 @@ def _check_numbers(value: Any) -> None:
         value = value.values()
     if isinstance(value, int):
         if not -(2**63) <= value < 2**63:
-            raise ProtocolError(f"{value} is no number that can be true.", "It came from the server.")
+            raise ProtocolError(problems.NUMBER(number=_shown(value)))
     elif not isinstance(value, str) and isinstance(value, Iterable):
         for item in value:
             _check_numbers(item)
+
+
+def _shown(value: int) -> str:
+    """A number for people. Of one of thousands of digits Python writes none, and these would be of no use."""
+    return str(value) if value.bit_length() <= 128 else f"A number of {value.bit_length()} bits"
 
 
 def compress(plain: bytes) -> bytes:
@@ -161,10 +167,10 @@ def decompress(stored: bytes) -> bytes:
         decompressor = zstd.ZstdDecompressor()
         plain = decompressor.decompress(stored, LARGEST_PAYLOAD)
         if not decompressor.eof or decompressor.unused_data:
-            raise DamagedError("A ledger payload cannot be decompressed: it does not end where it should.")
+            raise DamagedError(problems.PAYLOAD_ENDLESS())
         return plain
     except (zstd.ZstdError, TypeError) as error:
-        raise DamagedError(f"A ledger payload cannot be decompressed: {error}.") from error
+        raise DamagedError(problems.PAYLOAD_COMPRESSION(said=str(error))) from error
 
 
 def chain(previous: bytes, at: str, kind: str, actor: str, plain: bytes) -> bytes:

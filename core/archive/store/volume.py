@@ -17,7 +17,6 @@ from core.archive.store.volume_format import (
     AS_FAR_AS_IT_GOES,
     FORMAT,
     LAST_SEQ,
-    REPAIR,
     SCHEMA,
     Meta,
     has_tables,
@@ -33,6 +32,8 @@ from core.archive.store.volume_format import (
 from core.db.database import Database, Transaction
 from core.errors import DamagedError, StorageError
 from core.model import now, timestamp
+from core.problems import volume as problems
+from core.problems.storage import NOT_MADE
 from core.system.actor import signed
 
 PRAGMAS = ("journal_mode = TRUNCATE", "synchronous = FULL", "cache_size = -16384")
@@ -74,14 +75,14 @@ def _forget_pages(path: Path) -> None:
 async def _opened(path: Path) -> Database:
     """Open the file for writing if that is possible, so that SQLite rolls back what a crash left."""
     try:
-        database = await Database.open(path, make=False, patience=PATIENCE_SECONDS, remedy=REPAIR)
+        database = await Database.open(path, make=False, patience=PATIENCE_SECONDS, damaged=problems.DAMAGED)
     except StorageError:
-        return await Database.open(path, read_only=True, patience=PATIENCE_SECONDS, remedy=REPAIR)
+        return await Database.open(path, read_only=True, patience=PATIENCE_SECONDS, damaged=problems.DAMAGED)
     try:
         await database.read("SELECT 1 FROM sqlite_schema LIMIT 1")
     except StorageError:
         await database.close()
-        return await Database.open(path, read_only=True, patience=PATIENCE_SECONDS, remedy=REPAIR)
+        return await Database.open(path, read_only=True, patience=PATIENCE_SECONDS, damaged=problems.DAMAGED)
     except DamagedError:
         # ``read_meta`` reports the error.
         return database
@@ -145,7 +146,7 @@ class Volume:
         try:
             files.put(temporary, path)
         except OSError as error:
-            raise StorageError(f"{path.name} cannot be made: {error.strerror}.", "Make space and run again.") from error
+            raise StorageError(NOT_MADE(file=path.name, said=str(error.strerror))) from error
 
     @classmethod
     async def open(cls, path: Path, *, read_only: bool = False) -> Volume:
@@ -204,7 +205,7 @@ class Volume:
         """A second connection for reading, so that readers do not wait for a batch that is being written."""
         async with self._opening:
             if self._reading is None:
-                self._reading = await Database.open(self.path, pragmas=self._pragmas, read_only=True, remedy=REPAIR)
+                self._reading = await Database.open(self.path, pragmas=self._pragmas, read_only=True, damaged=problems.DAMAGED)
         return self._reading
 
     # Reading -----------------------------------------------------------------------------------------------------------
@@ -260,7 +261,7 @@ class Volume:
         A new connection has no pages yet, and the system is asked to drop the file's pages that are written.
         """
         _forget_pages(self.path)
-        database = await Database.open(self.path, pragmas=self._pragmas, read_only=True, remedy=REPAIR)
+        database = await Database.open(self.path, pragmas=self._pragmas, read_only=True, damaged=problems.DAMAGED)
         try:
             for sha256 in digests:
                 try:
@@ -268,9 +269,9 @@ class Volume:
                 except DamagedError as error:
                     yield sha256, error
                 except StorageError as error:
-                    yield sha256, DamagedError(error.message, error.hint)
+                    yield sha256, DamagedError(problems.MESSAGE_UNREAD(message=sha256.hex()[:16], why=error.reason))
                 except KeyError:
-                    yield sha256, DamagedError(f"Message {sha256.hex()[:16]} is missing in {self.path.name}.")
+                    yield sha256, DamagedError(problems.MESSAGE_MISSING(message=sha256.hex()[:16], file=self.path.name))
         finally:
             await database.close()
 
@@ -280,17 +281,17 @@ class Volume:
             raise KeyError(sha256.hex())
         joined = b"".join([await self._part(database, part) for part in unpack(row[1])])
         if hashlib.sha256(joined).digest() != sha256:
-            raise DamagedError(f"Message {sha256.hex()[:16]} in {self.path.name} does not match its SHA-256.", REPAIR)
+            raise DamagedError(problems.MESSAGE_CHANGED(message=sha256.hex()[:16], file=self.path.name))
         return joined
 
     async def _part(self, database: Database, number: int) -> bytes:
         row = await database.one("SELECT codec, size, data FROM part WHERE id = ?", (number,))
         if row is None:
-            raise DamagedError(f"Part {number} is missing in {self.path.name}.", REPAIR)
+            raise DamagedError(problems.PART_MISSING(part=number, file=self.path.name))
         try:
             return plain(*row)
         except DamagedError as error:
-            raise DamagedError(f"Part {number} in {self.path.name} {error.message}.", REPAIR) from error
+            raise DamagedError(problems.PART_DAMAGED(part=number, file=self.path.name, why=error.reason)) from error
 
     async def known_parts(self, digests: Sequence[bytes]) -> dict[bytes, int]:
         """Ids of those parts that are in this volume already, by SHA-256."""

@@ -20,6 +20,7 @@ from core.archive.store.volume import Volume
 from core.archive.store.volume_format import unpack
 from core.db.database import Database, Row
 from core.errors import DamagedError, InputError
+from core.problems import backup as problems
 
 #: Bytes of parts, or of a file, that are read at once.
 PIECE = 8 * 1024 * 1024
@@ -85,9 +86,7 @@ async def _bring_up_rows(original: Volume, wanted: Extent, target: Path, tick: T
         copy = await Volume.open(target)
         there = await extent(copy)
     except DamagedError as error:
-        raise DamagedError(
-            f"The copy {target} cannot be read: {error.message}", "Move that file away and back up again: it is copied anew."
-        ) from error
+        raise DamagedError(problems.COPY_UNREADABLE(path=str(target), why=error.reason)) from error
     try:
         await _refuse_other(original, copy, wanted, there, target)
         if there == wanted:
@@ -108,7 +107,7 @@ async def _bring_up_rows(original: Volume, wanted: Extent, target: Path, tick: T
 async def _refuse_other(original: Volume, copy: Volume, wanted: Extent, there: Extent, target: Path) -> None:
     """Raise ``InputError`` when the copy is not a prefix of ``original``: it may have messages of its own."""
     if copy.meta != original.meta:
-        raise InputError(f"{target} is a copy of another volume or archive.", "Choose another folder.")
+        raise InputError(problems.COPY_OF_OTHER(path=str(target)))
     same = there.head in (wanted.head, original.meta.previous)
     if not same:
         digest = await original.database.value("SELECT hash FROM ledger WHERE seq = ?", (there.head.seq,))
@@ -117,10 +116,7 @@ async def _refuse_other(original: Volume, copy: Volume, wanted: Extent, there: E
     sql = "SELECT sha256 FROM part WHERE id = ?"
     same = same and await original.database.one(sql, (there.part,)) == await copy.database.one(sql, (there.part,))
     if not same or (there.sealed and there != wanted):
-        raise InputError(
-            f"{target} goes on to entry {there.head.seq} otherwise than the archive: it has what the archive has not.",
-            "Keep it, choose another folder, and run archivar verify to see whether the archive is whole.",
-        )
+        raise InputError(problems.COPY_DIVERGED(path=str(target), entry=there.head.seq))
 
 
 async def _copy_parts(source: Database, target: Database, after: int, last: int, tick: Tick) -> None:

@@ -17,6 +17,7 @@ from core.archive.store.ledger import Head
 from core.db.database import Database, Row
 from core.db.shape import Shape, made_by
 from core.errors import DamagedError, HomeError
+from core.problems import volume as problems
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -25,8 +26,6 @@ else:
 
 FORMAT = 1
 APPLICATION_ID = 0x41524356
-#: The remedy for a damaged volume, whichever command found it.
-REPAIR = "archivar repair takes over what is whole, and fetches the rest again."
 #: Pragma: SQLite reads the remaining rows of a truncated file, instead of nothing.
 AS_FAR_AS_IT_GOES = "writable_schema = ON"
 #: A seq above that of any ledger.
@@ -64,7 +63,7 @@ class Meta:
 def refuse_strange(path: Path, found: Shape) -> None:
     """Raise ``DamagedError`` when the schema is not that of a volume: it must not be written to."""
     if wrong := found.differences(made_by(SCHEMA)):
-        raise DamagedError(f"{path.name} is damaged: in its schema {wrong}.", REPAIR)
+        raise DamagedError(problems.SCHEMA(file=path.name, wrong=wrong))
 
 
 async def has_tables(database: Database, names: Sequence[str] = TABLES) -> bool:
@@ -77,10 +76,7 @@ def meta_of(path: Path, rows: Iterable[Row]) -> Meta:
     values: dict[Any, Any] = dict(rows)
     match values:
         case {"format": int(found)} if found > FORMAT:
-            raise HomeError(
-                f"{path.name} was written by a newer Archivar (volume format {found}).",
-                "Install the newer version; nothing was changed.",
-            )
+            raise HomeError(problems.NEWER(file=path.name, format=found))
         case {
             "format": 1,
             "archive_id": str(archive_id),
@@ -89,7 +85,7 @@ def meta_of(path: Path, rows: Iterable[Row]) -> Meta:
             "previous_hash": bytes(digest),
         }:
             return Meta(archive_id, number, Head(seq, digest))
-    raise DamagedError(f"{path.name} does not say what it is.", REPAIR)
+    raise DamagedError(problems.UNIDENTIFIED(file=path.name))
 
 
 def refuse_no_file(path: Path) -> None:
@@ -97,13 +93,13 @@ def refuse_no_file(path: Path) -> None:
     try:
         there = path.stat()
     except FileNotFoundError:
-        raise DamagedError(f"Volume {path.name} is missing.", REPAIR) from None
+        raise DamagedError(problems.MISSING(file=path.name)) from None
     except OSError as error:
-        raise DamagedError(f"Volume {path.name} cannot be read: {error.strerror}.", "Check the disk.") from error
+        raise DamagedError(problems.UNREADABLE(file=path.name, said=str(error.strerror))) from error
     if not stat.S_ISREG(there.st_mode):
-        raise DamagedError(f"Volume {path.name} is no file.", REPAIR)
+        raise DamagedError(problems.NO_FILE(file=path.name))
     if not os.access(path, os.R_OK):
-        raise DamagedError(f"Volume {path.name} cannot be read: access is denied.", "Correct its owner and mode.")
+        raise DamagedError(problems.DENIED(file=path.name))
 
 
 async def refuse_cut(database: Database) -> None:
@@ -111,7 +107,7 @@ async def refuse_cut(database: Database) -> None:
     size = int(await database.value("PRAGMA page_count")) * int(await database.value("PRAGMA page_size"))
     # Measured afterwards: a writer makes the file longer, never shorter.
     if (found := database.path.stat().st_size) < size:
-        raise DamagedError(f"{database.path.name} is cut short: it has {found} bytes instead of {size}.", REPAIR)
+        raise DamagedError(problems.CUT(file=database.path.name, found=found, size=size))
 
 
 def pack(ids: Sequence[int]) -> bytes:
@@ -122,25 +118,25 @@ def pack(ids: Sequence[int]) -> bytes:
 def unpack(recipe: bytes) -> tuple[int, ...]:
     """Decode the part ids of a recipe. Raises ``DamagedError`` when it is no whole number of ids."""
     if not isinstance(recipe, bytes) or len(recipe) % 8:
-        raise DamagedError("a recipe is cut short")
+        raise DamagedError(problems.RECIPE_CUT())
     return struct.unpack(f">{len(recipe) // 8}Q", recipe)
 
 
 def plain(codec: int, size: int, data: bytes) -> bytes:
     """The bytes of a stored part. Raises ``DamagedError`` when it cannot be decompressed; the caller checks the SHA-256."""
     if not isinstance(data, bytes) or not isinstance(size, int) or not 0 <= size < LARGEST_PART:
-        raise DamagedError("is no part")
+        raise DamagedError(problems.NO_PART())
     if codec == PLAIN:
         return data
     if codec != ZSTD:
-        raise DamagedError(f"unknown codec {codec}")
+        raise DamagedError(problems.PART_CODEC(codec=codec))
     try:
         # max_length guards against a damaged frame that would expand to gigabytes.
         result = zstd.ZstdDecompressor().decompress(data, size + 1)
     except zstd.ZstdError as error:
-        raise DamagedError(f"cannot be decompressed: {error}") from error
+        raise DamagedError(problems.PART_COMPRESSION(said=str(error))) from error
     if len(result) != size:
-        raise DamagedError(f"unfolds to {len(result)} bytes instead of {size}")
+        raise DamagedError(problems.PART_SIZE(found=len(result), size=size))
     return result
 
 

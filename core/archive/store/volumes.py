@@ -16,11 +16,14 @@ from core import files
 from core.archive.store.entries.upkeep import ArchiveCreated
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import Volume
-from core.archive.store.volume_format import REPAIR, Meta
+from core.archive.store.volume_format import Meta
 from core.config import Home
 from core.db.database import LOCK_SECONDS
 from core.errors import BusyError, DamagedError, HomeError, StorageError
+from core.problems import volume as problems
+from core.problems.code import Reason
 
+_BEING_MADE = problems.BEING_MADE()
 #: The reason why nothing can be appended: damage, no space or no right to write, or a backup.
 Refusal = DamagedError | StorageError | HomeError
 
@@ -104,7 +107,7 @@ class Volumes:
         missing = sorted(set(range(1, self.last + 1)) - set(self.home.volume_numbers()))
         for number in missing:
             if number < self.last:
-                self.note(DamagedError(f"Volume {self.home.volume(number).name} is missing.", REPAIR))
+                self.note(DamagedError(problems.MISSING(file=self.home.volume(number).name)))
         if self.refusal is None:
             for number in set(range(1, self.last)) - set(missing):
                 _protect(self.home.volume(number))
@@ -152,13 +155,13 @@ class Volumes:
         """Raise ``DamagedError`` for a volume of another archive, or with another number."""
         name = self.home.volume(number).name
         if self.archive_id and volume.meta.archive_id != self.archive_id:
-            what = "belongs to another archive than the catalog"
+            reason = problems.OF_OTHER_ARCHIVE(file=name)
         elif volume.meta.number != number:
-            what = f"is volume {volume.meta.number} by what it says of itself"
+            reason = problems.MISNUMBERED(file=name, number=volume.meta.number)
         else:
             return
         self._replaced.append(self._open.pop(number))
-        raise DamagedError(f"{name} {what}.", REPAIR)
+        raise DamagedError(reason)
 
     async def release(self) -> None:
         """Close all volume files, so that one of them can be replaced."""
@@ -236,9 +239,11 @@ class Volumes:
         try:
             return await (await self.at(number)).raw(sha256)
         except KeyError:
-            raise DamagedError(f"Message {sha256.hex()[:16]} is missing in volume {number:06}.", REPAIR) from None
+            raise DamagedError(
+                problems.MESSAGE_MISSING(message=sha256.hex()[:16], file=self.home.volume(number).name)
+            ) from None
         except StorageError as error:
-            raise DamagedError(f"Message {sha256.hex()[:16]} cannot be read: {error.message}", error.hint) from error
+            raise DamagedError(problems.MESSAGE_UNREAD(message=sha256.hex()[:16], why=error.reason)) from error
 
     async def head(self) -> Head:
         """The end of the ledger. Raises ``DamagedError`` when that cannot be read."""
@@ -299,11 +304,11 @@ class Volumes:
 
 
 @asynccontextmanager
-async def locked(folder: Path, busy: str = "Another process is making a volume.") -> AsyncIterator[None]:
-    """Hold the folder's lock; others in this process wait for it as well. Raises ``BusyError``."""
+async def locked(folder: Path, refusal: Reason = _BEING_MADE) -> AsyncIterator[None]:
+    """Hold the folder's lock; others in this process wait for it as well. Raises ``BusyError`` with ``refusal``."""
     async with files.lock_within(folder, LOCK_SECONDS) as held:
         if not held:
-            raise BusyError(busy, "Try again in a moment.")
+            raise BusyError(refusal)
         yield
 
 

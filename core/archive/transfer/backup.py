@@ -27,8 +27,9 @@ from core.archive.store.volume_copy import bring_up, refuse_damaged
 from core.config import Home
 from core.db import kept
 from core.db.database import Database
-from core.errors import ArchivarError, BusyError, DamagedError, HomeError, InputError, StorageError
+from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
 from core.model import moment, now, timestamp
+from core.problems import backup as problems
 from core.system.open_folder import OpenFolder, account, refuse_unsafe_way
 
 VERSION = 1
@@ -101,12 +102,9 @@ async def back_up(
                 return done
             _note(place, archive_id, complete={"at": timestamp(now()), "seq": done.head.seq, "hash": done.head.hash.hex()})
     except NotADirectoryError:
-        raise InputError(f"{target} is no folder.", "Choose another one.") from None
+        raise InputError(problems.NO_FOLDER(path=str(target))) from None
     except OSError as error:
-        raise StorageError(
-            f"The backup to {target} stopped: {error.strerror}.",
-            "Make space there, or choose another folder, and back up again: it carries on where it stopped.",
-        ) from error
+        raise StorageError(problems.STOPPED(path=str(target), said=str(error.strerror))) from error
     await _record(archive, place, done, actor, with_key=with_key)
     return done
 
@@ -123,14 +121,12 @@ def _refuse_strange_files(folder: OpenFolder) -> None:
         path = folder.path / one.name
         facts = one.stat(follow_symlinks=False)
         if stat.S_ISLNK(facts.st_mode):
-            raise InputError(f"{path} is a link, which is not followed.", "Remove it, or choose another folder.")
+            raise InputError(problems.LINK(path=str(path)))
         if one.name in _NOTHING:
             continue
         if facts.st_uid != os.geteuid():
-            raise InputError(
-                f"{path} belongs to {account(facts.st_uid)}, not to {account(os.geteuid())}.",
-                "chown it, if it is of this backup, or choose another folder.",
-            )
+            us = account(os.geteuid())
+            raise InputError(problems.OF_OTHER_ACCOUNT(path=str(path), owner=account(facts.st_uid), account=us))
         if stat.S_ISDIR(facts.st_mode):
             with folder.below(one.name) as inner:
                 _refuse_strange_files(inner)
@@ -156,18 +152,16 @@ def release(home: Home) -> bool:
 
 def _refuse_home(home: Home, place: Home) -> None:
     if home.is_backup:
-        raise HomeError(f"{home.path} is a backup itself.", "Back up the archive that it is of, with --home.")
+        raise HomeError(problems.OF_BACKUP(path=str(home.path)))
     if home.holds(place.path) or place.holds(home.path):
-        raise InputError(
-            f"{place.path} and the archive's own folder lie in one another.", "Choose a folder elsewhere, best on another disk."
-        )
+        raise InputError(problems.WITHIN_HOME(path=str(place.path)))
 
 
 @contextmanager
 def _alone(place: Home) -> Iterator[None]:
     with files.lock(place.path) as held:
         if not held:
-            raise BusyError(f"Another backup to {place.path} is under way.", "Wait for its end.")
+            raise BusyError(problems.UNDER_WAY(path=str(place.path)))
         yield
 
 
@@ -175,9 +169,7 @@ def _begin(place: Home, archive_id: str) -> None:
     """Check that the folder is a backup of this archive, or empty. Raises ``InputError`` before anything is written."""
     if not place.is_backup:
         if strange := sorted(set(os.listdir(place.path)) - _NOTHING - _begun(place)):
-            raise InputError(
-                f"{place.path} is no backup of this archive, and not empty ({strange[0]}).", "Choose an empty or a new folder."
-            )
+            raise InputError(problems.NOT_EMPTY(path=str(place.path), found=strange[0]))
         place.path.chmod(0o700)
         _note(place, archive_id)
     else:
@@ -195,11 +187,11 @@ def _check_note(place: Home, archive_id: str) -> None:
         note = json.loads(place.backup_note.read_bytes())
         version, of = int(note["version"]), str(note["archive"])
     except (ValueError, TypeError, KeyError):
-        raise InputError(f"{place.backup_note} cannot be read.", "Choose another folder.") from None
+        raise InputError(problems.NOTE_UNREADABLE(path=str(place.backup_note))) from None
     if version > VERSION:
-        raise InputError(f"The backup in {place.path} was made by a newer Archivar.", "Install the newer version.")
+        raise InputError(problems.NEWER(path=str(place.path)))
     if of != archive_id:
-        raise InputError(f"{place.path} is a backup of another archive ({of}).", "Choose another folder.")
+        raise InputError(problems.OF_OTHER_ARCHIVE(path=str(place.path), archive=of))
 
 
 def _note(place: Home, archive_id: str, complete: dict[str, Any] | None = None) -> None:
@@ -259,10 +251,7 @@ def _copy_stamps(home: Home, place: Home) -> None:
 async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> None:
     numbers = list(range(1, (home.volume_numbers() or [0])[-1] + 1))
     if more := sorted(set(place.volume_numbers()) - set(numbers)):
-        raise InputError(
-            f"{place.volume(more[0])} is no copy of any volume of the archive: the backup has what the archive has not.",
-            "Keep it and choose another folder.",
-        )
+        raise InputError(problems.COPY_OF_NONE(path=str(place.volume(more[0]))))
     done.total = sum(_missing(home.volume(number), place.volume(number)) for number in numbers)
 
     def count(size: int) -> None:
@@ -343,6 +332,5 @@ async def _record(archive: Archive, place: Home, done: Backup, actor: str, *, wi
     except (StorageError, DamagedError) as error:
         # The backup is done; a failure to record it does not undo it.
         done.unnoted = error.message
-    except ArchivarError as error:
-        kind = type(error)
-        raise kind(f"The backup is complete, but could not be noted in the ledger: {error.message}", error.hint) from error
+    except BusyError as error:
+        raise BusyError(problems.NOT_NOTED(why=error.reason)) from error
