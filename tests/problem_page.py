@@ -51,10 +51,12 @@ def _plain(template: str) -> str:
             key, _, value = (spec or "").partition("=")
             parts.append(f"`{COMMAND_LINE.setting(Setting(key, value))}`")
         elif name is not None:
-            parts.append(f"‹{name}›" if spec != "remedy" else f"(The advice for ‹{name}›.)")
+            parts.append(
+                {"remedy": f"(The advice for ‹{name}›.)", "meant": f'Is "‹{name}›" meant? '}.get(spec or "", f"‹{name}›")
+            )
             if spec and "|" in spec:
                 parts.append(f" {spec.partition('|')[2]}")
-            elif spec and spec not in ("number", "bytes", "moment", "clause", "remedy"):
+            elif spec and spec not in ("number", "bytes", "moment", "clause", "remedy", "meant"):
                 parts.append(f" {spec}s")
     return "".join(parts).replace("*", "\\*").strip()
 

@@ -9,6 +9,7 @@ Templates are those of ``str.format`` with names for values, and a few words for
     {size:bytes}              137 MB
     {until:moment}            ISO 8601 as local time, to the minute
     {why:clause}              a sentence without its full stop
+    {near:meant}              Is "daily" meant?, with a blank behind it; nothing for an empty value
     {why:remedy}              the remedy of the reason that is the value
     {do:enter-password}       a sentence of the face about an action, written by ``f"{Do.ENTER_PASSWORD}"``
     {setting:server.ca_file}  what the face calls a key of a settings file, written by ``f"{Setting('server.ca_file')}"``
@@ -60,6 +61,10 @@ class Do(Enum):
     LIST_PLACES = "list-places"
     ENTER_PLACE_PASSWORD = "enter-place-password"
     PASTE_SEAL = "paste-seal"
+    LIST_USERS = "list-users"
+    LIST_FOLDERS = "list-folders"
+    TRY_QUERY = "try-query"
+    INDEX_ANEW = "index-anew"
     ADD_PROFILE = "add-profile"
     ADD_SCHEDULE = "add-schedule"
     CANCEL_RUN = "cancel-run"
@@ -80,7 +85,6 @@ class Do(Enum):
     RUN = "run"
     LIST_RUNS = "list-runs"
     LIST_ENTRIES = "list-entries"
-    LIST_FOLDERS = "list-folders"
     ADD_PLACE = "add-place"
     SEND_SEAL = "send-seal"
 
@@ -208,6 +212,7 @@ _FORMS: dict[str, Callable[[Any], str]] = {
     "number": number,
     "bytes": size,
     "moment": lambda stamp: f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M}",
+    "meant": lambda name: f'Is "{name}" meant? ' if name else "",
     "clause": lambda sentence: str(sentence).rstrip("."),
 }
 

@@ -24,6 +24,10 @@ ACTIONS: dict[Do, str] = {
     Do.LIST_PLACES: "archivar seal list shows those that there are.",
     Do.ENTER_PLACE_PASSWORD: "Type it, or name a password_file.",
     Do.PASTE_SEAL: "Paste the whole line of archivar ledger head: number, hash of 64 digits, time.",
+    Do.LIST_USERS: "archivar user list shows them.",
+    Do.LIST_FOLDERS: "archivar folders USER shows the folders.",
+    Do.TRY_QUERY: "archivar search shows what a query finds.",
+    Do.INDEX_ANEW: "archivar index --rebuild makes it anew.",
     Do.ADD_PROFILE: "Save one with archivar profile apply.",
     Do.ADD_SCHEDULE: 'Add a [schedule] to its file, such as daily = "02:00", and apply it again.',
     Do.CANCEL_RUN: "archivar cancel RUN ends it.",
@@ -44,7 +48,6 @@ ACTIONS: dict[Do, str] = {
     Do.RUN: "archivar run PROFILE starts one.",
     Do.LIST_RUNS: "archivar runs lists them.",
     Do.LIST_ENTRIES: "archivar ledger show lists them.",
-    Do.LIST_FOLDERS: "archivar folders USER shows the folders.",
     Do.ADD_PLACE: "archivar seal add sets one up.",
     Do.SEND_SEAL: "archivar seal now sends one.",
 }

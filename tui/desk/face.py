@@ -30,6 +30,10 @@ ACTIONS: dict[Do, str] = {
     Do.LIST_PLACES: "The place Seals (the key l in Proof) shows those that there are.",
     Do.ENTER_PLACE_PASSWORD: "Type it, or name a file that holds it.",
     Do.PASTE_SEAL: "Paste the whole line: number, hash of 64 digits, time.",
+    Do.LIST_USERS: "The place Users lists all of them.",
+    Do.LIST_FOLDERS: "Archive (the key m on Home) shows the folders.",
+    Do.TRY_QUERY: "Look what the search finds.",
+    Do.INDEX_ANEW: "The next search makes it anew.",
     Do.ADD_PROFILE: "The key n on Home makes one.",
     Do.ADD_SCHEDULE: "Change it, and choose on the page Name when it is started.",
     Do.CANCEL_RUN: "The key c on the page of the run ends it.",
@@ -50,7 +54,6 @@ ACTIONS: dict[Do, str] = {
     Do.RUN: "The key r on Home starts one.",
     Do.LIST_RUNS: "Activity (the key y on Home) lists them.",
     Do.LIST_ENTRIES: "The ledger (the key a in Activity) lists them.",
-    Do.LIST_FOLDERS: "Archive (the key m on Home) shows the folders.",
     Do.ADD_PLACE: "The place Seals (the key l in Proof) sets one up.",
     Do.SEND_SEAL: "The key t in Seals (the key l in Proof) sends one.",
 }

@@ -26,12 +26,8 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     ("its path relative to this file", "best with its whole path"),
     (r"\(archivar profile apply\)", "(change the profile, page Login)"),
     (r"Name it in catchall\.own_addresses", f"Name it as {_label('catchall.own_addresses')} on the page Filing"),
-    (r"archivar user list shows them", "The place Users lists all of them"),
-    (r"archivar folders USER shows them", "The place Archive shows everybody's folders"),
     (r"Say what is there with --format, if it is mail", "Say in which format it is, if it is mail"),
     (r"Say whose is to be imported with --of NAME", "Name one of them here"),
-    (r"archivar folders USER shows the folders", "It may have been moved. Archive (the key m) shows the folders"),
-    (r"archivar search shows what a query finds", "Look what the search finds"),
     (r"after since(?=,)", f"after {_label('filter.since')}"),
     (r"over larger_than(?=,)", f"over {_label('filter.larger_than')}"),
 )

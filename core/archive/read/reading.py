@@ -9,6 +9,7 @@ from core.archive.catalog.twins import STANDING
 from core.errors import InputError
 from core.message import content
 from core.message.content import Content
+from core.problems import search as problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ async def find(archive: Archive, wanted: str) -> Stored:
         sql = f"SELECT {STORED} FROM message WHERE sha256 BETWEEN ? AND ? LIMIT 2"
         rows = await archive.database.read(sql, (low, high))
     if len(rows) != 1:
-        what = "more than one message begins" if rows else "no message"
-        raise InputError(f"There is {what} with id {wanted}.", "Give its number or at least 8 digits of its SHA-256.")
+        problem = problems.SEVERAL_MESSAGES if rows else problems.NO_MESSAGE
+        raise InputError(problem(id=wanted))
     return Stored(*rows[0])
 
 

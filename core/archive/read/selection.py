@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.errors import InputError
+from core.problems.search import NO_MAIL
 
 #: Messages that are looked up together.
 CHUNK = 500
@@ -80,7 +81,7 @@ async def select(archive: Archive, selection: Selection) -> list[Folder]:
     else:
         found = [Folder(*row) for row in await _all(archive, selection)]
     if not found:
-        raise InputError("There is no mail that fits.", "archivar folders USER shows the folders.")
+        raise InputError(NO_MAIL())
     return found
 
 

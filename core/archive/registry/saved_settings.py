@@ -10,6 +10,7 @@ from core.archive.store.entries.records import SettingSaved
 from core.archive.store.ledger import Draft
 from core.db import kept
 from core.errors import InputError
+from core.problems import setting as problems
 
 
 async def change(archive: Archive, name: str, text: str, *, actor: str = "archivar") -> Settings:
@@ -19,14 +20,14 @@ async def change(archive: Archive, name: str, text: str, *, actor: str = "archiv
     """
     described = DESCRIBED.get(name)
     if described is None:
-        raise InputError(f'There is no setting "{_short(name)}".', f"{_near(name, DESCRIBED)}Settings: {', '.join(DESCRIBED)}.")
+        raise InputError(problems.UNKNOWN(name=_short(name), near=_near(name, DESCRIBED), there=tuple(DESCRIBED)))
     try:
         value = described.parse(text.strip())
     except ValueError:
         near, allowed = "", described.allowed
         if name == "theme":
             near, allowed = _near(text, themes()), f"{allowed}: {', '.join(themes())}"
-        raise InputError(f'{name}: "{_short(text)}" is not allowed.', f"{near}Allowed: {allowed}.") from None
+        raise InputError(problems.NOT_ALLOWED(name=name, value=_short(text), near=near, allowed=allowed)) from None
     stored = str(value) if isinstance(value, int) and not isinstance(value, bool) else described.show(value)
     async with archive.changing():
         if value != getattr(await read(archive.database), name):
@@ -42,8 +43,8 @@ def _short(text: str) -> str:
 
 
 def _near(text: str, known: Iterable[str]) -> str:
-    """A suggestion of a similar name, as a sentence with a leading blank; empty when there is none."""
+    """The known name that is most like ``text``; empty when none is."""
     from difflib import get_close_matches
 
     found = get_close_matches(text.strip().lower()[:60], list(known), n=1)
-    return f'Is "{found[0]}" meant? ' if found else ""
+    return found[0] if found else ""

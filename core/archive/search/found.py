@@ -7,6 +7,7 @@ from dataclasses import replace
 from core.archive.archive import Archive
 from core.archive.read.selection import Selection
 from core.errors import InputError
+from core.problems.search import NOTHING_FOUND
 
 
 async def found_by(archive: Archive, selection: Selection, query: str) -> Selection:
@@ -23,6 +24,6 @@ async def found_by(archive: Archive, selection: Selection, query: str) -> Select
     numbers, folders = await matching(archive, query)
     found = [number for number in numbers if not chosen or number in chosen]
     if not found:
-        raise InputError(f"Nothing is found by {query}.", "archivar search shows what a query finds.")
+        raise InputError(NOTHING_FOUND(query=query))
     # A found message may also lie in folders, and in archives of other users, that were not asked for.
     return replace(selection, ids=tuple(found), folders=folders)

@@ -9,6 +9,7 @@ from core.archive.archive import Archive
 from core.archive.read import browsing
 from core.archive.read.reading import Stored
 from core.archive.search.query import InFolder, OfUser, QueryError, Where, Within
+from core.problems import search as problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,12 @@ async def meant(archive: Archive, term: Where) -> frozenset[int]:
                 {"name": term.name.casefold()},
             )
             if owner is None:
-                raise QueryError(f"There is no user {term.name}.", "archivar user list shows them.", term.position)
+                raise QueryError(problems.NO_USER(user=term.name), term.position)
             return frozenset(row[0] for row in await catalog.read("SELECT id FROM folder WHERE owner = ?", owner))
         case InFolder():
             paths = await catalog.read("SELECT id, path FROM folder")
             ending = term.name if term.prefix else f"{term.name}/"
             found = frozenset(number for number, path in paths if f"/{ending}" in f"/{path.casefold()}/")
             if not found:
-                raise QueryError(f"There is no folder {term.name}.", "archivar folders USER shows them.", term.position)
+                raise QueryError(problems.NO_FOLDER(folder=term.name), term.position)
             return found

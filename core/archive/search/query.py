@@ -35,6 +35,8 @@ from core.archive.search.query_terms import (
 )
 from core.archive.search.query_values import EXAMPLES, VALUES
 from core.model import now
+from core.problems import search as problems
+from core.problems.code import Reason
 
 __all__ = (
     "FIELDS",
@@ -72,7 +74,7 @@ _QUOTES = str.maketrans("“”„‟", '""""')
 def parse(text: str, *, today: date | None = None) -> Query:
     """Parse a query. ``today`` is for dates such as ``yesterday``. Raises ``QueryError`` and nothing else."""
     if len(text) > LONGEST:
-        raise QueryError(f"The query is longer than {LONGEST:,} characters.", "Leave out some of it.", LONGEST)
+        raise QueryError(problems.TOO_LONG(most=LONGEST), LONGEST)
     return Query(text, _Parser(text.translate(_QUOTES), today or now().astimezone().date()).parse())
 
 
@@ -86,10 +88,10 @@ class _Parser:
     def parse(self) -> tuple[Node, ...]:
         self._skip()
         if self._at == len(self._text):
-            raise QueryError("There is nothing to search for.", "Type a word, or a field such as from:anna.", 0)
+            raise QueryError(problems.EMPTY(), 0)
         found = self._all(0)
         if self._at < len(self._text):
-            raise QueryError("There is no opening parenthesis for this one.", "Take it away, or add one before.", self._at)
+            raise QueryError(problems.NOT_OPENED(), self._at)
         return found
 
     def _all(self, depth: int) -> tuple[Node, ...]:
@@ -97,39 +99,39 @@ class _Parser:
         while not self._ends():
             if self._operator("AND"):
                 if not terms or self._ends() or self._operator("AND", look=True) or self._operator("OR", look=True):
-                    raise self._error("AND needs something on both sides.", 'To search the word, write "AND" in quotes.')
+                    raise self._error(problems.AND_ALONE())
                 continue
             terms.append(self._any(depth))
         return tuple(terms)
 
     def _any(self, depth: int) -> Node:
         if self._operator("OR", look=True):
-            raise self._error("OR needs something before it.", 'To search the word, write "OR" in quotes.')
+            raise self._error(problems.NOTHING_BEFORE_OR())
         terms = [self._single(depth)]
         while self._operator("OR"):
             if self._ends() or self._operator("OR", look=True) or self._operator("AND", look=True):
-                raise self._error("OR needs something after it.", 'To search the word, write "OR" in quotes.')
+                raise self._error(problems.NOTHING_AFTER_OR())
             terms.append(self._single(depth))
         return terms[0] if len(terms) == 1 else Any(tuple(terms))
 
     def _single(self, depth: int) -> Node:
         if depth > DEEPEST:
-            raise self._error("This is nested too deep.", "Leave out some parentheses.")
+            raise self._error(problems.TOO_DEEP())
         start = self._at
         if self._text[start] == "-" or self._operator("NOT", look=True):
             self._at += 1 if self._text[start] == "-" else 3
             self._skip()
             if self._ends():
-                raise QueryError("There is nothing to leave out here.", "Write -word, without a blank.", start)
+                raise QueryError(problems.NOTHING_LEFT_OUT(), start)
             return Not(self._single(depth + 1))
         if self._text[start] == "(":
             self._at += 1
             self._skip()
             terms = self._all(depth + 1)
             if self._at >= len(self._text):
-                raise QueryError("This parenthesis is not closed.", 'Add ")" where it ends.', start)
+                raise QueryError(problems.NOT_CLOSED(), start)
             if not terms:
-                raise QueryError("There is nothing in these parentheses.", "Take them away.", start)
+                raise QueryError(problems.NOTHING_INSIDE(), start)
             self._at += 1
             self._skip()
             return terms[0] if len(terms) == 1 else All(terms)
@@ -138,7 +140,7 @@ class _Parser:
     def _term(self) -> Node:
         self._terms += 1
         if self._terms > MOST_TERMS:
-            raise self._error(f"These are more than {MOST_TERMS} terms.", "Leave out some of them.")
+            raise self._error(problems.TOO_MANY_TERMS(most=MOST_TERMS))
         start = self._at
         field = _FIELD.match(self._text, start)
         if field is None:
@@ -150,10 +152,11 @@ class _Parser:
                 # "Re:" and its like are words.
                 self._skip()
                 return self._words(name, False, "", start)
-            raise QueryError(f"{name}: needs a value.", f"Write it after the colon, without a blank: {EXAMPLES[name]}", start)
+            raise QueryError(problems.NO_VALUE(field=name, example=EXAMPLES[name]), start)
         at = self._at
         if name not in FIELDS:
-            raise QueryError(f'There is no field "{name}".', _field_hint(name), start)
+            reason = _no_field(name)
+            raise QueryError(reason, start)
         if name in TEXT_FIELDS:
             return self._wanted(TEXT_FIELDS[name], at)
         value, prefix = self._value()
@@ -175,8 +178,7 @@ class _Parser:
 
     def _part(self, word: str, ending: bool, column: str, position: int) -> Part:
         if len(word) < SHORTEST_PART or not word.isalpha():
-            hint = f"Write one word of at least {SHORTEST_PART} letters, such as *schiff*."
-            raise QueryError("This is no part of a word.", hint, position)
+            raise QueryError(problems.NO_PART(least=SHORTEST_PART), position)
         return Part(word, column, ending, position)
 
     def _value(self) -> tuple[str, bool]:
@@ -185,7 +187,7 @@ class _Parser:
         if self._text[start] == '"':
             end = self._text.find('"', start + 1)
             if end < 0:
-                raise QueryError("This quotation mark is not closed.", 'Add " where the phrase ends.', start)
+                raise QueryError(problems.QUOTATION_NOT_CLOSED(), start)
             value = self._text[start + 1 : end]
             self._at = end + 1
             prefix = self._text[self._at : self._at + 1] == "*"
@@ -201,7 +203,7 @@ class _Parser:
     def _words(self, value: str, prefix: bool, column: str, position: int) -> Words:
         words = tuple(folding.words(value))
         if not words:
-            raise QueryError("There is no letter or digit in this.", "Only words and numbers can be found.", position)
+            raise QueryError(problems.NO_WORD(), position)
         compact = folding.words(numbers.one(value))
         return Words(words, column, prefix, compact[0] if compact else "")
 
@@ -221,11 +223,12 @@ class _Parser:
         if found := _SPACE.match(self._text, self._at):
             self._at = found.end()
 
-    def _error(self, message: str, hint: str) -> QueryError:
-        return QueryError(message, hint, min(self._at, len(self._text)))
+    def _error(self, reason: Reason) -> QueryError:
+        return QueryError(reason, min(self._at, len(self._text)))
 
 
-def _field_hint(name: str) -> str:
+def _no_field(name: str) -> Reason:
     near = difflib.get_close_matches(name, FIELDS, 1)
-    meant = f"Did you mean {near[0]}:? " if near else f"Fields are {', '.join(f'{one}:' for one in FIELDS)}. "
-    return f"{meant}To search the text, put it in quotes."
+    if near:
+        return problems.FIELD_MISSPELT(field=name, meant=f"{near[0]}:")
+    return problems.NO_FIELD(field=name, fields=tuple(f"{one}:" for one in FIELDS))

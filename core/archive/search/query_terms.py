@@ -7,6 +7,7 @@ from datetime import date
 from typing import TypeAlias
 
 from core.errors import InputError
+from core.problems.code import Reason
 
 #: Columns of the text, by their names in queries.
 TEXT_FIELDS = {
@@ -26,8 +27,8 @@ IDS = "ids"
 class QueryError(InputError):
     """A query that cannot be understood. ``position`` is the place in its text, counted from 0."""
 
-    def __init__(self, message: str, hint: str, position: int) -> None:
-        super().__init__(message, hint)
+    def __init__(self, reason: Reason, position: int) -> None:
+        super().__init__(reason)
         self.position = position
 
 

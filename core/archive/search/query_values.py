@@ -20,6 +20,7 @@ from core.archive.search.query_terms import (
     Sized,
     Words,
 )
+from core.problems import search as problems
 from core.profiles import sizes
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
@@ -27,25 +28,24 @@ _DATE_WITH_DOTS = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
 _DAYS_AGO = re.compile(r"(\d{1,4})([dwmy])", re.ASCII)
 _ID = re.compile(r"[0-9]{1,18}|[0-9a-f]{8,64}", re.ASCII)
 _UNITS = {"d": 1, "w": 7, "m": 30, "y": 365}
-_DATE_HINT = "Write 2024, 2024-05, 2024-05-31, 31.05.2024, today, yesterday or 7d (that long ago)."
 
 
 def _has(value: str, prefix: bool, position: int, today: date) -> Node:
     if value.casefold() not in ("attachment", "attachments"):
-        raise QueryError(f"has: does not know {value!r}.", "Write has:attachment.", position)
+        raise QueryError(problems.NO_PROPERTY(value=value), position)
     return Attached()
 
 
 def _folder(value: str, prefix: bool, position: int, today: date) -> Node:
     name = value.strip("/").casefold()
     if not name:
-        raise QueryError("This is no name of a folder.", 'Write folder:INBOX or folder:"Sent Items".', position)
+        raise QueryError(problems.NO_FOLDER_NAME(), position)
     return InFolder(name, prefix, position)
 
 
 def _user(value: str, prefix: bool, position: int, today: date) -> Node:
     if not value.strip():
-        raise QueryError("This is no name of a user.", "Write user:anna or user:anna@example.test.", position)
+        raise QueryError(problems.NO_USER_NAME(), position)
     return OfUser(value.strip(), position)
 
 
@@ -81,8 +81,8 @@ def _days(value: str, position: int, today: date) -> tuple[date, date]:
                 return first, first + timedelta(days=1)
             return first, date(year + (month in (0, 12)), month % 12 + 1 if month else 1, 1)
     except (ValueError, OverflowError):
-        raise QueryError(f"There is no day {value!r}.", _DATE_HINT, position) from None
-    raise QueryError(f"{value!r} is no date.", _DATE_HINT, position)
+        raise QueryError(problems.NO_DAY(value=value), position) from None
+    raise QueryError(problems.NO_DATE(value=value), position)
 
 
 def _larger(value: str, prefix: bool, position: int, today: date) -> Node:
@@ -100,15 +100,14 @@ def _bytes(value: str, position: int) -> int:
     try:
         return sizes.parse(text if text[-1:] in "bB" else f"{text}B")
     except ValueError:
-        raise QueryError(f"{value!r} is no size.", "Write 500kB, 10MB or a number of bytes.", position) from None
+        raise QueryError(problems.NO_SIZE(value=value), position) from None
 
 
 def _id(value: str, prefix: bool, position: int, today: date) -> Node:
     if ("@" in value or value.startswith("<")) and (words := tuple(folding.words(value))):
         return Words(words, IDS, prefix)
     if not _ID.fullmatch(value.strip().lower()):
-        hint = "Write a message's number, at least 8 digits of its SHA-256, or its Message-ID."
-        raise QueryError("This is no id.", hint, position)
+        raise QueryError(problems.NO_ID(), position)
     return Numbered(value.strip().lower())
 
 

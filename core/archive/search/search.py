@@ -23,6 +23,7 @@ from core.archive.search.query import Query, QueryError
 from core.archive.search.search_index import Index, discard
 from core.db.database import Row
 from core.errors import DamagedError
+from core.problems import search as problems
 
 #: By relevance, the number of newest results that are ranked, and the number that can be paged through.
 RANKED, KEPT = 20_000, 1_000
@@ -210,8 +211,7 @@ class Search:
         where = "substr(text, -length(:part)) = :part" if part.ending else "instr(text, :part)"
         rows = await self._read(f"SELECT text FROM word WHERE {where} LIMIT :most", {"part": part.text, "most": MOST_WORDS + 1})
         if len(rows) > MOST_WORDS:
-            message = f"More than {MOST_WORDS:,} words have {part.text} in them."
-            raise QueryError(message, "Write more of it.", part.position)
+            raise QueryError(problems.TOO_MANY_WORDS(most=MOST_WORDS, part=part.text), part.position)
         # A term not of letters alone is not among those words, and is sought as a word or beginning.
         itself = language.Words((part.text,), part.column, prefix=not part.ending)
         return language.Any((itself, *(language.Words((row[0],), part.column) for row in rows)))

@@ -18,6 +18,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from core.archive.archive import Archive
@@ -27,6 +28,7 @@ from core.db import glimpse
 from core.db.database import Database, Row, Transaction
 from core.db.shape import Shape, made_by
 from core.errors import DamagedError, StorageError
+from core.problems import search as problems
 
 #: To be raised with every change of this module, ``folding``, ``numbers`` or the results of ``content``: the index is made
 #: anew.
@@ -69,9 +71,9 @@ class State:
         return self.damaged + self.failed
 
 
-def _refuse_strange(found: Shape) -> None:
+def _refuse_strange(path: Path, found: Shape) -> None:
     if wrong := found.differences(made_by(SCHEMA)):
-        raise DamagedError(f"search.sqlite is damaged: in its schema {wrong}.", "archivar index --rebuild makes it anew.")
+        raise DamagedError(problems.INDEX_SCHEMA(file=path.name, wrong=wrong))
 
 
 class Index:
@@ -118,17 +120,16 @@ class Index:
     @classmethod
     async def _open_to_read(cls, archive: Archive, path: Path, refusal: StorageError) -> Index:
         """Open an existing index read-only where nothing can be written. Raises ``StorageError`` when none is usable."""
-        what = "The search index cannot be made, since nothing can be written"
         if not path.exists():
-            raise StorageError(f"{what}: {refusal.message}", refusal.hint)
+            raise StorageError(problems.INDEX_NOT_MADE(why=refusal.reason))
         database = await Database.open(path, pragmas=("temp_store = MEMORY",), read_only=True)
         index = cls(archive, database)
         try:
             if await index._strange():
-                raise StorageError(f"{what}: {refusal.message}", refusal.hint)
+                raise StorageError(problems.INDEX_NOT_MADE(why=refusal.reason))
         except DamagedError as error:
             await database.close()
-            raise StorageError(f"{what}: {refusal.message}", refusal.hint) from error
+            raise StorageError(problems.INDEX_NOT_MADE(why=refusal.reason)) from error
         except BaseException:
             await database.close()
             raise
@@ -142,7 +143,7 @@ class Index:
         database, catalog = self.database, self._archive.database
         if not (await database.shape()).objects:
             return _EMPTY
-        await database.guard(_refuse_strange)
+        await database.guard(partial(_refuse_strange, database.path))
         # Reads the full-text table's own tables, which no other query here does.
         await database.read("SELECT rowid FROM text WHERE text MATCH 'a' LIMIT 1")
         state = await database.one("SELECT version, archive_id, reached FROM state")
