@@ -1,6 +1,6 @@
-"""Putting mail into folders of a server: beside ``deleting`` the only commands that change anything there.
+"""Appending mail to folders of a server: beside ``deleting`` the only commands that change anything there.
 
-What goes where is decided elsewhere. Nothing here touches a message that is there already.
+Destinations are decided elsewhere. Existing messages are never touched.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from core.imap import names, replies
 from core.imap.session import Session
 from core.problems import folder as problems
 
-#: What may stand in a list of flags (RFC 3501 section 9, ``flag``): an atom, or one of the system's.
+#: Text allowed in a list of flags (RFC 3501 section 9, ``flag``): an atom, or one of the system's.
 _KEYWORD = re.compile(r"[^\s(){%*\"\\\]\x00-\x20\x7f-\uffff]+")
 _SYSTEM = {"\\seen", "\\answered", "\\flagged", "\\draft"}
 _APPENDED = re.compile(rb"\s*(\d{1,10}) (\d{1,10})\s*")
 
 
 def largest(session: Session) -> int | None:
-    """The most bytes that the server takes in one message (APPENDLIMIT, RFC 7889); None when it does not say."""
+    """The largest message in bytes that the server takes (APPENDLIMIT, RFC 7889); None when it does not tell."""
     for name in session.capabilities:
         if found := re.fullmatch(r"APPENDLIMIT=(\d{1,18})", name):
             return int(found[1])
@@ -28,17 +28,17 @@ def largest(session: Session) -> int | None:
 
 
 def flags(text: str) -> str:
-    """Those of ``text`` that a message may be given: not \\Recent, and not \\Deleted, which EXPUNGE would take."""
+    """The flags of ``text`` that APPEND may set: not \\Recent, and not \\Deleted, which EXPUNGE would take."""
     return " ".join(flag for flag in text.split() if flag.lower() in _SYSTEM or _KEYWORD.fullmatch(flag))
 
 
 async def delimiter(session: Session) -> str:
-    """What parts the levels of folders' names; empty when nothing does."""
+    """The delimiter between levels of folder names; empty when there is none."""
     return await session.call(_delimiter, session)
 
 
 async def subscribe(session: Session, name: str) -> None:
-    """Have mail programs show a folder. Raises ``ProtocolError``."""
+    """Subscribe to a folder, so that mail programs show it. Raises ``ProtocolError``."""
     await session.call(session.command, "SUBSCRIBE", names.quote(name))
 
 
@@ -56,7 +56,8 @@ async def append(
 ) -> tuple[int, int] | None:
     """Put a message into the folder ``name`` (as on the wire), byte for byte. Raises ``ProtocolError``.
 
-    ``internaldate`` in seconds since 1970, None for now. Gives UIDVALIDITY and UID when the server tells them (RFC 4315).
+    ``internaldate`` in seconds since 1970, None for now. The result is UIDVALIDITY and UID when the server tells them (RFC
+    4315).
     """
     return await session.call(_append, session, name, message, flags, internaldate)
 
@@ -73,7 +74,7 @@ def _append(session: Session, name: str, message: bytes, flags: str, internaldat
 
 
 def _date_time(seconds: int | None) -> bytes:
-    """Seconds since 1970 as APPEND takes them (RFC 3501 section 9, ``date-time``); empty for what no calendar has."""
+    """Seconds since 1970 as APPEND takes them (RFC 3501 section 9, ``date-time``); empty for a date outside the calendar."""
     if seconds is None:
         return b""
     try:

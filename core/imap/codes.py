@@ -1,6 +1,6 @@
-"""Response codes: what a server says for programs beside its words for people (RFC 3501 section 7.1, RFC 5530). Pure.
+"""Response codes: the machine-readable part of a server's answer (RFC 3501 section 7.1, RFC 5530). Pure.
 
-A refusal is one for now only (``busy``) when its code says so; a server without codes is read by the phrases that are known.
+A refusal is temporary (``busy``) when its code says so; for a server without codes, known phrases count.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """The codes of a refusal that make a difference here."""
+    """The response codes that are handled."""
 
     UNAVAILABLE = "UNAVAILABLE"
     INUSE = "INUSE"
@@ -23,14 +23,14 @@ class Code(StrEnum):
 
     @property
     def busy(self) -> bool:
-        """May the same work later?"""
+        """True when the same request may succeed later."""
         return self in _LATER
 
 
 _LATER = frozenset({Code.UNAVAILABLE, Code.INUSE, Code.LIMIT, Code.OVERQUOTA, Code.THROTTLED})
-# It stands at the beginning, behind the answer's own word where that is part of the text.
+# At the beginning, behind the answer's own word where that is part of the text.
 _CODE = re.compile(r"\s*(?:\* )?(?:(?:NO|BAD|BYE|OK)\b:?\s*)?\[([A-Z][A-Z0-9-]*)[ \]]", re.IGNORECASE)
-#: How servers without codes say that we should come back later (Dovecot, Kerio, Exchange, Gmail).
+#: Phrases of servers without codes for a temporary refusal (Dovecot, Kerio, Exchange, Gmail).
 _PHRASES = re.compile(
     r"throttl|too many (\w+ )?connections|maximum number of connections|server (is )?(too )?busy|try again later",
     re.IGNORECASE,
@@ -38,7 +38,7 @@ _PHRASES = re.compile(
 
 
 def code(text: str) -> Code | None:
-    """The code at the beginning of what a server said, ``NO [OVERQUOTA] enough for today``; None for none that is known."""
+    """The code at the beginning of a server's text, ``NO [OVERQUOTA] enough for today``; None for an unknown one."""
     found = _CODE.match(text)
     try:
         return Code(found[1].upper()) if found else None
@@ -47,6 +47,6 @@ def code(text: str) -> Code | None:
 
 
 def busy(text: str) -> bool:
-    """Does what a server said mean that the same may work later?"""
+    """True when a server's text means that the same request may succeed later."""
     found = code(text)
     return (found is not None and found.busy) or _PHRASES.search(text) is not None

@@ -1,4 +1,4 @@
-"""Connecting and logging in, step by step, so that a failure can say which step it was and what to do.
+"""Connecting and logging in, step by step, so that an error names the failed step and the remedy.
 
 Blocking; a session runs it in its thread.
 """
@@ -52,7 +52,7 @@ class Client(imapclient.IMAPClient):  # type: ignore[misc]
         return Protocol(self._ready, self.host, self.port, self.pace)
 
     def quiet(self) -> None:
-        """At debug 5, as imapclient sets it, imaplib makes a repr of every body: that halves the speed, and shows passwords."""
+        """Turn off imaplib's debug output, which imapclient sets to 5: it halves the speed, and shows passwords."""
         self._imap.debug = 0
         self._imap._mesg = lambda *_: None
 
@@ -67,13 +67,13 @@ def connect(
     report: Report = lambda step, text: None,
     opening: Opening | None = None,
 ) -> Client:
-    """A logged-in connection. ``report(step, text)`` is told each step that succeeded. Raises ``ConnectError``."""
+    """A logged-in connection. ``report(step, text)`` is called after each successful step. Raises ``ConnectError``."""
     opening = opening or Opening()
     try:
         try:
             return _connect(server, credentials, report, opening)
         except Shorten:
-            # Whether it is true is known when it has worked; other mailboxes are being opened meanwhile.
+            # Confirmed only by success; other mailboxes are being opened at the same time.
             attempt = replace(credentials, known=replace(credentials.known, shortened=True))
         client = _connect(server, attempt, report, opening)
         credentials.known.shortened = True
@@ -110,7 +110,7 @@ def _drop(client: Client) -> None:
     try:
         client.shutdown()
     except OSError:
-        # It is gone already, which is what was wanted.
+        # Closed already, as wanted.
         return
 
 
@@ -139,7 +139,7 @@ def _greet(ready: socket.socket, server: Server, port: int, report: Report) -> C
 
 def _no_greeting(error: Exception, server: Server, port: int) -> ConnectError:
     text, said = words(error), error.args[0] if error.args else ""
-    # Closed, or taken leave of: what servers do with one connection too many, and while they start or end.
+    # Closed, or BYE: a server's answers to one connection too many, and while it starts or stops.
     turned_away = isinstance(error, Ended | Farewell | ConnectionError) or busy(text)
     turned_away |= isinstance(said, bytes) and said[:5].upper() == b"* BYE"
     if isinstance(error, Ended | ConnectionError):

@@ -1,9 +1,9 @@
-"""Deleting on the server: beside ``appending`` the only commands that change anything there.
+"""Deletion on the server: beside ``appending`` the only commands that change anything there.
 
-What may be deleted is decided elsewhere.
+The choice of messages is made elsewhere.
 
-Nothing here ever uses CLOSE, and EXPUNGE without UIDs only when the caller knows that nothing else is marked: a session that
-ends, by LOGOUT or by opening another folder, expunges nothing (RFC 3501 sections 6.3.1 and 6.1.3).
+CLOSE is never used, and EXPUNGE without UIDs only when the caller knows that nothing else is marked: a session that ends, by
+LOGOUT or by opening another folder, expunges nothing (RFC 3501 sections 6.3.1 and 6.1.3).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from core.text import sequence
 
 
 def has_uidplus(session: Session) -> bool:
-    """Can exactly the messages that are named be expunged (RFC 4315)?"""
+    """True when named messages alone can be expunged (UIDPLUS, RFC 4315)."""
     return "UIDPLUS" in session.capabilities
 
 
@@ -27,7 +27,7 @@ async def select(session: Session, folder: Folder) -> Selected:
 
 
 async def mark(session: Session, uids: Iterable[int], *, deleted: bool = True) -> None:
-    """Set or take away \\Deleted. Raises ``ProtocolError``."""
+    """Set or remove \\Deleted. Raises ``ProtocolError``."""
     sign = b"+" if deleted else b"-"
     await session.call(session.command, "UID", b"STORE", sequence.pack(uids).encode(), sign + b"FLAGS.SILENT", b"(\\Deleted)")
 
@@ -38,15 +38,15 @@ async def expunge(session: Session, uids: Iterable[int]) -> None:
 
 
 async def expunge_all(session: Session) -> None:
-    """Expunge all that is marked. Raises ``ProtocolError``."""
+    """Expunge all marked messages. Raises ``ProtocolError``."""
     await session.call(session.command, "EXPUNGE")
 
 
-# For a probe, in a folder of its own ---------------------------------------------------------------------------------------
+# For the probe, in a folder of its own ------------------------------------------------------------------------------------
 
 
 async def delete_folder(session: Session, name: str) -> None:
-    """Remove a folder with what is in it. Raises ``ProtocolError``."""
-    # A folder that is open cannot be removed on some servers.
+    """Delete a folder with its messages. Raises ``ProtocolError``."""
+    # Some servers cannot delete an open folder.
     await session.call(session.open_folder, "EXAMINE", Folder("INBOX", "INBOX"))
     await session.call(session.command, "DELETE", names.quote(name))

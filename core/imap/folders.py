@@ -1,8 +1,8 @@
-"""Asks a server for its folders, and whose they are: LIST, STATUS, NAMESPACE, MYRIGHTS and ID in as few round trips as can be.
+"""Folders of a server, and their owners: LIST, STATUS, NAMESPACE, MYRIGHTS and ID in as few round trips as possible.
 
-What holds here: LIST goes first, and whatever else is asked beside it may be refused, or never answered, without a folder
-being lost. A server that does not take commands sent at once (RFC 3501 section 5.5) is asked one by one from then on. All of it
-runs in the session's thread.
+Invariant: LIST goes first, and commands beside it may be refused, or never answered, without a folder being lost. A server that
+does not take pipelined commands (RFC 3501 section 5.5) is asked one by one from then on. All of it runs in the session's
+thread.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from core.imap.namespaces import Namespaces
 from core.imap.words import said, words
 from core.problems.folder import COMMAND_REFUSED
 
-#: ID (RFC 2971), telling nothing of this program.
+#: ID (RFC 2971), without naming this program.
 WHO = b"ID NIL"
 STATUS_ITEMS = ("MESSAGES", "UIDNEXT", "UIDVALIDITY")
-#: Commands sent at once: not more than fit the buffers of both sides, or both could wait for each other for ever.
+#: Commands sent at once: no more than fit the buffers of both sides, or both could wait for each other for ever.
 AT_ONCE = 200
-#: Seconds to wait for the answer to a command that was sent together with others, before they are asked one by one.
+#: Seconds to wait for the answer to a pipelined command, before they are sent one by one.
 PATIENCE = 20.0
 
 
 class Session(Protocol):
-    """The part of an open session that is needed here."""
+    """The part of an open session needed here."""
 
     capabilities: frozenset[str]
     known: Known
@@ -42,12 +42,12 @@ class Session(Protocol):
 
     @staticmethod
     def refusal(what: Any, words: str, /) -> ProtocolError:
-        """The error that the server's ``words`` stand for."""
+        """The error for the server's ``words``."""
 
 
 @dataclass(slots=True)
 class Found:
-    """The folders that a server lists. ``unreadable`` lines name folders that are not among them."""
+    """The folders of a server. ``unreadable`` lines name folders that are not among them."""
 
     folders: list[Folder]
     statuses: dict[str, Status] = field(default_factory=dict)
@@ -65,7 +65,7 @@ def read(session: Session, with_status: bool) -> Found:
         session.protocol.untagged_responses.pop(kind, None)
     refusals = at_once(session, [("LIST", first), *asked.items()])
     if refusals[0] and extended and not codes.busy(refusals[0]):
-        # What it announces it may not be able to do; the plain form every server knows.
+        # The server may fail at an extension that it announces; every server knows the plain form.
         extended = []
         refusals[0] = at_once(session, [("LIST", listing)])[0]
     told = {kind: _taken(session, kind) for kind in kinds}
@@ -81,7 +81,7 @@ def read(session: Session, with_status: bool) -> Found:
 
 
 def _has_inbox(session: Session) -> bool:
-    """Is there an INBOX, which every mailbox has, although LIST does not name it?"""
+    """True for an INBOX, which every mailbox has, although LIST does not name it."""
     refusal = at_once(session, [("STATUS", b"STATUS INBOX (MESSAGES)")])[0]
     if codes.busy(refusal):
         raise session.refusal(COMMAND_REFUSED(command="STATUS", said=refusal), refusal)
@@ -132,7 +132,7 @@ def _rest(
     extended: Sequence[bytes],
     with_status: bool,
 ) -> tuple[dict[str, Status], dict[str, frozenset[str]]]:
-    """STATUS and MYRIGHTS of each folder, as far as LIST has not brought them: all at once, so one round trip."""
+    """STATUS and MYRIGHTS of folders for which LIST has not brought them: all at once, in one round trip."""
     wanted = [folder for folder in found if folder.selectable and not names.needs_literal(folder.name)]
     commands: list[tuple[str, bytes]] = []
     items, status_told = _items(session), any(item.startswith(b"STATUS") for item in extended)
@@ -141,7 +141,7 @@ def _rest(
     for folder in wanted:
         if with_status and not status_told:
             commands.append(("STATUS", b"STATUS %b %b" % (names.quote(folder.name), items)))
-        # Where a folder is another's by its namespace, our rights in it tell nothing more.
+        # In a foreign namespace, our rights tell nothing more.
         own = spaces is None or not spaces.whose(folder.name).foreign
         if own and "ACL" in session.capabilities and not rights_told and "MYRIGHTS" not in session.known.refused:
             commands.append(("MYRIGHTS", b"MYRIGHTS %b" % names.quote(folder.name)))
@@ -150,7 +150,7 @@ def _rest(
     rights_replies: list[Reply] = []
     refusals: list[str] = []
     for start in range(0, len(commands), AT_ONCE):
-        # NO and BAD are about one folder: they show again, with their reason, when it is opened.
+        # NO and BAD concern one folder: they show again, with their reason, when it is opened.
         refusals += at_once(session, commands[start : start + AT_ONCE])
         status_replies += _taken(session, "STATUS")
         rights_replies += _taken(session, "MYRIGHTS")
@@ -165,9 +165,10 @@ def _taken(session: Session, kind: str) -> list[Reply]:
 
 
 def at_once(session: Session, commands: Sequence[tuple[str, bytes]]) -> list[str]:
-    """Send commands in one piece, and take their answers, which come in order; the words of each refusal, or nothing.
+    """Send commands in one piece, and take their answers, which come in order; the text of each refusal, or empty.
 
-    Raises what ends the connection; from then on the server is asked one by one, since that may have been the reason.
+    Raises errors that end the connection; from then on the server is asked one by one, since pipelining may have been the
+    reason.
     """
     protocol, known = session.protocol, session.known
     protocol.begin(keep=True)
@@ -190,13 +191,13 @@ def at_once(session: Session, commands: Sequence[tuple[str, bytes]]) -> list[str
 
 
 def _asked_again(session: Session, commands: Sequence[tuple[str, bytes]], refusals: Sequence[str]) -> list[str]:
-    """Ask alone what was refused with BAD among others: a server may read no more than one command at a time."""
+    """Send the commands refused with BAD again, one by one: a server may read only one command at a time."""
     found = list(refusals)
     for number, (command, refusal) in enumerate(zip(commands, refusals, strict=True)):
         if refusal.startswith("BAD") and not session.known.one_by_one:
             found[number] = _answer(session, *_sent(session, [command])[0])
             if found[number]:
-                # It will not do it at all; what it will not do for one folder it need not be asked for each.
+                # Not supported at all: the other folders need not be asked.
                 break
             session.known.one_by_one = True
         elif refusal.startswith("BAD"):
@@ -205,7 +206,7 @@ def _asked_again(session: Session, commands: Sequence[tuple[str, bytes]], refusa
 
 
 def _sent(session: Session, commands: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    """The names of commands, with the tags under which they were sent."""
+    """The names of commands, with their tags."""
     protocol = session.protocol
     tagged = [(name, protocol._new_tag(), line) for name, line in commands]
     protocol.send(b"".join(b"%b %b\r\n" % (tag, line) for _, tag, line in tagged))

@@ -1,6 +1,6 @@
-"""Items of Gmail for a message beside the standard (capability X-GM-EXT-1): an id that is the same in all folders, and labels.
+"""Gmail's message items beside the standard (X-GM-EXT-1): an id that is the same in all folders, and labels.
 
-Every label is a folder of its own, unless it is hidden from IMAP; the folder with all mail has each message once.
+Every label is a folder of its own, unless it is hidden from IMAP; "All Mail" has each message once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Known:
     labels: tuple[str, ...] = ()
 
     def paths(self, folders: Iterable[Folder]) -> list[str]:
-        """The paths of the folders that it carries as labels; what says no place (starred, important) has none."""
+        """The paths of the folders among its labels; others (starred, important) have none."""
         by_use = {use: folder.path for folder in folders for use in folder.attributes}
         found = []
         for label in self.labels:
@@ -43,12 +43,12 @@ class Known:
 
 
 def offers(session: Session) -> bool:
-    """Does the server tell ids and labels?"""
+    """True when the server has ids and labels."""
     return "X-GM-EXT-1" in session.capabilities
 
 
 async def known(session: Session, uids: Iterable[int]) -> dict[int, Known]:
-    """Ids and labels of messages of the open folder by UID; nothing when the server would not tell. Raises ``Dropped``."""
+    """Ids and labels of messages of the open folder by UID; empty when the server refuses. Raises ``Dropped``."""
     try:
         return await session.call(_known, session, sequence.pack(uids))
     except Dropped:
@@ -64,7 +64,7 @@ def _known(session: Session, uids: str) -> dict[int, Known]:
 
 
 def parse(replies: Iterable[Reply]) -> dict[int, Known]:
-    """Ids and labels of FETCH replies, by UID; what cannot be read is passed over."""
+    """Ids and labels of FETCH replies, by UID; unreadable ones are skipped."""
     found = {}
     waiting = tokens.tokens(replies)
     while waiting:

@@ -1,8 +1,8 @@
-"""Logging in: a mailbox with its own password, or any mailbox with one password, in three ways.
+"""Login: to a mailbox with its own password, or to any mailbox with one password, in three ways.
 
-What holds here: never CRAM-MD5 or DIGEST-MD5, even when announced, since accounts mapped from a directory fail with the right
-password; at most two tries a connection; what the server says is shown without any form of the password; the error says
-whether it is about this mailbox or about the master login, which all mailboxes share.
+Invariant: never CRAM-MD5 or DIGEST-MD5, even when announced, since accounts mapped from a directory fail with the right
+password; at most two tries a connection; the server's text is shown without any form of the password; the error says if it
+concerns this mailbox or the master login of all mailboxes.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from core.problems import login as problems
 from core.profiles.profile import KERIO_CHARACTERS, Access, Method, Server
 from core.secrets import Secret
 
-#: A server that asks more often in one login asks for ever.
+#: Challenges in one login after which a server would ask for ever.
 MOST_CHALLENGES = 3
 
 
 @dataclass(slots=True)
 class Known:
-    """What one session taught about the server, for the next: does only the beginning of the master password count?
+    """A session's knowledge of the server, for the next one. ``shortened``: only the beginning of the master password counts.
 
-    ``one_by_one``: it does not take commands that are sent at once. ``refused``: commands that it announces and will not do.
-    ``product`` and ``vendor`` are from its reply to ID; the first is None while it has not been asked.
+    ``one_by_one``: it does not take pipelined commands. ``refused``: commands that it announces but refuses. ``product`` and
+    ``vendor`` are from its reply to ID; the first is None while it has not been asked.
     """
 
     shortened: bool = False
@@ -42,13 +42,13 @@ class Known:
     vendor: str = ""
 
     def learn(self, told: Mapping[str, str]) -> None:
-        """Take the fields of its reply to ID."""
+        """Take the fields of a reply to ID."""
         self.product, self.vendor = told.get("name", ""), told.get("vendor", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What opens ``mailbox`` (a login name): its own password, or that of ``username``. ``known`` is shared by a profile's."""
+    """The credentials of ``mailbox`` (a login name): its own password, or that of ``username``. A profile's share ``known``."""
 
     method: Method
     mailbox: str
@@ -58,17 +58,17 @@ class Credentials:
 
     @property
     def shorter(self) -> Secret | None:
-        """The beginning of a master password too long for old versions of Kerio Connect; None when there is nothing to try."""
+        """The beginning of a master password too long for old versions of Kerio Connect; None when it is short enough."""
         text = self.password.reveal()
         return Secret(text[:KERIO_CHARACTERS]) if len(text) > KERIO_CHARACTERS else None
 
 
 class Shorten(Exception):
-    """The server ended the connection over the whole master password; its beginning is still to be tried, on another one."""
+    """The server ended the connection over the whole master password; its beginning is tried on another one."""
 
 
 def log_in(client: Any, server: Server, credentials: Credentials, report: Callable[[str, str], None]) -> None:
-    """Log in on a connected ``client``; ``report(step, text)`` is told what succeeded. Raises ``ConnectError``, ``Shorten``."""
+    """Log in on a connected ``client``; ``report(step, text)`` gets each success. Raises ``ConnectError``, ``Shorten``."""
     if re.search(r"[\r\n\0]", credentials.mailbox + credentials.username):
         raise ConnectError("login", problems.LINE_BREAK_IN_NAME())
     if re.search(r"[\r\n\0]", credentials.password.reveal()):
@@ -99,11 +99,11 @@ def _password(client: Any, server: Server, credentials: Credentials, name: str) 
         if plain:
             _authenticate(protocol, f"\0{name}\0{password}")
         else:
-            # RFC 3501 knows only ASCII here; servers that take more take UTF-8. imaplib quotes the password but not the name.
+            # RFC 3501 knows only ASCII here; other servers take UTF-8. imaplib quotes the password but not the name.
             protocol._encoding = "utf-8"
             protocol.login(protocol._quote(name), password)
     except (imaplib.IMAP4.error, OSError) as error:
-        # Not chained: what the server said may repeat the password.
+        # Not chained: the server's text may repeat the password.
         raise _refused(error, server, credentials) from None
 
 
@@ -120,7 +120,7 @@ def _plain(client: Any, server: Server, credentials: Credentials) -> None:
 
 
 class _Plain:
-    """The answer to whatever a server asks for after AUTHENTICATE PLAIN; asked again, it gives up (RFC 3501 section 6.2.2)."""
+    """The answers to the challenges of AUTHENTICATE PLAIN; at a second one it cancels (RFC 3501 section 6.2.2)."""
 
     def __init__(self, response: str) -> None:
         self._answers = [b"*", base64.b64encode(response.encode())]
@@ -132,7 +132,7 @@ class _Plain:
 
 
 def _authenticate(protocol: Any, response: str) -> None:
-    """AUTHENTICATE PLAIN. Not by imaplib's own method, which wants base64 from servers that send words."""
+    """AUTHENTICATE PLAIN. imaplib's own method requires base64 from servers that send plain words."""
     protocol.literal = _Plain(response).answer
     try:
         kind, data = protocol._simple_command("AUTHENTICATE", "PLAIN")
@@ -163,11 +163,11 @@ def _broken_off(server: Server, text: str) -> ConnectError:
 
 
 class _Digest:
-    """The answer to Kerio's challenge, in the form in which imaplib asks for it: a bound method."""
+    """The answer to Kerio's challenge, as the bound method that imaplib needs."""
 
     def __init__(self, password: Secret) -> None:
         self._password = password
-        #: Beside its challenge a digest is worth much: it is not to be shown either.
+        #: With its challenge a digest can be attacked: it must not be shown either.
         self.sent: tuple[Secret, ...] = ()
 
     def answer(self, challenge: bytes) -> bytes:
@@ -184,7 +184,7 @@ def digest(challenge: bytes, password: Secret) -> str:
 
 
 def _kerio_master(protocol: Any, server: Server, credentials: Credentials) -> None:
-    """X-MASTERAUTH: a bare command, not announced, so it is just tried."""
+    """X-MASTERAUTH: a bare command, not announced, so it is simply tried."""
     shorter = credentials.shorter
     if shorter is not None and credentials.known.shortened:
         forms = [shorter]
@@ -228,7 +228,7 @@ def _set_user(protocol: Any, server: Server, credentials: Credentials) -> None:
 
 
 def _ask(protocol: Any, name: str, *arguments: bytes, digest: _Digest | None = None) -> tuple[str, str]:
-    """A command that imaplib does not know: OK, NO or BAD, and the server's words."""
+    """A command that imaplib does not know: OK, NO or BAD, and the server's text."""
     imaplib.Commands.setdefault(name, ("NONAUTH",))
     if digest is not None:
         protocol.literal = digest.answer

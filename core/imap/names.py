@@ -1,6 +1,6 @@
-"""Replies that name folders: LIST and STATUS lines, and modified UTF-7 (RFC 3501 sections 5.1.3, 7.2.2, 7.2.4). Pure functions.
+"""Parsing of folder names in LIST and STATUS lines, and modified UTF-7 (RFC 3501 sections 5.1.3, 7.2.2, 7.2.4). Pure.
 
-A folder's identity is its name as on the wire, kept as text of Latin-1 characters (one a byte); its ``path`` is for people and
+A folder's identity is its name as on the wire, kept as text of Latin-1 characters (one a byte); its ``path`` is for display and
 for the archive: decoded, levels joined by ``/`` whatever the server's separator.
 """
 
@@ -29,13 +29,13 @@ _QUOTED = re.compile(rb'"((?:\\.|[^"\\])*)"(.*)', re.DOTALL)
 _HALF_QUOTED = re.compile(rb'"(?!(?:\\.|[^"\\])*")', re.DOTALL)
 _STATUS_ITEM = re.compile(rb"(?<![A-Z0-9.])([A-Z0-9.]++) (\d{1,20})(?!\d)")
 
-#: The largest number that the database keeps; what a server says beyond it is nonsense.
+#: The largest number that the database keeps; a larger one is an error of the server.
 LARGEST = 2**63 - 1
-#: A name that is longer, in bytes or in levels, is none that a mail program could have made.
+#: Bytes and levels; no mail program makes a longer name.
 LONGEST_NAME, MOST_LEVELS = 4_000, 200
-#: As much of such a line as is shown.
+#: Characters of such a line that are shown.
 _SHOWN = 200
-#: As much of it as is looked through for a password.
+#: Characters of it that are searched for a password.
 _READ = 2000
 
 
@@ -43,8 +43,8 @@ _READ = 2000
 class Folder:
     """A folder as LIST named it. ``attributes`` are in lower case, with their backslash.
 
-    ``whose`` it is as far as that is known; a ``view`` shows what lies in other folders; ``delimiter`` parts the levels of
-    names on the wire.
+    ``whose``: its owner, as far as known; a ``view`` shows messages of other folders; ``delimiter`` separates levels on the
+    wire.
     """
 
     name: str
@@ -60,30 +60,33 @@ class Folder:
 
 
 class Unused(str):
-    """A line of the folder list that gives no folder to work with, as text; ``reason`` says why."""
+    """A line of the folder list without a usable folder, as text; ``reason`` says why."""
 
     __slots__ = ()
     reason = problems.UNREADABLE_LINE()
 
 
 class NamesPassword(Unused):
-    """The path of a folder that holds the password, without it."""
+    """The path of a folder whose name contains the password, without it."""
 
     __slots__ = ()
-    #: The name would be in the ledger for ever, in what is archived and in every list.
+    #: The name would stay in the ledger, in archived paths and in every list.
     reason = problems.HOLDS_PASSWORD()
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A folder's STATUS: numbers by item name, such as ``{"UIDNEXT": 17}``; ``beside`` it, what else must not have changed."""
+    """A folder's STATUS: numbers by item name, such as ``{"UIDNEXT": 17}``.
+
+    ``beside``: further state that must be unchanged.
+    """
 
     items: dict[str, int] = field(default_factory=dict)
     beside: str = ""
 
     @property
     def signature(self) -> str:
-        """Equal signatures mean: nothing came, nothing went. Empty when the server did not say enough."""
+        """A text that is equal while the folder's messages are unchanged; empty when the server did not tell enough."""
         if not {"UIDVALIDITY", "UIDNEXT", "MESSAGES"} <= self.items.keys():
             return ""
         told = [str(self.items.get(key, "")) for key in ("UIDVALIDITY", "UIDNEXT", "MESSAGES", "HIGHESTMODSEQ")]
@@ -91,13 +94,13 @@ class Status:
 
 
 def folders(replies: Iterable[Reply]) -> tuple[list[Folder], list[Unused]]:
-    """The folders of LIST replies, doubles dropped, and the lines that cannot be used, as text."""
+    """The folders of LIST replies, doubles dropped, and the unusable lines, as text."""
     found: dict[str, Folder] = {}
     unused: list[Unused] = []
     for line, literal in _joined(replies):
         match = _LIST.match(line)
         name, rest = _name(match["name"], literal) if match else (b"", b"")
-        # Behind the name only a list may follow (RFC 5258 section 6): else it is a name with blanks, or a quote never closed.
+        # Only a list may follow the name (RFC 5258 section 6): else it is a name with blanks, or an unclosed quote.
         delimiter = _unescape(match["quoted"] or match["bare"] or b"").decode("latin-1") if match else ""
         whole = (
             match is not None
@@ -109,7 +112,7 @@ def folders(replies: Iterable[Reply]) -> tuple[list[Folder], list[Unused]]:
             continue
         attributes = tuple(flag.lower() for flag in match["flags"].decode("latin-1").split())
         wire = name.decode("latin-1")
-        # INBOX is one folder in whatever case it is named (RFC 3501 section 5.1).
+        # INBOX is one folder in any case (RFC 3501 section 5.1).
         key = wire.upper() if wire.upper() == "INBOX" else wire
         if key not in found:
             readable = path(wire, delimiter)
@@ -121,9 +124,9 @@ def folders(replies: Iterable[Reply]) -> tuple[list[Folder], list[Unused]]:
 
 
 def statuses(replies: Iterable[Reply]) -> dict[str, Status]:
-    """STATUS replies by the folder's name as on the wire; absurd numbers are passed over.
+    """STATUS replies by the folder's name as on the wire; absurd numbers are skipped.
 
-    HIGHESTMODSEQ may have 64 bits (RFC 4551 section 4): nobody reckons with it.
+    HIGHESTMODSEQ may have 64 bits (RFC 4551 section 4): it is not used as a number.
     """
     found = {}
     for line, literal in _joined(replies):
@@ -135,14 +138,14 @@ def statuses(replies: Iterable[Reply]) -> dict[str, Status]:
 
 
 def named(replies: Iterable[Reply]) -> Iterator[tuple[str, bytes]]:
-    """The name at the start of each reply, as on the wire, and what follows it."""
+    """Yield the name at the start of each reply, as on the wire, and the rest of the line."""
     for line, literal in _joined(replies):
         name, rest = _name(line, literal)
         yield name.decode("latin-1"), rest
 
 
 def sensible(wire: str, delimiter: str) -> bool:
-    """True for a name that can be a folder's, by its length and its levels?"""
+    """True for a name that can be a folder's, by its length and its levels."""
     return len(wire) <= LONGEST_NAME and (not delimiter or wire.count(delimiter) < MOST_LEVELS)
 
 
@@ -159,10 +162,11 @@ def path(wire: str, delimiter: str) -> str:
 
 
 def wire(path: str, delimiter: str) -> str | None:
-    """The name as on the wire of a folder with this readable path, where levels are parted by ``delimiter``: the reverse of
-    ``path``. None when the server cannot have such a folder: a level holds the delimiter, or there are no levels there.
+    """The name on the wire of a folder with this readable path, levels separated by ``delimiter``: reverse of ``path``.
+
+    None when the server cannot have such a folder: a level contains the delimiter, or there are no levels.
     """
-    # The division slash stood for one that is no delimiter.
+    # The division slash stands for one that is no delimiter.
     levels = [level if delimiter == "/" else level.replace("\u2215", "/") for level in path.split("/")]
     if not all(levels) or (not delimiter and len(levels) > 1):
         return None
@@ -173,7 +177,7 @@ def wire(path: str, delimiter: str) -> str | None:
 
 
 def delimiter(replies: Iterable[Reply]) -> str:
-    """What parts the levels of names, by the reply to LIST "" ""; empty when nothing does, ``/`` when nobody says."""
+    """The delimiter of levels, from the reply to LIST "" ""; empty when there is none, ``/`` without a reply."""
     for line, _ in _joined(replies):
         if match := _LIST.match(line):
             return _unescape(match["quoted"] or match["bare"] or b"").decode("latin-1")
@@ -187,14 +191,14 @@ def quote(wire: str) -> bytes:
 
 
 def needs_literal(wire: str) -> bool:
-    """Does the name hold what a quoted string may not (RFC 3501 section 9, ``QUOTED-CHAR``)?"""
+    """True for a name that a quoted string cannot hold (RFC 3501 section 9, ``QUOTED-CHAR``)."""
     return "\r" in wire or "\n" in wire
 
 
 def _decode(level: str) -> str:
     raw = level.encode("latin-1")
     if not raw.isascii() or raw.rfind(b"&") > raw.rfind(b"-"):
-        # A server that sends plain UTF-8 or something broken: show it as well as can be.
+        # Plain UTF-8 or something broken: shown as well as possible.
         return raw.decode("utf-8", "replace")
     try:
         text: str = imap_utf7.decode(raw)
@@ -205,7 +209,7 @@ def _decode(level: str) -> str:
 
 
 def _joined(replies: Iterable[Reply]) -> Iterator[tuple[bytes, bytes | None]]:
-    """Each reply line with its literal, if it has one; the rest of a line after a literal is appended to the line."""
+    """Yield each reply line with its literal, if it has one; the rest of a line after a literal is appended to the line."""
     pending: tuple[bytes, bytes] | None = None
     for reply in replies:
         if isinstance(reply, tuple):
@@ -222,7 +226,7 @@ def _joined(replies: Iterable[Reply]) -> Iterator[tuple[bytes, bytes | None]]:
 
 
 def _name(data: bytes, literal: bytes | None) -> tuple[bytes, bytes]:
-    """The name at the start of ``data``, and what follows it."""
+    """The name at the start of ``data``, and the rest."""
     if literal is not None:
         return literal, re.sub(rb"^.*?\{\d+\+?\}", b"", data, count=1, flags=re.DOTALL)
     if match := _QUOTED.match(data):

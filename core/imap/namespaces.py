@@ -1,6 +1,6 @@
-"""Replies to NAMESPACE (RFC 2342) and MYRIGHTS (RFC 4314), and what they say of each folder. Pure functions.
+"""Replies to NAMESPACE (RFC 2342) and MYRIGHTS (RFC 4314), and the owners of folders by them. Pure.
 
-The longest prefix counts, INBOX is always the mailbox's own, and what cannot be read tells nothing.
+The longest prefix counts, INBOX is always the mailbox's own, and an unreadable reply tells nothing.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from core.imap.names import Folder, Reply
 from core.profiles.ownership import OWN, Evidence, Standing, Whose
 
 _KINDS = (Standing.OWN, Standing.OTHERS, Standing.SHARED)
-#: What an owner may do and those to whom a folder is lent may not, all of it: administer, insert, delete, expunge.
+#: Rights of an owner that a borrower does not have, all of them: administer, insert, delete, expunge.
 _TELLING = frozenset("aite")
 #: Rights of RFC 2086, in which one letter stood for several.
 _OLD = {"d": "te", "c": "kx"}
-#: What the namespace of a server's own searches is called, in lower case; its folders show what lies in others.
+#: The namespace of a server's own searches, in lower case; its folders are views.
 _VIRTUAL = "virtual"
 
 
@@ -32,11 +32,11 @@ class Namespace:
 
     @property
     def path(self) -> str:
-        """The prefix as a path for people, without a trailing delimiter."""
+        """The prefix as a path for display, without a trailing delimiter."""
         return names.path(self.prefix.removesuffix(self.delimiter) if self.delimiter else self.prefix, self.delimiter)
 
     def rest(self, name: str) -> str | None:
-        """What follows the prefix in a folder's name; None for a folder of another namespace."""
+        """The part of a folder's name after the prefix; None for a folder of another namespace."""
         prefix, delimiter = _with_inbox(self.prefix, self.delimiter), self.delimiter
         name = _with_inbox(name, delimiter)
         if delimiter and name + delimiter == prefix:
@@ -46,19 +46,19 @@ class Namespace:
         rest = name[len(prefix) :]
         if not delimiter or not prefix or prefix.endswith(delimiter) or rest.startswith(delimiter) or not rest:
             return rest.removeprefix(delimiter) if delimiter else rest
-        # "Other" is no beginning of "Others"; "~" is one of "~bob".
+        # "Other" is no prefix of "Others"; "~" is one of "~bob".
         return None if prefix[-1].isalnum() else rest
 
 
 @dataclass(frozen=True, slots=True)
 class Namespaces:
-    """All namespaces that a server tells."""
+    """All namespaces of a server."""
 
     spaces: tuple[Namespace, ...] = ()
 
     @property
     def tells_others(self) -> bool:
-        """Has the server a place of its own for what is not the mailbox's?"""
+        """True when the server names a place for foreign folders."""
         own = {space.prefix for space in self.spaces if space.standing is Standing.OWN}
         return any(space.standing is not Standing.OWN and space.prefix not in own for space in self.spaces)
 
@@ -68,12 +68,12 @@ class Namespaces:
         return min(found, key=lambda one: (-len(one[0].prefix), _KINDS.index(one[0].standing))) if found else None
 
     def whose(self, name: str) -> Whose:
-        """Whose the folder ``name`` (as on the wire) is."""
+        """The owner of the folder ``name`` (as on the wire)."""
         if name.upper() == "INBOX":
             return OWN
         found = self._of(name)
         if found is None:
-            # A server that tells no namespace of the mailbox's own has not said that this folder is in another one.
+            # A server without a namespace for own folders has not said that this folder is foreign.
             tells_own = any(space.standing is Standing.OWN for space in self.spaces)
             return Whose(Standing.DOUBTFUL, evidence=Evidence.NAMESPACE) if tells_own else OWN
         space, rest = found
@@ -86,7 +86,7 @@ class Namespaces:
         return Whose(space.standing, owner, Evidence.NAMESPACE, space.path)
 
     def is_virtual(self, name: str) -> bool:
-        """Does the folder lie in a namespace of the server's own searches?"""
+        """True for a folder in a namespace of the server's own searches."""
         found = self._of(name)
         return found is not None and found[0].path.rsplit("/", 1)[-1].lower() == _VIRTUAL
 
@@ -101,7 +101,7 @@ def parse(replies: Iterable[Reply]) -> Namespaces | None:
     found = []
     for standing, spaces in zip(_KINDS, lists, strict=True):
         for space in spaces if isinstance(spaces, list) else []:
-            # What follows the delimiter are extensions, which tell nothing that is needed here.
+            # Extensions follow the delimiter; they are not needed here.
             if not isinstance(space, list) or len(space) < 2 or not isinstance(space[0], bytes):
                 return None
             delimiter = space[1] if isinstance(space[1], bytes) else b""
@@ -115,7 +115,7 @@ def rights(replies: Iterable[Reply]) -> dict[str, frozenset[str]]:
     for name, rest in names.named(replies):
         letters = rest.strip().strip(b'"').decode("latin-1")
         if re.fullmatch(r"[a-z0-9]*", letters):
-            # Beside the new letters the old ones say that some of what they stood for is granted, not all of it.
+            # Beside new letters, an old one grants only a part of its former meaning.
             old = {} if set("kxte") & set(letters) else _OLD
             found[name] = frozenset("".join(old.get(letter, "") + letter for letter in letters))
     return found
@@ -124,9 +124,9 @@ def rights(replies: Iterable[Reply]) -> dict[str, frozenset[str]]:
 def annotated(
     folders: Sequence[Folder], spaces: Namespaces | None, granted: Mapping[str, frozenset[str]] | None = None
 ) -> list[Folder]:
-    """``folders`` with whose they are, by namespaces (None: the server does not tell) and rights.
+    """``folders`` with their owners, by namespaces (None: the server does not tell) and rights.
 
-    Rights are compared with those in INBOX: who logs in as another user may have less in all of it, and that tells nothing.
+    Rights are compared with those in INBOX: a login for another user's mailbox may have fewer everywhere, which tells nothing.
     """
     granted = granted or {}
     inbox = next((given for name, given in granted.items() if name.upper() == "INBOX"), frozenset[str]())

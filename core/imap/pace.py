@@ -1,8 +1,8 @@
-"""The least speed of a server: a message, or a line, that is on its way and hardly moves is no better than silence.
+"""The least speed of a server: a message, or a line, that hardly progresses is no better than silence.
 
-Silence itself is the socket's timeout. Here is what that never sees: a byte now and then. Only time in which something has
-begun and is not whole counts, so a server that thinks before it answers, or between two messages, is not called slow. What a
-server says to keep a connection open (``* OK Still here``) is whole each time; it alone, for long, is no answer either.
+Silence itself is the socket's timeout, which a byte now and then resets. Only time within a begun and unfinished unit counts,
+so a server that thinks before it answers, or between two messages, is not slow. Keep-alive lines (``* OK Still here``) are each
+complete; alone, for long, they are no answer either.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-#: Over so many seconds it is measured whether a message on its way is too slow.
+#: Seconds over which the speed of a message is measured.
 WINDOW_SECONDS = 60.0
-#: The same of a whole answer, over a time that is twice the timeout.
+#: The same for a whole answer, over twice the timeout.
 CRAWL = 64.0
 
 
 class Pace:
-    """Told of every arrival. ``floor`` in bytes a second, ``window`` in seconds; ``slow`` raises what is to be raised then."""
+    """Called for every arrival. ``floor`` in bytes a second, ``window`` in seconds; ``slow`` makes the error to raise."""
 
     def __init__(
         self, floor: float, timeout: float, slow: Callable[[], BaseException], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._floor = floor
-        # A person who wants to wait for less than a minute means that.
+        # A timeout under a minute is meant.
         self._window = min(WINDOW_SECONDS, max(timeout, 1.0))
         self._patience = 2 * max(timeout, self._window)
         self._slow = slow
@@ -31,27 +31,27 @@ class Pace:
         self._since: float | None = None
         self._active = self._bytes = 0.0
         self._begun, self._total = clock(), 0
-        #: Told of every arrival too, in the thread that reads.
+        #: Called for every arrival too, in the reading thread.
         self.told: Callable[[int], None] = lambda count: None
 
     def answer(self) -> None:
-        """A command is sent: its answer begins."""
+        """Begin an answer: a command is sent."""
         self._begun, self._total = self._clock(), 0
 
     def literal(self) -> None:
-        """A message is on its way from now on."""
+        """Begin a literal."""
         self._since = self._clock()
 
     def line(self) -> None:
-        """A line is wanted: it is on its way from its first byte on."""
+        """Begin a line: it is measured from its first byte on."""
         self._since = None
 
     def whole(self) -> None:
-        """What was on its way is there."""
+        """End the present unit: it is complete."""
         self._since = None
 
     def arrived(self, count: int) -> None:
-        """So many bytes came. Raises what ``slow`` makes when that is too few for too long."""
+        """Count arrived bytes. Raises the error of ``slow`` when they are too few for too long."""
         now = self._clock()
         self.told(count)
         self._total += count

@@ -1,8 +1,7 @@
-"""imaplib on a socket that is connected, with bounds on how slowly and how much a server may answer.
+"""imaplib on a connected socket, with bounds on slowness and length of a server's answers.
 
-What holds here: an answer takes no more memory than was allowed for its command, whatever is in it (lines without end, one
-line without end, literals without end); what was said unasked is forgotten with the next command; an error keeps the kind
-that it was raised with.
+Invariant: an answer takes no more memory than allowed for its command, whatever its form (endless lines, one endless line,
+endless literals); unsolicited replies are dropped with the next command; errors keep their kind.
 """
 
 from __future__ import annotations
@@ -17,25 +16,25 @@ from core.imap.codes import busy
 from core.imap.pace import Pace
 from core.imap.words import said
 
-#: SQLite keeps no value that is longer, and no mail server a message.
+#: Bytes; SQLite keeps no longer value, and no mail server a longer message.
 LONGEST_LITERAL = 2**31 - 1
 #: The longest line: FLAGS of a folder with very many keywords, or a short message as a quoted string.
 LONGEST_LINE = 16 * 1024 * 1024
-#: All that is said until the login is done, and the answer to a command that does not ask for much.
+#: Bytes of all replies before the login is done, and of the answer to an ordinary command.
 BEFORE_LOGIN, ORDINARY = 1024 * 1024, 16 * 1024 * 1024
-#: What a line costs in memory beside its own bytes.
+#: Memory for a line beside its own bytes.
 LINE_COST = 64
-#: The listing of a folder, whatever number of messages it names; each of these, with many flags; and the most of them.
+#: Bytes for the listing of a folder of any size, for each of its messages with many flags, and the most messages.
 LISTING, LISTED_COST, MOST_LISTED = 40 * 1024 * 1024, 256, 1_000_000
 _BUFFER = 64 * 1024
 
 
 class Ended(imaplib.IMAP4.abort):
-    """The other side closed the connection."""
+    """The server closed the connection."""
 
 
 class Farewell(imaplib.IMAP4.abort):
-    """The other side said BYE."""
+    """The server said BYE."""
 
 
 class Slow(imaplib.IMAP4.abort):
@@ -46,14 +45,14 @@ class Slow(imaplib.IMAP4.abort):
 
 
 class Endless(imaplib.IMAP4.abort):
-    """The answer was longer than any that would make sense."""
+    """The answer was longer than any sensible one."""
 
     def __init__(self) -> None:
         super().__init__("the answer was far longer than it should be")
 
 
 class Oversized(imaplib.IMAP4.abort):
-    """A literal of ``size`` bytes was announced, more than was left for the answer; ``head`` is the line before it."""
+    """A literal of ``size`` bytes was announced, more than the answer may still have; ``head`` is the line before it."""
 
     def __init__(self, size: int, head: bytes) -> None:
         super().__init__(f"{size} bytes were announced where fewer were expected")
@@ -62,7 +61,7 @@ class Oversized(imaplib.IMAP4.abort):
 
 
 class Protocol(imaplib.IMAP4):
-    """imaplib's side of a connection. ``allow`` says how many bytes the answer to the next command may take."""
+    """imaplib's side of a connection. ``allow`` sets the bytes of the next answer."""
 
     def __init__(self, ready: socket.socket, host: str, port: int, pace: Pace) -> None:
         self._ready = ready
@@ -72,17 +71,17 @@ class Protocol(imaplib.IMAP4):
         super().__init__(host, port)
 
     def allow(self, size: int) -> None:
-        """The answer to the next command may take ``size`` bytes, in lines and literals together."""
+        """Allow ``size`` bytes for the answer to the next command, lines and literals together."""
         self._allowed = size
 
-    # What imaplib calls --------------------------------------------------------------------------------------------------
+    # Called by imaplib ----------------------------------------------------------------------------------------------------
 
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
         self.host, self.port, self.sock = host, port, self._ready
         self.watch()
 
     def watch(self) -> None:
-        """Read from the socket as it is now, after TLS has begun too."""
+        """Read from the present socket, also after TLS has begun."""
         raw = _Arrivals(self.sock, self._pace)
         # Newer versions have ``file`` as a property.
         name = "_file" if isinstance(getattr(type(self), "file", None), property) else "file"
@@ -93,12 +92,12 @@ class Protocol(imaplib.IMAP4):
         return self._file if hasattr(self, "_file") else self.file
 
     def _get_capabilities(self) -> None:
-        # The first command. imaplib wants a text after OK; servers exist that leave it out.
+        # The first command. imaplib requires a text after OK; some servers leave it out.
         tag: Any = self.tagpre
         self.tagre = re.compile(rb"(?P<tag>" + tag + rb"\d+) (?P<type>[A-Z]+) ?(?P<data>.*)", re.ASCII)
         kind, data = self._simple_command("CAPABILITY")
         if kind != "OK":
-            # Not "no IMAP server", as imaplib would call one that has too much to do.
+            # Not "no IMAP server", as imaplib would call a busy one.
             raise self.error(data[-1])
         told = self.untagged_responses.pop("CAPABILITY", [b""])[-1]
         if not isinstance(told, bytes) or not told:
@@ -110,25 +109,25 @@ class Protocol(imaplib.IMAP4):
         try:
             return super()._command(name, *arguments)  # type: ignore[misc]
         except Ended:
-            # While it waits to be asked for more, imaplib does not look whether leave was taken.
+            # imaplib does not check for BYE while it waits for a continuation.
             self._check_bye()
             raise
 
     def begin(self, *, keep: bool = False) -> None:
-        """A command is about to be sent; with ``keep`` what came before is still to be read."""
+        """Begin a command; with ``keep`` earlier replies are still to be read."""
         self._pace.answer()
         if self.state in ("NONAUTH", "LOGOUT"):
-            # What is said until the login is done has one bound in all.
+            # All replies before the login share one bound.
             return
         self._left, self._allowed = self._allowed, ORDINARY
         if keep:
             return
-        # Nothing of what came unasked is of use any more, and together it could be much.
+        # Unsolicited replies are of no more use, and together could be large.
         bye = self.untagged_responses.get("BYE")
         self.untagged_responses = {"BYE": bye} if bye else {}
 
     def _command_complete(self, name: str, tag: bytes) -> tuple[str, list[Any]]:
-        # imaplib's own turns every error into another one, and puts the command before its text.
+        # imaplib's own method turns every error into another one, and puts the command before its text.
         if name != "LOGOUT":
             self._check_bye()
         kind, data = self._get_tagged_response(tag, expect_bye=name == "LOGOUT")
@@ -141,7 +140,7 @@ class Protocol(imaplib.IMAP4):
         return kind, data
 
     def _with_reason(self, data: list[Any]) -> list[Any]:
-        """A refusal, with what was said just before it for programs: the code may stand in an untagged NO alone."""
+        """A refusal with the code of an untagged NO just before it, which may have the only one."""
         if busy(said(data)):
             return data
         aside = [*self.untagged_responses.pop("NO", []), *self.untagged_responses.pop("BAD", [])]
@@ -176,14 +175,14 @@ class Protocol(imaplib.IMAP4):
         return line
 
     def read(self, size: int) -> bytes:
-        """A literal, whole, in one piece of memory: pages of it that nothing was written to yet take none."""
+        """A literal, whole, in one piece of memory: untouched pages of it take none."""
         if size > LONGEST_LITERAL:
             raise self.abort(f"the server announced a message of {size} bytes")
         if size > self._left:
             raise Oversized(size, self.mo.string)
         self._left -= size
         self._pace.literal()
-        # Not imaplib's own ``read``: newer ones gather pieces and join them, and hold a large message twice.
+        # Not imaplib's own ``read``: newer versions join pieces, and hold a large message twice.
         data: bytes = self._stream.read(size)
         self._pace.whole()
         if len(data) < size:
@@ -192,7 +191,7 @@ class Protocol(imaplib.IMAP4):
 
 
 class _Arrivals(io.RawIOBase):
-    """The bytes of a socket, with a word to ``pace`` for each arrival."""
+    """The bytes of a socket, reporting each arrival to ``pace``."""
 
     def __init__(self, source: socket.socket, pace: Pace) -> None:
         self._receive = source.recv_into

@@ -1,8 +1,8 @@
 """FETCH replies as imaplib hands them over (RFC 3501 section 7.4.2): a small reader, five times as fast as a general parser.
 
-Only what we ask for is read: UID, FLAGS, INTERNALDATE, RFC822.SIZE, BODY[] and BODY[HEADER]. What a server says unasked in
-between (flag changes, EXISTS) is passed over, and so is every literal of another name: a body is the value of the item BODY[]
-in a reply that names its UID, or it is none. Pure functions.
+Only requested items are read: UID, FLAGS, INTERNALDATE, RFC822.SIZE, BODY[] and BODY[HEADER]. Unsolicited replies in between
+(flag changes, EXISTS) are skipped, and so is every other literal: a body is the value of BODY[] in a reply with its UID. Pure
+functions.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from datetime import date
 from core.imap.names import Reply
 from core.masking import masked, masked_name
 
-#: A UID has 32 bits (RFC 3501 section 9, nz-number); a server that counts further is believed up to ten digits.
+#: A UID has 32 bits (RFC 3501 section 9, nz-number); up to ten digits are accepted.
 _UID = re.compile(rb"\d{1,10}", re.ASCII)
-#: A size has 63 bits at most (RFC 8474 section 4.2): a larger one, or a negative one, says nothing.
+#: A size has 63 bits at most (RFC 8474 section 4.2): a larger or negative one is ignored.
 _SIZE = re.compile(rb"\d{1,18}", re.ASCII)
-# As most servers answer what was asked; the others take the long way.
+# The usual form of the answer; others are parsed in full.
 _LISTED = re.compile(rb'(\d+) \(UID (\d{1,10}) FLAGS \(([^)]*)\) INTERNALDATE "([^"]*)" RFC822\.SIZE (\d{1,18})\)')
 _LITERAL_ONLY = re.compile(rb"\d+ \(UID (\d{1,10}) (BODY\[(?:HEADER)?\]) \{\d+\}")
 _DATE_TIME = re.compile(r"\s*(\d{1,2})-(\w{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})")
@@ -31,20 +31,20 @@ _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A message as the folder lists it. ``size`` in bytes as the server says; ``internaldate`` in seconds since 1970."""
+    """A message as the folder lists it. ``size`` in bytes by the server; ``internaldate`` in seconds since 1970."""
 
     size: int
     internaldate: int | None
     flags: str
     #: The server did not tell the flags.
     flagless: bool = False
-    #: The server did not tell a size that can be true; ``size`` is 0 then.
+    #: The server did not tell a possible size; ``size`` is 0 then.
     sizeless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The messages of a folder by UID. ``twice`` holds the UIDs that lines of several messages named, or named differently."""
+    """The messages of a folder by UID. ``twice`` holds UIDs named for several messages, or with different values."""
 
     messages: dict[int, Listed]
     twice: frozenset[int] = frozenset()
@@ -52,14 +52,14 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """The answer to a FETCH of one section: bytes by UID, None for NIL. ``twice``: UIDs that got several that differ."""
+    """The answer to a FETCH of one section: bytes by UID, None for NIL. ``twice``: UIDs with several different ones."""
 
     found: dict[int, bytes | None]
     twice: frozenset[int] = frozenset()
 
 
 def listing(replies: Iterable[Reply]) -> Listing:
-    """The messages that FETCH replies list. A reply without UID, or with neither size nor date, is something unasked."""
+    """The messages that FETCH replies list. A reply without UID, or with neither size nor date, is unsolicited."""
     found: dict[int, Listed] = {}
     numbers: dict[int, bytes] = {}
     twice: set[int] = set()
@@ -87,7 +87,7 @@ def listing(replies: Iterable[Reply]) -> Listing:
         found[uid], numbers[uid] = item, number
     for uid, text in alone.items():
         if uid in found:
-            # Told later, or told at all: what counts is the last word.
+            # Told later, or told at all: the last one counts.
             found[uid] = replace(found[uid], flags=text, flagless=False)
     return Listing(found, frozenset(twice))
 
@@ -110,11 +110,11 @@ def _listed(items: Items) -> Listed:
 
 
 def _flags(data: bytes) -> str:
-    # \Recent is about the session, not about the message.
+    # \Recent is of the session, not of the message.
     if data in (b"", b"\\Seen"):
         return data.decode()
     flags = (flag for flag in data.decode("latin-1").split() if flag.lower() != "\\recent")
-    # Those of the standard are the program's own words; any other is the server's.
+    # Flags of the standard are known words; any other is the server's text.
     return " ".join(flag if flag[0] in "\\$" else masked_name(flag) for flag in flags)
 
 
@@ -164,13 +164,13 @@ _NAME = re.compile(rb"[^\s()\[\]\"{}<>]+(?:\[[^\[\]]*+\])?(?:<\d+>)?")
 _ATOM = re.compile(rb"[^\s()\"]+")
 _QUOTED = re.compile(rb'"((?:\\.|[^"\\])*)"', re.DOTALL)
 _ID_STRING = re.compile(rb'"((?:\\.|[^"\\])*+)("|\Z|\\\Z)|\bNIL\b', re.DOTALL)
-#: As much of a reply to ID, and of a field in it, as is read.
+#: Characters of a reply to ID, and of a field in it, that are read.
 LONGEST_ID, LONGEST_FIELD = 10_000, 200
 _ANNOUNCED = re.compile(rb"~?\{\d+\+?\}$")
 
 
 def _groups(replies: Iterable[Reply]) -> Iterator[Group]:
-    """The replies, each whole: imaplib gives a reply with literals in pieces, of which the last is the only one without."""
+    """Yield whole replies: imaplib gives a reply with literals in pieces, of which only the last has no literal."""
     pieces: list[bytes | tuple[bytes, bytes]] = []
     for reply in replies:
         if isinstance(reply, tuple):
@@ -189,9 +189,9 @@ def _groups(replies: Iterable[Reply]) -> Iterator[Group]:
 
 
 def fetch_items(group: Group) -> tuple[bytes, Items]:
-    """The sequence number and the items of one FETCH reply; as far as it can be read, each item with all its values.
+    """The sequence number and the items of one FETCH reply; as far as it is readable, each item with all its values.
 
-    Linear in the length of the reply. What comes after something unreadable is left out: a value is never guessed.
+    Linear in the length of the reply. Everything after an unreadable part is dropped: a value is never guessed.
     """
     reader = _Reader()
     for piece in group:
@@ -214,7 +214,7 @@ class _Reader:
         self._list: list[bytes] = []
 
     def text(self, text: bytes) -> bool:
-        """Read up to the next literal. False where the reply ends, or cannot be read any further."""
+        """Read up to the next literal. False at the end of the reply, or of its readable part."""
         at = 0
         if not self.number:
             start = _START.match(text)
@@ -229,7 +229,7 @@ class _Reader:
         return True
 
     def literal(self, data: bytes) -> None:
-        """The value that follows is a literal."""
+        """Take a literal as the next value."""
         if not self._depth:
             self._put(data)
 
@@ -277,7 +277,7 @@ def _unescape(data: bytes) -> bytes:
 
 
 def _only(items: Items, name: str) -> bytes | None:
-    """The value of an item that is there once, or always the same."""
+    """The value of an item that occurs once, or always the same."""
     values = set(items.get(name, ()))
     return values.pop() if len(values) == 1 else None
 
@@ -304,12 +304,12 @@ def identity(replies: Iterable[Reply]) -> dict[str, str]:
 
 
 def month(number: int) -> str:
-    """The name of a month (1 to 12) as IMAP has it: ``Jul``."""
+    """The IMAP name of a month (1 to 12): ``Jul``."""
     return _MONTH_NAMES[number - 1].capitalize()
 
 
 def internaldate(text: str) -> int | None:
-    """``17-Jul-1996 02:44:25 -0700`` in seconds since 1970; None when it is no date."""
+    """``17-Jul-1996 02:44:25 -0700`` in seconds since 1970; None for no date."""
     match = _DATE_TIME.fullmatch(text)
     if match is None or match[2].lower() not in _MONTHS:
         return None

@@ -1,4 +1,4 @@
-"""A session with one mailbox: the few commands that archiving needs, on a thread of its own.
+"""A session with one mailbox: the IMAP commands of archiving, on a thread of its own.
 
 Every command is one round trip. A cancelled session is closed from outside (``abort``), which ends a read that is waiting.
 """
@@ -37,13 +37,13 @@ from core.text import sequence
 
 T = TypeVar("T")
 LOGOUT_SECONDS = 5.0
-#: An answer with messages may be so much longer than they should be, for what is said besides.
+#: Bytes of an answer beside its messages.
 SLACK = 4 * 1024 * 1024
-#: The most that messages of one answer may have together, where nothing is known of their sizes.
+#: Bytes of the messages in one answer, where no sizes are known.
 LARGEST_ANSWER = 2**31
-#: Commands that put something on the server: over quota they will be tomorrow too.
+#: Commands that store something on the server: over quota they fail tomorrow too.
 _PUTTING = ("APPEND", "CREATE")
-#: How Kerio Connect greets when it is told to hide its version.
+#: Kerio Connect's greeting when it is set to hide its version.
 _HIDDEN_KERIO = "* OK IMAP4rev1 server ready"
 
 
@@ -60,11 +60,10 @@ class Selected:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a FETCH of bodies brought: message bytes by UID (None for NIL), and the server's words when it said NO or BAD.
+    """The result of a FETCH of bodies: message bytes by UID (None for NIL), and the server's text when it said NO or BAD.
 
-    ``twice``: the UIDs for which several bodies came that differ; none of these is in ``bodies``.
-    ``broken``: the connection ended within the answer; what is in ``bodies`` came before that, whole. ``oversized``: that was
-    since a message came with far more bytes than its answer was to have: its UID if that was told (else 0), and its size.
+    ``twice``: UIDs with several different bodies, none of which is in ``bodies``. ``broken``: the connection ended after
+    ``bodies``. ``oversized``: because of a message far above its answer's limit: UID if known (else 0), and size.
     """
 
     bodies: dict[int, bytes | None]
@@ -75,12 +74,12 @@ class Fetched:
 
     @property
     def busy(self) -> bool:
-        """Was it refused for now only?"""
+        """True for a temporary refusal."""
         return codes.busy(self.refusal)
 
 
 class Busy(ProtocolError):
-    """The server would not do it now; later it may ([UNAVAILABLE], throttling)."""
+    """The server refused temporarily ([UNAVAILABLE], throttling)."""
 
 
 class Session:
@@ -91,11 +90,11 @@ class Session:
         self._executor = executor
         self.capabilities = capabilities
         self.known = Known()
-        #: What the server tells of its namespaces; None while it has not, or when it does not.
+        #: The server's namespaces; None before it has told them, or when it does not.
         self.namespaces: Namespaces | None = None
         self._kerio_login = False
         self._exists = 0
-        #: Told how many bytes of messages came with each answer.
+        #: Called with the bytes of messages in each answer.
         self.received: Callable[[int], None] = lambda size: None
 
     @classmethod
@@ -108,7 +107,7 @@ class Session:
             try:
                 client = await asyncio.shield(connecting)
             except asyncio.CancelledError:
-                # The thread would wait for a silent server to its timeout, and the program for the thread.
+                # The thread would wait for a silent server until its timeout, and the program for the thread.
                 connecting.add_done_callback(_close_late)
                 opening.end()
                 raise
@@ -127,11 +126,11 @@ class Session:
         return session
 
     def hear(self, told: Callable[[int], None]) -> None:
-        """Have ``told`` called, in the session's thread, with the size of everything that comes from the server."""
+        """Have ``told`` called, in the session's thread, with the size of every arrival from the server."""
         self._client.pace.told = told
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Do ``function`` in the session's thread. Raises ``Dropped``, ``Sluggish``, ``ProtocolError``, ``Busy``."""
+        """Run ``function`` in the session's thread. Raises ``Dropped``, ``Sluggish``, ``ProtocolError``, ``Busy``."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
         except asyncio.CancelledError:
@@ -142,7 +141,7 @@ class Session:
         except (imaplib.IMAP4.error, IMAPClientError) as error:
             raise _refused(problems.REFUSED(said=words(error)), words(error)) from error
         except (ValueError, LookupError, TypeError) as error:
-            # imaplib stumbles over what no server should send; where it stands in the stream nobody knows then.
+            # imaplib fails on invalid replies; the position in the stream is unknown then.
             self.abort()
             raise Dropped(connection.UNREADABLE(kind=type(error).__name__)) from error
 
@@ -154,14 +153,14 @@ class Session:
         before = frozenset(str(item).upper() for item in self.protocol.capabilities)
         asked = [("CAPABILITY", b"CAPABILITY")]
         if "ID" in before and self.known.product is None:
-            # Asked later it would be a round trip of its own.
+            # Requested later it would be a round trip of its own.
             self.protocol.untagged_responses.pop("ID", None)
             asked.append(("ID", folders.WHO))
         refusals = folders.at_once(self, asked)
         if len(asked) > 1:
             self.known.learn(replies.identity(self.protocol.untagged_responses.pop("ID", [])))
         told = self.protocol.untagged_responses.pop("CAPABILITY", None)
-        # Where it is refused, what was announced before the login will do.
+        # When it is refused, the capabilities announced before the login are used.
         return frozenset(told[-1].decode("latin-1").upper().split()) if told and told[-1] and not refusals[0] else before
 
     @property
@@ -170,7 +169,7 @@ class Session:
         return self._client.protocol
 
     async def identity(self) -> tuple[str, str]:
-        """Name and vendor of the server's software, as it says itself (RFC 2971); empty when it does not."""
+        """Name and vendor of the server's software, from its ID (RFC 2971); empty when it does not tell."""
         if "ID" in self.capabilities and self.known.product is None:
             await self.call(self._identify)
         return self.known.product or "", self.known.vendor
@@ -190,7 +189,7 @@ class Session:
         return hashlib.sha256(shown).hexdigest() if shown else ""
 
     async def folders(self) -> list[Folder]:
-        """All folders, with whose they are; those that can only hold others included."""
+        """All folders with their owners, those that can only hold others included."""
         return (await self.call(folders.read, self, False)).folders
 
     async def folders_with_status(self) -> tuple[list[Folder], dict[str, Status], list[Unused]]:
@@ -200,7 +199,7 @@ class Session:
 
     @property
     def is_kerio(self) -> bool:
-        """Is it a Kerio Connect? By ID, then by the greeting; only such a server knows its master login."""
+        """True for a Kerio Connect, by ID, then by the greeting; only such a server knows a master login."""
         product = self.known.product or ""
         welcome = (self.protocol.welcome or b"").decode("latin-1")
         return (
@@ -210,7 +209,7 @@ class Session:
         )
 
     def command(self, name: str, *arguments: bytes, wanted: Sequence[str] = ()) -> dict[str, list[Reply]]:
-        """One command, in the session's thread; its untagged replies of the kinds ``wanted``. Raises on NO and BAD."""
+        """Run one command, in the session's thread; its untagged replies of the kinds ``wanted``. Raises on NO and BAD."""
         protocol = self.protocol
         for key in wanted:
             protocol.untagged_responses.pop(key, None)
@@ -223,7 +222,7 @@ class Session:
 
     @staticmethod
     def refusal(reason: Reason, words: str) -> ProtocolError:
-        """The error that the server's ``words`` stand for: ``Busy`` when the same may work later."""
+        """The error for the server's ``words``: ``Busy`` when the same may succeed later."""
         return _refused(reason, words)
 
     async def examine(self, folder: Folder) -> Selected:
@@ -234,7 +233,7 @@ class Session:
         """EXAMINE or SELECT, in the session's thread."""
         protocol = self.protocol
         protocol.untagged_responses = {}
-        # Else imaplib takes a folder that turns out to be read-only for an error.
+        # Otherwise imaplib takes a folder that turns out to be read-only for an error.
         protocol.is_readonly = True
         arguments = [names.quote(folder.name)]
         if names.needs_literal(folder.name):
@@ -253,12 +252,12 @@ class Session:
             numbers["UIDNEXT"] or 0,
             numbers["EXISTS"],
             read_only=bool(found["READ-ONLY"]),
-            # What is not said may be anything (RFC 3501 section 7.1).
+            # Without PERMANENTFLAGS all flags can be set (RFC 3501 section 7.1).
             keeps_deleted=not isinstance(flags, bytes) or b"\\deleted" in flags.lower(),
         )
 
     async def listing(self, uids: str = "1:*") -> Listing:
-        """All messages of the open folder, or those of a sequence set: the truth about it, in one round trip."""
+        """All messages of the open folder, or those of a sequence set, in one round trip."""
         return await self.call(self._listing, uids)
 
     def _listing(self, uids: str) -> Listing:
@@ -270,7 +269,7 @@ class Session:
         return replies.listing(fetched[0])
 
     async def headers(self, uids: Iterable[int]) -> dict[int, bytes | None]:
-        """Header blocks by UID; of those for which several came that differ there is none."""
+        """Header blocks by UID; none for a UID with several different ones."""
         return (await self._sections(uids, "BODY[HEADER]"))[0].found
 
     async def bodies(self, uids: Iterable[int], size: int = LARGEST_ANSWER) -> Fetched:
@@ -284,7 +283,7 @@ class Session:
         return fetched
 
     async def download(self, uids: Iterable[int], size: int) -> Fetched:
-        """The same, but a connection that breaks is told beside the messages that came before; the session has ended then."""
+        """The same as ``bodies``, but a broken connection, which ends the session, is reported beside the messages before."""
         return await self.call(self._download, frozenset(uids), size)
 
     def _download(self, uids: frozenset[int], size: int) -> Fetched:
@@ -309,7 +308,7 @@ class Session:
         return replies.sections(replied, name, wanted), refusal
 
     async def present(self, uids: Iterable[int]) -> set[int]:
-        """Those of ``uids`` that the open folder still has. Raises ``ProtocolError`` when the server would not say."""
+        """Those of ``uids`` that the open folder still has. Raises ``ProtocolError`` when the server refuses."""
         wanted = set(uids)
         fetched = await self.call(self._fetch, sequence.pack(wanted), "(UID)")
         if fetched[1]:
@@ -324,14 +323,14 @@ class Session:
         except imaplib.IMAP4.abort:
             raise
         except imaplib.IMAP4.error as error:
-            # BAD comes as an exception; what arrived before it is good all the same.
+            # BAD comes as an exception; replies before it are valid all the same.
             return protocol.untagged_responses.pop("FETCH", []), words(error)
         if kind != "OK":
             return protocol.untagged_responses.pop("FETCH", []), f"{kind} {said(data)}"
         return [item for item in data if item], ""
 
     async def close(self) -> None:
-        """LOGOUT and close; a connection that is gone already is no error."""
+        """LOGOUT and close; a closed connection is no error."""
         try:
             await self.call(self._log_out)
         except (Dropped, ProtocolError):
@@ -353,9 +352,9 @@ class Session:
             return
 
     def abort(self) -> None:
-        """Close at once, from any thread: a read that waits for the server ends with an error."""
+        """Close at once, from any thread: a waiting read ends with an error."""
         try:
-            # The plain socket below TLS: unwrapping would wait for the other side.
+            # The plain socket below TLS: unwrapping would wait for the server.
             socket.socket.shutdown(self.protocol.sock, socket.SHUT_RDWR)
         except OSError:
             # Closed already.
@@ -363,7 +362,7 @@ class Session:
 
 
 def _section(name: str) -> str:
-    """The items of a FETCH for the section ``name`` that changes no flag."""
+    """The FETCH items for the section ``name`` that set no flag."""
     return f"(UID {name.replace('[', '.PEEK[')})"
 
 
@@ -374,20 +373,20 @@ def _close_late(connecting: asyncio.Future[Client]) -> None:
 
 def _number(values: list[Reply]) -> int | None:
     for value in reversed(values):
-        # int() would refuse thousands of digits.
+        # int() refuses thousands of digits.
         if isinstance(value, bytes) and re.fullmatch(rb"\s*\d{1,19}\s*", value) and int(value) <= names.LARGEST:
             return int(value)
     return None
 
 
 def _refused(reason: Reason, said: str, *, putting: bool = False) -> ProtocolError:
-    """The error for a refusal; ``said`` are the server's own words, ``putting``: something was to be put there."""
+    """The error for a refusal; ``said`` is the server's text, ``putting``: something was to be stored there."""
     full = putting and codes.code(said) is Code.OVERQUOTA
     return Busy(problems.BUSY(said=said)) if codes.busy(said) and not full else ProtocolError(reason)
 
 
 def _lost(error: BaseException) -> Dropped:
-    """What it means that a connection broke."""
+    """The error for a broken connection."""
     if isinstance(error, TimeoutError):
         return Dropped(connection.SILENT())
     if isinstance(error, Slow):

@@ -1,4 +1,4 @@
-"""TLS as a profile wants it, and what goes wrong with it in words that say what to do."""
+"""TLS settings of a profile, and errors of the handshake in words with a remedy."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def context(server: Server) -> ssl.SSLContext:
 
 
 def errors(server: Server, port: int) -> tls_errors:
-    """Translate what goes wrong in a TLS handshake."""
+    """Translate errors of a TLS handshake."""
     return tls_errors(server.host, port, NO_IMAP_TLS if server.access is Access.IMAP_SSL else NO_TLS)

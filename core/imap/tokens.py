@@ -1,6 +1,6 @@
-"""The parts of a server's reply: parentheses, strings, atoms (RFC 3501 section 9). Pure functions, tolerant of what is odd.
+"""Tokens of a server's reply: parentheses, strings, atoms (RFC 3501 section 9). Pure, tolerant of deviations.
 
-For short replies only: what comes with message bodies is read elsewhere.
+For short replies only: message bodies are read elsewhere.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _TOKEN = re.compile(rb'\s*(?:(\()|(\))|"((?:\\.|[^"\\])*)"|([^\s()"]+))', re.DOT
 _LITERAL_SIZE = re.compile(rb"\{\d+\+?\}$")
 _DEEPEST = 8
 
-#: What a reply consists of: texts, lists of values, and NIL.
+#: A value in a reply: text, list of values, or NIL.
 Value = bytes | list["Value"] | None
 
 

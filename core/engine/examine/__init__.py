@@ -1,1 +1,1 @@
-"""Looks at a server that archive nothing by themselves: tests, comparisons, previews, directory synchronisation."""
+"""Examination of servers without archiving: tests, comparisons, previews, directory synchronisation."""

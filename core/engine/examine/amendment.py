@@ -1,7 +1,7 @@
-"""Archives what a comparison of a mailbox found to differ: by a visit as a run makes it, which deletes nothing.
+"""Amendment: archives the differences that a comparison of a mailbox found, by a visit like a run's that deletes nothing.
 
-Of a UID that names another message the old record vanishes, its history is kept, and what the server has is archived beside
-it. Numbers that the server computed anew are recorded.
+When a UID names another message, the old record vanishes, its history is kept, and the server's message is archived beside it.
+Numbers that the server has recomputed are recorded.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ Doubted = Mapping[tuple[str, int], Iterable[int]]
 async def amend(
     archive: Archive, profile: Profile, mailbox: Mailbox, link: Link, server: KnownServer, budget: Budget, doubted: Doubted
 ) -> str:
-    """Archive all that a mailbox has and the archive has not, and read the UIDs that are ``doubted`` by folder and UIDVALIDITY.
+    """Archive messages that a mailbox has and the archive lacks, and read the UIDs ``doubted``, by folder and UIDVALIDITY.
 
-    Why it failed as a whole; empty when it did not. Raises ``BusyError`` when a restore fills the mailbox, ``StorageError``.
+    The result is the reason why it failed as a whole; empty when it did not. Raises ``BusyError`` when a restore fills the
+    mailbox, ``StorageError``.
     """
     with alone(archive.home, profile.server.source(mailbox.login.casefold()), mailbox.top):
         to = Destination(NO_RUN, mailbox.source(profile.server), mailbox.user.id, mailbox.top, mailbox.everybody, mailbox.login)

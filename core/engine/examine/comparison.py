@@ -1,8 +1,8 @@
-"""Compares folders of a mailbox with the archive: by numbers, as a run does, or deep, by the bytes of every message.
+"""Comparison of a mailbox's folders with the archive: by numbers, as a run does, or deep, by the bytes of every message.
 
-By numbers a UID is known only with the size and INTERNALDATE that were recorded for it. A deep comparison reads every body and
-compares its SHA-256 with that of the archived message, which is read back from the disk as well. It changes nothing on the
-server; what was equal is noted batch by batch, so that a comparison that was stopped goes on from there.
+By numbers, a UID is known only with the size and INTERNALDATE recorded for it. A deep comparison reads every body and compares
+its SHA-256 with that of the archived message, which is read back from the disk as well. It changes nothing on the server; equal
+messages are recorded batch by batch, so that a stopped comparison can continue.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from core.problems.command_line import sentence
 from core.profiles.profile import Profile
 from core.text.format import counted, number
 
-#: What a message of unknown length is taken for when memory is shared out.
+#: Bytes assumed for a message of unknown length when memory is shared out.
 UNTOLD = 1024 * 1024
 
 
@@ -54,15 +54,15 @@ class Compared:
 
 
 async def _at_once() -> None:
-    """For comparisons beside which nothing is run."""
+    """Used by comparisons during which no run can start."""
 
 
 @dataclass(slots=True)
 class Deep:
-    """A deep comparison of a profile. ``repair`` archives what differs, ``anew`` forgets what an earlier one found.
+    """A deep comparison of a profile. ``repair`` archives differences, ``anew`` forgets earlier results.
 
-    ``tick`` is told how far it is, ``warn`` what should be known of the server. ``quiet`` waits until no run of the profile is
-    under way. ``started`` is when the comparison was begun, which may be long ago.
+    ``tick`` gets the progress, ``warn`` warnings about the server. ``quiet`` waits until no run of the profile is under way.
+    ``started`` is the time at which the comparison was begun, which may be long ago.
     """
 
     repair: bool = False
@@ -81,7 +81,7 @@ class Deep:
             self.warn(text)
 
     def settled(self, messages: int, bytes_: int, differing: int) -> None:
-        """So many messages are done."""
+        """Count messages that are done."""
         self.progress.done += messages
         self.progress.bytes += bytes_
         self.progress.differing += differing
@@ -90,7 +90,7 @@ class Deep:
 
 @dataclass(slots=True)
 class Scope:
-    """A mailbox that is compared. ``lost`` is set when its server cannot be reached any more."""
+    """A mailbox under comparison. ``lost`` is set when its server cannot be reached any more."""
 
     archive: Archive
     link: Link
@@ -99,19 +99,19 @@ class Scope:
     server: KnownServer
     deep: Deep | None = None
     lost: ConnectError | None = None
-    #: Known UIDs that must be read again when what differs is archived, by folder name and UIDVALIDITY.
+    #: Known UIDs to be read again when differences are archived, by folder name and UIDVALIDITY.
     doubted: dict[tuple[str, int], set[int]] = field(default_factory=dict)
     #: UIDs that were found equal, by folder.
     equal: dict[str, set[int]] = field(default_factory=dict)
     _folders: dict[str, Folder] = field(default_factory=dict)
 
     async def folder(self, folder: Folder) -> MissingFolder:
-        """Compare a folder; one that cannot be opened or listed says so. Raises ``ConnectError`` when nothing can be had."""
+        """Compare a folder; the result of one that cannot be opened or listed has an error. Raises ``ConnectError``."""
         self._folders[folder.path] = folder
         try:
             return await self._compare(folder)
         except (Dropped, ProtocolError) as error:
-            # One folder that cannot be had says nothing about the next.
+            # The failure of one folder must not count against the next.
             self.link.progressed()
             return self.unread(folder, error.message)
         except ConnectError as error:
@@ -121,11 +121,11 @@ class Scope:
             return self.unread(folder, error.message)
 
     def unread(self, folder: Folder, error: str) -> MissingFolder:
-        """A folder of which nothing could be compared."""
+        """The result of a folder that could not be compared at all."""
         return MissingFolder(folder.path, 0, 0, "", error=error, depth=Depth(left_over=1) if self.deep else None)
 
     async def again(self, before: MissingFolder) -> MissingFolder:
-        """Compare a folder once more after what differed was archived: only what was not equal is read."""
+        """Compare a folder once more after its differences were archived: equal messages are not read again."""
         after = await self.folder(self._folders[before.path])
         if before.depth is None or after.depth is None or not after.done:
             return replace(before, error="; ".join(filter(None, (before.error, after.error))))
@@ -148,7 +148,7 @@ class Scope:
         return MissingFolder(path, len(look.listed), len(same), "", _sorted(differing), _doubts(look), len(left_out))
 
     async def _left_out(self, look: Look) -> set[int]:
-        """What is new and not wanted: by the filter, in a view, or left in a catch-all mailbox for want of a user."""
+        """New UIDs that a run would not archive: excluded by the filter, shown in a view, or left in a catch-all mailbox."""
         found = await filtering.excluded(
             self.profile.filter,
             look.plan.new,
@@ -157,7 +157,7 @@ class Scope:
             now(),
         )
         if look.folder.view:
-            # What it shows of folders that are not archived.
+            # A view also shows messages of folders that are not archived.
             before = (await sources.complete(self.archive, self.source)).get(look.folder.name)
             if before is not None and before.signature.startswith(f"{look.uidvalidity}:"):
                 found |= looking.left_out_before(before, look.listed) & set(look.plan.new)
@@ -173,7 +173,7 @@ def _sorted(found: Iterable[Differing]) -> tuple[Differing, ...]:
 
 
 def _odd(server: KnownServer, look: Look, recorded: Mapping[int, Recorded], same: Iterable[int]) -> list[Differing]:
-    """Those of known messages that have another length than announced, on a server whose sizes are right otherwise."""
+    """Known messages with another length than announced, on a server whose sizes are otherwise right."""
     uids = list(same)
     lengths = {uid: recorded[uid].length for uid in uids if not look.listed[uid].sizeless}
     odd = {uid: length for uid, length in lengths.items() if length != look.listed[uid].size}
@@ -191,7 +191,7 @@ def _odd(server: KnownServer, look: Look, recorded: Mapping[int, Recorded], same
 
 
 def _doubts(look: Look) -> str:
-    """Why a folder's list is not the whole truth; empty when it adds up."""
+    """The reason why a folder's listing is incomplete; empty when it adds up."""
     found = []
     if look.unlisted:
         found.append(f"the server counts {number(look.unlisted)} more messages here than it lists")
@@ -202,7 +202,7 @@ def _doubts(look: Look) -> str:
 
 @dataclass(slots=True)
 class _Verdict:
-    """A batch that was compared: SHA-256 by UID of what is equal, and what differs or was repaired."""
+    """The result of a compared batch: SHA-256 of equal messages by UID, differences, and repaired messages."""
 
     equal: dict[int, bytes] = field(default_factory=dict)
     differing: list[Differing] = field(default_factory=list)
@@ -210,7 +210,7 @@ class _Verdict:
 
 
 class _DeepFolder:
-    """The deep comparison of one folder, as it was looked at."""
+    """The deep comparison of one folder, by its listing."""
 
     def __init__(self, scope: Scope, deep: Deep, look: Look, recorded: Mapping[int, Recorded], left_out: set[int]) -> None:
         self._scope = scope
@@ -227,7 +227,7 @@ class _DeepFolder:
         self._bytes = 0
 
     async def run(self) -> MissingFolder:
-        """Read and compare all that was not found equal before."""
+        """Read and compare all messages that were not found equal before."""
         deep, look = self._deep, self._look
         deep.progress.where = look.folder.path
         kept = await self._kept()
@@ -260,7 +260,7 @@ class _DeepFolder:
         self._scope.doubted[look.folder.name, look.uidvalidity] = doubted & look.plan.known
 
     async def _kept(self) -> dict[int, datetime]:
-        """When what was found equal before this comparison was stopped was read, by UID; as far as that still counts."""
+        """Valid earlier results: the times at which messages were found equal, by UID."""
         before = await comparisons.equal(self._scope.archive, self._place)
         uids = sorted(before.keys() & (self._look.plan.known - self._changed))
         kept = await self._archived(uids)
@@ -271,7 +271,7 @@ class _DeepFolder:
         return await sources.kept(self._scope.archive, place.source, place.name, place.uidvalidity, uids)
 
     async def _read(self, wanted: list[int]) -> str:
-        """Download and compare; why not all of it could be had."""
+        """Download and compare; the reason why a part could not be read, else empty."""
         look, stream = self._look, Pipeline(self._compare, self._note)
 
         def submit(batch: Batch, grant: Grant) -> Awaitable[None]:
@@ -299,7 +299,7 @@ class _DeepFolder:
         return ""
 
     def _expected(self, uid: int) -> int:
-        """The bytes that a message may have: the server's numbers alone must not decide how much memory is taken."""
+        """The bytes reckoned for a message, bounded: the server's numbers alone must not decide how much memory is taken."""
         listed, recorded = self._look.listed[uid].size, self._recorded.get(uid)
         return max(listed, recorded.length) if recorded else listed or UNTOLD
 
@@ -308,7 +308,7 @@ class _DeepFolder:
         self._deep.settled(1, 0, 1)
 
     def _expunged(self, uid: int) -> None:
-        """Another client deleted it meanwhile: it is not on the server, so it is not missing."""
+        """Count a UID as gone: another client deleted the message, so it is not missing."""
         self._gone.add(uid)
         self._deep.settled(1, 0, 0)
 
@@ -336,7 +336,7 @@ class _DeepFolder:
         return found
 
     async def _damaged(self, digests: set[bytes]) -> dict[bytes, DamagedError]:
-        """Those of archived messages that cannot be read back from the disk."""
+        """Those of the archived messages that cannot be read back from the disk, with the error."""
         found: dict[bytes, DamagedError] = {}
         seen: set[bytes] = set()
         try:
@@ -345,12 +345,12 @@ class _DeepFolder:
                 if isinstance(got, DamagedError):
                     found[sha256] = got
         except DamagedError as error:
-            # A volume that cannot be opened: all that lies in it, or was not reached, counts as unread.
+            # A volume that cannot be opened: all of its messages, reached or not, count as unread.
             found |= dict.fromkeys(digests - seen, error)
         return found
 
     async def _renew(self, kept: Kept, raw: bytes) -> bool:
-        """Store the good bytes of a message anew; can they be read back?"""
+        """Store the good bytes of a message anew; True when they can be read back."""
         good, archive = read_as(raw, kept), self._scope.archive
         origin = f"{self._look.folder.path} of {self._scope.source.partition(' -> ')[0]}"
         entry = Repaired((RepairedMessage(kept.sha256, len(good), origin),))
@@ -362,7 +362,7 @@ class _DeepFolder:
         return True
 
     async def _relist(self, equal: Iterable[int]) -> None:
-        """Record the numbers that the server names now for messages whose bytes are the same."""
+        """Record the numbers that the server lists now for messages with unchanged bytes."""
         look, archive = self._look, self._scope.archive
         renumbered = [(uid, look.listed[uid]) for uid in equal if uid in self._changed]
         to = Destination(NO_RUN, self._scope.source, "", "")

@@ -16,20 +16,20 @@ class What(StrEnum):
     """The difference between a message on the server and its archived record."""
 
     NOT_ARCHIVED = "not-archived"
-    #: Known, and listed with another size or date than was recorded: it may be another message. Only bytes tell.
+    #: Known, but listed with another size or date than recorded: it may be another message, which only bytes tell.
     OTHER_NUMBERS = "other-numbers"
-    #: The server has another message there than the one that was archived.
+    #: The server has another message at the UID than the archived one.
     OTHER_BYTES = "other-bytes"
     #: The archived message has another length than the server announces, on a server whose sizes are right.
     OTHER_LENGTH = "other-length"
-    #: Listed, and not given when it was asked for.
+    #: Listed, but not sent on request.
     NOT_GIVEN = "not-given"
-    #: The server has the right bytes; the archive cannot read its own any more.
+    #: The server has the right bytes; the archive's copy is unreadable.
     DAMAGED = "damaged"
 
     @property
     def words(self) -> str:
-        """The same for people."""
+        """The difference in words."""
         return _WORDS[self]
 
 
@@ -67,9 +67,9 @@ class Differing:
 class Depth:
     """The work of a deep comparison in a folder.
 
-    ``compared`` messages were read now, ``kept`` are known from before this comparison was stopped: the oldest of them were
-    read at ``kept_since``. ``renumbered``: equal, and listed with other numbers than were recorded. ``left_over`` messages
-    were not read, since the folder could not be had any more.
+    ``compared`` messages were read now, ``kept`` before the comparison was stopped, the oldest at ``kept_since``.
+    ``renumbered``: equal, but listed with other numbers than recorded. ``left_over`` messages were not read, since the folder
+    became unavailable.
     """
 
     compared: int = 0
@@ -94,10 +94,10 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class MissingFolder:
-    """A folder compared with the archive. ``archived`` messages of those ``found`` are there, and as they are on the server.
+    """A folder compared with the archive. ``archived`` of its ``found`` messages are there, unchanged.
 
-    ``error`` says why not all of it could be compared. ``left_out`` counts messages that the profile's filter excludes, and
-    those of a catch-all mailbox that were left there. ``depth`` is None where only numbers were compared.
+    ``error`` is the reason why a part could not be compared. ``left_out`` counts messages that the profile's filter excludes,
+    and those left in a catch-all mailbox. ``depth`` is None where only numbers were compared.
     """
 
     path: str
@@ -111,12 +111,12 @@ class MissingFolder:
 
     @property
     def missing(self) -> tuple[tuple[int, int, int | None], ...]:
-        """(UID, size in bytes, INTERNALDATE in seconds or None) of what differs."""
+        """(UID, size in bytes, INTERNALDATE in seconds or None) of the differences."""
         return tuple((one.uid, one.size, one.internaldate) for one in self.differences)
 
     @property
     def done(self) -> bool:
-        """Was all of it read that could be asked for?"""
+        """True when all requested messages were read."""
         return self.depth is None or not self.depth.left_over
 
     def as_json(self) -> dict[str, Any]:
@@ -134,9 +134,9 @@ class MissingFolder:
 
 @dataclass(frozen=True, slots=True)
 class MissingMailbox:
-    """A mailbox compared with the archive; ``error`` says why it could not be, or not wholly, or not be repaired.
+    """A mailbox compared with the archive; ``error``: the reason why it was not, not wholly, or not repaired.
 
-    ``unfinished``: a later comparison has something to go on with.
+    ``unfinished``: a later comparison can continue this one.
     """
 
     mailbox: str
@@ -147,17 +147,17 @@ class MissingMailbox:
 
     @property
     def missing(self) -> int:
-        """How many messages differ."""
+        """The number of differing messages."""
         return sum(len(folder.differences) for folder in self.folders)
 
     @property
     def errors(self) -> int:
-        """How many things could not be compared."""
+        """The number of errors: of the mailbox as a whole, and of its folders."""
         return bool(self.error) + sum(bool(folder.error) for folder in self.folders)
 
     @property
     def repaired(self) -> int:
-        """How many messages differed and do not any more."""
+        """The number of messages that differed and were repaired."""
         return sum(len(folder.depth.repaired) for folder in self.folders if folder.depth)
 
     def as_json(self) -> dict[str, Any]:
@@ -171,7 +171,7 @@ class MissingMailbox:
 
 
 def account(found: Sequence[MissingMailbox]) -> list[str]:
-    """What a deep comparison did, and how old what it says is, in sentences."""
+    """The extent of a deep comparison, and the age of its results, in sentences."""
     depths = [folder.depth for one in found for folder in one.folders if folder.depth]
     compared, read = sum(depth.compared for depth in depths), sum(depth.bytes for depth in depths)
     told = [f"{counted(compared, 'message')} read and compared, {size(read)}."]

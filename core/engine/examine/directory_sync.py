@@ -1,4 +1,4 @@
-"""Users brought in step with the directory: asked, compared, shown, done."""
+"""Synchronisation of users with the directory: query, difference, and its execution."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from core.profiles.directory import Directory
 from core.secrets import Secret
 from core.system.actor import PERSONAL, signed
 
-#: Who changes users in a synchronisation, in the ledger.
+#: The actor of a synchronisation in the ledger.
 ACTOR = "directory"
 
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """What a synchronisation found and, unless it was a dry run, did. ``groups`` are those that do not lead to all members."""
+    """The result of a synchronisation or dry run. ``groups``: notes on groups whose members could not all be found."""
 
     difference: Difference
     done: bool
@@ -37,11 +37,11 @@ class SyncResult:
 
     @property
     def refusal(self) -> DirectoryError | None:
-        """Why users who left were not disabled or removed, when too many would have been."""
+        """The reason why users who left were kept, when too many would have been disabled or removed."""
         return DirectoryError(self.difference.withheld) if self.difference.withheld else None
 
     def sentence(self) -> str:
-        """The numbers, for people."""
+        """The numbers of the synchronisation in a sentence."""
         counts = self.difference.counts()
         words = [f"{counts[what.value]:,} {what.value}" for what in What if counts[what.value]]
         gone = counts["left"] - counts["disabled"] - counts["removed"]
@@ -61,7 +61,7 @@ class SyncResult:
 
 @dataclass(frozen=True, slots=True)
 class Unsaved:
-    """Settings, and their password, that are to count once the directory has answered by them; ``save`` makes them count."""
+    """Unsaved settings with their password; ``save`` saves them once the directory has answered."""
 
     directory: Directory
     password: Secret
@@ -71,7 +71,7 @@ class Unsaved:
 async def plan(
     archive: Archive, directory: Directory, password: Secret, report: Report = lambda step, text: None, *, force: bool = False
 ) -> SyncResult:
-    """What a synchronisation by these settings, saved or not, would do; writes nothing.
+    """Plan a synchronisation by these settings, saved or not; writes nothing.
 
     Raises ``ConnectError``, ``DirectoryError``.
     """
@@ -93,14 +93,13 @@ async def sync(
 ) -> SyncResult:
     """Synchronise by the saved settings, or by ``unsaved`` ones, which are saved as soon as the directory has answered.
 
-    Every change is in the ledger. ``asked_by``: the channel, or the run, that wants it.
+    Every change is in the ledger. ``asked_by``: the channel or run that asked for it. ``force`` lets any number of users go;
+    ``agreed`` only these (ids): when others would go as well, the limit applies.
 
-    ``force`` lets any number of users go; ``agreed`` only these (ids): if others would go as well, too many are too many.
+    The outcome is kept as the last attempt, unless it was a dry run, or one by ``unsaved`` settings that failed: then nothing
+    changes.
 
-    How it went is remembered as the last attempt, unless it was a dry run, or one by ``unsaved`` settings that failed: then
-    all is as it was.
-
-    Raises ``InputError`` (no settings, no password), ``ConnectError`` and ``DirectoryError`` (then nothing is changed).
+    Raises ``InputError`` (no settings, no password), ``ConnectError`` and ``DirectoryError`` (nothing is changed then).
     """
     asked_by = signed(asked_by) if asked_by in PERSONAL else asked_by
     if not dry_run:
@@ -117,11 +116,11 @@ async def sync(
         result = await _carry_out(archive, directory, found, force=force, agreed=agreed, asked_by=asked_by)
         result = replace(result, groups=tuple(groups))
     except (BusyError, DamagedError, StorageError):
-        # Of the archive, not of the directory: the next attempt may well succeed, or somebody is told otherwise.
+        # An error of the archive, not of the directory: it is no attempt to remember.
         raise
     except ArchivarError as error:
         if not dry_run and unsaved is None:
-            # Why it failed is told all the same.
+            # The reason is reported all the same.
             with suppress(BusyError, StorageError):
                 await last_attempt.remember(archive, Outcome.FAILED, str(error), asked_by=asked_by)
         raise
@@ -142,7 +141,7 @@ async def _carry_out(
     asked_by: str,
 ) -> SyncResult:
     async with archive.changing():
-        # By the users as they are now, not as they were when the directory was asked.
+        # Compared with the users as they are now, not as they were when the directory was asked.
         difference = await _compare(archive, directory, found, force=force)
         if difference.kept and {user.id for user in difference.kept} <= agreed:
             difference = await _compare(archive, directory, found, force=True)

@@ -1,4 +1,4 @@
-"""Looking at a server without archiving: the connection test, the folder tree, and what is missing in the archive."""
+"""Examination of a server without archiving: the connection test, the folder tree, and missing messages."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ async def connection_test(
     *,
     renamed: RenamedLogins | None = None,
 ) -> list[Step]:
-    """Try all steps of a connection to ``mailbox`` in their order; ``tick`` is told each as it is known.
+    """Test the steps of a connection to ``mailbox`` in their order; ``tick`` gets each result.
 
-    ``renamed`` knows whose address was another one, for a login that is refused.
+    ``renamed`` knows users' renamed addresses, to explain a refused login.
     """
     trial = Trial(steps(profile.server, profile.login.method), tick)
     try:
@@ -70,9 +70,9 @@ async def connection_test(
 
 @dataclass(frozen=True, slots=True)
 class ServerFolder:
-    """A folder on the server. ``excluded`` says why it is not archived; ``messages`` is None when unknown.
+    """A folder on the server. ``excluded`` is the reason why it is not archived; ``messages`` is None when unknown.
 
-    ``uses`` are its attributes (RFC 6154); ``selectable`` is False for what holds only other folders.
+    ``uses`` are its attributes (RFC 6154); ``selectable`` is False for one that only holds other folders.
     """
 
     path: str
@@ -88,9 +88,9 @@ class ServerFolder:
 
 
 async def folder_tree(profile: Profile, mailbox: Mailbox, password: Secret, people: Iterable[User] = ()) -> list[ServerFolder]:
-    """The folders that a mailbox has, and which of them the profile archives; the mailbox's own first.
+    """The folders of a mailbox with the profile's decision on each; the mailbox's own first.
 
-    ``people``: all users who are known. Raises ``ConnectError``.
+    ``people``: all known users. Raises ``ConnectError``.
     """
     login = credentials(profile, mailbox, password, Known())
     session, folders, statuses, unreadable = await opened(profile.server, login)
@@ -121,10 +121,10 @@ async def missing(
 ) -> list[MissingMailbox]:
     """Compare every message of every mailbox with the archive, by UID; with ``deep`` by its bytes.
 
-    Raises ``InputError`` (no such user), and ``ConnectError`` when the server of a single mailbox cannot be reached at all.
+    Raises ``InputError`` (no such user), and ``ConnectError`` for a single mailbox whose server is out of reach.
     """
     if deep is not None:
-        # How far it came is kept, and what differs is archived.
+        # The progress is kept, and differences are archived.
         archive.check_writable()
     wanted = await roster(archive, profile, removed=True)
     breaker = Breaker()
@@ -237,7 +237,7 @@ class MailboxComparison:
         return found
 
     async def _repair(self, scope: Scope, mailbox: Mailbox, deep: Deep, found: list[MissingFolder]) -> str:
-        """Archive what differs and compare that again, in ``found``; why that could not be done."""
+        """Archive the differences in ``found`` and compare again; the reason of a failure, else empty."""
         differing = [one for one in found if one.differences]
         if not differing:
             return ""

@@ -1,4 +1,4 @@
-"""Where real messages of a catch-all mailbox would go by a profile that is still being made. Changes nothing."""
+"""Examples for a draft profile: destinations of real messages of a catch-all mailbox. Changes nothing."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
 from core.secrets import Secret
 
-#: A message that is larger is no example.
+#: Bytes; a larger message is no example.
 LARGEST = 4 * 1024 * 1024
 BATCH_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class ExamplePlace:
-    """A user's name (``@catchall``: nobody's archive), and the folder there."""
+    """A destination: a user's name (``@catchall``: the catch-all archive), and the folder there."""
 
     user: str
     folder: str
@@ -33,7 +33,7 @@ class ExamplePlace:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A message and its places. ``date`` in seconds since 1970 or None; ``journal``: it lay in a journal report.
+    """A message and its places. ``date`` in seconds since 1970 or None; ``journal``: it came in a journal report.
 
     ``unknown``: addresses in our domains that no user has. ``left``: it would stay in the mailbox.
     """
@@ -51,7 +51,7 @@ class Example:
 
 
 async def examples(profile: Profile, archive: Archive, mailbox: Mailbox, password: Secret, count: int = 3) -> list[Example]:
-    """Up to ``count`` messages of the fullest folder that is archived, the last ones that came first.
+    """Up to ``count`` messages of the archived folder with the most messages, the latest ones.
 
     Raises ``ConnectError``, ``ProtocolError``, ``InputError`` (the user whose archive gets unknown mail is no more).
     """

@@ -1,4 +1,4 @@
-"""What a deletion rule would do in a mailbox as it is now, once all of it is archived. Looks only, and changes nothing."""
+"""Preview of a deletion rule: its effect on a mailbox as it is now, once all of it is archived. Changes nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from core.profiles.rules import is_drafts, is_trash
 from core.secrets import Secret
 from core.text.format import number
 
-#: Why messages of whole folders stay.
+#: The reason why the trash's messages stay.
 IN_TRASH = "in the trash"
 IN_DRAFTS = "in a folder of drafts"
 NOT_ARCHIVED = "in folders that are not archived"
@@ -32,19 +32,19 @@ FILTERED = "left out by the filter"
 
 @dataclass(slots=True)
 class Preview:
-    """Counts of messages: all of the mailbox, those that would be deleted, and by reason those that would stay."""
+    """Counts of messages: in the mailbox, to be deleted, and, by reason, to stay."""
 
     mailbox: str
-    #: Whether the rule deletes anything at all.
+    #: The rule deletes at all.
     active: bool = True
     found: int = 0
     delete: int = 0
     kept: Counter[str] = field(default_factory=Counter)
-    #: What else may keep them, in a sentence.
+    #: A further reason to keep messages, in a sentence.
     note: str = ""
 
     def sentences(self) -> list[str]:
-        """The preview, for people."""
+        """The preview in sentences."""
         if not self.active:
             return ["With this rule nothing is deleted."]
         first = (
@@ -59,7 +59,7 @@ class Preview:
 
 
 async def deletion(profile: Profile, mailbox: Mailbox, password: Secret, people: Iterable[User] = ()) -> Preview:
-    """Look at every message of ``mailbox``, if the rule deletes any. ``people``: all users who are known.
+    """List every message of ``mailbox``, if the rule deletes any. ``people``: all known users.
 
     Raises ``ConnectError``, ``ProtocolError``.
     """
@@ -99,7 +99,7 @@ async def _look(session: Session, profile: Profile, folder: Folder, preview: Pre
 
 
 def _reason_of(profile: Profile, folder: Folder) -> str:
-    """Why nothing of a folder is deleted; empty when its messages decide."""
+    """The reason why no message of a folder is deleted; empty when each decides for itself."""
     if profile.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose):
         return NOT_ARCHIVED
     if folder.view:

@@ -1,7 +1,7 @@
-"""Finds out what a server does with deleted mail (SPEC F3): with a message of our own, in a folder of our own.
+"""Probe of a server's treatment of deleted mail (SPEC F3), with a message and a folder of our own.
 
-Kerio Connect moves deleted mail to Deleted Items, unless AutoExpungeOnDelete is 0 in its mailserver.cfg; nothing in the
-protocol tells which. Whether it moves at STORE or at EXPUNGE is told as well.
+Kerio Connect moves deleted mail to Deleted Items, unless AutoExpungeOnDelete is 0 in its mailserver.cfg; the protocol does not
+tell. The result includes the command at which it moves: STORE or EXPUNGE.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from core.profiles.profile import Profile
 from core.profiles.rules import PROBE, is_trash
 from core.secrets import Secret
 
-#: Some servers have all folders below INBOX.
+#: Some servers keep all folders below INBOX.
 _PREFIXES = ("", "INBOX/", "INBOX.")
-#: The server may move a moment later.
+#: Looks at the trash, and seconds between them: the server may move a moment later.
 _LOOKS, _LOOK_SECONDS = 5, 0.2
 
 
@@ -39,7 +39,10 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of the probe. ``at`` is the command that took it away; ``left`` names what could not be cleaned up."""
+    """The result of the probe.
+
+    ``at``: the command at which the message disappeared; ``left``: remains that could not be removed.
+    """
 
     mode: Mode
     at: str
@@ -47,7 +50,7 @@ class Verdict:
     left: tuple[str, ...] = ()
 
     def sentences(self) -> list[str]:
-        """The verdict and the remedy, for people."""
+        """The result and the remedy, in sentences."""
         if self.mode is Mode.FINAL:
             found = [f"Deleted mail is gone for good, at {self.at} (on Kerio Connect: AutoExpungeOnDelete is 0)."]
         elif self.mode is Mode.UNKNOWN:
@@ -67,7 +70,7 @@ class Verdict:
 
 
 async def probe(profile: Profile, mailbox: Mailbox, password: Secret) -> Verdict:
-    """Try it out in ``mailbox``. Raises ``ConnectError``, ``ProtocolError`` (no folder of our own can be made there)."""
+    """Run the probe in ``mailbox``. Raises ``ConnectError``, ``ProtocolError`` (no folder can be made there)."""
     session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()))
     try:
         return await _Probe(session, secrets.token_hex(6)).run()
@@ -98,7 +101,7 @@ class _Probe:
             except ProtocolError as error:
                 self._left.append(f"the folder {name} ({error.message})")
         if found is None:
-            # At STORE nothing goes by the standard: it was moved to where we cannot find it.
+            # STORE alone deletes nothing by the standard: the message was moved to an unknown place.
             return Verdict(Mode.UNKNOWN if at == "STORE" else Mode.FINAL, at, left=tuple(self._left))
         trash, uid = found
         await self._clean(trash, uid)
@@ -120,7 +123,7 @@ class _Probe:
         raise ProtocolError(deletion.NO_PROBE_FOLDER(why=refusal.reason))
 
     async def _delete(self, folder: Folder) -> str:
-        """Delete the message; the command after which it was no longer there."""
+        """Delete the message; the command after which it was gone."""
         await deleting.select(self._session, folder)
         uids = set((await self._session.listing()).messages)
         if len(uids) != 1:
@@ -155,7 +158,7 @@ class _Probe:
         return next((uid for uid, header in headers.items() if header and self._id.encode() in header), None)
 
     async def _clean(self, trash: Folder, uid: int) -> None:
-        """Remove the probe, and only that, from the trash."""
+        """Remove the probe's message, and no other, from the trash."""
         try:
             await deleting.select(self._session, trash)
             if deleting.has_uidplus(self._session):

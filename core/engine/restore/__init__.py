@@ -1,1 +1,1 @@
-"""Mail of the archive put back on servers, and damaged messages repaired from them."""
+"""Restore of archived mail to servers, and repair of damaged messages from them."""

@@ -1,4 +1,4 @@
-"""What a folder of a server has, and whether a message of the archive is among it: by size, header, and its very bytes."""
+"""Messages present in a server's folder, and the search among them for an archived one: by size, header, and bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.problems.folder import BUSY
 class There:
     """Messages of one folder as ``listed``, by UID.
 
-    ``present`` tells where known messages lie, by SHA-256; None when that is not known. They are taken for no others.
+    ``present``: the UIDs of known messages by SHA-256; None when unknown. Known messages match no other.
     """
 
     def __init__(self, listed: Mapping[int, Listed]) -> None:
@@ -26,14 +26,14 @@ class There:
         self.add(listed)
 
     def add(self, listed: Mapping[int, Listed]) -> None:
-        """Messages that the folder has beside those that are known."""
+        """Add newly listed messages."""
         for uid, item in listed.items():
             if uid not in self.listed:
                 self.listed[uid] = item
                 self._by_size.setdefault(item.size, []).append(uid)
 
     async def read_headers(self, session: Session, raws: Iterable[bytes]) -> None:
-        """Read the headers of all that may be one of these, by size; many at once."""
+        """Read the headers of all messages with one of these sizes, many at once."""
         taken = set(self.present.values())
         sizes = {len(form) for raw in raws for form in _forms(raw)}
         likely = [uid for length in sizes for uid in self._by_size.get(length, ()) if uid not in taken]
@@ -43,7 +43,7 @@ class There:
             self._headers |= {uid: hashlib.sha256(header).digest() for uid, header in found.items() if header is not None}
 
     async def find(self, session: Session, raw: bytes) -> int | None:
-        """The UID of the message that is this one: of its size, its header, and its bytes. Its header was read before."""
+        """The UID of the message equal in size, header and bytes; None without one. Its header was read before."""
         taken = set(self.present.values())
         for form in _forms(raw):
             header = hashlib.sha256(form[: header_end(form)]).digest()
@@ -59,6 +59,6 @@ class There:
 
 
 def _forms(raw: bytes) -> list[bytes]:
-    """A message as it is, and as servers keep it that end all lines with CRLF."""
+    """A message unchanged, and with all line ends CRLF, as some servers keep it."""
     whole = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if b"\n" in raw else raw
     return [raw] if whole == raw else [raw, whole]

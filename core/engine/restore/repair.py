@@ -1,7 +1,7 @@
-"""Repair of damaged messages: good bytes are looked for nearby, then on the server, and stored anew.
+"""Repair of damaged messages: good bytes are sought on the disk, then on the server, and stored anew.
 
-What is damaged stays where it is, since volumes are never changed; the good copy goes into the open volume, and a ledger entry
-says so. A message counts as repaired when its SHA-256 was matched before it was written, and again after it was read back.
+The damaged copy stays, since volumes are never changed; the good copy goes into the open volume, with a ledger entry. A message
+counts as repaired when its SHA-256 was matched before it was written, and again after it was read back.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ FILES = "it came from files; archivar import stores it again from them"
 
 logger = logging.getLogger("archivar.repair")
 
-#: Told how many of how many messages are settled, and what is being done.
+#: Called with the number of settled messages, their total, and the present step.
 Tell = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A damaged message: where its good bytes were had (``origin``), or why they could not be (``reason``)."""
+    """A settled message: the source of its good bytes (``origin``), or the ``reason`` why there are none."""
 
     message: Named
     origin: str = ""
@@ -60,13 +60,13 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What became of the messages that were damaged, and what still stands of all damage that is no message's."""
+    """The result of a repair: repaired and lost messages, and damage of other kinds that still stands."""
 
     dry_run: bool
     repaired: tuple[Settled, ...] = ()
     lost: tuple[Settled, ...] = ()
     standing: tuple[str, ...] = ()
-    #: Is any of that in the catalog, and in the volumes?
+    #: Part of that damage is in the catalog, or in the volumes.
     in_catalog: bool = False
     in_volumes: bool = False
 
@@ -81,7 +81,7 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class _At:
-    """Where a message came from; ``gone`` says that it was not there any more when its server was last looked at."""
+    """A source of a message; ``gone``: the message was not there at the last look at its server."""
 
     source: str
     folder: str
@@ -98,7 +98,7 @@ class _Work:
     tell: Tell
     total: int = 0
     open: dict[bytes, Named] = field(default_factory=dict)
-    #: Of those, what a salvage lost: with all that was known of them, since the catalog does not list them any more.
+    #: Those that a salvage lost, with the former knowledge of the catalog, which does not list them any more.
     lost: dict[bytes, Restated] = field(default_factory=dict)
     reasons: dict[bytes, str] = field(default_factory=dict)
     repaired: list[Settled] = field(default_factory=list)
@@ -130,10 +130,10 @@ async def repair(
     actor: str = "archivar",
     tell: Tell = lambda done, total, text: None,
 ) -> Repair:
-    """Repair what verifications found damaged. With ``dry_run`` good bytes are looked for, and nothing is written.
+    """Repair the damage that verifications found. With ``dry_run`` good bytes are only sought.
 
-    ``others``: homes, such as backups, that may have them. Raises ``StorageError``, ``BusyError``; each message that was
-    repaired until then stays so.
+    ``others``: homes, such as backups, that may have them. Raises ``StorageError``, ``BusyError``; messages repaired until then
+    stay repaired.
     """
     work = _Work(archive, dry_run, actor, tell)
     found = await damaged(archive, lambda done, total: tell(done, total, "looking for damage"))
@@ -165,7 +165,7 @@ async def repair(
 
 
 async def _look_again(archive: Archive, repaired: Iterable[bytes]) -> None:
-    """Look at the volumes with damage once more: what was repaired is known as such now, and stands no longer."""
+    """Check volumes with findings again, so that repaired damage is removed from the findings."""
     async with archive.database.transaction() as transaction:
         await transaction.many("DELETE FROM damage WHERE sha256 = ?", [(sha256,) for sha256 in repaired])
     standing = {one.finding.where for one in await damage.known(archive)}
@@ -179,8 +179,8 @@ async def _look_again(archive: Archive, repaired: Iterable[bytes]) -> None:
 
 
 async def _index(archive: Archive) -> None:
-    """What could not be read when it was indexed can be found by its text now."""
-    # Here alone: with the index comes all that reads mail.
+    """Index the text of messages that were unreadable before."""
+    # Imported only here: the index brings all modules that read mail.
     from core.archive.search.search_index import Index
 
     try:
@@ -190,12 +190,12 @@ async def _index(archive: Archive) -> None:
         finally:
             await index.close()
     except ArchivarError as error:
-        # The repair is done; whoever indexes next tries them again.
+        # The repair is done; the next indexing tries them again.
         logger.warning("repaired messages are not indexed yet: %s", error)
 
 
 async def _from_servers(work: _Work) -> None:
-    """Ask every mailbox that had one of them."""
+    """Ask every mailbox that had one of the messages."""
     wanted: dict[str, list[tuple[bytes, _At]]] = {}
     for sha256 in work.open:
         had = await _had_by(work.archive, sha256, work.lost.get(sha256))
@@ -213,7 +213,7 @@ async def _from_servers(work: _Work) -> None:
         try:
             mailboxes = (await roster(work.archive, profile, removed=True)).mailboxes
         except InputError:
-            # Its user is no more: what it came from no other profile names either.
+            # Its user was removed, and no other profile names the source.
             continue
         for mailbox in mailboxes:
             here = [(sha256, at) for sha256, at in wanted.get(mailbox.source(profile.server), ()) if sha256 in work.open]
@@ -266,7 +266,7 @@ async def _from_mailbox(work: _Work, profile: Profile, mailbox: Mailbox, wanted:
 
 
 async def _fetch(link: Link, at: _At) -> bytes:
-    """The message that the server has there now; empty when there is none. Reads only."""
+    """The message that the server has at the UID now; empty when there is none. Reads only."""
     session, selected = await link.examine(Folder(at.folder, at.folder))
     if selected.uidvalidity != at.uidvalidity or not selected.exists:
         return b""
@@ -276,7 +276,7 @@ async def _fetch(link: Link, at: _At) -> bytes:
 
 
 def _readings(raw: bytes) -> Iterator[bytes]:
-    """What the server has, as it is; and the message in it, if it is a journal report."""
+    """The server's message unchanged, and the one inside if it is a journal report."""
     yield raw
     if report := journal.unwrap(raw):
         yield report.content

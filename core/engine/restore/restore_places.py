@@ -1,9 +1,9 @@
-"""Which folder on a server is meant by a path of the archive, and whose it is: decided on what LIST and NAMESPACE tell.
+"""Folders on a server for paths of the archive, and their owners, by LIST and NAMESPACE.
 
-What holds here: folders are made among the user's own ones alone, below the prefix that the server has for these (``INBOX.`` as
-Courier, Cyrus and many Dovecots have it). A folder of others, or a shared one, is used only if it is there and was meant: named
-by a person, or the very folder where the mail was. A server that does not tell its prefix shows it: it makes no folder beside
-INBOX, and all of its folders lie below INBOX.
+Invariant: folders are only made among the user's own, below the server's prefix for these (``INBOX.`` on Courier, Cyrus and
+many Dovecots). A folder of another user, or a shared one, is only used if it exists and was meant: named by the user, or the
+very folder of the mail. A server that does not tell its prefix reveals it: it makes no folder beside INBOX, and all of its
+folders lie below INBOX.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ INBOX = "INBOX"
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A folder on a server: ``path`` for people, ``name`` as on the wire; ``folder`` is None as long as it is not there.
+    """A folder on a server: ``path`` for display, ``name`` as on the wire; ``folder`` is None until it exists.
 
-    ``made``: it was not there before. ``remark`` says what is not as it should be, or cannot be known. ``whose`` is None where
-    the server does not tell. ``refusal`` says why nothing can be put there.
+    ``made``: it did not exist before. ``remark``: a deviation from the wish, or a doubt. ``whose`` is None where the server
+    does not tell. ``refusal``: the reason why nothing can be put there.
     """
 
     path: str
@@ -44,10 +44,10 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """A folder on the server that a restore used: ``name`` as on the wire, ``wished`` the path that was asked for.
+    """A folder on the server used by a restore: ``name`` as on the wire, ``wished`` the requested path.
 
-    ``whose`` is None where the server does not tell. ``messages`` were put there, or would be by a dry run, in which a folder
-    that is not there yet is ``created`` too. ``folders`` are those of the archive, each with whose it is.
+    ``whose`` is None where the server does not tell. ``messages`` were put there, or would be by a dry run, in which a missing
+    folder counts as ``created``. ``folders`` are those of the archive, each with its owner.
     """
 
     path: str
@@ -60,11 +60,11 @@ class Used:
 
     @property
     def odd(self) -> bool:
-        """Is it another folder than was asked for, or one that others read?"""
+        """True for another folder than requested, or one that others can read."""
         return self.wished != self.path or bool(self.whose and self.whose.foreign)
 
     def sentence(self) -> str:
-        """Where the mail went, for people."""
+        """The destination of the mail, in a sentence."""
         whose = f", {self.whose.reason}" if self.whose and self.whose.foreign else ""
         instead = f" (for {self.wished})" if self.wished != self.path else ""
         return f"{self.path}{instead}{whose}: {counted(self.messages, 'message')}"
@@ -83,12 +83,12 @@ class Used:
 
 
 class ServerFolders:
-    """The folders of a mailbox as its server tells them. ``delimiter`` parts the levels of names."""
+    """The folders of a mailbox, from its server. ``delimiter`` separates the levels of names."""
 
     def __init__(self, listed: Sequence[Folder], namespaces: Namespaces | None, delimiter: str) -> None:
         self._namespaces = namespaces
         own = [one for one in namespaces.spaces if one.standing is Standing.OWN] if namespaces is not None else []
-        # Without a prefix, where that can be, names are parted as the server says when it is asked about all of them.
+        # Without a prefix where possible: the levels of names are separated as LIST "" "" says.
         home = next(iter(own), None) if all(one.prefix for one in own) else None
         self._delimiter = home.delimiter if home is not None else delimiter
         self._root = home.prefix if home is not None else ""
@@ -102,39 +102,39 @@ class ServerFolders:
     @classmethod
     async def read(cls, session: Session) -> ServerFolders:
         """Ask a server. Raises ``ProtocolError``, ``Dropped``."""
-        # The namespaces are asked for together with the list.
+        # Namespaces are requested together with the list.
         folders = await session.folders()
         return cls(folders, session.namespaces, await appending.delimiter(session))
 
     def listed(self, path: str) -> Folder | None:
-        """The folder of this path that can be opened."""
+        """The folder of this path, if it can be opened."""
         found = self._listed.get(path)
         return found if found is not None and found.selectable else None
 
     def whose(self, name: str) -> Whose | None:
-        """Whose the folder ``name`` is; None when the server does not tell."""
+        """The owner of the folder ``name``; None when the server does not tell."""
         return self._namespaces.whose(name) if self._namespaces is not None else None
 
     def is_foreign(self, folder: Folder) -> bool:
-        """Is it a folder of others, or a shared one?"""
+        """True for a folder of another user, or a shared one."""
         whose = self.whose(folder.name)
         return whose is not None and whose.foreign
 
     def spot(self, path: str, *, meant: bool) -> Spot:
-        """The folder for ``path``; ``meant``: also if it is one of others, since this very one is wanted."""
+        """The folder for ``path``; ``meant``: also one of another user, since this very one is wanted."""
         there = self.listed(path)
         if there is not None and (meant or not self.is_foreign(there)):
             return self._found(there)
         root = self._readable_root()
         if root and path != INBOX and path != root and not path.startswith(f"{root}/"):
-            # Also for what is named like a folder of others: the mail is the user's own.
+            # Also for a name like that of another user's folder: the mail is the user's own.
             path = f"{root}/{path}"
             if (there := self.listed(path)) is not None and not self.is_foreign(there):
                 return self._found(there)
         return self._new(path)
 
     def below_inbox(self, path: str) -> Spot | None:
-        """Where ``path`` lies on a server that has all folders below INBOX without telling so; None if it is no such server."""
+        """The folder of ``path`` on a server that silently keeps all folders below INBOX; None on any other."""
         if self._prefix_told or not self._below_inbox or not self._delimiter or path.split("/")[0] == INBOX:
             return None
         below = f"{INBOX}/{path}"
@@ -142,7 +142,7 @@ class ServerFolders:
         return self._found(there) if there is not None else self._new(below)
 
     def foreseen(self, spot: Spot) -> Spot:
-        """What a restore would use for a spot that is not there, or make, as far as that can be told without trying."""
+        """The folder that a restore would use or make for a missing one, as far as that can be told without trying."""
         below, unless = self.below_inbox(spot.path), "if the server makes no folders beside INBOX"
         if below is None or below.refusal:
             return replace(spot, made=True)
@@ -176,7 +176,7 @@ class ServerFolders:
 
 
 async def make(session: Session, server: ServerFolders, spot: Spot, path: str) -> Spot:
-    """Make the folder of a spot that is not there, and subscribe to it; where it is then. ``path`` is what was wished.
+    """Make the folder of a missing spot, and subscribe to it; its actual place. ``path`` is the requested one.
 
     Raises ``ProtocolError`` when the server refuses.
     """

@@ -1,4 +1,4 @@
-"""What a restore would put where, before anybody is asked or any server is: which messages, into whose mailbox, what of it."""
+"""Plan of a restore: messages, mailbox and folders, decided before a server is contacted."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
 from core.text.format import number
 
-#: A folder's path on a server is never longer.
+#: Characters; no folder path on a server is longer.
 LONGEST = 1000
 
 
 class At(StrEnum):
-    """What of a wish cannot be followed: another profile, mailbox or folder on the server is needed."""
+    """The part of a restore request to be changed: profile, mailbox or folder."""
 
     PROFILE = "profile"
     MAILBOX = "mailbox"
@@ -33,7 +33,7 @@ class At(StrEnum):
 
 
 class PlanError(InputError):
-    """A restore that cannot be; ``at`` says what is to be changed."""
+    """A restore that is not possible; ``at`` names the part to be changed."""
 
     def __init__(self, at: At, reason: Reason) -> None:
         super().__init__(reason)
@@ -42,7 +42,7 @@ class PlanError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class RestorePlan:
-    """Messages of ``folders`` of the archive go into ``mailbox``: into the folder ``to`` of it, or where they were.
+    """Messages of ``folders`` of the archive for ``mailbox``: into its folder ``to``, or their former folders.
 
     ``doomed`` counts those that the profile's deletion rule would delete there again.
     """
@@ -63,15 +63,15 @@ class RestorePlan:
 
     @property
     def filled(self) -> str:
-        """The mailbox on its server, by one name whatever profile leads there: it is filled by one restore at a time."""
+        """The mailbox's name on its server, the same in all profiles: only one restore at a time fills it."""
         return self.profile.server.source(self.mailbox.login.casefold())
 
     def path(self, folder: Folder) -> str:
-        """Where a folder's messages go, on the server."""
+        """The destination path of a folder's messages on the server."""
         return self.to or folder.path.removeprefix(f"{self.mailbox.top}/")
 
     def warnings(self) -> list[str]:
-        """What should be known before it is done."""
+        """Warnings to be shown before the restore."""
         found = list(self.profile.warnings())
         if self.doomed:
             what = "1 of these messages" if self.doomed == 1 else f"{number(self.doomed)} of these messages"
@@ -83,10 +83,10 @@ class RestorePlan:
 
 
 async def plan(archive: Archive, profile: Profile, selection: Selection, *, user: str = "", to: str = "") -> RestorePlan:
-    """What a restore of ``selection`` through ``profile`` comes to; ``user`` says whose mailbox, in a profile for many.
+    """Plan a restore of ``selection`` through ``profile``; ``user`` chooses the mailbox in a profile for many.
 
-    Without a user of its own the selection is of that mailbox's user. Raises ``InputError``: for a catch-all profile, no such
-    mailbox, no such mail, or mail that has no folder on the server to go back to; ``PlanError`` tells what is to be changed.
+    A selection without a user means that mailbox's user. Raises ``InputError``: for a catch-all profile, no such mailbox, no
+    such mail, or mail without a former folder on the server; ``PlanError`` names the part to be changed.
     """
     mailbox, found = await _mailbox(archive, profile, user)
     path = _target(to) if to else ""
@@ -116,7 +116,7 @@ async def _mailbox(archive: Archive, profile: Profile, user: str) -> tuple[Mailb
 
 
 def _target(to: str) -> str:
-    """A folder on the server that somebody named. Raises ``InputError``."""
+    """The path of a user-named folder on the server. Raises ``InputError``."""
     path = to.strip()
     levels = path.split("/")
     if not all(level.strip() for level in levels) or len(path) > LONGEST:
@@ -129,7 +129,7 @@ def _target(to: str) -> str:
 
 
 def _refuse_strange(mailbox: Mailbox, folders: tuple[Folder, ...]) -> None:
-    """Mail that this mailbox never had has no place there to go back to."""
+    """Raise ``PlanError`` for mail that this mailbox never had: it has no former folder there."""
     for folder in folders:
         if folder.owner != mailbox.user.id or not folder.path.startswith(f"{mailbox.top}/"):
             reason = problems.NO_FOLDER_THERE(folder=folder.path, user=folder.user, mailbox=mailbox.top)
@@ -137,7 +137,7 @@ def _refuse_strange(mailbox: Mailbox, folders: tuple[Folder, ...]) -> None:
 
 
 async def _doomed(archive: Archive, whole: RestorePlan) -> int:
-    """How many messages the profile would archive, and delete by its rule, once they are there."""
+    """The number of messages that the profile would archive and delete by its rule, once they are restored."""
     profile, count, moment = whole.profile, 0, now()
     if not profile.deletion.active:
         return 0

@@ -1,4 +1,4 @@
-"""One folder on a server that a restore fills, and how far it is; outlives the connections."""
+"""One folder on a server that a restore fills, with its progress; outlives connections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.engine.restore.restore_places import Spot
 
 @dataclass(slots=True)
 class Appended:
-    """A message that the server took, with the folder of the archive it came from; not written down yet."""
+    """A message appended to the server, with its folder in the archive; not recorded in the ledger yet."""
 
     folder: Folder
     place: Place
@@ -23,13 +23,13 @@ class Appended:
 
 @dataclass(slots=True)
 class Target:
-    """A folder on the server with what goes there; lives on when a connection breaks. ``wished`` is what was asked for."""
+    """A folder on the server with the messages for it; outlives a broken connection. ``wished`` is the requested path."""
 
     wished: str
     folders: Sequence[Folder]
     spot: Spot | None = None
     uidvalidity: int = 0
-    #: Up to which message each folder of the archive is settled, and what is settled beyond that.
+    #: Up to which message each folder of the archive is settled, and single messages beyond that.
     after: dict[int, int] = field(default_factory=dict)
     settled: set[int] = field(default_factory=set)
     count: int = 0
@@ -39,17 +39,17 @@ class Target:
 
     @property
     def path(self) -> str:
-        """Where it is on the server, as far as that is known."""
+        """The folder's path on the server, as far as known."""
         return self.spot.path if self.spot is not None else self.wished
 
     @property
     def name(self) -> str:
-        """Its name as on the wire."""
+        """The folder's name as on the wire."""
         return self.spot.name if self.spot is not None else ""
 
     @property
     def whose(self) -> str | None:
-        """Whose it is, as in the ledger; None where the server does not tell."""
+        """The folder's owner, as in the ledger; None where the server does not tell."""
         return self.spot.whose.standing.value if self.spot is not None and self.spot.whose is not None else None
 
     @property

@@ -1,4 +1,4 @@
-"""Through which profiles mail of the archive can be put back, and which of them is meant if nobody says so."""
+"""Ways to restore mail: the profiles through which that is possible, and the default among them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from core.profiles.selection import select
 
 
 class Fit(IntEnum):
-    """How near a mailbox is to the mail: it came from there, has a place there, is its owner's, or is somebody else's."""
+    """The relation of a mailbox to the mail: its origin, a former place, the owner's, or another user's."""
 
     ORIGIN = 0
     BACK = 1
@@ -29,7 +29,7 @@ class Fit(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A profile through which mail can be put into a mailbox; None where it must be said whose that is."""
+    """A profile and mailbox that can take the mail; None where the user must be chosen."""
 
     profile: Profile
     mailbox: Mailbox | None
@@ -37,7 +37,7 @@ class Way:
 
 
 async def owner_of(archive: Archive, folders: Sequence[Folder]) -> User:
-    """Whose mail the folders are, or most of it."""
+    """The owner of the mail in ``folders``, or of most of it."""
     count: Counter[str] = Counter()
     for folder in folders:
         count[folder.owner] += folder.messages
@@ -45,7 +45,7 @@ async def owner_of(archive: Archive, folders: Sequence[Folder]) -> User:
 
 
 async def ways(archive: Archive, folders: Sequence[Folder], owner: User) -> list[Way]:
-    """All profiles through which the mail of ``owner`` in ``folders`` can be restored, the nearest first; not catch-alls.
+    """All profiles through which the mail of ``owner`` in ``folders`` can be restored, the closest first; no catch-alls.
 
     No server is asked.
     """

@@ -1,13 +1,13 @@
-"""Puts messages of the archive back into a mailbox, through the login of a profile that archives it.
+"""Restore: puts archived messages back into a mailbox, through the login of a profile that archives it.
 
-A message is appended only when the folder does not have it: known there by an entry of the ledger, or of its size, its header,
-and in the end of its very bytes. So a restore can be repeated, and goes on after a connection that broke in the middle, when
-nobody knows whether the last message had arrived: the folder is looked at again before anything is appended.
+A message is only appended when the folder does not have it: by an entry of the ledger, or by size, header, and finally its
+bytes. So a restore can be repeated, and continues after a broken connection, which leaves open if the last message arrived: the
+folder is listed again before anything is appended.
 
-What was appended is written down with its UID. So the next run knows it, and neither fetches it nor gives it another place in
-the archive; and it may be deleted by the profile's rule only after its bytes were read and compared (``proof``).
+An appended message is recorded with its UID. So the next run knows it, and neither fetches it nor places it again in the
+archive; the profile's rule may only delete it after its bytes were read and compared (``proof``).
 
-What one message or folder meets with is its own: it is named, and the rest goes on.
+A failure of one message or folder is listed, and the rest continues.
 """
 
 from __future__ import annotations
@@ -45,15 +45,18 @@ from core.secrets import Secret
 from core.text.format import number, size
 from core.text.sequence import pack
 
-#: Messages that are looked up, and written down, together.
+#: Messages, and bytes, that are looked up and recorded together.
 CHUNK, CHUNK_BYTES = 100, 8 * 1024 * 1024
-#: How often a message is sent over a connection that then breaks, before it is taken for the cause.
+#: Times a message is sent over a connection that then breaks, before it is taken for the cause.
 TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """What was not restored: a message of a folder on the server, or with ``message`` None so many of it, with the reason."""
+    """A message of a folder on the server that was not restored, with the reason.
+
+    With ``message`` None it stands for ``messages`` of them.
+    """
 
     folder: str
     message: int | None
@@ -64,10 +67,10 @@ class Refused:
 
 @dataclass(slots=True)
 class Restored:
-    """What a restore has done so far. ``total`` and ``bytes_total`` are of all that is selected.
+    """The progress of a restore. ``total`` and ``bytes_total`` cover the whole selection.
 
-    ``already``: the mailbox had it. ``folder``, on the server, is being filled; ``created`` ones were not there; ``used`` are
-    those that mail was put into, or found in. Of a dry run ``messages``, ``bytes`` and ``created`` are what would be done.
+    ``already``: the mailbox had it. ``folder``, on the server, is being filled; ``created`` ones were new; ``used`` are those
+    that mail was put into, or found in. In a dry run ``messages``, ``bytes`` and ``created`` are a forecast.
     """
 
     total: int = 0
@@ -79,9 +82,9 @@ class Restored:
     created: list[str] = field(default_factory=list)
     used: list[Used] = field(default_factory=list)
     problems: list[Refused] = field(default_factory=list)
-    #: What is not as it should be with messages that were restored, in sentences.
+    #: Deviations of restored messages, in sentences.
     remarks: list[str] = field(default_factory=list)
-    #: Some could not be read from the archive.
+    #: Some messages could not be read from the archive.
     damaged: bool = False
 
     @property
@@ -117,14 +120,14 @@ class Restoring:
         self.result = Restored(plan.messages, plan.bytes)
 
     async def run(self, *, dry_run: bool = False) -> Restored:
-        """Restore, or with ``dry_run`` only find out what is missing there.
+        """Restore, or with ``dry_run`` only list the messages that are missing there.
 
-        Cancelled, what was appended is written down. Raises ``ConnectError`` when no connection is made, ``BusyError`` when
-        another process restores into the mailbox: each would find the same messages missing.
+        Cancelled, it records appended messages. Raises ``ConnectError``, and ``BusyError`` when another process restores into
+        the mailbox: both would find the same messages missing.
         """
         if dry_run:
             return await self._run(dry_run=True)
-        # What is put back there must be known here, or the next run would archive it once more.
+        # Restored mail must be recorded here, or the next run would archive it once more.
         self._archive.check_usable()
         with alone(self._archive.home, self._plan.filled, self._plan.mailbox.top):
             return await self._run(dry_run=False)
@@ -156,21 +159,21 @@ class Restoring:
         return [Target(path, folders) for path, folders in found.items()]
 
     async def _into(self, target: Target) -> None:
-        """Fill one folder. Raises ``ConnectError`` when the server cannot be reached any more."""
+        """Fill one folder. Raises ``ConnectError`` when the server is out of reach."""
         try:
             await self._link.again(lambda: self._fill(target))
         except (Dropped, ProtocolError) as error:
             self._give_up(target, error)
-            # One folder that cannot be filled says nothing about the next.
+            # The failure of one folder must not count against the next.
             self._link.progressed()
         finally:
             if target.waiting:
-                # The connection broke, or somebody stopped us: the server has told what it took.
+                # The connection broke, or the restore was cancelled: the server has confirmed these.
                 await self._record(target, {})
             self._use(target)
 
     def _use(self, target: Target) -> None:
-        """Tell which folder it really was."""
+        """Record the folder that was actually used."""
         spot = target.spot
         if spot is not None and target.count:
             folders = tuple((folder.user, folder.path) for folder in target.folders)
@@ -199,7 +202,7 @@ class Restoring:
                 await self._chunk(session, target, there, folder, chunk)
 
     async def _open(self, session: Session, target: Target) -> There:
-        """The folder on the server, made if it is not there, and what it has."""
+        """The folder on the server, made if missing, with its messages."""
         known = await self._spot(session, target)
         if known is None:
             return There({})
@@ -216,10 +219,10 @@ class Restoring:
         there = There((await session.listing()).messages if selected.exists else {})
         kept = await sources.kept(self._archive, self._source, known.name, selected.uidvalidity, list(there.listed))
         recorded = await sources.recorded(self._archive, self._source, known.name, selected.uidvalidity)
-        # A UID is known only with what it named.
+        # A UID is only known while it names the recorded message.
         same = {uid for uid, one in there.listed.items() if uid in recorded and not plan.differs(one, recorded[uid])}
         there.present = {one.sha256: uid for uid, one in kept.items() if uid in same}
-        # One that differs in its line ends alone is that message.
+        # A message that differs in its line ends alone counts as present.
         alike = await twins.others(self._archive.database, list(there.present))
         there.present = {other: there.present[sha256] for other, sha256 in alike.items()} | there.present
         for one in target.waiting:
@@ -228,7 +231,7 @@ class Restoring:
         return there
 
     async def _spot(self, session: Session, target: Target) -> naming.Folder | None:
-        """Which folder on the server it is, made if it is not there; None for one that a dry run does not make."""
+        """The folder on the server, made if missing; None for one that a dry run does not make."""
         server = await ServerFolders.read(session)
         spot = server.spot(target.wished, meant=bool(self._plan.to) or await self._lay_in(server, target))
         if spot.refusal:
@@ -243,7 +246,7 @@ class Restoring:
         return spot.folder
 
     async def _lay_in(self, server: ServerFolders, target: Target) -> bool:
-        """Did the mail lie in the very folder of this path, if that is one of others?"""
+        """True when the mail came from the very folder of this path, which belongs to another user."""
         there = server.listed(target.wished)
         if there is None or not server.is_foreign(there):
             return False
@@ -275,7 +278,7 @@ class Restoring:
         target.settled.clear()
 
     async def _read(self, target: Target, places: Iterable[Place]) -> dict[int, bytes]:
-        """Messages as they are in the archive; one that cannot be read is named."""
+        """Messages from the archive; unreadable ones are reported."""
         found: dict[int, bytes] = {}
         for place in places:
             try:
@@ -286,7 +289,7 @@ class Restoring:
         return found
 
     def _found(self, target: Target, folder: Folder, place: Place, uid: int | None, length: int) -> None:
-        """The server has it: because it was there before, or because it arrived before the connection broke."""
+        """Count a message as present: it was there before, or arrived before the connection broke."""
         if target.tries.pop(place.message, 0):
             self._count(target, place)
             if uid is not None and all(one.place.message != place.message for one in target.waiting):
@@ -315,7 +318,7 @@ class Restoring:
         try:
             told = await appending.append(session, target.name, raw, one.flags, one.internaldate)
         except Busy:
-            # It said no, so it was not that message which broke anything.
+            # It was refused with NO, so it did not break the connection.
             target.tries.pop(place.message)
             raise
         except ProtocolError as error:
@@ -331,7 +334,7 @@ class Restoring:
         self._link.progressed()
 
     async def _settle(self, session: Session, target: Target, there: There) -> None:
-        """See what the server made of what it took, and write it down."""
+        """Check the server's copies of appended messages, and record them."""
         if all(one.uid is not None for one in target.waiting):
             listed = (await session.listing(pack(one.uid for one in target.waiting if one.uid is not None))).messages
         else:
@@ -347,7 +350,7 @@ class Restoring:
         await self._record(target, listed)
 
     async def _identify(self, session: Session, target: Target, there: There, listed: dict[int, Listed]) -> None:
-        """Find the UIDs of what was appended to a server that does not tell them (no UIDPLUS)."""
+        """Find the UIDs of messages appended to a server that does not tell them (no UIDPLUS)."""
         there.add(listed)
         unnamed = [one for one in target.waiting if one.uid is None]
         raws = [await self._archive.raw(one.place.sha256) for one in unnamed]

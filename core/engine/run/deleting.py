@@ -1,22 +1,22 @@
-"""Deletes on the server what the profile's rule says, after a whole mailbox has been archived (P3).
+"""Deletion on the server by the profile's rule, after a whole mailbox has been archived (P3).
 
-A message goes only if all of this holds, asked in this order and as late as can be:
+A message is deleted only if all of this holds, checked in this order and as late as possible:
 
-1. nothing in this run says that the server's answers do not add up: not about the message, not about its folder, which lists
+1. nothing in this run casts doubt on the server's answers: neither about the message nor about its folder, which lists
    as many messages as it counts, each UID once; and the server was not found to be inexact in this run;
 2. it is archived, known at this UID, unflagged, no draft, old enough, and passes the filter, by a FETCH of this very session;
-3. it was read back from the disk just now and matched with its SHA-256, and the catalog stands where the ledger ends;
-4. the server sent it just now, whole, in the selected state in which it goes, and its SHA-256 is the same; one that has
-   another length than announced was sent alike on an earlier connection, too;
-5. of a catch-all mailbox: everybody in our domains whom it concerns has it, or the catch-all archive has a copy for them;
+3. it was read back from the disk just now and matched with its SHA-256, and the catalog is at the ledger's end;
+4. the server sent it just now, whole, in the same selected state, and its SHA-256 is the same; one that has
+   another length than announced was sent identically on an earlier connection, too;
+5. of a catch-all mailbox: all its recipients in our domains have it, or the catch-all archive has a copy for them;
 6. the ledger says, durably, that it is about to be deleted.
 
-Then it is marked, what was flagged in between is unmarked, exactly these are expunged, and the folder is looked at again:
-what counts as deleted is what is gone. A connection that breaks in between leaves an entry without an end, which the next look
-at the folder settles.
+Then it is marked, messages flagged since are unmarked, exactly these are expunged, and the folder is listed again: only missing
+messages count as deleted. A connection that breaks in between leaves an entry without an outcome, which the next look at the
+folder settles.
 
-The trash is left alone. What appears in it while we delete, and is what we deleted, is written down as such: so it is no move
-for the next run, and only that is removed there too, if the rule says so.
+The trash is left alone. Our deleted messages that appear in it are recorded as such: so the next run takes them for no move,
+and only they are removed there too, if the rule says so.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Deleting:
         self.holds = Holds(visit)
 
     def keep(self, listed: Listed) -> str:
-        """Why a message stays, by what the listing says of it; empty when it is to go."""
+        """The reason why a message stays, by its listing; empty when it is to be deleted."""
         if listed.flagless:
             return "its flags are not known"
         rules = self._visit.rules
@@ -62,8 +62,10 @@ class Deleting:
         )
 
     def spares(self, folder: Folder) -> bool:
-        """Is the rule not for this folder? It may be somebody else's, or show what lies in others; drafts are not finished, and
-        what lies in the trash was put there by somebody."""
+        """True when the rule does not apply to the folder.
+
+        It may be another user's, or a view; drafts are unfinished, and users put mail into the trash themselves.
+        """
         if folder.view or not (folder.whose.own or self._visit.rules.deletion.shared):
             return True
         if self._visit.rules.early and folder.path != "INBOX" and folder.whose.evidence is not Evidence.RIGHTS:
@@ -72,7 +74,7 @@ class Deleting:
         return rules.is_trash(folder.path, folder.attributes) or rules.is_drafts(folder.path, folder.attributes)
 
     def remarks(self) -> list[str]:
-        """What should be known of this run, in sentences."""
+        """Remarks on this run, in sentences."""
         more = len(self._postponed) - NAMED
         names = ", ".join(sorted(self._postponed)[:NAMED]) + (f" and {number(more)} more" if more > 0 else "")
         told = [
@@ -89,7 +91,7 @@ class Deleting:
         trashes = _trashes(folders)
         deletes = any(uids for _, uids in work)
         for look, uids in work:
-            # All of it is read once more.
+            # All of these are read once more.
             visit.story.expect(look.listed[uid].size for uid in uids)
         before = {trash.name: seen for trash in trashes if deletes and (seen := await self._look(trash))}
         for look, uids in work:
@@ -106,7 +108,7 @@ class Deleting:
                 await self._in_trash(trash)
 
     def _wanted(self, look: Look) -> list[int]:
-        """UIDs that are to go by the rule, ascending; nothing in a folder, and no message, that is named as a problem."""
+        """UIDs to be deleted by the rule, ascending, without folders and messages that have a problem."""
         problems = self._visit.story.problems(look.folder)
         named = {problem.uid for problem in problems}
         if None in named or self._visit.server.learnt or any(one.reason.code is message.LEFT_OUT for one in problems):
@@ -123,11 +125,11 @@ class Deleting:
             await visit.link.again(lambda: FolderDeletion(visit, look, Asked(keep, self.holds), gone, firsts).delete(uids))
         except (Dropped, ProtocolError) as error:
             visit.story.fail(look.folder, None, deletion.BROKE_OFF(why=error.reason))
-        # One folder that cannot be had says nothing about the next.
+        # The failure of one folder must not count against the next.
         visit.link.progressed()
 
     async def _read_first(self, look: Look, uids: Sequence[int]) -> dict[int, bytes]:
-        """SHA-256 of those of ``uids`` that have another length than announced, read on a connection that is closed then."""
+        """SHA-256 of those of ``uids`` with another length than announced, read on a separate connection."""
         visit, found = self._visit, dict[int, bytes]()
         odd = [uid for uid in uids if uid in look.unsized or uid in look.odd or look.listed[uid].sizeless]
 
@@ -158,7 +160,7 @@ class Deleting:
         try:
             folders = await self._visit.link.again(self._folders)
         except (Dropped, ProtocolError):
-            # The next run will see what came there.
+            # The next run will find the messages there.
             return []
         return _trashes(folders)
 
@@ -166,7 +168,7 @@ class Deleting:
         return await (await self._visit.link.session()).folders()
 
     async def _recognise(self, trash: Folder, before: Look | None) -> None:
-        """Write down what of that which we deleted has come into a trash since ``before``, when it had been looked at."""
+        """Record our deleted messages that came into a trash since ``before``, its last listing."""
         visit = self._visit
         now = await self._look(trash)
         if now is None or (before is not None and now.uidvalidity != before.uidvalidity):
@@ -179,7 +181,7 @@ class Deleting:
         await filing.record_moves(visit.archive, visit.to, [move for move in found if move.ours])
 
     async def _read_in_trash(self, look: Look, moves: Moves, uids: Iterable[int]) -> list[Move]:
-        """Moves into the trash that bytes alone tell: without a Message-ID, or one of several with the same."""
+        """Moves into the trash found by bytes alone: without a Message-ID, or one of several with the same."""
         visit, found = self._visit, list[Move]()
         sizes = {look.listed[uid].size for uid in uids}
         ours = {one.size for one in await sources.deleted(visit.archive, visit.source, sizes)}
@@ -200,7 +202,7 @@ class Deleting:
         return found
 
     async def forecast(self, folders: Iterable[Folder]) -> list[tuple[Folder, tuple[int, ...]]]:
-        """What ``trash_too`` would remove of what earlier runs left in the trash."""
+        """The messages of earlier deletions that ``trash_too`` would remove from the trash."""
         found = []
         for trash in _trashes(folders) if self._visit.rules.deletion.trash_too else []:
             if look := await self._look(trash):
@@ -214,7 +216,7 @@ class Deleting:
         return [uid for uid, kept in known.items() if kept.ours]
 
     async def _in_trash(self, trash: Folder) -> None:
-        """What we deleted and the server moved here goes for good; nothing else does."""
+        """Remove our deleted messages, and no others, from the trash for good."""
         named = {problem.uid for problem in self._visit.story.problems(trash)}
         if None in named or self._visit.server.learnt:
             return
@@ -222,17 +224,17 @@ class Deleting:
         if look is None:
             return
         if look.changed:
-            # The UIDs may be those of other mail by now.
+            # The UIDs may name other messages by now.
             self._visit.story.fail(trash, None, deletion.TRASH_RENUMBERED())
             return
         ours = [uid for uid in await self._ours(look) if uid not in named]
         await self._in_folder(look, ours, _flagged, self._removed)
 
-    # What is told --------------------------------------------------------------------------------------------------------
+    # Reporting -----------------------------------------------------------------------------------------------------------
 
     def _deleted(self, folder: Folder, count: int) -> None:
         self._visit.story.tally.deleted += count
-        # A correction is told as a problem.
+        # A correction is reported as a problem.
         if count > 0:
             self._visit.story.tell("deleted", f"{folder.path}: {number(count)} deleted on the server")
 
@@ -242,7 +244,7 @@ class Deleting:
 
 
 def _trashes(folders: Iterable[Folder]) -> list[Folder]:
-    # What others threw away is none of ours, whatever the rule says.
+    # Another user's trash is left alone, whatever the rule says.
     own = (folder for folder in folders if folder.selectable and folder.whose.own)
     return [folder for folder in own if rules.is_trash(folder.path, folder.attributes)]
 

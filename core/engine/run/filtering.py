@@ -1,4 +1,4 @@
-"""Which new messages a profile's filter leaves out: by the listing first, by header only where that is needed."""
+"""Filter of new messages by a profile's rules: by the listing first, by header only where needed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ async def excluded(
     now: datetime,
     before: frozenset[int] = frozenset(),
 ) -> set[int]:
-    """Those of ``uids`` that are left out. ``headers`` fetches header blocks; ``before`` were left out by the same rule once.
+    """Those of ``uids`` that are left out. ``headers`` fetches header blocks; ``before`` were left out by the same rule before.
 
-    A header that cannot be had is no reason to leave a message out.
+    A message with an unavailable header is not left out.
     """
     found: set[int] = set()
     undecided: list[int] = []

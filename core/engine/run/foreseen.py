@@ -1,4 +1,4 @@
-"""The outcome of a dry run in numbers, from the forecasts that its result has for every folder. Pure."""
+"""The forecast of a dry run in numbers, summed over the folders of its result. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """Messages that a run would archive (``new``, of so many ``bytes``), and those that it would ``delete`` on the server."""
+    """Messages that a run would archive (``new``, with ``bytes``), and those that it would ``delete`` on the server."""
 
     new: int = 0
     bytes: int = 0

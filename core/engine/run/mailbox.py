@@ -1,4 +1,4 @@
-"""Archives one mailbox: look at all folders, follow moves, download what is new, count what is left, delete what may go.
+"""Archiving of one mailbox: list all folders, follow moves, download new messages, count, delete by rule.
 
 Takes values and writes to the archive; knows no queue, no schedule and no other mailbox.
 
@@ -36,9 +36,9 @@ from core.text import sequence
 from core.text.format import counted, number
 from core.text.format import size as human
 
-#: Reasons that a remark names.
+#: Reasons listed in a remark.
 NAMED = 5
-#: So many messages must be gone from a folder at once before that is told.
+#: Messages that must vanish from a folder at once before a warning is given.
 SHRUNK = 50
 
 #: UIDs that may name other messages by now, by folder name and UIDVALIDITY.
@@ -48,10 +48,9 @@ logger = logging.getLogger("archivar.engine")
 
 
 class MailboxArchiver:
-    """One mailbox in one run.
+    """One mailbox in one run. With ``doubted``, even if empty, every folder is listed whole, and nothing is deleted.
 
-    ``doubted``: known UIDs by (folder name, UIDVALIDITY) of which a comparison found that they name other messages. With it,
-    even if it is empty, every folder is listed whole, and nothing is deleted.
+    ``doubted``: known UIDs by (folder name, UIDVALIDITY) that name other messages, by a comparison.
     """
 
     def __init__(self, visit: Visit, doubted: Doubted | None = None) -> None:
@@ -61,11 +60,11 @@ class MailboxArchiver:
         self._same = Sameness(visit)
         self._looks: list[Look] = []
         self._doubts: set[str] = set()
-        #: What was known of folders that are not on the server any more.
+        #: Known UIDs of folders that are not on the server any more.
         self._lost: dict[str, list[Known]] = {}
 
     async def run(self, *, dry_run: bool = False) -> None:
-        """Archive the mailbox. Raises ``ConnectError`` when the server cannot be reached (any more), ``StorageError``."""
+        """Archive the mailbox. Raises ``ConnectError`` when the server cannot be reached any more, ``StorageError``."""
         visit, progress = self._visit, self._visit.story.progress
         progress.phase = Phase.CONNECTING
         await visit.link.session()
@@ -105,7 +104,7 @@ class MailboxArchiver:
     async def _list_folders(self) -> tuple[list[Folder], dict[str, Status], list[Unused]]:
         visit, session = self._visit, await self._visit.link.session()
         folders, statuses, unreadable = await session.folders_with_status()
-        # Where the server tells whose folders are, no other mailbox need be known for that.
+        # Where the server tells the owners of folders, no other mailbox need be known for that.
         visit.rules = replace(visit.rules, early=visit.rules.early and whose.names_count(session))
         holder = Holder(visit.to.owner, visit.to.login, visit.to.everybody, visit.source)
         return await whose.settled(visit.archive, holder, session, folders, statuses), statuses, unreadable
@@ -140,29 +139,29 @@ class MailboxArchiver:
                 )
             except (Dropped, ProtocolError) as error:
                 visit.story.fail(folder, None, error.reason)
-                # One folder that cannot be had says nothing about the next.
+                # The failure of one folder must not count against the next.
                 visit.link.progressed()
 
     def _unchanged(self, folder: Folder, status: Status, before: Complete) -> bool:
-        """Need the folder not be listed? STATUS numbers that are equal are believed for some days only."""
+        """True when the folder need not be listed. Equal STATUS numbers are trusted for some days only."""
         if self._doubted is not None or not status.signature or before.signature != self._signed(status.signature):
             return False
-        # What is to be deleted depends on flags and on time, of which STATUS says nothing.
+        # Deletion depends on flags and on time, which STATUS does not show.
         if self._visit.rules.deletion.active or folder.name in self._doubts or not before.listed:
             return False
         return timedelta(0) <= now() - moment(before.listed) < timedelta(days=self._visit.rules.settings.relist)
 
     def _pass_over(self, messages: int, excluded: int) -> None:
-        """Count a folder in which nothing came and nothing went."""
+        """Count a folder without changes."""
         tally = self._visit.story.tally
         tally.found += messages
         tally.known += messages - excluded
         tally.excluded += excluded
-        # A folder with a message of another length is not passed over, unless the server is known to be inexact.
+        # A folder with a message of another length is always listed, unless the server is known to be inexact.
         self._visit.server.saw_exact(messages - excluded)
 
     def _signed(self, signature: str) -> str:
-        """A folder's signature together with the filter's: under another filter other messages may be wanted."""
+        """The signature of a folder and the filter: under another filter other messages may be wanted."""
         return f"{signature}/{self._visit.rules.filter.digest}" if signature else ""
 
     async def _look(self, folder: Folder, status: Status, before: Complete) -> None:
@@ -196,7 +195,7 @@ class MailboxArchiver:
             self._visit.story.warn(f"{what}. What was archived of them is kept.")
 
     async def _leave_out(self, looks: Sequence[Look]) -> None:
-        """Apply the filter to what is new and no move; what was left before for want of a known address is left again."""
+        """Apply the filter to new messages that are no moves; those left for an unknown address are left again."""
         visit = self._visit
         for look in looks:
             if not look.left and not visit.rules.filter.digest:
@@ -232,7 +231,7 @@ class MailboxArchiver:
         *,
         dry_run: bool = False,
     ) -> None:
-        """Archive what lies in a view alone; all other folders are done."""
+        """Archive messages that lie in a view alone; all other folders are done."""
         if not shown:
             return
         visit = self._visit
@@ -252,7 +251,7 @@ class MailboxArchiver:
         self._looks = [*others, *self._looks]
 
     async def _leave_out_too(self, look: Look) -> None:
-        """Apply the filter to what was not left out of a view for other reasons, and count both."""
+        """Apply the filter to the remaining messages of a view, and count all that are left out."""
         left, look.excluded = look.excluded, set()
         look.moved |= left
         await self._leave_out([look])
@@ -264,7 +263,7 @@ class MailboxArchiver:
     # Moves -------------------------------------------------------------------------------------------------------------
 
     async def _welcome(self, moves: Moves, *, dry_run: bool) -> None:
-        """Take messages for known that vanished from a folder and are there again, at their UIDs and with their headers."""
+        """Record messages that vanished from a folder and returned to their UIDs, with the same headers."""
         visit = self._visit
         for look in self._looks:
             returned = await moves.returned(look) if look.back else set()
@@ -277,7 +276,7 @@ class MailboxArchiver:
             look.take_for_known(returned)
 
     async def _record_vanished(self, folders: list[Folder] | None) -> None:
-        """``folders`` is None when not all of them could be read: then none is taken for gone."""
+        """Record vanished messages; with ``folders`` None, when a folder could not be read, none counts as gone."""
         archive, to = self._visit.archive, self._visit.to
         for look in self._looks:
             await filing.record_vanished(archive, to, look.folder.name, look.vanished)
@@ -292,7 +291,7 @@ class MailboxArchiver:
             await sources.remember(archive, to.source, name, "", 0)
 
     async def _tell_lost(self) -> None:
-        """Tell of folders that the server does not list any more and whose messages turned up nowhere else."""
+        """Warn about folders that the server lists no more and whose messages turned up nowhere else."""
         archive, source = self._visit.archive, self._visit.source
         for name, known in self._lost.items():
             left = [await sources.vanished(archive, source, name, one.uidvalidity, one.uids) for one in known]
@@ -314,7 +313,10 @@ class MailboxArchiver:
     # Counting ----------------------------------------------------------------------------------------------------------
 
     async def _check(self) -> None:
-        """Promise P2: what the folder has = what the archive knows + named failures. The difference is reported."""
+        """Promise P2: messages in the folder = messages known to the archive + reported failures.
+
+        The difference is reported.
+        """
         visit = self._visit
         for look in self._looks:
             known = await sources.known(visit.archive, visit.source, look.folder.name)
@@ -328,7 +330,7 @@ class MailboxArchiver:
                 visit.story.fail(look.folder, uid, NOT_ARCHIVED())
             if look.unlisted:
                 visit.story.fail(look.folder, None, problems.COUNT(count=look.unlisted))
-            # What the filter leaves out for now only must be decided anew next time.
+            # Messages that the filter excludes only for now must be checked again next time.
             lasting = not (look.undecided or (look.excluded and visit.rules.filter.changes))
             signature = self._signed(look.signature) if lasting else ""
             name, messages = look.folder.name, len(look.listed)
@@ -336,7 +338,7 @@ class MailboxArchiver:
             await sources.remember(visit.archive, visit.source, name, signature, messages, excluded)
 
     async def _count_dry(self, folders: list[Folder]) -> None:
-        """Say what a run would do; of what is new, or listed with other numbers, some may turn out to be known."""
+        """Count the forecast of a dry run; some new or renumbered messages may turn out to be known."""
         visit, result = self._visit, self._visit.story.progress.result
         result.forecast = []
         trash = {folder.name: (folder, uids) for folder, uids in await self._deleting.forecast(folders)}
@@ -374,7 +376,7 @@ class MailboxArchiver:
 
 
 async def archive_mailbox(visit: Visit, doubted: Doubted | None = None, *, dry_run: bool = False) -> ArchivarError | None:
-    """Archive a mailbox; one whose connection fails is that mailbox's problem, named in its result and returned.
+    """Run ``archiver``; a connection failure becomes a problem in the mailbox's result, and is returned.
 
     ``doubted``: see ``MailboxArchiver``.
     """
@@ -383,12 +385,12 @@ async def archive_mailbox(visit: Visit, doubted: Doubted | None = None, *, dry_r
         await MailboxArchiver(visit, doubted).run(dry_run=dry_run)
     except (ConnectError, Dropped, ProtocolError) as error:
         progress.result.problems.append(Problem(progress.folder, None, error.reason))
-        # A day's share that is used up is no failure of the mailbox: a run of the next day goes on.
+        # A used-up daily share is no failure of the mailbox: a run of the next day continues.
         progress.result.status = RunStatus.WITH_ERRORS if isinstance(error, Spent) else RunStatus.FAILED
         progress.phase = Phase.DONE
         return error
     except ArchivarError:
-        # The archive's own trouble is everybody's.
+        # An error of the archive concerns all mailboxes.
         raise
     except Exception as error:
         logger.exception("mailbox %s failed by an error of the program", progress.result.mailbox)

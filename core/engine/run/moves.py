@@ -1,9 +1,9 @@
-"""Follows moves: messages that vanished elsewhere in the mailbox and are at new UIDs now (P4).
+"""Moves: messages that vanished elsewhere in the mailbox and have new UIDs now (P4).
 
-Without a download a message is taken for a vanished one only if size, INTERNALDATE and header block are equal, and the header
-has a Message-ID that is once among the candidates on both sides. Anything else is downloaded, and is the vanished message if
-its bytes are. Drafts are always downloaded: their text changes while header, size and date stay. What we deleted and the server
-put into its trash may have another date there.
+Without a download a message matches a vanished one only if size, INTERNALDATE and header block are equal, and the header has a
+Message-ID that is unique among the candidates on both sides. Any other is downloaded, and matches if its bytes do. Drafts are
+always downloaded: their text changes while header, size and date stay. A message that we deleted may have another date in the
+trash.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _Arrived = Mapping[Place, tuple[Look, Listed]]
 class Moves:
     """Finds the moves of one mailbox, which has ``folders``.
 
-    ``on_trash``: what happens in the archive to mail that a user moved to the trash.
+    ``on_trash``: the archive's treatment of mail that a user moved to the trash.
     """
 
     archive: Archive
@@ -45,10 +45,10 @@ class Moves:
     _used: set[Place] = field(default_factory=set)
 
     async def find(self, looks: Sequence[Look], *, deleted_only: bool = False) -> list[tuple[Look, Move]]:
-        """The moves among what is new in ``looks`` that need no download.
+        """The moves among new messages of ``looks`` that need no download.
 
-        ``deleted_only``: what is new came while we deleted, so it is looked for among what we deleted, and nowhere else. Only
-        then it is ours in the trash; found there later it may have been thrown away by somebody who had another copy.
+        ``deleted_only``: the new messages came while we deleted, so they are sought only among our deleted messages. Only then
+        one in the trash is ours; found there later, it may be another user's copy, thrown away.
         """
         arrived = {place: seen for place, seen in _arrived(looks).items() if not self._is_draft(seen[0].folder.name)}
         pairs = [(listed.size, listed.internaldate) for _, listed in arrived.values()]
@@ -64,7 +64,7 @@ class Moves:
         }
         prints = await self._fingerprints(likely)
         found = self._match(gone, prints, likely, just_now=deleted_only)
-        # A second look without the dates, at what we deleted and what is in the trash now.
+        # A second look without the dates, at our deleted messages that are in the trash now.
         rest = [(place, one) for place, one in prints if place not in {move.place for _, move in found}]
         undated = [(place, one.undated()) for place, one in rest if likely[place][0].in_trash]
         return found + self._match(ours, undated, likely, just_now=deleted_only, dated=False)
@@ -92,7 +92,7 @@ class Moves:
         return Move(origin, place, listed, self._path(origin, look.folder, ours=deleted), deleted, deleted and just_now)
 
     def _path(self, origin: Gone, folder: Folder, *, ours: bool) -> str | None:
-        # What went to the trash keeps its place, else deleting would wreck the order in the archive (SPEC F1).
+        # A message moved to the trash keeps its archive folder, else deleting would destroy the archive's order (SPEC F1).
         if self.destination.everybody:
             return None
         if ours or (rules.is_trash(folder.path, folder.attributes) and self.on_trash is OnTrash.KEEP):
@@ -107,7 +107,7 @@ class Moves:
             return {}
         gone = await sources.gone_with(self.archive, self.destination.source, digests.values())
         candidates: dict[bytes, list[Gone]] = {}
-        # What a user moved goes before what we deleted: that may be gone for good.
+        # A user's move is preferred to our deletion: the latter may be final.
         for one in sorted(gone, key=lambda one: one.ours):
             if not self._was_draft(one) and (one.ours or not deleted_only):
                 candidates.setdefault(one.sha256, []).append(one)
@@ -121,9 +121,9 @@ class Moves:
         return found
 
     async def returned(self, look: Look) -> set[int]:
-        """Those of what is new in ``look`` that vanished from this very place and are there again, with the same header.
+        """Those of the new messages of ``look`` that vanished from this very UID and are there again, with the same header.
 
-        As for a move the header has a Message-ID and the message is no draft: any other is read.
+        As for a move, the header must have a Message-ID and the message be no draft: others are read.
         """
         if self._is_draft(look.folder.name):
             return set()
@@ -135,7 +135,7 @@ class Moves:
         return any(one.name == name and rules.is_drafts(one.path, one.attributes) for one in self.folders)
 
     def _was_draft(self, one: Gone) -> bool:
-        # A folder that is no more is known by its place alone.
+        # A folder that does not exist any more is known by its archive path alone.
         return self._is_draft(one.name) or rules.is_drafts(one.path, ())
 
     async def _fingerprints(self, likely: _Arrived) -> list[tuple[Place, Fingerprint]]:
@@ -149,7 +149,7 @@ class Moves:
         return found
 
     async def _headers(self, look: Look, uids: Sequence[int]) -> dict[int, bytes]:
-        """The headers that the server gives. Without its header a message is taken for no other: it is downloaded."""
+        """The headers that the server sends. A message without one matches no other: it is downloaded."""
         found: dict[int, bytes] = {}
         for start in range(0, len(uids), looking.HEADERS_PER_FETCH):
             chunk = uids[start : start + looking.HEADERS_PER_FETCH]

@@ -1,16 +1,16 @@
-"""A run's progress in words that the console and the command line share: the time that is left, and a server's silence."""
+"""A run's progress in words, for the console and the command line: remaining time, rates, and a server's silence."""
 
 from __future__ import annotations
 
 from core.engine.visit.progress import Basis, Snapshot
 from core.text.format import duration, number
 
-#: Seconds after which silence is told.
+#: Seconds after which a server's silence is shown.
 SILENCE = 5.0
 
 
 def left(snapshot: Snapshot) -> str:
-    """``3 min left``, with ``about`` while not all is listed; empty while it cannot be known."""
+    """The remaining time: ``3 min left``, with ``about`` while not all is listed; empty while unknown."""
     if snapshot.seconds_left is None:
         return ""
     about = "" if snapshot.basis in (Basis.NOTHING, Basis.BYTES) else "about "
@@ -18,7 +18,7 @@ def left(snapshot: Snapshot) -> str:
 
 
 def basis(snapshot: Snapshot) -> str:
-    """The ground of the time that is left: ``by bytes``, ``by 12 of 40 mailboxes``; empty when there is none."""
+    """The basis of the remaining time: ``by bytes``, ``by 12 of 40 mailboxes``; empty when there is none."""
     if snapshot.seconds_left is None:
         return ""
     everyone = number(snapshot.mailboxes_total)
@@ -35,12 +35,12 @@ def basis(snapshot: Snapshot) -> str:
 
 
 def left_by(snapshot: Snapshot) -> str:
-    """The time that is left, with what it rests on."""
+    """The remaining time with its basis."""
     return f"{left(snapshot)} {basis(snapshot)}".strip()
 
 
 def rate(snapshot: Snapshot) -> str:
-    """``1,240 msg/s``, one decimal where it is less than ten; empty while nothing was done."""
+    """The rate in messages a second, with one decimal below ten; empty while nothing is done."""
     if not snapshot.message_rate:
         return ""
     if snapshot.message_rate >= 10:
@@ -49,7 +49,7 @@ def rate(snapshot: Snapshot) -> str:
 
 
 def silence(snapshot: Snapshot) -> str:
-    """``last byte 12 s ago``; empty for the first seconds, and while nothing is expected of any server."""
+    """``last byte 12 s ago``; empty for the first seconds, and while no answer is expected."""
     if snapshot.silent < SILENCE:
         return ""
     ago = duration(snapshot.silent)

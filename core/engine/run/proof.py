@@ -1,6 +1,6 @@
 """The proof that a message may be deleted (P3).
 
-It was read just now, whole, in the selected state in which it is to be deleted, and its SHA-256 is that of the message as read
+It was just read, whole, in the same selected state in which it is to be deleted, and its SHA-256 is that of the message as read
 back from the disk. Sizes, dates and headers prove nothing.
 """
 
@@ -23,21 +23,20 @@ from core.problems import deletion
 from core.problems.code import Reason
 from core.problems.folder import BUSY, SENT_IN_PART
 
-#: Messages that are proved and deleted at once: few enough to be lost sight of for a moment only.
+#: Messages proved and deleted together: few, so that little time passes between.
 CHUNK = 200
-#: Bodies that are read to be compared, at once.
+#: Bytes of bodies read together for comparison.
 BATCH_BYTES = 8 * 1024 * 1024
 
 
 class Partial(ProtocolError):
-    """The server answers a set of messages in part."""
+    """The server answers for a set of messages only in part."""
 
 
 class Proof:
-    """The proof for messages of one folder, as it was looked at.
+    """The proof for messages of one folder, by its listing.
 
-    ``firsts`` holds the SHA-256 of what the server sent on an earlier connection, by UID: of messages that have another length
-    than announced.
+    ``firsts`` holds the SHA-256 of messages with another length than announced, as sent on an earlier connection, by UID.
     """
 
     def __init__(self, visit: Visit, look: Look, firsts: Mapping[int, bytes]) -> None:
@@ -46,7 +45,7 @@ class Proof:
         self._firsts = firsts
 
     async def of(self, session: Session, uids: Sequence[int], listed: Mapping[int, Listed]) -> list[int]:
-        """Those of ``uids`` that may be deleted, ascending. Raises ``Partial`` where not all of them are sent."""
+        """Those of ``uids`` that may be deleted, ascending. Raises ``Partial`` when the server does not send all of them."""
         visit, look = self._visit, self._look
         kept = await sources.kept(visit.archive, visit.source, look.folder.name, look.uidvalidity, uids)
         kept = await self._undamaged(kept)
@@ -60,7 +59,7 @@ class Proof:
         return sorted(set(found) - substitutes)
 
     async def _undamaged(self, wanted: Mapping[int, Kept]) -> dict[int, Kept]:
-        """Those whose archived copies were read back from the disk, whole."""
+        """Those whose archived copies were just read back from the disk, whole."""
         damaged: dict[bytes, Reason] = {}
         sound: set[bytes] = set()
         async for sha256, got in self._visit.archive.read_back([kept.sha256 for kept in wanted.values()]):
@@ -103,14 +102,14 @@ class Proof:
         finally:
             grant.release()
         if refused:
-            # Halves find the one that is refused; the others may go.
+            # Bisection finds the refused message; the others may be deleted.
             uids = list(wanted)
             for half in (uids[: len(uids) // 2], uids[len(uids) // 2 :]):
                 found += await self._compare(session, {uid: wanted[uid] for uid in half}, listed)
         return found
 
     def _filtered(self, body: bytes) -> bool:
-        """Does the profile's filter leave the message out by its header?"""
+        """True when the profile's filter excludes the message by its header."""
         rule = self._visit.rules.filter
         if not rule.needs_header:
             return False
@@ -120,9 +119,9 @@ class Proof:
     async def _substitutes(
         self, session: Session, uids: Sequence[int], kept: Mapping[int, Kept], listed: Mapping[int, Listed]
     ) -> set[int]:
-        """Those of ``uids`` whose text is not what their own headers begin.
+        """Those of ``uids`` whose text does not begin with their own header.
 
-        Suspicious is a text that lies at several UIDs, and one of another length than announced: servers send such in place of
+        Suspicious are texts that lie at several UIDs, and those of another length than announced: servers send such in place of
         messages that they cannot read.
         """
         visit, look = self._visit, self._look
@@ -132,7 +131,7 @@ class Proof:
         return {uid for uid in suspects if hashlib.sha256(headers.get(uid) or b"").digest() != kept[uid].header_sha256}
 
     async def _archive(self, messages: list[tuple[int, bytes, Listed]]) -> None:
-        """Archive what the server has in place of what was archived from there."""
+        """Archive the server's message at a UID in place of the recorded one."""
         visit, look = self._visit, self._look
         if messages:
             prepared = await visit.filing.prepare(messages)

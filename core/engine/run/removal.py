@@ -1,4 +1,4 @@
-"""Deletes in one folder: from opening it for changes to the last look at what is left."""
+"""Deletion in one folder: from opening it for changes to the final listing."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from core.profiles.filter import DELETED, FLAGGED, has_flag
 from core.text.format import number
 from core.text.sequence import pack
 
-#: Says why a message stays although it is archived; empty when it may go.
+#: Gives the reason why an archived message stays; empty when it may be deleted.
 Keep = Callable[[Listed], str]
-#: Is told how many messages of a folder are gone.
+#: Called with the number of messages deleted in a folder.
 Gone = Callable[[Folder, int], None]
-#: Reasons that a remark names.
+#: Reasons listed in a remark.
 NAMED = 5
-#: How often a folder is listed until it lists as many messages as it counts.
+#: Listings tried until a folder lists as many messages as it counts.
 LISTINGS = 3
 
 
 class Holds:
-    """The messages of a catch-all mailbox that stay for somebody who is not known yet."""
+    """Messages of a catch-all mailbox that stay for unknown users."""
 
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
@@ -48,12 +48,12 @@ class Holds:
         return await sources.held(visit.archive, visit.source, look.folder.name, look.uidvalidity, uids)
 
     def count(self, held: Mapping[int, str]) -> None:
-        """Count what stayed, by UID with the reason."""
+        """Count messages that stay, by UID with the reason."""
         for reason in held.values():
             self._counts[reason] = self._counts.get(reason, 0) + 1
 
     def remarks(self) -> list[str]:
-        """What should be known of this run, in sentences."""
+        """Remarks on this run, in sentences."""
         if not self._counts:
             return []
         count = sum(self._counts.values())
@@ -65,14 +65,14 @@ class Holds:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Conditions that are asked before a message goes: the rule, by what the listing says, and who may be waiting for it."""
+    """Conditions for deleting a message: the rule, by its listing, and unknown recipients."""
 
     keep: Keep
     holds: Holds
 
 
 class FolderDeletion:
-    """One folder, from opening it for changes to the last look."""
+    """The deletion in one folder, from opening it for changes to the final listing."""
 
     def __init__(self, visit: Visit, look: Look, asked: Asked, gone: Gone, firsts: Mapping[int, bytes]) -> None:
         self._visit = visit
@@ -85,7 +85,7 @@ class FolderDeletion:
         self._there: set[int] = set()
 
     async def delete(self, uids: Sequence[int]) -> None:
-        """Delete those of ``uids`` of which everything can be shown. May be called again when the connection broke in it."""
+        """Delete those of ``uids`` for which all conditions are proved. May be called again after a broken connection."""
         visit = self._visit
         session, selected = await visit.link.select(self._folder)
         if reason := self._reason_not_to(selected):
@@ -114,11 +114,11 @@ class FolderDeletion:
             await self._look_again(session)
 
     async def _whole(self, session: Session) -> dict[int, Listed]:
-        """All messages of the folder, opened anew. Raises ``Partial`` where it counts others than it lists."""
+        """All messages of the folder, opened anew. Raises ``Partial`` when it lists another number than it counts."""
         for _ in range(LISTINGS):
             selected = await self._select()
             listing = await session.listing() if selected.exists else Listing({})
-            # What comes or goes in between makes a difference once, and none the next time.
+            # A change in between explains one difference, but not two.
             if len(listing.messages) == selected.exists and not listing.twice:
                 return listing.messages
         if listing.twice:
@@ -126,7 +126,7 @@ class FolderDeletion:
         raise Partial(problems.COUNTED_OTHERWISE(counted=selected.exists, listed=len(listing.messages)))
 
     async def _look_again(self, session: Session) -> None:
-        """List the whole folder once more: only what it does not have any more counts as deleted."""
+        """List the whole folder once more: only messages missing now count as deleted."""
         _, selected = await self._visit.link.select(self._folder)
         try:
             listed = (await session.listing()).messages
@@ -143,12 +143,12 @@ class FolderDeletion:
             self._visit.story.fail(self._folder, None, deletion.STILL_THERE(count=len(still)))
         elif len(listed) < selected.exists:
             short = selected.exists - len(listed)
-            # Which of them it hides nobody knows: what may still be there is not counted as gone, and not left marked.
+            # The listing hides some of them: those that may still be there do not count as deleted, and lose their mark.
             await server.mark(session, self._went, deleted=False)
             self._gone(self._folder, -min(short, len(self._went)))
             self._visit.story.fail(self._folder, None, problems.COUNT_AFTER_DELETING(count=short))
         elif not server.has_uidplus(session) and (strangers := self._there - self._went - listed.keys()):
-            # A plain EXPUNGE took them, or another client did: which of the two the server does not tell.
+            # Either a plain EXPUNGE took them, or another client did: the server does not tell.
             self._visit.story.fail(self._folder, None, deletion.FOREIGN_MARK(count=len(strangers), uids=pack(strangers)))
 
     def _reason_not_to(self, selected: Selected) -> Reason | None:
@@ -159,19 +159,19 @@ class FolderDeletion:
         return None
 
     async def _settle(self, session: Session) -> None:
-        """Find out how deletions ended that broke off, in this run or in one before."""
+        """Settle the outcome of deletions that were broken off, in this run or an earlier one."""
         doubtful = await sources.doubtful(self._visit.archive, self._visit.source, self._folder.name, self._look.uidvalidity)
         if rules.is_trash(self._folder.path, self._folder.attributes) or not doubtful:
-            # In the trash this mark means that it lies there because of us.
+            # In the trash this mark means that our deletion put it there.
             return
-        # A listing that leaves something out must not count as the end of it.
+        # An incomplete listing must not settle them.
         present = doubtful & (await self._whole(session)).keys()
         if present:
             await server.mark(session, present, deleted=False)
         await self._record(doubtful - present, present)
 
     async def _delete_chunk(self, session: Session, uids: Sequence[int]) -> bool:
-        """False when the folder is better left alone after this."""
+        """Delete a chunk; False when no more should be deleted in the folder."""
         there = await self._present(session, uids)
         if (hidden := (set(uids) & self._there) - there) and not hidden.isdisjoint(await self._whole(session)):
             raise Partial(problems.NAMED_IN_PART(named=len(there), asked=len(uids)))
@@ -198,10 +198,10 @@ class FolderDeletion:
         if not refusal and present & marked:
             refusal = deletion.GONE_AND_THERE()
         listed = (await session.listing(pack(present))).messages if present else {}
-        # What the list leaves out may be marked.
+        # UIDs missing in the list may be marked too.
         left = (present - listed.keys()) | _marked(listed)
         if left:
-            # What we could not delete must not be deleted by whoever expunges next.
+            # Messages that we could not delete must not be deleted by another client's EXPUNGE.
             await server.mark(session, left, deleted=False)
         await self._record(set(proved) - present, present)
         if refusal:
@@ -209,7 +209,7 @@ class FolderDeletion:
         return not refusal
 
     async def _mark_and_expunge(self, session: Session, uids: Sequence[int]) -> tuple[set[int], Reason | None]:
-        """What was to be expunged in the end, and why it was not; None when it was. Raises ``ProtocolError``."""
+        """Mark and expunge; the UIDs left marked in the end, and the reason when EXPUNGE failed. Raises ``ProtocolError``."""
         await server.mark(session, uids)
         listed = await self._still(session, uids)
         flagged = [uid for uid, item in listed.items() if has_flag(item.flags, FLAGGED)]
@@ -227,7 +227,7 @@ class FolderDeletion:
         return left, None
 
     async def _still(self, session: Session, uids: Sequence[int]) -> dict[int, Listed]:
-        """Those of ``uids`` that are still there, in the selected state in which they were read and marked."""
+        """Those of ``uids`` that are still there, in the same selected state in which they were read and marked."""
         try:
             listed = (await session.listing(pack(uids))).messages
         except (Dropped, Busy):
@@ -241,7 +241,7 @@ class FolderDeletion:
         return {uid: listed[uid] for uid in uids if uid in listed}
 
     async def _present(self, session: Session, uids: Iterable[int]) -> set[int]:
-        """Those of ``uids`` that the folder has now, opened anew. Raises ``Changed`` when it is another folder by now."""
+        """Those of ``uids`` that the folder has now, opened anew. Raises ``Changed`` when the UIDVALIDITY differs."""
         selected = await self._select()
         # Kerio answers FETCH in an empty folder with BAD.
         return await session.present(uids) if selected.exists else set()
@@ -255,7 +255,7 @@ class FolderDeletion:
     async def _record(self, gone: set[int], kept: set[int]) -> None:
         self._went |= gone
         if rules.is_trash(self._folder.path, self._folder.attributes):
-            # It is still there because of us, and will be tried again.
+            # They remain because of us, and will be tried again.
             kept = set()
         await filing.record_deleted(self._visit.archive, self._visit.to, self._folder.name, self._look.uidvalidity, gone, kept)
         if gone:
@@ -263,7 +263,7 @@ class FolderDeletion:
 
 
 def _refuse_plain_expunge(visit: Visit) -> None:
-    """Name, once a mailbox, that this server cannot delete exactly what is named."""
+    """Report, once a mailbox, that this server cannot expunge named messages only."""
     mailbox = Folder("", "")
     if not visit.story.blamed(mailbox):
         visit.story.fail(mailbox, None, deletion.NO_UIDPLUS())

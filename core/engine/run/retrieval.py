@@ -1,7 +1,7 @@
-"""Gets the messages that a visit wants, and decides what each of them is, by its bytes.
+"""Retrieval of a visit's wanted messages, and their classification by bytes.
 
-For each folder: known UIDs that are listed with other numbers are read again; then what is new is read. A message that is
-sent with another length than announced is read once more on a connection of its own.
+For each folder, known UIDs with other numbers than recorded are read again; then new messages are read. A message sent with
+another length than announced is read once more on a connection of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from core.problems.folder import UID_REUSED
 from core.profiles import journal
 from core.text.format import number
 
-#: Messages that are read before a server is believed to have computed its numbers anew, or to announce inexact sizes.
+#: Messages read before a server counts as having recomputed its numbers, or as inexact.
 SAMPLE = 50
 
 Stream = Pipeline[tuple[Look, Batch], Any]
@@ -37,13 +37,13 @@ Stream = Pipeline[tuple[Look, Batch], Any]
 
 @dataclass(slots=True)
 class Sorted:
-    """A downloaded batch by what its messages are. ``prepared`` is what the filing made of the ``fresh`` ones."""
+    """A downloaded batch, classified. ``prepared`` is the filing's preparation of the ``fresh`` messages."""
 
     fresh: Batch = field(default_factory=list)
     moved: list[Move] = field(default_factory=list)
-    #: What had vanished from this very place and is there again.
+    #: Messages that vanished from this very UID and have returned.
     returned: set[int] = field(default_factory=set)
-    #: Recorded messages, with the numbers that are listed now.
+    #: Recorded messages, with the numbers listed now.
     same: list[tuple[int, Listed]] = field(default_factory=list)
     #: Those of ``fresh`` whose UIDs named other messages before.
     replaced: set[int] = field(default_factory=set)
@@ -51,7 +51,7 @@ class Sorted:
 
 
 class Retrieval:
-    """The downloads of one visit. ``moves`` follows what vanished elsewhere."""
+    """The downloads of one visit. ``moves`` finds messages that vanished elsewhere."""
 
     def __init__(self, visit: Visit, moves: Moves) -> None:
         self._visit = visit
@@ -59,7 +59,7 @@ class Retrieval:
         self._follows = False
 
     async def run(self, looks: Sequence[Look]) -> None:
-        """Download all that is wanted. Raises ``ConnectError``, ``StorageError``."""
+        """Download all wanted messages. Raises ``ConnectError``, ``StorageError``."""
         visit = self._visit
         self._follows = await sources.any_vanished(visit.archive)
         # One for all folders: the next one is fetched while the last one is still being written.
@@ -112,7 +112,7 @@ class Retrieval:
         kept = await self._kept(look, known) if known else {}
         new: dict[int, bytes] = {}
         if self._follows:
-            # Where nothing is gone there is nothing to compare with, and hashing costs time.
+            # Without vanished messages there is nothing to compare with, and hashing costs time.
             new = {
                 uid: hashlib.sha256(visit.filing.content(raw)).digest() for uid, raw, _ in batch if uid not in look.plan.known
             }
@@ -120,7 +120,7 @@ class Retrieval:
         left = {uid: digest for uid, digest in new.items() if uid not in found.returned}
         moved = await self._moves.by_content(look, left) if left else {}
         for uid, raw, listed in batch:
-            # What the server does not announce is known by now.
+            # The download tells a size that the server did not announce.
             listed = replace(listed, size=len(raw), sizeless=False) if listed.sizeless else listed
             if uid in found.returned:
                 continue
@@ -142,7 +142,7 @@ class Retrieval:
         if found.same:
             await self._relist(look, found.same)
         if found.replaced:
-            # What was archived from there stays; the UID is another message's from now on.
+            # Messages archived from the UID stay; it is another message's from now on.
             await self._forget(look, found.replaced)
             look.replaced |= found.replaced
         if found.returned:
@@ -186,13 +186,13 @@ class Retrieval:
     # Known UIDs ----------------------------------------------------------------------------------------------------------
 
     async def _recheck(self, look: Look, stream: Stream) -> None:
-        """Read what known UIDs name that are listed with other numbers than before, or are doubted."""
+        """Read known UIDs that have other numbers than recorded, or are doubted."""
         visit = self._visit
         first = {*look.doubted, *look.changed[:SAMPLE]}
         await self._again(look, sorted(first), stream)
         rest = [uid for uid in look.changed if uid not in first]
         read = set(look.changed[:SAMPLE]) - look.failed - look.expunged
-        # Bodies that were not sent do not speak for the others.
+        # Bodies that were not sent prove nothing for the others.
         if rest and not look.replaced and len(read) * 2 >= SAMPLE:
             differing = await self._other_headers(look, rest)
             await self._relist(look, [(uid, look.listed[uid]) for uid in rest if uid not in differing])
@@ -200,7 +200,7 @@ class Retrieval:
             rest = sorted(differing)
         await self._again(look, rest, stream)
         if look.replaced:
-            # Where one UID names another message the numbers of all others prove nothing.
+            # Where one UID names another message, the numbers of all others prove nothing.
             unchanged = sorted(look.plan.known - set(look.changed))
             await self._again(look, sorted(await self._other_headers(look, unchanged)), stream)
             visit.story.fail(look.folder, None, UID_REUSED(count=len(look.replaced)))
@@ -212,7 +212,7 @@ class Retrieval:
             await stream.drain()
 
     async def _other_headers(self, look: Look, uids: Sequence[int]) -> set[int]:
-        """Those of known ``uids`` for which the server does not give the header that was archived."""
+        """Known ``uids`` whose header on the server differs from the archived one."""
         found: set[int] = set()
         for start in range(0, len(uids), looking.HEADERS_PER_FETCH):
             chunk = uids[start : start + looking.HEADERS_PER_FETCH]
@@ -228,14 +228,14 @@ class Retrieval:
         return found
 
     async def _find_substitutes(self, look: Look, looks: Sequence[Look]) -> None:
-        """Find the texts that the server gave in place of several messages: one body, and headers that are not its own."""
+        """Find texts that the server sent in place of several messages: one body, with the wrong headers."""
         visit = self._visit
         twins = await sources.shared(visit.archive, visit.source, look.folder.name, look.uidvalidity, look.stored)
         if not twins or not (differing := await self._other_headers(look, twins)):
             return
         digests = {kept.sha256 for kept in (await self._kept(look, sorted(differing))).values()}
         for one in looks:
-            # It may have been given for another message in an earlier run, when it lay at that UID alone.
+            # It may have been sent for another message in an earlier run, when it lay at that UID alone.
             others = await sources.holding(visit.archive, visit.source, one.folder.name, one.uidvalidity, digests)
             there = [uid for uid in others if uid in one.listed and not (one is look and uid in differing)]
             found = await self._other_headers(one, there) | (differing if one is look else set())
@@ -244,7 +244,7 @@ class Retrieval:
 
     async def _refuse_substitutes(self, look: Look, uids: set[int]) -> None:
         visit = self._visit
-        # They are asked for again in the next run; the text is kept.
+        # They are read again in the next run; the text is kept.
         await self._forget(look, uids)
         for uid in sorted(uids):
             visit.story.tally.archived -= uid in look.stored
@@ -257,7 +257,7 @@ class Retrieval:
     # Lengths -------------------------------------------------------------------------------------------------------------
 
     async def _confirm(self, looks: Sequence[Look]) -> None:
-        """Read what has another length than announced once more, on a fresh connection, and name what stays so."""
+        """Read messages of another length than announced once more, on a fresh connection, and report those that stay so."""
         visit = self._visit
         for look in looks:
             visit.server.saw_exact(len(look.plan.known) - len(look.odd))
@@ -304,12 +304,12 @@ class Retrieval:
         try:
             await Download(visit.link, wanted, compare, ignore, ignore, visit.budget).run()
         except ProtocolError:
-            # What could not be read a second time is named as what it was the first time.
+            # A failed second reading leaves the report of the first.
             visit.link.progressed()
         await visit.server.saw_differing(confirmed)
 
     async def _store_version(self, look: Look, uid: int, raw: bytes, listed: Listed) -> None:
-        """Keep what the server gave the second time beside what it gave first."""
+        """Archive the second version beside the first."""
         batch, filer = [(uid, raw, listed)], look.filing or self._visit.filing
         stored = await filer.store(look.folder, look.uidvalidity, batch, await filer.prepare(batch))
         self._visit.story.tally.bytes += stored.bytes
@@ -322,7 +322,7 @@ class Retrieval:
     # What cannot be had --------------------------------------------------------------------------------------------------
 
     def _expunged(self, look: Look, uid: int) -> None:
-        """Another client deleted it between our listing and our fetch: it is not on the server, so it is not missing."""
+        """Count a UID as gone: another client deleted the message after our listing, so it is not missing."""
         look.expunged.add(uid)
         self._visit.story.tally.found -= 1
         self._visit.story.tally.known -= uid in look.plan.known
@@ -340,21 +340,21 @@ class Retrieval:
 
 
 def reads_as(raw: bytes, kept: Kept) -> bool:
-    """Is what the server sent the message that was archived from there, or the journal report that it came in?"""
+    """True when the server's bytes are the message archived from there, or the journal report around it."""
     return hashlib.sha256(read_as(raw, kept)).digest() == kept.sha256
 
 
 def read_as(raw: bytes, kept: Kept) -> bytes:
-    """What the server sent as it would be archived in place of ``kept``: without the journal report, if that came in one."""
+    """The server's bytes as they would be archived in place of ``kept``: without the journal report, if it came in one."""
     report = journal.unwrap(raw) if kept.report else None
     return report.content if report else raw
 
 
 def count_moves(visit: Visit, moves: Sequence[Move]) -> int:
-    """Count messages that moved on the server; how many of them somebody moved."""
+    """Count messages that moved on the server; the number moved by users."""
     moved = sum(not move.deleted for move in moves)
     visit.story.tally.moved += moved
-    # What we deleted and the server put into its trash was moved by nobody.
+    # A message that we deleted was moved to the trash by the server, not by a user.
     visit.story.tally.known += len(moves) - moved
     if visit.rules.deletion.trash_too and (found := sum(move.deleted and not move.ours for move in moves)):
         what = "1 message that was deleted here lies" if found == 1 else f"{number(found)} messages that were deleted here lie"

@@ -42,15 +42,15 @@ from core.secrets import Secret
 from core.system.tasks import together
 from core.text.format import number
 
-#: A moment at which no mail was of any age yet.
+#: An age limit by which no mail is old.
 NOTHING_IS_OLD = datetime(1000, 1, 1, tzinfo=UTC)
-#: A mailbox for which the server had no connection left waits for the others, so many times.
+#: Times that a mailbox without a free connection on the server is put behind the others.
 POSTPONED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a run needs: who, from where, and with which password. ``listener`` receives its events.
+    """The parameters of a run: profile, password and limits. ``emit(kind, mailbox, text)`` records its events.
 
     ``limits`` are shared with the other runs of the service.
     """
@@ -61,13 +61,13 @@ class Job:
     listener: Listener
     backoff: tuple[float, ...] = BACKOFF
     limits: Limits = field(default_factory=Limits)
-    #: Ages are not counted: the clock cannot be believed.
+    #: Ages do not count: the clock cannot be trusted.
     ageless: bool = False
 
 
 @dataclass(slots=True)
 class _Turn:
-    """A mailbox in the queue of a run, and how often it was postponed."""
+    """A mailbox in the queue of a run, with the number of its postponements."""
 
     mailbox: Mailbox
     progress: MailboxProgress
@@ -162,7 +162,7 @@ class _Line:
 
 
 class ProfileRun:
-    """One run of a profile. ``progress`` may be looked at at any time."""
+    """One run of a profile. ``progress`` may be read at any time."""
 
     def __init__(self, archive: Archive, job: Job, found: Findings) -> None:
         self._archive = archive
@@ -177,7 +177,7 @@ class ProfileRun:
 
     @classmethod
     async def prepare(cls, archive: Archive, job: Job) -> ProfileRun:
-        """Find the mailboxes. Raises ``InputError`` when the user of the profile is no more."""
+        """Find the mailboxes. Raises ``InputError`` when the profile's user was removed."""
         return cls(archive, job, await Findings.of(archive, job))
 
     async def execute(self) -> None:
@@ -208,9 +208,9 @@ class ProfileRun:
                 self._after(turn, error)
 
     def _after(self, turn: _Turn, error: ConnectError) -> None:
-        """A mailbox could not be opened, or its connection was lost for good: what does that mean for it and the others?"""
+        """Handle a mailbox that could not be opened, or whose connection was lost: its own result, and that of the others."""
         opened = turn.progress.tally.found > 0
-        # Too many connections is what a server says that has some of ours; one that takes none at all is out of reach.
+        # "Too many connections" is believed while some are open; a server that takes none at all is out of reach.
         if not opened and not (error.busy and self._connections.count):
             self._connections.breaker.failed(error)
         hopeful = error.busy and not opened and not self._connections.breaker.open and len(self.mailboxes) > 1
@@ -239,7 +239,7 @@ class ProfileRun:
         try:
             error = await archive_mailbox(visit, dry_run=job.run.dry_run)
         except BaseException:
-            # Cancelled, or the archive cannot be written: nobody waits for the server's good-bye.
+            # Cancelled, or the archive cannot be written: no LOGOUT.
             await link.drop()
             raise
         finally:
@@ -247,7 +247,7 @@ class ProfileRun:
             turn.progress.waits_until = None
         await link.close()
         if to.source in self._unseen and not job.run.dry_run and not (isinstance(error, ConnectError) and error.busy):
-            # One that cannot be opened must not keep all others waiting.
+            # A mailbox that cannot be opened must not keep all others waiting.
             await siblings.saw(self._archive, to.source)
             self._unseen.discard(to.source)
         return error
@@ -257,7 +257,7 @@ class ProfileRun:
         return SortedFiling(self._archive, to, sorting) if sorting else OwnFiling(self._archive, to)
 
     def status(self) -> RunStatus:
-        """The result of a run that ended by itself."""
+        """The result of a run that was not cancelled."""
         found = {mailbox.result.status for mailbox in self.mailboxes}
         if found == {RunStatus.FAILED}:
             return RunStatus.FAILED
@@ -265,7 +265,7 @@ class ProfileRun:
 
 
 def _rules(job: Job, settings: Settings) -> Rules:
-    """The profile's rules. Without ages nothing is old enough yet, and nothing is deleted on the strength of them."""
+    """The profile's rules. Without trusted ages nothing is old enough, so nothing is deleted by age."""
     profile, moment = job.profile, now()
     rules = Rules(profile.folders, profile.filter, profile.deletion, moment, settings)
     if not job.ageless or not profile.by_age:
@@ -275,7 +275,7 @@ def _rules(job: Job, settings: Settings) -> Rules:
 
 
 def rows(profile: Profile, found: Roster) -> list[MailboxProgress]:
-    """A row for each mailbox, in the order of the roster, then for each that cannot be archived at all."""
+    """The rows of a run: each mailbox, in the order of the roster, then those that cannot be archived."""
     wanted = [
         MailboxProgress(MailboxResult(mailbox.top, mailbox.user.name), source=mailbox.source(profile.server))
         for mailbox in found.mailboxes

@@ -1,7 +1,7 @@
-"""Finds out which messages that a mailbox shows in several folders are one, so that each is downloaded and stored once.
+"""Sameness: messages that a mailbox shows in several folders are recognised, downloaded and stored once.
 
-On Gmail a message has as many folders as it has labels, and the server's id tells that it is one. Where no id tells it, only
-bytes do: what a view (``views``) shows is downloaded once, and is known at its UID from then on.
+On Gmail a message has as many folders as labels, and the server's id is the same in all. Without an id only bytes tell: a
+view's (``views``) message is downloaded once, and known at its UID from then on.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from core.imap.gmail import Known
 
 
 class Sameness:
-    """Messages that are the same in one mailbox in one run."""
+    """The messages of one mailbox that are the same, in one run."""
 
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
-        #: What Gmail told, by folder and UID.
+        #: Gmail's ids and labels, by folder and UID.
         self.told: dict[tuple[str, int], Known] = {}
-        #: UIDs by folder that wait for the same message from another one.
+        #: UIDs by folder that wait for the download of the same message elsewhere.
         self._waiting: dict[str, list[int]] = {}
 
     async def download(self, looks: Sequence[Look], retrieval: Retrieval) -> None:
-        """Download what is new; a message that is new in several folders in one of them only, where the server tells."""
+        """Download new messages; one that is new in several folders only once, where the server's ids tell."""
         await self.spare(looks)
         while looks:
             await retrieval.run(looks)
@@ -51,11 +51,11 @@ class Sameness:
         visit.story.spare(look.listed[uid].size for uid in known)
 
     async def spare(self, looks: Sequence[Look]) -> None:
-        """Ask for ids: what is archived is linked, and what is new in several folders is downloaded from the first only."""
+        """Request ids: archived messages are linked, and those new in several folders downloaded from the first only."""
         seen: set[str] = set()
         for look in looks:
             if not look.folder.view:
-                # Of a view it was asked before.
+                # Requested before for a view.
                 await self.ask(look)
                 await self.link_identified(look)
             aside = []
@@ -69,7 +69,7 @@ class Sameness:
             look.moved |= set(aside)
 
     async def settle(self, looks: Sequence[Look]) -> list[Look]:
-        """Remember the ids of what was downloaded, and link what waited; what is still to be downloaded comes back."""
+        """Record the ids of downloaded messages, and link waiting ones; the looks with messages still to be downloaded."""
         for look in looks:
             await self._remember(look)
         rest = []
@@ -78,17 +78,17 @@ class Sameness:
             if not waited:
                 continue
             look.moved -= set(waited)
-            # Of what is known there all has been said.
+            # Known UIDs need no further treatment.
             plan = FolderPlan(tuple(waited), frozenset())
             missing = replace(look, plan=plan, changed=[], doubted=[], odd=[], back={}, unsized={})
             await self.link_identified(missing)
-            # What is left had no luck in the other folder; it may have here.
+            # The download failed in the other folder; it may succeed here.
             if missing.wanted:
                 rest.append(missing)
         return rest
 
     async def ask(self, look: Look) -> None:
-        """Have Gmail tell ids and labels of what is wanted of a folder; on another server nothing is asked."""
+        """Request Gmail's ids and labels of a folder's wanted messages; nothing on other servers."""
         wanted = look.wanted
         if not wanted or not gmail.offers(await self._visit.link.session()):
             return
@@ -106,7 +106,7 @@ class Sameness:
         self._visit.link.progressed()
 
     async def link_identified(self, look: Look) -> None:
-        """Link what is archived by its id, and of the same size."""
+        """Link archived messages of the same id and size."""
         name = look.folder.name
         ids = {uid: one.id for uid in look.wanted if (one := self.told.get((name, uid)))}
         known = await identities.identified(self._visit.archive, self._visit.to.source, ids.values()) if ids else {}
@@ -114,7 +114,7 @@ class Sameness:
         await self.record(look, {uid: one.sha256 for uid, one in same.items()})
 
     async def record(self, look: Look, same: Mapping[int, bytes]) -> None:
-        """Write down that UIDs of a folder are messages that are archived. In a view they have no place of their own."""
+        """Record UIDs of a folder as archived messages. In a view they get no placement."""
         if not same:
             return
         default = self._visit.to.path(look.folder)
@@ -127,7 +127,7 @@ class Sameness:
 
     async def _remember(self, look: Look) -> None:
         name = look.folder.name
-        # What is named as a problem may not be the message that the id is of.
+        # A message with a problem may not be the one that the id names.
         sound = look.listed.keys() - look.failed - look.unsized.keys()
         ids = {uid: one.id for uid in sound if (one := self.told.get((name, uid)))}
         if not ids:
@@ -138,7 +138,7 @@ class Sameness:
 
 
 async def read_headers(link: Link, look: Look, uids: Sequence[int]) -> dict[int, bytes]:
-    """Header blocks of a folder as it was looked at; those that cannot be had are left out."""
+    """Header blocks of a folder, by its listing; unavailable ones are left out."""
     found: dict[int, bytes] = {}
     for start in range(0, len(uids), looking.HEADERS_PER_FETCH):
         chunk = uids[start : start + looking.HEADERS_PER_FETCH]
@@ -153,7 +153,7 @@ async def read_headers(link: Link, look: Look, uids: Sequence[int]) -> dict[int,
 
 
 async def read_digests(visit: Visit, look: Look, uids: Sequence[int]) -> dict[int, bytes]:
-    """SHA-256 of messages of a folder as it was looked at; of those that cannot be had there is none."""
+    """SHA-256 of messages of a folder, by its listing; unavailable ones are left out."""
     found: dict[int, bytes] = {}
 
     async def note(batch: Batch, grant: Grant) -> None:
@@ -166,6 +166,6 @@ async def read_digests(visit: Visit, look: Look, uids: Sequence[int]) -> dict[in
                 visit.link, Wanted(look.folder, look.uidvalidity, look.listed, uids), note, ignore, ignore, visit.budget
             ).run()
         except ProtocolError:
-            # What is not read proves nothing.
+            # Unread messages prove nothing.
             visit.link.progressed()
     return found

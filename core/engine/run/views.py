@@ -1,7 +1,7 @@
-"""Archives what lies in a view alone: a folder that shows what lies in others, as Gmail's one of all mail does.
+"""Views: archives messages that lie in a view alone, a folder that shows others' messages, as Gmail's "All Mail".
 
-Views come after all other folders, so that it is known then what lies elsewhere. What only a view has is filed by the labels it
-carries, where the server tells them, else under the view's own name; what the profile leaves out elsewhere is left out here.
+Views come after all other folders, so that their messages are known then. A message only in a view is filed by its labels,
+where the server tells them, else under the view's own name; messages that the profile excludes elsewhere are excluded here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from core.profiles.rules import FolderRules
 
 
 def apart(folders: Sequence[Folder]) -> tuple[list[Folder], list[Folder]]:
-    """Folders with mail of their own, and views, the one of all mail first. A mailbox of views alone has no views."""
+    """Folders with mail of their own, and views, "All Mail" first. A mailbox of views alone has no views."""
     views = [folder for folder in folders if folder.view and folder.selectable]
     ordinary = [folder for folder in folders if not (folder.view and folder.selectable)]
     if not any(folder.selectable for folder in ordinary):
@@ -42,14 +42,14 @@ def _rank(folder: Folder) -> int:
 
 
 def beside(statuses: Mapping[str, Status], left_out: Iterable[Folder]) -> dict[str, Status]:
-    """``statuses`` that differ once anything changes in a folder that is left out: what leaves it may lie in a view alone."""
+    """Signatures that also change with any folder that is left out: its former messages may lie in a view alone."""
     told = sorted(f"{folder.name}:{statuses.get(folder.name, Status()).signature}" for folder in left_out)
     digest = hashlib.sha256("\n".join(told).encode("utf-8", "surrogateescape")).hexdigest()[:16] if told else ""
     return {name: replace(status, beside=digest) for name, status in statuses.items()}
 
 
 def remarks(views: Sequence[Folder], folders: FolderRules, deletion: Deletion) -> list[str]:
-    """What should be known of views when mail is deleted, in sentences."""
+    """Remarks on views when mail is deleted, in sentences."""
     shown = [view.path for view in views if not folders.reason_to_exclude(view.path, view.attributes, view.whose)]
     if not shown or not deletion.active:
         return []
@@ -60,7 +60,7 @@ def remarks(views: Sequence[Folder], folders: FolderRules, deletion: Deletion) -
 
 
 async def shown_before(visit: Visit, look: Look, others: Iterable[Look]) -> list[int]:
-    """UIDs of a view that are, by size and date, listed in other folders or archived: a guess, for a forecast only."""
+    """UIDs of a view that are in other folders or archived, by size and date: a guess, for a forecast only."""
     listed = {(one.size, one.internaldate) for other in others for one in other.listed.values()}
     shapes = {uid: (look.listed[uid].size, look.listed[uid].internaldate) for uid in look.wanted}
     listed |= await identities.known_shapes(visit.archive, visit.source, shapes.values())
@@ -68,7 +68,7 @@ async def shown_before(visit: Visit, look: Look, others: Iterable[Look]) -> list
 
 
 class Views:
-    """The views of one mailbox. ``folders`` are all of the mailbox."""
+    """The views of one mailbox. ``folders`` are all of its folders."""
 
     def __init__(self, visit: Visit, folders: Sequence[Folder], same: Sameness) -> None:
         self._visit = visit
@@ -77,7 +77,7 @@ class Views:
         self._same = same
 
     def left_out(self) -> list[Folder]:
-        """Folders that have mail of their own and are not archived."""
+        """Folders with mail of their own that are not archived."""
         return [
             folder
             for folder in self._folders
@@ -87,8 +87,7 @@ class Views:
         ]
 
     async def sift(self, look: Look) -> None:
-        """Of what is new in a view link what an id tells to be archived, and leave out what is left out elsewhere; the rest is
-        wanted."""
+        """Link archived messages among a view's new ones by id, and exclude those excluded elsewhere; the rest is wanted."""
         await self._same.ask(look)
         await self._same.link_identified(look)
         places = self._labelled(look)
@@ -97,7 +96,7 @@ class Views:
         look.filing = ViewFiling(self._visit.filing, self._visit.archive, self._visit.to, places)
 
     def _labelled(self, look: Look) -> dict[int, list[str]]:
-        """Where messages go by their labels; those are left out all of whose labels are."""
+        """The folders of messages by their labels; a message is left out when all its labels are."""
         places: dict[int, list[str]] = {}
         by_path = {folder.path: folder for folder in self._folders}
         without = FolderRules((), self._rules.exclude)
@@ -116,8 +115,11 @@ class Views:
         return places
 
     async def _in_folders_left_out(self, look: Look) -> set[int]:
-        """UIDs of a view whose messages lie in a folder that is not archived: by their bytes, which are read where size, date
-        and header with Message-ID are equal; what was left out before is known."""
+        """UIDs of a view whose messages lie in a folder that is not archived.
+
+        Told by their bytes, which are read where size, date and header with Message-ID are equal; earlier exclusions are
+        remembered.
+        """
         wanted = look.wanted
         if not wanted:
             return set()
@@ -133,7 +135,7 @@ class Views:
                     )  # type: ignore[misc]
                 )
             except (Dropped, ProtocolError):
-                # What cannot be looked at leaves nothing out.
+                # An unreadable message excludes nothing.
                 self._visit.link.progressed()
                 continue
             likely = [uid for uid in other.listed if _shape(other, uid) in shapes]
@@ -161,7 +163,7 @@ def _shape(look: Look, uid: int) -> tuple[int, int | None]:
 
 @dataclass(slots=True)
 class ViewFiling:
-    """Files what only a view has: where its content lies already, else by its labels, else under the view's name."""
+    """Files messages that only a view has: where the same content lies already, else by labels, else under the view's name."""
 
     inner: Filing
     archive: Archive
@@ -178,7 +180,7 @@ class ViewFiling:
         return []
 
     async def prepare(self, messages: Batch) -> Any:
-        """The batch in groups of one place, each prepared."""
+        """The batch in groups of one folder, each prepared."""
         digests = {uid: hashlib.sha256(self.inner.content(raw)).digest() for uid, raw, _ in messages}
         placed: Mapping[bytes, str] = {}
         if not self.to.everybody:

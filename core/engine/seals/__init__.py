@@ -1,1 +1,1 @@
-"""Seals on their way to the places where they are kept."""
+"""Delivery of seals to seal places."""

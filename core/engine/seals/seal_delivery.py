@@ -1,6 +1,6 @@
-"""A seal on its way to one place: a line in a journal or file, a mail, a time stamp that comes back. Blocking, in a thread.
+"""Delivery of a seal to one place: a line in a journal or file, a mail, a time stamp. Blocking, in a thread.
 
-Each either arrives or raises ``ArchivarError`` with the reason: nothing here takes silence for success.
+Each arrives or raises ``ArchivarError`` with the reason: silence never counts as success.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from core.profiles.seal_place import PORTS, Access, Kind, Place
 from core.secrets import Secret
 from core.system.open_folder import OpenFolder
 
-#: Seconds for one answer of a server, and for all of one delivery.
+#: Seconds for one answer of a server, and for a whole delivery.
 ANSWER_SECONDS, ALL_SECONDS = 20.0, 90.0
-#: Where the system's log listens: systemd's journal and every syslog daemon.
+#: The socket of the system log: systemd's journal and every syslog daemon.
 LOG_SOCKET = "/dev/log"
 #: Facility daemon, severity notice (RFC 5424 section 6.2.1).
 _PRIORITY = 3 * 8 + 5
@@ -49,7 +49,7 @@ _TYPE = "application/timestamp-query"
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A parcel: the seal, the id of its archive, and the home that it is of."""
+    """A delivery: the seal, the archive's id, and its home."""
 
     seal: Seal
     archive_id: str
@@ -61,7 +61,7 @@ class Parcel:
 
 
 def deliver(place: Place, parcel: Parcel, password: Secret) -> None:
-    """Send a seal to a place. Raises ``ArchivarError``; then it may be sent again."""
+    """Send a seal to a place. Raises ``ArchivarError``; it may be sent again then."""
     _WAYS[place.kind](place, parcel, password)
 
 
@@ -80,7 +80,7 @@ def _to_journal(place: Place, parcel: Parcel, password: Secret) -> None:
                     connection.sendall(text + ending)
                 return
             except OSError as error:
-                # It may listen for the other kind of connection.
+                # The socket may be of the other type.
                 if kind == socket.SOCK_STREAM or error.errno != errno.EPROTOTYPE:
                     raise
     except OSError as error:
@@ -104,12 +104,12 @@ def _to_file(place: Place, parcel: Parcel, password: Secret) -> None:
 
 @contextmanager
 def _appending(path: Path) -> Iterator[tuple[int, bool]]:
-    """A descriptor that appends to the file at ``path``, made if missing; and whether its last line has no end."""
+    """Context of a descriptor that appends to the file at ``path``, made if missing; True if its last line has no end."""
     flags = os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(path, os.O_RDWR | flags, 0o600)
     except PermissionError:
-        # One that this account may only add to.
+        # A file that this account may only append to.
         descriptor = os.open(path, os.O_WRONLY | flags, 0o600)
     try:
         there = os.fstat(descriptor)
@@ -125,7 +125,7 @@ def _appending(path: Path) -> Iterator[tuple[int, bool]]:
 
 
 def last_in_file(place: Place, archive_id: str) -> Seal | None:
-    """The last seal of this archive in a place's file; None when there is none, or it cannot be read."""
+    """The last seal of this archive in a place's file; None when there is none, or the file is unreadable."""
     try:
         with open(_read_from(place), "rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -141,7 +141,7 @@ def last_in_file(place: Place, archive_id: str) -> Seal | None:
 
 
 def gone(one: Standing, archive_id: str, home: Home) -> str:
-    """The reason why a file, or the home's stamps, have no more what was sent last, in a sentence; empty when they have it.
+    """The reason why a file, or the home's stamps, lack the last seal sent, in a sentence; empty when they have it.
 
     A new seal would hide that.
     """
@@ -156,7 +156,7 @@ def gone(one: Standing, archive_id: str, home: Home) -> str:
 
 
 def _holds(place: Place, archive_id: str, seal: Seal) -> bool:
-    """Has a place's file this seal of the archive still? One that may only be added to is believed to."""
+    """True when a place's file still has this seal. An append-only file that cannot be read is trusted."""
     if last_in_file(place, archive_id) == seal:
         return True
     wanted = seals.line(archive_id, seal)
@@ -194,17 +194,17 @@ def _by_mail(place: Place, parcel: Parcel, password: Secret) -> None:
             if place.username:
                 _log_in(server, place, password)
             server.send_message(_mail(place, parcel))
-            # It has the mail, however it takes leave.
+            # The mail was accepted, however the connection ends.
             with suppress(smtplib.SMTPException, OSError):
                 server.quit()
 
 
 def _log_in(server: smtplib.SMTP, place: Place, password: Secret) -> None:
-    """Raises ``ArchivarError``, ``smtplib.SMTPException``."""
+    """Log in to the mail server. Raises ``ArchivarError``, ``smtplib.SMTPException``."""
     server.ehlo_or_helo_if_needed()
     offered = set(server.esmtp_features.get("auth", "").upper().split())
     name, text = place.username, password.reveal()
-    # Of others the library knows ASCII alone; PLAIN is in UTF-8 (RFC 4616).
+    # The library's other methods are ASCII only; PLAIN is in UTF-8 (RFC 4616).
     usable = {"PLAIN", "LOGIN", "CRAM-MD5"} if (plain := (name + text).isascii()) else {"PLAIN"}
     if not offered & usable:
         needed = " or ".join(sorted(usable))
@@ -235,7 +235,7 @@ def _mail(place: Place, parcel: Parcel) -> EmailMessage:
         f"\n{parcel.seal}\n\n"
         f"Archive {parcel.archive_id}\n"
         "To check it: save this mail as a file, then archivar ledger check FILE\n",
-        # Else the line of the seal would be broken in two.
+        # Otherwise the line of the seal would be wrapped.
         cte="7bit",
     )
     return mail
@@ -243,7 +243,7 @@ def _mail(place: Place, parcel: Parcel) -> EmailMessage:
 
 @contextmanager
 def _translated(host: str, port: int) -> Iterator[None]:
-    """The trouble with a server, in words; its own without the password that it may repeat."""
+    """Context that turns a server's errors into ``ArchivarError``, without the password that it may repeat."""
     try:
         yield
     except ssl.SSLCertVerificationError as error:
@@ -309,7 +309,7 @@ def _posted(place: Place, data: bytes) -> bytes:
 
 
 def _read(response: http.client.HTTPResponse, host: str) -> bytes:
-    """The body, of a bounded size and in bounded time."""
+    """The body, bounded in size and time."""
     deadline = time.monotonic() + ALL_SECONDS
     found = b""
     while piece := response.read1(64 * 1024):
@@ -320,7 +320,7 @@ def _read(response: http.client.HTTPResponse, host: str) -> bytes:
 
 
 def keep_token(parcel: Parcel, token: bytes) -> Path:
-    """Keep a token in the home, under a name of its own that nothing has yet; it is there whole and on the disk, or not."""
+    """Keep a token in the home, under an unused name, whole and synced or not at all; its path."""
     folder = parcel.home.path / FOLDER
     name = f"{parcel.seal.seq:012}-{hashlib.sha256(token).hexdigest()[:16]}.tsr"
     try:

@@ -1,7 +1,7 @@
-"""Seals leave the machine: the archive's present seal to every place that is set up, one after the other.
+"""Sealing: sends the archive's present seal to every seal place, one after the other.
 
-Before a new seal is sent, the archive is compared with the last one that is known to have been sent, by the catalog and by
-the place itself where it can be read: an archive that was rolled back or chained anew gets no new seal unless a person says so.
+Before a new seal is sent, the archive is compared with the last one sent, by the catalog and by the place itself where it can
+be read: an archive that was rolled back or rehashed gets no new seal unless the user insists.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from core.errors import ArchivarError, BusyError, DamagedError, StorageError
 from core.model import now
 from core.profiles.seal_place import Kind
 
-#: When the night's seal is due, in local time.
+#: Local time at which the nightly seal is due.
 NIGHT = time(2, 30)
-#: How long after a failure it is tried again: longer after each, up to the last.
+#: Pause after a failure, doubled up to the longest.
 AGAIN, LONGEST = timedelta(minutes=10), timedelta(hours=3)
-#: When it is told that nothing was sent by itself although it should have been.
+#: Time after which missing automatic seals are reported.
 OVERDUE = timedelta(days=2)
-#: A time that lies so far ahead was told by a wrong clock.
+#: A recorded time further ahead than this was from a wrong clock.
 FAST = timedelta(days=1)
 
 
@@ -52,7 +52,7 @@ def last_night(moment: datetime) -> datetime:
 
 
 def overdue(found: Sequence[Standing], moment: datetime) -> str:
-    """The reason why nobody can rely on seals that should have been sent by themselves; empty when all is well."""
+    """A sentence when automatic seals are overdue; empty when all is well."""
     waiting = [one for one in found if not one.failure and (one.at is None or moment - one.at > OVERDUE)]
     if not waiting:
         return ""
@@ -61,7 +61,7 @@ def overdue(found: Sequence[Standing], moment: datetime) -> str:
 
 
 async def troubles(archive: Archive, found: Sequence[Standing]) -> list[str]:
-    """The sentences of what is wrong with the places of ``found``, the worst first; none when all is well."""
+    """Sentences about the failures of ``found``, the worst first; none when all is well."""
     late = overdue(found, now()) if (await settings.read(archive.database)).seal != "off" else ""
     return [sentence for sentence in (seal_places.trouble(found), late) if sentence]
 
@@ -73,10 +73,10 @@ async def send(
     accept: bool = False,
     tell: Callable[[str], None] = lambda name: None,
 ) -> list[Standing]:
-    """Send the present seal to the places of ``found``; how these stand then. What goes wrong with one stops no other.
+    """Send the present seal to the places of ``found``; their state then. A failure at one stops no other.
 
-    ``accept``: although the archive has not what was sealed before. Raises ``BusyError``, ``StorageError`` when it cannot be
-    noted how it went.
+    ``accept``: send although the archive lacks an entry sealed before. Raises ``BusyError``, ``StorageError`` when the state
+    cannot be saved.
     """
     for one in found:
         tell(one.place.name)
@@ -120,7 +120,7 @@ async def _send(archive: Archive, one: Standing, *, accept: bool) -> None:
 
 
 async def _lost(archive: Archive, one: Standing) -> Seal | None:
-    """A seal that was sent to a place, and of which the archive has not the entry any more; None when it has all."""
+    """A seal that was sent to a place and whose entry the archive lacks; None when it has all."""
     known = [one.seal] if one.seal is not None else []
     if one.place.kind is Kind.FILE:
         last = await asyncio.to_thread(seal_delivery.last_in_file, one.place, archive.archive_id)
@@ -129,7 +129,7 @@ async def _lost(archive: Archive, one: Standing) -> Seal | None:
         if (here := await _entry(archive, seal.seq)) is None or here.hash != seal.hash:
             return seal
     if one.place.kind is Kind.STAMP and (newest := next(reversed(seal_places.tokens(archive.home)), None)) is not None:
-        # Its name says of which entry it is; whoever gives it another name makes it one that fits nothing.
+        # The name holds the entry's seq; a renamed file matches nothing.
         seq = int(newest.name[:12])
         here = await _entry(archive, seq)
         if here is None or not await asyncio.to_thread(_is_stamped, newest, seals.imprint(archive.archive_id, here), one):
@@ -138,13 +138,13 @@ async def _lost(archive: Archive, one: Standing) -> Seal | None:
 
 
 async def _entry(archive: Archive, seq: int) -> Seal | None:
-    """The seal of an entry as it is now."""
+    """The seal of an entry as it is now; None when there is none."""
     entries = await archive.entries_before(seq + 1, 1)
     return Seal(seq, entries[0].hash, entries[0].at) if entries and entries[0].seq == seq else None
 
 
 def _is_stamped(token: Path, imprint: bytes, one: Standing) -> bool:
-    """True for a token of that imprint. One that cannot be read says nothing: ``archivar seal check`` names it."""
+    """True for a token of that imprint, and for an unreadable one, which ``archivar seal check`` reports."""
     try:
         return stamp.check(token.read_bytes(), stamp.roots(Path(one.place.ca_file))).imprint == imprint
     except (ArchivarError, OSError):

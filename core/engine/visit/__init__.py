@@ -1,1 +1,1 @@
-"""One visit to one mailbox: connection, limits, folders as they are now, and what of them is to be done."""
+"""One visit to one mailbox: connection, limits, listing of folders, and the decisions on them."""

@@ -1,7 +1,7 @@
-"""The share that a profile may download in a day, in all its mailboxes together, where it says so (``server.megabytes_a_day``).
+"""The daily download allowance of a profile, over all its mailboxes (``server.megabytes_a_day``).
 
-Bodies of messages count, as they come; lists of folders and messages do not. A day ends at midnight, local time. What was
-downloaded is kept beside the queue, so that a run that is begun again, or another service, goes on counting.
+Only bodies of messages count, as they come; listings do not. A day ends at local midnight. The amount is kept beside the queue,
+so that a restarted run, or another service, continues it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Save = Callable[[date, int], Awaitable[None]]
 
 
 class Allowance:
-    """``most`` bytes a day; 0 is no limit. ``received`` may be told from any thread."""
+    """``most`` bytes a day; 0 is no limit. ``received`` may be called from any thread."""
 
     def __init__(self, most: int = 0, save: Save | None = None) -> None:
         self._most = most
@@ -33,13 +33,13 @@ class Allowance:
         self._spent = self._reserved = 0
 
     def begin(self, day: date, spent: int) -> None:
-        """Go on from what was kept."""
+        """Load the amount of today."""
         with self._lock:
             if day == _today():
                 self._day, self._spent = day, spent
 
     async def save(self) -> None:
-        """Keep how much came today, where that counts. Raises ``StorageError``, ``BusyError``."""
+        """Save the amount of today, if there is a limit. Raises ``StorageError``, ``BusyError``."""
         if not self._most or self._save is None:
             return
         with self._lock:
@@ -48,9 +48,9 @@ class Allowance:
         await self._save(day, spent)
 
     def take(self, sizes: Sequence[int]) -> int:
-        """How many of these messages, in their order, may be asked for now; their bytes are set aside until ``settle``.
+        """The number of these messages, in their order, that may be requested now; their bytes are reserved until ``settle``.
 
-        A message that alone is larger than the day's share may come as the first of a day. Raises ``Spent`` for none.
+        A message larger than the whole share may come as the first of a day. Raises ``Spent`` for none.
         """
         if not self._most:
             return len(sizes)
@@ -69,12 +69,12 @@ class Allowance:
         return count
 
     def settle(self, size: int) -> None:
-        """What was set aside has come, or will not."""
+        """Release reserved bytes, received or not."""
         with self._lock:
             self._reserved = max(self._reserved - size, 0)
 
     def received(self, size: int) -> None:
-        """So many bytes of messages came."""
+        """Count received bytes of messages."""
         with self._lock:
             self._turn()
             self._spent += size
@@ -93,7 +93,7 @@ def _name(profile: str) -> str:
 
 
 async def of_profile(archive: Archive, profile: str, megabytes: int) -> Allowance:
-    """The allowance of a profile as it stands today."""
+    """The allowance of a profile, with the amount of today."""
 
     async def save(day: date, spent: int) -> None:
         async with archive.database.transaction() as transaction:
@@ -105,6 +105,6 @@ async def of_profile(archive: Archive, profile: str, megabytes: int) -> Allowanc
             value = json.loads(await kept.value(archive.database, _name(profile)) or "")
             allowance.begin(date.fromisoformat(value["day"]), int(value["bytes"]))
         except (ValueError, TypeError, KeyError):
-            # Nothing was kept yet.
+            # Nothing was saved yet.
             return allowance
     return allowance

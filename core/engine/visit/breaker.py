@@ -1,4 +1,4 @@
-"""When to stop trying more mailboxes of a server: what has failed for all so far will fail for the rest. Pure decisions.
+"""Circuit breaker of a run: stops trying more mailboxes of a server when all so far have failed. Pure.
 
 A thousand mailboxes must not mean a thousand logins with a wrong master password, nor a thousand times the wait for a server
 that is down. One mailbox's own failure (P6) never counts for the others.
@@ -14,12 +14,12 @@ from core.problems.code import Reason
 UNREACHABLE = 5
 #: Logins refused from the very first on, after which the master login is taken to be refused.
 REFUSED = 10
-#: The same for every mailbox, today: one failure tells.
+#: Steps whose failure concerns every mailbox alike: one is enough.
 _SETTINGS = ("lookup", "certificate")
 
 
 class Breaker:
-    """``open`` holds the reason once it is of no use to go on; ``worked`` is true once any mailbox could be opened."""
+    """``open`` holds the reason to stop, once there is one; ``worked`` is True once any mailbox was opened."""
 
     def __init__(self) -> None:
         self.open: Reason | None = None
@@ -28,12 +28,12 @@ class Breaker:
         self._refused = 0
 
     def succeeded(self) -> None:
-        """A mailbox was opened."""
+        """Record that a mailbox was opened."""
         self.worked = True
         self._unreachable = self._masters = 0
 
     def failed(self, error: ConnectError) -> None:
-        """A mailbox could not be opened, after all tries."""
+        """Record that a mailbox could not be opened, after all tries."""
         if error.master:
             self._masters += 1
             if not self.worked or self._masters >= UNREACHABLE:

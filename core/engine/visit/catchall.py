@@ -1,7 +1,7 @@
-"""The mail of a catch-all mailbox on its way to the archives of those whom it concerns: who gets what, and what nobody gets.
+"""Distribution of a catch-all mailbox's messages to the archives of their users, by addresses.
 
-Decided for each message after it was fetched, by the addresses in it; a journal report is unwrapped before. A batch is one
-entry of the ledger, with all places of each message.
+Decided for each fetched message by the addresses in it; a journal report is unwrapped before. A batch is one entry of the
+ledger, with all folders of each message.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from core.text.format import number
 
 logger = logging.getLogger("archivar.catchall")
 
-#: Addresses of people elsewhere that are kept of a message that nobody here gets: who is known later may be among them.
+#: Foreign addresses kept of a message without a known user: one may get a user later.
 MOST_ELSEWHERE = 100
-#: Unknown addresses that a remark names.
+#: Unknown addresses listed in a remark.
 NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """A message as it is archived: without the report it lay in, of which ``report`` has SHA-256 of the header and size."""
+    """A message to be archived, without its journal report; ``report``: SHA-256 of its header, and its size."""
 
     content: bytes
     route: Route
@@ -54,7 +54,7 @@ class Sorted:
 
 @dataclass(frozen=True, slots=True)
 class Sorting:
-    """The rules of one catch-all mailbox, and everybody who is known. ``unknown`` owns what nobody else gets."""
+    """The rules of one catch-all mailbox, with all users. ``unknown`` owns messages without a user."""
 
     rules: CatchAll
     book: AddressBook
@@ -62,11 +62,11 @@ class Sorting:
 
     @property
     def reading(self) -> str:
-        """Equal texts find the same addresses in the same message."""
+        """Digest of the rules: with an equal one, the same message has the same addresses."""
         return hashlib.sha256("\n".join(self.rules.headers).lower().encode()).hexdigest()[:16]
 
     def sort(self, raw: bytes) -> Sorted:
-        """Read one message. Never raises for any content: what cannot be read is for somebody who is not known."""
+        """Sort one message. Never raises for any content: an unreadable message is for an unknown user."""
         try:
             return self._sorted(raw)
         except Exception:
@@ -79,14 +79,17 @@ class Sorting:
         outer = correspondents.find(raw, self.rules.headers)
         if report := self.report(raw, outer):
             inner = correspondents.find(report.content, self.rules.headers)
-            # Who gets it the server knows best; who wrote it the message may say as well.
+            # The server names the recipients best; the message may add a sender.
             found = Found((*report.found.senders, *inner.senders), report.found.recipients, report.found.unreadable)
             header = hashlib.sha256(raw[: header_end(raw)]).digest()
             return Sorted(report.content, self.book.route(found), found, (header, len(raw)))
         return Sorted(raw, self.book.route(outer), outer)
 
     def report(self, raw: bytes, outer: Found | None = None) -> journal.Report | None:
-        """The journal report that a message is. One to a user is none, whoever says so: that user would never get it."""
+        """The journal report that a message is, else None.
+
+        One addressed to a user is none, whatever it says: otherwise that user would never get it.
+        """
         report = journal.unwrap(raw)
         if report is None:
             return None
@@ -94,25 +97,28 @@ class Sorting:
         return None if self.book.route(Found(recipients=outer.recipients)).matches else report
 
     def places(self, route: Route) -> list[tuple[str, str]]:
-        """(owner's id, folder) of each place a message goes to; none when it is left in the mailbox."""
+        """(owner's id, folder) of each copy of a message; none when it is left in the mailbox."""
         found = [(match.user.id, self.folder(match)) for match in route.matches]
         if self.rules.unknown is Unknown.ARCHIVE and (route.unresolved or not route.matches):
             found.append(self.kept)
         return list(dict.fromkeys(found))
 
     def folder(self, match: Match) -> str:
-        """The folder in the archive of a user."""
+        """The folder in a user's archive."""
         template = self.rules.outgoing if match.sent else self.rules.incoming
         return templates.place(template, match.user.addresses[0], match.address)
 
     @property
     def kept(self) -> tuple[str, str]:
-        """The place of what is for somebody who is not known."""
+        """The folder for messages to unknown users."""
         return self.unknown.id, self.rules.unknown_folder
 
 
 async def sorting(archive: Archive, profile: Profile) -> Sorting:
-    """The rules of a catch-all profile with all users as they are now. Raises ``InputError``: its archive's user is no more."""
+    """The rules of a catch-all profile with all present users.
+
+    Raises ``InputError`` when the user of its archive was removed.
+    """
     rules = profile.catchall
     assert rules is not None
     owner = await users.find(archive, rules.archive) if rules.archive else users.NOBODY
@@ -123,7 +129,7 @@ async def sorting(archive: Archive, profile: Profile) -> Sorting:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A batch that was sorted: each message, and those that are archived, ready to be written."""
+    """A sorted batch: each message, and the archived ones, prepared for writing."""
 
     messages: tuple[Sorted, ...]
     ready: Ready
@@ -141,11 +147,11 @@ class SortedFiling:
         self._left = 0
 
     def content(self, raw: bytes) -> bytes:
-        """A message of the server as it would be archived."""
+        """The server's message as it would be archived."""
         return self._sorting.sort(raw).content
 
     def still_left(self, uids: Iterable[int], left: Mapping[int, Left]) -> set[int]:
-        """Those of ``uids`` that were left before, and of whose addresses still no user has any."""
+        """Those of ``uids`` that were left before, and whose addresses still have no user."""
         if self._sorting.rules.unknown is not Unknown.LEAVE:
             return set()
         found = set()
@@ -157,13 +163,13 @@ class SortedFiling:
         return found
 
     async def prepare(self, messages: Batch) -> Prepared:
-        """Sort a batch, and make ready what is archived of it."""
+        """Sort a batch, and prepare its archived messages."""
         done = await asyncio.to_thread(lambda: [self._sorting.sort(raw) for _, raw, _ in messages])
         ready = await self._archive.writer.prepare([one.content for one in done if self._sorting.places(one.route)])
         return Prepared(tuple(done), ready)
 
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Prepared) -> Stored:
-        """Archive a batch, durably, and say what was left."""
+        """Archive a batch, durably, and report the messages left."""
         source = self.to.folder(folder.name, uidvalidity)
         entry = _Entry(self._sorting)
         left: list[tuple[int, Listed, Found, Route]] = []
@@ -191,7 +197,7 @@ class SortedFiling:
         return Stored(size, frozenset(uid for uid, *_ in left))
 
     def remarks(self) -> list[str]:
-        """What should be known of this run."""
+        """Remarks on this run."""
         found = []
         if self._unknown:
             names = ", ".join(address for address, _ in self._unknown.most_common(NAMED))
@@ -204,7 +210,7 @@ class SortedFiling:
 
 
 class _Entry:
-    """The entry about a batch: everything that comes more than once is in a list, and named by its number there."""
+    """The entry of a batch: repeated values are in lists, and referred to by their index."""
 
     def __init__(self, sorting: Sorting) -> None:
         self._sorting = sorting
@@ -220,7 +226,10 @@ class _Entry:
         self.messages.append(FiledMessage(message, numbers, tuple(senders), tuple(recipients), report))
 
     def _strangers(self, route: Route) -> tuple[list[int], list[int]]:
-        """Those in our domains, also such as are said to be not ours: that may be taken back; if nobody is known, all."""
+        """Unknown addresses in our domains, also foreign-marked ones, since that can be undone.
+
+        Of a message without any known user, all addresses.
+        """
         wanted = [one for one in route.strangers if one.ours]
         if not route.matches:
             wanted += [one for one in route.strangers if not one.ours][:MOST_ELSEWHERE]
@@ -241,7 +250,7 @@ class _Entry:
 def _left(
     messages: Sequence[tuple[int, Listed, Found, Route]],
 ) -> tuple[tuple[UnknownAddress, ...], tuple[LeftMessage, ...]]:
-    """The addresses of messages that are left, and the messages, which name them by their numbers."""
+    """The addresses of messages that are left, and the messages, which refer to them by index."""
     numbers: dict[str, int] = {}
     ours: set[str] = set()
     rows = []

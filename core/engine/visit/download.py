@@ -1,7 +1,7 @@
-"""Brings the new messages of one folder into the archive: batches bounded by bytes, the next fetched while others are stored.
+"""Download of one folder's new messages: batches bounded by bytes, the next fetched while others are stored.
 
-A batch that the server answers only in part, or refuses, or breaks off, is taken apart until the message is found that cannot
-be had; that one is named, and the rest goes on (P6).
+A batch that the server answers in part, refuses, or breaks off is divided until the failing message is found; that one is
+reported, and the rest continues (P6).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from core.problems.code import Reason
 
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_MESSAGES = 500
-#: A message that breaks the connection, or is refused for now, is asked for so often in all.
+#: Requests in all for a message that breaks the connection, or is refused for now.
 REQUESTS = 3
-#: When so many messages in a row cannot be had for want of a connection, it is hardly the messages' fault.
+#: Messages in a row that may break the connection before it is not the messages' fault.
 GIVE_UP_AFTER = 10
-#: How often a folder is listed once more to tell what another client deleted from what the server does not give.
+#: Listings of a folder to distinguish messages deleted by another client from unavailable ones.
 RECOUNTS = 3
 
 Batch = list[tuple[int, bytes, Listed]]
@@ -46,19 +46,19 @@ class Wanted:
 
 
 class Fail(Protocol):
-    """Is told of a message that cannot be had, and why."""
+    """Called with a message that is unavailable, and the reason."""
 
     def __call__(self, uid: int, reason: Reason) -> None: ...
 
 
 def ignore(uid: int, reason: Reason | None = None) -> None:
-    """For downloads in which what cannot be had is of no account."""
+    """For downloads in which unavailable messages do not matter."""
 
 
 class Download:
-    """One folder's download, within ``budget``. ``submit`` gets a batch and its share of that, to be released when written.
+    """The download of one folder, within ``budget``. ``submit`` gets a batch and its grant, to be released when written.
 
-    ``fail(uid, reason)`` is told what cannot be had, ``expunged(uid)`` what is gone meanwhile.
+    ``fail(uid, reason)`` is called for unavailable messages, ``expunged(uid)`` for deleted ones.
     """
 
     def __init__(
@@ -77,21 +77,23 @@ class Download:
         self._fail = fail
         self._expunged = expunged
         self._given_up = self._slow = 0
-        #: How often a message was the one that did not come, and sizes that were announced with bodies.
+        #: Failures by UID, and sizes announced with bodies.
         self._strikes: dict[int, int] = {}
         self._larger: dict[int, int] = {}
-        #: One was refused to the last try, and none has come since.
+        #: A message was refused finally, and none has come since.
         self._probing = False
         self._recounts = 0
-        #: What the folder had when it was last listed in this download; None where that is not known.
+        #: The folder's UIDs at the last listing of this download; None when unknown.
         self._still: frozenset[int] | None = None
-        # One of size 0 is asked for like any other: the number may be wrong, and what comes decides.
+        # A message of size 0 is requested like any other: the number may be wrong.
         sizes = [(uid, self._size(uid)) for uid in wanted.uids]
         self._queue = deque(batches(sizes, max_bytes=BATCH_BYTES, max_messages=BATCH_MESSAGES))
 
     async def run(self) -> None:
-        """Fetch all that can be had and submit it. Raises ``Changed``, ``ConnectError`` (no connection any more), and what
-        ``submit`` raises."""
+        """Fetch all available messages and submit them.
+
+        Raises ``Changed``, ``ConnectError`` (no connection any more), and the errors of ``submit``.
+        """
         while self._queue:
             await self._next(self._queue.popleft())
 
@@ -109,7 +111,7 @@ class Download:
             session = await self._opened()
             fetched = await session.download(uids, reserved)
         except Dropped as error:
-            # No message is to blame.
+            # Not a message's fault.
             grant.release()
             await self._link.drop()
             if self._link.exhausted:
@@ -128,7 +130,7 @@ class Download:
         await self._take(uids, fetched, grant)
 
     def _at_once(self, uids: list[int]) -> list[int]:
-        """Those of a batch that fit into one answer by what is known of sizes by now; the others come next."""
+        """The first messages of a batch that fit into one answer by known sizes; the others come next."""
         fitting = next(batches([(uid, self._size(uid)) for uid in uids], max_bytes=BATCH_BYTES, max_messages=BATCH_MESSAGES))
         if rest := uids[len(fitting) :]:
             self._queue.appendleft(rest)
@@ -138,7 +140,7 @@ class Download:
         return max(self._larger.get(uid, 0), self._link.reckoning.size(self._wanted.listed[uid].size))
 
     async def _take(self, uids: list[int], fetched: Fetched, grant: Grant) -> None:
-        # An empty message is a message.
+        # An empty body is a message.
         got = [(uid, body, self._wanted.listed[uid]) for uid in uids if (body := fetched.bodies.get(uid)) is not None]
         sizes = [len(body) for _, body, _ in got]
         grant.settle(sum(sizes))
@@ -149,7 +151,7 @@ class Download:
             self._link.reckoning.learn([listed.size for _, _, listed in got], sizes)
             self._given_up = self._slow = 0
             self._probing = False
-            # Whoever writes it releases it.
+            # Released when it is written.
             await self._submit(got, grant)
         missing = [uid for uid in uids if fetched.bodies.get(uid) is None]
         if fetched.broken:
@@ -170,16 +172,18 @@ class Download:
         return session
 
     async def _dropped(self, missing: list[int], error: Dropped) -> None:
-        """The connection broke within an answer: the first that did not come is asked for alone the last time, and then
-        given up."""
+        """Handle a connection that broke within an answer.
+
+        The first message that did not come is requested alone the last time, and then given up.
+        """
         suspect = missing[0]
         strikes = self._strike(suspect)
         self._slow += isinstance(error, Sluggish)
         if self._slow > REQUESTS:
-            # One message alone may be to blame; not one after the other.
+            # One message alone may be the cause; several in a row are not.
             raise Exhausted(error.reason) from error
         if strikes >= REQUESTS:
-            # Whether it is the message or the server shows when the next one is asked for.
+            # The next request tells if the message or the server is the cause.
             await self._link.session()
             self._give_up(suspect, problems.CONNECTION_BREAKS(why=error.reason))
             if missing[1:]:
@@ -191,7 +195,7 @@ class Download:
         await self._later(missing, error)
 
     def _larger_than_told(self, missing: list[int], uid: int, size: int) -> None:
-        """A message has far more bytes than reckoned with: it is asked for alone, and as large as it is."""
+        """Handle a message far larger than announced: it is requested alone, with its real size."""
         uid = uid if uid in missing else missing[0]
         self._link.reckoning.doubt()
         self._larger[uid] = size
@@ -203,8 +207,11 @@ class Download:
             self._queue.appendleft([uid])
 
     async def _refused(self, missing: list[int], error: Busy) -> None:
-        """The server has too much to do: asked for twice more, the last time one message alone, which tells whether it is
-        about that one. When the next one is refused too it is about all of them. Raises ``Busy``, ``Exhausted``."""
+        """Handle a server that is too busy.
+
+        Requested twice more, the last time one message alone, which shows if that one is the cause. When the next one is
+        refused too, all are. Raises ``Busy``, ``Exhausted``.
+        """
         first, rest = missing[0], missing[1:]
         if self._probing:
             self._link.refuse(error)
@@ -240,7 +247,7 @@ class Download:
         await self._link.wait(why)
 
     def _give_up(self, uid: int, reason: Reason) -> None:
-        """Name a message that failed after all tries; too many of these in a row end the folder for this run."""
+        """Report a message that failed after all tries; too many in a row end the folder for this run."""
         self._fail(uid, reason)
         self._given_up += 1
         self._link.progressed()
@@ -252,7 +259,7 @@ class Download:
             missing = await self._without_expunged(missing)
         if asked > 1:
             if not fetched.refusal and len(missing) < asked // 2:
-                # It answers a set in part: the rest is asked for as long as some of it comes.
+                # Answered in part: the rest is requested as long as some of it comes.
                 self._queue.extendleft([missing] if missing else [])
             else:
                 self._halve(missing)
@@ -262,10 +269,9 @@ class Download:
         self._link.progressed()
 
     async def _without_expunged(self, missing: list[int]) -> list[int]:
-        """Those of ``missing`` that the folder still has: what is gone meanwhile is told as that.
+        """Those of ``missing`` that the folder still has; deleted ones are reported as expunged.
 
-        A FETCH that leaves something out proves nothing: gone is what a whole listing does not have that is as long as the
-        server counts.
+        A FETCH that omits something proves nothing: only a whole listing does, as long as the server's count.
         """
         if self._recounts < RECOUNTS and (self._still is None or not self._still.isdisjoint(missing)):
             self._recounts += 1
@@ -278,7 +284,7 @@ class Download:
         return [uid for uid in missing if uid in self._still]
 
     async def _recount(self) -> frozenset[int] | None:
-        """The UIDs that the folder has, listed once more; None where that does not add up."""
+        """The folder's UIDs, listed once more; None when the listing is incomplete."""
         try:
             session, selected = await self._link.examine(self._wanted.folder, anew=True)
             found = (await session.listing()).messages if selected.exists else {}

@@ -1,4 +1,4 @@
-"""Writes what was fetched into the archive: one ledger entry and one transaction a batch."""
+"""Filing: writes fetched messages into the archive, one ledger entry and one transaction a batch."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.text import sequence
 
-#: What entries of the ledger have for a run when it was a comparison that archived.
+#: The run number in entries archived by a comparison.
 NO_RUN = 0
-#: Moves in one entry: keeps an entry's payload under a megabyte.
+#: Moves per entry: keeps a payload under a megabyte.
 MOVES_PER_ENTRY = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Whose archive a mailbox goes to: the owner's id, the top folder, and the mailbox's name in the ledger.
+    """The destination of a mailbox in the archive: the owner's id, the top folder, and the mailbox's name in the ledger.
 
-    ``everybody``: each message goes to whom it concerns, so that the server's folders have no places in the archive.
-    ``login`` is the name that opens the mailbox.
+    ``everybody``: a catch-all mailbox, whose messages are placed by recipient, not by folder. ``login`` is the name that opens
+    the mailbox.
     """
 
     run: int
@@ -50,17 +50,19 @@ class Destination:
     login: str = ""
 
     def path(self, folder: Folder) -> str | None:
-        """The folder's place in the owner's archive: ``anna@example.test/INBOX/Projekte``; of one that is somebody else's a
-        place that says whose it is."""
+        """The folder's path in the owner's archive: ``anna@example.test/INBOX/Projekte``.
+
+        A folder of another user gets a path that names its owner.
+        """
         return None if self.everybody else f"{self.top}/{folder.whose.place(folder.path)}"
 
     def folder(self, name: str, uidvalidity: int) -> SourceFolder:
-        """A folder of the mailbox as the ledger names it; ``name`` exactly as on the wire."""
+        """A folder of the mailbox in ledger form; ``name`` exactly as on the wire."""
         return SourceFolder(self.source, name, uidvalidity)
 
 
 def source_message(sha256: bytes, uid: int | None, listed: Listed) -> SourceMessage:
-    """A message as the ledger has it, with the numbers that the server lists."""
+    """A message in ledger form, with the numbers that the server lists."""
     return SourceMessage(sha256, uid, listed.size, listed.internaldate, listed.flags)
 
 
@@ -74,7 +76,7 @@ Batch = Sequence[tuple[int, bytes, Listed]]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of a batch: the raw bytes stored or found known, and the UIDs that are left on the server, not archived.
+    """The result of storing a batch: the bytes stored or found known, and the UIDs left on the server, not archived.
 
     ``known``: UIDs whose messages lay in the mailbox's part of the archive already.
     """
@@ -85,26 +87,26 @@ class Stored:
 
 
 class Filing(Protocol):
-    """What a mailbox's messages go through when they have been fetched, on their way ``to`` an archive."""
+    """The way of a mailbox's fetched messages into the archive."""
 
     @property
     def to(self) -> Destination:
         """The archive that they go to."""
 
     def content(self, raw: bytes) -> bytes:
-        """A message of the server as it would be archived."""
+        """The server's message as it would be archived."""
 
     def still_left(self, uids: Iterable[int], left: Mapping[int, Left]) -> set[int]:
         """Those of ``uids`` that were ``left`` on the server before, and would be left again."""
 
     async def prepare(self, messages: Batch) -> Any:
-        """Do all that can be done before a batch is written."""
+        """Prepare a batch as far as that is possible before it is written."""
 
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Any) -> Stored:
-        """Archive a batch; durable when this returns. ``prepared`` is what ``prepare`` gave for it."""
+        """Archive a batch; durable when this returns. ``prepared`` is the result of ``prepare``."""
 
     def remarks(self) -> list[str]:
-        """What should be known of this run, in sentences."""
+        """Remarks on this run, in sentences."""
 
 
 class OwnFiling:
@@ -124,7 +126,7 @@ class OwnFiling:
         return await self._archive.writer.prepare([raw for _, raw, _ in messages])
 
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Ready) -> Stored:
-        """``prepared`` holds the same messages in the same order."""
+        """Archive a batch; ``prepared`` holds the same messages in the same order."""
         if not messages:
             return Stored(0)
         path = self.to.path(folder)
@@ -146,8 +148,8 @@ class OwnFiling:
 class Move:
     """A message that vanished at ``origin``, is at ``place`` on the server now, and at ``path`` in the archive.
 
-    ``path`` is None where that does not depend on where it is on the server.
-    ``deleted``: we deleted it there, and it is in the trash now. ``ours``: we saw it come there when we deleted it.
+    ``path`` is None where the archive folder does not depend on the server's. ``deleted``: we deleted it there, and it is in
+    the trash now. ``ours``: it was seen to come there when we deleted it.
     """
 
     origin: Gone
@@ -160,9 +162,9 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A message that is archived, and is at ``uid`` of a folder as well; ``path`` is its place in the archive.
+    """An archived message that is at ``uid`` of a folder as well; ``path`` is its archive folder.
 
-    Without a ``uid`` it has one place more in the archive, and no other on the server.
+    Without a ``uid`` it gets one more archive folder, and no position on the server.
     """
 
     sha256: bytes
@@ -172,7 +174,7 @@ class Link:
 
 
 async def record_links(archive: Archive, destination: Destination, name: str, uidvalidity: int, links: Iterable[Link]) -> None:
-    """Note that messages of a folder are archived already, and have these places."""
+    """Record archived messages of a folder at these places."""
     by_path: dict[str | None, list[Link]] = {}
     for link in links:
         by_path.setdefault(link.path, []).append(link)
@@ -187,7 +189,7 @@ async def record_links(archive: Archive, destination: Destination, name: str, ui
 
 
 async def record_vanished(archive: Archive, destination: Destination, name: str, vanished: Mapping[int, Sequence[int]]) -> None:
-    """Note that messages are no longer where they were; what was archived of them stays."""
+    """Record vanished messages; their archived copies stay."""
     drafts = [
         Draft(Vanished(destination.run, destination.folder(name, uidvalidity), sequence.pack(uids)))
         for uidvalidity, uids in sorted(vanished.items())
@@ -200,7 +202,7 @@ async def record_vanished(archive: Archive, destination: Destination, name: str,
 async def record_relisted(
     archive: Archive, destination: Destination, name: str, uidvalidity: int, messages: Iterable[tuple[int, Listed]]
 ) -> None:
-    """Note the numbers that the server names now for messages that are known to be the same."""
+    """Record the numbers that the server lists now for known messages."""
     rows = tuple(_server_message(uid, listed) for uid, listed in messages)
     source = destination.folder(name, uidvalidity)
     for start in range(0, len(rows), MOVES_PER_ENTRY):
@@ -208,7 +210,7 @@ async def record_relisted(
 
 
 async def record_returned(archive: Archive, destination: Destination, name: str, uidvalidity: int, uids: Iterable[int]) -> None:
-    """Note that messages are again where they vanished from."""
+    """Record messages that returned to where they vanished."""
     entry = Returned(destination.run, destination.folder(name, uidvalidity), sequence.pack(uids))
     await archive.append([Draft(entry)])
 
@@ -218,7 +220,7 @@ async def record_moves(
     destination: Destination,
     moves: Sequence[Move],
 ) -> None:
-    """Note that vanished messages turned up elsewhere."""
+    """Record vanished messages that turned up elsewhere."""
     for start in range(0, len(moves), MOVES_PER_ENTRY):
         rows = tuple(
             MovedMessage(
@@ -235,7 +237,7 @@ async def record_moves(
 
 
 async def record_deleting(archive: Archive, destination: Destination, name: str, uidvalidity: int, uids: Sequence[int]) -> None:
-    """Say what is about to be deleted on the server, durably: a crash then leaves a question, and no forgotten deletion."""
+    """Record a deletion about to be made, durably: a crash then leaves a question, and no forgotten deletion."""
     entry = Deleting(destination.run, destination.folder(name, uidvalidity), sequence.pack(uids))
     await archive.append([Draft(entry)])
 
@@ -243,7 +245,7 @@ async def record_deleting(archive: Archive, destination: Destination, name: str,
 async def record_deleted(
     archive: Archive, destination: Destination, name: str, uidvalidity: int, gone: Iterable[int], kept: Iterable[int]
 ) -> None:
-    """Say what is gone of what was to be deleted, and what is there in spite of it."""
+    """Record the messages deleted, and those that are still there."""
     source = destination.folder(name, uidvalidity)
     entry = Deleted(destination.run, source, sequence.pack(gone), sequence.pack(kept))
     await archive.append([Draft(entry)])

@@ -1,7 +1,7 @@
-"""Finds folders that two mailboxes of one server show, whatever the server tells of whose they are.
+"""Folders shared between two mailboxes of one server, found by comparison, whatever the server tells.
 
-A folder is the same when UIDVALIDITY, UIDs and headers are. It is the owner's, who has it as INBOX or nearer to the top;
-where both have it alike, that cannot be told. Each pair is compared once, unless too little is in both to decide it.
+A folder is the same when UIDVALIDITY, UIDs and headers are. It belongs to the mailbox that has it as INBOX or nearer to the
+top; where both have it alike, the owner is unknown. Each pair is compared once, unless too few messages decide it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from core.imap.names import Folder, Status
 from core.imap.session import Session
 from core.profiles.ownership import Evidence, Standing, Whose
 
-#: So many equal headers prove it even when the folders are not equally full just now.
+#: Equal headers that prove it even when the folders are not equally full just now.
 ENOUGH = 3
-#: More folders of others under one UIDVALIDITY mean that the server gives the same to all.
+#: More foreign folders under one UIDVALIDITY than this mean that the server gives the same to all.
 CROWD = 50
 #: Headers asked for at once.
 AT_ONCE = 200
 
 
 class Verdict(IntEnum):
-    """Is a folder the same as that of another mailbox? ``PERHAPS``: nothing differs, and too little is equal."""
+    """The result of a comparison of two folders. ``PERHAPS``: nothing differs, but too little is equal."""
 
     OTHER = 0
     PERHAPS = 1
@@ -44,9 +44,9 @@ async def settled(
     statuses: Mapping[str, Status],
     most: int = 0,
 ) -> list[Folder]:
-    """``folders`` of the mailbox ``source`` with those that another mailbox has as well. Raises ``Dropped``.
+    """``folders`` of the mailbox ``source``, each with its owner by comparison with other mailboxes. Raises ``Dropped``.
 
-    A UIDVALIDITY that more than ``most`` folders of others have tells nothing; 0 is no limit.
+    A UIDVALIDITY that more than ``most`` foreign folders have proves nothing; 0 is no limit.
     """
     validities = {
         folder.name: status.items["UIDVALIDITY"]
@@ -60,7 +60,7 @@ async def settled(
     others = [
         other
         for other in await siblings.siblings(archive, source, validities.values(), most)
-        # What another mailbox has from others is not its own.
+        # A foreign folder of another mailbox is not its own either.
         if session.namespaces is None or not session.namespaces.whose(other.name).foreign
     ]
     if not others:
@@ -71,7 +71,7 @@ async def settled(
         if folder.path == "INBOX" and folder.name in validities:
             inboxes = [one for one in others if one.name.upper() == "INBOX" and one.uidvalidity == validities[folder.name]]
             found = await comparison.of(folder, statuses[folder.name], inboxes)
-            # Two logins of one mailbox have all of it in common.
+            # Two logins of one mailbox share all folders.
             one_mailbox |= {other.source for other, verdict in found if verdict is Verdict.SAME}
     result = []
     for folder in folders:
@@ -88,7 +88,7 @@ _FOREIGN = (Standing.OWN, Standing.DOUBTFUL, Standing.SHARED, Standing.OTHERS)
 
 
 def _claim(folder: Folder, other: Sibling, verdict: Verdict) -> Whose:
-    """Whose a folder is that is also ``other``."""
+    """The owner of a folder that is also ``other``."""
     theirs = names.path(other.name, folder.delimiter)
     if theirs != "INBOX" and theirs.count("/") > folder.path.count("/"):
         return folder.whose
@@ -106,7 +106,7 @@ class _Comparison:
     session: Session
 
     async def of(self, folder: Folder, status: Status, others: Sequence[Sibling]) -> list[tuple[Sibling, Verdict]]:
-        """Each of ``others`` with what comparing it says. Raises ``Dropped``."""
+        """Compare with each of ``others``; the verdicts. Raises ``Dropped``."""
         found: list[tuple[Sibling, Verdict]] = []
         open_: list[tuple[Sibling, Judgement | None]] = []
         for other in others:
@@ -120,7 +120,7 @@ class _Comparison:
         if not open_:
             return found
         uids = sorted({uid for other, _ in open_ for uid in other.headers})
-        # What is recorded of both needs no question, and is there when it is gone from the server.
+        # Recorded headers need no request, and remain when the messages are gone from the server.
         there = await siblings.recorded(self.archive, self.source, folder.name, status.items["UIDVALIDITY"], uids)
         new = [other for other, known in open_ if known is None and other.headers.keys().isdisjoint(there)]
         asked = None
@@ -138,7 +138,7 @@ class _Comparison:
         return found
 
     async def _headers(self, folder: Folder, uids: Sequence[int]) -> dict[int, bytes] | None:
-        """SHA-256 of the header blocks that the folder has now, by UID; None when they cannot be had now."""
+        """SHA-256 of the folder's header blocks by UID; None when they are unavailable now."""
         found: dict[int, bytes] = {}
         try:
             await self.session.examine(folder)

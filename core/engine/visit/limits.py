@@ -1,6 +1,6 @@
-"""What all runs of a service share: connections to a server, and memory for messages on their way.
+"""Limits shared by all runs of a service: connections to a server, and memory for messages in progress.
 
-Who waits is served in turn, so that a large message does not wait for ever behind small ones.
+Waiting tasks are served in turn, so that a large message does not wait for ever behind small ones.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from contextlib import asynccontextmanager
 
 from core.profiles.profile import MAX_CONNECTIONS, Server
 
-#: Raw bytes of messages being fetched, prepared and written, in all mailboxes together.
+#: Bytes of messages being fetched, prepared and written, in all mailboxes together.
 MESSAGE_BYTES = 40 * 1024 * 1024
-#: So many connections in a row must succeed before one more is tried than the server last took.
+#: Successful connections in a row before one more is tried than the server last allowed.
 CONFIDENCE = 10
 
 
 class _Line:
-    """Those who wait for something, in their order."""
+    """Tasks that wait for something, in their order."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Callable[[], bool], asyncio.Future[None]]] = deque()
 
     async def take(self, take: Callable[[], bool], give_back: Callable[[], None]) -> None:
-        """Wait until it is our turn and ``take`` says that it took. ``give_back`` undoes it."""
+        """Wait for this task's turn until ``take`` returns True. ``give_back`` undoes it."""
         if not self._waiting and take():
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -34,7 +34,7 @@ class _Line:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                # It was given to us at the very moment when we were to leave.
+                # It was granted at the very moment of the cancellation.
                 give_back()
             else:
                 self._waiting = deque(one for one in self._waiting if one[1] is not turn)
@@ -42,7 +42,7 @@ class _Line:
             raise
 
     def serve(self) -> None:
-        """Something was given back."""
+        """Serve waiting tasks after something was given back."""
         while self._waiting and self._waiting[0][0]():
             self._waiting.popleft()[1].set_result(None)
 
@@ -57,7 +57,7 @@ class Slots:
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
-        """Wait for a connection's place and hold it."""
+        """Context that holds one connection; waits for it."""
         await self._line.take(self._take, self._give_back)
         try:
             yield
@@ -75,19 +75,19 @@ class Slots:
         self._used -= 1
 
     def allow(self, most: int) -> None:
-        """From now on ``most`` may be open; what is open beyond that is left to end by itself."""
+        """Set the limit to ``most``; connections beyond it end by themselves."""
         if self._limit == self._most or self._limit > most:
             self._limit = most
         self._most = most
         self._line.serve()
 
     def refused(self) -> None:
-        """The server has too many connections: one fewer than now, but one at least."""
+        """Lower the limit after a refusal: one fewer than now, but one at least."""
         self._limit = max(min(self._limit, self._used) - 1, 1)
         self._succeeded = 0
 
     def succeeded(self) -> None:
-        """The server took a connection."""
+        """Record a connection that the server accepted."""
         self._succeeded += 1
         if self._limit < self._most and self._succeeded >= CONFIDENCE:
             self._limit += 1
@@ -107,7 +107,7 @@ class Grant:
         self._change = change
 
     def settle(self, size: int) -> None:
-        """What was reckoned with is there, and has ``size`` bytes: these are what it takes from now on."""
+        """Set the actual size in bytes, in place of the reserved one."""
         change, self._size = size - self._size, size
         if change:
             self._change(change)
@@ -117,7 +117,7 @@ class Grant:
 
 
 class Budget:
-    """So many bytes may be on their way at once; one message over all of it goes alone."""
+    """The bytes in progress at once; a message larger than all of it goes alone."""
 
     def __init__(self, most: int = MESSAGE_BYTES) -> None:
         self._most = most
@@ -145,7 +145,7 @@ class Budget:
 
 
 class Limits:
-    """All that is shared."""
+    """All shared limits."""
 
     def __init__(self, connections: int = MAX_CONNECTIONS) -> None:
         self.budget = Budget()
@@ -153,11 +153,11 @@ class Limits:
         self._slots: dict[tuple[str, int], Slots] = {}
 
     def slots(self, server: Server) -> Slots:
-        """The connections to a server, in all profiles that name it."""
+        """The connections to a server, over all profiles that name it."""
         return self._slots.setdefault((server.host.lower(), server.effective_port), Slots(self._connections))
 
     def allow(self, connections: int) -> None:
-        """From now on so many connections to each server may be open."""
+        """Set the number of connections to each server."""
         if connections != self._connections:
             self._connections = connections
             for slots in self._slots.values():

@@ -1,6 +1,6 @@
-"""A mailbox's connection that is made again when it breaks: with pauses, three tries without progress, then no more.
+"""A mailbox's connection, restored when it breaks: with pauses, at most three tries without progress.
 
-A server that has too much to do is waited for longer, and is asked for the same message three times at most.
+A busy server gets longer pauses, and at most three requests for the same message.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from core.model import now
 
 T = TypeVar("T")
 
-#: Seconds to wait before each try to connect again, and before each of a server that has too much to do.
+#: Seconds to wait before each try to connect again, and before each request to a busy server.
 BACKOFF = (1.0, 4.0, 10.0)
 PAUSES = (3.0, 15.0, 60.0)
-#: When so many things were refused, or came too slowly, to the last try, it is the whole mailbox that is not served now.
+#: Final refusals, or too slow answers, after which the whole mailbox is not served now.
 TURNED_AWAY = 2
 
 
@@ -44,9 +44,10 @@ class Line(Protocol):
 
 
 class Link:
-    """The session of one mailbox, over ``line``; ``progressed`` has tries count anew.
+    """The session of one mailbox. ``progressed`` is called after a success, and resets the count of tries.
 
-    ``backoff``: seconds before each try to connect again.
+    ``worked``: the server has accepted a connection of this run; ``hold`` gets each wait, ``crowded`` is called for a busy
+    server.
     """
 
     def __init__(self, line: Line, backoff: tuple[float, ...] = BACKOFF, reckoning: Reckoning | None = None) -> None:
@@ -57,7 +58,7 @@ class Link:
         self._failures = self._turned_away = self._slow = 0
         self._session: Session | None = None
         self._open: tuple[Folder, Selected] | None = None
-        #: How large messages of this mailbox are, and how many may come today.
+        #: Estimates of message sizes, and the daily allowance.
         self.reckoning = reckoning or Reckoning()
 
     async def session(self) -> Session:
@@ -67,8 +68,8 @@ class Link:
                 self._session = await self._line.connect()
                 self._was_open = True
             except ConnectError as error:
-                # The first try tells what is wrong with the settings; what is tried again is what a server says that has
-                # too much to do, and what broke after it had worked.
+                # The first try tells errors of the settings; repeated are only a busy server's, and those after a connection
+                # had worked.
                 hopeful = error.busy or isinstance(error, Dropped) or self._was_open or self._line.worked
                 if not error.retry or not hopeful or self._failures >= len(self._backoff):
                     raise
@@ -76,7 +77,7 @@ class Link:
         return self._session
 
     async def wait(self, why: ConnectError | ProtocolError) -> None:
-        """One more failure: wait longer each time, and longest for a server that has too much to do."""
+        """Wait after one more failure: longer each time, and longest for a busy server."""
         busy = isinstance(why, Busy) or (isinstance(why, ConnectError) and why.busy)
         if busy and isinstance(why, Busy):
             self._line.crowded()
@@ -93,12 +94,14 @@ class Link:
         self._failures = 0
 
     def served(self) -> None:
-        """The server did what it was asked for."""
+        """Record that the server answered a request."""
         self._turned_away = 0
 
     def refuse(self, error: Busy) -> None:
-        """What the server refused to the last try is not asked for any more in this run. Raises ``Exhausted`` when that
-        happened again and again: then nothing more is asked for."""
+        """Give up a request that a busy server refused finally.
+
+        Raises ``Exhausted`` after repeated ones: then nothing more is requested.
+        """
         self._turned_away += 1
         if self._turned_away >= TURNED_AWAY:
             raise Exhausted(error.reason, busy=True) from error
@@ -108,7 +111,7 @@ class Link:
         return self._failures >= len(self._backoff)
 
     async def examine(self, folder: Folder, *, anew: bool = False) -> tuple[Session, Selected]:
-        """The session with ``folder`` open; unless ``anew`` it is not opened twice in a row."""
+        """The session with ``folder`` open for reading; unless ``anew`` it is not opened twice in a row."""
         session = await self.session()
         if anew or self._open is None or self._open[0] != folder:
             self._open = None
@@ -122,9 +125,9 @@ class Link:
         return session, await deleting.select(session, folder)
 
     async def again(self, action: Callable[[], Awaitable[T]]) -> T:
-        """Do ``action``; when the connection breaks in it, connect again and repeat; when the server is busy, repeat.
+        """Run ``action``, again after a broken connection or a busy answer.
 
-        Raises ``Dropped`` or ``Busy`` in the end, ``Exhausted`` when nothing more is to be hoped for in this mailbox.
+        Raises ``Dropped`` or ``Busy`` in the end, ``Exhausted`` when no more success is expected in this mailbox.
         """
         while True:
             why: Dropped | Busy
@@ -135,7 +138,7 @@ class Link:
                 if self.exhausted and isinstance(error, Sluggish):
                     self._slow += 1
                     if self._slow >= TURNED_AWAY:
-                        # One folder alone may be to blame; not one after the other.
+                        # One folder alone may be the cause; several in a row are not.
                         raise Exhausted(error.reason) from error
                 if self.exhausted or isinstance(error, Boundless):
                     raise

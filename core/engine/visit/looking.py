@@ -1,4 +1,4 @@
-"""One look at a folder: what is there now, compared with what the archive knows. Reads only."""
+"""One look at a folder: its listing, compared with the archive's record. Reads only."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ HEADERS_PER_FETCH = 200
 
 
 class Changed(ProtocolError):
-    """The folder is not the one that was listed any more; what is left waits for the next run."""
+    """The folder is not the one that was listed any more; its remaining messages wait for the next run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message as the server sent it last: SHA-256, and length in bytes."""
+    """A message as last sent by the server: SHA-256, and length in bytes."""
 
     sha256: bytes
     length: int
@@ -37,7 +37,7 @@ class Sent:
 
 @dataclass(slots=True)
 class Look:
-    """A folder as it was found in this run. ``unlisted`` messages are counted by the server but missing in its list."""
+    """A folder in this run. ``unlisted`` messages are counted by the server but missing in its list."""
 
     folder: Folder
     uidvalidity: int
@@ -47,21 +47,21 @@ class Look:
     unlisted: int = 0
     #: UIDs that the list names more than once, for different messages.
     twice: frozenset[int] = frozenset()
-    #: Known UIDs for which the list names other numbers than were recorded, ascending.
+    #: Known UIDs listed with other numbers than recorded, ascending.
     changed: list[int] = field(default_factory=list)
-    #: Known UIDs of which a comparison found that they name other messages, ascending: they are read again.
+    #: Known UIDs that name other messages, by a comparison, ascending: they are read again.
     doubted: list[int] = field(default_factory=list)
-    #: Known UIDs whose messages have another length than was announced, ascending.
+    #: Known UIDs whose messages have another length than announced, ascending.
     odd: list[int] = field(default_factory=list)
-    #: What vanished from this very place before, and is listed again with the same numbers, by UID.
+    #: Messages that vanished from this very UID before and are listed again with the same numbers, by UID.
     back: dict[int, Gone] = field(default_factory=dict)
-    #: How many messages the folder had when it was last looked at.
+    #: The number of messages at the last look.
     before: int = 0
-    #: What the same filter left out when this folder was last complete.
+    #: UIDs excluded by the same filter when this folder was last complete.
     excluded_before: frozenset[int] = frozenset()
-    #: What was left here by UIDVALIDITY, since no user had any of the addresses.
+    #: Messages left here by UIDVALIDITY, since no user had any of the addresses.
     left: Mapping[int, Mapping[int, Left]] = field(default_factory=dict)
-    #: Excluded for now: users who come may change that.
+    #: Excluded for now: new users may change that.
     undecided: set[int] = field(default_factory=set)
     moved: set[int] = field(default_factory=set)
     excluded: set[int] = field(default_factory=set)
@@ -69,31 +69,31 @@ class Look:
     expunged: set[int] = field(default_factory=set)
     #: UIDs archived in this run.
     stored: set[int] = field(default_factory=set)
-    #: Known UIDs that name other messages than were recorded for them.
+    #: Known UIDs that name other messages than recorded.
     replaced: set[int] = field(default_factory=set)
-    #: Messages that were sent with another length than announced, by UID.
+    #: Messages sent with another length than announced, by UID.
     unsized: dict[int, Sent] = field(default_factory=dict)
-    #: What its messages go through instead of what all others do.
+    #: The filing of its messages, in place of the mailbox's.
     filing: Filing | None = None
 
     @property
     def in_trash(self) -> bool:
-        """Is it where deleted mail goes?"""
+        """True for the trash."""
         return rules.is_trash(self.folder.path, self.folder.attributes)
 
     @property
     def wanted(self) -> list[int]:
-        """New messages that are to be downloaded, ascending."""
+        """UIDs of new messages to be downloaded, ascending."""
         return [uid for uid in self.plan.new if uid not in self.moved and uid not in self.excluded]
 
     def take_for_known(self, uids: set[int]) -> None:
-        """Count ``uids``, which looked new, among those that are known."""
+        """Count ``uids``, which looked new, as known."""
         new = tuple(uid for uid in self.plan.new if uid not in uids)
         self.plan = replace(self.plan, new=new, known=self.plan.known | uids)
 
     @property
     def left_before(self) -> dict[int, Left]:
-        """Messages that were left here before and are listed with the same numbers now, by UID."""
+        """Messages left here before and listed with the same numbers now, by UID."""
         left = self.left.get(self.uidvalidity, {})
         there = {uid: self.listed[uid] for uid in left.keys() & self.listed.keys()}
         return {
@@ -104,7 +104,7 @@ class Look:
 
     @property
     def vanished(self) -> dict[int, tuple[int, ...]]:
-        """UIDs by UIDVALIDITY that are gone of what was known or left here."""
+        """UIDs by UIDVALIDITY of known or left messages that are gone."""
         found = {validity: set(uids) for validity, uids in self.plan.vanished.items()}
         for validity, uids in self.left.items():
             if validity != self.uidvalidity:
@@ -115,13 +115,13 @@ class Look:
 
     @property
     def signature(self) -> str:
-        """What must be the same for the folder to be passed over next time; empty when it must be looked at again."""
+        """The state that must be unchanged for the folder to be skipped next time; empty when it must be listed again."""
         if self.failed or self.unlisted or self.expunged or self.twice:
             return ""
-        # STATUS and listing may not be of one moment, and may not be of one mind.
+        # STATUS and the listing may be of different moments, or disagree.
         if self.status.items.get("MESSAGES") != len(self.listed):
             return ""
-        # UIDNEXT that is not above every UID tells nothing about what comes.
+        # A UIDNEXT not above every UID tells nothing about new messages.
         return self.status.signature if self.status.items.get("UIDNEXT", 0) > max(self.listed, default=0) else ""
 
 
@@ -137,7 +137,7 @@ async def look(archive: Archive, link: Link, source: str, folder: Folder, status
         except ProtocolError:
             if again:
                 raise
-            # Emptied by somebody else just now, perhaps: opening it again tells.
+            # Another client may just have emptied it: opening it again tells.
             continue
         if len(listing.messages) >= selected.exists:
             break
@@ -171,13 +171,13 @@ async def look(archive: Archive, link: Link, source: str, folder: Folder, status
 
 
 def left_out_before(before: Complete, listed: Mapping[int, Listed]) -> frozenset[int]:
-    """UIDs that the filter left out before and that name the same numbers: a UID is known only with what it named."""
+    """UIDs excluded before that still have the same numbers: a UID is only known with its message."""
     there = {uid: listed[uid] for uid in before.excluded.keys() & listed.keys()}
     return frozenset(uid for uid, one in there.items() if before.excluded[uid] == (one.size, one.internaldate))
 
 
 async def headers(link: Link, look: Look, uids: Iterable[int]) -> dict[int, bytes | None]:
-    """Header blocks of a folder as it was looked at. Raises ``Changed`` when it is another one by now."""
+    """Header blocks of a folder, by its listing. Raises ``Changed`` when the UIDVALIDITY differs."""
     session, selected = await link.examine(look.folder)
     if selected.uidvalidity != look.uidvalidity:
         raise Changed(CHANGED())

@@ -1,4 +1,4 @@
-"""The lock of a mailbox that is filled, or repaired in the archive: two at once would each find the same messages missing."""
+"""The lock of a mailbox that is being filled, or repaired in the archive: two at once would find the same messages missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from core.problems import restore as problems
 
 @contextmanager
 def alone(home: Home, mailbox: str, name: str) -> Iterator[None]:
-    """Hold the lock of a mailbox, which the kernel drops when its holder dies. Raises ``BusyError``, ``StorageError``."""
+    """Context that holds the lock of a mailbox; the kernel releases it when the process dies.
+
+    Raises ``BusyError``, ``StorageError``.
+    """
     path = home.path / f"restoring-{hashlib.sha256(mailbox.encode()).hexdigest()[:16]}.lock"
     descriptor = -1
     try:
@@ -25,7 +28,7 @@ def alone(home: Home, mailbox: str, name: str) -> Iterator[None]:
                 os.close(descriptor)
                 raise BusyError(problems.UNDER_WAY(mailbox=name))
             if not path.exists() or not os.path.samestat(os.fstat(descriptor), path.stat()):
-                # Whoever held it took it away between the two.
+                # Its last holder removed the file between the two calls.
                 os.close(descriptor)
                 descriptor = -1
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Opens mailboxes for work that is done once and by hand; a run has lines of its own."""
+"""A mailbox opened once to examine its folders; a run has its ``Link``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from core.profiles.profile import Profile, Server
 
 
 async def opened(server: Server, login: Credentials) -> tuple[Session, list[Folder], dict[str, Status], list[Unused]]:
-    """A session, its folders, their STATUS by name, and lines that cannot be used. Raises ``ConnectError``, ``ProtocolError``.
+    """A session, its folders, their STATUS by name, and unusable lines. Raises ``ConnectError``, ``ProtocolError``.
 
-    A server that does not take commands sent at once is connected to once more, and asked one by one.
+    A server that does not take pipelined commands is connected to once more, and asked one by one.
     """
     try:
         return await _opened(server, login)

@@ -1,4 +1,4 @@
-"""Batches on their way from the server to the disk: the next ones are prepared while others are written."""
+"""Pipeline of batches from the server to the disk: the next ones are prepared while others are written."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from core.system.tasks import spawn
 Batch = TypeVar("Batch")
 Prepared = TypeVar("Prepared")
 
-#: One being written and two being prepared keep two cores at work; more would only cost memory.
+#: One being written and two being prepared keep two cores busy; more would only cost memory.
 AHEAD = 3
 AHEAD_BYTES = 28 * 1024 * 1024
 
 
 class Pipeline(Generic[Batch, Prepared]):
-    """``prepare`` and ``write`` may run for several batches at once; the archive writes those together that wait for it."""
+    """Runs ``prepare`` and ``write`` for several batches at once; the archive writes waiting ones together."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Pipeline(Generic[Batch, Prepared]):
         self._under_way: deque[tuple[asyncio.Task[None], int]] = deque()
 
     async def submit(self, batch: Batch, size: int, done: Callable[[], None] = lambda: None) -> None:
-        """Send a batch of ``size`` bytes on its way; waits while too much is under way. Raises what an earlier one raised.
+        """Submit a batch of ``size`` bytes; waits while too much is in progress. Raises the error of an earlier batch.
 
         ``done`` is called when it has been written, or has failed.
         """
@@ -48,7 +48,7 @@ class Pipeline(Generic[Batch, Prepared]):
             await self._finish_first()
 
     async def drain(self) -> None:
-        """Wait until all is written, to the end even when cancelled, so that what was written is counted."""
+        """Wait until all is written, to the end even when cancelled, so that all written batches are counted."""
         while self._under_way:
             await self._finish_first()
 
@@ -61,7 +61,7 @@ class Pipeline(Generic[Batch, Prepared]):
             self._under_way.clear()
             raise
         except BaseException:
-            # The others end by themselves, well or not.
+            # The others end by themselves, successfully or not.
             await asyncio.wait([task for task, _ in self._under_way])
             for failed, _ in self._under_way:
                 failed.exception()

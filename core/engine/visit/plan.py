@@ -1,7 +1,6 @@
-"""What is to be done with a mailbox: pure decisions on UID sets. No input or output, no clock.
+"""Plans for a mailbox: pure decisions on UID sets. No input or output, no clock.
 
-Promise P2 is decided here: of every folder each UID on the server is known, new, or excluded, and nothing else; no date, no
-SEARCH result and no highest UID has a say.
+Promise P2 is decided here: each UID in a folder is known, new, or excluded; no date, SEARCH result or highest UID counts.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from core.imap.replies import Listed
 
 @dataclass(frozen=True, slots=True)
 class FolderPlan:
-    """What one look at a folder says. ``vanished`` holds UIDs by UIDVALIDITY, ``new`` UIDs in ascending order."""
+    """The plan of a folder. ``vanished`` holds UIDs by UIDVALIDITY, ``new`` UIDs in ascending order."""
 
     new: tuple[int, ...]
     known: frozenset[int]
@@ -49,10 +48,10 @@ class Fingerprint:
 def folder_plan(
     listed: Iterable[int], uidvalidity: int, known: Mapping[int, frozenset[int]], *, complete: bool = True
 ) -> FolderPlan:
-    """Compare the UIDs that a folder has now with those ``known`` by UIDVALIDITY.
+    """Compare a folder's present UIDs with those ``known`` by UIDVALIDITY.
 
-    Under another UIDVALIDITY the old UIDs mean nothing any more (RFC 3501 section 2.3.1.1): all of them vanished, and all that
-    is listed is new. What is not in a list that is not ``complete`` may still be there, so it has not vanished.
+    Under another UIDVALIDITY the old UIDs are invalid (RFC 3501 section 2.3.1.1): all of them vanished, and all listed ones are
+    new. UIDs missing in a list that is not ``complete`` have not vanished, since they may still be there.
     """
     now = frozenset(listed)
     before = known.get(uidvalidity, frozenset())
@@ -63,7 +62,7 @@ def folder_plan(
 
 
 def differs(listed: Listed, recorded: Recorded | Gone) -> bool:
-    """Does a folder list other numbers for a UID than were recorded? What the list does not tell is no difference."""
+    """True when a UID is listed with other numbers than recorded. Untold numbers are no difference."""
     dated = listed.internaldate is not None and listed.internaldate != recorded.internaldate
     return dated or (not listed.sizeless and listed.size != recorded.size)
 
@@ -73,7 +72,7 @@ def match_moves(
 ) -> list[tuple[Place, Place]]:
     """Pairs (from, to) of messages that are the same.
 
-    Only a Message-ID that is once among the vanished and once among the arrived ones tells which is which.
+    Only a Message-ID unique among both the vanished and the arrived ones identifies a pair.
     """
     origins = _once(vanished)
     return [
@@ -89,16 +88,16 @@ def _once(items: Sequence[tuple[Place, Fingerprint]]) -> dict[str, tuple[Place, 
 
 
 def may_move(origin: Place, place: Place) -> bool:
-    """Can a message move from ``origin`` to ``place``?
+    """True when a message can have moved from ``origin`` to ``place``.
 
-    A new UID in the folder that it vanished from, under the same UIDVALIDITY, is no move: there programs save a changed
-    message in place of the old one.
+    A new UID in the same folder, under the same UIDVALIDITY, is no move: programs save a changed message there in place of the
+    old one.
     """
     return (origin.folder, origin.uidvalidity) != (place.folder, place.uidvalidity)
 
 
 def batches(sizes: Sequence[tuple[int, int]], *, max_bytes: int, max_messages: int) -> Iterator[list[int]]:
-    """UIDs of (UID, size) pairs in batches within both bounds; a message over ``max_bytes`` is a batch of its own."""
+    """Yield UIDs of (UID, size) pairs in batches within both bounds; a message over ``max_bytes`` is a batch of its own."""
     batch: list[int] = []
     total = 0
     for uid, size in sizes:

@@ -1,6 +1,6 @@
-"""Progress of a run: counted by the engine, pulled by a ticker, shown by whoever watches. Pure computation.
+"""Progress of a run: counted by the engine, polled by a ticker, shown by the console and the command line. Pure.
 
-A ``Snapshot`` is what one row of ``run_progress`` holds: plain JSON values, at most 4 a second.
+A ``Snapshot`` is the content of a ``run_progress`` row: plain JSON values, at most 4 a second.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Any
 
 from core.model import MailboxResult, Phase, RunStatus, Tally, timestamp
 
-#: Rates are those of the seconds before the last progress, and of all time since, so that a pause shows and nothing vanishes.
+#: Seconds before the last progress over which rates are measured; the time since then counts too, so that a pause shows.
 WINDOW_SECONDS = 10.0
-#: The share of the mailboxes that must be known before the time that is left is told.
+#: The share of mailboxes that must be known before the remaining time is shown.
 KNOWN = 0.1
-#: Rows of a snapshot that name mailboxes; the rest is in the counts.
+#: Rows of a snapshot that name mailboxes with problems; all are counted.
 SHOWN_PROBLEMS = 20
 _UNLISTED = (Phase.WAITING, Phase.CONNECTING, Phase.LISTING)
-#: Phases in which the server is to send something.
+#: Phases in which the server is expected to send something.
 _LISTENING = (Phase.CONNECTING, Phase.LISTING, Phase.ARCHIVING, Phase.DELETING)
 
 
 class Basis(StrEnum):
-    """The ground of the time that is left: bytes or mailboxes, of all that is to be done or of what is listed so far."""
+    """The basis of the remaining time: bytes or mailboxes, of all or of the listed ones."""
 
     NOTHING = ""
     BYTES = "bytes"
@@ -36,7 +36,7 @@ class Basis(StrEnum):
 
 @dataclass(slots=True)
 class MailboxProgress:
-    """What is known of one mailbox while it is archived. ``bytes_total`` grows as folders are listed."""
+    """The progress of one mailbox. ``bytes_total`` grows as folders are listed."""
 
     result: MailboxResult
     phase: Phase = Phase.WAITING
@@ -47,13 +47,13 @@ class MailboxProgress:
     bytes_done: int = 0
     #: The mailbox's name in the ledger.
     source: str = ""
-    #: Until when it waits for a server that has too much to do, or that went away.
+    #: The end of its wait for a busy or lost server.
     waits_until: datetime | None = None
-    #: Bytes of any kind that the server sent.
+    #: Bytes of any kind received from the server.
     received: int = 0
 
     def hear(self, count: int) -> None:
-        """So many bytes came. Called by the one thread that reads them."""
+        """Count received bytes. Called by the one thread that reads them."""
         self.received += count
 
     @property
@@ -61,7 +61,7 @@ class MailboxProgress:
         return self.result.tally
 
     def start_over(self) -> None:
-        """The mailbox waits for another try; what is known of this one is forgotten."""
+        """Reset the progress of a mailbox that waits for another try."""
         self.result.problems.clear()
         self.result.status = RunStatus.QUEUED
         self.phase, self.folder = Phase.WAITING, ""
@@ -70,7 +70,7 @@ class MailboxProgress:
 
 @dataclass(frozen=True, slots=True)
 class MailboxLine:
-    """One mailbox in a snapshot; ``bytes_*`` and ``messages_*`` are of what is to be downloaded."""
+    """One mailbox in a snapshot; ``bytes_*`` and ``messages_*`` cover the messages to be downloaded."""
 
     mailbox: str
     user: str
@@ -84,12 +84,12 @@ class MailboxLine:
     archived: int
     moved: int
     failed: int
-    #: When it will try again, as ``model.timestamp`` writes it; empty while it does not wait.
+    #: The time of its next try, as ``model.timestamp`` writes it; empty while it does not wait.
     waits_until: str = ""
 
     @property
     def fraction(self) -> float:
-        """Share done, 0 to 1; 0 until its folders are listed."""
+        """The share done, 0 to 1; 0 until its folders are listed."""
         if self.phase in _UNLISTED:
             return 0.0
         if self.phase == Phase.DONE or not self.bytes_total:
@@ -99,10 +99,10 @@ class MailboxLine:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A run at one moment. ``seconds_left`` is None while it cannot be known, and rests on ``basis``; rates are per second.
+    """A run at one moment. ``seconds_left`` is None while unknown, and rests on ``basis``; rates are per second.
 
-    ``silent`` are the seconds since a server sent its last byte, or, if it has sent none yet (``received`` is 0), since the
-    run began; 0 while nothing is expected of any.
+    ``silent``: the seconds since a server's last byte, or, without any (``received`` is 0), since the run began; 0 while no
+    answer is expected.
     """
 
     run: int
@@ -127,12 +127,12 @@ class Snapshot:
 
     @property
     def fraction(self) -> float | None:
-        """Share done, 0 to 1; None while nothing is known of any mailbox."""
+        """The share done, 0 to 1; None while no mailbox is known."""
         if self.mailboxes_total and self.mailboxes_done == self.mailboxes_total:
             return 1.0
         if self.mailboxes_unlisted == self.mailboxes_total:
             return None
-        # The mean of the mailboxes: a share of all bytes would fall back whenever another mailbox has been listed.
+        # The mean over mailboxes: a share of all bytes would fall back whenever another mailbox has been listed.
         return min(sum(line.fraction for line in self.mailboxes) / self.mailboxes_total, 1.0)
 
     def as_json(self) -> dict[str, Any]:
@@ -146,12 +146,12 @@ class Snapshot:
 
 @dataclass(slots=True)
 class Progress:
-    """The whole run. ``snapshot`` is called with the seconds since the run began."""
+    """The progress of a whole run. ``snapshot`` takes the seconds since the run began."""
 
     run: int
     profile: str
     mailboxes: Sequence[MailboxProgress]
-    #: The moments at which something was done, with messages and bytes done by then; the first is the beginning.
+    #: The moments of progress, with messages and bytes done by then; the first is the beginning.
     _samples: deque[tuple[float, int, int]] = field(default_factory=deque)
     _heard: tuple[float, int] = (0.0, 0)
 
@@ -189,7 +189,7 @@ class Progress:
         )
 
     def _left(self, elapsed: float, unlisted: int, total: int, done: int, rate: float) -> tuple[float | None, Basis]:
-        """Seconds that are left, and what that rests on. While mailboxes are not listed, those that are stand for all."""
+        """The remaining seconds, and their basis. While some mailboxes are not listed, the listed ones stand for all."""
         everyone = len(self.mailboxes)
         if not unlisted:
             return (max(total - done, 0) / rate, Basis.BYTES) if rate > 0 else (None, Basis.NOTHING)
@@ -201,7 +201,7 @@ class Progress:
             found.append((max(total * everyone / listed - done, 0) / rate, Basis.BYTES_LISTED))
         ended = sum(mailbox.phase is Phase.DONE for mailbox in self.mailboxes)
         if ended >= KNOWN * everyone:
-            # Where little is new, a mailbox takes the time that it takes to look at it.
+            # With little new mail, a mailbox takes the time of its listings.
             found.append((elapsed * (everyone - ended) / ended, Basis.MAILBOXES))
         return max(found, default=(None, Basis.NOTHING), key=lambda one: one[0] or 0.0)
 
@@ -215,11 +215,11 @@ class Progress:
     def _rates(self, elapsed: float, messages: int, size: int) -> tuple[float, float]:
         """Messages and bytes a second.
 
-        Counted between moments at which something was done: a large batch, which is done at once, has the rate of all the
-        time that it took. A pause makes the rates smaller, and never nothing.
+        Measured between moments of progress: a large batch, which is done at once, counts over its whole duration. A pause
+        lowers the rates, but never to zero.
         """
         if not messages and all(_unlisted(mailbox) for mailbox in self.mailboxes):
-            # Connecting and listing are no part of the rate.
+            # Connecting and listing do not count for the rate.
             self._samples.clear()
         if not self._samples or self._samples[-1][1:] != (messages, size):
             self._samples.append((elapsed, messages, size))

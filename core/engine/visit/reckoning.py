@@ -1,7 +1,7 @@
-"""Estimates before messages are asked for: how large they are, and how many may still come today.
+"""Estimates before messages are requested: their sizes, and the number still allowed today.
 
-A size that a server announces decides only how much is asked for at once. Where more comes than was announced, announcements
-are not believed any more, and what came before is what is reckoned with. The bytes themselves decide how much memory is taken.
+A size announced by the server only decides how much is requested at once. When more comes than announced, announcements are not
+trusted any more, and earlier messages are the measure. The actual bytes decide how much memory is taken.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from core.engine.visit.allowance import Allowance
 
-#: What is reckoned with for a message of which no size is told.
+#: Bytes assumed for a message of unannounced size.
 UNTOLD = 256 * 1024
-#: So much more than announced is no reason to doubt: servers count line ends in their own way.
+#: Bytes above the announced size that raise no doubt: servers count line ends in their own way.
 TOLERANCE = 64 * 1024
 
 
@@ -25,7 +25,7 @@ class Reckoning:
         self._bytes = self._messages = 0
 
     def size(self, announced: int) -> int:
-        """How many bytes a message may have that is announced with so many."""
+        """The bytes reckoned for a message of this announced size."""
         if announced > 0 and not self._doubtful:
             return announced
         # A quarter more than on average.
@@ -33,7 +33,7 @@ class Reckoning:
         return max(announced, usual)
 
     def learn(self, announced: Sequence[int], received: Sequence[int]) -> None:
-        """Compare what was announced with what came, message by message."""
+        """Compare announced with received sizes, message by message."""
         before, after = sum(announced), sum(received)
         if after > before + before // 4 + TOLERANCE:
             self.doubt()
@@ -41,5 +41,5 @@ class Reckoning:
         self._messages += len(received)
 
     def doubt(self) -> None:
-        """A message was far larger than announced."""
+        """Record that a message was far larger than announced."""
         self._doubtful = True

@@ -1,4 +1,4 @@
-"""Refused logins of users whose address was renamed: the refusal says so, since the login may have followed the address."""
+"""Refused logins of users whose address was renamed: the error explains it, since the login may have followed the address."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from core.problems.code import Reason
 from core.profiles.mailboxes import Mailbox, login_name
 from core.profiles.profile import Profile
 
-#: The steps at which a server says that it does not know an account.
+#: The steps at which a server refuses an unknown account.
 _STEPS = ("login", "mailbox")
 
 
 class RenamedLogins:
-    """The addresses that are known to be renamed; asked of the ledger at the first refusal, and once."""
+    """The renamed addresses, read from the ledger at the first refusal, and once."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._renames: dict[str, Renamed] | None = None
 
     async def open(self, profile: Profile, mailbox: Mailbox, opened_by: Credentials) -> Session:
-        """A session in ``mailbox``. Raises ``ConnectError``, explained."""
+        """A session in ``mailbox``. Raises ``ConnectError``, with the explanation."""
         try:
             return await Session.open(profile.server, opened_by)
         except ConnectError as error:
             raise await self.explained(profile, mailbox, error) from error
 
     async def explained(self, profile: Profile, mailbox: Mailbox, error: ConnectError) -> ConnectError:
-        """``error``, with what became of the user's address if the login has to do with that."""
+        """``error`` with the user's renamed address, if the login is related to it."""
         if error.step not in _STEPS or error.busy or error.retry or error.master or mailbox.everybody:
             return error
         if self._renames is None:
@@ -53,7 +53,7 @@ class RenamedLogins:
 
 
 def _reason(profile: Profile, mailbox: Mailbox, renamed: Renamed, why: Reason) -> Reason | None:
-    """The refusal ``why`` with the connection that the login has with the renamed address; None if there is none."""
+    """The refusal ``why`` with the renamed address, if the login is related to it, else None."""
     user = mailbox.user
     day, now = f"{renamed.until.astimezone():%Y-%m-%d}", user.addresses[0]
     by_directory = renamed.channel == "directory"

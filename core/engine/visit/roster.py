@@ -1,4 +1,4 @@
-"""Which mailboxes a profile comes to now, and what must be said about those that it does not."""
+"""Roster of a profile: its present mailboxes, with remarks on those that it lacks."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from core.profiles.selection import Mode, select
 from core.secrets import Secret
 from core.text.format import number
 
-#: Names that are told in a warning; the rest is a number.
+#: Names listed in a warning; the rest is a number.
 NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """``mailboxes`` to archive, results of those of which that is known to be impossible, and warnings."""
+    """The ``mailboxes`` to archive, results of those that are known to be impossible, and warnings."""
 
     mailboxes: tuple[Mailbox, ...]
     impossible: tuple[MailboxResult, ...] = ()
     warnings: tuple[str, ...] = ()
-    #: Login names (case folded) that several users have: nothing is deleted there, or the others would never get it.
+    #: Login names (casefolded) shared by several users: nothing is deleted there, or the others would never get it.
     shared: frozenset[str] = frozenset()
 
 
 async def roster(archive: Archive, profile: Profile, *, removed: bool = False) -> Roster:
-    """The mailboxes of ``profile``. Raises ``InputError`` when its one user is no more (unless ``removed`` ones count)."""
+    """The mailboxes of ``profile``. Raises ``InputError`` when its one user was removed (unless ``removed`` ones count)."""
     if profile.target is not None:
         return Roster((of_target(profile, await users.find(archive, profile.target.user, removed=removed)),))
     if profile.catchall is not None:
-        # Users change: what was refused when it was saved must be refused when it is run.
+        # Users change: an error at saving must also be one at running.
         await saved_profiles.refuse_own_address(archive, profile)
         wanted = profile.catchall.archive
         return Roster((of_everybody(profile, await users.find(archive, wanted, removed=removed) if wanted else users.NOBODY),))
@@ -45,7 +45,7 @@ async def roster(archive: Archive, profile: Profile, *, removed: bool = False) -
     warnings = []
     impossible = []
     if profile.selection.mode is Mode.ONLY:
-        # Who is listed by name was to be archived: that this did not happen is no mere warning.
+        # A user listed by name was to be archived: a missing one is an error, not a warning.
         impossible += [_impossible(name, problems.NO_USER()) for name in selected.unknown]
         impossible += [_impossible(user.name, problems.NO_ADDRESS()) for user in selected.without_address]
     else:
@@ -63,7 +63,7 @@ async def roster(archive: Archive, profile: Profile, *, removed: bool = False) -
 
 
 def credentials(profile: Profile, mailbox: Mailbox, password: Secret, known: Known) -> Credentials:
-    """What opens ``mailbox``; ``known`` is shared by all mailboxes of the profile."""
+    """The credentials of ``mailbox``; ``known`` is shared by all mailboxes of the profile."""
     return Credentials(profile.login.method, mailbox.login, password, profile.login.username, known)
 
 

@@ -1,8 +1,8 @@
-"""The server of a run, as all of its mailboxes meet it: is it the one that was met before, and are its sizes exact?
+"""The server of a run, shared by all its mailboxes: its identity, and the accuracy of its sizes.
 
-A size is announced by RFC822.SIZE and shown by the message that is sent. Some servers compute it in another way than they
-send: of these each message has another length than announced. On any other server such a message was cut short or replaced.
-Which kind a server is, is learnt from its own messages and remembered.
+A size is announced by RFC822.SIZE and shown by the message sent. Some servers compute it in another way than they send: there
+each message has another length than announced. On any other server such a message was cut short or replaced. The kind of a
+server is learnt from its own messages and remembered.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from core.imap.session import Session
 from core.profiles.profile import Server
 from core.text.format import counted, number
 
-#: So many messages, and at least half of those whose length is known, must differ before a server counts as inexact.
+#: Messages, and at least half of those with known length, that must differ before a server counts as inexact.
 MANY = 5
-#: Certificates that are remembered: a cluster shows one a node.
+#: Certificates remembered: a cluster has one for each node.
 CERTIFICATES = 8
 
 
 class KnownServer:
-    """A server in one run. Each warning about it goes to ``listener`` once."""
+    """A server in one run. ``warn`` gets each warning once."""
 
     def __init__(self, archive: Archive, name: str, state: ServerState, listener: Listener, *, keeps: bool = True) -> None:
         self._archive = archive
@@ -36,24 +36,24 @@ class KnownServer:
         self._met = False
         self._told: set[str] = set()
         self._exact = self._differing = 0
-        #: Was it in this run that the server showed its sizes to be inexact?
+        #: True when the server proved inexact in this very run.
         self.learnt = False
 
     @classmethod
     async def load(cls, archive: Archive, server: Server, listener: Listener, *, keeps: bool = True) -> KnownServer:
-        """The server with what earlier runs learnt of it.
+        """The server with the knowledge of earlier runs.
 
-        Without ``keeps`` nothing that is learnt is remembered: who only looks takes no warning away from the next run.
+        Without ``keeps`` nothing learnt is saved: an examination takes no warning away from the next run.
         """
         name = server.source("").rpartition("@")[2]
         return cls(archive, name, await servers.load(archive, name), listener, keeps=keeps)
 
     async def welcome(self, session: Session) -> Session:
-        """The session, once it was looked at who answers in it; it is closed when that fails. Raises ``Dropped``."""
+        """The session, once its server is identified; closed when that fails. Raises ``Dropped``."""
         try:
             await self.meet(session)
         except ProtocolError:
-            # What it calls itself is of no use then.
+            # Its name does not matter then.
             return session
         except BaseException:
             session.abort()
@@ -62,7 +62,7 @@ class KnownServer:
         return session
 
     async def meet(self, session: Session) -> None:
-        """Look who it is: the first session asks for its ID (RFC 2971), each shows a certificate. Raises ``Dropped``."""
+        """Identify the server: the first session asks for its ID (RFC 2971), each has a certificate. Raises ``Dropped``."""
         if not self._met:
             self._met = True
             await self._identify(*(await session.identity()))
@@ -102,15 +102,15 @@ class KnownServer:
 
     @property
     def inexact(self) -> bool:
-        """Are its sizes known to be inexact?"""
+        """True when its sizes are known to be inexact."""
         return self._state.inexact
 
     def saw_exact(self, messages: int) -> None:
-        """So many messages had the length that was announced."""
+        """Count messages of the announced length."""
         self._exact += messages
 
     async def saw_differing(self, messages: int) -> None:
-        """So many messages had another length, and the same bytes again on a connection of their own."""
+        """Count messages of another length that were sent identically on a second connection."""
         self._differing += messages
         if not self.inexact and self._differing >= MANY and self._differing >= self._exact:
             self.learnt = True
@@ -122,7 +122,7 @@ class KnownServer:
             )
 
     def recomputes(self) -> None:
-        """The server names other sizes or dates for messages that are the same."""
+        """Record that the server lists other sizes or dates for unchanged messages."""
         self.tell(
             f"{self._name} names other sizes or dates than before for known messages that are the same: it has computed them "
             "anew. Headers were compared instead."

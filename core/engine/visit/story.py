@@ -46,13 +46,13 @@ class Story:
         self.tell("warning", text)
 
     def fail(self, folder: Folder, uid: int | None, reason: Reason) -> None:
-        """Name a message (``uid``) or a folder that could not be archived or deleted, or whose answers do not add up."""
+        """Record a problem of a message (``uid``) or a folder: not archived, not deleted, or inconsistent answers."""
         problem = Problem(folder.path, uid, reason)
         self.progress.result.problems.append(problem)
         self.tell("problem", f"{folder.path}{f', UID {uid}' if uid else ''}: {problem.text}")
 
     def problems(self, folder: Folder) -> list[Problem]:
-        """Problems of a folder and its messages that this run named."""
+        """This run's problems of a folder and its messages."""
         return [problem for problem in self.progress.result.problems if problem.folder == folder.path]
 
     def blamed(self, folder: Folder) -> bool:

@@ -1,4 +1,4 @@
-"""The values that all parts of one mailbox's visit share: archive, connection, filing, rules, and the story of the visit."""
+"""The values shared by all parts of one mailbox's visit: archive, connection, rules, and event log."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Rules:
     deletion: Deletion = field(default_factory=Deletion)
     now: datetime = field(default_factory=now)
     settings: Settings = field(default_factory=Settings)
-    #: Other mailboxes of the profile were never looked at: what of this one is theirs may not be known yet.
+    #: Other mailboxes of the profile were never visited: folders of theirs in this one may not be recognised yet.
     early: bool = False
 
 
 @dataclass(slots=True)
 class Visit:
-    """One mailbox in one run."""
+    """One mailbox in one run. Counts and problems go into ``progress``, events to ``emit``."""
 
     archive: Archive
     link: Link

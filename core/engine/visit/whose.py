@@ -1,8 +1,8 @@
-"""Settles whose the folders of a mailbox are: by what the server tells, and where it does not, by names (Kerio Connect) and by
-other mailboxes that have the same folder (``lent``).
+"""Owners of a mailbox's folders: by the server's statements, else by names or by comparison.
 
-Names are asked only where the server has told no place for what is not the mailbox's own. Elsewhere than on Kerio Connect a
-name is a doubt and no more; a mailbox for everybody may well be sorted into folders that are called after people.
+Names (Kerio Connect) are used only where the server has named no place for foreign folders; so are other mailboxes that have
+the same folder (``lent``). Elsewhere than on Kerio Connect a name is only a doubt; a catch-all mailbox may well be sorted into
+folders named after people.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from core.profiles import rules
 from core.profiles.ownership import Evidence, Neighbours, Standing, Whose
 from core.profiles.rules import FolderRules
 
-#: Folders that a remark names.
+#: Folders listed in a remark.
 NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whose mailbox is looked at: the id of its user, and the login that opens it; ``everybody``: it gets all people's mail.
+    """The holder of a mailbox: its user's id, and the login that opens it; ``everybody``: it is a catch-all mailbox.
 
     ``source`` is the mailbox's name in the ledger.
     """
@@ -40,17 +40,17 @@ class Holder:
 async def settled(
     archive: Archive, holder: Holder, session: Session, folders: Sequence[Folder], statuses: Mapping[str, Status]
 ) -> list[Folder]:
-    """``folders`` of a session with whose they are. Raises ``Dropped``."""
+    """``folders`` of a session with their owners. Raises ``Dropped``."""
     found = among(await users.all_users(archive), holder, session, folders)
     if holder.everybody:
         return found
-    # Where nothing else tells it, no comparison is too much.
+    # Where nothing else tells it, no comparison is too expensive.
     most = 0 if names_count(session) else lent.CROWD
     return await lent.settled(archive, holder.source, session, found, statuses, most)
 
 
 def among(people: Iterable[User], holder: Holder, session: Session, folders: Sequence[Folder]) -> list[Folder]:
-    """``folders`` of a session with whose they are, among these people."""
+    """``folders`` of a session with their owners, among these users."""
     public = [public_by_name(folder) for folder in folders]
     if not names_count(session):
         return public
@@ -60,13 +60,15 @@ def among(people: Iterable[User], holder: Holder, session: Session, folders: Seq
 
 
 def names_count(session: Session) -> bool:
-    """Do names tell whose a folder is? Not where the server tells it, except on Kerio Connect: there what others share stands
-    in one's own tree."""
+    """True when names tell the owners of folders.
+
+    Not where the server tells them, except on Kerio Connect, which puts shared folders into the user's own tree.
+    """
     return session.is_kerio or session.namespaces is None or not session.namespaces.spaces
 
 
 def public_by_name(folder: Folder) -> Folder:
-    """A folder with whose it is by a name that only folders for everybody have."""
+    """A folder with its owner, by a name that only public folders have."""
     top = folder.path.removeprefix("INBOX/").split("/", 1)[0]
     if folder.whose.foreign or not rules.is_public(top):
         return folder
@@ -81,8 +83,10 @@ def by_name(
     sure: bool,
     everybody: bool = False,
 ) -> list[Folder]:
-    """``folders`` with whose they are by the names of their top folders, or of those just below INBOX, where names are a doubt
-    and no more. ``sure``: the server shows others' in this way."""
+    """``folders`` with their owners, by the names of top folders, or of those just below INBOX.
+
+    A name is a doubt unless ``sure``: the server shows foreign folders in this way.
+    """
     if everybody and not sure:
         return list(folders)
     trees: dict[str, list[Folder]] = {}
@@ -96,7 +100,7 @@ def by_name(
     settled = []
     for folder in folders:
         named = found.get(_root(folder.path))
-        # Who may administer a folder as the INBOX has it for one's own, unless the server is known to lend it like that.
+        # The same administration rights as in INBOX mean one's own, unless the server is known to lend folders like that.
         granted = folder.whose.evidence is Evidence.RIGHTS and folder.whose.own
         if named is None or named.own or folder.whose.foreign or (granted and not sure):
             settled.append(folder)
@@ -106,13 +110,13 @@ def by_name(
 
 
 def _root(path: str) -> str:
-    """The top folder of a path; below INBOX, where some servers keep all folders, that with INBOX before it."""
+    """The top folder of a path; below INBOX, where some servers keep all folders, with INBOX before it."""
     levels = path.split("/")
     return "/".join(levels[: 2 if levels[0] == "INBOX" else 1])
 
 
 def _is_mailbox(top: str, tree: Sequence[Folder]) -> bool:
-    """Does a tree look like somebody's mailbox: folders below it that mailboxes have, or any where it can hold no mail itself?
+    """True when a tree looks like a mailbox: with the usual folders below it, or any below one that cannot hold mail itself.
 
     One's own folder with folders below it can hold mail, though it may be empty.
     """
@@ -124,7 +128,7 @@ def _is_mailbox(top: str, tree: Sequence[Folder]) -> bool:
 
 
 def remarks(folders: Sequence[Folder], chosen: FolderRules) -> list[str]:
-    """What should be known of folders that are archived and may be somebody else's, in sentences."""
+    """Remarks on archived folders that may be another user's, in sentences."""
     found: dict[str, list[str]] = {}
     for folder in folders:
         archived = not chosen.reason_to_exclude(folder.path, folder.attributes, folder.whose)
